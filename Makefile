@@ -1,3 +1,54 @@
-.PHONY: venv
-venv:
+# What a developer runs. Every target makes .venv first; `make` alone lists them.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+PYTHON_ENV := .venv/bin/python
+SANDBOX := $(PYTHON_ENV) roles/sandbox/files/sandbox.py
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
+
+.PHONY: help venv constraints lint unit integration package test sandbox sandbox-down demo docs dist clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: ## make .venv with the pinned packages; does nothing when it is up to date
 	@scripts/venv
+
+constraints: venv ## hold the versions that .venv has of what the pinned packages bring with them
+	@scripts/constraints
+
+lint: venv ## ruff, mypy, import contracts, ansible-lint, yamllint, documentation, ansible-test sanity
+	@scripts/lint
+
+unit: venv ## the tests that need no cluster (seconds)
+	@$(PYTHON_ENV) -m pytest -q tests/unit
+
+integration: venv ## modules, playbooks and roles against a real API server
+	@scripts/test tests/integration
+
+package: venv ## the collection as built and installed
+	@$(PYTHON_ENV) -m pytest -q tests/package
+
+test: venv ## all tests; builds the control plane once (about ten minutes the first time)
+	@scripts/test
+
+sandbox: venv ## start a local control plane and forge in .sandbox
+	@$(SANDBOX) up --dir .sandbox
+
+sandbox-down: venv ## stop it and remove its state
+	@$(SANDBOX) down --dir .sandbox
+
+demo: venv ## show a cluster being brought to what Git says; KEEP=1 leaves it running
+	@$(PYTHON_ENV) demo/demo.py
+
+docs: venv ## the modules' reference as reStructuredText, in docs/site
+	@rm -rf docs/site && mkdir -p docs/site && chmod 0700 docs/site
+	@antsibull-docs collection --use-current --squash-hierarchy --dest-dir docs/site plumb.gitops
+
+dist: venv ## build the collection's tarball into dist/
+	@ansible-galaxy collection build --force --output-path dist
+
+clean: ## remove what the tools made, .venv included; leaves a sandbox alone
+	@rm -rf .venv dist docs/site reports tests/output .ansible .grimp_cache .hypothesis .import_linter_cache \
+	    .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
