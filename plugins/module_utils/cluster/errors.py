@@ -6,75 +6,32 @@
 No error carries a response's body. What a server says of a Secret is withheld as well, because it quotes values;
 reasons, fields and the names of managers stay.
 """
+# ruff: noqa: N818 - the names say what was answered; that they are errors, their base says
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..model.errors import ClusterError, printable
-from ..model.objects import GroupKind
-
-_SECRET = GroupKind("", "Secret")
-_MANAGER = re.compile(
-    r'conflict with (?P<manager>"(?:[^"\\]|\\.)*")'
-    r'(?: with subresource (?P<subresource>"(?:[^"\\]|\\.)*"))?(?P<update> using )?'
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """One entry of `Status.details.causes`: its reason, the field's path, and what the server says of it."""
-
-    reason: str
-    field: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What an API server said in refusing: an HTTP status (0: it said nothing) and its `Status` object, if any."""
-
-    status: int = 0
-    reason: str = ""
-    message: str = ""
-    causes: tuple[Cause, ...] = ()
-    kind: str = ""  # Status.details.kind: a plural such as `namespaces`
-    name: str = ""
-
-    def withheld(self) -> Answer:
-        """The same without any text that can quote a value."""
-        causes = tuple(replace(cause, message="") for cause in self.causes)
-        return replace(self, message="", causes=causes)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Conflict:
-    """A field that another manager holds; `applied` when it does so by server-side apply."""
-
-    manager: str
-    subresource: str
-    applied: bool
-    field: str
+from .answer import Answer, Cause, Conflict
 
 
 class RequestError(ClusterError):
     """A failed request. `outcome_unknown` says that a write may have happened all the same."""
 
-    next_step_text: ClassVar[str] = ""
+    helps: ClassVar[str] = ""  # the next step, unless the error is raised with a better one
 
     def __init__(
         self,
         subject: str,
         operation: str,
-        why: str,
+        reason: str,
         next_step: str | None = None,
         *,
         answer: Answer | None = None,
         outcome_unknown: bool = False,
     ) -> None:
-        super().__init__(subject, operation, why, self.next_step_text if next_step is None else next_step)
+        super().__init__(subject, operation, reason, self.helps if next_step is None else next_step)
         self.answer = answer if answer is not None else Answer()
         self.outcome_unknown = outcome_unknown
 
@@ -99,39 +56,39 @@ class RequestError(ClusterError):
 
 
 class Unreachable(RequestError):
-    """No answer: refused, reset, not resolved, a certificate that does not verify."""
+    """No answer that could be read: refused, reset, cut off, not resolved, a certificate that does not verify."""
 
-    next_step_text = "Check the server's address, the network and the proxy, and run again."
+    helps = "Check the server's address, the network and the proxy, and run again."
 
 
 class DeadlineExceeded(RequestError):
     """No answer in time. After a write, `outcome_unknown` is set."""
 
-    next_step_text = "Run again; raise the timeout if the API server is just slow."
+    helps = "Run again; raise the timeout if the API server is only slow."
 
 
 class Unauthorized(RequestError):
     """401: the credentials are missing, wrong or expired."""
 
-    next_step_text = "Renew the credentials that the kubeconfig or the token file holds."
+    helps = "Renew the credentials that the kubeconfig or the token file holds."
 
 
 class Forbidden(RequestError):
     """403: the account may not do this, or an admission rule says no."""
 
-    next_step_text = "Grant the account this right (RBAC), or see the policy that the message names."
+    helps = "Grant the account this right (RBAC), or see the policy that the message names."
 
 
 class NamespaceTerminating(Forbidden):
     """403: the namespace is being deleted and takes nothing new."""
 
-    next_step_text = "Wait until the namespace is gone, then run again."
+    helps = "Wait until the namespace is gone, then run again."
 
 
 class NotFound(RequestError):
-    """404 of an object: itself, or the namespace it should be in."""
+    """404 of an object: itself, or the namespace that it should be in."""
 
-    next_step_text = "Check the name."
+    helps = "Check its name and namespace."
 
     @property
     def namespace_missing(self) -> bool:
@@ -141,33 +98,23 @@ class NotFound(RequestError):
 class UnknownApi(RequestError):
     """404 of a path: the server does not serve this kind in this version."""
 
-    next_step_text = "Install the CustomResourceDefinition, or correct apiVersion and kind."
+    helps = "Install the CustomResourceDefinition, or correct apiVersion and kind."
 
 
 class StaleVersion(RequestError):
     """409: the object is not the one, or not in the version, that was planned on."""
 
-    next_step_text = "Run again: it is planned anew on the object's present state."
+    helps = "Run again: it is planned anew on the object's present state."
 
 
 class FieldConflict(RequestError):
     """409: other field managers hold fields that were to be applied."""
 
-    next_step_text = "Let one of them have the field: drop it from Git, or set force_conflicts for the app."
+    helps = "Leave the field to one of the two: drop it from Git, or set force_conflicts for the app."
 
-    def __init__(
-        self,
-        subject: str,
-        operation: str,
-        why: str,
-        next_step: str | None = None,
-        *,
-        answer: Answer | None = None,
-        outcome_unknown: bool = False,
-        conflicts: tuple[Conflict, ...] = (),
-    ) -> None:
-        super().__init__(subject, operation, why, next_step, answer=answer, outcome_unknown=outcome_unknown)
-        self.conflicts = conflicts
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        return self.answer.conflicts
 
     @property
     def managers(self) -> tuple[str, ...]:
@@ -176,36 +123,46 @@ class FieldConflict(RequestError):
 
 
 class Expired(RequestError):
-    """410: the continue token or resourceVersion is too old; a list starts over."""
+    """410: the continue token or the resourceVersion is too old, and a relist did not help."""
+
+    helps = "Run again; the server discards its history faster than a list of this kind is read."
 
 
 class TooLarge(RequestError):
     """413, or a 422 whose cause is a length: the server or its store does not take this much."""
 
-    next_step_text = "Make the object smaller, or split it."
+    helps = "Make the object smaller, or split it."
 
 
 class Invalid(RequestError):
-    """422: validation says no. `immutable` when a cause says that a field may not change."""
+    """422: validation says no."""
 
-    next_step_text = "Correct the manifest in Git."
-    immutable: bool = False
+    helps = "Correct the manifest in Git."
+
+    @property
+    def immutable(self) -> bool:
+        """Whether a cause says that a field may not change; then deleting and creating would help."""
+        return self.answer.immutable
 
 
 class BadRequest(RequestError):
     """400 and what else the server does not understand, such as an unknown field."""
 
-    next_step_text = "Correct the manifest in Git."
+    helps = "Correct the manifest in Git."
 
 
 class Throttled(RequestError):
     """429, and still so after the allowed retries."""
 
-    next_step_text = "Run again later, or lower the concurrency."
+    helps = "Run again later, or lower the concurrency."
 
 
 class ServerFailure(RequestError):
-    """5xx. `permanent` when the same request can only fail again."""
+    """5xx."""
 
-    next_step_text = "Run again; if it stays, see the API server's and its webhooks' logs."
-    permanent: bool = False
+    helps = "Run again; if it stays, see the logs of the API server and of its webhooks."
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the same request can only fail again: the server says 500 where the manifest is at fault."""
+        return self.answer.permanent

@@ -1,0 +1,25 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a server is and how it is spoken to: what a connection's options come to."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """An API server's address and the credentials for it."""
+
+    server: str  # the URL, with a path where a gateway wants one; no trailing slash
+    tls: ssl.SSLContext | None = None
+    server_name: str = ""  # to be checked in the certificate, where it is not the host's
+    authorization: Callable[[], str] = field(
+        default=str, repr=False
+    )  # the header's value, fresh; empty: none
+    headers: tuple[tuple[str, str], ...] = ()  # impersonation
+    proxy: str = field(default="", repr=False)  # a URL, maybe with a password
+    named: str = ""  # how the operator named it, for messages: `kubeconfig /etc/x, context prod`

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an API server says when it refuses: an HTTP status and a `Status` object, read into a value."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+# The server says 500 where the request is at fault; the same request fails again for ever (measured on 1.36).
+_PERMANENT = re.compile(
+    r"field not declared in schema|failed to create typed patch object|illegal base64 data"
+    r"|unable to convert|cannot unmarshal|strict decoding error"
+)
+# apimachinery's ValidateImmutableField, and what StatefulSet, PersistentVolumeClaim, Service and others say instead.
+_IMMUTABLE = re.compile(
+    r"immutable|updates to \S+ spec for fields other than|forbidden after creation"
+    r"|(?:may|can) ?not be (?:changed|updated)|may not change once set|may not change"
+)
+# As managedfields' conflict error prints a manager; ` using VERSION` stands only where it holds the field by Update.
+_CONFLICT = re.compile(
+    r'conflicts? with (?P<manager>"(?:[^"\\]|\\.)*")'
+    r'(?: with subresource (?P<subresource>"(?:[^"\\]|\\.)*"))?(?P<update> using )?'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One entry of `Status.details.causes`: its reason, the field's path, and what the server says of it."""
+
+    reason: str
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Conflict:
+    """A field that another manager holds; `applied` when it does so by server-side apply."""
+
+    manager: str
+    subresource: str
+    applied: bool
+    field: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A refusal: an HTTP status (0: there was no answer) and what its `Status` object says, if there is one."""
+
+    status: int = 0
+    reason: str = ""
+    message: str = ""
+    causes: tuple[Cause, ...] = ()
+    kind: str = ""  # of what it is about, as a plural: `namespaces`
+    name: str = ""
+    conflicts: tuple[Conflict, ...] = ()
+    immutable: bool = False  # a cause says that a field may not change
+    permanent: bool = False  # a 500 that the same request can only meet again
+
+    def withheld(self) -> Answer:
+        """The same without the texts that can quote a value."""
+        causes = tuple(replace(cause, message="") for cause in self.causes)
+        return replace(self, message="", causes=causes)
+
+
+def read_answer(status: int, data: bytes) -> Answer:
+    """What a refusal says; a body that is no `Status` object (a proxy's page, `404 page not found`) says nothing."""
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, Mapping) or said.get("kind") != "Status":
+        return Answer(status=status)
+    details = said.get("details")
+    details = details if isinstance(details, Mapping) else {}
+    causes = _causes(details)
+    message = _text(said, "message")
+    return Answer(
+        status=status,
+        reason=_text(said, "reason"),
+        message=message,
+        causes=causes,
+        kind=_text(details, "kind"),
+        name=_text(details, "name"),
+        conflicts=_conflicts(causes),
+        immutable=any(_is_immutable(cause) for cause in causes),
+        permanent=status == 500 and _PERMANENT.search(message) is not None,
+    )
+
+
+def _text(value: Mapping[str, Any], key: str) -> str:
+    found = value.get(key)
+    return found if isinstance(found, str) else ""
+
+
+def _causes(details: Mapping[str, Any]) -> tuple[Cause, ...]:
+    found = details.get("causes")
+    return tuple(
+        Cause(_text(cause, "reason"), _text(cause, "field"), _text(cause, "message"))
+        for cause in (found if isinstance(found, list) else [])
+        if isinstance(cause, Mapping)
+    )
+
+
+def _is_immutable(cause: Cause) -> bool:
+    return cause.reason in {"FieldValueForbidden", "FieldValueInvalid"} and bool(
+        _IMMUTABLE.search(cause.message)
+    )
+
+
+def _conflicts(causes: tuple[Cause, ...]) -> tuple[Conflict, ...]:
+    """The other managers and the fields they hold, sorted."""
+    found = set()
+    for cause in causes:
+        match = _CONFLICT.search(cause.message) if cause.reason == "FieldManagerConflict" else None
+        if match:
+            found.add(
+                Conflict(
+                    _unquoted(match["manager"]),
+                    _unquoted(match["subresource"] or '""'),
+                    match["update"] is None,
+                    cause.field.removeprefix("."),
+                )
+            )
+    return tuple(sorted(found))
+
+
+def _unquoted(text: str) -> str:
+    """A name that Go printed with %q; where JSON cannot read that, as it stands between the quotes."""
+    try:
+        return str(json.loads(text))
+    except ValueError:
+        return text[1:-1]

@@ -1,0 +1,168 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a kubeconfig: checked here, so that what is wrong is named; then loaded by the kubernetes package."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..model.errors import InputError, printable
+from .library import ConfigException, Configuration, load_kube_config, yaml
+
+PLUGIN_TIMEOUT = 60.0  # seconds for a kubeconfig's credential plugin
+_OPERATION = "reading the kubeconfig"
+
+
+def load_kubeconfig(path: Path, context: str, configuration: Configuration, folder: Path) -> str:
+    """Load one context (empty: the current one) into `configuration` and return its name.
+
+    Certificates that the file holds are written into `folder`, for as long as the caller keeps it. A plugin that the
+    file names is run. Raises InputError; the package's own messages are not repeated, they can quote credentials.
+    """
+    config = _read(path)
+    name = _context_name(path, config, context)
+    entry = _named(path, config, "contexts", name)
+    cluster = _named(path, config, "clusters", str(entry.get("cluster") or ""))
+    user = _named(path, config, "users", str(entry["user"])) if entry.get("user") else {}
+    if not isinstance(cluster.get("server"), str):
+        raise _refused(path, f"the cluster of context {name!r} has no server", "Correct the file.")
+
+    def load() -> None:
+        load_kube_config(
+            config_file=str(path),
+            context=name,
+            client_configuration=configuration,
+            persist_config=False,  # an operator's file is not ours to rewrite
+            temp_file_path=str(folder),
+        )
+
+    _load(path, load, patient=not (user.keys() & {"exec", "auth-provider"}))
+    if "exec" in user and not (configuration.api_key or configuration.cert_file):
+        raise _refused(path, f"the plugin of context {name!r} gave no credentials", "Run the plugin by hand.")
+    return name
+
+
+def _refused(path: Path, why: str, next_step: str) -> InputError:
+    return InputError(f"kubeconfig {path}", _OPERATION, why, next_step)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise _refused(
+            path, "there is no such file", "Name an existing one (plumb_kubeconfig, or K8S_AUTH_KUBECONFIG)."
+        )
+    try:
+        config = yaml.safe_load(path.read_bytes())
+    except OSError as exc:
+        raise _refused(path, exc.strerror or "it cannot be read", "Let this user read it.") from exc
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark is not None else ""
+        # The cause would quote the line, which can hold a token.
+        raise _refused(path, f"it is not valid YAML{where}", "Correct the file.") from None
+    if not isinstance(config, Mapping) or not isinstance(config.get("contexts"), list):
+        raise _refused(path, "it has no list of contexts", "Name a kubeconfig, such as kubectl uses.")
+    return config
+
+
+def _entries(config: Mapping[str, Any], section: str) -> dict[str, Mapping[str, Any]]:
+    found = config.get(section)
+    entries = {}
+    for entry in found if isinstance(found, list) else []:
+        inner = entry.get(section.removesuffix("s")) if isinstance(entry, Mapping) else None
+        if isinstance(inner, Mapping):
+            entries[str(entry.get("name"))] = inner
+    return entries
+
+
+def _context_name(path: Path, config: Mapping[str, Any], context: str) -> str:
+    known = sorted(_entries(config, "contexts"))
+    name = context or str(config.get("current-context") or "")
+    if name in known:
+        return name
+    said = f"context {name!r} is not in it" if name else "no context is named, and it has no current-context"
+    if not known:
+        raise _refused(path, f"{said}, and it has no others", "Name a kubeconfig with a context.")
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or known[:1]
+    raise _refused(
+        path,
+        f"{said}; it has {', '.join(known[:20])}",
+        f"Set the context (plumb_context), for example to {near[0]!r}.",
+    )
+
+
+def _named(path: Path, config: Mapping[str, Any], section: str, name: str) -> Mapping[str, Any]:
+    found = _entries(config, section).get(name)
+    if found is None:
+        raise _refused(
+            path, f"{name!r}, which the context names, is not among its {section}", "Correct the file."
+        )
+    return found
+
+
+def _load(path: Path, load: Callable[[], None], *, patient: bool) -> None:
+    """Run `load`; where it runs a plugin, not longer than PLUGIN_TIMEOUT."""
+    with _complaints() as complaints:
+        try:
+            if patient:
+                load()
+            else:
+                _within(PLUGIN_TIMEOUT, load, path)
+        except OSError as exc:
+            why = f"{exc.filename or 'a file it names'}: {exc.strerror or 'cannot be read'}"
+            raise _refused(path, why, "Correct the file, or restore what it names.") from exc
+        except (ConfigException, ValueError, TypeError, KeyError, AttributeError) as exc:
+            # Only this one of its messages is known to name no more than a path.
+            missing = str(exc).startswith("File does not exist: ")
+            why = str(exc) if missing else "the kubernetes package cannot use it"
+            raise _refused(path, why, "Try it with kubectl, and correct the file.") from None
+    if complaints:
+        raise _refused(
+            path, f"its credential plugin failed: {printable(complaints[0], 300)}", "Run the plugin by hand."
+        )
+
+
+def _within(seconds: float, load: Callable[[], None], path: Path) -> None:
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            load()
+        except (OSError, ConfigException, ValueError, TypeError, KeyError, AttributeError) as exc:
+            failed.append(exc)
+
+    # The package waits for the plugin without a limit; a thread can be left behind, and the process ends soon.
+    thread = threading.Thread(target=run, name="plumb-credential-plugin", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise _refused(
+            path, f"its credential plugin did not answer within {seconds:.0f} s", "Run the plugin by hand."
+        )
+    if failed:
+        raise failed[0]
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """What is logged as an error meanwhile: the package logs a plugin's failure, and goes on without credentials."""
+    said: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    listener = Listener(logging.ERROR)
+    root = logging.getLogger()
+    root.addHandler(listener)
+    try:
+        yield said
+    finally:
+        root.removeHandler(listener)

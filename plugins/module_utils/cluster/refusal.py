@@ -1,0 +1,130 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a refusal to the error that says it: one table."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .answer import Answer
+from .errors import (
+    BadRequest,
+    DeadlineExceeded,
+    Expired,
+    FieldConflict,
+    Forbidden,
+    Invalid,
+    NamespaceTerminating,
+    NotFound,
+    RequestError,
+    ServerFailure,
+    StaleVersion,
+    Throttled,
+    TooLarge,
+    Unauthorized,
+    UnknownApi,
+)
+
+_SHOWN = 5  # causes that a message names
+_TOO_LARGE = re.compile(r"request is too large|trying to send message larger")  # etcd's words, as a 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a request is about, for messages: `Deployment shop/cart`, `applying`."""
+
+    subject: str
+    operation: str
+    secret: bool = False  # what the server says of it may quote values
+    write: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A row of the table: all that is given must hold; `cause` is the reason of one of the causes."""
+
+    error: type[RequestError]
+    statuses: range
+    reason: str | None = None
+    cause: str | None = None
+    text: re.Pattern[str] | None = None
+
+    def fits(self, answer: Answer) -> bool:
+        return (
+            answer.status in self.statuses
+            and self.reason in (None, answer.reason)
+            and (self.cause is None or any(cause.reason == self.cause for cause in answer.causes))
+            and (self.text is None or self.text.search(answer.message) is not None)
+        )
+
+
+def _only(status: int) -> range:
+    return range(status, status + 1)
+
+
+_RULES = (
+    _Rule(Unauthorized, _only(401)),
+    _Rule(NamespaceTerminating, _only(403), cause="NamespaceTerminating"),
+    _Rule(Forbidden, _only(403)),
+    _Rule(UnknownApi, _only(404), reason=""),
+    _Rule(NotFound, _only(404)),
+    _Rule(DeadlineExceeded, _only(408)),
+    _Rule(FieldConflict, _only(409), cause="FieldManagerConflict"),
+    _Rule(StaleVersion, _only(409)),
+    _Rule(Expired, _only(410)),
+    _Rule(TooLarge, _only(413)),
+    _Rule(TooLarge, _only(422), cause="FieldValueTooLong"),
+    _Rule(Invalid, _only(422)),
+    _Rule(Throttled, _only(429)),
+    _Rule(TooLarge, range(500, 600), text=_TOO_LARGE),
+    _Rule(ServerFailure, range(500, 600)),
+    _Rule(BadRequest, range(1000)),
+)
+
+_NEXT_STEPS = {
+    ServerFailure: "Correct the manifest in Git: the same request can only fail again.",
+    NotFound: "Create the namespace first, or set create_namespace for the app.",
+    BadRequest: "Check that the address is that of a Kubernetes API server.",
+}
+
+
+def refusal(answer: Answer, target: Target) -> RequestError:
+    """The error for a status that is no success. A Secret's gets no text of the server."""
+    error = next(rule.error for rule in _RULES if rule.fits(answer))
+    shown = answer.withheld() if target.secret else answer
+    return error(
+        target.subject,
+        target.operation,
+        _why(shown),
+        _next_step(error, answer),
+        answer=shown,
+    )
+
+
+def _next_step(error: type[RequestError], answer: Answer) -> str | None:
+    """A better next step than the class has, where the answer allows one."""
+    special = (
+        answer.permanent
+        or (error is NotFound and answer.kind == "namespaces")
+        or (error is BadRequest and not answer.reason)
+    )
+    return _NEXT_STEPS.get(error) if special else None
+
+
+def _why(answer: Answer) -> str:
+    """Who holds what, or the server's message, or where that is withheld or missing the reason and the fields."""
+    if answer.conflicts:
+        held = [
+            f"{conflict.manager} {'applied' if conflict.applied else 'changed'} {conflict.field}"
+            for conflict in answer.conflicts[:_SHOWN]
+        ]
+        more = len(answer.conflicts) - len(held)
+        return ", ".join(held) + (f" and {more} more" if more else "")
+    if answer.message:
+        return answer.message.rstrip(". ")
+    if not answer.reason:
+        return f"the server answered {answer.status} and no Status object"
+    fields = ", ".join(f"{cause.field or 'object'} {cause.reason}" for cause in answer.causes[:_SHOWN])
+    return f"the server answered {answer.status} {answer.reason}" + (f": {fields}" if fields else "")

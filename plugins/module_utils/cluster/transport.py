@@ -1,0 +1,233 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One request after the other over kept-alive connections: time limits, retries, counting, errors translated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from ..model.version import VERSION
+from .access import Access
+from .answer import read_answer
+from .counts import RequestCounts
+from .errors import DeadlineExceeded, RequestError, Unreachable
+from .library import urllib3
+from .no_answer import no_answer
+from .refusal import Target, refusal
+from .retry import LONGEST_WAIT, Clock, Failure, Repeat, Trouble, pause, read_retry_after
+
+CONNECT_TIMEOUT = 10.0  # seconds, within the request's own
+_CHUNK = 1 << 20
+_MOST_OF_A_REFUSAL = 1 << 20  # bytes read of an error's body
+
+# The moment (monotonic) by which requests of this context must be done. Cluster.map carries it into its threads.
+_until: ContextVar[float | None] = ContextVar("plumb_cluster_until", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP request and what may be done when it fails."""
+
+    method: str
+    path: str
+    target: Target
+    query: Mapping[str, str] = field(default_factory=dict)
+    accept: str = "application/json"
+    content_type: str = ""
+    body: bytes | None = None
+    repeat: Repeat = Repeat.SAFE
+    dry_run: bool = False
+
+    @property
+    def url(self) -> str:
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A success: the JSON object that came, and whether an earlier try may have been carried out as well."""
+
+    document: dict[str, Any]
+    repeated: bool
+
+
+class Transport:
+    """The connections to one server. Thread-safe; at most `concurrency` requests are under way at once."""
+
+    def __init__(
+        self, access: Access, *, request_timeout: float, concurrency: int, counts: RequestCounts, clock: Clock
+    ) -> None:
+        self._access = access
+        self._timeout = request_timeout
+        self._counts = counts
+        self._clock = clock
+        self._pool = _pool(access, concurrency)
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    @contextmanager
+    def deadline(self, seconds: float) -> Iterator[None]:
+        """Within this block requests must be done `seconds` from now, or sooner where a block around it says so."""
+        outer = _until.get()
+        mine = self._clock.now() + seconds
+        token = _until.set(mine if outer is None else min(outer, mine))
+        try:
+            yield
+        finally:
+            _until.reset(token)
+
+    def exchange(self, request: Request) -> Reply:
+        """Send a request, again where the tables of retry.py allow it; raise a RequestError when nothing helps."""
+        self._count(request)
+        waited = 0.0
+        tried = 0
+        executed = False
+        while True:
+            tried += 1
+            try:
+                return Reply(self._attempt(request), executed)
+            except Failure as failure:
+                executed = executed or failure.executed
+                seconds = pause(tried, failure.retry_after, self._clock)
+                waited += seconds
+                over = waited > LONGEST_WAIT or self._too_late(seconds)
+                if over or tried >= failure.tries(request.repeat):
+                    raise _last_word(failure, request, executed) from failure.__cause__
+            self._counts.add(retries=1)
+            self._clock.sleep(seconds)
+
+    def _too_late(self, seconds: float) -> bool:
+        until = _until.get()
+        return until is not None and self._clock.now() + seconds >= until
+
+    def _count(self, request: Request) -> None:
+        write = request.method != "GET"
+        self._counts.add(
+            reads=int(not write),
+            writes=int(write and not request.dry_run),
+            dry_runs=int(write and request.dry_run),
+        )
+
+    def _attempt(self, request: Request) -> dict[str, Any]:
+        now = self._clock.now()
+        until = _until.get()
+        ends = now + self._timeout if until is None else min(until, now + self._timeout)
+        if ends <= now:
+            error = DeadlineExceeded(
+                request.target.subject,
+                request.target.operation,
+                "the time for it was over before it was sent",
+            )
+            raise Failure(error, Trouble.UNSENT, final=True)
+        status, headers, data = self._roundtrip(request, ends)
+        if 200 <= status < 300:
+            return _document(data, request)
+        raise Failure(
+            refusal(read_answer(status, data), request.target),
+            Trouble.ANSWERED,
+            retry_after=read_retry_after(headers.get("Retry-After")),
+        )
+
+    def _roundtrip(self, request: Request, ends: float) -> tuple[int, Mapping[str, str], bytes]:
+        seconds = ends - self._clock.now()
+        try:
+            response = self._pool.urlopen(
+                request.method,
+                self._access.server + request.url,
+                body=request.body,
+                headers=self._headers(request),
+                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds),
+                pool_timeout=seconds,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                data = self._read(response, request, ends)
+            finally:
+                # After a complete read the connection is back in the pool already, and this closes nothing.
+                response.close()
+        except urllib3.exceptions.HTTPError as exc:
+            raise no_answer(exc, request.target, self._access.server, seconds) from exc
+        return response.status, response.headers, data
+
+    def _read(self, response: Any, request: Request, ends: float) -> bytes:
+        """The whole body, decompressed. A read timeout is of one read; the clock is of them all."""
+        most = None if 200 <= response.status < 300 else _MOST_OF_A_REFUSAL
+        chunks = []
+        received = 0
+        while chunk := response.read1(_CHUNK):
+            chunks.append(chunk)
+            received += len(chunk)
+            if most is not None and received > most:
+                break
+            if self._clock.now() > ends:
+                error = DeadlineExceeded(
+                    request.target.subject,
+                    request.target.operation,
+                    f"the answer was not complete in time, after {received} bytes",
+                )
+                raise Failure(error, Trouble.SILENT)
+        self._counts.add(received=received)
+        return b"".join(chunks)
+
+    def _headers(self, request: Request) -> Any:
+        headers = urllib3.HTTPHeaderDict({"Accept": request.accept, "User-Agent": f"plumb/{VERSION}"})
+        for name, value in self._access.headers:
+            headers.add(name, value)
+        authorization = self._access.authorization()
+        if authorization:
+            headers["Authorization"] = authorization
+        if request.content_type:
+            headers["Content-Type"] = request.content_type
+        return headers
+
+
+def _document(data: bytes, request: Request) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as exc:
+        raise _unreadable(request.target) from exc
+    if not isinstance(document, dict):
+        raise _unreadable(request.target)
+    return document
+
+
+def _unreadable(target: Target) -> Failure:
+    error = Unreachable(
+        target.subject,
+        target.operation,
+        "the answer is not a JSON object",
+        "Check that the address is that of a Kubernetes API server, and what a proxy before it does.",
+    )
+    return Failure(error, Trouble.LOST)
+
+
+def _last_word(failure: Failure, request: Request, executed: bool) -> RequestError:
+    """The error that the last try came to; this one or an earlier one may have been carried out."""
+    error = failure.error
+    error.outcome_unknown = request.target.write and executed
+    return error
+
+
+def _pool(access: Access, concurrency: int) -> Any:
+    options: dict[str, Any] = {"num_pools": 2, "maxsize": concurrency, "block": True, "retries": False}
+    if access.tls is not None:
+        options["ssl_context"] = access.tls
+    if access.server_name:
+        options["server_hostname"] = options["assert_hostname"] = access.server_name
+    if not access.proxy:
+        return urllib3.PoolManager(**options)
+    user = urlsplit(access.proxy)
+    if user.username is not None:
+        credentials = f"{user.username}:{user.password or ''}"
+        options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=credentials)
+    return urllib3.ProxyManager(access.proxy, **options)

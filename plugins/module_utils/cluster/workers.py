@@ -1,0 +1,63 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running a function over many items at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Workers:
+    """A pool of threads. A function that it runs may use the pool again: no call waits for a thread to come free.
+
+    The calling thread works through its items itself, and threads that are free help it; so a call inside a call
+    goes on even where all of them are taken.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="plumb-cluster")
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """The results in the order of the items.
+
+        After an exception nothing more is started; it is raised when what is under way has ended.
+        """
+        waiting = deque(enumerate(items))
+        count = len(waiting)
+        results: dict[int, R] = {}
+
+        def work() -> None:
+            while waiting:
+                try:
+                    index, item = waiting.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                try:
+                    results[index] = function(item)
+                finally:
+                    if index not in results:
+                        waiting.clear()
+
+        # The deadline around this call holds in the helping threads as well.
+        helpers = [self._pool.submit(copy_context().run, work) for _ in range(min(count, self._threads) - 1)]
+        try:
+            work()
+        finally:
+            # Those that never came to it are not needed any more.
+            helping = [helper for helper in helpers if not helper.cancel()]
+            wait(helping)
+        for helper in helping:
+            helper.result()
+        return [results[index] for index in range(count)]
