@@ -21,7 +21,11 @@ def parse_duration(text: str, *, subject: str) -> float:
     """
     parts = _PART.findall(text)
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    if not parts or "".join(number + unit for number, unit in parts) != text or not 0 < seconds <= MAX_SECONDS:
+    if (
+        not parts
+        or "".join(number + unit for number, unit in parts) != text
+        or not 0 < seconds <= MAX_SECONDS
+    ):
         raise InputError(
             subject,
             "reading a duration",
@@ -38,5 +42,4 @@ def format_seconds(seconds: float) -> str:
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)
-    shown = f"{hours}h" * bool(hours) + f"{minutes}m" * bool(minutes) + f"{left}s" * bool(left)
-    return shown
+    return f"{hours}h" * bool(hours) + f"{minutes}m" * bool(minutes) + f"{left}s" * bool(left)

@@ -60,7 +60,10 @@ def ref_of(body: Body) -> ObjectRef:
     """The identity of a body that has `apiVersion`, `kind` and `metadata.name`."""
     metadata = body["metadata"]
     return ObjectRef(
-        api_group(body["apiVersion"]), body["kind"], metadata.get("namespace") or "", metadata.get("name") or ""
+        api_group(body["apiVersion"]),
+        body["kind"],
+        metadata.get("namespace") or "",
+        metadata.get("name") or "",
     )
 
 

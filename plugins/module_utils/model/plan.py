@@ -1,0 +1,149 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan: what is to be done to each object of an app, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .change import Cause, FieldChange
+from .health import Health
+from .objects import ObjectRef, Origin
+
+
+class Verb(Enum):
+    """What is to be done to an object."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    ADOPT = "adopt"
+    RECREATE = "recreate"
+    PRUNE = "prune"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+    @property
+    def writes(self) -> bool:
+        return self not in (Verb.UNCHANGED, Verb.REFUSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What is to be done to one object, and why."""
+
+    ref: ObjectRef
+    verb: Verb
+    changes: tuple[FieldChange, ...] = ()
+    reason: str = ""  # why it is refused, pruned, kept, recreated or created again
+    warning: str = ""
+    origin: Origin | None = None
+    deleted_by_someone: bool = False  # it was applied before and is gone
+    unproven: bool = False  # the dry-run that would prove it was denied
+    health: Health | None = None  # of the live object, as it was read
+
+    @property
+    def drifted(self) -> bool:
+        """Whether someone else changed, or deleted, what Git decides."""
+        return self.deleted_by_someone or any(change.cause is Cause.DRIFT for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All actions of one app, in the order of execution.
+
+    `error` says why there is no plan at all (it does not render, its inventory is not ours): then nothing is written.
+    `prune_blocked` says why objects that left Git stay for now.
+    """
+
+    app: str
+    actions: tuple[Action, ...] = ()
+    error: str = ""
+    prune_blocked: str = ""
+    suspended: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        return any(action.verb.writes for action in self.actions)
+
+
+class Result(Enum):
+    """What an action came to."""
+
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"  # not attempted, because of something before it
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An action and what it came to; `error` says why it failed or was skipped."""
+
+    action: Action
+    result: Result
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unhealthy:
+    """An object that was not healthy when waiting ended."""
+
+    ref: ObjectRef
+    health: Health
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppResult:
+    """One app in one run: its plan and, unless it was a check, what came of it."""
+
+    plan: Plan
+    outcomes: tuple[Outcome, ...] = ()
+    unhealthy: tuple[Unhealthy, ...] = ()
+    waited: bool = False
+    error: str = ""  # why execution stopped, or did not start
+    seconds: float = 0.0
+    executed: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether something was, or in a check would be, written to an object of the app."""
+        if self.executed:
+            return any(o.result is Result.DONE and o.action.verb.writes for o in self.outcomes)
+        return self.plan.writes
+
+    @property
+    def failed(self) -> bool:
+        return bool(
+            self.error
+            or self.plan.error
+            or self.unhealthy
+            or any(o.result is Result.FAILED for o in self.outcomes)
+            or any(a.verb is Verb.REFUSED for a in self.plan.actions)
+        )
+
+    @property
+    def drifted(self) -> bool:
+        return any(action.drifted for action in self.plan.actions)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many objects each verb has, and how many drifted."""
+
+    by_verb: dict[Verb, int] = field(default_factory=dict)
+    drifted: int = 0
+    failed: int = 0
+
+    @classmethod
+    def of(cls, results: Iterable[AppResult]) -> Counts:
+        by_verb = dict.fromkeys(Verb, 0)
+        drifted = failed = 0
+        for result in results:
+            for action in result.plan.actions:
+                by_verb[action.verb] += 1
+                drifted += action.drifted
+            failed += sum(outcome.result is Result.FAILED for outcome in result.outcomes)
+        return cls(by_verb, drifted, failed)

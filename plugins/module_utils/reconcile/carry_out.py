@@ -1,0 +1,211 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carrying out one step: the only writes to objects of an app.
+
+Every write is safe to repeat. A forced write carries the resourceVersion that was planned on; where the object moved
+meanwhile, it is read and planned again, a few times.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..cluster.client import Cluster
+from ..cluster.discovery import ApiResource
+from ..cluster.errors import NotFound, RequestError, StaleVersion
+from ..model.errors import ClusterError
+from ..model.objects import Body, ObjectRef
+from ..model.plan import Action, Outcome, Result, Verb
+from .decide import plan_object
+from .ground import Ground
+from .inventory import is_member, part_of
+from .ownership import FIELD_MANAGER, rewritten
+from .step import Step
+
+_TRIES = 6  # a Deployment in the middle of a rollout changes several times a second
+_POLL = 0.5  # seconds between looks at an object that is being deleted
+
+
+def carry_out(ground: Ground, step: Step) -> Outcome:
+    """Do what a step of an apply says. Failures come back as outcomes, not as exceptions."""
+    if not step.action.verb.writes:
+        return Outcome(step.action, Result.DONE)
+    try:
+        return _written(ground, step)
+    except RequestError as error:
+        origin = f" ({step.action.origin})" if step.action.origin else ""
+        return Outcome(step.action, Result.FAILED, f"{error}{origin}")
+
+
+def _written(ground: Ground, step: Step) -> Outcome:
+    for attempt in range(_TRIES):
+        try:
+            _write(ground, step)
+            return Outcome(step.action, Result.DONE)
+        except StaleVersion:
+            if attempt == _TRIES - 1:
+                raise
+            step = _again(ground, step)
+            if not step.action.verb.writes:
+                failed = step.action.verb is Verb.REFUSED
+                return Outcome(
+                    step.action,
+                    Result.FAILED if failed else Result.DONE,
+                    step.action.reason if failed else "",
+                )
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _write(ground: Ground, step: Step) -> None:
+    body = step.body
+    if body is None:
+        raise AssertionError(f"a step to {step.action.verb.value} has no body")
+    resource = known_resource(ground.cluster, str(body["apiVersion"]), step.action.ref)
+    verb = step.action.verb
+    if verb is Verb.RECREATE or (verb is Verb.CREATE and step.live is not None):
+        _remove_first(ground, resource, step)
+        _apply(ground.cluster, resource, body, force=False)
+    elif verb is Verb.CREATE:
+        _apply(ground.cluster, resource, body, force=False)
+    else:
+        _take_over(ground.cluster, resource, step, body)
+
+
+def known_resource(cluster: Cluster, api_version: str, ref: ObjectRef) -> ApiResource:
+    """The resource of a kind, asking the server anew if it was not known: its CRD may have come with this run."""
+    resource = cluster.discover().find(api_version, ref.kind) or cluster.rediscover().find(
+        api_version, ref.kind
+    )
+    if resource is None:
+        raise NotFound(
+            str(ref),
+            "applying",
+            f"the cluster does not know {api_version} {ref.kind} yet",
+            "Its CustomResourceDefinition is not established; the next run tries again.",
+        )
+    return resource
+
+
+def _take_over(cluster: Cluster, resource: ApiResource, step: Step, body: Body) -> None:
+    """Put ownership right where it has to be, then apply by force, on the very state that was planned on."""
+    if step.live is None:
+        raise AssertionError("an update is planned on a live object")
+    version = str(step.live["metadata"]["resourceVersion"])
+    if step.managed_fields is not None:
+        version = _own(cluster, resource, step.action.ref, version, step.managed_fields)
+    applied = _apply(cluster, resource, _at(body, version), force=True)
+    left = rewritten(applied, fold={}, release={}, api_version=resource.api_version)
+    if (
+        left is not None
+    ):  # the object had no managedFields, so the server has just made somebody unknown its owner
+        _own(cluster, resource, step.action.ref, str(applied["metadata"]["resourceVersion"]), left)
+
+
+def _apply(cluster: Cluster, resource: ApiResource, body: Body, *, force: bool) -> dict[str, Any]:
+    return cluster.apply(resource, body, field_manager=FIELD_MANAGER, force=force)
+
+
+def _at(body: Body, version: str) -> Body:
+    return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
+
+
+def _own(cluster: Cluster, resource: ApiResource, ref: ObjectRef, version: str, managed: list[Any]) -> str:
+    """Write managedFields, if the object is still at `version`; its new resourceVersion."""
+    patched = cluster.json_patch(
+        resource,
+        namespace=ref.namespace,
+        name=ref.name,
+        operations=[
+            {"op": "replace", "path": "/metadata/managedFields", "value": managed or [{}]},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+        ],
+        field_manager=FIELD_MANAGER,
+    )
+    return str(patched["metadata"]["resourceVersion"])
+
+
+def _remove_first(ground: Ground, resource: ApiResource, step: Step) -> None:
+    """Delete the live object, unless it is going already, and wait until it is gone."""
+    live = step.live
+    if live is None:
+        return
+    metadata, ref = live["metadata"], step.action.ref
+    if not metadata.get("deletionTimestamp"):
+        ground.cluster.delete(
+            resource, namespace=ref.namespace, name=ref.name, uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+        )  # fmt: skip
+    gone = wait_until(
+        lambda: _uid(ground.cluster, resource, ref) != metadata["uid"],
+        ground.app.timeout if ground.app.wait else _POLL,
+    )
+    if not gone:
+        raise StaleVersion(
+            str(ref),
+            "creating it again",
+            "the old one is still being deleted (its finalizers are not done)",
+            "The next run tries again; see the object's metadata.finalizers for what holds it.",
+        )
+
+
+def _uid(cluster: Cluster, resource: ApiResource, ref: ObjectRef) -> str:
+    live = cluster.get(resource, namespace=ref.namespace, name=ref.name, metadata_only=True)
+    return "" if live is None else str(live["metadata"]["uid"])
+
+
+def wait_until(done: Callable[[], bool], seconds: float) -> bool:
+    """Ask `done` about twice a second until it says yes or `seconds` have passed; whether it said yes."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL)
+    return True
+
+
+def _again(ground: Ground, step: Step) -> Step:
+    """The step planned anew on the object as it is now."""
+    if step.wanted is None:
+        return step
+    resource = known_resource(ground.cluster, step.wanted.api_version, step.action.ref)
+    ref = step.action.ref
+    live = ground.cluster.get(resource, namespace=ref.namespace, name=ref.name)
+    return plan_object(replace(ground, check=False), step.wanted, live)
+
+
+def prune(ground: Ground, step: Step) -> Outcome:
+    """Delete one member that left Git, if it is still the object that was planned on."""
+    action, live = step.action, step.live
+    if action.verb is not Verb.PRUNE or live is None:
+        return Outcome(action, Result.DONE)
+    try:
+        resource = known_resource(ground.cluster, str(live["apiVersion"]), action.ref)
+        return _delete(ground, resource, action, live)
+    except ClusterError as error:
+        return Outcome(action, Result.FAILED, str(error))
+
+
+def _delete(ground: Ground, resource: ApiResource, action: Action, live: Body) -> Outcome:
+    ref, uid = action.ref, live["metadata"]["uid"]
+    for attempt in range(_TRIES):
+        try:
+            ground.cluster.delete(
+                resource, namespace=ref.namespace, name=ref.name, uid=uid,
+                resource_version=live["metadata"]["resourceVersion"],
+            )  # fmt: skip
+            return Outcome(action, Result.DONE)
+        except StaleVersion:
+            now = ground.cluster.get(resource, namespace=ref.namespace, name=ref.name)
+            if now is None:
+                return Outcome(action, Result.DONE)
+            if now["metadata"]["uid"] != uid or not is_member(now, part_of(live)):
+                why = "it was created anew, or taken over, since it was planned; it is kept until the next run looks"
+                return Outcome(action, Result.SKIPPED, why)
+            if attempt == _TRIES - 1:
+                raise
+            live = now
+    raise AssertionError("unreachable: the last attempt returns or raises")

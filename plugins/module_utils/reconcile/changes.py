@@ -1,0 +1,92 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why fields differ: Git says something new, or someone else changed them; and who, as far as is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..model.change import ABSENT, Cause, FieldChange
+from ..model.objects import Body
+from .desired import DIGEST
+from .difference import differences, masked
+from .fieldset import Path, display, item_key, owns, set_value
+from .ownership import Owner, our_entry, owner_of, owners
+from .proof import same
+
+_DIGEST_PATH: Path = ("f:metadata", "f:annotations", f"f:{DIGEST}")
+
+
+def explain(
+    live: Body, predicted: Body, *, gone: Iterable[Path], drift_only: bool, adopting: bool
+) -> tuple[FieldChange, ...]:
+    """The changes that lead from `live` to `predicted`, each with its cause, sorted by path.
+
+    `gone` are fields that a dry-run cannot show as removed, because the write first takes them from another manager.
+    `drift_only` says that the manifest is the one the object was last applied from: then every difference is drift.
+    """
+    entries = owners(live)
+    found = [d for d in differences(live, predicted) if d[0] != _DIGEST_PATH]
+    told = {path for path, _live, _wanted in found}
+    for path in gone:
+        value = value_at(live, path)
+        if value is not ABSENT and not any(path[: len(known)] == known for known in told):
+            found.append((path, value, ABSENT))
+    changes = [
+        _change(live, entries, path, value, wanted, drift_only=drift_only, adopting=adopting)
+        for path, value, wanted in sorted(found, key=lambda difference: difference[0])
+    ]
+    return tuple(changes)
+
+
+def _change(
+    live: Body,
+    entries: Sequence[Owner],
+    path: Path,
+    value: Any,
+    wanted: Any,
+    *,
+    drift_only: bool,
+    adopting: bool,
+) -> FieldChange:
+    ours = our_entry(entries)
+    is_ours = ours is not None and owns(ours.fields, path)
+    other = None if value is ABSENT else owner_of(entries, path)
+    drift = not adopting and (drift_only or (other is not None and not is_ours))
+    culprit = other.culprit if drift and other is not None and not is_ours else None
+    return FieldChange(
+        path=display(path),
+        live=masked(live, path, value),
+        desired=masked(live, path, wanted),
+        cause=Cause.DRIFT if drift else Cause.GIT,
+        culprit=culprit,
+    )
+
+
+def value_at(body: Any, path: Path) -> Any:
+    """The value at a path of a body; ABSENT where there is none."""
+    for key in path:
+        body = _child(body, key)
+        if body is ABSENT:
+            return ABSENT
+    return body
+
+
+def _child(node: Any, key: str) -> Any:
+    kind, name = key[:2], key[2:]
+    if kind == "f:":
+        return node.get(name, ABSENT) if isinstance(node, Mapping) else ABSENT
+    if not isinstance(node, list):
+        return ABSENT
+    if kind == "k:":
+        keys = item_key(key)
+        return next(
+            (i for i in node if isinstance(i, Mapping) and all(same(i.get(n), v) for n, v in keys.items())),
+            ABSENT,
+        )
+    if kind == "v:":
+        value = set_value(key)
+        return next((item for item in node if same(item, value)), ABSENT)
+    return ABSENT

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which app wants which object: what settles moves between apps, and overlaps.
+
+Apps that a run does not select are rendered only when somebody asks whether they want an object.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from ..cluster.discovery import Discovery
+from ..model.app import AppSpec, AppState
+from ..model.errors import PlumbError
+from ..model.objects import GroupKind, Manifest, ObjectRef
+from .desired import Defined, Desired, defined_kinds, desire
+from .inventory import SetIdentity, identity_of
+
+Render = Callable[[AppSpec], tuple[Manifest, ...]]
+
+_RENDERERS = 4  # renders side by side; a kustomization is a process of its own
+
+
+def former_identities(app: AppSpec, default_namespace: str) -> tuple[SetIdentity, ...]:
+    """The sets that `moved_from` names: `name` in the app's own namespace, or `namespace/name`."""
+    home = app.namespace or default_namespace
+    found = []
+    for former in app.moved_from:
+        namespace, _slash, name = former.rpartition("/")
+        found.append(SetIdentity(name, namespace or home))
+    return tuple(found)
+
+
+class Claims:
+    """The manifests of all apps, ready for the cluster, and the questions about them. Safe to use from threads."""
+
+    def __init__(
+        self,
+        apps: Sequence[AppSpec],
+        selected: Iterable[str],
+        render: Render,
+        discovery: Discovery,
+        home: str,
+    ) -> None:
+        self._apps = {app.name: app for app in apps}
+        self._render = render
+        self._discovery = discovery
+        self._ids = {identity_of(app, home).id: app.name for app in apps}
+        self._set_ids = {app.name: identity_of(app, home).id for app in apps}
+        self._former = {app.name: {identity.id for identity in former_identities(app, home)} for app in apps}
+        self._lock = threading.Lock()
+        self._desired: dict[str, Desired | PlumbError] = {}
+        self._claimants: dict[ObjectRef, list[str]] = {}
+        self._complete = False
+        names = set(selected)
+        self._load([name for name in self._apps if name in names])
+
+    def desired(self, name: str) -> Desired | PlumbError:
+        """What an app wants, or why that is not known."""
+        with self._lock:
+            if name not in self._desired:
+                self._load([name])
+            return self._desired[name]
+
+    def rival(self, name: str, ref: ObjectRef, held: str) -> str:
+        """Why the object, which the set `held` has, cannot be this app's; empty where it can.
+
+        Of several apps that want one object, the one that has it keeps it; else the first in the inventory gets it.
+        """
+        if held and held not in self._ids and held not in self._former[name]:
+            return f"it belongs to another apply set ({held}), which no app of this inventory is"
+        if held and held != self._set_ids[name] and held in self._ids:
+            self._load_all()
+        winner, claimants = self._winner(ref, held)
+        if winner and winner != name and name in claimants:
+            return f"app {winner} has it too. One object belongs to one app: remove it from one of the two."
+        holder = self._ids.get(held, "")
+        if holder and holder != name and isinstance(self._desired.get(holder), PlumbError):
+            return f"it belongs to app {holder}, which does not render now, so whether it still wants it is not known"
+        return ""
+
+    def claimed(self, name: str, ref: ObjectRef) -> str:
+        """The other app that wants an object; empty where none does."""
+        self._load_all()
+        return next((other for other in self._claimants.get(ref, ()) if other != name), "")
+
+    def unknown(self, name: str) -> str:
+        """Why it is not known who wants what this app no longer has; empty where it is."""
+        self._load_all()
+        source = self._apps[name].source
+        broken = sorted(
+            other
+            for other, desired in self._desired.items()
+            if other != name and self._apps[other].source == source and isinstance(desired, PlumbError)
+        )
+        if not broken:
+            return ""
+        return f"app {broken[0]} of the same source does not render, so it is not known what it takes over"
+
+    def namespaces(self) -> set[str]:
+        """The Namespaces that apps known so far want, by manifest or by create_namespace."""
+        with self._lock:
+            said = {r.name for r in self._claimants if r.group_kind == GroupKind("", "Namespace")}
+        return said | {app.namespace for app in self._apps.values() if app.create_namespace and app.namespace}
+
+    def _winner(self, ref: ObjectRef, held: str) -> tuple[str, Sequence[str]]:
+        with self._lock:
+            claimants = list(self._claimants.get(ref, ()))
+        holder = self._ids.get(held, "")
+        ordered = [name for name in self._apps if name in claimants]
+        return (holder if holder in claimants else next(iter(ordered), "")), claimants
+
+    def _load_all(self) -> None:
+        with self._lock:
+            if not self._complete:
+                self._load([name for name in self._apps if name not in self._desired])
+                self._complete = True
+
+    def _load(self, names: Sequence[str]) -> None:
+        """Render these apps, side by side, and take down what they want."""
+        with ThreadPoolExecutor(_RENDERERS) as pool:
+            rendered = dict(zip(names, pool.map(self._rendered, names), strict=True))
+        defined = defined_kinds(
+            m for found in rendered.values() if not isinstance(found, PlumbError) for m in found
+        )
+        for name, found in rendered.items():
+            desired = found if isinstance(found, PlumbError) else self._desire(name, found, defined)
+            self._desired[name] = desired
+            for wanted in () if isinstance(desired, PlumbError) else desired.wanted:
+                self._claimants.setdefault(wanted.ref, []).append(name)
+
+    def _rendered(self, name: str) -> tuple[Manifest, ...] | PlumbError:
+        app = self._apps[name]
+        if app.state is AppState.ABSENT:
+            return ()
+        try:
+            return self._render(app)
+        except PlumbError as error:
+            return error
+
+    def _desire(
+        self, name: str, manifests: tuple[Manifest, ...], defined: Mapping[GroupKind, Defined]
+    ) -> Desired | PlumbError:
+        try:
+            return desire(self._apps[name], self._set_ids[name], manifests, self._discovery, defined)
+        except PlumbError as error:
+            return error

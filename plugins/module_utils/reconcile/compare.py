@@ -1,0 +1,138 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asking the server, by a dry-run, what an apply would make of an object, and how that differs from what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ..cluster.errors import Invalid, RequestError
+from ..model.app import DriftPolicy
+from ..model.objects import Body
+from ..model.plan import Action, Verb
+from .changes import explain
+from .desired import Wanted, applied_digest
+from .fieldset import FieldSet, display, leaves, subtract
+from .ground import Ground, action_for, failed_dry_run, refused, why
+from .ownership import FIELD_MANAGER, Owner, co_owned, foldable, lost_claims, our_entry, owners, rewritten
+from .prune import CONSENT, PROTECTED, consent_of
+from .step import Step
+
+_SHOWN = 5  # fields of another applier that a refusal names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A live object that is not proven to be what its manifest wants."""
+
+    ground: Ground
+    wanted: Wanted
+    live: Body
+    adopting: bool  # nobody's set owns it
+    moving: bool  # another set owns it that may not, or need not, keep it
+    warning: str
+
+    @property
+    def same_manifest(self) -> bool:
+        """Whether Git says what it said when the object was last applied: then every difference is drift."""
+        return not self.adopting and applied_digest(self.live) == self.wanted.digest
+
+
+def compare(case: Case) -> Step:
+    """The step for an object that the content proof leaves open."""
+    ground, wanted, live = case.ground, case.wanted, case.live
+    resource = ground.resource(wanted)
+    if resource is None:
+        return refused(wanted, f"the cluster no longer knows {wanted.api_version} {wanted.ref.kind}", live)
+    try:
+        predicted = ground.cluster.apply(
+            resource, wanted.body, field_manager=FIELD_MANAGER, force=True, dry_run=True
+        )
+    except Invalid as error:
+        return _immutable(case, error) if error.immutable else refused(wanted, why(error, wanted), live)
+    except RequestError as error:
+        return failed_dry_run(wanted, Verb.UPDATE, live, error)
+    taken = lost_claims(owners(live), owners(predicted))
+    if taken and not ground.app.force_conflicts:
+        return refused(wanted, _claimed(taken), live)
+    return _step(case, predicted)
+
+
+def _step(case: Case, predicted: Body) -> Step:
+    before = owners(case.live)
+    entry, coming = our_entry(before), our_entry(owners(predicted))
+    kept: FieldSet = coming.fields if coming is not None else {}
+    fold = foldable(before) if case.adopting or entry is None else {}
+    release = co_owned(before, subtract(entry.fields, kept)) if entry is not None else {}
+    managed = rewritten(case.live, fold=fold, release=release, api_version=case.wanted.api_version)
+    changes = explain(
+        case.live,
+        predicted,
+        gone=[*leaves(subtract(fold, kept)), *leaves(release)],
+        drift_only=case.same_manifest,
+        adopting=case.adopting,
+    )
+    verb = Verb.ADOPT if case.adopting else Verb.UPDATE
+    action = action_for(case.wanted, verb, case.live, changes=changes, warning=case.warning)
+    nothing = (
+        not changes
+        and managed is None
+        and _same_claim(entry, coming)
+        and verb is Verb.UPDATE
+        and not case.moving
+    )
+    return Step(
+        action=replace(action, verb=Verb.UNCHANGED) if nothing else _worded(case, action),
+        wanted=case.wanted,
+        body=case.wanted.body,
+        live=case.live,
+        managed_fields=managed,
+        force=True,
+    )
+
+
+def _same_claim(before: Owner | None, after: Owner | None) -> bool:
+    if before is None or after is None:
+        return False
+    return (before.fields, before.api_version) == (after.fields, after.api_version)
+
+
+def _worded(case: Case, action: Action) -> Action:
+    """The action with what a reader has to know besides its changes."""
+    if case.moving:
+        return replace(action, reason="taken over from another app, which no longer has it")
+    if case.same_manifest and case.ground.app.drift is DriftPolicy.REPORT:
+        return replace(
+            action, verb=Verb.UNCHANGED, reason="drift: report, it stays until its manifest changes"
+        )
+    if not action.changes and not case.adopting:
+        # No value differs, but without a write, fields that are removed from Git later would stay in the cluster.
+        return replace(action, reason="only the record of who owns its fields changes")
+    return action
+
+
+def _immutable(case: Case, error: Invalid) -> Step:
+    wanted, live = case.wanted, case.live
+    said = why(error, wanted)
+    if not case.ground.app.recreate:
+        return refused(
+            wanted, f"{said} Set recreate: true to delete and create it, or give it another name.", live
+        )
+    if wanted.ref.group_kind in PROTECTED and consent_of(live) != "enabled":
+        kind = wanted.ref.kind
+        return refused(
+            wanted, f"{said} A {kind} is recreated only with consent: annotate it {CONSENT}=enabled.", live
+        )
+    fields = ", ".join(sorted({cause.field for cause in error.causes if cause.field})) or "a field"
+    action = action_for(wanted, Verb.RECREATE, live, reason=f"{fields} cannot be changed in place")
+    return Step(action=action, wanted=wanted, body=wanted.body, live=live)
+
+
+def _claimed(taken: Mapping[str, FieldSet]) -> str:
+    named = "; ".join(
+        f"{manager} claims {', '.join(display(path) for path in list(leaves(fields))[:_SHOWN])}"
+        for manager, fields in sorted(taken.items())
+    )
+    return f"{named}. Drop these fields from one of the two, or set force_conflicts: true."

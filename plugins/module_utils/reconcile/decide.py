@@ -1,0 +1,144 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Planning one object: whose it is, what its manifest wants, and whether anything is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum, auto
+
+from ..cluster.errors import RequestError
+from ..model.objects import Body
+from ..model.plan import Verb
+from .compare import Case, compare
+from .desired import Wanted
+from .fieldset import owns_exactly
+from .ground import Ground, action_for, failed_dry_run, refused
+from .inventory import Inventory, part_of
+from .ownership import FIELD_MANAGER, our_entry, owners
+from .proof import proven
+from .step import Step
+
+_REPLICAS = ("f:spec", "f:replicas")
+_TTL = "ttlSecondsAfterFinished"
+
+
+class Holder(Enum):
+    """Whose a live object is."""
+
+    OURS = auto()
+    NOBODY = auto()
+    ANOTHER_SET = auto()
+
+
+def plan_object(ground: Ground, wanted: Wanted, live: Body | None) -> Step:
+    """The step that brings one object to what its manifest says."""
+    held = part_of(live) if live is not None else ""
+    rival = ground.rival(wanted.ref, held)
+    if rival:
+        return refused(wanted, rival, live)
+    if live is None:
+        return _plan_missing(ground, wanted)
+    if live["metadata"].get("deletionTimestamp"):
+        action = action_for(
+            wanted, Verb.CREATE, live, reason="it is being deleted; it is created again once it is gone"
+        )
+        return Step(action=action, wanted=wanted, body=wanted.body, live=live)
+    holder = holder_of(live, ground.inventory.identity.id)
+    if holder is Holder.NOBODY and not ground.app.adopt:
+        return refused(wanted, _not_ours(live), live)
+    wanted, warning = _leave_replicas(ground, wanted, live)
+    if holder is Holder.OURS and proven(wanted.body, live):
+        return Step(
+            action=action_for(wanted, Verb.UNCHANGED, live, warning=warning), wanted=wanted, live=live
+        )
+    case = Case(
+        ground=ground,
+        wanted=wanted,
+        live=live,
+        adopting=holder is Holder.NOBODY,
+        moving=holder is Holder.ANOTHER_SET,
+        warning=warning,
+    )
+    return compare(case)
+
+
+def holder_of(live: Body, set_id: str) -> Holder:
+    """Whose a live object is: by our entry and the member label.
+
+    Ours is also what lost its label (our entry is there) and what lost its ownership altogether (managedFields wiped,
+    the label there). The label alone, beside other managers' entries, makes nothing ours: a tenant can write it.
+    """
+    label, entries = part_of(live), owners(live)
+    if label and label != set_id:
+        return Holder.ANOTHER_SET
+    if our_entry(entries) is not None or (label and not entries):
+        return Holder.OURS
+    return Holder.NOBODY
+
+
+def _not_ours(live: Body) -> str:
+    managers = (
+        ", ".join(sorted({owner.manager for owner in owners(live) if not owner.subresource}))
+        or "nobody known"
+    )
+    return f"it exists already, outside this app's inventory (written by {managers}). Set adopt: true to take it over."
+
+
+def _plan_missing(ground: Ground, wanted: Wanted) -> Step:
+    if _finished(ground.inventory, wanted):
+        reason = "it finished and was removed by its TTL; it runs again when its manifest changes"
+        return Step(action=action_for(wanted, Verb.UNCHANGED, None, reason=reason), wanted=wanted)
+    namespace = wanted.ref.namespace
+    if namespace in ground.missing_namespaces:
+        reason = f"namespace {namespace} is missing ({wanted.origin}). Add it to Git, or set create_namespace: true."
+        return refused(wanted, reason, None)
+    resource = ground.resource(wanted)
+    if ground.check and resource is not None and namespace not in ground.coming_namespaces:
+        try:
+            ground.cluster.apply(
+                resource, wanted.body, field_manager=FIELD_MANAGER, force=False, dry_run=True
+            )
+        except RequestError as error:
+            return failed_dry_run(wanted, Verb.CREATE, None, error)
+    return Step(action=action_for(wanted, Verb.CREATE, None), wanted=wanted, body=wanted.body)
+
+
+def _finished(inventory: Inventory, wanted: Wanted) -> bool:
+    """Whether this is a Job with a TTL that was applied before from the same manifest: its TTL has removed it."""
+    if not remembers(wanted):
+        return False
+    return (f"{wanted.ref.namespace}/{wanted.ref.name}", wanted.digest) in inventory.finished_jobs
+
+
+def remembers(wanted: Wanted) -> bool:
+    """Whether the inventory has to remember the object, because the cluster removes it by itself."""
+    spec = wanted.body.get("spec")
+    return (
+        wanted.ref.kind == "Job"
+        and wanted.ref.group == "batch"
+        and isinstance(spec, Mapping)
+        and _TTL in spec
+    )
+
+
+def _leave_replicas(ground: Ground, wanted: Wanted, live: Body) -> tuple[Wanted, str]:
+    """The object with replicas left to its HPA, if it has one, and a warning where Git says some.
+
+    Leaving the field out of an apply that owned it would reset it to 1, so while it is ours the live number is kept;
+    once the HPA has scaled, the field is the HPA's and is left out.
+    """
+    if wanted.ref not in ground.autoscaled:
+        return wanted, ""
+    spec = dict(wanted.body.get("spec") or {})
+    said = spec.pop("replicas", None)
+    entry = our_entry(owners(live))
+    live_spec = live.get("spec") or {}
+    if entry is not None and owns_exactly(entry.fields, _REPLICAS) and "replicas" in live_spec:
+        spec["replicas"] = live_spec["replicas"]
+    warning = (
+        "" if said is None else "spec.replicas is left to its HorizontalPodAutoscaler; remove it from Git"
+    )
+    return replace(wanted, body={**wanted.body, "spec": spec}), warning

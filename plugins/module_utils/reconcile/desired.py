@@ -1,0 +1,153 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an app wants of a cluster: its manifests with namespace, member label and digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..cluster.discovery import Discovery
+from ..model.app import AppSpec
+from ..model.errors import RenderError
+from ..model.objects import Body, GroupKind, Manifest, ObjectRef, Origin
+from ..model.plan import Action, Verb
+from .inventory import PART_OF
+from .order import sort_key
+
+DIGEST = "plumb.gitops/manifest"  # annotation: which manifest an object was last applied from
+_CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wanted:
+    """One object that an app wants, ready to be applied. `body` must not be changed. Compared by identity."""
+
+    ref: ObjectRef
+    body: Body
+    digest: str  # of the manifest; equal means that Git says the same
+    origin: Origin
+
+    @property
+    def api_version(self) -> str:
+        return str(self.body["apiVersion"])
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """A kind that a CRD among the manifests defines."""
+
+    namespaced: bool
+    versions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """All that an app wants, and what of its manifests cannot be used and why."""
+
+    wanted: tuple[Wanted, ...]
+    refused: tuple[Action, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def defined_kinds(manifests: Iterable[Manifest]) -> dict[GroupKind, Defined]:
+    """The kinds that CRDs among the manifests define: they are known once those are applied."""
+    found: dict[GroupKind, Defined] = {}
+    for manifest in manifests:
+        if manifest.ref.group_kind != _CRD:
+            continue
+        spec = manifest.body.get("spec") or {}
+        kind = (spec.get("names") or {}).get("kind", "")
+        versions = frozenset(str(v.get("name")) for v in spec.get("versions") or () if isinstance(v, Mapping))
+        found[GroupKind(str(spec.get("group", "")), str(kind))] = Defined(
+            spec.get("scope") == "Namespaced", versions
+        )
+    return found
+
+
+def desire(
+    app: AppSpec,
+    set_id: str,
+    manifests: Iterable[Manifest],
+    discovery: Discovery,
+    defined: Mapping[GroupKind, Defined],
+) -> Desired:
+    """Make an app's manifests ready for this cluster.
+
+    Raises RenderError if two come to the same identity once the app's namespace is filled in.
+    """
+    wanted: dict[ObjectRef, Wanted] = {}
+    refused: list[Action] = []
+    for manifest in manifests:
+        namespaced = _is_namespaced(manifest, discovery, defined)
+        problem = _problem(app, manifest, namespaced, discovery)
+        if problem:
+            refused.append(
+                Action(ref=manifest.ref, verb=Verb.REFUSED, reason=problem, origin=manifest.origin)
+            )
+            continue
+        namespace = (manifest.ref.namespace or app.namespace) if namespaced else ""
+        made = _wanted(manifest, namespace, set_id)
+        if made.ref in wanted:
+            raise RenderError(
+                f"app {app.name}",
+                "giving its manifests their namespace",
+                f"{made.ref} stands in {wanted[made.ref].origin} and in {made.origin}",
+                "Remove one of the two.",
+            )
+        wanted[made.ref] = made
+    return Desired(tuple(sorted(wanted.values(), key=lambda w: sort_key(w.ref))), tuple(refused))
+
+
+def _is_namespaced(
+    manifest: Manifest, discovery: Discovery, defined: Mapping[GroupKind, Defined]
+) -> bool | None:
+    """Whether objects of the kind live in a namespace; None for a kind that nobody knows."""
+    resource = discovery.find(manifest.api_version, manifest.ref.kind)
+    if resource is not None:
+        return resource.namespaced
+    coming = defined.get(manifest.ref.group_kind)
+    version = manifest.api_version.rpartition("/")[2]
+    return coming.namespaced if coming is not None and version in coming.versions else None
+
+
+def _problem(app: AppSpec, manifest: Manifest, namespaced: bool | None, discovery: Discovery) -> str:
+    if namespaced is None:
+        near = discovery.nearest(manifest.api_version, manifest.ref.kind)
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        return (
+            f"the cluster does not know {manifest.api_version} {manifest.ref.kind} ({manifest.origin})."
+            f"{hint or ' Apply its CustomResourceDefinition with this app, or in one it depends on.'}"
+        )
+    if namespaced and not (manifest.ref.namespace or app.namespace):
+        return f"{manifest.origin} names no namespace and the app has none. Set namespace in either."
+    return ""
+
+
+def _wanted(manifest: Manifest, namespace: str, set_id: str) -> Wanted:
+    metadata = {key: value for key, value in manifest.body["metadata"].items() if key != "namespace"}
+    if namespace:
+        metadata["namespace"] = namespace
+    said = {**manifest.body, "metadata": metadata}
+    digest = digest_of(said)
+    labels = {**(metadata.get("labels") or {}), PART_OF: set_id}
+    annotations = {**(metadata.get("annotations") or {}), DIGEST: digest}
+    body = {**said, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
+    ref = ObjectRef(manifest.ref.group, manifest.ref.kind, namespace, manifest.ref.name)
+    return Wanted(ref, body, digest, manifest.origin)
+
+
+def digest_of(body: Body) -> str:
+    """A digest of what a manifest says, 32 hexadecimal digits; the order of its keys does not matter."""
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+def applied_digest(live: Body) -> str:
+    """The digest of the manifest that a live object was last applied from; empty where it names none."""
+    annotations: Mapping[str, Any] = live["metadata"].get("annotations") or {}
+    return str(annotations.get(DIGEST) or "")

@@ -1,0 +1,220 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carrying out an app's plan: record, apply stage by stage, prune, record again, wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..cluster.client import Cluster
+from ..cluster.errors import NotFound, RequestError, UnknownApi
+from ..model.app import AppState
+from ..model.errors import ClusterError
+from ..model.objects import Body, GroupKind, ObjectRef
+from ..model.plan import AppResult, Outcome, Result, Unhealthy, Verb
+from .carry_out import carry_out, prune, wait_until
+from .decide import remembers
+from .ground import Ground
+from .health import assess
+from .inventory import Inventory
+from .order import Stage, staged
+from .ownership import FIELD_MANAGER
+from .plan import AppPlan
+from .wait import wait_for_health
+
+_NAMESPACE = GroupKind("", "Namespace")
+
+
+def execute(made: AppPlan) -> AppResult:
+    """Bring the cluster to an app's plan. What fails is in the result; nothing is raised for a request that fails."""
+    started = time.monotonic()
+    if made.ground is None or made.inventory is None:
+        return AppResult(plan=made.plan, executed=True)
+    result = _Execution(made, made.ground, made.inventory).run()
+    return replace(result, seconds=time.monotonic() - started)
+
+
+class _Execution:
+    """One app on its way through one run; lives as long as `execute`."""
+
+    def __init__(self, made: AppPlan, ground: Ground, inventory: Inventory) -> None:
+        self._made = made
+        self._ground = ground
+        self._cluster: Cluster = ground.cluster
+        self._inventory = inventory
+        self._outcomes: list[Outcome] = []
+        self._early: set[ObjectRef] = set()
+
+    def run(self) -> AppResult:
+        try:
+            self._record_before()
+        except ClusterError as error:
+            return self._result(f"nothing was written: its inventory could not be recorded: {error}")
+        for stage, steps in staged((step.action.ref, step) for step in self._made.applies):
+            done = self._cluster.map(
+                lambda step: carry_out(self._ground, step),
+                [step for step in steps if step.action.ref not in self._early],
+            )
+            self._outcomes += done
+            if stage is Stage.DEFINITIONS:
+                self._await_definitions(done)
+        self._prune()
+        try:
+            self._record_after()
+        except ClusterError as error:
+            return self._result(f"its inventory could not be brought up to date: {error}")
+        return self._waited()
+
+    def _result(
+        self, error: str = "", unhealthy: Sequence[Unhealthy] = (), waited: bool = False
+    ) -> AppResult:
+        return AppResult(
+            plan=self._made.plan,
+            outcomes=tuple(self._outcomes),
+            unhealthy=tuple(unhealthy),
+            waited=waited,
+            error=error,
+            executed=True,
+        )
+
+    @property
+    def _failed(self) -> bool:
+        return any(outcome.result is Result.FAILED for outcome in self._outcomes)
+
+    def _record_before(self) -> None:
+        """Widen the inventory to all that is going to be there, before the first write to any of it."""
+        wanted = [step.action.ref for step in self._made.applies]
+        members = [*(step.action.ref for step in self._made.prunes), *self._made.moving]
+        if self._made.app.state is AppState.ABSENT and not members and not self._inventory.exists:
+            return
+        self._home()
+        self._write_inventory(self._inventory.widened([*wanted, *members]))
+
+    def _home(self) -> None:
+        """See that the namespace of the parent is there: the app's own manifest for it, or a plain one."""
+        home = self._inventory.identity.namespace
+        for step in self._made.first:
+            self._outcomes.append(carry_out(self._ground, step))
+        if self._inventory.exists:
+            return
+        own = next(
+            (s for s in self._made.applies if s.action.ref == ObjectRef("", "Namespace", "", home)), None
+        )
+        if own is not None and own.action.verb is not Verb.REFUSED:
+            outcome = carry_out(self._ground, own)
+            self._outcomes.append(outcome)
+            self._early.add(own.action.ref)
+            self._await_definitions([outcome])
+        elif home not in {step.action.ref.name for step in self._made.first}:
+            self._create_home(home)
+
+    def _create_home(self, home: str) -> None:
+        resource = self._cluster.discover().of(_NAMESPACE)
+        if (
+            resource is None
+            or self._cluster.get(resource, namespace="", name=home, metadata_only=True) is not None
+        ):
+            return
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": home}}
+        self._cluster.apply(resource, body, field_manager=FIELD_MANAGER, force=False)
+
+    def _write_inventory(self, inventory: Inventory) -> None:
+        resource = self._cluster.discover().of(GroupKind("", "ConfigMap"))
+        if resource is None:
+            raise UnknownApi("ConfigMap", "recording the inventory", "the cluster does not know ConfigMaps")
+        if not inventory.exists or inventory != self._inventory:
+            self._cluster.apply(resource, inventory.body(), field_manager=FIELD_MANAGER, force=True)
+        self._inventory = replace(inventory, exists=True, bare=False)
+
+    def _await_definitions(self, done: Sequence[Outcome]) -> None:
+        """Wait until Namespaces and CRDs just written can be used; then ask the server what it knows now."""
+        written = [o.action.ref for o in done if o.result is Result.DONE and o.action.verb.writes]
+        if not written:
+            return
+        wait_until(lambda: all(map(self._usable, written)), self._ground.app.timeout)
+        if any(ref.kind == "CustomResourceDefinition" for ref in written):
+            self._cluster.rediscover()
+
+    def _usable(self, ref: ObjectRef) -> bool:
+        resource = self._cluster.discover().of(ref.group_kind)
+        try:
+            live = None if resource is None else self._cluster.get(resource, namespace="", name=ref.name)
+        except RequestError:
+            return False
+        return live is not None and assess(live).is_current
+
+    def _prune(self) -> None:
+        """Delete what left Git, in reverse order; nothing at all once something failed to be applied."""
+        steps = [(step.action.ref, step) for step in self._made.prunes]
+        if self._failed and any(step.action.verb is Verb.PRUNE for _ref, step in steps):
+            why = "not pruned, because something in this app failed to be applied; the next run prunes it"
+            self._outcomes += [Outcome(step.action, Result.SKIPPED, why) for _ref, step in steps]
+            return
+        for _stage, group in staged(steps, reverse=True):
+            self._outcomes += self._cluster.map(lambda step: prune(self._ground, step), group)
+
+    def _record_after(self) -> None:
+        """Narrow the inventory to what is there now, or drop it with an app that is gone."""
+        pruned = {
+            o.action.ref for o in self._outcomes if o.action.verb is Verb.PRUNE and o.result is Result.DONE
+        }
+        left = [s.action.ref for s in self._made.prunes if s.action.ref not in pruned] + [*self._made.moving]
+        wanted = [step.action.ref for step in self._made.applies]
+        if self._made.app.state is AppState.ABSENT and not left:
+            self._drop(self._inventory)
+        elif self._inventory.exists:
+            narrowed = (
+                self._inventory
+                if self._made.plan.prune_blocked
+                else self._inventory.narrowed([*wanted, *left])
+            )
+            self._write_inventory(narrowed.with_jobs(self._remembered()))
+        if not self._failed and not left:
+            for former in self._made.formers:
+                self._drop(former)
+
+    def _remembered(self) -> dict[str, str]:
+        """The Jobs with a TTL that are, or were, applied from the manifest of now."""
+        failed = {o.action.ref for o in self._outcomes if o.result is Result.FAILED}
+        return {
+            f"{step.wanted.ref.namespace}/{step.wanted.ref.name}": step.wanted.digest
+            for step in self._made.applies
+            if step.wanted is not None
+            and remembers(step.wanted)
+            and step.action.verb is not Verb.REFUSED
+            and step.wanted.ref not in failed
+        }
+
+    def _drop(self, inventory: Inventory) -> None:
+        """Delete a parent whose members are all gone or taken over."""
+        resource = self._cluster.discover().of(GroupKind("", "ConfigMap"))
+        if not inventory.exists or resource is None:
+            return
+        ref = inventory.identity.ref
+        live = self._cluster.get(resource, namespace=ref.namespace, name=ref.name, metadata_only=True)
+        if live is None:
+            return
+        try:
+            self._cluster.delete(
+                resource, namespace=ref.namespace, name=ref.name,
+                uid=live["metadata"]["uid"], resource_version=live["metadata"]["resourceVersion"],
+            )  # fmt: skip
+        except NotFound:
+            return
+
+    def _waited(self) -> AppResult:
+        app = self._made.app
+        if not app.wait or app.state is AppState.ABSENT:
+            return self._result()
+        applied = {o.action.ref for o in self._outcomes if o.result is Result.DONE}
+        objects = [s.wanted for s in self._made.applies if s.wanted is not None and s.wanted.ref in applied]
+        known: dict[ObjectRef, Body] = {
+            s.action.ref: s.live
+            for s in self._made.applies
+            if s.live is not None and s.action.verb is Verb.UNCHANGED
+        }
+        unhealthy = wait_for_health(self._cluster, self._inventory.identity.id, objects, known, app.timeout)
+        return self._result(unhealthy=unhealthy, waited=True)

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What planning an app's objects stands on, and the words for a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..cluster.client import Cluster
+from ..cluster.discovery import ApiResource, Discovery
+from ..cluster.errors import Forbidden, RequestError
+from ..model.app import AppSpec
+from ..model.change import FieldChange
+from ..model.objects import Body, ObjectRef
+from ..model.plan import Action, Verb
+from .desired import Wanted
+from .health import assess
+from .inventory import Inventory
+from .step import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What planning one app's objects stands on."""
+
+    cluster: Cluster
+    discovery: Discovery
+    app: AppSpec
+    inventory: Inventory
+    check: bool  # the plan is the end product: creates are proven by a dry-run too
+    autoscaled: frozenset[ObjectRef]
+    missing_namespaces: frozenset[str]  # that neither exist nor come with this run
+    coming_namespaces: frozenset[str]  # that do not exist yet and come with this run
+    rival: Callable[
+        [ObjectRef, str], str
+    ]  # (object, id of the set that has it) -> why it cannot be ours, or ""
+
+    def resource(self, wanted: Wanted) -> ApiResource | None:
+        return self.discovery.find(wanted.api_version, wanted.ref.kind)
+
+
+def action_for(
+    wanted: Wanted,
+    verb: Verb,
+    live: Body | None,
+    *,
+    changes: Sequence[FieldChange] = (),
+    reason: str = "",
+    warning: str = "",
+    unproven: bool = False,
+) -> Action:
+    """The action on a wanted object, with the health that its live state has."""
+    return Action(
+        ref=wanted.ref,
+        verb=verb,
+        changes=tuple(changes),
+        reason=reason,
+        warning=warning,
+        origin=wanted.origin,
+        unproven=unproven,
+        health=assess(live) if live is not None else None,
+    )
+
+
+def refused(wanted: Wanted, reason: str, live: Body | None) -> Step:
+    """A step that does nothing and says why."""
+    return Step(action=action_for(wanted, Verb.REFUSED, live, reason=reason), wanted=wanted, live=live)
+
+
+def failed_dry_run(wanted: Wanted, verb: Verb, live: Body | None, error: RequestError) -> Step:
+    """The step after a dry-run that failed: unproven where the account may not patch at all, else refused."""
+    if isinstance(error, Forbidden) and "cannot patch resource" in error.message:
+        action = action_for(wanted, verb, live, reason=why(error, wanted), unproven=True)
+        return Step(action=action, wanted=wanted, body=wanted.body, live=live, force=live is not None)
+    return refused(wanted, why(error, wanted), live)
+
+
+def why(error: RequestError, wanted: Wanted) -> str:
+    """A failed request in words, with the place in Git that led to it."""
+    return f"{error} ({wanted.origin})"

@@ -1,0 +1,195 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory of an app: an ApplySet (KEP-3659) whose parent is a ConfigMap `plumb-<app>`.
+
+The member label is the truth of membership. The parent's annotations are hints of where members may be, so they are
+widened before a write and narrowed after it. Its data remembers what the cluster itself forgets.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..model.app import AppSpec
+from ..model.errors import InventoryError
+from ..model.objects import Body, GroupKind, ObjectRef
+from ..model.version import VERSION
+from .fieldset import owns_exactly
+from .ownership import our_entry, owners
+
+ID_LABEL = "applyset.kubernetes.io/id"
+PART_OF = "applyset.kubernetes.io/part-of"
+_TOOLING = "applyset.kubernetes.io/tooling"
+_GROUP_KINDS = "applyset.kubernetes.io/contains-group-kinds"
+_NAMESPACES = "applyset.kubernetes.io/additional-namespaces"
+_APP = "plumb.gitops/app"
+_OWNER = "plumb.gitops/owner"
+_FINISHED_JOBS = "finished-jobs"
+
+DEFAULT_NAMESPACE = "plumb-system"
+PARENT_KIND = GroupKind("", "ConfigMap")
+_TOOL = "plumb.gitops"
+
+
+@dataclass(frozen=True, slots=True)
+class SetIdentity:
+    """The name of an app's set in a cluster: its parent's name and namespace, and the id that follows from them."""
+
+    app: str
+    namespace: str
+
+    @property
+    def name(self) -> str:
+        return f"plumb-{self.app}"
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef("", "ConfigMap", self.namespace, self.name)
+
+    @property
+    def id(self) -> str:
+        """Source: KEP-3659, `applyset-<base64url(sha256("name.namespace.kind.group"))>-v1`."""
+        digest = hashlib.sha256(f"{self.name}.{self.namespace}.ConfigMap.".encode()).digest()
+        return f"applyset-{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}-v1"
+
+
+def identity_of(app: AppSpec, default_namespace: str) -> SetIdentity:
+    """The set of an app, in its namespace or in the default one."""
+    return SetIdentity(app.name, app.namespace or default_namespace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What the parent says: where members may be, and the Jobs that ran and are gone."""
+
+    identity: SetIdentity
+    owner: str
+    exists: bool = False
+    group_kinds: frozenset[GroupKind] = frozenset()
+    namespaces: frozenset[str] = frozenset()
+    finished_jobs: tuple[tuple[str, str], ...] = ()  # (namespace/name, hash of the manifest), sorted
+    bare: bool = False  # a parent that is not readable as written now: write it again
+
+    def widened(self, refs: Iterable[ObjectRef]) -> Inventory:
+        """With room for these objects too."""
+        kinds, namespaces = _hints(refs, self.identity.namespace)
+        return replace(self, group_kinds=self.group_kinds | kinds, namespaces=self.namespaces | namespaces)
+
+    def narrowed(self, refs: Iterable[ObjectRef]) -> Inventory:
+        """With room for just these objects."""
+        kinds, namespaces = _hints(refs, self.identity.namespace)
+        return replace(self, group_kinds=kinds, namespaces=namespaces)
+
+    def with_jobs(self, finished: Mapping[str, str]) -> Inventory:
+        """Remembering just these Jobs."""
+        return replace(self, finished_jobs=tuple(sorted(finished.items())))
+
+    def body(self) -> dict[str, Any]:
+        """The parent as it is applied."""
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": self.identity.name,
+                "namespace": self.identity.namespace,
+                "labels": {ID_LABEL: self.identity.id},
+                "annotations": {
+                    _TOOLING: f"{_TOOL}/v{VERSION}",
+                    _GROUP_KINDS: ",".join(sorted(map(str, self.group_kinds))),
+                    _NAMESPACES: ",".join(sorted(self.namespaces)),
+                    _APP: self.identity.app,
+                    _OWNER: self.owner,
+                },
+            },
+            "data": {_FINISHED_JOBS: json.dumps(dict(self.finished_jobs))} if self.finished_jobs else {},
+        }
+
+
+def _hints(refs: Iterable[ObjectRef], home: str) -> tuple[frozenset[GroupKind], frozenset[str]]:
+    refs = list(refs)
+    return frozenset(ref.group_kind for ref in refs), frozenset(
+        {r.namespace for r in refs if r.namespace} - {home}
+    )
+
+
+def read_inventory(parent: Body | None, identity: SetIdentity, owner: str) -> Inventory:
+    """What the parent of a set says; an empty inventory where there is no parent.
+
+    Raises InventoryError for a ConfigMap of that name which is not a set's parent, or is another tool's or owner's.
+    """
+    if parent is None:
+        return Inventory(identity=identity, owner=owner)
+    annotations = parent["metadata"].get("annotations") or {}
+    _check_parent(parent, annotations, identity, owner)
+    return Inventory(
+        identity=identity,
+        owner=owner,
+        exists=True,
+        group_kinds=frozenset(
+            map(GroupKind.parse, filter(None, annotations.get(_GROUP_KINDS, "").split(",")))
+        ),
+        namespaces=frozenset(filter(None, annotations.get(_NAMESPACES, "").split(","))),
+        finished_jobs=_jobs(parent),
+        bare=_GROUP_KINDS not in annotations,
+    )
+
+
+def _check_parent(parent: Body, annotations: Mapping[str, str], identity: SetIdentity, owner: str) -> None:
+    label = (parent["metadata"].get("labels") or {}).get(ID_LABEL, "")
+    tool = annotations.get(_TOOLING, "").partition("/")[0]
+    found_owner = annotations.get(_OWNER, "")
+    wrong = {
+        f"its label {ID_LABEL} is {label or 'missing'}, not {identity.id}": label != identity.id,
+        f"it belongs to {tool or 'no tool'} ({_TOOLING}), not to {_TOOL}": tool != _TOOL,
+        f"it belongs to the owner {found_owner or '(none)'} ({_OWNER}), not to {owner}": found_owner != owner,
+    }
+    for why, is_wrong in wrong.items():
+        if is_wrong:
+            raise InventoryError(
+                f"app {identity.app}",
+                f"reading its inventory, {identity.ref}",
+                why,
+                "Name the app otherwise, set plumb_owner to the right owner, or remove the ConfigMap if it is stale:"
+                " its members are found again by their label.",
+            )
+
+
+def _jobs(parent: Body) -> tuple[tuple[str, str], ...]:
+    try:
+        remembered = json.loads((parent.get("data") or {}).get(_FINISHED_JOBS, "{}"))
+    except ValueError:
+        return ()
+    if not isinstance(remembered, dict):
+        return ()
+    return tuple(sorted((str(name), str(digest)) for name, digest in remembered.items()))
+
+
+def part_of(body: Body) -> str:
+    """The id of the set that an object's label names; empty where it names none."""
+    return str((body["metadata"].get("labels") or {}).get(PART_OF) or "")
+
+
+def is_member(live: Body, set_id: str) -> bool:
+    """Whether a live object belongs to the set: it carries the label, and our own entry owns that label.
+
+    A label alone is not enough: EndpointSlices inherit it from their Service, and a tenant can write it.
+    """
+    entry = our_entry(owners(live))
+    return (
+        part_of(live) == set_id
+        and entry is not None
+        and owns_exactly(entry.fields, ("f:metadata", "f:labels", f"f:{PART_OF}"))
+    )
+
+
+def set_of_parent(parent: Body, owner: str) -> str:
+    """The app that a parent of ours belongs to; empty for a parent of another tool or owner."""
+    annotations = parent["metadata"].get("annotations") or {}
+    ours = annotations.get(_TOOLING, "").startswith(f"{_TOOL}/") and annotations.get(_OWNER) == owner
+    return annotations.get(_APP, "") if ours else ""

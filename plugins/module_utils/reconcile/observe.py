@@ -1,0 +1,279 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading the cluster for a plan: few and large requests, and a record of what could not be read.
+
+Members are found by label, one LIST per kind for all apps at once. Wanted objects that carry no label of ours (they
+are new, somebody else's, or lost the label) are looked up by name.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..cluster.client import Cluster
+from ..cluster.discovery import ApiResource, Discovery
+from ..cluster.errors import Forbidden, NotFound, RequestError, UnknownApi
+from ..model.errors import ClusterError
+from ..model.objects import Body, GroupKind, ObjectRef, ref_of
+from .desired import Wanted
+from .inventory import ID_LABEL, PART_OF, Inventory, SetIdentity, is_member
+
+_IDS_IN_SELECTOR = (
+    20  # above it the selector asks for members of any set: a long one slows the server more than it saves
+)
+_FEW = 3  # up to this many names of a kind are asked for one by one, more by a metadata-only LIST
+_FEW_NAMESPACES = 4
+
+_HPA = GroupKind("autoscaling", "HorizontalPodAutoscaler")
+_NAMESPACE = GroupKind("", "Namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one app wants to know of the cluster."""
+
+    inventories: tuple[Inventory, ...]  # its own, then those of its former names
+    wanted: tuple[Wanted, ...]
+
+    @property
+    def inventory(self) -> Inventory:
+        return self.inventories[0]
+
+    @property
+    def group_kinds(self) -> frozenset[GroupKind]:
+        """The kinds that its inventories know."""
+        return frozenset(kind for inventory in self.inventories for kind in inventory.group_kinds)
+
+    @property
+    def namespaces(self) -> frozenset[str]:
+        named = {wanted.ref.namespace for wanted in self.wanted}
+        for inventory in self.inventories:
+            named |= inventory.namespaces | {inventory.identity.namespace}
+        return frozenset(named - {""})
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The cluster as it was read. `unread` says of which kinds the members could not be listed, and why."""
+
+    objects: Mapping[tuple[str, ObjectRef], Body]  # by apiVersion and identity
+    unread: Mapping[GroupKind, str]
+    unreadable: Mapping[ObjectRef, ClusterError]  # wanted objects whose look-up failed
+
+    def live(self, wanted: Wanted) -> Body | None:
+        return self.objects.get((wanted.api_version, wanted.ref))
+
+    def members(self, set_id: str) -> dict[ObjectRef, Body]:
+        """The members of a set, each in one of the versions it was read in, by identity."""
+        return {
+            ref: body
+            for (_version, ref), body in sorted(self.objects.items(), key=lambda item: item[0])
+            if is_member(body, set_id)
+        }
+
+    def claimed_only_by_label(self, set_id: str) -> tuple[ObjectRef, ...]:
+        """Objects that carry the set's label although we never wrote it; what their controllers own is left out."""
+        return tuple(
+            ref
+            for (_version, ref), body in sorted(self.objects.items(), key=lambda item: item[0])
+            if (body["metadata"].get("labels") or {}).get(PART_OF) == set_id
+            and not is_member(body, set_id)
+            and not any(owner.get("controller") for owner in body["metadata"].get("ownerReferences") or ())
+        )
+
+
+def observe(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> Observed:
+    """Read all that a plan of these apps needs."""
+    namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
+    selector = _selector([i.identity.id for need in needs for i in need.inventories])
+    unread = _lost_groups(discovery, needs)
+    objects: dict[tuple[str, ObjectRef], Body] = {}
+    resources = sorted(_resources(discovery, needs), key=lambda r: (r.group_kind, r.version))
+    for resource, listed in zip(
+        resources,
+        cluster.map(lambda r: _list_or_error(cluster, r, selector, namespaces), resources),
+        strict=True,
+    ):
+        if isinstance(listed, ClusterError):
+            unread[resource.group_kind] = str(listed)
+        else:
+            objects.update({(resource.api_version, ref_of(item)): item for item in listed})
+    missing = [
+        (its_kind, wanted.ref)
+        for need in needs
+        for wanted in need.wanted
+        if (wanted.api_version, wanted.ref) not in objects
+        and (its_kind := discovery.find(wanted.api_version, wanted.ref.kind)) is not None
+    ]
+    found, unreadable = _look_up(cluster, missing)
+    return Observed({**objects, **found}, unread, unreadable)
+
+
+def read_parents(
+    cluster: Cluster, discovery: Discovery, identities: Iterable[SetIdentity]
+) -> dict[ObjectRef, Body]:
+    """The parents of all sets in the cluster, or of just these sets where reading all is denied."""
+    resource = discovery.of(GroupKind("", "ConfigMap"))
+    if resource is None:
+        return {}
+    identities = list(identities)
+    try:
+        parents = [*cluster.list(resource, label_selector=ID_LABEL).items]
+    except Forbidden:
+        parents = []
+    found: dict[ObjectRef, Body] = {ref_of(body): body for body in parents}
+    # A ConfigMap that bears a parent's name without its label must be seen too: it is refused, not overwritten.
+    left = [(resource, identity.ref) for identity in identities if identity.ref not in found]
+    looked_up, unreadable = _look_up(cluster, left)
+    for error in unreadable.values():
+        raise error
+    return {**found, **{ref: body for (_version, ref), body in looked_up.items()}}
+
+
+def scan(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> dict[str, set[ObjectRef]]:
+    """By set: the members of any kind, found by label alone. For sets whose parent is missing."""
+    ids = {inventory.identity.id for need in needs for inventory in need.inventories}
+    namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
+    found: dict[str, set[ObjectRef]] = {set_id: set() for set_id in ids}
+    listings = cluster.map(
+        lambda r: _list_or_error(cluster, r, _selector(sorted(ids)), namespaces, metadata_only=True),
+        discovery.listable(),
+    )
+    for listed in listings:
+        for body in () if isinstance(listed, ClusterError) else listed:
+            for set_id in ids:
+                if is_member(body, set_id):
+                    found[set_id].add(ref_of(body))
+    return found
+
+
+def autoscaled(
+    cluster: Cluster, discovery: Discovery, namespaces: Iterable[str], manifests: Iterable[Body]
+) -> frozenset[ObjectRef]:
+    """The objects whose replicas an HPA decides, by the live HPAs and by those among the manifests."""
+    resource = discovery.of(_HPA)
+    listed = _list_or_error(cluster, resource, "", sorted(namespaces)) if resource is not None else []
+    bodies = [] if isinstance(listed, ClusterError) else listed
+    return frozenset(_target(body) for body in [*bodies, *manifests] if ref_of(body).group_kind == _HPA)
+
+
+def _target(hpa: Body) -> ObjectRef:
+    target: Mapping[str, Any] = (hpa.get("spec") or {}).get("scaleTargetRef") or {}
+    group = str(target.get("apiVersion", "")).rpartition("/")[0]
+    return ObjectRef(group, str(target.get("kind", "")), ref_of(hpa).namespace, str(target.get("name", "")))
+
+
+def existing_namespaces(
+    cluster: Cluster, discovery: Discovery, names: Iterable[str]
+) -> dict[str, Body | None]:
+    """Each of these namespaces as it is, None for one that is not there. One that may not be read is taken as there."""
+    resource = discovery.of(_NAMESPACE)
+    if resource is None:
+        return {}
+    names = sorted(set(names) - {""})
+    found, unreadable = _look_up(
+        cluster, [(resource, ObjectRef("", "Namespace", "", name)) for name in names]
+    )
+    known: dict[str, Body | None] = {
+        name: found.get((resource.api_version, ObjectRef("", "Namespace", "", name))) for name in names
+    }
+    return {**known, **{ref.name: {"metadata": {"name": ref.name}} for ref in unreadable}}
+
+
+def _selector(ids: Sequence[str]) -> str:
+    return f"{PART_OF} in ({','.join(ids)})" if len(ids) <= _IDS_IN_SELECTOR else PART_OF
+
+
+def _resources(discovery: Discovery, needs: Sequence[Need]) -> set[ApiResource]:
+    """Each wanted kind in its wanted version, and each kind that an inventory knows besides."""
+    wanted = {(w.api_version, w.ref.kind) for need in needs for w in need.wanted}
+    resources = {r for version, kind in wanted if (r := discovery.find(version, kind)) is not None}
+    covered = {resource.group_kind for resource in resources}
+    hinted = {kind for need in needs for kind in need.group_kinds} - covered
+    return resources | {r for kind in hinted if (r := discovery.of(kind)) is not None}
+
+
+def _lost_groups(discovery: Discovery, needs: Sequence[Need]) -> dict[GroupKind, str]:
+    """Kinds of the inventories whose API group does not answer now: their members cannot be counted as gone."""
+    return {
+        kind: f"the API group {kind.group} does not answer: its APIService is unavailable"
+        for need in needs
+        for kind in need.group_kinds
+        if discovery.of(kind) is None and kind.group in discovery.incomplete_groups
+    }
+
+
+def _list_or_error(
+    cluster: Cluster,
+    resource: ApiResource,
+    selector: str,
+    namespaces: Sequence[str],
+    *,
+    metadata_only: bool = False,
+) -> list[dict[str, Any]] | ClusterError:
+    try:
+        try:
+            return cluster.list(resource, label_selector=selector, metadata_only=metadata_only).items
+        except Forbidden:
+            if not resource.namespaced:
+                raise
+        return [
+            item
+            for namespace in namespaces
+            for item in cluster.list(
+                resource, namespace=namespace, label_selector=selector, metadata_only=metadata_only
+            ).items
+        ]
+    except (NotFound, UnknownApi):
+        return []  # the kind went away since discovery
+    except RequestError as error:
+        return error
+
+
+def _look_up(
+    cluster: Cluster, missing: Sequence[tuple[ApiResource, ObjectRef]]
+) -> tuple[dict[tuple[str, ObjectRef], Body], dict[ObjectRef, ClusterError]]:
+    """Those of the objects that exist, whole; and those that could not be read."""
+    by_resource: dict[ApiResource, list[ObjectRef]] = defaultdict(list)
+    for resource, ref in missing:
+        by_resource[resource].append(ref)
+    kinds = sorted(by_resource.items(), key=lambda item: (item[0].group_kind, item[0].version))
+    present = cluster.map(lambda item: _present(cluster, item[0], item[1]), kinds)
+    ask = [(resource, ref) for (resource, _refs), there in zip(kinds, present, strict=True) for ref in there]
+    found: dict[tuple[str, ObjectRef], Body] = {}
+    unreadable: dict[ObjectRef, ClusterError] = {}
+    for (resource, ref), body in zip(ask, cluster.map(lambda a: _get(cluster, *a), ask), strict=True):
+        if isinstance(body, ClusterError):
+            unreadable[ref] = body
+        elif body is not None:
+            found[resource.api_version, ref] = body
+    return found, unreadable
+
+
+def _present(cluster: Cluster, resource: ApiResource, refs: Sequence[ObjectRef]) -> Sequence[ObjectRef]:
+    """Those of the objects that a metadata-only LIST knows; all of them where asking one by one is cheaper."""
+    if len(refs) <= _FEW:
+        return refs
+    spaces = sorted({ref.namespace for ref in refs})
+    where = spaces if resource.namespaced and len(spaces) <= _FEW_NAMESPACES else [""]
+    try:
+        items = [
+            item for ns in where for item in cluster.list(resource, namespace=ns, metadata_only=True).items
+        ]
+    except RequestError:
+        return refs
+    names = {ref_of(item) for item in items}
+    return [ref for ref in refs if ref in names]
+
+
+def _get(cluster: Cluster, resource: ApiResource, ref: ObjectRef) -> Body | ClusterError | None:
+    try:
+        return cluster.get(resource, namespace=ref.namespace, name=ref.name)
+    except (NotFound, UnknownApi):
+        return None
+    except RequestError as error:
+        return error

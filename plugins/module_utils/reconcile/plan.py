@@ -1,0 +1,259 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Planning apps: every wanted object, every member that left, and what holds an app back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ..cluster.client import Cluster
+from ..cluster.discovery import Discovery
+from ..model.app import AppSpec, AppState
+from ..model.errors import InventoryError, PlumbError
+from ..model.objects import Body, GroupKind, ObjectRef
+from ..model.plan import Action, Plan, Verb
+from .claims import Claims, former_identities
+from .decide import plan_object
+from .desired import Desired, Wanted
+from .ground import Ground
+from .inventory import DEFAULT_NAMESPACE, Inventory, identity_of, read_inventory
+from .observe import Need, Observed, autoscaled, existing_namespaces, observe, scan
+from .order import sort_key
+from .prune import plan_prune
+from .step import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all apps of one run share."""
+
+    cluster: Cluster
+    claims: Claims
+    parents: Mapping[ObjectRef, Body]
+    revisions: Mapping[str, str]  # by source: the short commit
+    owner: str
+    home: str = DEFAULT_NAMESPACE  # where the parents of apps without a namespace live
+    check: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPlan:
+    """An app's plan and what carrying it out needs."""
+
+    app: AppSpec
+    plan: Plan
+    inventory: Inventory | None = None
+    formers: tuple[Inventory, ...] = ()
+    ground: Ground | None = None
+    first: tuple[Step, ...] = ()  # namespaces that nobody's manifest is for
+    applies: tuple[Step, ...] = ()
+    prunes: tuple[Step, ...] = ()
+    moving: tuple[ObjectRef, ...] = ()  # members that another app of the run wants now
+
+
+def plan_apps(setting: Setting, discovery: Discovery, apps: Sequence[AppSpec]) -> list[AppPlan]:
+    """Plan these apps on the cluster as it is now, reading it once for all of them."""
+    ready: list[tuple[AppSpec, Desired, tuple[Inventory, ...]]] = []
+    plans: dict[str, AppPlan] = {}
+    for app in apps:
+        found = _ready(setting, app)
+        if isinstance(found, Plan):
+            plans[app.name] = AppPlan(app=app, plan=found)
+        else:
+            ready.append((app, *found))
+    for made in _plan_ready(setting, discovery, ready):
+        plans[made.app.name] = made
+    return [plans[app.name] for app in apps]
+
+
+def _ready(setting: Setting, app: AppSpec) -> Plan | tuple[Desired, tuple[Inventory, ...]]:
+    """What an app wants and what its inventories say; or the plan of an app that cannot or must not be planned."""
+    if app.suspend:
+        return Plan(app=app.name, suspended=True)
+    desired = setting.claims.desired(app.name)
+    if isinstance(desired, PlumbError):
+        return Plan(app=app.name, error=str(desired))
+    identities = (identity_of(app, setting.home), *former_identities(app, setting.home))
+    try:
+        inventories = tuple(read_inventory(setting.parents.get(i.ref), i, setting.owner) for i in identities)
+    except InventoryError as error:
+        return Plan(app=app.name, error=str(error))
+    if not desired.wanted and not desired.refused and not app.allow_empty and app.state is AppState.PRESENT:
+        return Plan(
+            app=app.name,
+            error=f"app {app.name}: rendering {app.path}: it holds no manifest, which would prune all of the app."
+            " Set allow_empty: true if that is meant, or state: absent to remove the app.",
+        )
+    return desired, inventories
+
+
+def _plan_ready(
+    setting: Setting, discovery: Discovery, ready: Sequence[tuple[AppSpec, Desired, tuple[Inventory, ...]]]
+) -> list[AppPlan]:
+    if not ready:
+        return []
+    cluster = setting.cluster
+    needs = [Need(inventories, desired.wanted) for _app, desired, inventories in ready]
+    lost = [need for need in needs if not need.inventory.exists]
+    found = scan(cluster, discovery, lost) if lost else {}
+    needs = [
+        Need(tuple(i.widened(found.get(i.identity.id, ())) for i in need.inventories), need.wanted)
+        for need in needs
+    ]
+    observed = observe(cluster, discovery, needs)
+    grounds = _grounds(setting, discovery, [app for app, _desired, _inventories in ready], needs, observed)
+    work = [(g, w) for g, need in zip(grounds, needs, strict=True) for w in need.wanted]
+    steps = cluster.map(lambda pair: _plan_one(pair[0], pair[1], observed), work)
+    plans: list[AppPlan] = []
+    start = 0
+    for (app, desired, _inventories), need, ground in zip(ready, needs, grounds, strict=True):
+        mine = steps[start : start + len(need.wanted)]
+        start += len(need.wanted)
+        seen = _Seen(app=app, desired=desired, need=need, ground=ground, observed=observed)
+        plans.append(_app_plan(setting, seen, mine))
+    return plans
+
+
+def _plan_one(ground: Ground, wanted: Wanted, observed: Observed) -> Step:
+    unreadable = observed.unreadable.get(wanted.ref)
+    if unreadable is not None:
+        action = Action(
+            ref=wanted.ref, verb=Verb.REFUSED, reason=f"{unreadable} ({wanted.origin})", origin=wanted.origin
+        )
+        return Step(action=action, wanted=wanted)
+    return plan_object(ground, wanted, observed.live(wanted))
+
+
+def _grounds(
+    setting: Setting, discovery: Discovery, apps: Sequence[AppSpec], needs: Sequence[Need], observed: Observed
+) -> list[Ground]:
+    """What each app's objects are planned on; namespaces and autoscalers are read once for all."""
+    coming = {
+        w.ref.name for need in needs for w in need.wanted if w.ref.group_kind == GroupKind("", "Namespace")
+    }
+    coming |= {app.namespace for app in apps if app.create_namespace and app.namespace}
+    asked = {w.ref.namespace for need in needs for w in need.wanted if observed.live(w) is None}
+    known = existing_namespaces(setting.cluster, discovery, asked | coming)
+    absent = frozenset(name for name, body in known.items() if body is None)
+    if setting.check:
+        coming |= setting.claims.namespaces()
+    namespaces = frozenset[str]().union(*(need.namespaces for need in needs))
+    bodies = [w.body for need in needs for w in need.wanted]
+    scaled = autoscaled(setting.cluster, discovery, namespaces, bodies)
+    return [
+        Ground(
+            cluster=setting.cluster,
+            discovery=discovery,
+            app=app,
+            inventory=need.inventory,
+            check=setting.check,
+            autoscaled=scaled,
+            missing_namespaces=absent - coming,
+            coming_namespaces=absent & coming,
+            rival=partial(setting.claims.rival, app.name),
+        )
+        for app, need in zip(apps, needs, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """One app with all that was read for it."""
+
+    app: AppSpec
+    desired: Desired
+    need: Need
+    ground: Ground
+    observed: Observed
+
+    @property
+    def members(self) -> dict[ObjectRef, Body]:
+        return {
+            ref: body
+            for i in self.need.inventories
+            for ref, body in self.observed.members(i.identity.id).items()
+        }
+
+    @property
+    def wanted(self) -> frozenset[ObjectRef]:
+        """What Git wants of the app, usable or not: none of it is pruned."""
+        return frozenset(w.ref for w in self.need.wanted) | frozenset(
+            action.ref for action in self.desired.refused
+        )
+
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(
+            f"{ref} carries this app's label but Plumb never wrote it; it is left alone"
+            for inventory in self.need.inventories
+            for ref in self.observed.claimed_only_by_label(inventory.identity.id)
+            if ref not in self.wanted
+        )
+
+
+def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
+    members, wanted = seen.members, seen.wanted
+    prune = plan_prune(
+        seen.app,
+        members,
+        wanted,
+        blocked="" if wanted.issuperset(members) else _prune_blocked(setting, seen),
+        claimed=partial(setting.claims.claimed, seen.app.name),
+        left=_left(setting, seen.app),
+    )
+    first = _namespaces_to_create(seen.ground, seen.need)
+    refused = (Step(action=action) for action in seen.desired.refused)
+    applies = sorted((*steps, *refused), key=lambda step: sort_key(step.action.ref))
+    return AppPlan(
+        app=seen.app,
+        plan=Plan(
+            app=seen.app.name,
+            actions=tuple(step.action for step in (*first, *applies, *prune.steps)),
+            prune_blocked=prune.blocked,
+            warnings=seen.warnings(),
+        ),
+        inventory=seen.need.inventory,
+        formers=seen.need.inventories[1:],
+        ground=seen.ground,
+        first=first,
+        applies=tuple(applies),
+        prunes=prune.steps,
+        moving=tuple(sorted(frozenset(members) - wanted - {step.action.ref for step in prune.steps})),
+    )
+
+
+def _prune_blocked(setting: Setting, seen: _Seen) -> str:
+    """Why this run must not prune: something that would be needed to know what is gone is not known."""
+    need, observed = seen.need, seen.observed
+    kinds = {w.ref.group_kind for w in need.wanted} | need.group_kinds
+    unread = sorted(kind for kind in kinds if kind in observed.unread)
+    if unread:
+        return f"{unread[0]} could not be listed: {observed.unread[unread[0]]}"
+    if not any(inventory.exists for inventory in need.inventories):
+        return "its inventory was missing and is rebuilt from the members' labels in this run; the next one prunes"
+    return "" if seen.app.state is AppState.ABSENT else setting.claims.unknown(seen.app.name)
+
+
+def _left(setting: Setting, app: AppSpec) -> str:
+    if app.state is AppState.ABSENT:
+        return "the app is absent"
+    revision = setting.revisions.get(app.source, "")
+    return f"left Git in {revision}" if revision else "left Git"
+
+
+def _namespaces_to_create(ground: Ground, need: Need) -> tuple[Step, ...]:
+    """The app's namespace, where it says create_namespace, it is missing and no manifest is for it.
+
+    It is created, and from then on left alone: it is no member of the app, so it is never pruned with it.
+    """
+    app = ground.app
+    missing = (
+        app.namespace in ground.coming_namespaces and app.create_namespace and app.state is AppState.PRESENT
+    )
+    if not missing or any(w.ref == ObjectRef("", "Namespace", "", app.namespace) for w in need.wanted):
+        return ()
+    ref = ObjectRef("", "Namespace", "", app.namespace)
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": app.namespace}}
+    return (Step(action=Action(ref=ref, verb=Verb.CREATE, reason="create_namespace"), body=body),)

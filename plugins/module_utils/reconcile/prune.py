@@ -1,0 +1,112 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Planning what goes: members of an app's set that no manifest wants any more, and the rules that hold a prune back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..model.app import AppSpec, AppState
+from ..model.objects import Body, GroupKind, ObjectRef
+from ..model.plan import Action, Verb
+from .health import assess
+from .order import sort_key
+from .step import Step
+
+CONSENT = "plumb.gitops/prune"  # annotation on the object: `enabled` consents, `disabled` keeps it
+
+# What takes data or other objects with it when it goes: pruned only with consent on the object itself.
+PROTECTED = frozenset(
+    {
+        GroupKind("", "Namespace"),
+        GroupKind("", "PersistentVolumeClaim"),
+        GroupKind("", "PersistentVolume"),
+        GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """What a run does about members that left Git. `blocked` says why nothing is pruned, though something should be."""
+
+    steps: tuple[Step, ...]
+    blocked: str = ""
+
+
+def plan_prune(
+    app: AppSpec,
+    members: Mapping[ObjectRef, Body],
+    wanted: frozenset[ObjectRef],
+    *,
+    blocked: str,
+    claimed: Callable[[ObjectRef], str],
+    left: str,
+) -> Prune:
+    """Decide on each member that no manifest of the app wants.
+
+    `blocked` says why this run must not prune (an incomplete read, say); `claimed` names the app, if any, that now
+    wants an object: it is left to it. `left` is the reason shown, such as `left Git in 4f2a9c1`.
+    """
+    gone = sorted((ref for ref in members if ref not in wanted), key=sort_key, reverse=True)
+    steps = [step for ref in gone if (step := _step(app, ref, members[ref], claimed(ref), left)) is not None]
+    pruned = sum(step.action.verb is Verb.PRUNE for step in steps)
+    if not pruned:
+        return Prune(tuple(steps))
+    why = blocked or _too_much(app, pruned, len(members), empty=not wanted)
+    if not why:
+        return Prune(tuple(steps))
+    return Prune(tuple(_held_back(step, why) for step in steps), why)
+
+
+def consent_of(live: Body) -> str:
+    """What the object itself says of being pruned: `enabled`, `disabled`, or nothing."""
+    annotations: Mapping[str, str] = live["metadata"].get("annotations") or {}
+    return annotations.get(CONSENT, "")
+
+
+def _step(app: AppSpec, ref: ObjectRef, live: Body, claimed_by: str, left: str) -> Step | None:
+    consent = consent_of(live)
+    if claimed_by:
+        return None  # another app of this run wants it now, and takes it over
+    verb, reason = Verb.PRUNE, left
+    if live["metadata"].get("deletionTimestamp"):
+        verb, reason = Verb.UNCHANGED, f"{left}; it is being deleted"
+    elif not app.prune and app.state is AppState.PRESENT:
+        verb, reason = Verb.UNCHANGED, f"{left}; kept, because the app has prune: false"
+    elif consent == "disabled":
+        verb, reason = Verb.UNCHANGED, f"{left}; kept, because its annotation {CONSENT} is disabled"
+    elif ref.group_kind in PROTECTED and consent != "enabled":
+        verb = Verb.REFUSED
+        reason = (
+            f"{left}; a {ref.kind} is pruned only with consent. Annotate it {CONSENT}=enabled to let it go,"
+            " or =disabled to keep it."
+        )
+    return Step(action=Action(ref=ref, verb=verb, reason=reason, health=assess(live)), live=live)
+
+
+def _too_much(app: AppSpec, pruned: int, total: int, *, empty: bool) -> str:
+    if app.state is AppState.ABSENT:
+        return ""
+    if empty:
+        return ""  # an empty render that got this far is allowed by allow_empty, and means all of it
+    if app.prune_limit.allows(pruned, total):
+        return ""
+    return (
+        f"{pruned} of {total} objects left Git, more than prune_limit {app.prune_limit} allows."
+        " Raise prune_limit for this app if that is meant."
+    )
+
+
+def _held_back(step: Step, why: str) -> Step:
+    if step.action.verb is not Verb.PRUNE:
+        return step
+    action = Action(
+        ref=step.action.ref,
+        verb=Verb.REFUSED,
+        reason=f"{step.action.reason}; not pruned: {why}",
+        health=step.action.health,
+    )
+    return Step(action=action, live=step.live)

@@ -1,0 +1,157 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run over the apps of one cluster: a check, or bringing the cluster to what Git says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+
+from ..cluster.client import Cluster
+from ..cluster.discovery import Discovery
+from ..model.app import AppSpec, Checkout
+from ..model.errors import PlumbError, SourceError
+from ..model.objects import Manifest
+from ..model.plan import AppResult, Plan
+from .claims import Claims, former_identities
+from .dependencies import dependencies
+from .execute import execute
+from .inventory import DEFAULT_NAMESPACE, identity_of, set_of_parent
+from .observe import read_parents
+from .plan import AppPlan, Setting, plan_apps
+
+_APPS_AT_ONCE = 8  # executed side by side; their requests share the cluster's bound on concurrency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one run is to do. `render` gives an app's manifests from its source's checkout."""
+
+    apps: tuple[AppSpec, ...]
+    sources: Mapping[str, Checkout | PlumbError]
+    render: Callable[[Checkout, AppSpec], tuple[Manifest, ...]]
+    only: frozenset[str] = frozenset()  # empty: all apps
+    check: bool = False
+    owner: str = "plumb"
+    home: str = DEFAULT_NAMESPACE
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run found and did: one result per selected app, in the inventory's order."""
+
+    apps: tuple[AppResult, ...]
+    unclaimed: tuple[
+        str, ...
+    ]  # apply sets of ours that no app claims: `app shop (ConfigMap shop/plumb-shop)`
+
+
+def run_apps(cluster: Cluster, run: Run) -> RunResult:
+    """Plan the selected apps and, unless it is a check, carry the plans out; what is independent goes side by side.
+
+    Raises InputError for apps that contradict themselves and ClusterError where nothing at all can be read.
+    """
+    selected = [app for app in run.apps if not run.only or app.name in run.only]
+    dependencies(run.apps)
+    discovery = cluster.discover()
+    identities = [
+        i for app in run.apps for i in (identity_of(app, run.home), *former_identities(app, run.home))
+    ]
+    parents = read_parents(cluster, discovery, identities)
+    known = {identity.ref for identity in identities}
+    unclaimed = tuple(
+        f"app {app} ({ref})"
+        for ref, body in sorted(parents.items(), key=lambda item: item[0])
+        if ref not in known and (app := set_of_parent(body, run.owner))
+    )
+    setting = Setting(
+        cluster=cluster,
+        claims=Claims(run.apps, [app.name for app in selected], _renderer(run), discovery, run.home),
+        parents=parents,
+        revisions={n: c.revision.short for n, c in run.sources.items() if isinstance(c, Checkout)},
+        owner=run.owner,
+        home=run.home,
+        check=run.check,
+    )
+    results = _check(setting, discovery, selected) if run.check else _Waves(setting, selected).run()
+    return RunResult(tuple(results), unclaimed)
+
+
+def _renderer(run: Run) -> Callable[[AppSpec], tuple[Manifest, ...]]:
+    def render(app: AppSpec) -> tuple[Manifest, ...]:
+        checkout = run.sources.get(app.source)
+        if isinstance(checkout, PlumbError):
+            raise checkout
+        if checkout is None:
+            raise SourceError(
+                f"app {app.name}",
+                "looking for its source",
+                f"there is no source {app.source!r} among {', '.join(sorted(run.sources)) or 'none'}",
+                "Correct source in plumb_apps, or add it to plumb_sources.",
+            )
+        return run.render(checkout, app)
+
+    return render
+
+
+def _check(setting: Setting, discovery: Discovery, selected: Sequence[AppSpec]) -> list[AppResult]:
+    return [AppResult(plan=made.plan) for made in plan_apps(setting, discovery, selected)]
+
+
+class _Waves:
+    """Plans together what may start together, executes side by side, and lets the next start as each app is done."""
+
+    def __init__(self, setting: Setting, selected: Sequence[AppSpec]) -> None:
+        self._setting = setting
+        self._apps = {app.name: app for app in selected}
+        self._results: dict[str, AppResult] = {}
+        self._held: list[str] = []  # settled without being executed
+
+    def run(self) -> list[AppResult]:
+        sorter = dependencies([_within(app, self._apps) for app in self._apps.values()])
+        with ThreadPoolExecutor(_APPS_AT_ONCE) as pool:
+            running: dict[Future[AppResult], str] = {}
+            while sorter.is_active():
+                for made in self._plan(list(sorter.get_ready())):
+                    running[pool.submit(execute, made)] = made.app.name
+                for finished in self._settled(running):
+                    sorter.done(finished)
+        return [self._results[name] for name in self._apps]
+
+    def _plan(self, names: Sequence[str]) -> list[AppPlan]:
+        """Plan the apps of these names that nothing holds back; what is held back has its result at once."""
+        free = []
+        for name in names:
+            bad = next(
+                (n for n in self._apps[name].depends_on if n in self._results and self._results[n].failed), ""
+            )
+            if bad:
+                self._results[name] = AppResult(
+                    plan=Plan(app=name),
+                    executed=True,
+                    error=f"app {name}: not started, because it depends on app {bad}, which failed",
+                )
+            else:
+                free.append(self._apps[name])
+        self._held = [name for name in names if name in self._results]
+        return plan_apps(self._setting, self._setting.cluster.discover(), free) if free else []
+
+    def _settled(self, running: dict[Future[AppResult], str]) -> list[str]:
+        """The names of apps that are done now, waiting for one if none is."""
+        settled = self._held
+        self._held = []
+        if settled or not running:
+            return settled
+        done, _rest = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            name = running.pop(future)
+            self._results[name] = future.result()
+            settled.append(name)
+        return settled
+
+
+def _within(app: AppSpec, selected: Mapping[str, AppSpec]) -> AppSpec:
+    """The app without dependencies that this run does not select: those are taken as they are."""
+    return replace(app, depends_on=tuple(name for name in app.depends_on if name in selected))
