@@ -1,0 +1,135 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pulling sources: each one's ref is resolved, fetched where it moved, and checked out; side by side."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..model.app import Checkout, SourceSpec
+from ..model.errors import InputError, SourceError
+from .address import check_spec
+from .cache import LOCK_WAIT, Entry, exclusive, open_cache, open_entry
+from .checkout import clear_old, obtain, recall, remember, reuse
+from .command import GitRunner, Limits, require_git
+from .credentials import access_to
+from .packages import require_packages
+from .remote import RemoteRevision, ask_remote
+
+WIDTH = 8  # sources at a time
+
+
+@dataclass(frozen=True, slots=True)
+class PulledSource:
+    """What became of one source: a checkout, or the error that kept it from one."""
+
+    name: str
+    checkout: Checkout | None
+    error: SourceError | InputError | None
+
+
+def pull_sources(
+    specs: Sequence[SourceSpec], cache_dir: Path, *, deadline: float | None = None, width: int = WIDTH
+) -> tuple[PulledSource, ...]:
+    """Bring each source's revision into the cache and return them in the order asked.
+
+    `deadline` is a `time.monotonic()` for all of it; each exchange with a remote also ends after the source's own
+    `timeout`. A source whose ref has not moved costs one round trip, one whose commit is there already costs none.
+    One source's failure is in its result and does not touch the others. Raises InputError where the cache directory
+    cannot be used or two sources have one name, SourceError where git is missing.
+    """
+    counts = Counter(spec.name for spec in specs)
+    for name, count in counts.items():
+        if count > 1:
+            raise InputError(f"source {name}", "reading sources", "two have this name", "Give each its own.")
+    _require_programs()
+    cache = open_cache(cache_dir)
+    limits = _limits(deadline)
+    with ThreadPoolExecutor(max_workers=max(1, min(width, len(specs))), thread_name_prefix="source") as pool:
+        try:
+            return tuple(pool.map(lambda spec: _pulled(spec, cache, limits), specs))
+        finally:
+            limits.cancelled.set()  # on Ctrl-C too: leaving the pool waits for its threads
+
+
+def current_revision(spec: SourceSpec, *, deadline: float | None = None) -> RemoteRevision:
+    """What the source's ref is at the remote now: one round trip, nothing fetched; for a poll.
+
+    Raises InputError or SourceError. For a source that names a commit it says that commit and asks nobody.
+    """
+    _require_programs()
+    return ask_remote(_runner(spec, _limits(deadline)), spec)
+
+
+def last_known(spec: SourceSpec, cache_dir: Path) -> Checkout | None:
+    """The revision that the last good pull of this source brought, from the cache alone; None where there is none.
+
+    Raises InputError for a source or cache directory that cannot be used.
+    """
+    check_spec(spec)
+    return recall(open_entry(open_cache(cache_dir), spec), spec)
+
+
+def _require_programs() -> None:
+    require_packages()
+    require_git()
+
+
+def _limits(deadline: float | None) -> Limits:
+    return Limits(math.inf if deadline is None else deadline, threading.Event())
+
+
+def _runner(spec: SourceSpec, limits: Limits) -> GitRunner:
+    address = check_spec(spec)
+    return GitRunner(
+        subject=f"source {spec.name}",
+        transport=address.transport,
+        access=access_to(spec, address),
+        limits=limits,
+        timeout=spec.timeout,
+    )
+
+
+def _pulled(spec: SourceSpec, cache: Path, limits: Limits) -> PulledSource:
+    try:
+        return PulledSource(spec.name, _pull(spec, cache, limits), None)
+    except (SourceError, InputError) as exc:
+        return PulledSource(spec.name, None, exc)
+    except OSError as exc:
+        where = f": {exc.filename}" if exc.filename else ""
+        error = SourceError(
+            f"source {spec.name}",
+            "writing the cache",
+            f"{exc.strerror or exc}{where}",
+            "See that the cache's disk has space, and that the cache belongs to the user who runs this.",
+        )
+        return PulledSource(spec.name, None, error)
+
+
+def _pull(spec: SourceSpec, cache: Path, limits: Limits) -> Checkout:
+    runner = _runner(spec, limits)
+    entry = open_entry(cache, spec)
+    remote = ask_remote(runner, spec)
+    checkout = reuse(entry, spec, remote.commit, remote.resolved)
+    if checkout is None:
+        return _bring(runner, entry, spec, remote)
+    remember(entry, spec, checkout)
+    return checkout
+
+
+def _bring(runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRevision) -> Checkout:
+    with exclusive(entry, runner.subject, runner.limits.within(LOCK_WAIT)) as lock:
+        checkout = reuse(entry, spec, remote.commit, remote.resolved)  # another run may just have brought it
+        if checkout is None:
+            checkout = obtain(replace(runner, held=(lock,)), entry, spec, remote)
+        remember(entry, spec, checkout)
+        clear_old(entry, time.time())
+        return checkout

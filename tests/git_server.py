@@ -1,0 +1,169 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real Git server over HTTP on loopback for tests: `git http-backend` behind a small front that can misbehave."""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import os
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it came in."""
+
+    method: str
+    path: str  # with the query
+    authorization: str
+
+    @property
+    def authorized(self) -> bool:
+        return bool(self.authorization)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that the server gives in Git's stead."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class GitServer:
+    """Serves the bare repositories below `root`, read only.
+
+    With `token`, every request needs it as the password of Basic authentication (and `username`, if that is given).
+    `meddle` may return a Reply for a request, or None to let Git answer; `cut_after` cuts the answers to POSTs after
+    so many bytes. `requests` is the log.
+    """
+
+    def __init__(
+        self, root: Path, *, token: str = "", username: str = "", tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.root = root
+        self.token = token
+        self.username = username
+        self.requests: list[Request] = []
+        self.meddle: Callable[[Request], Reply | None] = lambda _request: None
+        self.cut_after: int | None = None
+        self._scheme = "https" if tls else "http"
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    def url(self, name: str) -> str:
+        """The address of the repository `name`, a path below the root."""
+        return f"{self._scheme}://127.0.0.1:{self.port}/{name}"
+
+    def __enter__(self) -> GitServer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+    def admits(self, authorization: str) -> bool:
+        if not self.token:
+            return True
+        scheme, _blank, encoded = authorization.partition(" ")
+        if scheme.lower() != "basic":
+            return False
+        username, _colon, password = base64.b64decode(encoded).decode().partition(":")
+        return password == self.token and self.username in ("", username)
+
+
+def _handler(server: GitServer) -> type[http.server.BaseHTTPRequestHandler]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the parent's name)
+            pass
+
+        def do_GET(self) -> None:
+            self._answer(b"")
+
+        def do_POST(self) -> None:
+            self._answer(_read_body(self))
+
+        def _answer(self, body: bytes) -> None:
+            request = Request(self.command, self.path, self.headers.get("Authorization", ""))
+            server.requests.append(request)
+            reply = server.meddle(request)
+            if reply is None and not server.admits(request.authorization):
+                reply = Reply(401, {"WWW-Authenticate": 'Basic realm="git"'})
+            if reply is None:
+                reply = _backend(server.root, self, body)
+            self._send(reply)
+
+        def _send(self, reply: Reply) -> None:
+            self.send_response(reply.status)
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(reply.body)))
+            self.end_headers()
+            if self.command == "POST" and server.cut_after is not None:
+                self.wfile.write(reply.body[: server.cut_after])
+                self.close_connection = True
+                return
+            self.wfile.write(reply.body)
+
+    return Handler
+
+
+def _read_body(handler: http.server.BaseHTTPRequestHandler) -> bytes:
+    if handler.headers.get("Transfer-Encoding", "").lower() != "chunked":
+        return handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
+    body = b""
+    while size := int(handler.rfile.readline().split(b";")[0], 16):
+        body += handler.rfile.read(size)
+        handler.rfile.readline()
+    handler.rfile.readline()
+    return body
+
+
+def _backend(root: Path, handler: http.server.BaseHTTPRequestHandler, body: bytes) -> Reply:
+    path, _question, query = handler.path.partition("?")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GIT_PROJECT_ROOT": str(root),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "REQUEST_METHOD": handler.command,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "CONTENT_TYPE": handler.headers.get("Content-Type", ""),
+        "CONTENT_LENGTH": str(len(body)),
+        "HTTP_CONTENT_ENCODING": handler.headers.get("Content-Encoding", ""),
+        "GIT_PROTOCOL": handler.headers.get("Git-Protocol", ""),
+        "REMOTE_ADDR": "127.0.0.1",
+    }
+    done = subprocess.run(
+        ["git", "http-backend"], input=body, env=environment, capture_output=True, check=False
+    )
+    head, _blank, content = done.stdout.partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode("latin-1").split("\r\n") if ": " in line)
+    status = int(headers.pop("Status", "200 OK").split()[0])
+    return Reply(status, headers, content)
