@@ -1,0 +1,201 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands of sandbox.py."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from . import binaries, lifecycle
+from .components import COMPONENTS, FILES
+from .errors import SandboxError
+from .layout import Layout
+from .processes import dies_with
+from .progress import Stopwatch, say
+from .supervisor import read_order, supervise
+
+OWNER_VARIABLE = "PLUMB_SANDBOX_OWNER_PID"
+
+
+class Interrupted(BaseException):
+    """A signal asked this program to end."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status: 0, 1 for a failure, 130 when interrupted."""
+    given = _parser().parse_args(arguments)
+    if given.command != "supervise":
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, _interrupt)
+    try:
+        return int(given.run(given))
+    except SandboxError as error:
+        say(f"sandbox: {error}")
+        return 1
+    except Interrupted as interrupted:
+        say(f"sandbox: {interrupted}")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sandbox.py", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, run, text in (
+        ("up", _up, "start a sandbox, or find it running, and say how to use it"),
+        ("down", _down, "stop a sandbox; no process is left"),
+        ("status", _status, "say whether a sandbox runs; exit status 3 if not"),
+        ("run", _run, "start a sandbox, run a command with it, stop it"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(run=run)
+        command.add_argument("--dir", type=_folder, required=True, help="the folder that holds all of it")
+        if name != "run":
+            command.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+        if name in {"up", "run"}:
+            command.add_argument("--without-forge", action="store_true", help="no Gitea")
+            command.add_argument("--without-controllers", action="store_true", help="only the API server")
+        if name == "up":
+            command.add_argument("--with-parent", action="store_true", help="end with the calling process")
+        if name == "down":
+            command.add_argument("--purge", action="store_true", help="remove the folder, too")
+        if name == "run":
+            command.add_argument("words", nargs="+", metavar="COMMAND", help="after --")
+    commands.add_parser("build", help="only find or build the programs").set_defaults(run=_build)
+    hidden = commands.add_parser("supervise")
+    hidden.set_defaults(run=_supervise)
+    hidden.add_argument("--tell", type=int, required=True)
+    return parser
+
+
+def _folder(text: str) -> Path:
+    return Path(text).absolute().resolve()
+
+
+def _up(given: argparse.Namespace) -> int:
+    watch = Stopwatch()
+    described, started = lifecycle.up(_wish(given, _owner(with_parent=given.with_parent)))
+    if given.json:
+        print(json.dumps({**described, "changed": started}))
+    else:
+        print(_usage(given.dir, described, f"started in {watch}" if started else "was running"))
+    return 0
+
+
+def _down(given: argparse.Namespace) -> int:
+    stopped = lifecycle.down(Layout(given.dir), purge=given.purge)
+    if given.json:
+        print(json.dumps({"changed": stopped}))
+    else:
+        print(f"The sandbox in {given.dir} {'is stopped' if stopped else 'was not running'}.")
+    return 0
+
+
+def _status(given: argparse.Namespace) -> int:
+    described = lifecycle.status(Layout(given.dir))
+    if given.json:
+        print(json.dumps({"running": described is not None, **(described or {})}))
+    elif described is None:
+        print(f"The sandbox in {given.dir} is not running.")
+    else:
+        print(_usage(given.dir, described, "is running"))
+    return 0 if described is not None else 3
+
+
+def _build(_given: argparse.Namespace) -> int:
+    for name, found in binaries.find_or_build(COMPONENTS).items():
+        print(f"{name} {found.version} {found.path}")
+    return 0
+
+
+def _run(given: argparse.Namespace) -> int:
+    layout = Layout(given.dir)
+    described, started = lifecycle.up(_wish(given, os.getpid()))
+    if not started:
+        raise SandboxError(
+            f"running {given.words[0]}",
+            f"the sandbox in {given.dir} runs already, and would be stopped afterwards",
+            "Name another folder, or stop it with `down` first.",
+        )
+    try:
+        return _command(given.words, {**os.environ, **lifecycle.user_env(described)})
+    finally:
+        lifecycle.down(layout)
+
+
+def _command(words: Sequence[str], env: dict[str, str]) -> int:
+    try:
+        process = subprocess.Popen(words, env=env, preexec_fn=dies_with(os.getpid()))  # noqa: PLW1509 - one thread
+    except OSError as error:
+        raise SandboxError(f"running {words[0]}", str(error), "Check its name and PATH.") from error
+    try:
+        return process.wait()
+    except Interrupted:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        raise
+
+
+def _supervise(given: argparse.Namespace) -> int:
+    os.set_inheritable(given.tell, False)
+    order = read_order(sys.stdin.read())
+    return supervise(order, os.fdopen(given.tell, "w"))
+
+
+def _wish(given: argparse.Namespace, owner: int | None) -> lifecycle.Wish:
+    return lifecycle.Wish(
+        layout=Layout(given.dir),
+        forge=not given.without_forge,
+        controllers=not given.without_controllers,
+        owner=owner,
+    )
+
+
+def _owner(*, with_parent: bool) -> int | None:
+    named = os.environ.get(OWNER_VARIABLE, "")
+    if named:
+        if not named.isdigit():
+            raise SandboxError(f"reading {OWNER_VARIABLE}", f"{named!r} is no process id", "Give a number.")
+        return int(named)
+    return os.getppid() if with_parent else None
+
+
+def _usage(folder: Path, described: dict[str, Any], state: str) -> str:
+    versions = described["versions"]
+    lines = [
+        f"Sandbox in {folder} {state}: Kubernetes v{versions['kube-apiserver']} at {described['server']}",
+        f"  export KUBECONFIG={shlex.quote(described['kubeconfig'])}    # context {described['context']}",
+    ]
+    if "forge" in described:
+        forge = described["forge"]
+        lines += [
+            f"  forge: {forge['url']}    Gitea {versions['gitea']}, user {forge['admin_user']},",
+            f"         password in {forge['admin_password_file']},",
+            f"         token in {forge['admin_token_file']}, registry {forge['registry']}",
+        ]
+    lines += [
+        f"  audit log: {described['audit_log']}",
+        f"  stop: {shlex.join(('python3', str(FILES / 'sandbox.py'), 'down', '--dir', str(folder)))}",
+    ]
+    return "\n".join(lines)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    # From now on we are cleaning up; a second Ctrl-C must not stop that.
+    for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    raise Interrupted(f"interrupted by {signal.Signals(number).name}")

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where everything of one sandbox lies, and the file that describes it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import locks
+
+CONTEXT = "sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folder of one sandbox; nothing of it lies elsewhere."""
+
+    root: Path
+
+    @property
+    def description(self) -> Path:
+        """Written once everything is ready, removed when it stops."""
+        return self.root / "sandbox.json"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.root / "kubeconfig"
+
+    @property
+    def audit_log(self) -> Path:
+        """The API server's audit log, one JSON object per line."""
+        return self.root / "audit.log"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        """Held by the supervisor as long as it lives; holds its process id."""
+        return self.root / "supervisor.lock"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by whoever starts or stops this sandbox."""
+        return self.root / "start.lock"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """What the supervisor did and why it stopped."""
+        return self.root / "supervisor.log"
+
+    @property
+    def pki(self) -> Path:
+        """Certificates and keys."""
+        return self.root / "pki"
+
+    @property
+    def forge(self) -> Path:
+        """Gitea's configuration, database, repositories and packages."""
+        return self.root / "forge"
+
+    def kubeconfig_of(self, user: str) -> Path:
+        """The kubeconfig of another user than the administrator."""
+        return self.root / "users" / f"{user}.kubeconfig"
+
+    def log_of(self, name: str) -> Path:
+        """The output of one program."""
+        return self.root / "logs" / f"{name}.log"
+
+    def is_running(self) -> bool:
+        """Whether a supervisor lives for this folder."""
+        return locks.is_held(self.supervisor_lock)
+
+    def read_description(self) -> dict[str, Any] | None:
+        """The description of the running sandbox, None while there is none."""
+        try:
+            described = json.loads(self.description.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return described if isinstance(described, dict) else None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write TEXT to PATH at once and readable to its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    fresh.replace(path)
+
+
+def write_description(layout: Layout, described: Mapping[str, Any]) -> None:
+    """Say how to use the sandbox."""
+    write_private(layout.description, json.dumps(described, indent=2, sort_keys=True) + "\n")

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start, stop and look at a sandbox from outside its supervisor."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import binaries, preflight
+from .boot import Order
+from .components import FILES, wanted_components
+from .errors import SandboxError
+from .layout import Layout
+from .locks import locked
+from .processes import living_in
+from .progress import say
+from .supervisor import write_order
+
+_STOP_SECONDS = 30.0
+_KILL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a caller of `up` asked for. OWNER is the process with which the sandbox is to end."""
+
+    layout: Layout
+    forge: bool = True
+    controllers: bool = True
+    owner: int | None = None
+
+
+def up(wish: Wish) -> tuple[dict[str, Any], bool]:
+    """Start the sandbox or find it running; return its description and whether it was started now."""
+    layout = wish.layout
+    layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with locked(layout.start_lock, lambda: say(f"waiting for another process that starts or stops {layout.root}")):
+        described = layout.read_description() if layout.is_running() else None
+        if described is not None:
+            _refuse_other_shape(wish, described)
+            return described, False
+        _start(_order(wish))
+        described = layout.read_description()
+        if described is None:
+            raise _not_started(layout, "it stopped as soon as it was ready")
+        return described, True
+
+
+def down(layout: Layout, *, purge: bool = False) -> bool:
+    """Stop the sandbox; return whether it was running. With PURGE its folder is removed too."""
+    if not layout.supervisor_lock.exists():
+        return False
+    with locked(layout.start_lock, lambda: say("waiting for another process that starts or stops it")):
+        was_running = layout.is_running()
+        if was_running:
+            _stop(layout)
+        layout.description.unlink(missing_ok=True)
+        if purge:
+            shutil.rmtree(layout.root)
+    return was_running
+
+
+def status(layout: Layout) -> dict[str, Any] | None:
+    """The description of a running sandbox, else None."""
+    return layout.read_description() if layout.is_running() else None
+
+
+def user_env(described: Mapping[str, Any]) -> dict[str, str]:
+    """What a command needs in its environment to use the sandbox."""
+    env = {
+        "KUBECONFIG": described["kubeconfig"],
+        "K8S_AUTH_KUBECONFIG": described["kubeconfig"],
+        "K8S_AUTH_CONTEXT": described["context"],
+        "PLUMB_SANDBOX_DIR": str(Path(described["kubeconfig"]).parent),
+    }
+    if "forge" in described:
+        env["PLUMB_SANDBOX_FORGE_URL"] = described["forge"]["url"]
+        env["PLUMB_SANDBOX_FORGE_TOKEN_FILE"] = described["forge"]["admin_token_file"]
+    return env
+
+
+def _order(wish: Wish) -> Order:
+    wanted = wanted_components(forge=wish.forge, controllers=wish.controllers)
+    missing = [component for component in wanted if binaries.find(component) is None]
+    preflight.check(wish.layout.root, wanted, missing)
+    found = binaries.find_or_build(wanted)
+    return Order(
+        layout=wish.layout,
+        binaries={name: use.path for name, use in found.items()},
+        versions={name: use.version for name, use in found.items()},
+        owner=wish.owner,
+    )
+
+
+def _start(order: Order) -> None:
+    """Run the supervisor in a session of its own and wait for its word."""
+    layout = order.layout
+    command = (sys.executable, str(FILES / "sandbox.py"), "supervise")
+    reader, writer = os.pipe()
+    with layout.supervisor_log.open("ab") as log, os.fdopen(reader) as answers:
+        process = subprocess.Popen(
+            (*command, "--tell", str(writer)),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            cwd=layout.root,
+            start_new_session=True,
+            pass_fds=(writer,),
+        )
+        os.close(writer)
+        try:
+            if process.stdin is not None:
+                process.stdin.write(write_order(order).encode())
+                process.stdin.close()
+            answer = answers.read()
+        except BaseException:
+            # Ctrl-C, say: whoever asked is not going to use it.
+            process.terminate()
+            process.wait(_STOP_SECONDS)
+            raise
+    if answer != "ready":
+        process.wait(_STOP_SECONDS)
+        raise _not_started(layout, answer or "its supervisor ended without a word")
+
+
+def _stop(layout: Layout) -> None:
+    pid = int(layout.supervisor_lock.read_text(encoding="ascii"))
+    for number, patience in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
+        os.kill(pid, number)
+        if _wait_for_end(layout, patience):
+            return
+    raise SandboxError(
+        f"stopping the sandbox in {layout.root}",
+        f"processes {living_in(layout.root)} do not end",
+        "See supervisor.log in its folder.",
+    )
+
+
+def _wait_for_end(layout: Layout, patience: float) -> bool:
+    """Whether, within PATIENCE seconds, the supervisor and everything that it started has ended."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if not layout.is_running() and not living_in(layout.root):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _refuse_other_shape(wish: Wish, described: Mapping[str, Any]) -> None:
+    lacking = [
+        name
+        for name, wanted, there in (
+            ("forge", wish.forge, "forge" in described),
+            ("controllers", wish.controllers, "kwok" in described["pids"]),
+        )
+        if wanted and not there
+    ]
+    if lacking:
+        raise SandboxError(
+            f"using the sandbox in {wish.layout.root}",
+            f"it was started without {' and '.join(lacking)}",
+            "Stop it with `down` first, or use another folder.",
+        )
+
+
+def _not_started(layout: Layout, why: str) -> SandboxError:
+    return SandboxError(
+        f"starting the sandbox in {layout.root}", why, f"See {layout.supervisor_log} and logs/ beside it."
+    )

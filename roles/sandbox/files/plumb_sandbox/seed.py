@@ -1,0 +1,65 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is in a sandbox's cluster from the start: nodes for the pods, and the viewer's rights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .api import Api
+from .users import VIEWER
+
+NODES = ("sandbox-node-0", "sandbox-node-1")
+
+
+def node(name: str) -> dict[str, Any]:
+    """A node that kwok plays; it fills in the status."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+            "labels": {
+                "kubernetes.io/arch": "amd64",
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                "node-role.kubernetes.io/worker": "",
+            },
+        },
+    }
+
+
+VIEWER_BINDING: dict[str, Any] = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRoleBinding",
+    "metadata": {"name": "sandbox-viewer"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+    "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": VIEWER.name}],
+}
+
+
+def sow(api: Api, *, nodes: bool) -> None:
+    """Bring the seed into the cluster; harmless where it is there already."""
+    api.apply("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/sandbox-viewer", VIEWER_BINDING)
+    for name in NODES if nodes else ():
+        api.apply(f"/api/v1/nodes/{name}", node(name))
+
+
+def is_api_ready(api: Api) -> bool:
+    """Whether the API server takes requests and has its RBAC defaults."""
+    return api.get("/readyz")[0] == 200
+
+
+def is_cluster_ready(api: Api) -> bool:
+    """Whether pods can be created, scheduled and run."""
+    account, _ = api.get("/api/v1/namespaces/default/serviceaccounts/default")
+    status, listed = api.get("/api/v1/nodes")
+    return account == 200 and status == 200 and all(map(_is_schedulable, listed["items"]))
+
+
+def _is_schedulable(found: dict[str, Any]) -> bool:
+    conditions = found.get("status", {}).get("conditions", [])
+    ready = any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
+    return ready and not found["spec"].get("taints")
