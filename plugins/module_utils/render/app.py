@@ -1,0 +1,90 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A path of a revision to the manifests it says: the door of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..model.errors import RenderError
+from ..model.objects import Manifest
+from .kustomization import KUSTOMIZATION_NAMES, is_kustomization
+from .kustomize import build_kustomization
+from .limits import Meter
+from .manifest import parse_manifests, reject_duplicates
+from .tree import Tree
+
+MANIFEST_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """A way to render a folder that is more than a folder of manifests."""
+
+    name: str
+    accepts: Callable[[Tree, Path], bool]
+    render: Callable[[Tree, Path], tuple[Manifest, ...]]
+
+
+# The first that accepts a folder renders it and all below it. A folder that none accepts is read as plain manifests.
+RENDERERS = (Renderer("kustomize", is_kustomization, build_kustomization),)
+
+
+def render_path(root: Path, path: str, *, subject: str) -> tuple[Manifest, ...]:
+    """The manifests of `path` in the checkout `root`, in the order of their files; `subject` names the app in errors.
+
+    A folder with a kustomization file is built by kustomize. Any other folder gives its `*.yaml`, `*.yml` and `*.json`
+    files and those of its subfolders, by name, hidden ones left out; a subfolder with a kustomization file is built
+    and not descended into. A path may be one file. An empty result is left to the caller. Secrets come back with
+    `data` only; fields that the server owns are left out. Raises RenderError; nothing of the app may be applied then.
+    """
+    tree = Tree(root, Meter(subject))
+    start = tree.find(path or ".")
+    if start.is_dir():
+        found = tuple(_of_folder(tree, start))
+    elif start.name in KUSTOMIZATION_NAMES:
+        found = build_kustomization(tree, start.parent)
+    elif start.suffix.lower() in MANIFEST_SUFFIXES:
+        found = _of_file(tree, start)
+    else:
+        raise RenderError(
+            subject,
+            f"reading path {path!r}",
+            "the file is neither YAML nor JSON by its name",
+            "Name a folder, or a file that ends in .yaml, .yml or .json.",
+        )
+    reject_duplicates(found, subject=subject)
+    return found
+
+
+def _of_file(tree: Tree, file: Path) -> tuple[Manifest, ...]:
+    return parse_manifests(tree.read(file), file=tree.shown(file), meter=tree.meter)
+
+
+def _of_folder(tree: Tree, start: Path) -> Iterator[Manifest]:
+    """Depth first and by name, without recursion: a revision decides how deep its folders are."""
+    waiting, read = [(start, tree.shown(start))], set[Path]()
+    while waiting:
+        path, written = waiting.pop()
+        if path.is_dir():
+            if path in read:
+                raise RenderError(
+                    tree.meter.subject,
+                    f"reading path {written!r}",
+                    "its symbolic link leads to a folder that is read already",
+                    "Remove the link.",
+                )
+            read.add(path)
+            renderer = next((each for each in RENDERERS if each.accepts(tree, path)), None)
+            if renderer is not None:
+                yield from renderer.render(tree, path)
+                continue
+            children = [
+                (tree.inside(child, tree.shown(child)), tree.shown(child)) for child in tree.children(path)
+            ]
+            waiting.extend(reversed(children))
+        elif Path(written).suffix.lower() in MANIFEST_SUFFIXES:
+            yield from _of_file(tree, path)

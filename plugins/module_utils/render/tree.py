@@ -1,0 +1,100 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A checkout's files, and nothing outside of it.
+
+Every path is resolved, links included, before it is opened; what then lies outside the checkout, under `.git`, or is
+no regular file is refused. A refusal never says what a link leads to or whether that exists.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+from pathlib import Path
+
+from ..model.errors import RenderError, printable
+from .limits import MAX_FILE_BYTES, Meter
+
+_PATH_MAX, _NAME_MAX = 4096, 255  # bytes, on Linux
+
+
+class Tree:
+    """The files of one revision as one app may read them; `meter` counts what it reads."""
+
+    def __init__(self, root: Path, meter: Meter) -> None:
+        self.root = Path(os.path.realpath(root))
+        self.meter = meter
+
+    def shown(self, path: Path) -> str:
+        """A path for people and origins: relative to the checkout."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+
+    def find(self, path: str) -> Path:
+        """The file or folder that an app's `path` names, resolved; RenderError where there is none to be had."""
+        parts = Path(path).parts
+        if Path(path).is_absolute() or ".." in parts or not path.isprintable():
+            raise self._refused(path, "a path starts at the top of the source and has no '..'")
+        found = self.inside(self.root.joinpath(*parts), path)
+        if not found.exists():
+            raise self._missing(parts)
+        return found
+
+    def inside(self, path: Path, written: str) -> Path:
+        """`path` with its links followed; RenderError, naming what was `written`, where that leaves the checkout."""
+        self.meter.file(printable(written, 200))
+        if len(os.fsencode(path)) >= _PATH_MAX or any(
+            len(os.fsencode(part)) > _NAME_MAX for part in path.parts
+        ):
+            raise self._refused(written, "it is longer than a path can be")
+        real = Path(os.path.realpath(os.path.normpath(path)))
+        if not real.is_relative_to(self.root):
+            raise self._refused(written, "it leads out of the source, by '..' or a symbolic link")
+        if any(part.lower() == ".git" for part in real.relative_to(self.root).parts):
+            raise self._refused(written, "it leads into .git")
+        if real.is_symlink():
+            raise self._refused(written, "its symbolic links lead in a circle")
+        return real
+
+    def children(self, folder: Path) -> list[Path]:
+        """The entries of a folder by name, hidden ones left out; links are not followed yet."""
+        try:
+            return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
+        except OSError as exc:
+            reason = f"it cannot be listed ({exc.strerror})"
+            raise self._refused(self.shown(folder), reason, "Check the permissions of the checkout.") from exc
+
+    def read(self, path: Path) -> bytes:
+        """The content of a regular file that `find` or `inside` returned."""
+        shown = self.shown(path)
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as exc:
+            raise self._refused(shown, f"it cannot be opened ({exc.strerror})", "Check the path.") from exc
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise self._refused(shown, "it is not a regular file")
+            self.meter.content(shown, status.st_size)
+            return file.read(MAX_FILE_BYTES)
+
+    def _refused(
+        self, written: str, reason: str, next_step: str = "Use paths of files in the source."
+    ) -> RenderError:
+        return RenderError(self.meter.subject, f"reading path {printable(written, 200)!r}", reason, next_step)
+
+    def _missing(self, parts: tuple[str, ...]) -> RenderError:
+        """Say how far the path goes and what stands there instead."""
+        reached, rest = self.root, list(parts)
+        while rest and (reached / rest[0]).is_dir():
+            reached = self.inside(reached / rest.pop(0), "/".join(parts))
+        names = [child.name for child in self.children(reached)] if reached.is_dir() else []
+        near = difflib.get_close_matches(rest[0] if rest else "", names, n=3, cutoff=0.5) or names[:5]
+        prefix = "" if reached == self.root else self.shown(reached) + "/"
+        there = ", ".join(printable(prefix + name, 80) for name in near) or "nothing"
+        return self._refused(
+            "/".join(parts),
+            f"it is not in this revision; nearest: {there}",
+            "Correct the app's path, or commit the folder.",
+        )
