@@ -1,0 +1,138 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The demo's own look at the cluster, by kubectl: nothing here asks Plumb."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import Refuted
+from .place import run
+from .sandbox import Sandbox
+
+Object = dict[str, Any]
+Name = tuple[str, str, str]  # kind, namespace, name
+
+MEMBER_LABEL = "applyset.kubernetes.io/part-of"
+_KINDS = (
+    "namespaces,priorityclasses,customresourcedefinitions,clusterroles,campaigns,configmaps,cronjobs,deployments,"
+    "horizontalpodautoscalers,ingresses,jobs,networkpolicies,poddisruptionbudgets,roles,rolebindings,secrets,"
+    "services,serviceaccounts,statefulsets"
+)
+_LOOKER = "demo-look"  # a field manager of our own, only ever in dry-runs
+_SERVER_OWNED = ("managedFields", "resourceVersion", "generation")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The sandbox's cluster."""
+
+    sandbox: Sandbox
+
+    def kubectl(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
+        """kubectl's output, or DemoError."""
+        named = ("--kubeconfig", str(self.sandbox.kubeconfig), "--context", self.sandbox.context)
+        return run(("kubectl", *named, *words), stdin=stdin, env=env)
+
+    def get(self, kind: str, name: str, namespace: str = "shop") -> Object | None:
+        """One object, or None if the cluster does not have it."""
+        said = self.kubectl(
+            "get", kind, name, "--namespace", namespace, "--ignore-not-found", "--output", "json"
+        )
+        return dict(json.loads(said)) if said.strip() else None
+
+    def listed(self, kinds: str, *words: str) -> list[Object]:
+        return list(json.loads(self.kubectl("get", kinds, "--output", "json", *words))["items"])
+
+    def members(self) -> dict[Name, Object]:
+        """Everything in the cluster that carries the label of a set's member."""
+        found = self.listed(_KINDS, "--all-namespaces", "--selector", MEMBER_LABEL)
+        return {name_of(each): each for each in found}
+
+    def unlike(self, desired: Sequence[Object]) -> list[str]:
+        """Which of these objects are not in the cluster as written.
+
+        The API server itself answers: a server-side dry-run of each one under a field manager of our own, compared
+        with what is there. Nothing is stored.
+        """
+        stream = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(desired)})
+        live = {
+            name_of(each): each
+            for each in _items(self.kubectl("get", *_STREAM, "--ignore-not-found", stdin=stream))
+        }
+        missing = [each for each in desired if name_of(each) not in live]
+        if missing:
+            return [f"{_shown(name_of(each))} is not there" for each in missing]
+        words = (
+            "apply",
+            "--server-side",
+            "--dry-run=server",
+            "--force-conflicts",
+            "--field-manager",
+            _LOOKER,
+        )
+        wanted = _items(self.kubectl(*words, *_STREAM, stdin=stream))
+        return [_shown(name_of(each)) for each in wanted if _settled(each) != _settled(live[name_of(each)])]
+
+
+_STREAM = ("--filename", "-", "--output", "json")
+
+
+def _items(said: str) -> list[Object]:
+    """kubectl prints one object, a List, or nothing."""
+    if not said.strip():
+        return []
+    parsed = json.loads(said)
+    return list(parsed["items"]) if parsed["kind"] == "List" else [parsed]
+
+
+def name_of(body: Object) -> Name:
+    return (body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"])
+
+
+def _shown(name: Name) -> str:
+    kind, namespace, own = name
+    return f"{kind} {namespace}/{own}" if namespace else f"{kind} {own}"
+
+
+def _settled(body: Object) -> Object:
+    """An object without what the server keeps for itself and without its status."""
+    metadata = {key: value for key, value in body["metadata"].items() if key not in _SERVER_OWNED}
+    return {**{key: value for key, value in body.items() if key != "status"}, "metadata": metadata}
+
+
+def moved(before: Mapping[Name, Object], after: Mapping[Name, Object]) -> list[str]:
+    """The objects of which anything but their status differs between two looks, or that came or went."""
+    changed = [
+        _shown(name)
+        for name in sorted(before.keys() & after.keys())
+        if before[name]["metadata"]["resourceVersion"] != after[name]["metadata"]["resourceVersion"]
+        and _settled(before[name]) != _settled(after[name])
+    ]
+    return changed + [_shown(name) for name in sorted(before.keys() ^ after.keys())]
+
+
+def rendered(folder: Path) -> list[Object]:
+    """What a folder of the shop says: a kustomization as kubectl builds it, or plain YAML."""
+    if (folder / "kustomization.yaml").exists():
+        text = run(("kubectl", "kustomize", str(folder)))
+    else:
+        text = "\n---\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml")))
+    return [dict(each) for each in yaml.safe_load_all(text) if each]
+
+
+def wait_until(what: str, holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Look every half second until HOLDS; Refuted after the given time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise Refuted(f"{what}: not so after {seconds:.0f} s")
+        time.sleep(0.5)

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The developer of the shop: edits files, commits, pushes."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import DemoError
+from .forge import Forge
+from .place import SHOP, run
+
+_AUTHOR = {"NAME": "Robin Harbour", "EMAIL": "robin@shop.example.com"}
+
+
+@dataclass(frozen=True, slots=True)
+class Developer:
+    """Someone with a working copy at CLONE whose remote is the forge."""
+
+    clone: Path
+    forge: Forge
+
+    def begin(self) -> str:
+        """Take the sample shop as the first commit of main and push it; returns the commit."""
+        shutil.copytree(SHOP, self.clone)
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("remote", "add", "origin", self.forge.clone_url)
+        return self.commit_and_push("Open the shop")
+
+    def branch(self, name: str) -> None:
+        self.git("switch", "--quiet", "--create", name)
+
+    def back_to_main(self) -> None:
+        """Take what main is at the forge."""
+        self.git("switch", "--quiet", "main")
+        self.git("pull", "--quiet", "--ff-only", "origin", "main")
+
+    def change(self, file: str, old: str, new: str) -> None:
+        """Replace the one place of FILE that says OLD."""
+        path = self.clone / file
+        text = path.read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            raise DemoError(f"{file} says {old!r} {text.count(old)} times, not once.")
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def rewrite(self, file: str, rewrite: Callable[[str], str]) -> None:
+        path = self.clone / file
+        path.write_text(rewrite(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+    def remove(self, file: str) -> None:
+        (self.clone / file).unlink()
+
+    def commit_and_push(self, subject: str) -> str:
+        """Commit everything and push the current branch; returns the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", subject)
+        self.git("push", "--quiet", "origin", "HEAD")
+        return self.git("rev-parse", "HEAD").strip()
+
+    def revert_last(self) -> str:
+        """Take the last commit back and push that; returns the commit."""
+        self.git("revert", "--no-edit", "HEAD")
+        self.git("push", "--quiet", "origin", "HEAD")
+        return self.git("rev-parse", "HEAD").strip()
+
+    def git(self, *words: str) -> str:
+        """Git without anyone's own configuration; the token comes by a credential helper, never in a URL."""
+        sandbox = self.forge.sandbox
+        token = shlex.quote(str(sandbox.forge_token_file))
+        helper = f'!f() {{ echo username={sandbox.forge_user}; echo "password=$(cat {token})"; }}; f'
+        env = {
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            **{
+                f"GIT_{role}_{key}": value
+                for role in ("AUTHOR", "COMMITTER")
+                for key, value in _AUTHOR.items()
+            },
+        }
+        return run(("git", "-c", f"credential.helper={helper}", *words), cwd=self.clone, env=env)

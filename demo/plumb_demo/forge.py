@@ -1,0 +1,75 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gitea by its REST API: a repository, a pull request, a merge."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import DemoError
+from .sandbox import Sandbox
+
+_MERGEABLE_SECONDS = 20.0  # Gitea checks in the background whether a pull request can be merged
+
+
+@dataclass(frozen=True, slots=True)
+class Forge:
+    """One repository on the sandbox's forge."""
+
+    sandbox: Sandbox
+    repository: str
+
+    @property
+    def clone_url(self) -> str:
+        return f"{self.sandbox.forge_url}/{self.sandbox.forge_user}/{self.repository}.git"
+
+    def create(self) -> None:
+        """An empty private repository: whoever reads it needs the token."""
+        self._call(
+            "POST", "/user/repos", {"name": self.repository, "private": True, "default_branch": "main"}
+        )
+
+    def open_pull_request(self, branch: str, title: str) -> int:
+        """Ask for BRANCH to be merged into main; returns its number."""
+        answer = self._call("POST", f"{self._path}/pulls", {"head": branch, "base": "main", "title": title})
+        return int(answer["number"])
+
+    def merge(self, number: int) -> str:
+        """Merge a pull request as its page's button does; returns the commit that main is at then."""
+        deadline = time.monotonic() + _MERGEABLE_SECONDS
+        while not self._call("GET", f"{self._path}/pulls/{number}")["mergeable"]:
+            if time.monotonic() > deadline:
+                raise DemoError(f"Gitea does not find pull request {number} mergeable.")
+            time.sleep(0.2)
+        self._call(
+            "POST", f"{self._path}/pulls/{number}/merge", {"Do": "squash", "delete_branch_after_merge": True}
+        )
+        return str(self._call("GET", f"{self._path}/branches/main")["commit"]["id"])
+
+    @property
+    def _path(self) -> str:
+        return f"/repos/{self.sandbox.forge_user}/{self.repository}"
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        token = self.sandbox.forge_token_file.read_text(encoding="ascii").strip()
+        request = urllib.request.Request(  # noqa: S310 - the sandbox's own address
+            f"{self.sandbox.forge_url}/api/v1{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {token}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            said = error.read()[:500].decode(errors="replace")
+            raise DemoError(f"Gitea answered {error.code} to {method} {path}: {said}") from error
+        except OSError as error:
+            raise DemoError(f"Gitea did not answer {method} {path}: {error}") from error
+        return json.loads(text) if text else None
