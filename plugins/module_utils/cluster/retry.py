@@ -16,7 +16,7 @@ from enum import Enum
 from .errors import RequestError
 
 LONGEST_RETRY_AFTER = 30.0  # seconds; a server that asks for more gets this
-FIRST_PAUSE = 0.2  # seconds, doubled with each try
+FIRST_PAUSE = 0.5  # seconds, doubled with each try
 LONGEST_PAUSE = 8.0  # seconds
 LONGEST_WAIT = 60.0  # seconds of pauses in one call
 

@@ -1,0 +1,307 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which cluster the options come to, as whom, and what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors, kubeconfig
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import (
+    ConnectionSpec,
+    Pod,
+    connect,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
+
+NOWHERE = Pod(environment={})
+
+
+@pytest.fixture
+def write_kubeconfig(tmp_path, server):
+    """Write a kubeconfig of the fake server; keywords go into its user or, as `cluster`, its cluster."""
+
+    def write(*, cluster=None, contexts=("prod", "stage"), current="prod", **user):
+        path = tmp_path / "kubeconfig"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": server.url, **(cluster or {})}}],
+            "users": [{"name": "u", "user": user or {"token": "sesame"}}],
+            "contexts": [{"name": name, "context": {"cluster": "c", "user": "u"}} for name in contexts],
+        }
+        if current:
+            config["current-context"] = current
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def headers(server, says):
+    """The headers that a first request with these options carries."""
+
+    def ask(spec, pod=NOWHERE):
+        server.says(says(body={"gitVersion": "v1"}))
+        with connect(spec, pod=pod) as cluster:
+            cluster.version()
+        return server.seen[-1]
+
+    return ask
+
+
+def refusal(spec, pod=NOWHERE):
+    with pytest.raises(InputError) as caught:
+        connect(spec, pod=pod)
+    return str(caught.value)
+
+
+def test_a_kubeconfig_is_used_with_its_current_context(headers, write_kubeconfig):
+    assert headers(ConnectionSpec(kubeconfig=write_kubeconfig())).headers["Authorization"] == "Bearer sesame"
+
+
+def test_a_token_file_is_read_without_its_line_break(headers, write_kubeconfig, tmp_path):
+    (tmp_path / "token").write_text("from-file\n")
+    path = write_kubeconfig(tokenFile="token")
+    assert headers(ConnectionSpec(kubeconfig=path)).headers["Authorization"] == "Bearer from-file"
+
+
+def test_an_api_key_replaces_the_kubeconfigs_credentials(headers, write_kubeconfig):
+    spec = ConnectionSpec(kubeconfig=write_kubeconfig(), context="stage", api_key="other")
+    assert headers(spec).headers["Authorization"] == "Bearer other"
+
+
+def test_a_plugin_of_the_operators_own_gives_a_token(headers, write_kubeconfig):
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": "made"},
+    }
+    plugin = {"apiVersion": credential["apiVersion"], "command": "echo", "args": [json.dumps(credential)]}
+    assert (
+        headers(ConnectionSpec(kubeconfig=write_kubeconfig(exec=plugin))).headers["Authorization"]
+        == "Bearer made"
+    )
+
+
+@pytest.mark.parametrize("command", ["false", "/no/such/plugin"])
+def test_a_plugin_that_fails_is_named_and_nobody_goes_on_anonymously(write_kubeconfig, command):
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": command}
+    said = refusal(ConnectionSpec(kubeconfig=write_kubeconfig(exec=plugin)))
+    assert "its credential plugin failed" in said
+
+
+def test_a_plugin_that_hangs_is_not_waited_for(write_kubeconfig, monkeypatch):
+    monkeypatch.setattr(kubeconfig, "PLUGIN_TIMEOUT", 0.05)
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "sleep", "args": ["2"]}
+    assert "did not answer within" in refusal(ConnectionSpec(kubeconfig=write_kubeconfig(exec=plugin)))
+
+
+def test_impersonation_is_sent(headers, server):
+    spec = ConnectionSpec(
+        host=server.url, impersonate_user="system:serviceaccount:shop:plumb", impersonate_groups=("a", "b")
+    )
+    seen = headers(spec)
+    assert seen.headers["Impersonate-User"] == "system:serviceaccount:shop:plumb"
+    assert seen.groups == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"impersonate_user": ""}, "impersonate_user is empty"),
+        ({"impersonate_user": " "}, "impersonate_user is empty"),
+        ({"impersonate_user": "u", "impersonate_groups": ("a", "")}, "impersonate_groups has an empty name"),
+        ({"impersonate_groups": ("a",)}, "without impersonate_user"),
+        ({"impersonate_user": "u\r\nX-Evil: 1"}, "cannot stand in a header"),
+        ({"api_key": "to\nken"}, "cannot stand in a header"),
+        ({"context": "prod"}, "a context is named, but no kubeconfig"),
+        ({"kubeconfig": Path("/k")}, "both a kubeconfig and a host"),
+        ({"client_cert": Path("/c")}, "only one of client_cert and client_key"),
+        ({"proxy": "socks5://user:hunter2@proxy"}, "the proxy is not an http"),
+        ({"request_timeout": 0}, "request_timeout"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"host": "ftp://x"}, "not a plain http or https URL"),
+        ({"host": "api.example.com"}, "not a plain http or https URL"),
+        ({"host": "https://user:hunter2@x"}, "not a plain http or https URL"),
+        ({"host": "https://x", "ca_cert": Path("/no/such")}, "a file is missing"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(options, said):
+    message = refusal(ConnectionSpec(**{"host": "http://127.0.0.1:1", **options}))
+    assert said in message
+    assert "hunter2" not in message
+
+
+def test_no_cluster_is_guessed(monkeypatch, tmp_path, write_kubeconfig):
+    home = tmp_path / "home"
+    (home / ".kube").mkdir(parents=True)
+    write_kubeconfig().rename(home / ".kube" / "config")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("KUBECONFIG", str(home / ".kube" / "config"))
+    said = refusal(ConnectionSpec())
+    assert "no cluster is named" in said
+    assert "plumb_kubeconfig" in said
+
+
+def test_a_pods_service_account_serves_where_nothing_is_named(tmp_path, certificate):
+    token = tmp_path / "token"
+    token.write_text("from-pod\n")
+    environment = {"KUBERNETES_SERVICE_HOST": "::1", "KUBERNETES_SERVICE_PORT": "443"}
+    pod = Pod(environment=environment, token_file=token, ca_file=certificate.ca)
+    with connect(ConnectionSpec(), pod=pod) as cluster:
+        assert cluster.server == "[::1]:443"
+        assert cluster.named == "the pod's service account"
+    assert "no cluster is named" in refusal(ConnectionSpec(in_cluster=False), pod)
+    token.write_text("")
+    assert "service account" in refusal(ConnectionSpec(), pod)
+    token.unlink()
+    assert "no cluster is named" in refusal(ConnectionSpec(), pod)
+
+
+def test_a_missing_context_names_the_nearest(write_kubeconfig):
+    said = refusal(ConnectionSpec(kubeconfig=write_kubeconfig(), context="stagging"))
+    assert "context 'stagging' is not in it; it has prod, stage." in said
+    assert "for example to 'stage'" in said
+
+
+def test_without_a_context_nothing_is_chosen(write_kubeconfig):
+    assert "no context is named" in refusal(ConnectionSpec(kubeconfig=write_kubeconfig(current="")))
+
+
+CONTEXT = "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
+CLUSTER = f"{CONTEXT}clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:1', certificate-authority: /no/such}}}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "there is no such file"),
+        ("", "it has no list of contexts"),
+        ("- hunter2", "it has no list of contexts"),
+        ("a: b\ntoken: {hunter2", "it is not valid YAML at line 2"),
+        ("\x00hunter2", "it is not valid YAML"),
+        ("contexts: [3, {name: a}]", "it has no others"),
+        (CONTEXT, "is not among its clusters"),
+        (
+            f"{CONTEXT}clusters: [{{name: c, cluster: {{x: 1}}}}]\nusers: [{{name: u, user: {{}}}}]",
+            "has no server",
+        ),
+        (CLUSTER, "is not among its users"),
+        (f"{CLUSTER}users: [{{name: u, user: {{token: hunter2}}}}]", "File does not exist: /no/such"),
+        (
+            f"{CLUSTER}users: [{{name: u, user: {{tokenFile: /no/such/token}}}}]",
+            "/no/such/token: No such file",
+        ),
+        (
+            f"{CLUSTER}users: [{{name: u, user: {{token: [hunter2]}}}}]".replace("https", "http"),
+            "cannot use it",
+        ),
+    ],
+)
+def test_a_broken_kubeconfig_is_named_and_not_quoted(tmp_path, text, said):
+    path = tmp_path / "kubeconfig"
+    if text is not None:
+        path.write_text(text)
+    message = refusal(ConnectionSpec(kubeconfig=path))
+    assert said in message
+    assert str(path) in message
+    assert "hunter2" not in message
+
+
+def test_credentials_do_not_show_in_the_specs_text():
+    spec = ConnectionSpec(host="https://x", api_key="hunter2", proxy="http://u:hunter2@p")
+    assert "hunter2" not in repr(spec)
+
+
+@pytest.mark.parametrize(("no_proxy", "proxied"), [("", True), ("fake.example", False), (".example", False)])
+def test_the_environments_proxy_is_used_as_kubectl_does(
+    headers, server, says, monkeypatch, no_proxy, proxied
+):
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", server.url.replace("//", "//user:word@"))
+    monkeypatch.setenv("no_proxy", no_proxy)
+    # Loopback is never sent to a proxy of the environment.
+    assert headers(ConnectionSpec(host=server.url)).path == "/version"
+    assert "proxy-authorization" not in server.seen[-1].headers
+    server.says(says(body={"gitVersion": "v1"}))
+    spec = ConnectionSpec(host="http://fake.example:9", request_timeout=1)
+    with (
+        connect(spec, pod=NOWHERE) as cluster,
+        contextlib.suppress(errors.Unreachable),
+        cluster.deadline(0.5),
+    ):
+        cluster.version()
+    assert ("proxy-authorization" in server.seen[-1].headers) is proxied
+
+
+def test_a_certificate_of_an_unknown_ca_is_named(tls_server, certificate, says):
+    tls_server.answer = lambda _: says(body={"gitVersion": "v1"})
+    unknown = pytest.raises(errors.Unreachable, match=r"does not verify: .*Name the CA")
+    with connect(ConnectionSpec(host=tls_server.url)) as cluster, unknown:
+        cluster.version()
+    for options in ({"ca_cert": certificate.ca}, {"validate_certs": False}):
+        with connect(ConnectionSpec(host=tls_server.url, **options)) as cluster:
+            assert cluster.version() == "v1"
+
+
+def test_a_certificate_of_another_name_needs_that_name(tls_server, certificate, says, write_kubeconfig):
+    tls_server.answer = lambda _: says(body={"gitVersion": "v1"})
+    trust = {
+        "server": tls_server.url.replace("127.0.0.1", "localhost"),
+        "certificate-authority": str(certificate.ca),
+    }
+    other = pytest.raises(errors.Unreachable, match="does not verify")
+    with connect(ConnectionSpec(kubeconfig=write_kubeconfig(cluster=trust))) as cluster, other:
+        cluster.version()
+    named = write_kubeconfig(cluster={**trust, "tls-server-name": "api.test"})
+    with connect(ConnectionSpec(kubeconfig=named)) as cluster:
+        assert cluster.version() == "v1"
+
+
+def test_client_certificates_of_a_kubeconfig_leave_no_file_behind(
+    tls_server, certificate, says, write_kubeconfig, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    tls_server.answer = lambda _: says(body={"gitVersion": "v1"})
+    path = write_kubeconfig(
+        cluster={"server": tls_server.url, "certificate-authority-data": certificate.data(certificate.ca)},
+        **{
+            "client-certificate-data": certificate.data(certificate.cert),
+            "client-key-data": certificate.data(certificate.key),
+        },
+    )
+    for _ in range(2):  # the package remembers the files that it wrote
+        with connect(ConnectionSpec(kubeconfig=path)) as cluster:
+            assert cluster.version() == "v1"
+        assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_plain_http_to_tls_and_tls_to_plain_http_are_errors(server, tls_server, pauses):
+    for host in (tls_server.url.replace("https", "http"), server.url.replace("http", "https")):
+        spec = ConnectionSpec(host=host, validate_certs=False)
+        with connect(spec, clock=pauses.clock()) as cluster, pytest.raises(errors.RequestError):
+            cluster.version()
+
+
+def test_a_missing_package_is_named():
+    program = (
+        "import sys; sys.modules['kubernetes'] = None\n"
+        "from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect\n"
+        "from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError\n"
+        "try: connect(ConnectionSpec())\n"
+        "except InputError as exc: print(exc)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "requirements.txt" in done.stdout

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table from a refusal to an error, and what such an error says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.answer import Conflict, read_answer
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.refusal import Target, refusal
+
+TARGET = Target(subject="Deployment shop/cart", operation="applying", write=True)
+
+
+def answer(status, reason="", message="", *causes, **details):
+    listed = [dict(zip(("reason", "field", "message"), cause, strict=True)) for cause in causes]
+    said = {"kind": "Status", "reason": reason, "message": message, "details": {**details, "causes": listed}}
+    return read_answer(status, json.dumps(said).encode())
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (answer(401, "Unauthorized", "Unauthorized"), errors.Unauthorized),
+        (answer(403, "Forbidden", "no"), errors.Forbidden),
+        (answer(403, "Forbidden", "no", ("NamespaceTerminating", "", "")), errors.NamespaceTerminating),
+        (answer(404, "NotFound", 'configmaps "a" not found', name="a"), errors.NotFound),
+        (read_answer(404, b"404 page not found\n"), errors.UnknownApi),
+        (
+            answer(409, "Conflict", "", ("FieldManagerConflict", ".spec", 'conflict with "x"')),
+            errors.FieldConflict,
+        ),
+        (answer(409, "Conflict", "the object has been modified"), errors.StaleVersion),
+        (answer(409, "AlreadyExists", "there is one"), errors.StaleVersion),
+        (answer(410, "Expired", "too old"), errors.Expired),
+        (answer(413, "RequestEntityTooLarge", "limit is 3145728"), errors.TooLarge),
+        (answer(422, "Invalid", "", ("FieldValueTooLong", "metadata.annotations", "")), errors.TooLarge),
+        (answer(422, "Invalid", "", ("FieldValueInvalid", "spec", "")), errors.Invalid),
+        (answer(429, "TooManyRequests", "later"), errors.Throttled),
+        (answer(500, "", "etcdserver: request is too large"), errors.TooLarge),
+        (answer(500, "InternalError", "failed calling webhook"), errors.ServerFailure),
+        (read_answer(503, b"service unavailable"), errors.ServerFailure),
+        (answer(504, "Timeout", "request did not complete"), errors.ServerFailure),
+        (answer(400, "BadRequest", 'strict decoding error: unknown field "spec.x"'), errors.BadRequest),
+        (read_answer(302, b""), errors.BadRequest),
+        (read_answer(418, b"[" * 100_000), errors.BadRequest),
+    ],
+)
+def test_the_table(given, expected):
+    made = refusal(given, TARGET)
+    assert type(made) is expected
+    assert str(made).startswith("Deployment shop/cart: applying: ")
+    assert made.status == given.status
+    assert made.reason
+    assert made.next_step
+
+
+def test_a_conflict_names_managers_and_how_they_hold_the_field():
+    made = refusal(
+        answer(
+            409,
+            "Conflict",
+            "Apply failed with 3 conflicts",
+            (
+                "FieldManagerConflict",
+                ".spec.replicas",
+                'conflict with "kubectl" with subresource "scale" using apps/v1',
+            ),
+            (
+                "FieldManagerConflict",
+                ".spec.paused",
+                'conflict with "ed\\"it" using apps/v1 at 2026-01-01T00:00:00Z',
+            ),
+            ("FieldManagerConflict", ".spec.strategy", 'conflict with "argocd"'),
+        ),
+        TARGET,
+    )
+    assert isinstance(made, errors.FieldConflict)
+    assert made.managers == ("argocd", 'ed"it', "kubectl")
+    assert made.conflicts == (
+        Conflict("argocd", "", True, "spec.strategy"),
+        Conflict('ed"it', "", False, "spec.paused"),
+        Conflict("kubectl", "scale", False, "spec.replicas"),
+    )
+    assert "argocd applied spec.strategy" in str(made)
+    assert "kubectl changed spec.replicas" in str(made)
+
+
+@pytest.mark.parametrize(
+    ("cause", "immutable"),
+    [
+        (("FieldValueInvalid", "spec.selector", "Invalid value: {}: field is immutable"), True),
+        (
+            (
+                "FieldValueForbidden",
+                "spec",
+                "Forbidden: updates to statefulset spec for fields other than 'replicas'",
+            ),
+            True,
+        ),
+        (
+            (
+                "FieldValueForbidden",
+                "spec",
+                "Forbidden: spec is immutable after creation except resources.requests",
+            ),
+            True,
+        ),
+        (
+            (
+                "FieldValueInvalid",
+                "spec.clusterIPs[0]",
+                "Invalid value: []: primary clusterIP can not be unset",
+            ),
+            False,
+        ),
+        (("FieldValueInvalid", "spec.clusterIP", "Invalid value: may not change once set"), True),
+        (("FieldValueRequired", "spec.template", "Required value: immutable things need one"), False),
+        (
+            ("FieldValueInvalid", "spec.replicas", "Invalid value: -1: must be greater than or equal to 0"),
+            False,
+        ),
+    ],
+)
+def test_immutable_is_read_from_the_causes(cause, immutable):
+    made = refusal(answer(422, "Invalid", "is invalid", cause), TARGET)
+    assert isinstance(made, errors.Invalid)
+    assert made.immutable is immutable
+
+
+def test_nothing_that_a_server_says_of_a_secret_is_kept():
+    target = Target(subject="Secret shop/db", operation="applying", secret=True, write=True)
+    given = answer(
+        422,
+        "Invalid",
+        "hunter2 is wrong",
+        ("FieldValueInvalid", "data[password]", 'Invalid value: "hunter2"'),
+    )
+    made = refusal(given, target)
+    assert "hunter2" not in str(made) + repr(made) + repr(vars(made)) + repr(made.answer)
+    assert "data[password] FieldValueInvalid" in str(made)
+    made = refusal(answer(500, "InternalError", "illegal base64 data: hunter2"), target)
+    assert isinstance(made, errors.ServerFailure)
+    assert made.permanent
+    assert "hunter2" not in str(made) + repr(vars(made)) + repr(made.answer)
+
+
+def test_what_a_server_says_is_bounded_and_cannot_forge_lines():
+    made = refusal(answer(403, "Forbidden", "no\n\x1b[31mok: all is well" + "x" * 5000), TARGET)
+    assert len(str(made)) < 1500
+    assert "\n" not in str(made)
+    assert "\x1b" not in str(made) + made.message
+
+
+def test_a_foreign_body_is_not_quoted():
+    assert "hunter2" not in str(refusal(read_answer(502, b"<html>hunter2</html>"), TARGET))
+    assert "hunter2" not in str(refusal(read_answer(400, b'{"kind": "Echo", "message": "hunter2"}'), TARGET))
+
+
+@pytest.mark.parametrize(
+    "details", [None, [], {"causes": None}, {"causes": {}}, {"causes": [None, 3]}, {"kind": 5}]
+)
+def test_an_odd_status_object_is_no_crash(details):
+    said = {"kind": "Status", "reason": 7, "message": None, "details": details}
+    assert read_answer(409, json.dumps(said).encode()).causes == ()
