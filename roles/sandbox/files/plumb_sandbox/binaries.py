@@ -155,7 +155,8 @@ def _attend(process: subprocess.Popen[bytes], log: Path, title: str, watch: Stop
                 return process.wait(_TICK_SECONDS)
             except subprocess.TimeoutExpired:
                 last = _tail(log, 1)
-                say(f"{title}: {watch}, {last.removeprefix('go: ') if 'downloading' in last else 'compiling'}")
+                doing = last.removeprefix("go: ") if "downloading" in last else "compiling"
+                say(f"{title}: {watch}, {doing}")
     finally:
         if process.poll() is None:
             process.terminate()

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 import re
 import secrets
 import subprocess
@@ -132,6 +133,7 @@ def forge_env(forge: Forge) -> dict[str, str]:
         "GITEA_WORK_DIR": str(forge.folder),
         "GITEA_I_AM_BEING_UNSAFE_RUNNING_AS_ROOT": "true",
         "HOME": str(forge.folder),
+        "USER": _user_name(),
         "GIT_CONFIG_NOSYSTEM": "1",
     }
 
@@ -147,7 +149,7 @@ def configure(forge: Forge) -> None:
     known = dict(_read_secrets(forge.config))
     root = static_root(forge.binary)
     text = _APP_INI.format(
-        run_user=getpass.getuser(),
+        run_user=_user_name(),
         folder=forge.folder,
         port=forge.port,
         static_root="" if root is None else f"STATIC_ROOT_PATH = {root}\n",
@@ -180,6 +182,13 @@ def make_admin(forge: Forge) -> None:
 _LOOK = "See logs/gitea.log in the sandbox's folder."
 
 
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a user without an entry, as in many containers: Gitea then goes by USER
+        return f"uid-{os.geteuid()}"
+
+
 def _read_secrets(config: Path) -> list[tuple[str, str]]:
     if not config.exists():
         return []
@@ -189,7 +198,7 @@ def _read_secrets(config: Path) -> list[tuple[str, str]]:
 
 
 def _gitea(forge: Forge, *arguments: str, may_fail: bool = False) -> str:
-    done = subprocess.run(  # noqa: S603 - our own arguments
+    done = subprocess.run(
         (str(forge.binary), *arguments, f"--config={forge.config}"),
         capture_output=True,
         text=True,

@@ -22,7 +22,7 @@ from .components import FILES, wanted_components
 from .errors import SandboxError
 from .layout import Layout
 from .locks import locked
-from .processes import living_in
+from .processes import living_in_session
 from .progress import say
 from .supervisor import write_order
 
@@ -44,7 +44,8 @@ def up(wish: Wish) -> tuple[dict[str, Any], bool]:
     """Start the sandbox or find it running; return its description and whether it was started now."""
     layout = wish.layout
     layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with locked(layout.start_lock, lambda: say(f"waiting for another process that starts or stops {layout.root}")):
+    _refuse_foreign_folder(layout)
+    with locked(layout.start_lock, _say_waiting):
         described = layout.read_description() if layout.is_running() else None
         if described is not None:
             _refuse_other_shape(wish, described)
@@ -60,7 +61,7 @@ def down(layout: Layout, *, purge: bool = False) -> bool:
     """Stop the sandbox; return whether it was running. With PURGE its folder is removed too."""
     if not layout.supervisor_lock.exists():
         return False
-    with locked(layout.start_lock, lambda: say("waiting for another process that starts or stops it")):
+    with locked(layout.start_lock, _say_waiting):
         was_running = layout.is_running()
         if was_running:
             _stop(layout)
@@ -137,23 +138,37 @@ def _stop(layout: Layout) -> None:
     pid = int(layout.supervisor_lock.read_text(encoding="ascii"))
     for number, patience in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
         os.kill(pid, number)
-        if _wait_for_end(layout, patience):
+        if _wait_for_end(layout, pid, patience):
             return
     raise SandboxError(
         f"stopping the sandbox in {layout.root}",
-        f"processes {living_in(layout.root)} do not end",
+        f"processes {living_in_session(pid)} do not end",
         "See supervisor.log in its folder.",
     )
 
 
-def _wait_for_end(layout: Layout, patience: float) -> bool:
+def _wait_for_end(layout: Layout, supervisor: int, patience: float) -> bool:
     """Whether, within PATIENCE seconds, the supervisor and everything that it started has ended."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        if not layout.is_running() and not living_in(layout.root):
+        if not layout.is_running() and not living_in_session(supervisor):
             return True
         time.sleep(0.02)
     return False
+
+
+def _say_waiting() -> None:
+    say("waiting for another process that starts or stops this sandbox")
+
+
+def _refuse_foreign_folder(layout: Layout) -> None:
+    """A folder with other people's files in it would be littered, and lost with `down --purge`."""
+    if not layout.start_lock.exists() and any(layout.root.iterdir()):
+        raise SandboxError(
+            f"starting a sandbox in {layout.root}",
+            "the folder holds files that are not a sandbox's",
+            "Name a new or an empty folder.",
+        )
 
 
 def _refuse_other_shape(wish: Wish, described: Mapping[str, Any]) -> None:

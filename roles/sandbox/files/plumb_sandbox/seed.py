@@ -53,10 +53,15 @@ def is_api_ready(api: Api) -> bool:
 
 
 def is_cluster_ready(api: Api) -> bool:
-    """Whether pods can be created, scheduled and run."""
+    """Whether pods can be created, scheduled and run, and the viewer may view."""
     account, _ = api.get("/api/v1/namespaces/default/serviceaccounts/default")
-    status, listed = api.get("/api/v1/nodes")
-    return account == 200 and status == 200 and all(map(_is_schedulable, listed["items"]))
+    nodes, listed = api.get("/api/v1/nodes")
+    roles, view = api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/view")
+    return (
+        account == nodes == roles == 200
+        and all(map(_is_schedulable, listed["items"]))
+        and bool(view.get("rules"))  # a controller collects them
+    )
 
 
 def _is_schedulable(found: dict[str, Any]) -> bool:

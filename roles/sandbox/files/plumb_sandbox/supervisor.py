@@ -66,7 +66,8 @@ def supervise(order: Order, asker: TextIO) -> int:
         write_description(layout, _boot(order, watch, running))
         _log("ready")
         _tell(asker, "ready")
-        watch.pause(None)
+        while True:
+            watch.pause(None)
     except (StopAsked, ChildEnded, SandboxError, OSError) as stop:
         why = _explain(stop)
         _log(f"stopping: {why}")
@@ -77,7 +78,6 @@ def supervise(order: Order, asker: TextIO) -> int:
             _refuse(asker, why)
             status = 1
         return status
-    return 0
 
 
 def _boot(order: Order, watch: Watch, running: Running) -> dict[str, object]:

