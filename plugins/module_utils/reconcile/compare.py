@@ -20,6 +20,8 @@ from .ownership import FIELD_MANAGER, Owner, co_owned, foldable, lost_claims, ou
 from .prune import CONSENT, PROTECTED, consent_of
 from .step import Step
 
+LEFT_AS_IT_IS = "drift: report, it stays as it is until its manifest changes"
+
 _SHOWN = 5  # fields of another applier that a refusal names
 
 
@@ -104,9 +106,7 @@ def _worded(case: Case, action: Action) -> Action:
     if case.moving:
         return replace(action, reason="taken over from another app, which no longer has it")
     if case.same_manifest and case.ground.app.drift is DriftPolicy.REPORT:
-        return replace(
-            action, verb=Verb.UNCHANGED, reason="drift: report, it stays until its manifest changes"
-        )
+        return replace(action, verb=Verb.UNCHANGED, reason=LEFT_AS_IT_IS)
     if not action.changes and not case.adopting:
         # No value differs, but without a write, fields that are removed from Git later would stay in the cluster.
         return replace(action, reason="only the record of who owns its fields changes")

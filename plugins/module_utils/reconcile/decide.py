@@ -10,9 +10,10 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from ..cluster.errors import RequestError
+from ..model.app import DriftPolicy
 from ..model.objects import Body
 from ..model.plan import Verb
-from .compare import Case, compare
+from .compare import LEFT_AS_IT_IS, Case, compare
 from .desired import Wanted
 from .fieldset import owns_exactly
 from .ground import Ground, action_for, failed_dry_run, refused
@@ -95,6 +96,9 @@ def _plan_missing(ground: Ground, wanted: Wanted) -> Step:
     if namespace in ground.missing_namespaces:
         reason = f"namespace {namespace} is missing ({wanted.origin}). Add it to Git, or set create_namespace: true."
         return refused(wanted, reason, None)
+    if ground.applied_before and ground.app.drift is DriftPolicy.REPORT:
+        action = action_for(wanted, Verb.UNCHANGED, None, reason=LEFT_AS_IT_IS, deleted_by_someone=True)
+        return Step(action=action, wanted=wanted)
     resource = ground.resource(wanted)
     if ground.check and resource is not None and namespace not in ground.coming_namespaces:
         try:
@@ -103,7 +107,8 @@ def _plan_missing(ground: Ground, wanted: Wanted) -> Step:
             )
         except RequestError as error:
             return failed_dry_run(wanted, Verb.CREATE, None, error)
-    return Step(action=action_for(wanted, Verb.CREATE, None), wanted=wanted, body=wanted.body)
+    action = action_for(wanted, Verb.CREATE, None, deleted_by_someone=ground.applied_before)
+    return Step(action=action, wanted=wanted, body=wanted.body)
 
 
 def _finished(inventory: Inventory, wanted: Wanted) -> bool:

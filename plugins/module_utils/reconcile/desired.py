@@ -147,6 +147,11 @@ def digest_of(body: Body) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
+def digest_of_all(wanted: Iterable[Wanted]) -> str:
+    """A digest of all that an app wants; equal means that each of its manifests says the same."""
+    return digest_of({str(one.ref): one.digest for one in wanted})
+
+
 def applied_digest(live: Body) -> str:
     """The digest of the manifest that a live object was last applied from; empty where it names none."""
     annotations: Mapping[str, Any] = live["metadata"].get("annotations") or {}

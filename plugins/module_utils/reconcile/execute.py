@@ -17,6 +17,7 @@ from ..model.objects import Body, GroupKind, ObjectRef
 from ..model.plan import AppResult, Outcome, Result, Unhealthy, Verb
 from .carry_out import carry_out, prune, wait_until
 from .decide import remembers
+from .desired import digest_of_all
 from .ground import Ground
 from .health import assess
 from .inventory import Inventory
@@ -127,7 +128,7 @@ class _Execution:
             raise UnknownApi("ConfigMap", "recording the inventory", "the cluster does not know ConfigMaps")
         if not inventory.exists or inventory != self._inventory:
             self._cluster.apply(resource, inventory.body(), field_manager=FIELD_MANAGER, force=True)
-        self._inventory = replace(inventory, exists=True, bare=False)
+        self._inventory = replace(inventory, exists=True)
 
     def _await_definitions(self, done: Sequence[Outcome]) -> None:
         """Wait until Namespaces and CRDs just written can be used; then ask the server what it knows now."""
@@ -171,7 +172,7 @@ class _Execution:
                 if self._made.plan.prune_blocked
                 else self._inventory.narrowed([*wanted, *left])
             )
-            self._write_inventory(narrowed.with_jobs(self._remembered()))
+            self._write_inventory(replace(narrowed.with_jobs(self._remembered()), applied=self._applied()))
         if not self._failed and not left:
             for former in self._made.formers:
                 self._drop(former)
@@ -187,6 +188,13 @@ class _Execution:
             and step.action.verb is not Verb.REFUSED
             and step.wanted.ref not in failed
         }
+
+    def _applied(self) -> str:
+        """The digest of what this run applied; empty where any of it could not be."""
+        refused = any(step.action.verb is Verb.REFUSED for step in self._made.applies)
+        if self._failed or refused:
+            return ""
+        return digest_of_all(step.wanted for step in self._made.applies if step.wanted is not None)
 
     def _drop(self, inventory: Inventory) -> None:
         """Delete a parent whose members are all gone or taken over."""

@@ -33,6 +33,7 @@ class Ground:
     autoscaled: frozenset[ObjectRef]
     missing_namespaces: frozenset[str]  # that neither exist nor come with this run
     coming_namespaces: frozenset[str]  # that do not exist yet and come with this run
+    applied_before: bool  # all these manifests were applied before: what is missing was deleted by someone
     rival: Callable[
         [ObjectRef, str], str
     ]  # (object, id of the set that has it) -> why it cannot be ours, or ""
@@ -50,6 +51,7 @@ def action_for(
     reason: str = "",
     warning: str = "",
     unproven: bool = False,
+    deleted_by_someone: bool = False,
 ) -> Action:
     """The action on a wanted object, with the health that its live state has."""
     return Action(
@@ -60,6 +62,7 @@ def action_for(
         warning=warning,
         origin=wanted.origin,
         unproven=unproven,
+        deleted_by_someone=deleted_by_someone,
         health=assess(live) if live is not None else None,
     )
 

@@ -30,6 +30,7 @@ _GROUP_KINDS = "applyset.kubernetes.io/contains-group-kinds"
 _NAMESPACES = "applyset.kubernetes.io/additional-namespaces"
 _APP = "plumb.gitops/app"
 _OWNER = "plumb.gitops/owner"
+_APPLIED = "plumb.gitops/applied"
 _FINISHED_JOBS = "finished-jobs"
 
 DEFAULT_NAMESPACE = "plumb-system"
@@ -74,7 +75,7 @@ class Inventory:
     group_kinds: frozenset[GroupKind] = frozenset()
     namespaces: frozenset[str] = frozenset()
     finished_jobs: tuple[tuple[str, str], ...] = ()  # (namespace/name, hash of the manifest), sorted
-    bare: bool = False  # a parent that is not readable as written now: write it again
+    applied: str = ""  # digest of all manifests that were last applied without a failure
 
     def widened(self, refs: Iterable[ObjectRef]) -> Inventory:
         """With room for these objects too."""
@@ -105,6 +106,7 @@ class Inventory:
                     _NAMESPACES: ",".join(sorted(self.namespaces)),
                     _APP: self.identity.app,
                     _OWNER: self.owner,
+                    _APPLIED: self.applied,
                 },
             },
             "data": {_FINISHED_JOBS: json.dumps(dict(self.finished_jobs))} if self.finished_jobs else {},
@@ -136,7 +138,7 @@ def read_inventory(parent: Body | None, identity: SetIdentity, owner: str) -> In
         ),
         namespaces=frozenset(filter(None, annotations.get(_NAMESPACES, "").split(","))),
         finished_jobs=_jobs(parent),
-        bare=_GROUP_KINDS not in annotations,
+        applied=annotations.get(_APPLIED, ""),
     )
 
 

@@ -17,7 +17,7 @@ from ..model.objects import Body, GroupKind, ObjectRef
 from ..model.plan import Action, Plan, Verb
 from .claims import Claims, former_identities
 from .decide import plan_object
-from .desired import Desired, Wanted
+from .desired import Desired, Wanted, digest_of_all
 from .ground import Ground
 from .inventory import DEFAULT_NAMESPACE, Inventory, identity_of, read_inventory
 from .observe import Need, Observed, autoscaled, existing_namespaces, observe, scan
@@ -153,6 +153,8 @@ def _grounds(
             autoscaled=scaled,
             missing_namespaces=absent - coming,
             coming_namespaces=absent & coming,
+            applied_before=bool(need.inventory.applied)
+            and need.inventory.applied == digest_of_all(need.wanted),
             rival=partial(setting.claims.rival, app.name),
         )
         for app, need in zip(apps, needs, strict=True)

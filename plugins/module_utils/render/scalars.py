@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 
 Scalar = str | int | float | bool | None
 
@@ -36,7 +37,7 @@ _INTEGERS = (
     (re.compile(r"[-+]?0[bB]([01]+)", re.ASCII), 2),
 )
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
-_DOT_FLOAT = re.compile(r"\.[0-9]+(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_DOT_FLOAT = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?", re.ASCII)
 _FLOAT_SIGNS = frozenset(".eE")
 _FIRST = frozenset("+-0123456789.")
 _INT64 = range(-(2**63), 2**63)
@@ -47,9 +48,10 @@ def as_json_number(number: float) -> int | float:
     """A number as it comes back from Go's JSON: integers are int64 where they fit, all else a double."""
     if isinstance(number, int):
         return number if number in _INT64 else float(number)
-    if math.isfinite(number) and number.is_integer() and int(number) in _INT64:
-        return int(number)
-    return number
+    if not math.isfinite(number) or not number.is_integer() or abs(number) >= 2**64:
+        return number
+    whole = int(Decimal(repr(number)))  # Go writes the shortest digits, and reads those again
+    return whole if whole in _INT64 else number
 
 
 def resolve_plain(text: str) -> Scalar:
@@ -59,7 +61,7 @@ def resolve_plain(text: str) -> Scalar:
     if text[0] not in _FIRST:
         return text
     if text[0] == ".":
-        return _finite_float(text) if _DOT_FLOAT.fullmatch(text) else text
+        return _finite_float(text.replace("_", ""), text) if _DOT_FLOAT.fullmatch(text) else text
     plain = text.replace("_", "")
     if (number := _integer(plain)) is not None:
         return as_json_number(number)
@@ -72,7 +74,7 @@ def resolve_tagged(tag: str, text: str) -> Scalar:
     Neither tag nor value is in the error: `password: !secret` is a tag to YAML and a secret to its author.
     """
     short = tag.removeprefix(_TAG)
-    if short == "str":
+    if short in ("str", "!"):
         return text
     value = resolve_plain(text)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)

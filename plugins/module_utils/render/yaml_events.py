@@ -53,8 +53,9 @@ class _Frame:
 def read_yaml(text: str, *, file: str, meter: Meter) -> Iterator[Found]:
     """The documents of a YAML stream that are not empty, one by one; errors as `documents.read_documents` says."""
     loader = parser_class(meter.subject)
+    builder = _Builder(file, meter)
     try:
-        yield from _Builder(file, meter).documents(yaml.parse(text, Loader=loader))
+        yield from builder.documents(yaml.parse(text, Loader=loader))
     except yaml.reader.ReaderError as exc:
         # The C parser gives a position in bytes, the one in Python one in characters.
         before = (
@@ -67,6 +68,10 @@ def read_yaml(text: str, *, file: str, meter: Meter) -> Iterator[Found]:
         said = printable(" ".join(filter(None, (exc.context, exc.problem))), 200)
         place = Place(meter.subject, Origin(file, mark.line + 1 if mark else 0))
         raise place.error(f"not valid YAML: {said}") from exc
+    except (ValueError, OverflowError) as exc:
+        # The parser in Python stumbles over escapes and directives with numbers that are too large.
+        place = Place(meter.subject, Origin(file, builder.line))
+        raise place.error("not valid YAML: an escape that is no character, or too large a number") from exc
 
 
 class _Builder:
@@ -77,6 +82,7 @@ class _Builder:
         self._plain: dict[str, Any] = {}  # each plain scalar is resolved once
         self._values = self._text = 0  # of this document, aliases written out
         self._next_check = _CHECK_EVERY
+        self.line = 0  # of the last event
         self._reset()
         self._handlers: dict[type, Callable[[Any], None]] = {
             yaml.ScalarEvent: self._scalar,
@@ -100,6 +106,7 @@ class _Builder:
         """Read events to the end of the stream."""
         handlers = self._handlers
         for event in events:
+            self.line = event.start_mark.line + 1
             handler = handlers.get(type(event))
             if handler is not None:
                 handler(event)
@@ -130,6 +137,8 @@ class _Builder:
     # Scalars
 
     def _scalar(self, event: Any) -> None:
+        if not event.value.isascii():
+            event.value.encode()  # the parser in Python lets half a surrogate pair pass
         frame = self._stack[-1] if self._stack else None
         if frame is not None and frame.is_map and frame.key is _NOTHING:
             self._count(event, 0, len(event.value))
@@ -167,7 +176,7 @@ class _Builder:
             raise self._fail(event, *exc.args) from None
 
     def _check_tag(self, event: Any, only: str) -> None:
-        if event.tag and event.tag != only:
+        if event.tag not in (None, "", "!", only):
             raise self._fail(event, *UNKNOWN_TAG)
 
     # Lists and maps

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options for what a run is about, documented once for `diff` and `apply`."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  apps:
+    description:
+      - The apps of the cluster, all of them. One task handles any number.
+      - Apps that depend on nothing in common are handled side by side.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The name of the app, a DNS label. Its inventory is the ConfigMap C(plumb-<name>).
+        type: str
+        required: true
+      source:
+        description: The name of the source that the app is in.
+        type: str
+        required: true
+      path:
+        description: The folder or file in the source. A folder with a kustomization file is built by kustomize.
+        type: str
+        default: .
+      namespace:
+        description: The namespace for objects that name none, and for the app's inventory.
+        type: str
+        default: ''
+      create_namespace:
+        description: Whether O(apps[].namespace) is created if it is missing. It is never pruned with the app.
+        type: bool
+        default: false
+      prune:
+        description: Whether objects that leave Git are deleted.
+        type: bool
+        default: true
+      prune_limit:
+        description:
+          - How many objects one run may prune, as a number or as a percentage of the app's objects.
+          - A percentage holds for apps of more than 10 objects.
+        type: str
+        default: 50%
+      allow_empty:
+        description: Whether a path that holds no manifest means that all of the app goes. It is refused otherwise.
+        type: bool
+        default: false
+      adopt:
+        description: Whether objects that exist already, and that no apply set owns, are taken over.
+        type: bool
+        default: false
+      force_conflicts:
+        description: Whether fields are taken from other appliers (managers that use server-side apply).
+        type: bool
+        default: false
+      recreate:
+        description: Whether an object is deleted and created anew where a field cannot be changed in place.
+        type: bool
+        default: false
+      wait:
+        description: Whether to wait until all objects of the app are healthy.
+        type: bool
+        default: true
+      timeout:
+        description: How long to wait, such as V(90s), V(5m) or V(1h30m).
+        type: str
+        default: 5m
+      drift:
+        description:
+          - What becomes of live fields that Git decides and someone else changed.
+          - V(revert) sets them back. V(report) reports them, and leaves the object until its manifest changes.
+        type: str
+        choices: [revert, report]
+        default: revert
+      suspend:
+        description: Whether the app is left alone altogether.
+        type: bool
+        default: false
+      moved_from:
+        description: Former names of the app, as V(name) or V(namespace/name). Their objects are taken over.
+        type: list
+        elements: str
+        default: []
+      state:
+        description: With V(absent) all of the app is pruned.
+        type: str
+        choices: [present, absent]
+        default: present
+      depends_on:
+        description: The apps that must have been applied, and be healthy if they wait, before this one starts.
+        type: list
+        elements: str
+        default: []
+  sources:
+    description: What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:sources).
+    type: list
+    elements: dict
+    required: true
+  only:
+    description: The names of the apps to handle. All, if empty. The others still count as claims on their objects.
+    type: list
+    elements: str
+    default: []
+  owner:
+    description:
+      - Who the inventories in the cluster belong to. Two agents on one cluster use two names.
+      - An inventory of another owner is never touched.
+    type: str
+    default: plumb
+  namespace:
+    description: The namespace for the inventories of apps that have none of their own. It is created if missing.
+    type: str
+    default: plumb-system
+  cluster:
+    description: The name of the cluster in the report.
+    type: str
+    default: ''
+  report_path:
+    description:
+      - Where the whole report is written as JSON, mode 0600. A name that ends in C(.json) is the file itself, any other
+        a folder that gets C(<cluster>/<time>.json).
+      - No report is written if empty.
+    type: str
+    default: ''
+"""

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of the modules and of the inventory, each declared once, in Ansible's argument spec format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from ansible.module_utils.basic import env_fallback
+
+Spec = Mapping[str, Any]
+
+SOURCE: Spec = MappingProxyType(
+    {
+        "name": {"type": "str", "required": True},
+        "url": {"type": "str", "required": True},
+        "branch": {"type": "str"},
+        "tag": {"type": "str"},
+        "semver": {"type": "str"},
+        "commit": {"type": "str"},
+        "username": {"type": "str", "default": ""},
+        "token_file": {"type": "path", "no_log": False},
+        "ssh_key_file": {"type": "path", "no_log": False},
+        "known_hosts_file": {"type": "path"},
+        "ca_file": {"type": "path"},
+        "proxy": {"type": "str", "default": ""},
+        "allow_http": {"type": "bool", "default": False},
+        "timeout": {"type": "str", "default": "60s"},
+    }
+)
+
+# Rules among the options of one source: exactly one way to name a revision.
+SOURCE_RULES: Spec = MappingProxyType(
+    {
+        "mutually_exclusive": [["branch", "tag", "semver", "commit"]],
+        "required_one_of": [["branch", "tag", "semver", "commit"]],
+        "required_by": {"ssh_key_file": "known_hosts_file"},
+    }
+)
+
+APP: Spec = MappingProxyType(
+    {
+        "name": {"type": "str", "required": True},
+        "source": {"type": "str", "required": True},
+        "path": {"type": "str", "default": "."},
+        "namespace": {"type": "str", "default": ""},
+        "create_namespace": {"type": "bool", "default": False},
+        "prune": {"type": "bool", "default": True},
+        "prune_limit": {"type": "str", "default": "50%"},
+        "allow_empty": {"type": "bool", "default": False},
+        "adopt": {"type": "bool", "default": False},
+        "force_conflicts": {"type": "bool", "default": False},
+        "recreate": {"type": "bool", "default": False},
+        "wait": {"type": "bool", "default": True},
+        "timeout": {"type": "str", "default": "5m"},
+        "drift": {"type": "str", "choices": ["revert", "report"], "default": "revert"},
+        "suspend": {"type": "bool", "default": False},
+        "moved_from": {"type": "list", "elements": "str", "default": []},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "depends_on": {"type": "list", "elements": "str", "default": []},
+    }
+)
+
+# Named as kubernetes.core names them, with its environment variables.
+CONNECTION: Spec = MappingProxyType(
+    {
+        "kubeconfig": {"type": "path", "fallback": (env_fallback, ["K8S_AUTH_KUBECONFIG"])},
+        "context": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_CONTEXT"])},
+        "host": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_HOST"])},
+        "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["K8S_AUTH_API_KEY"])},
+        "ca_cert": {
+            "type": "path",
+            "aliases": ["ssl_ca_cert"],
+            "fallback": (env_fallback, ["K8S_AUTH_SSL_CA_CERT"]),
+        },
+        "client_cert": {
+            "type": "path",
+            "aliases": ["cert_file"],
+            "fallback": (env_fallback, ["K8S_AUTH_CERT_FILE"]),
+        },
+        "client_key": {
+            "type": "path",
+            "no_log": False,
+            "aliases": ["key_file"],
+            "fallback": (env_fallback, ["K8S_AUTH_KEY_FILE"]),
+        },
+        "validate_certs": {
+            "type": "bool",
+            "aliases": ["verify_ssl"],
+            "fallback": (env_fallback, ["K8S_AUTH_VERIFY_SSL"]),
+        },
+        "proxy": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_PROXY"])},
+        "impersonate_user": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_IMPERSONATE_USER"])},
+        "impersonate_groups": {
+            "type": "list",
+            "elements": "str",
+            "fallback": (env_fallback, ["K8S_AUTH_IMPERSONATE_GROUPS"]),
+        },
+        "request_timeout": {"type": "str", "default": "30s"},
+        "concurrency": {"type": "int", "default": 16},
+    }
+)
+
+# What `diff` and `apply` take besides apps, sources and the connection.
+RUN: Spec = MappingProxyType(
+    {
+        "only": {"type": "list", "elements": "str", "default": []},
+        "owner": {"type": "str", "default": "plumb"},
+        "namespace": {"type": "str", "default": "plumb-system"},
+        "cluster": {"type": "str", "default": ""},
+        "report_path": {"type": "str", "default": ""},
+    }
+)
+
+# The inventory's variables, by name without `plumb_`, and the option each becomes.
+INVENTORY: Spec = MappingProxyType(
+    {
+        "sources": {"type": "list", "elements": "dict", "options": SOURCE, **SOURCE_RULES},
+        "apps": {"type": "list", "elements": "dict", "options": APP},
+        "cache_dir": {"type": "path"},
+        "fail_on": {"type": "str", "choices": ["drift", "failure", "never"], "default": "failure"},
+        "only": {"type": "raw"},
+        "owner": RUN["owner"],
+        "namespace": RUN["namespace"],
+        "report_path": RUN["report_path"],
+        **{name: dict(spec) for name, spec in CONNECTION.items()},
+    }
+)
+
+
+def for_ansible(spec: Spec) -> dict[str, Any]:
+    """The spec as Ansible takes it: dicts of its own all the way down."""
+    return {
+        name: {key: for_ansible(value) if key == "options" else value for key, value in option.items()}
+        for name, option in spec.items()
+    }
+
+
+def spec_of_pull() -> dict[str, Any]:
+    """The argument spec of `pull`."""
+    sources = {"type": "list", "elements": "dict", "required": True, "options": SOURCE, **SOURCE_RULES}
+    return for_ansible({"sources": sources, "cache_dir": {"type": "path"}})
+
+
+def spec_of_run() -> dict[str, Any]:
+    """The argument spec of `diff` and of `apply`."""
+    apps = {"type": "list", "elements": "dict", "required": True, "options": APP}
+    sources = {"type": "list", "elements": "dict", "required": True}
+    return for_ansible({"apps": apps, "sources": sources, **RUN, **CONNECTION})

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules do between their options and their results."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..cluster.connection import connect
+from ..model.app import AppSpec, Checkout
+from ..model.errors import InputError
+from ..model.objects import Manifest
+from ..model.plan import Verb
+from ..model.report import Report, SourceReport
+from ..reconcile.run import Run, run_apps
+from ..render.app import render_path
+from ..report.document import action_document, counts, document, source_document
+from ..report.file import report_file, write_report
+from ..report.terminal import lines
+from ..source.pull import PulledSource, pull_sources
+from .values import app_specs, connection_spec, pulled_sources, source_spec
+
+_MOST_ACTIONS = 200  # in a module's result; the report file has all
+_MOST_DIFF = 64 * 1024  # bytes of a module's `diff`
+
+
+def pull(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of `pull`: each source with its revision and checkout, or its error. Never `changed`."""
+    cache = Path(options["cache_dir"]) if options.get("cache_dir") else default_cache()
+    pulled = pull_sources([source_spec(given) for given in options["sources"]], cache)
+    sources = [_pulled(one) for one in pulled]
+    errors = [source["error"] for source in sources if "error" in source]
+    result: dict[str, Any] = {"changed": False, "sources": sources}
+    if errors:
+        result |= {"failed": True, "msg": "\n".join(errors)}
+    return result
+
+
+def default_cache() -> Path:
+    """Where checkouts are kept where nothing is said: under the account's cache folder."""
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "plumb" / "sources"
+
+
+def _pulled(one: PulledSource) -> dict[str, Any]:
+    revision = one.checkout.revision if one.checkout is not None else None
+    shown = source_document(SourceReport(one.name, revision, str(one.error) if one.error is not None else ""))
+    return {**shown, "path": str(one.checkout.path)} if one.checkout is not None else shown
+
+
+def run(options: Mapping[str, Any], *, check: bool, diff: bool) -> dict[str, Any]:
+    """The result of `diff` and `apply`: counts, what is not unchanged, the lines for people; the rest in the report."""
+    report = _report(options, check=check)
+    whole = document(report)
+    told = lines(report)
+    result: dict[str, Any] = {
+        "changed": report.changed,
+        "drifted": report.drifted,
+        "counts": counts(report),
+        "apps": [_app(app) for app in whole["apps"]],
+        "actions": _actions(report),
+        "lines": told,
+        "unclaimed": list(report.unclaimed),
+        "requests": dict(report.requests),
+    }
+    if options.get("report_path"):
+        target = report_file(options["report_path"], report.cluster, report.started)
+        write_report(target, whole)
+        result["report"] = str(target)
+        told.append(f"  Report: {target}")
+    if diff:
+        result["diff"] = {"prepared": _bounded("\n".join(told) + "\n")}
+    if report.failed:
+        result |= {"failed": True, "msg": _failures(whole)}
+    return result
+
+
+def _report(options: Mapping[str, Any], *, check: bool) -> Report:
+    apps = app_specs(options["apps"])
+    only = _only(options, apps)
+    sources = pulled_sources(options["sources"])
+    used = {app.source for app in apps if not only or app.name in only}
+    started, clock = datetime.now(UTC), time.monotonic()
+    with connect(connection_spec(options)) as cluster:
+        found = run_apps(
+            cluster,
+            Run(
+                apps=apps,
+                sources=sources,
+                render=_render,
+                only=only,
+                check=check,
+                owner=options.get("owner") or "plumb",
+                home=options.get("namespace") or "plumb-system",
+            ),
+        )
+        asked = cluster.requests
+    return Report(
+        cluster=options.get("cluster") or "",
+        server=cluster.server,
+        check=check,
+        started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        seconds=time.monotonic() - clock,
+        sources=tuple(
+            SourceReport(name, state.revision, "")
+            if isinstance(state, Checkout)
+            else SourceReport(name, None, str(state))
+            for name, state in sources.items()
+            if name in used
+        ),
+        apps=found.apps,
+        unclaimed=found.unclaimed,
+        requests=(
+            ("dry_runs", asked.dry_runs),
+            ("reads", asked.reads),
+            ("retries", asked.retries),
+            ("writes", asked.writes),
+        ),
+    )
+
+
+def _render(checkout: Checkout, app: AppSpec) -> tuple[Manifest, ...]:
+    return render_path(checkout.path, app.path, subject=f"app {app.name}")
+
+
+def _only(options: Mapping[str, Any], apps: Sequence[AppSpec]) -> frozenset[str]:
+    only = frozenset(options.get("only") or ())
+    names = {app.name for app in apps}
+    for name in sorted(only - names):
+        raise InputError(
+            f"app {name}",
+            "selecting apps by only (plumb_only)",
+            "there is no such app",
+            f"The apps are {', '.join(sorted(names)) or 'none'}.",
+        )
+    return only
+
+
+def _app(app: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in app.items() if key != "actions"}
+
+
+def _actions(report: Report) -> list[dict[str, Any]]:
+    """What is not unchanged, at most `_MOST_ACTIONS`, each with its app."""
+    told: list[dict[str, Any]] = []
+    for app in report.apps:
+        outcomes = {outcome.action.ref: outcome for outcome in app.outcomes}
+        told += [
+            {"app": app.plan.app, **action_document(action, outcomes.get(action.ref))}
+            for action in app.plan.actions
+            if action.verb is not Verb.UNCHANGED or action.drifted
+        ]
+    return told[:_MOST_ACTIONS]
+
+
+def _bounded(text: str) -> str:
+    raw = text.encode()
+    if len(raw) <= _MOST_DIFF:
+        return text
+    return raw[:_MOST_DIFF].decode(errors="ignore") + "\n… cut; the report file has all\n"
+
+
+def _failures(whole: Mapping[str, Any]) -> str:
+    """Why the run failed: one line for each thing that did."""
+    said: list[str] = []
+    for app in whole["apps"]:
+        if app.get("error"):
+            said.append(app["error"])
+        said += [
+            f"app {app['name']}: {action['object']}: {action.get('error') or action.get('reason', '')}"
+            for action in app.get("actions", ())
+            if action.get("result") == "failed" or action["action"] == "refused"
+        ]
+        said += [
+            f"app {app['name']}: {one['object']} is not healthy: {one['status']} {one.get('message', '')}".rstrip()
+            for one in app.get("unhealthy", ())
+        ]
+    said += [source["error"] for source in whole["sources"] if source.get("error")]
+    most = 20
+    rest = [f"… and {len(said) - most} more"] if len(said) > most else []
+    return "\n".join([*dict.fromkeys(said[:most]), *rest])

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report: one run on one cluster, whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .app import Revision
+from .plan import AppResult
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """A source in a run: the revision it resolved to, or why it did not."""
+
+    name: str
+    revision: Revision | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a run on one cluster found and did. Times are RFC 3339, UTC."""
+
+    cluster: str
+    server: str
+    check: bool
+    started: str
+    seconds: float
+    sources: tuple[SourceReport, ...]
+    apps: tuple[AppResult, ...]
+    unclaimed: tuple[str, ...] = ()
+    requests: tuple[tuple[str, int], ...] = ()  # what the run asked of the API server, by kind of request
+
+    @property
+    def changed(self) -> bool:
+        return any(app.changed for app in self.apps)
+
+    @property
+    def failed(self) -> bool:
+        return any(app.failed for app in self.apps) or any(source.error for source in self.sources)
+
+    @property
+    def drifted(self) -> bool:
+        return any(app.drifted for app in self.apps)

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report as a document: JSON with a version, the same bytes for the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..model.app import Revision
+from ..model.change import ABSENT, FieldChange
+from ..model.health import Health
+from ..model.plan import Action, AppResult, Counts, Outcome, Verb
+from ..model.report import Report, SourceReport
+
+API_VERSION = "plumb.gitops/v1"
+KIND = "Report"
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The whole report as JSON types. Secrets were masked where their values were compared."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "cluster": report.cluster,
+        "server": report.server,
+        "check": report.check,
+        "started": report.started,
+        "seconds": round(report.seconds, 3),
+        "changed": report.changed,
+        "failed": report.failed,
+        "drifted": report.drifted,
+        "counts": counts(report),
+        "sources": [source_document(source) for source in report.sources],
+        "apps": [_app(app) for app in report.apps],
+        "unclaimed": list(report.unclaimed),
+        "requests": dict(report.requests),
+    }
+
+
+def counts(report: Report) -> dict[str, int]:
+    """How many objects each verb has in the run, how many drifted, how many failed."""
+    return _counts(Counts.of(report.apps))
+
+
+def _counts(counted: Counts) -> dict[str, int]:
+    return {
+        **{verb.value: number for verb, number in counted.by_verb.items()},
+        "drifted": counted.drifted,
+        "failed": counted.failed,
+    }
+
+
+def source_document(source: SourceReport) -> dict[str, Any]:
+    """A source with its revision, or its error."""
+    revision = revision_document(source.revision) if source.revision is not None else None
+    return _present({"name": source.name, "revision": revision, "error": source.error})
+
+
+def revision_document(revision: Revision) -> dict[str, Any]:
+    """A revision as modules return it."""
+    return _present(
+        {
+            "ref": revision.ref,
+            "resolved": revision.resolved,
+            "commit": revision.commit,
+            "subject": revision.subject,
+            "author": {"name": revision.author.name, "email": revision.author.email},
+            "committer": {"name": revision.committer.name, "email": revision.committer.email},
+            "authored": revision.authored,
+            "committed": revision.committed,
+        }
+    )
+
+
+def _app(result: AppResult) -> dict[str, Any]:
+    plan = result.plan
+    by_ref = {outcome.action.ref: outcome for outcome in result.outcomes}
+    return _present(
+        {
+            "name": plan.app,
+            "error": plan.error or result.error,
+            "suspended": plan.suspended,
+            "changed": result.changed,
+            "failed": result.failed,
+            "drifted": result.drifted,
+            "prune_blocked": plan.prune_blocked,
+            "warnings": list(plan.warnings),
+            "counts": _counts(Counts.of([result])),
+            "seconds": round(result.seconds, 3),
+            "actions": [action_document(action, by_ref.get(action.ref)) for action in plan.actions],
+            "unhealthy": [
+                {"object": str(u.ref), "status": u.health.status.value, "message": u.health.message}
+                for u in result.unhealthy
+            ],
+        }
+    )
+
+
+def action_document(action: Action, outcome: Outcome | None = None) -> dict[str, Any]:
+    """An action, and what it came to if it was carried out."""
+    ref = action.ref
+    return _present(
+        {
+            "object": str(ref),
+            "group": ref.group,
+            "kind": ref.kind,
+            "namespace": ref.namespace,
+            "name": ref.name,
+            "action": action.verb.value,
+            "reason": action.reason,
+            "warning": action.warning,
+            "origin": str(action.origin) if action.origin else "",
+            "drifted": action.drifted,
+            "unproven": action.unproven,
+            "changes": [_change(change) for change in action.changes],
+            "health": _health(action.health) if action.health is not None else None,
+            "result": outcome.result.value
+            if outcome is not None and action.verb is not Verb.UNCHANGED
+            else None,
+            "error": outcome.error if outcome is not None else "",
+        }
+    )
+
+
+def _health(health: Health) -> dict[str, Any]:
+    return _present({"status": health.status.value, "message": health.message})
+
+
+def _change(change: FieldChange) -> dict[str, Any]:
+    shown: dict[str, Any] = {"path": change.path, "cause": change.cause.value}
+    if change.live is not ABSENT:
+        shown["live"] = change.live
+    if change.desired is not ABSENT:
+        shown["desired"] = change.desired
+    if change.culprit is not None:
+        culprit = change.culprit
+        shown["culprit"] = _present(
+            {
+                "manager": culprit.manager,
+                "operation": culprit.operation,
+                "subresource": culprit.subresource,
+                "time": culprit.time,
+            }
+        )
+    return shown
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what says nothing: empty text, empty lists, None. A false or a zero stays."""
+    return {key: value for key, value in values.items() if value not in (None, "", [])}

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report on disk: written whole or not at all, readable by its owner only."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..model.errors import PlumbError, printable
+
+
+class ReportError(PlumbError):
+    """The report could not be written."""
+
+
+def report_file(path: str, cluster: str, started: str) -> Path:
+    """Where a report goes: `path` itself if it names a `.json` file, else `path/<cluster>/<time>.json`."""
+    if path.endswith(".json"):
+        return Path(path)
+    stamp = started.replace("-", "").replace(":", "")
+    return Path(path) / (cluster.replace("/", "_") or "cluster") / f"{stamp}.json"
+
+
+def write_report(target: Path, report: Mapping[str, Any]) -> None:
+    """Write a report document as JSON, mode 0600, atomically; its folder is made if it is missing.
+
+    Raises ReportError where the folder or the file cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # mkstemp makes it 0600
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(report, file, indent=1, ensure_ascii=False)
+                file.write("\n")
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ReportError(
+            f"report {target}",
+            "writing it",
+            printable(error.strerror or str(error)),
+            "Set plumb_report_path (report_path) to a place this account can write, with room left.",
+        ) from error

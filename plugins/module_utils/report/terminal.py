@@ -1,0 +1,169 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report as lines for a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ..model.change import ABSENT, FieldChange
+from ..model.errors import printable
+from ..model.plan import Action, AppResult, Outcome, Result, Verb
+from ..model.report import Report, SourceReport
+
+_MOST_ACTIONS = 200  # objects an app is shown with; the rest is in the report file
+_MOST_FIELDS = 12  # fields an object is shown with
+_WIDEST_VALUE = 60  # characters of a value
+
+_SIGNS = {
+    Verb.CREATE: "+",
+    Verb.UPDATE: "~",
+    Verb.ADOPT: "^",
+    Verb.RECREATE: "*",
+    Verb.PRUNE: "-",
+    Verb.UNCHANGED: "=",
+    Verb.REFUSED: "x",
+}
+
+# What a count is called: in a check, and after a run.
+_WORDS = {
+    Verb.UPDATE: ("to change", "changed"),
+    Verb.CREATE: ("new", "created"),
+    Verb.ADOPT: ("to adopt", "adopted"),
+    Verb.RECREATE: ("to recreate", "recreated"),
+    Verb.PRUNE: ("to prune", "pruned"),
+    Verb.REFUSED: ("refused", "refused"),
+    Verb.UNCHANGED: ("as wanted", "as wanted"),
+}
+
+
+def lines(report: Report) -> list[str]:
+    """The report for people, one line each, without colour. Text from outside is printable and cut."""
+    shown = list(_head(report))
+    width = max((len(app.plan.app) for app in report.apps), default=0)
+    for app in report.apps:
+        shown += _app(app, width, check=report.check)
+    shown += [f"  ? {said}: no app claims this apply set; name the app again, or remove it with state: absent"
+              for said in report.unclaimed]  # fmt: skip
+    if report.check:
+        shown.append("  Check only, nothing was written.")
+    return shown
+
+
+def _head(report: Report) -> Iterator[str]:
+    name = report.cluster or "cluster"
+    said = [_source(source) for source in report.sources] or ["no source"]
+    yield f"{name}    {said[0]}"
+    for more in said[1:]:
+        yield f"{' ' * len(name)}    {more}"
+
+
+def _source(source: SourceReport) -> str:
+    revision = source.revision
+    if revision is None:
+        return f"{source.name}: {source.error}"
+    ref = f"{revision.ref} ({revision.resolved})" if revision.resolved else revision.ref
+    ref = "" if revision.ref == revision.commit else f"{ref} "
+    return f'{source.name} {ref}{revision.short} "{_cut(revision.subject)}", {_cut(revision.author.name)}'
+
+
+def _app(result: AppResult, width: int, *, check: bool) -> Iterator[str]:
+    plan = result.plan
+    problem = plan.error or result.error
+    summary = "suspended: nothing of it is touched" if plan.suspended else _summary(result, check=check)
+    if plan.error or not (summary or problem):
+        summary = "not planned" if plan.error else "nothing in it"
+    yield f"  {plan.app:<{width}}   {summary}".rstrip()
+    if problem:
+        yield f"    x {problem}"
+    outcomes = {outcome.action.ref: outcome for outcome in result.outcomes}
+    told = [action for action in plan.actions if _worth_telling(action, outcomes.get(action.ref))]
+    layout = _layout(told[:_MOST_ACTIONS])
+    for action in told[:_MOST_ACTIONS]:
+        yield from _action(action, outcomes.get(action.ref), layout)
+    if len(told) > _MOST_ACTIONS:
+        yield f"    … and {len(told) - _MOST_ACTIONS} more, all in the report file (plumb_report_path)"
+    for unhealthy in result.unhealthy:
+        yield f"    x {unhealthy.ref}: {unhealthy.health.status.value}: {unhealthy.health.message or 'not there yet'}"
+    for warning in plan.warnings:
+        yield f"    ? {warning}"
+
+
+def _summary(result: AppResult, *, check: bool) -> str:
+    actions = result.plan.actions
+    failed = {o.action.ref for o in result.outcomes if o.result is not Result.DONE}
+    parts = [(len(failed), "failed")]
+    drifted = [action for action in actions if action.drifted and action.ref not in failed]
+    for verb, (to_do, done) in _WORDS.items():
+        counted = [a for a in actions if a.verb is verb and a.ref not in failed and not a.drifted]
+        parts.append((len(counted), to_do if check else done))
+        if verb is Verb.UPDATE:
+            reverted = sum(action.verb.writes for action in drifted)
+            parts.append((reverted, "drifted" if check else "reverted"))
+            parts.append((len(drifted) - reverted, "drifted, left as it is"))
+    return ", ".join(f"{number} {word}" for number, word in parts if number)
+
+
+def _worth_telling(action: Action, outcome: Outcome | None) -> bool:
+    failed = outcome is not None and outcome.result is not Result.DONE
+    return (
+        action.verb is not Verb.UNCHANGED or action.drifted or bool(action.reason or action.warning) or failed
+    )
+
+
+def _layout(actions: Sequence[Action]) -> Callable[[Action], str]:
+    kinds = max((len(action.ref.kind) for action in actions), default=0)
+    names = max((len(_name(action)) for action in actions), default=0)
+
+    def padded(action: Action) -> str:
+        sign = "!" if action.drifted else _SIGNS[action.verb]
+        return f"    {sign} {action.ref.kind:<{kinds}} {_name(action):<{names}}"
+
+    return padded
+
+
+def _name(action: Action) -> str:
+    ref = action.ref
+    return f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
+
+
+def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action], str]) -> Iterator[str]:
+    head = padded(action)
+    told = [_change(change) for change in action.changes[:_MOST_FIELDS]]
+    if len(action.changes) > _MOST_FIELDS:
+        told.append(f"… and {len(action.changes) - _MOST_FIELDS} more fields")
+    if action.deleted_by_someone:
+        told.append("was deleted by someone; who, is not recorded")
+    said = [part for part in (action.reason, action.warning and f"warning: {action.warning}") if part]
+    if action.unproven:
+        said.insert(0, "unproven:")
+    if outcome is not None and outcome.error:
+        said.append(f"{outcome.result.value}: {outcome.error}")
+    told += [" ".join(said)] if said else []
+    first, *rest = told or [""]
+    yield f"{head}   {first}".rstrip()
+    for more in rest:
+        yield f"{' ' * len(head)}   {more}"
+
+
+def _change(change: FieldChange) -> str:
+    said = f"{change.path}   {_value(change.live)} -> {_value(change.desired)}"
+    if change.culprit is not None:
+        return f"{said}   by {printable(str(change.culprit))}"
+    return said if change.cause.value == "git" else f"{said}   changed by someone; who, is not recorded"
+
+
+def _value(value: Any) -> str:
+    if value is ABSENT:
+        return "(none)"
+    text = (
+        value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    )
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
+    return printable(text, _WIDEST_VALUE)

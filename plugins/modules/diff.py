@@ -1,0 +1,127 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: diff
+short_description: Say how a cluster differs from what Git says
+version_added: 0.1.0
+description:
+  - Plans each app against the live cluster and says what an apply would do, which fields differ and who changed them, and
+    what would be pruned.
+  - Writes nothing and is never C(changed).
+  - It fails where an app cannot be planned, or where an object would be refused.
+attributes:
+  check_mode:
+    support: full
+    description: It is a check by itself.
+  diff_mode:
+    support: full
+    description: The report as text.
+author: The Plumb authors (@plumb-gitops)
+requirements: [kubernetes, PyYAML, kubectl for kustomizations]
+extends_documentation_fragment:
+  - plumb.gitops.run
+  - plumb.gitops.connection
+seealso:
+  - module: plumb.gitops.pull
+  - module: plumb.gitops.apply
+"""
+
+EXAMPLES = r"""
+- name: Pull what the cluster should be
+  plumb.gitops.pull:
+    sources:
+      - name: fleet
+        url: https://git.example.com/platform/fleet.git
+        branch: main
+  register: pulled
+
+- name: Say how it differs
+  plumb.gitops.diff:
+    kubeconfig: /etc/plumb/prod.kubeconfig
+    sources: "{{ pulled.sources }}"
+    apps:
+      - name: shop
+        source: fleet
+        path: apps/shop/overlays/prod
+        namespace: shop
+  register: found
+"""
+
+RETURN = r"""
+counts:
+  description: How many objects each action has, how many drifted, how many failed.
+  returned: always
+  type: dict
+  sample: {"create": 1, "update": 2, "adopt": 0, "recreate": 0, "prune": 0, "unchanged": 77, "refused": 0, "drifted": 1, "failed": 0}
+drifted:
+  description: Whether someone else changed or deleted what Git decides.
+  returned: always
+  type: bool
+actions:
+  description: What is not unchanged, at most 200. All of it is in the report file.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    app:
+      description: The app.
+      type: str
+    object:
+      description: The object, as C(Kind namespace/name).
+      type: str
+    action:
+      description: One of C(create), C(update), C(adopt), C(recreate), C(prune), C(unchanged), C(refused).
+      type: str
+    reason:
+      description: Why, where it has to be said.
+      type: str
+    changes:
+      description: The fields that differ, each with C(path), C(live), C(desired), C(cause) and perhaps C(culprit).
+      type: list
+      elements: dict
+    result:
+      description: What it came to, C(done), C(failed) or C(skipped). Not in a check.
+      type: str
+    error:
+      description: Why it failed or was skipped.
+      type: str
+apps:
+  description: Each app with its counts, and why it failed where it did.
+  returned: always
+  type: list
+  elements: dict
+lines:
+  description: The report as lines for people.
+  returned: always
+  type: list
+  elements: str
+unclaimed:
+  description: Apply sets of this owner in the cluster that no app claims.
+  returned: always
+  type: list
+  elements: str
+requests:
+  description: How many requests were made, as C(reads), C(dry_runs), C(writes) and C(retries).
+  returned: always
+  type: dict
+report:
+  description: The file that the whole report was written to.
+  returned: when O(report_path) is given
+  type: str
+"""
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_run
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import run
+
+
+def main() -> None:
+    run_module(spec_of_run(), lambda module: {**run(module.params, check=True, diff=module._diff), "changed": False})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pull
+short_description: Pull Git sources into a cache
+version_added: 0.1.0
+description:
+  - Resolves each source's branch, tag, semantic version range or commit, fetches what moved, and checks it out.
+  - A source whose ref has not moved costs one question to its host. A commit that is there already costs none.
+  - Never C(changed), because its cache is not state; it does the same in check mode.
+  - A checkout stays as it is while it is in use, and old ones are cleared away.
+attributes:
+  check_mode:
+    support: full
+    description: It pulls all the same; a check needs the revision.
+  diff_mode:
+    support: none
+    description: It changes nothing that could be shown.
+author: The Plumb authors (@plumb-gitops)
+requirements: [GitPython, semver, git]
+options:
+  sources:
+    description: The sources. They are pulled side by side; one that fails does not hold up the others.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The name that apps refer to.
+        type: str
+        required: true
+      url:
+        description:
+          - The repository, as C(https://...), C(ssh://...) or C(user@host:path). C(http) only to the loopback, or with
+            O(sources[].allow_http).
+          - Credentials in it are refused.
+        type: str
+        required: true
+      branch:
+        description: The branch to follow. Exactly one of branch, tag, semver and commit is given.
+        type: str
+      tag:
+        description: The tag to follow.
+        type: str
+      semver:
+        description: The range of versions to follow, such as V(>=1.2.0 <2.0.0) or V(~1.4); the highest tag in it counts.
+        type: str
+      commit:
+        description: The commit, all of its digits.
+        type: str
+      username:
+        description: The user that goes with O(sources[].token_file), where the host cares.
+        type: str
+        default: ''
+      token_file:
+        description: The file with the token or password for C(https). It is read by a credential helper when Git asks.
+        type: path
+      ssh_key_file:
+        description: The file with the private key for C(ssh). It needs O(sources[].known_hosts_file).
+        type: path
+      known_hosts_file:
+        description: The file with the host keys that are trusted for C(ssh).
+        type: path
+      ca_file:
+        description: The file with the certificates of the authority that signed the host's.
+        type: path
+      proxy:
+        description: The URL of an HTTP proxy.
+        type: str
+        default: ''
+      allow_http:
+        description: Whether C(http) is allowed to a host that is not the loopback.
+        type: bool
+        default: false
+      timeout:
+        description: How long one exchange with the host may take, such as V(60s).
+        type: str
+        default: 60s
+  cache_dir:
+    description: The folder for repositories and checkouts. C(~/.cache/plumb/sources) if not given.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Pull what the fleet should be
+  plumb.gitops.pull:
+    sources:
+      - name: fleet
+        url: https://git.example.com/platform/fleet.git
+        branch: main
+        token_file: /etc/plumb/git-token
+  register: pulled
+
+- name: Follow releases over ssh
+  plumb.gitops.pull:
+    sources:
+      - name: platform
+        url: git@git.example.com:platform/base.git
+        semver: ">=1.2.0 <2.0.0"
+        ssh_key_file: /etc/plumb/deploy-key
+        known_hosts_file: /etc/plumb/known_hosts
+"""
+
+RETURN = r"""
+sources:
+  description: Each source, in the order given.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the source.
+      type: str
+    path:
+      description: The folder with the files of the revision. Read only.
+      type: str
+    error:
+      description: Why there is no revision. Only for a source that failed.
+      type: str
+    revision:
+      description: The commit.
+      type: dict
+      contains:
+        ref:
+          description: What was asked for.
+          type: str
+        resolved:
+          description: The tag that a range chose.
+          type: str
+        commit:
+          description: The commit, all of its digits.
+          type: str
+        subject:
+          description: The first line of its message.
+          type: str
+        author:
+          description: The author's C(name) and C(email), as the commit says them.
+          type: dict
+        committer:
+          description: The committer's C(name) and C(email), as the commit says them.
+          type: dict
+        authored:
+          description: When it was written, RFC 3339 in UTC.
+          type: str
+        committed:
+          description: When it was committed, RFC 3339 in UTC.
+          type: str
+"""
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import pull
+
+
+def main() -> None:
+    run_module(spec_of_pull(), lambda module: pull(module.params))
+
+
+if __name__ == "__main__":
+    main()
