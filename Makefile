@@ -36,7 +36,7 @@ sandbox: venv ## start a local control plane and forge in .sandbox
 	@$(SANDBOX) up --dir .sandbox
 
 sandbox-down: venv ## stop it and remove its state
-	@$(SANDBOX) down --dir .sandbox
+	@$(SANDBOX) down --dir .sandbox --purge
 
 demo: venv ## show a cluster being brought to what Git says; KEEP=1 leaves it running
 	@$(PYTHON_ENV) demo/demo.py
