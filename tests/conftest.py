@@ -1,9 +1,57 @@
-"""What all tests share."""
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all tests share: one control plane for a session, and the ways to use it."""
 
 from __future__ import annotations
 
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from ansible_collections.plumb.gitops.tests.engine import Engine
+from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.play import Play
+from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox, sandbox_session
 
 # No assertion of ours is about time, and a busy machine would make Hypothesis's own one fail at random.
 settings.register_profile("plumb", settings(), deadline=None)
 settings.load_profile("plumb")
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A real API server with controllers and a forge, for the whole session."""
+    with sandbox_session(tmp_path_factory.mktemp("sandbox") / "s") as running:
+        yield running
+
+
+@pytest.fixture
+def kubectl(sandbox: Sandbox) -> Kubectl:
+    """kubectl as the cluster's admin."""
+    return Kubectl(sandbox.kubeconfig)
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[str]:
+    """A namespace of the test's own; it goes away in the background afterwards."""
+    name = f"t-{uuid.uuid4().hex[:10]}"
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+@pytest.fixture
+def engine(sandbox: Sandbox, namespace: str, tmp_path: Path) -> Engine:
+    """The engine, on a folder of manifests that the test writes."""
+    return Engine(sandbox, namespace, tmp_path / "git")
+
+
+@pytest.fixture
+def play(sandbox: Sandbox, tmp_path: Path) -> Play:
+    """ansible-playbook, with a clean environment."""
+    return Play(tmp_path / "play", dict(os.environ), sandbox)

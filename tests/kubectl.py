@@ -1,0 +1,51 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kubectl for tests: another person at the same cluster."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROGRAM = Path(sys.executable).parent / "kubectl"
+
+
+@dataclass(frozen=True, slots=True)
+class Kubectl:
+    """kubectl with a kubeconfig. Calls raise if it fails, with what it said."""
+
+    kubeconfig: Path
+
+    def __call__(self, *words: str, stdin: str = "", **environment: str) -> str:
+        done = subprocess.run(
+            [str(PROGRAM), *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={
+                "KUBECONFIG": str(self.kubeconfig),
+                "HOME": "/nonexistent",
+                "PATH": "/usr/bin:/bin",
+                **environment,
+            },
+        )
+        if done.returncode != 0:
+            raise AssertionError(f"kubectl {' '.join(words)}: {done.stderr}")
+        return done.stdout
+
+    def get(self, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
+        """An object with its managedFields, or None."""
+        where = ["-n", namespace] if namespace else []
+        said = self("get", kind, name, *where, "-o", "json", "--show-managed-fields", "--ignore-not-found")
+        found: dict[str, Any] | None = json.loads(said) if said.strip() else None
+        return found
+
+    def apply(self, manifest: str, *words: str) -> str:
+        """`kubectl apply -f -`, client-side unless told otherwise."""
+        return self("apply", *words, "-f", "-", stdin=manifest)
