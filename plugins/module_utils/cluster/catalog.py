@@ -31,7 +31,7 @@ def discover(transport: Transport, workers: Workers, server: str) -> Discovery:
 
     def ask(path: str, accept: str = _ACCEPT) -> Mapping[str, Any]:
         target = Target(subject=server, operation=f"asking which kinds it knows ({path})")
-        return transport.exchange(Request(method="GET", path=path, target=target, accept=accept)).document
+        return transport.exchange(Request(method="GET", path=path, target=target, accept=accept))
 
     def ask_version(version: tuple[str, str]) -> Mapping[str, Any] | None:
         group, name = version

@@ -14,21 +14,18 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from ..model.objects import ObjectRef
 from .access import Access
 from .catalog import discover
 from .counts import RequestCounts
 from .discovery import ApiResource, Discovery
-from .errors import BadRequest, Expired, NotFound, StaleVersion
+from .errors import Expired, Invalid, NotFound, StaleVersion
 from .refusal import Target
-from .retry import Clock, Repeat
+from .retry import Clock
 from .transport import Request, Transport
-from .wire import encode
+from .verbs import apply_request, delete_request, get_request, is_guarded, list_request, patch_request
 from .workers import Workers
 
-PAGE = 500  # objects of one page of a list
 _LISTS = 3  # a list whose continue token expired is begun anew, so often in all
-_TABLE = "application/json;as={};g=meta.k8s.io;v=v1"
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -88,11 +85,8 @@ class Cluster:
     def version(self) -> str:
         """The server's version, such as `v1.36.3`."""
         target = Target(subject=self.server, operation="asking for its version")
-        return str(
-            self._transport.exchange(Request(method="GET", path="/version", target=target)).document[
-                "gitVersion"
-            ]
-        )
+        said = self._transport.exchange(Request(method="GET", path="/version", target=target))
+        return str(said.get("gitVersion"))
 
     def discover(self) -> Discovery:
         """Which kinds the server knows: asked once, then remembered."""
@@ -114,26 +108,17 @@ class Cluster:
 
         A page whose token expired begins the list anew, up to three times in all. Raises Expired, or as all do.
         """
-        accept = _TABLE.format("PartialObjectMetadataList") if metadata_only else "application/json"
-        request = Request(
-            method="GET",
-            path=kind.path(namespace),
-            target=Target(
-                subject=f"{kind.kind} {_where(kind, namespace)}", operation="listing", secret=_is_secret(kind)
-            ),
-            query={"limit": str(PAGE)} | ({"labelSelector": label_selector} if label_selector else {}),
-            accept=accept,
-        )
+        first = list_request(kind, namespace, label_selector, metadata_only=metadata_only)
         for _ in range(_LISTS - 1):
             with suppress(Expired):
-                return self._pages(kind, request)
-        return self._pages(kind, request)
+                return self._pages(kind, first)
+        return self._pages(kind, first)
 
     def _pages(self, kind: ApiResource, first: Request) -> Listing:
         items: builtins.list[dict[str, Any]] = []
         request = first
         while True:
-            page = self._transport.exchange(request).document
+            page = self._transport.exchange(request)
             items += [_typed(item, kind) for item in page.get("items") or ()]
             metadata = page.get("metadata") or {}
             token = metadata.get("continue")
@@ -144,14 +129,10 @@ class Cluster:
     def get(
         self, kind: ApiResource, *, namespace: str, name: str, metadata_only: bool = False
     ) -> dict[str, Any] | None:
-        """One object as it is now; None where there is none of that name, or not that namespace."""
-        target = _target(kind, namespace, name, "reading")
-        accept = _TABLE.format("PartialObjectMetadata") if metadata_only else "application/json"
-        request = Request(
-            method="GET", path=_path(kind, namespace, name, target), target=target, accept=accept
-        )
+        """One object as it is now; None where there is none of that name."""
+        request = get_request(kind, namespace, name, metadata_only=metadata_only)
         try:
-            return _typed(self._transport.exchange(request).document, kind)
+            return _typed(self._transport.exchange(request), kind)
         except NotFound:
             return None
 
@@ -169,20 +150,9 @@ class Cluster:
         `force` takes fields from other managers; else they are a FieldConflict. With a `metadata.resourceVersion` the
         server refuses an object that has moved on since (StaleVersion). Unknown fields are refused.
         """
-        metadata = body["metadata"]
-        namespace, name = metadata.get("namespace") or "", metadata.get("name") or ""
-        target = _target(kind, namespace, name, "applying", write=not dry_run)
-        query = {"fieldManager": field_manager, "force": str(force).lower(), "fieldValidation": "Strict"}
-        request = Request(
-            method="PATCH",
-            path=_path(kind, namespace, name, target),
-            target=target,
-            query=query | _dry(dry_run),
-            content_type="application/apply-patch+yaml",
-            body=encode(body),
-            dry_run=dry_run,
+        return self._transport.exchange(
+            apply_request(kind, body, field_manager=field_manager, force=force, dry_run=dry_run)
         )
-        return self._transport.exchange(request).document
 
     def json_patch(
         self,
@@ -196,25 +166,22 @@ class Cluster:
     ) -> dict[str, Any]:
         """A JSON patch (RFC 6902); the object as it is then.
 
-        A `test` of `/metadata/resourceVersion` among the operations makes it safe to repeat after a lost answer; a
-        test that fails is Invalid.
+        A `test` or `replace` of `/metadata/resourceVersion` among the operations makes it safe to repeat after a lost
+        answer; the server refuses the patch where the object has moved on (StaleVersion).
         """
-        target = _target(kind, namespace, name, "patching", write=not dry_run)
-        guarded = any(
-            operation.get("op") == "test" and operation.get("path") == "/metadata/resourceVersion"
-            for operation in operations
+        request = patch_request(
+            kind, namespace, name, operations, field_manager=field_manager, dry_run=dry_run
         )
-        request = Request(
-            method="PATCH",
-            path=_path(kind, namespace, name, target),
-            target=target,
-            query={"fieldManager": field_manager} | _dry(dry_run),
-            content_type="application/json-patch+json",
-            body=encode(operations),
-            repeat=Repeat.SAFE if guarded or dry_run else Repeat.UNSENT_ONLY,
-            dry_run=dry_run,
-        )
-        return self._transport.exchange(request).document
+        try:
+            return self._transport.exchange(request)
+        except Invalid as exc:
+            # So the server says that an operation does not fit; with causes it is the result that is invalid.
+            if exc.causes or not is_guarded(operations):
+                raise
+            why = "the object is not as the patch expects it"
+            raise StaleVersion(
+                exc.subject, exc.operation, why, answer=exc.answer, outcome_unknown=exc.outcome_unknown
+            ) from exc
 
     def delete(
         self,
@@ -231,24 +198,13 @@ class Cluster:
 
         Raises StaleVersion where another of that name stands there, or it has moved on.
         """
-        target = _target(kind, namespace, name, "deleting", write=not dry_run)
-        if not uid or not resource_version:
-            raise BadRequest(
-                target.subject, "deleting", "its uid and resourceVersion are not known", "Read it first."
-            )
-        options = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "preconditions": {"uid": uid, "resourceVersion": resource_version},
-            "propagationPolicy": propagation,
-        } | ({"dryRun": ["All"]} if dry_run else {})
-        request = Request(
-            method="DELETE",
-            path=_path(kind, namespace, name, target),
-            target=target,
-            query=_dry(dry_run),  # the body decides; this shows in audit logs
-            content_type="application/json",
-            body=encode(options),
+        request = delete_request(
+            kind,
+            namespace,
+            name,
+            uid=uid,
+            resource_version=resource_version,
+            propagation=propagation,
             dry_run=dry_run,
         )
         try:
@@ -269,38 +225,6 @@ class Cluster:
         return "deletionTimestamp" in live["metadata"]
 
 
-def _is_secret(kind: ApiResource) -> bool:
-    return (kind.group, kind.kind) == ("", "Secret")
-
-
-def _where(kind: ApiResource, namespace: str) -> str:
-    if not kind.namespaced:
-        return "of the cluster"
-    return f"in {namespace}" if namespace else "in all namespaces"
-
-
-def _target(kind: ApiResource, namespace: str, name: str, operation: str, *, write: bool = False) -> Target:
-    ref = ObjectRef(kind.group, kind.kind, namespace if kind.namespaced else "", name)
-    return Target(subject=str(ref), operation=operation, secret=_is_secret(kind), write=write)
-
-
-def _path(kind: ApiResource, namespace: str, name: str, target: Target) -> str:
-    """The object's path; a name that would make it another path (a collection, a parent) is refused."""
-    parts = [name, namespace] if kind.namespaced else [name]
-    if any(part in {"", ".", ".."} or "/" in part or "%" in part for part in parts):
-        raise BadRequest(
-            target.subject,
-            target.operation,
-            "a name or namespace is missing, or cannot be one",
-            "Correct metadata.",
-        )
-    return kind.path(namespace, name)
-
-
 def _typed(item: dict[str, Any], kind: ApiResource) -> dict[str, Any]:
     """Items of a list, and metadata on its own, come without their type or with another."""
     return {**item, "apiVersion": kind.api_version, "kind": kind.kind}
-
-
-def _dry(dry_run: bool) -> dict[str, str]:
-    return {"dryRun": "All"} if dry_run else {}

@@ -6,7 +6,6 @@
 No error carries a response's body. What a server says of a Secret is withheld as well, because it quotes values;
 reasons, fields and the names of managers stay.
 """
-# ruff: noqa: N818 - the names say what was answered; that they are errors, their base says
 
 from __future__ import annotations
 
@@ -165,4 +164,4 @@ class ServerFailure(RequestError):
     @property
     def permanent(self) -> bool:
         """Whether the same request can only fail again: the server says 500 where the manifest is at fault."""
-        return self.answer.permanent
+        return bool(self.answer.defect)

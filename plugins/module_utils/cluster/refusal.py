@@ -43,18 +43,21 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A row of the table: all that is given must hold; `cause` is the reason of one of the causes."""
+    """A row of the table: all that is given must hold; `cause` is the reason of one of the causes.
+
+    `named`: whether the answer says which object it is about.
+    """
 
     error: type[RequestError]
     statuses: range
-    reason: str | None = None
+    named: bool | None = None
     cause: str | None = None
     text: re.Pattern[str] | None = None
 
     def fits(self, answer: Answer) -> bool:
         return (
             answer.status in self.statuses
-            and self.reason in (None, answer.reason)
+            and self.named in (None, bool(answer.kind or answer.name))
             and (self.cause is None or any(cause.reason == self.cause for cause in answer.causes))
             and (self.text is None or self.text.search(answer.message) is not None)
         )
@@ -68,7 +71,7 @@ _RULES = (
     _Rule(Unauthorized, _only(401)),
     _Rule(NamespaceTerminating, _only(403), cause="NamespaceTerminating"),
     _Rule(Forbidden, _only(403)),
-    _Rule(UnknownApi, _only(404), reason=""),
+    _Rule(UnknownApi, _only(404), named=False),
     _Rule(NotFound, _only(404)),
     _Rule(DeadlineExceeded, _only(408)),
     _Rule(FieldConflict, _only(409), cause="FieldManagerConflict"),
@@ -106,7 +109,7 @@ def refusal(answer: Answer, target: Target) -> RequestError:
 def _next_step(error: type[RequestError], answer: Answer) -> str | None:
     """A better next step than the class has, where the answer allows one."""
     special = (
-        answer.permanent
+        bool(answer.defect)
         or (error is NotFound and answer.kind == "namespaces")
         or (error is BadRequest and not answer.reason)
     )
@@ -124,7 +127,9 @@ def _why(answer: Answer) -> str:
         return ", ".join(held) + (f" and {more} more" if more else "")
     if answer.message:
         return answer.message.rstrip(". ")
+    if answer.defect:
+        return f"the server answered {answer.status}: {answer.defect}"
     if not answer.reason:
-        return f"the server answered {answer.status} and no Status object"
+        return f"the server answered {answer.status} and no reason"
     fields = ", ".join(f"{cause.field or 'object'} {cause.reason}" for cause in answer.causes[:_SHOWN])
     return f"the server answered {answer.status} {answer.reason}" + (f": {fields}" if fields else "")

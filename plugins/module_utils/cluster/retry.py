@@ -44,7 +44,7 @@ _TRIES = {Trouble.UNSENT: 5, Trouble.LOST: 5, Trouble.SILENT: 2}
 _MAYBE_EXECUTED = frozenset({408, 502, 504})
 
 
-class Failure(Exception):  # noqa: N818 - it never leaves the transport
+class Failure(Exception):
     """A failed attempt: the error that it comes to if nothing helps, and what the retry tables ask."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Failure(Exception):  # noqa: N818 - it never leaves the transport
 
     def tries(self, repeat: Repeat) -> int:
         """How many tries a request of this sort gets in all when it fails like this."""
-        if self.final or self.error.answer.permanent or (repeat is Repeat.UNSENT_ONLY and self.executed):
+        if self.final or self.error.answer.defect or (repeat is Repeat.UNSENT_ONLY and self.executed):
             return 1
         if self.trouble is Trouble.ANSWERED:
             return _TRIES_BY_STATUS.get(self.error.status, 1)

@@ -50,14 +50,6 @@ class Request:
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A success: the JSON object that came, and whether an earlier try may have been carried out as well."""
-
-    document: dict[str, Any]
-    repeated: bool
-
-
 class Transport:
     """The connections to one server. Thread-safe; at most `concurrency` requests are under way at once."""
 
@@ -84,8 +76,11 @@ class Transport:
         finally:
             _until.reset(token)
 
-    def exchange(self, request: Request) -> Reply:
-        """Send a request, again where the tables of retry.py allow it; raise a RequestError when nothing helps."""
+    def exchange(self, request: Request) -> dict[str, Any]:
+        """The JSON object that answers a request, sent again where the tables of retry.py allow it.
+
+        Raises a RequestError when nothing helps.
+        """
         self._count(request)
         waited = 0.0
         tried = 0
@@ -93,7 +88,7 @@ class Transport:
         while True:
             tried += 1
             try:
-                return Reply(self._attempt(request), executed)
+                return self._attempt(request)
             except Failure as failure:
                 executed = executed or failure.executed
                 seconds = pause(tried, failure.retry_after, self._clock)

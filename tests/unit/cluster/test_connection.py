@@ -179,7 +179,9 @@ def test_without_a_context_nothing_is_chosen(write_kubeconfig):
 
 
 CONTEXT = "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
-CLUSTER = f"{CONTEXT}clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:1', certificate-authority: /no/such}}}}]\n"
+CLUSTER = (
+    f"{CONTEXT}clusters: [{{name: c, cluster: {{server: 'https://x', certificate-authority: /no/such}}}}]\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ CLUSTER = f"{CONTEXT}clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1
             "/no/such/token: No such file",
         ),
         (
-            f"{CLUSTER}users: [{{name: u, user: {{token: [hunter2]}}}}]".replace("https", "http"),
+            f"{CLUSTER}users: [{{name: u, user: {{token: hunter2}}}}]".replace("/no/such", "[5]"),
             "cannot use it",
         ),
     ],

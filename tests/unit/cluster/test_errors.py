@@ -30,6 +30,8 @@ def answer(status, reason="", message="", *causes, **details):
         (answer(403, "Forbidden", "no", ("NamespaceTerminating", "", "")), errors.NamespaceTerminating),
         (answer(404, "NotFound", 'configmaps "a" not found', name="a"), errors.NotFound),
         (read_answer(404, b"404 page not found\n"), errors.UnknownApi),
+        # Of a kind that a known group does not have.
+        (answer(404, "NotFound", "the server could not find the requested resource"), errors.UnknownApi),
         (
             answer(409, "Conflict", "", ("FieldManagerConflict", ".spec", 'conflict with "x"')),
             errors.FieldConflict,
@@ -146,6 +148,7 @@ def test_nothing_that_a_server_says_of_a_secret_is_kept():
     made = refusal(answer(500, "InternalError", "illegal base64 data: hunter2"), target)
     assert isinstance(made, errors.ServerFailure)
     assert made.permanent
+    assert "a value under data is not base64" in str(made)
     assert "hunter2" not in str(made) + repr(vars(made)) + repr(made.answer)
 
 

@@ -169,6 +169,19 @@ def test_only_a_guarded_patch_is_repeated(cluster, server, says, config_map):
     assert patch(cluster, config_map, {"op": "add", "path": "/data/a", "value": "b"}) == BODY
 
 
+@pytest.mark.parametrize("op", ["test", "replace"])
+def test_a_guarded_patch_of_an_object_that_moved_on_is_stale(cluster, server, refuses, config_map, op):
+    server.says(refuses(422, "Invalid", "the server rejected our request due to an error in our request"))
+    with pytest.raises(errors.StaleVersion):
+        patch(cluster, config_map, {**GUARD, "op": op})
+
+
+def test_an_invalid_result_of_a_patch_is_invalid(cluster, server, refuses, config_map):
+    server.says(refuses(422, "Invalid", "no", causes=[{"reason": "FieldValueInvalid", "field": "data"}]))
+    with pytest.raises(errors.Invalid):
+        patch(cluster, config_map, GUARD)
+
+
 def test_pauses_double_up_to_a_limit_and_are_jittered():
     longest = Clock(uniform=lambda _low, high: high)
     assert [pause(tried, None, longest) for tried in range(1, 8)] == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
