@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,8 @@ COLLECTIONS = REPOSITORY / ".venv" / "collections"
 SANDBOX = REPOSITORY / "roles" / "sandbox" / "files" / "sandbox.py"
 SHOP = REPOSITORY / "demo" / "shop"
 INVENTORY = REPOSITORY / "demo" / "inventory.yml"
+
+_TERM_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,50 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PATH": f"{TOOLS}:{os.environ.get('PATH', os.defpath)}", **(extra or {})}
 
 
+@contextmanager
+def started(
+    words: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
+    stderr: int | None = subprocess.PIPE,
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a program in a process group of its own; whatever ends the body early ends the whole group.
+
+    The group is asked first (SIGTERM) and has some seconds to clear up.
+    """
+    try:
+        process = subprocess.Popen(
+            words,
+            env=environment(env),
+            cwd=cwd,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise DemoError(f"{words[0]} cannot be started: {error}") from error
+    with process:
+        try:
+            yield process
+        except BaseException:
+            _end_group(process)
+            raise
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_TERM_SECONDS)
+            return
+
+
 def run(
     words: Sequence[str],
     *,
@@ -64,20 +112,12 @@ def run(
     timeout: float = 120.0,
 ) -> str:
     """Run a program to its end and return its standard output; DemoError with what it said if it fails."""
-    try:
-        done = subprocess.run(
-            words,
-            env=environment(env),
-            cwd=cwd,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise DemoError(f"{' '.join(words[:4])}: {error}") from error
-    if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
-        raise DemoError(f"{' '.join(words[:6])} ended with {done.returncode}: {said}")
-    return done.stdout
+    with started(words, env=env, cwd=cwd, stdin=subprocess.PIPE) as process:
+        try:
+            out, err = process.communicate(stdin, timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            raise DemoError(f"{' '.join(words[:6])} has not ended within {timeout:.0f} s") from error
+    if process.returncode != 0:
+        said = (err.strip() or out.strip())[-2000:]
+        raise DemoError(f"{' '.join(words[:6])} ended with {process.returncode}: {said}")
+    return out

@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import yaml
 
 from . import screen
 from .forge import Forge
-from .place import COLLECTIONS, INVENTORY, TOOLS, Place, environment
+from .place import COLLECTIONS, INVENTORY, TOOLS, Place, started
 from .sandbox import Sandbox
 
 # What Ansible prints around what Plumb says.
@@ -73,50 +73,43 @@ class Reconciler:
             "plumb.gitops.reconcile",
         )
         start = time.monotonic()
-        done = subprocess.run(
-            words, env=self._environment(), cwd=self.place.root, capture_output=True, text=True, check=False
-        )
+        with started(
+            words, env=_environment(self.place), cwd=self.place.root, stderr=subprocess.STDOUT
+        ) as process:
+            text = "".join(_shown(process.stdout or ()))
         seconds = time.monotonic() - start
-        self.place.log(f"run-{self.runs}").write_text(done.stdout + done.stderr, encoding="utf-8")
-        _show(done.stdout + done.stderr)
+        self.place.log(f"run-{self.runs}").write_text(text, encoding="utf-8")
         screen.took("That", seconds)
-        return Run(
-            status=done.returncode,
-            text=done.stdout + done.stderr,
-            seconds=seconds,
-            report=_read_report(report),
-        )
+        return Run(status=process.returncode, text=text, seconds=seconds, report=_read_report(report))
 
-    def _environment(self) -> dict[str, str]:
-        return environment(
-            {
-                "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-                "ANSIBLE_CONFIG": "/dev/null",
-                "ANSIBLE_HOME": str(self.place.root / "ansible"),
-                "ANSIBLE_LOCALHOST_WARNING": "false",
-                "ANSIBLE_NOCOLOR": "true",
-                "ANSIBLE_NOCOWS": "true",
-                "XDG_CACHE_HOME": str(self.place.root / "cache"),
-            }
-        )
+
+def _environment(place: Place) -> dict[str, str]:
+    """The checked-out collection, nobody's own Ansible settings, and all that is written in the demo's folder."""
+    return {
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_HOME": str(place.root / "ansible"),
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_NOCOWS": "true",
+        "XDG_CACHE_HOME": str(place.root / "cache"),
+    }
 
 
 def _read_report(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def _show(text: str) -> None:
-    lines = list(_worth_showing(text))
-    for line in lines[:_MOST_LINES]:
-        screen.output(line)
-    if len(lines) > _MOST_LINES:
-        screen.output(f"... and {len(lines) - _MOST_LINES} lines more")
-
-
-def _worth_showing(text: str) -> Iterator[str]:
-    """Plumb's own lines out of the playbook's output."""
-    for line in text.splitlines():
-        if line.startswith("PLAY RECAP"):
-            return
-        if not _SCAFFOLDING.match(line):
-            yield line
+def _shown(lines: Iterable[str]) -> Iterator[str]:
+    """Pass the lines on as they come, and show those that are Plumb's own."""
+    shown = 0
+    recap = False
+    for line in lines:
+        recap = recap or line.startswith("PLAY RECAP")
+        if not recap and not _SCAFFOLDING.match(line):
+            shown += 1
+            if shown <= _MOST_LINES:
+                screen.output(line.rstrip())
+        yield line
+    if shown > _MOST_LINES:
+        screen.output(f"... and {shown - _MOST_LINES} lines more")

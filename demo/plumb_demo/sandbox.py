@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import DemoError
-from .place import SANDBOX, Place, environment, run
+from .place import SANDBOX, Place, run, started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +39,11 @@ def start(place: Place, *, outlives_us: bool) -> Sandbox:
     """
     env = {} if outlives_us else {"PLUMB_SANDBOX_OWNER_PID": str(os.getpid())}
     words = (sys.executable, str(SANDBOX), "up", "--dir", str(place.sandbox), "--json")
-    done = subprocess.run(words, env=environment(env), stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
+    with started(words, env=env, stderr=None) as process:
+        said, _nothing = process.communicate()
+    if process.returncode != 0:
         raise DemoError("The sandbox did not start; what it said is above.")
-    return _read(json.loads(done.stdout))
+    return _read(json.loads(said))
 
 
 def stop(place: Place) -> None:

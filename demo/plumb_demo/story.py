@@ -42,7 +42,7 @@ def first_sync(stage: Stage) -> None:
     )
     run = _reconcile(stage)
     _as_wanted(stage)
-    _healthy(stage)
+    _healthy(stage.cluster)
     screen.tell(f"From an empty cluster to a healthy shop: {run.seconds:.1f} s.")
 
 
@@ -91,6 +91,7 @@ def drift_is_undone(stage: Stage) -> None:
     screen.tell("And now without --check.")
     _reconcile(stage)
     _holds(_replicas(cluster, "basket") == 3, "The basket is back at 3 replicas")
+    _holds(_replicas(cluster, "storefront") == 2, "The storefront has the autoscaler's 2 replicas still")
     _holds(_log_level(cluster, "checkout") == "info", "The checkout logs at level info again")
     _as_wanted(stage)
 
@@ -214,9 +215,8 @@ def _as_wanted(stage: Stage) -> None:
     _holds(members == wanted, f"All {wanted} objects are as Git says, and the sets have no other member")
 
 
-def _healthy(stage: Stage) -> None:
+def _healthy(cluster: Cluster) -> None:
     """kubectl's own opinion of what runs."""
-    cluster = stage.cluster
     waits = ("wait", "--namespace", "shop", "--timeout=20s")
     cluster.kubectl(*waits, "--for=condition=Available", "deployments", "--all")
     cluster.kubectl(*waits, "--for=condition=Complete", "jobs", "--all")
@@ -227,6 +227,9 @@ def _healthy(stage: Stage) -> None:
         f"{deployments} Deployments are available, the stock is rolled out, its seed Job is complete"
     )
     screen.verified(f"{len(pods)} Pods run")
+    # Git says no replicas for it; wait, so that the autoscaler's write is not taken for Plumb's later.
+    wait_until("2 storefronts by the autoscaler", lambda: _replicas(cluster, "storefront") == 2, 60.0)
+    screen.verified("The autoscaler has brought the storefront to 2 replicas, on which Git is silent")
 
 
 def _rolled_out(cluster: Cluster, app: str, image: str, *, replicas: int) -> None:
