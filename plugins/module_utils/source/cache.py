@@ -102,9 +102,10 @@ class Entry:
 
     def discard_repository(self) -> None:
         """Throw the fetched objects away; checkouts stay."""
-        shutil.rmtree(self.repository, ignore_errors=True)
-        if self.repository.exists():
+        if self.repository.is_dir() and not self.repository.is_symlink():
             shutil.rmtree(self.repository)
+        else:
+            self.repository.unlink(missing_ok=True)
 
     def discard_leftovers(self) -> None:
         """Clear what a killed run left behind; only under the entry's lock."""

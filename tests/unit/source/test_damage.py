@@ -1,0 +1,248 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Killed runs, damaged caches, cut answers and runs that meet: the next pull is right all the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import last_known, pull_sources
+from ansible_collections.plumb.gitops.tests.git_server import GitServer, Request
+from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, pull, refused, source
+
+PULL = """
+import sys
+from pathlib import Path
+from ansible_collections.plumb.gitops.tests.unit.source.upstream import pull, source
+pull(source(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def _repository(cache: Path) -> Path:
+    (found,) = cache.glob("*/repository.git")
+    return found
+
+
+def _pack(cache: Path) -> Path:
+    return max(
+        (_repository(cache) / "objects" / "pack").glob("*.pack"), key=lambda path: path.stat().st_mtime_ns
+    )
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    path.chmod(0o600)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("requests", [1, 2, 3, 4])
+def test_killed_at_any_request_the_next_pull_is_right(
+    server: GitServer, upstream: Upstream, cache: Path, requests: int
+) -> None:
+    reached, let_go = threading.Event(), threading.Event()
+
+    def hold(_request: Request) -> None:
+        if len(server.requests) == requests:
+            reached.set()
+            let_go.wait(30)
+
+    server.meddle = hold
+    child = subprocess.Popen([sys.executable, "-c", PULL, server.url("fleet.git"), str(cache)])
+    try:
+        assert reached.wait(30)
+        child.send_signal(signal.SIGKILL)
+    finally:
+        child.wait()
+    with ThreadPoolExecutor() as pool:
+        # The orphaned git still holds the entry's lock; it ends once the server answers.
+        pulling = pool.submit(pull, source(server.url("fleet.git")), cache)
+        let_go.set()
+        checkout = pulling.result()
+    assert (checkout.path / "app.yaml").read_text() == "kind: ConfigMap\n"
+
+
+def test_what_a_killed_run_left_behind_is_cleared_away(
+    server: GitServer, upstream: Upstream, cache: Path
+) -> None:
+    spec = source(server.url("fleet.git"))
+    pull(spec, cache)
+    repository = _repository(cache)
+    (repository / "objects" / "pack" / "tmp_pack_x7Rq2").write_bytes(b"PACK half")
+    half = repository.parent / "checkouts" / ".new-0123"
+    (half / "files").mkdir(parents=True)
+    (half / "files" / "app.yaml").write_text("half")
+    upstream.commit({"app.yaml": "next"})
+    assert (pull(spec, cache).path / "app.yaml").read_text() == "next"
+    assert not list(cache.rglob("tmp_pack*"))
+    assert not half.exists()
+
+
+def _lock_refs(repository: Path) -> None:
+    for ref in (repository / "refs" / "plumb").iterdir():
+        ref.with_name(f"{ref.name}.lock").touch()
+
+
+def _point_refs_at(text: str) -> Callable[[Path], None]:
+    def damage(repository: Path) -> None:
+        for ref in (repository / "refs" / "plumb").iterdir():
+            ref.write_text(text)
+
+    return damage
+
+
+def _write(name: str, text: str) -> Callable[[Path], None]:
+    def damage(repository: Path) -> None:
+        (repository / name).write_text(text)
+
+    return damage
+
+
+def _remove(pattern: str) -> Callable[[Path], None]:
+    def damage(repository: Path) -> None:
+        for path in repository.glob(pattern):
+            path.unlink()
+
+    return damage
+
+
+def _empty_packs(repository: Path) -> None:
+    for pack in (repository / "objects" / "pack").glob("*.pack"):
+        _overwrite(pack, b"")
+
+
+def _replace_by_a_file(repository: Path) -> None:
+    repository.rename(repository.with_name("gone"))
+    repository.write_text("x")
+
+
+DAMAGES = {
+    "stale lock of shallow": _write("shallow.lock", ""),
+    "stale lock of a ref": _lock_refs,
+    "no HEAD": _remove("HEAD"),
+    "empty HEAD": _write("HEAD", ""),
+    "unborn HEAD": _write("HEAD", "ref: refs/heads/nothing\n"),
+    "torn configuration": _write("config", "[core\n\tbare = tr"),
+    "empty shallow": _write("shallow", ""),
+    "torn shallow": _write("shallow", "0123"),
+    "empty ref": _point_refs_at(""),
+    "ref to nothing": _point_refs_at("1" * 40 + "\n"),
+    "no packs": _remove("objects/pack/*"),
+    "no index": _remove("objects/pack/*.idx"),
+    "empty packs": _empty_packs,
+    "a file": _replace_by_a_file,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+@pytest.mark.parametrize("checkout_lost", [False, True])
+def test_a_damaged_repository_is_fetched_anew(
+    server: GitServer, upstream: Upstream, cache: Path, damage: Callable[[Path], None], checkout_lost: bool
+) -> None:
+    spec = source(server.url("fleet.git"))
+    upstream.commit({"kept": "as it is\n" * 50, "app.yaml": "before\n"})
+    first = pull(spec, cache)
+    if checkout_lost:
+        (first.path.parent / "revision.json").unlink()
+    else:
+        upstream.commit({"kept": "as it is\n" * 50, "app.yaml": "after\n"})
+    damage(_repository(cache))
+    checkout = pull(spec, cache)
+    assert (checkout.path / "kept").read_text() == "as it is\n" * 50
+    assert (checkout.path / "app.yaml").read_text() == ("before\n" if checkout_lost else "after\n")
+
+
+def test_flipped_and_missing_bytes_of_a_pack_are_noticed(
+    server: GitServer, upstream: Upstream, cache: Path
+) -> None:
+    files = {"a.yaml": "a: 1\n" * 40, "b": {"c.yaml": "c: 2\n"}, "app.yaml": "kind: ConfigMap\n"}
+    upstream.commit(files)
+    spec = source(server.url("fleet.git"))
+    path = pull(spec, cache).path
+    whole = _pack(cache).read_bytes()
+    offsets = range(0, len(whole), max(1, len(whole) // 12))
+    flipped = [whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :] for at in offsets]
+    for content in (*flipped, whole[: len(whole) // 2], whole[:-5]):
+        _overwrite(_pack(cache), content)
+        (path.parent / "revision.json").unlink()
+        assert pull(spec, cache).path == path
+        assert (path / "a.yaml").read_text() == files["a.yaml"]
+        assert (path / "b" / "c.yaml").read_text() == "c: 2\n"
+
+
+def test_an_answer_cut_anywhere_leaves_the_last_good_revision(
+    server: GitServer, upstream: Upstream, cache: Path
+) -> None:
+    spec = source(server.url("fleet.git"))
+    first = pull(spec, cache)
+    commit = upstream.commit({"app.yaml": "new\n", "more": "x\n" * 100})
+    for cut in (0, 1, 4, 30, 60, 100, 150, 200, 250):
+        server.cut_after = cut
+        error = refused(spec, cache)
+        assert error.subject == "source fleet"
+        assert error.next_step
+        assert last_known(spec, cache) == first
+    server.cut_after = None
+    assert pull(spec, cache).revision.commit == commit
+
+
+def test_two_runs_at_once_both_get_the_revision(server: GitServer, upstream: Upstream, cache: Path) -> None:
+    arguments = [sys.executable, "-c", PULL, server.url("fleet.git"), str(cache)]
+    children = [subprocess.Popen(arguments) for _number in range(3)]
+    mine = pull(source(server.url("fleet.git")), cache)
+    assert [child.wait() for child in children] == [0, 0, 0]
+    assert pull(source(server.url("fleet.git")), cache) == mine
+    assert len(list(mine.path.parents[1].iterdir())) == 1
+
+
+def test_many_sources_of_one_repository_side_by_side(
+    server: GitServer, upstream: Upstream, cache: Path
+) -> None:
+    for number in range(4):
+        upstream.commit({"app.yaml": f"{number}"}, branch=f"b{number}")
+    specs = [source(server.url("fleet.git"), f"b{n % 4}", name=f"s{n}") for n in range(8)]
+    results = pull_sources(specs, cache)
+    found = [(result.checkout.path / "app.yaml").read_text() for result in results if result.checkout]
+    assert found == ["0", "1", "2", "3"] * 2
+
+
+def test_a_lock_that_another_run_holds_is_waited_for_until_the_deadline(
+    server: GitServer, upstream: Upstream, cache: Path
+) -> None:
+    reached, let_go = threading.Event(), threading.Event()
+
+    def hold(request: Request) -> None:
+        if request.method == "POST":
+            reached.set()
+            let_go.wait(30)
+
+    server.meddle = hold
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(pull, source(server.url("fleet.git")), cache)
+        assert reached.wait(30)
+        (second,) = pull_sources([source(server.url("fleet.git"))], cache, deadline=time.monotonic() + 1)
+        let_go.set()
+        assert first.result().revision.source == "fleet"
+    assert "another run" in str(second.error)
+
+
+def test_a_repository_of_many_fetches_is_made_anew(
+    server: GitServer, upstream: Upstream, cache: Path
+) -> None:
+    spec = source(server.url("fleet.git"))
+    pull(spec, cache)
+    pack = _pack(cache)
+    for number in range(51):
+        os.link(pack, pack.with_name(f"pack-{number:040d}.pack"))
+    upstream.commit({"app.yaml": "next"})
+    assert (pull(spec, cache).path / "app.yaml").read_text() == "next"
+    assert len(list(pack.parent.glob("*.pack"))) == 1
