@@ -39,6 +39,7 @@ sandbox-down: venv ## stop it and remove its state
 	@$(SANDBOX) down --dir .sandbox --purge
 
 demo: venv ## show a cluster being brought to what Git says; KEEP=1 leaves it running
+	@$(SANDBOX) build
 	@$(PYTHON_ENV) demo/demo.py
 
 docs: venv ## the modules' reference as reStructuredText, in docs/site
