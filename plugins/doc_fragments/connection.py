@@ -12,8 +12,8 @@ options:
   kubeconfig:
     description:
       - The kubeconfig that names the cluster.
-      - Plumb never looks for one by itself. Where neither O(kubeconfig) nor O(host) is given, it must run in a pod, with
-        a service account.
+      - Plumb never looks for one by itself. Where neither O(kubeconfig) nor O(host) is given, it must run in a pod,
+        with a service account.
       - If not given, the environment variable E(K8S_AUTH_KUBECONFIG) is used.
     type: path
   context:

@@ -71,7 +71,7 @@ counts:
   description: How many objects each action has, how many drifted, how many failed.
   returned: always
   type: dict
-  sample: {"create": 1, "update": 2, "adopt": 0, "recreate": 0, "prune": 0, "unchanged": 77, "refused": 0, "drifted": 1, "failed": 0}
+  sample: {"create": 1, "update": 2, "unchanged": 77, "drifted": 1, "failed": 0}
 drifted:
   description: Whether someone else changed or deleted what Git decides.
   returned: always
@@ -135,7 +135,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import
 
 
 def main() -> None:
-    run_module(spec_of_run(), lambda module: run(module.params, check=module.check_mode, diff=module._diff))
+    run_module(spec_of_run(), lambda options, mode: run(options, check=mode.check, diff=mode.diff))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ module: diff
 short_description: Say how a cluster differs from what Git says
 version_added: 0.1.0
 description:
-  - Plans each app against the live cluster and says what an apply would do, which fields differ and who changed them, and
-    what would be pruned.
+  - Plans each app against the live cluster and says what an apply would do, which fields differ and who changed
+    them, and what would be pruned.
   - Writes nothing and is never C(changed).
   - It fails where an app cannot be planned, or where an object would be refused.
 attributes:
@@ -56,7 +56,7 @@ counts:
   description: How many objects each action has, how many drifted, how many failed.
   returned: always
   type: dict
-  sample: {"create": 1, "update": 2, "adopt": 0, "recreate": 0, "prune": 0, "unchanged": 77, "refused": 0, "drifted": 1, "failed": 0}
+  sample: {"create": 1, "update": 2, "unchanged": 77, "drifted": 1, "failed": 0}
 drifted:
   description: Whether someone else changed or deleted what Git decides.
   returned: always
@@ -120,7 +120,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import
 
 
 def main() -> None:
-    run_module(spec_of_run(), lambda module: {**run(module.params, check=True, diff=module._diff), "changed": False})
+    run_module(
+        spec_of_run(), lambda options, mode: {**run(options, check=True, diff=mode.diff), "changed": False}
+    )
 
 
 if __name__ == "__main__":

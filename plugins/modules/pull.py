@@ -47,7 +47,7 @@ options:
         description: The tag to follow.
         type: str
       semver:
-        description: The range of versions to follow, such as V(>=1.2.0 <2.0.0) or V(~1.4); the highest tag in it counts.
+        description: The range of versions to follow, such as V(>=1.2.0 <2.0.0) or V(~1.4). The highest tag counts.
         type: str
       commit:
         description: The commit, all of its digits.
@@ -157,7 +157,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import
 
 
 def main() -> None:
-    run_module(spec_of_pull(), lambda module: pull(module.params))
+    run_module(spec_of_pull(), lambda options, _mode: pull(options))
 
 
 if __name__ == "__main__":

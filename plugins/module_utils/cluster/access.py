@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +25,12 @@ class Access:
     headers: tuple[tuple[str, str], ...] = ()  # impersonation
     proxy: str = field(default="", repr=False)  # a URL, maybe with a password
     named: str = ""  # how the operator named it, for messages: `kubeconfig /etc/x, context prod`
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

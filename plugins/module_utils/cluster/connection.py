@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import ssl
 import tempfile
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from ..model.errors import InputError
-from .access import Access
+from .access import Access, is_loopback
 from .client import Cluster
 from .kubeconfig import load_kubeconfig
 from .library import (
@@ -276,14 +275,6 @@ def _proxy(spec: ConnectionSpec, configuration: Configuration) -> str:
 
 def _environment_proxy(configuration: Configuration) -> str:
     proxies = getproxies()
-    parts = urlsplit(configuration.host)
-    if _is_loopback(parts.hostname or "") or should_bypass_proxies(configuration.host, proxies.get("no", "")):
+    if is_loopback(configuration.host) or should_bypass_proxies(configuration.host, proxies.get("no", "")):
         return ""
-    return proxies.get(parts.scheme) or proxies.get("all") or ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return proxies.get(urlsplit(configuration.host).scheme) or proxies.get("all") or ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,24 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..model.errors import PlumbError
 
-Work = Callable[[AnsibleModule], Mapping[str, Any]]
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How a task was started: with `--check`, with `--diff`."""
+
+    check: bool
+    diff: bool
+
+
+Work = Callable[[Mapping[str, Any], Mode], Mapping[str, Any]]
 
 
 def run_module(argument_spec: Mapping[str, Any], work: Work) -> None:
     """Check the options, do the work, and end the module with its result or with what went wrong."""
     module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True)
     try:
-        result = dict(work(module))
+        mode = Mode(module.check_mode, module._diff)  # noqa: SLF001 - Ansible has no other word for it
+        result = dict(work(module.params, mode))
     except PlumbError as error:
         module.fail_json(msg=str(error), error=type(error).__name__)
     except Exception as error:  # noqa: BLE001 - the single exit of a module

@@ -122,11 +122,12 @@ INVENTORY: Spec = MappingProxyType(
         "apps": {"type": "list", "elements": "dict", "options": APP},
         "cache_dir": {"type": "path"},
         "fail_on": {"type": "str", "choices": ["drift", "failure", "never"], "default": "failure"},
-        "only": {"type": "raw"},
+        "only": RUN["only"],
+        "serial": {"type": "raw"},
         "owner": RUN["owner"],
         "namespace": RUN["namespace"],
         "report_path": RUN["report_path"],
-        **{name: dict(spec) for name, spec in CONNECTION.items()},
+        **CONNECTION,
     }
 )
 

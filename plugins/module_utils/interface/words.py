@@ -9,9 +9,50 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .options import Spec
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ..model.errors import PlumbError
+from ..reconcile.dependencies import dependencies
+from .options import INVENTORY, Spec, for_ansible
+from .values import app_specs, connection_spec, source_spec
 
 PREFIX = "plumb_"
+
+
+def check_inventory(variables: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the `plumb_*` variables of a host, one line each; empty where they can be used."""
+    given = {name.removeprefix(PREFIX): value for name, value in variables.items() if name.startswith(PREFIX)}
+    known = {name: value for name, value in given.items() if name in INVENTORY}
+    wrong = wrong_words(variables, known, INVENTORY)
+    if wrong:
+        return wrong
+    checked = ArgumentSpecValidator(for_ansible(INVENTORY)).validate(known)
+    if checked.error_messages:
+        return [f"{PREFIX}*: {message}" for message in checked.error_messages]
+    return _unusable(checked.validated_parameters)
+
+
+def _unusable(settings: Mapping[str, Any]) -> list[str]:
+    """What has the right words and types and still cannot be: durations, limits, names, references between them."""
+    wrong: list[str] = []
+    sources = settings.get("sources") or ()
+    apps = settings.get("apps") or ()
+    for check in (
+        lambda: [source_spec(given) for given in sources],
+        lambda: dependencies(app_specs(apps)),
+        lambda: connection_spec(settings),
+    ):
+        try:
+            check()
+        except PlumbError as error:
+            wrong.append(str(error))
+    names = {given["name"] for given in sources}
+    wrong += [
+        f"app {app['name']}: there is no source {app['source']!r}; known are {', '.join(sorted(names)) or 'none'}."
+        for app in apps
+        if app["source"] not in names
+    ]
+    return wrong
 
 
 def wrong_words(variables: Iterable[str], given: Mapping[str, Any], spec: Spec) -> list[str]:

@@ -177,8 +177,10 @@ class _Walk:
     def _file(self, name: str, written: Any, place: Place) -> None:
         self._content(name, written, place)
 
-    def _content(self, name: str, written: Any, place: Place) -> bytes:
-        return self.tree.read(self._reference(name, written, place))
+    def _content(self, name: str, written: Any, place: Place) -> tuple[bytes, str]:
+        """A file's bytes, and its path for errors."""
+        real = self._reference(name, written, place)
+        return self.tree.read(real), self.tree.shown(real)
 
     def _resource(self, name: str, written: Any, place: Place) -> None:
         if isinstance(written, str) and "\n" in written:
@@ -207,7 +209,7 @@ class _Walk:
         if isinstance(written, str) and ("\n" in written or written.lstrip()[:1] in ("{", "[")):
             data, shown = written.encode(), place.origin.file
         else:
-            data, shown = self._content(name, written, place), printable(str(written), 200)
+            data, shown = self._content(name, written, place)
         self.reach.patches.add(data.decode("utf-8", "replace").strip())
         for document in read_documents(data, file=shown, meter=self.tree.meter):
             self.reach.private |= patch_values(document.value, target_kind)
@@ -234,13 +236,12 @@ class _Walk:
     def _generator(self, name: str, entry: dict[str, Any], place: Place) -> None:
         private: set[str] = set()
         for written in self._listed(name, entry.get("files") or [], place):
-            data = self._content(name, str(written).partition("=")[2] or written, place)
+            data, _shown = self._content(name, str(written).partition("=")[2] or written, place)
             private.update(data.decode("utf-8", "replace").splitlines())
         envs = [*self._listed(name, entry.get("envs") or [], place), *filter(None, [entry.get("env")])]
         for written in envs:
-            private |= env_values(
-                self._content(name, written, place), Place(place.subject, Origin(str(written)))
-            )
+            data, shown = self._content(name, written, place)
+            private |= env_values(data, Place(place.subject, Origin(shown)))
         private |= literal_values(self._listed(name, entry.get("literals") or [], place), name, place)
         if name == "secretGenerator":
             self.reach.private |= private

@@ -157,8 +157,10 @@ def _checked_metadata(value: Body, place: Place) -> dict[str, Any]:
 
 def _check_name(said: Any, what: str, place: Place) -> None:
     """The rule every name must keep to be a segment of a URL's path; finer rules are the API server's."""
+    if said is None:
+        raise place.error(f"{what} is missing", "Add it.")
     if not isinstance(said, str):
-        raise place.error(f"{what} is {_said(said)}, not text", "Quote it." if said else "Add it.")
+        raise place.error(f"{what} is {_said(said)}, not text", "Quote it.")
     if (
         said in (".", "..")
         or any(c in "/%" or not c.isprintable() or c.isspace() for c in said)

@@ -118,8 +118,12 @@ def _obtain(runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRev
 def remember(entry: Entry, spec: SourceSpec, checkout: Checkout) -> None:
     """Write down the last good revision of the source's ref."""
     record = entry.record(spec)
-    new = record.with_name(f".{record.name}-{secrets.token_hex(8)}")
     text = json.dumps({"commit": checkout.revision.commit, "resolved": checkout.revision.resolved})
+    with contextlib.suppress(FileNotFoundError):
+        if record.read_text(encoding="utf-8", errors="replace") == text:
+            os.utime(record)  # nothing is written for what is known: a full disk does not matter to it
+            return
+    new = record.with_name(f".{record.name}-{secrets.token_hex(8)}")
     new.write_text(text, encoding="utf-8")
     new.replace(record)
 

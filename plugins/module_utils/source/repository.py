@@ -18,7 +18,7 @@ from .command import GitRunner, RunningGit
 from .complaints import failure, meaning_of
 
 MAX_TREE_BYTES = 1 << 30  # of all files of a revision together
-MAX_FILE_BYTES = 128 << 20  # each is in memory while it is written out
+MAX_FILE_BYTES = 64 << 20  # each is in memory while it is written out
 _ENTRY = re.compile(
     rb"([0-7]{6}) (blob|tree|commit) ([0-9a-f]{40}|[0-9a-f]{64}) +([0-9]+|-)\t(.+)", re.DOTALL
 )

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks at every `plumb_*` variable of a host before anything is done with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import PREFIX, check_inventory
+
+
+class ActionModule(ActionBase):
+    """Runs where ansible-playbook runs; it makes no connection."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        given = {
+            name: self._templar.template(value)
+            for name, value in (task_vars or {}).items()
+            if isinstance(name, str) and name.startswith(PREFIX)
+        }
+        wrong = check_inventory(given)
+        if wrong:
+            return {**result, "failed": True, "msg": "\n".join(wrong)}
+        return {**result, "changed": False}

@@ -1,0 +1,58 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: report
+short_description: Print what a run did, and decide whether the play fails
+version_added: 0.1.0
+description:
+  - Prints the lines of M(plumb.gitops.apply) or M(plumb.gitops.diff) as they are, one to a line.
+attributes:
+  check_mode:
+    support: full
+    description: It only prints.
+  diff_mode:
+    support: none
+    description: It changes nothing that could be shown.
+  action:
+    support: full
+    description: It runs where ansible-playbook runs, as an action plugin.
+author: The Plumb authors (@plumb-gitops)
+options:
+  applied:
+    description: The result of M(plumb.gitops.apply) or M(plumb.gitops.diff).
+    type: dict
+    required: true
+  fail_on:
+    description:
+      - What makes the task fail.
+      - With V(failure), anything that failed or was refused. With V(drift), drift as well. With V(never), nothing.
+    type: str
+    choices: [drift, failure, never]
+    default: failure
+"""
+
+EXAMPLES = r"""
+- name: Bring the cluster to what Git says
+  plumb.gitops.apply:
+    kubeconfig: /etc/plumb/prod.kubeconfig
+    sources: "{{ pulled.sources }}"
+    apps: "{{ plumb_apps }}"
+  register: applied
+  failed_when: applied.lines is not defined
+
+- name: Report
+  plumb.gitops.report:
+    applied: "{{ applied }}"
+    fail_on: drift
+"""
+
+RETURN = r"""
+drifted:
+  description: Whether someone else changed or deleted what Git decides.
+  returned: always
+  type: bool
+"""
