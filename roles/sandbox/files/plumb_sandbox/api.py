@@ -28,20 +28,23 @@ class Api:
 
     def get(self, path: str) -> tuple[int, Any]:
         """Status and body (parsed where it is JSON); status 0 where nothing answers yet."""
-        return self._request("GET", path, None, "application/json")
+        return self.request("GET", path)
 
     def apply(self, path: str, manifest: dict[str, Any]) -> None:
         """Server-side apply of MANIFEST as field manager `sandbox`."""
         name = f"{manifest['kind']} {manifest['metadata']['name']}"
         query = "?fieldManager=sandbox&force=true"
-        status, body = self._request("PATCH", path + query, manifest, "application/apply-patch+yaml")
+        status, body = self.request("PATCH", path + query, manifest, "application/apply-patch+yaml")
         if status not in {200, 201}:
             said = body.get("message", "") if isinstance(body, dict) else str(body)
             raise SandboxError(
                 f"applying {name}", f"the API server answered {status} {said}", "See logs/kube-apiserver.log."
             )
 
-    def _request(self, method: str, path: str, body: Any, content_type: str) -> tuple[int, Any]:
+    def request(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> tuple[int, Any]:
+        """Status and body of the answer, as for `get`; BODY is sent as JSON."""
         connection = self._connect()
         headers = {"Accept": "application/json", "Content-Type": content_type}
         if self.token:
