@@ -20,7 +20,7 @@ from ..cluster.errors import Forbidden, NotFound, RequestError, UnknownApi
 from ..model.errors import ClusterError
 from ..model.objects import Body, GroupKind, ObjectRef, ref_of
 from .desired import Wanted
-from .inventory import ID_LABEL, PART_OF, Inventory, SetIdentity, is_member
+from .inventory import ID_LABEL, PART_OF, Inventory, SetIdentity, is_member, part_of
 
 _IDS_IN_SELECTOR = (
     20  # above it the selector asks for members of any set: a long one slows the server more than it saves
@@ -63,25 +63,21 @@ class Observed:
     objects: Mapping[tuple[str, ObjectRef], Body]  # by apiVersion and identity
     unread: Mapping[GroupKind, str]
     unreadable: Mapping[ObjectRef, ClusterError]  # wanted objects whose look-up failed
+    labelled: Mapping[str, Mapping[ObjectRef, Body]]  # by set: what carries its label, each in one version
 
     def live(self, wanted: Wanted) -> Body | None:
         return self.objects.get((wanted.api_version, wanted.ref))
 
     def members(self, set_id: str) -> dict[ObjectRef, Body]:
         """The members of a set, each in one of the versions it was read in, by identity."""
-        return {
-            ref: body
-            for (_version, ref), body in sorted(self.objects.items(), key=lambda item: item[0])
-            if is_member(body, set_id)
-        }
+        return {ref: body for ref, body in self.labelled.get(set_id, {}).items() if is_member(body, set_id)}
 
     def claimed_only_by_label(self, set_id: str) -> tuple[ObjectRef, ...]:
         """Objects that carry the set's label although we never wrote it; what their controllers own is left out."""
         return tuple(
             ref
-            for (_version, ref), body in sorted(self.objects.items(), key=lambda item: item[0])
-            if (body["metadata"].get("labels") or {}).get(PART_OF) == set_id
-            and not is_member(body, set_id)
+            for ref, body in self.labelled.get(set_id, {}).items()
+            if not is_member(body, set_id)
             and not any(owner.get("controller") for owner in body["metadata"].get("ownerReferences") or ())
         )
 
@@ -110,7 +106,17 @@ def observe(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> Ob
         and (its_kind := discovery.find(wanted.api_version, wanted.ref.kind)) is not None
     ]
     found, unreadable = _look_up(cluster, missing)
-    return Observed({**objects, **found}, unread, unreadable)
+    objects |= found
+    return Observed(objects, unread, unreadable, _by_set(objects))
+
+
+def _by_set(objects: Mapping[tuple[str, ObjectRef], Body]) -> dict[str, dict[ObjectRef, Body]]:
+    found: dict[str, dict[ObjectRef, Body]] = {}
+    for (_version, ref), body in sorted(objects.items(), key=lambda item: item[0]):
+        label = part_of(body)
+        if label:
+            found.setdefault(label, {})[ref] = body
+    return found
 
 
 def read_parents(
@@ -145,9 +151,9 @@ def scan(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> dict[
     )
     for listed in listings:
         for body in () if isinstance(listed, ClusterError) else listed:
-            for set_id in ids:
-                if is_member(body, set_id):
-                    found[set_id].add(ref_of(body))
+            label = part_of(body)
+            if label in found and is_member(body, label):
+                found[label].add(ref_of(body))
     return found
 
 

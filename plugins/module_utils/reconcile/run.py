@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
 from ..model.app import AppSpec, Checkout
-from ..model.errors import PlumbError, SourceError
+from ..model.errors import ClusterError, PlumbError, SourceError
 from ..model.objects import Manifest
 from ..model.plan import AppResult, Plan
 from .claims import Claims, former_identities
@@ -135,8 +135,15 @@ class _Waves:
                 )
             else:
                 free.append(self._apps[name])
+        planned: list[AppPlan] = []
+        try:
+            planned = plan_apps(self._setting, self._setting.cluster.discover(), free)
+        except ClusterError as error:
+            # What other apps came to is told all the same.
+            for app in free:
+                self._results[app.name] = AppResult(plan=Plan(app=app.name, error=str(error)), executed=True)
         self._held = [name for name in names if name in self._results]
-        return plan_apps(self._setting, self._setting.cluster.discover(), free) if free else []
+        return planned
 
     def _settled(self, running: dict[Future[AppResult], str]) -> list[str]:
         """The names of apps that are done now, waiting for one if none is."""
