@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -27,6 +28,9 @@ from pathlib import Path
 from ansible_collections.plumb.gitops.tests.unit.source.upstream import pull, source
 pull(source(sys.argv[1]), Path(sys.argv[2]))
 """
+
+
+FILE_SIZE_LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))" + PULL
 
 
 def _repository(cache: Path) -> Path:
@@ -246,3 +250,53 @@ def test_a_repository_of_many_fetches_is_made_anew(
     upstream.commit({"app.yaml": "next"})
     assert (pull(spec, cache).path / "app.yaml").read_text() == "next"
     assert len(list(pack.parent.glob("*.pack"))) == 1
+
+
+def test_a_cache_that_cannot_grow_is_an_error_and_the_next_pull_recovers(
+    server: GitServer, upstream: Upstream, cache: Path
+) -> None:
+    spec = source(server.url("fleet.git"))
+    first = pull(spec, cache)
+    for blob in (
+        bytes(range(256)) * 400,
+        hashlib.shake_256(b"x").digest(400_000),
+    ):  # as a file, already as a pack
+        upstream.commit({"large": blob})
+        arguments = [sys.executable, "-c", FILE_SIZE_LIMITED, server.url("fleet.git"), str(cache)]
+        child = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        assert child.returncode == 1
+        assert "AssertionError: source fleet: " in child.stderr
+        assert last_known(spec, cache) == first
+        first = pull(spec, cache)
+        assert (first.path / "large").read_bytes() == blob
+
+
+def test_interrupted_by_a_person_no_git_is_left_running(
+    server: GitServer, upstream: Upstream, cache: Path
+) -> None:
+    reached, let_go = threading.Event(), threading.Event()
+
+    def hold(_request: Request) -> None:
+        reached.set()
+        let_go.wait(30)
+
+    server.meddle = hold
+    child = subprocess.Popen(
+        [sys.executable, "-c", PULL, server.url("fleet.git"), str(cache)], stderr=subprocess.PIPE
+    )
+    try:
+        assert reached.wait(30)
+        child.send_signal(signal.SIGINT)
+        _out, complaint = child.communicate(timeout=30)
+        assert b"KeyboardInterrupt" in complaint
+        address = f"127.0.0.1:{server.port}".encode()
+        assert not [file for file in Path("/proc").glob("[0-9]*/cmdline") if address in _read(file)]
+    finally:
+        let_go.set()
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""  # ended meanwhile
