@@ -25,7 +25,7 @@ _DEFECTS = (
 # apimachinery's ValidateImmutableField, and what StatefulSet, PersistentVolumeClaim, Service and others say instead.
 _IMMUTABLE = re.compile(
     r"immutable|updates to \S+ spec for fields other than|forbidden after creation"
-    r"|(?:may|can) ?not be (?:changed|updated)|may not change once set|may not change"
+    r"|(?:may|can) ?not be (?:changed|updated)|may not change|cannot change"
 )
 # As managedfields' conflict error prints a manager; ` using VERSION` stands only where it holds the field by Update.
 _CONFLICT = re.compile(

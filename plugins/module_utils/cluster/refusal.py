@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .answer import Answer
+from ..model.errors import printable
+from .answer import Answer, Cause
 from .errors import (
     BadRequest,
     DeadlineExceeded,
@@ -28,6 +29,7 @@ from .errors import (
 )
 
 _SHOWN = 5  # causes that a message names
+_LONG = 500  # characters; a longer message of the server is told by its causes instead
 _TOO_LARGE = re.compile(r"request is too large|trying to send message larger")  # etcd's words, as a 500
 
 
@@ -125,6 +127,8 @@ def _why(answer: Answer) -> str:
         ]
         more = len(answer.conflicts) - len(held)
         return ", ".join(held) + (f" and {more} more" if more else "")
+    if len(answer.message) > _LONG and answer.causes:
+        return "; ".join(_short(cause) for cause in answer.causes[:_SHOWN])
     if answer.message:
         return answer.message.rstrip(". ")
     if answer.defect:
@@ -133,3 +137,11 @@ def _why(answer: Answer) -> str:
         return f"the server answered {answer.status} and no reason"
     fields = ", ".join(f"{cause.field or 'object'} {cause.reason}" for cause in answer.causes[:_SHOWN])
     return f"the server answered {answer.status} {answer.reason}" + (f": {fields}" if fields else "")
+
+
+def _short(cause: Cause) -> str:
+    """A cause without the value or the difference that the server prints before or below what is wrong with it."""
+    said = cause.message.partition("\n")[0]
+    if len(said) > _LONG // _SHOWN:
+        said = said.rpartition("}: ")[2]
+    return f"{cause.field}: {printable(said, _LONG // 2)}" if cause.field else printable(said, _LONG // 2)

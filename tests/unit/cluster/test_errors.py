@@ -121,6 +121,8 @@ def test_a_conflict_names_managers_and_how_they_hold_the_field():
             False,
         ),
         (("FieldValueInvalid", "spec.clusterIP", "Invalid value: may not change once set"), True),
+        (("FieldValueInvalid", "roleRef", 'Invalid value: {"Name":"edit"}: cannot change roleRef'), True),
+        (("FieldValueForbidden", "value", "Forbidden: may not be changed in an update."), True),
         (("FieldValueRequired", "spec.template", "Required value: immutable things need one"), False),
         (
             ("FieldValueInvalid", "spec.replicas", "Invalid value: -1: must be greater than or equal to 0"),
@@ -132,6 +134,21 @@ def test_immutable_is_read_from_the_causes(cause, immutable):
     made = refusal(answer(422, "Invalid", "is invalid", cause), TARGET)
     assert isinstance(made, errors.Invalid)
     assert made.immutable is immutable
+
+
+def test_a_long_message_is_told_by_its_causes():
+    """The server prints a Job's whole template before it says that it may not change."""
+    value = json.dumps({"Spec": {"Containers": ["x" * 900]}})
+    invalid = ("FieldValueInvalid", "spec.template", f"Invalid value: {value}: field is immutable")
+    differs = (
+        "FieldValueForbidden",
+        "spec",
+        f"Forbidden: pod updates may not change this\n@@ -1 +1 @@\n{'y' * 900}",
+    )
+    made = refusal(answer(422, "Invalid", f"Job is invalid: {value}", invalid, differs), TARGET)
+    assert made.reason == (
+        "spec.template: field is immutable; spec: Forbidden: pod updates may not change this"
+    )
 
 
 def test_nothing_that_a_server_says_of_a_secret_is_kept():
