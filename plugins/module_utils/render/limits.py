@@ -13,7 +13,7 @@ MAX_APP_BYTES = 64 * MIB  # all files of an app; also the text of all values wit
 MAX_DOCUMENTS = 50_000  # YAML documents of an app, empty ones too
 MAX_FILES = 50_000  # files and folders looked at for an app
 MAX_VALUES = 2_000_000  # scalars, lists and maps of an app with aliases written out
-MAX_DEPTH = 100  # lists and maps inside one another
+MAX_DEPTH = 100  # lists and maps inside one another; also folders
 KUSTOMIZE_SECONDS = 60.0  # one build
 STDERR_BYTES = MIB  # what is kept of a child's messages
 

@@ -15,7 +15,7 @@ import stat
 from pathlib import Path
 
 from ..model.errors import RenderError, printable
-from .limits import MAX_FILE_BYTES, Meter
+from .limits import MAX_DEPTH, MAX_FILE_BYTES, Meter
 
 _PATH_MAX, _NAME_MAX = 4096, 255  # bytes, on Linux
 
@@ -48,6 +48,8 @@ class Tree:
             len(os.fsencode(part)) > _NAME_MAX for part in path.parts
         ):
             raise self._refused(written, "it is longer than a path can be")
+        if len(path.parts) - len(self.root.parts) > MAX_DEPTH:
+            raise self._refused(written, f"its folders are more than {MAX_DEPTH} deep")
         real = Path(os.path.realpath(os.path.normpath(path)))
         if not real.is_relative_to(self.root):
             raise self._refused(written, "it leads out of the source, by '..' or a symbolic link")
