@@ -25,6 +25,12 @@ from .processes import dies_with
 from .progress import Stopwatch, say
 from .supervisor import read_order, supervise
 
+_ENDS = {
+    (True, True): "is stopped, its folder removed",
+    (True, False): "is stopped; its data stays for the next start",
+    (False, True): "was not there",
+    (False, False): "was not running",
+}
 OWNER_VARIABLE = "PLUMB_SANDBOX_OWNER_PID"
 
 
@@ -97,7 +103,7 @@ def _down(given: argparse.Namespace) -> int:
     if given.json:
         print(json.dumps({"changed": stopped}))
     else:
-        print(f"The sandbox in {given.dir} {'is stopped' if stopped else 'was not running'}.")
+        print(f"The sandbox in {given.dir} {_ENDS[stopped, given.purge]}.")
     return 0
 
 

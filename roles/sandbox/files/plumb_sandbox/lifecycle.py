@@ -58,8 +58,8 @@ def up(wish: Wish) -> tuple[dict[str, Any], bool]:
 
 
 def down(layout: Layout, *, purge: bool = False) -> bool:
-    """Stop the sandbox; return whether it was running. With PURGE its folder is removed too."""
-    if not layout.supervisor_lock.exists():
+    """Stop the sandbox, and with PURGE remove its folder; return whether there was anything to do."""
+    if not layout.start_lock.exists():
         return False
     with locked(layout.start_lock, _say_waiting):
         was_running = layout.is_running()
@@ -68,7 +68,7 @@ def down(layout: Layout, *, purge: bool = False) -> bool:
         layout.description.unlink(missing_ok=True)
         if purge:
             shutil.rmtree(layout.root)
-    return was_running
+    return was_running or purge
 
 
 def status(layout: Layout) -> dict[str, Any] | None:
