@@ -46,6 +46,13 @@ class Kubectl:
         found: dict[str, Any] | None = json.loads(said) if said.strip() else None
         return found
 
+    def live(self, kind: str, name: str, namespace: str = "") -> dict[str, Any]:
+        """An object that has to be there."""
+        found = self.get(kind, name, namespace)
+        if found is None:
+            raise AssertionError(f"there is no {kind} {namespace}/{name}")
+        return found
+
     def apply(self, manifest: str, *words: str) -> str:
         """`kubectl apply -f -`, client-side unless told otherwise."""
         return self("apply", *words, "-f", "-", stdin=manifest)
