@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from ..model.version import VERSION
 from .access import Access, is_loopback
@@ -24,6 +24,7 @@ from .refusal import Target, refusal
 from .retry import LONGEST_WAIT, Clock, Failure, Repeat, Trouble, pause, read_retry_after
 
 CONNECT_TIMEOUT = 10.0  # seconds, within the request's own
+_SHORTEST = 0.001  # seconds; urllib3 takes no timeout of 0
 _CHUNK = 1 << 20
 _MOST_OF_A_REFUSAL = 1 << 20  # bytes read of an error's body
 
@@ -134,7 +135,7 @@ class Transport:
         )
 
     def _roundtrip(self, request: Request, ends: float) -> tuple[int, Mapping[str, str], bytes]:
-        seconds = ends - self._clock.now()
+        seconds = max(ends - self._clock.now(), _SHORTEST)
         try:
             response = self._pool.urlopen(
                 request.method,
@@ -150,8 +151,10 @@ class Transport:
             try:
                 data = self._read(response, request, ends)
             finally:
-                # After a complete read the connection is back in the pool already, and this closes nothing.
+                # After a complete read the connection is in the pool already and stays open. Else it is closed, and
+                # given back nevertheless: the pool counts them.
                 response.close()
+                response.release_conn()
         except urllib3.exceptions.HTTPError as exc:
             raise no_answer(exc, request.target, self._access.server, seconds) from exc
         return response.status, response.headers, data
@@ -229,8 +232,8 @@ def _pool(access: Access, concurrency: int) -> Any:
         options["server_hostname"] = options["assert_hostname"] = access.server_name
     if not access.proxy:
         return urllib3.PoolManager(**options)
-    user = urlsplit(access.proxy)
-    if user.username is not None:
-        credentials = f"{user.username}:{user.password or ''}"
+    parts = urlsplit(access.proxy)
+    if parts.username is not None:
+        credentials = unquote(f"{parts.username}:{parts.password or ''}")
         options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=credentials)
     return urllib3.ProxyManager(access.proxy, **options)

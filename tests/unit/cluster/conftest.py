@@ -10,7 +10,9 @@ import contextlib
 import ipaddress
 import json
 import ssl
+import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -78,6 +80,15 @@ class Certificate:
         return base64.b64encode(path.read_bytes()).decode()
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, _request: Any, _client: Any) -> None:
+        """The other side hangs up, as many a test wants it to; other faults of a handler show on standard error."""
+        if not isinstance(sys.exception(), OSError):
+            traceback.print_exc()
+
+
 class FakeServer:
     """Answers from a script, in order; or by a function of the request."""
 
@@ -88,8 +99,7 @@ class FakeServer:
         self.answer: Callable[[Seen], Says] = lambda _seen: self.script.popleft()
         self.over = threading.Event()
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", 0), _handler(self))
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate.cert, certificate.key)

@@ -59,9 +59,9 @@ def test_a_deadline_holds_in_the_threads_of_map(cluster, server, config_map):
 
 
 def test_an_answer_that_drips_ends_at_its_time(server, says, pauses, config_map):
-    """Each read comes in time, all of them together do not."""
+    """Each read comes in time, all of them together do not. The only connection is free for the next try."""
     server.answer = lambda _: says(body={"items": ["x" * 100]}, drip=0.05)
-    spec = ConnectionSpec(host=server.url, request_timeout=0.3)
+    spec = ConnectionSpec(host=server.url, request_timeout=0.3, concurrency=1)
     with (
         connect(spec, clock=pauses.clock()) as cluster,
         pytest.raises(errors.DeadlineExceeded, match="not complete"),
