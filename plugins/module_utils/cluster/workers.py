@@ -55,7 +55,8 @@ class Workers:
         try:
             work()
         finally:
-            # Those that never came to it are not needed any more.
+            # Nothing is left, unless this thread was interrupted. Those that never came to it are not needed any more.
+            waiting.clear()
             helping = [helper for helper in helpers if not helper.cancel()]
             wait(helping)
         for helper in helping:
