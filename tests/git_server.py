@@ -10,6 +10,7 @@ import http.server
 import os
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -57,8 +58,7 @@ class GitServer:
         self.meddle: Callable[[Request], Reply | None] = lambda _request: None
         self.cut_after: int | None = None
         self._scheme = "https" if tls else "http"
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         if tls:
             self._server.socket = tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
@@ -92,6 +92,15 @@ class GitServer:
             return False
         username, _colon, password = base64.b64decode(encoded).decode().partition(":")
         return password == self.token and self.username in ("", username)
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that was killed or gave up is what many tests are about; all else is shown."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 def _handler(server: GitServer) -> type[http.server.BaseHTTPRequestHandler]:

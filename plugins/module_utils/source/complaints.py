@@ -138,7 +138,10 @@ MEANINGS = (
     ),
 )
 _UNKNOWN = Meaning(
-    re.compile(""), "Git failed", "Run the same with `git ls-remote` by hand to see more.", remote=False
+    re.compile(""),
+    "Git failed",
+    "See that the cache's disk has space, and try `git clone --depth 1` of this address by hand.",
+    remote=False,
 )
 
 

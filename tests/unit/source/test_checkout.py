@@ -269,3 +269,20 @@ def test_an_entry_that_is_a_link_elsewhere_is_refused(
     entry.rename(tmp_path / "elsewhere")
     entry.symlink_to(tmp_path / "elsewhere")
     assert "not a directory of the user" in refused(spec, cache).reason
+
+
+def test_a_file_beyond_the_limit_is_named(server: GitServer, upstream: Upstream, cache: Path) -> None:
+    upstream.commit({"app.yaml": "x", "images": {"disk.img": bytes(65 << 20)}})
+    assert "images/disk.img is larger than 64 MiB" in refused(source(server.url("fleet.git")), cache).reason
+    assert not list(cache.glob("*/checkouts/*"))
+
+
+def test_a_tree_that_unfolds_without_end_is_refused(
+    server: GitServer, upstream: Upstream, cache: Path
+) -> None:
+    tree = upstream.tree({"f": ("100644", upstream.blob(b"x"))})
+    for _level in range(8):
+        tree = upstream.tree({f"d{number}": ("040000", tree) for number in range(16)})
+    upstream.commit_tree(tree)
+    assert "more than 32 MiB" in refused(source(server.url("fleet.git")), cache).reason
+    assert not list(cache.glob("*/checkouts/*"))

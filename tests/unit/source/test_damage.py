@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -181,6 +182,30 @@ def test_flipped_and_missing_bytes_of_a_pack_are_noticed(
         assert pull(spec, cache).path == path
         assert (path / "a.yaml").read_text() == files["a.yaml"]
         assert (path / "b" / "c.yaml").read_text() == "c: 2\n"
+
+
+def test_an_object_whose_content_is_not_what_its_name_says_is_noticed(
+    server: GitServer, upstream: Upstream, cache: Path
+) -> None:
+    """Git itself does not compare the two when it reads a blob."""
+    spec = source(server.url("fleet.git"))
+    path = pull(spec, cache).path
+    oid = upstream.git("rev-parse", "main:app.yaml")
+    loose = _repository(cache) / "objects" / oid[:2] / oid[2:]
+    loose.parent.mkdir()
+    loose.write_bytes(zlib.compress(b"blob 16\0kind: ConfigMap!"))
+    pack = _pack(cache)
+    others = upstream.git("rev-list", "--objects", "main").split()
+    kept = upstream.git(
+        "pack-objects",
+        "-q",
+        str(pack.parent / "pack"),
+        given="\n".join(name for name in others if len(name) == 40 and name != oid).encode(),
+    )
+    assert kept
+    _remove(f"objects/pack/{pack.stem}.*")(_repository(cache))
+    (path.parent / "revision.json").unlink()
+    assert (pull(spec, cache).path / "app.yaml").read_text() == "kind: ConfigMap\n"
 
 
 def test_an_answer_cut_anywhere_leaves_the_last_good_revision(

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said where something is missing that this room needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WITHOUT = """
+import sys
+sys.modules[sys.argv[1]] = None
+from pathlib import Path
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import SourceError
+from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import pull_sources
+try:
+    pull_sources([], Path(sys.argv[2]))
+except SourceError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.parametrize("package", ["git", "semver"])
+def test_a_missing_package_is_named_with_what_installs_it(package: str, cache: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, package, str(cache)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert package in done.stderr
+    assert "Install git, and GitPython and semver" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "said"), [("", "Install git"), ("#!/bin/sh\necho git version 2.25.1\n", "git 2.32 or newer")]
+)
+def test_a_missing_or_old_git_is_named(tmp_path: Path, program: str, said: str) -> None:
+    if program:
+        (tmp_path / "git").write_text(program)
+        (tmp_path / "git").chmod(0o700)
+    for name in ("env", "sh"):
+        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, "nothing", str(tmp_path / "cache")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": str(tmp_path)},
+    )
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
