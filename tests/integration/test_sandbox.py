@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from ansible_collections.plumb.gitops.tests.sandbox_session import (
     sandbox_session,
 )
 
+COLLECTIONS = Path(__file__).resolve().parents[2] / ".venv" / "collections"
+ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 KUBECTL = Path(sys.executable).with_name("kubectl")
 # The smallest sandbox that is one: etcd and the API server.
 SMALL = ("--without-forge", "--without-controllers")
@@ -65,12 +68,6 @@ spec:
     metadata: {annotations: {sandbox.plumb.gitops/outcome: fail}}
     spec: {restartPolicy: Never, containers: [{name: crash, image: "crash:1"}]}
 """
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
-    with sandbox_session(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
 
 
 def kubectl(kubeconfig: Path, *words: str, feed: str = "", check: bool = True) -> str:
@@ -398,3 +395,48 @@ class TestCommands:
             done = command("up", "--dir", small.dir, check=False)
             assert done.returncode == 1
             assert "it was started without forge and controllers" in done.stderr
+
+
+class TestPlaybook:
+    @pytest.fixture
+    def playbook(self, tmp_path):
+        def run(*words: str) -> tuple[int, str]:
+            options = {
+                "plumb_sandbox_dir": str(tmp_path / "sandbox"),
+                "plumb_sandbox_forge": False,
+                "plumb_sandbox_controllers": False,
+            }
+            done = subprocess.run(
+                (ANSIBLE_PLAYBOOK, "plumb.gitops.sandbox", "-e", json.dumps(options), *words),
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd=tmp_path,
+                env={**os.environ, "NO_COLOR": "1", "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)},
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            recap = re.search(r"changed=(\d+)", done.stdout)
+            assert recap is not None
+            return int(recap[1]), done.stdout
+
+        yield run
+        command("down", "--dir", tmp_path / "sandbox", "--purge")
+
+    def test_check_do_again_and_undo(self, playbook, tmp_path):
+        folder = tmp_path / "sandbox"
+        assert playbook("--check")[0] == 1
+        assert not folder.exists()
+        changed, said = playbook()
+        assert changed == 1
+        assert f"export KUBECONFIG={folder}/kubeconfig" in said
+        assert answers(json.loads((folder / "sandbox.json").read_text())["server"], folder / "pki" / "ca.crt")
+        assert playbook()[0] == 0
+
+        absent = ("-e", "plumb_sandbox_state=absent")
+        assert playbook(*absent, "--check")[0] == 1
+        assert processes_of(folder) != []
+        assert playbook(*absent)[0] == 1
+        assert processes_of(folder) == []
+        assert playbook(*absent)[0] == 0
+        assert playbook(*absent, "-e", "plumb_sandbox_purge=true")[0] == 1
+        assert not folder.exists()
