@@ -25,8 +25,6 @@ from .inventory import ID_LABEL, PART_OF, Inventory, SetIdentity, is_member, par
 _IDS_IN_SELECTOR = (
     20  # above it the selector asks for members of any set: a long one slows the server more than it saves
 )
-_FEW = 3  # up to this many names of a kind are asked for one by one, more by a metadata-only LIST
-_FEW_NAMESPACES = 4
 
 _HPA = GroupKind("autoscaling", "HorizontalPodAutoscaler")
 _NAMESPACE = GroupKind("", "Namespace")
@@ -58,15 +56,28 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The cluster as it was read. `unread` says of which kinds the members could not be listed, and why."""
+    """The cluster as it was read."""
 
     objects: Mapping[tuple[str, ObjectRef], Body]  # by apiVersion and identity
-    unread: Mapping[GroupKind, str]
+    unread: Mapping[GroupKind, Mapping[str, str]]  # whose members could not be listed, by namespace, and why
     unreadable: Mapping[ObjectRef, ClusterError]  # wanted objects whose look-up failed
     labelled: Mapping[str, Mapping[ObjectRef, Body]]  # by set: what carries its label, each in one version
 
     def live(self, wanted: Wanted) -> Body | None:
         return self.objects.get((wanted.api_version, wanted.ref))
+
+    def why_unread(self, kinds: Iterable[GroupKind], namespaces: Iterable[str]) -> str:
+        """Why members of these kinds in these namespaces are not all known; empty where they are."""
+        where = sorted({EVERYWHERE, *namespaces})
+        return next(
+            (
+                f"{kind} could not be listed: {self.unread[kind][namespace]}"
+                for kind in sorted(kinds)
+                for namespace in where
+                if namespace in self.unread.get(kind, {})
+            ),
+            "",
+        )
 
     def members(self, set_id: str) -> dict[ObjectRef, Body]:
         """The members of a set, each in one of the versions it was read in, by identity."""
@@ -91,13 +102,12 @@ def observe(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> Ob
     resources = sorted(_resources(discovery, needs), key=lambda r: (r.group_kind, r.version))
     for resource, listed in zip(
         resources,
-        cluster.map(lambda r: _list_or_error(cluster, r, selector, namespaces), resources),
+        cluster.map(lambda r: list_objects(cluster, r, selector, namespaces), resources),
         strict=True,
     ):
-        if isinstance(listed, ClusterError):
-            unread[resource.group_kind] = str(listed)
-        else:
-            objects.update({(resource.api_version, ref_of(item)): item for item in listed})
+        if listed.unread:
+            unread[resource.group_kind] = {**unread.get(resource.group_kind, {}), **listed.unread}
+        objects.update({(resource.api_version, ref_of(item)): item for item in listed.items})
     missing = [
         (its_kind, wanted.ref)
         for need in needs
@@ -105,7 +115,7 @@ def observe(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> Ob
         if (wanted.api_version, wanted.ref) not in objects
         and (its_kind := discovery.find(wanted.api_version, wanted.ref.kind)) is not None
     ]
-    found, unreadable = _look_up(cluster, missing)
+    found, unreadable = look_up(cluster, missing)
     objects |= found
     return Observed(objects, unread, unreadable, _by_set(objects))
 
@@ -121,8 +131,11 @@ def _by_set(objects: Mapping[tuple[str, ObjectRef], Body]) -> dict[str, dict[Obj
 
 def read_parents(
     cluster: Cluster, discovery: Discovery, identities: Iterable[SetIdentity]
-) -> dict[ObjectRef, Body]:
-    """The parents of all sets in the cluster, or of just these sets where reading all is denied."""
+) -> dict[ObjectRef, Body | ClusterError]:
+    """The parents of all sets in the cluster, or of just these sets where reading all is denied.
+
+    Where one of these may not be read either, why not.
+    """
     resource = discovery.of(GroupKind("", "ConfigMap"))
     if resource is None:
         return {}
@@ -131,30 +144,28 @@ def read_parents(
         parents = [*cluster.list(resource, label_selector=ID_LABEL).items]
     except Forbidden:
         parents = []
-    found: dict[ObjectRef, Body] = {ref_of(body): body for body in parents}
+    found = {ref_of(body): body for body in parents}
     # A ConfigMap that bears a parent's name without its label must be seen too: it is refused, not overwritten.
     left = [(resource, identity.ref) for identity in identities if identity.ref not in found]
-    looked_up, unreadable = _look_up(cluster, left)
-    for error in unreadable.values():
-        raise error
-    return {**found, **{ref: body for (_version, ref), body in looked_up.items()}}
+    looked_up, unreadable = look_up(cluster, left)
+    return {**found, **{ref: body for (_version, ref), body in looked_up.items()}, **unreadable}
 
 
 def scan(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> dict[str, set[ObjectRef]]:
     """By set: the members of any kind, found by label alone. For sets whose parent is missing."""
     ids = {inventory.identity.id for need in needs for inventory in need.inventories}
     namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
-    found: dict[str, set[ObjectRef]] = {set_id: set() for set_id in ids}
+    members: dict[str, set[ObjectRef]] = {set_id: set() for set_id in ids}
+    resources = discovery.listable()
     listings = cluster.map(
-        lambda r: _list_or_error(cluster, r, _selector(sorted(ids)), namespaces, metadata_only=True),
-        discovery.listable(),
+        lambda r: list_objects(cluster, r, _selector(sorted(ids)), namespaces, metadata_only=True), resources
     )
     for listed in listings:
-        for body in () if isinstance(listed, ClusterError) else listed:
-            label = part_of(body)
-            if label in found and is_member(body, label):
-                found[label].add(ref_of(body))
-    return found
+        for body in listed.items:
+            for set_id in ids:
+                if is_member(body, set_id):
+                    members[set_id].add(ref_of(body))
+    return members
 
 
 def autoscaled(
@@ -181,9 +192,7 @@ def existing_namespaces(
     if resource is None:
         return {}
     names = sorted(set(names) - {""})
-    found, unreadable = _look_up(
-        cluster, [(resource, ObjectRef("", "Namespace", "", name)) for name in names]
-    )
+    found, unreadable = look_up(cluster, [(resource, ObjectRef("", "Namespace", "", name)) for name in names])
     known: dict[str, Body | None] = {
         name: found.get((resource.api_version, ObjectRef("", "Namespace", "", name))) for name in names
     }
@@ -203,83 +212,11 @@ def _resources(discovery: Discovery, needs: Sequence[Need]) -> set[ApiResource]:
     return resources | {r for kind in hinted if (r := discovery.of(kind)) is not None}
 
 
-def _lost_groups(discovery: Discovery, needs: Sequence[Need]) -> dict[GroupKind, str]:
+def _lost_groups(discovery: Discovery, needs: Sequence[Need]) -> dict[GroupKind, Mapping[str, str]]:
     """Kinds of the inventories whose API group does not answer now: their members cannot be counted as gone."""
     return {
-        kind: f"the API group {kind.group} does not answer: its APIService is unavailable"
+        kind: {EVERYWHERE: f"the API group {kind.group} does not answer: its APIService is unavailable"}
         for need in needs
         for kind in need.group_kinds
         if discovery.of(kind) is None and kind.group in discovery.incomplete_groups
     }
-
-
-def _list_or_error(
-    cluster: Cluster,
-    resource: ApiResource,
-    selector: str,
-    namespaces: Sequence[str],
-    *,
-    metadata_only: bool = False,
-) -> list[dict[str, Any]] | ClusterError:
-    try:
-        try:
-            return cluster.list(resource, label_selector=selector, metadata_only=metadata_only).items
-        except Forbidden:
-            if not resource.namespaced:
-                raise
-        return [
-            item
-            for namespace in namespaces
-            for item in cluster.list(
-                resource, namespace=namespace, label_selector=selector, metadata_only=metadata_only
-            ).items
-        ]
-    except (NotFound, UnknownApi):
-        return []  # the kind went away since discovery
-    except RequestError as error:
-        return error
-
-
-def _look_up(
-    cluster: Cluster, missing: Sequence[tuple[ApiResource, ObjectRef]]
-) -> tuple[dict[tuple[str, ObjectRef], Body], dict[ObjectRef, ClusterError]]:
-    """Those of the objects that exist, whole; and those that could not be read."""
-    by_resource: dict[ApiResource, list[ObjectRef]] = defaultdict(list)
-    for resource, ref in missing:
-        by_resource[resource].append(ref)
-    kinds = sorted(by_resource.items(), key=lambda item: (item[0].group_kind, item[0].version))
-    present = cluster.map(lambda item: _present(cluster, item[0], item[1]), kinds)
-    ask = [(resource, ref) for (resource, _refs), there in zip(kinds, present, strict=True) for ref in there]
-    found: dict[tuple[str, ObjectRef], Body] = {}
-    unreadable: dict[ObjectRef, ClusterError] = {}
-    for (resource, ref), body in zip(ask, cluster.map(lambda a: _get(cluster, *a), ask), strict=True):
-        if isinstance(body, ClusterError):
-            unreadable[ref] = body
-        elif body is not None:
-            found[resource.api_version, ref] = body
-    return found, unreadable
-
-
-def _present(cluster: Cluster, resource: ApiResource, refs: Sequence[ObjectRef]) -> Sequence[ObjectRef]:
-    """Those of the objects that a metadata-only LIST knows; all of them where asking one by one is cheaper."""
-    if len(refs) <= _FEW:
-        return refs
-    spaces = sorted({ref.namespace for ref in refs})
-    where = spaces if resource.namespaced and len(spaces) <= _FEW_NAMESPACES else [""]
-    try:
-        items = [
-            item for ns in where for item in cluster.list(resource, namespace=ns, metadata_only=True).items
-        ]
-    except RequestError:
-        return refs
-    names = {ref_of(item) for item in items}
-    return [ref for ref in refs if ref in names]
-
-
-def _get(cluster: Cluster, resource: ApiResource, ref: ObjectRef) -> Body | ClusterError | None:
-    try:
-        return cluster.get(resource, namespace=ref.namespace, name=ref.name)
-    except (NotFound, UnknownApi):
-        return None
-    except RequestError as error:
-        return error

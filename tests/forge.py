@@ -1,0 +1,68 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A repository on the sandbox's forge, for tests: another team that commits and pushes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+
+_AUTHOR = ("-c", "user.name=Alma Berg", "-c", "user.email=alma@example.com", "-c", "commit.gpgsign=false")
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A clone of a repository on the forge, and the file with the token for it."""
+
+    folder: Path
+    url: str
+    token_file: Path
+    _push_url: str
+
+    def commit(self, files: Mapping[str, str | None], subject: str = "Change it") -> str:
+        """Write these files (None removes one), commit, push; the commit."""
+        for name, text in files.items():
+            path = self.folder / name
+            if text is None:
+                path.unlink()
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        self._git("add", "--all")
+        self._git("commit", "-q", "--allow-empty", "-m", subject)
+        self._git("push", "-q", self._push_url, "HEAD:main")
+        return self._git("rev-parse", "HEAD").strip()
+
+    def _git(self, *words: str) -> str:
+        done = subprocess.run(
+            ["git", *_AUTHOR, *words], cwd=self.folder, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+
+def new_repository(sandbox: Sandbox, name: str, folder: Path) -> Repository:
+    """An empty private repository on the forge, and an empty clone in `folder`."""
+    request = urllib.request.Request(  # noqa: S310 - the sandbox speaks http on the loopback
+        f"{sandbox.forge_url}/api/v1/user/repos",
+        data=json.dumps({"name": name, "private": True, "default_branch": "main"}).encode(),
+        headers={"Authorization": f"token {sandbox.forge_token}", "Content-Type": "application/json"},
+        method="POST",
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        assert answer.status == 201
+    folder.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=folder, check=True)
+    token_file = folder.parent / f"{name}.token"
+    token_file.write_text(sandbox.forge_token, encoding="utf-8")
+    token_file.chmod(0o600)
+    scheme, _sep, rest = sandbox.forge_url.partition("://")
+    path = f"{sandbox.forge_user}/{name}.git"
+    push = f"{scheme}://{sandbox.forge_user}:{sandbox.forge_token}@{rest}/{path}"
+    return Repository(folder, f"{sandbox.forge_url}/{path}", token_file, push)

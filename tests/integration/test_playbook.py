@@ -1,0 +1,287 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`plumb.gitops.reconcile` as users run it: an inventory, a repository on the forge, a real cluster."""
+
+from __future__ import annotations
+
+import json
+import stat
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
+from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.play import Play, Played
+from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+
+RECONCILE = "plumb.gitops.reconcile"
+
+CONFIG = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {greeting: hello}
+"""
+
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: main, image: "web:1.0"}]}
+"""
+
+SECRET = """
+apiVersion: v1
+kind: Secret
+metadata: {name: key}
+stringData: {password: correct-horse-battery}
+"""
+
+
+@dataclass(slots=True)
+class Fleet:
+    """An inventory whose clusters are all the sandbox, and one repository."""
+
+    play: Play
+    sandbox: Sandbox
+    repository: Repository
+    namespace: str
+    folder: Path
+
+    def run(self, *words: str, hosts: tuple[str, ...] = ("here",), **variables: Any) -> Played:
+        """Run the playbook; `variables` replace those of the inventory, `None` leaves one out."""
+        shared: dict[str, Any] = {
+            "plumb_kubeconfig": str(self.sandbox.kubeconfig),
+            "plumb_cache_dir": str(self.folder / "cache"),
+            "plumb_sources": [
+                {
+                    "name": "fleet",
+                    "url": self.repository.url,
+                    "branch": "main",
+                    "token_file": str(self.repository.token_file),
+                }
+            ],
+            "plumb_apps": [self.app()],
+            "plumb_report_path": str(self.folder / "reports"),
+            **variables,
+        }
+        group = {"hosts": dict.fromkeys(hosts), "vars": {k: v for k, v in shared.items() if v is not None}}
+        inventory = self.folder / "inventory.yml"
+        inventory.write_text(yaml.safe_dump({"plumb_clusters": group}), encoding="utf-8")
+        return self.play.playbook(RECONCILE, "-i", str(inventory), *words)
+
+    def app(self, **options: Any) -> dict[str, Any]:
+        return {
+            "name": "app",
+            "source": "fleet",
+            "path": "app",
+            "namespace": self.namespace,
+            "timeout": "60s",
+            **options,
+        }
+
+    def report(self) -> Mapping[str, Any]:
+        """The newest report of the cluster `here`."""
+        newest = max((self.folder / "reports" / "here").iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        assert stat.S_IMODE(newest.stat().st_mode) == 0o600
+        loaded: Mapping[str, Any] = json.loads(newest.read_text(encoding="utf-8"))
+        return loaded
+
+
+@pytest.fixture
+def fleet(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> Fleet:
+    repository = new_repository(sandbox, f"r-{uuid.uuid4().hex[:8]}", tmp_path / "clone")
+    return Fleet(play, sandbox, repository, namespace, tmp_path)
+
+
+def test_a_cluster_is_brought_to_what_git_says_and_kept_there(fleet: Fleet, kubectl: Kubectl) -> None:
+    commit = fleet.repository.commit({"app/config.yaml": CONFIG, "app/web.yaml": DEPLOYMENT}, "Open the shop")
+
+    checked = fleet.run("--check", "--diff")
+    assert checked.code == 0, checked.output
+    assert f'here    fleet main {commit[:7]} "Open the shop", Alma Berg' in checked.output
+    assert "2 new" in checked.output
+    assert "Check only, nothing was written." in checked.output
+    assert kubectl.get("configmap", "settings", fleet.namespace) is None
+
+    applied = fleet.run()
+    assert applied.code == 0, applied.output
+    assert "2 created" in applied.output
+    live = kubectl.get("deployment", "web", fleet.namespace)
+    assert live is not None
+    assert live["status"]["availableReplicas"] == 2  # it waited
+
+    again = fleet.run()
+    assert "2 as wanted" in again.output
+    assert "changed=0" in again.output
+    assert fleet.report()["requests"]["writes"] == 0
+
+    kubectl("scale", "deployment", "web", "--replicas=5", "-n", fleet.namespace)
+    kubectl("delete", "configmap", "settings", "-n", fleet.namespace)
+    drifted = fleet.run("--check", "--diff")
+    assert "2 drifted" in drifted.output
+    assert "spec.replicas   5 -> 2   by kubectl (scale), time not recorded" in drifted.output
+    assert "was deleted by someone" in drifted.output
+    assert fleet.report()["drifted"] is True
+
+    reverted = fleet.run()
+    assert "2 reverted" in reverted.output
+    live = kubectl.get("deployment", "web", fleet.namespace)
+    assert live is not None
+    assert live["spec"]["replicas"] == 2
+
+    gone = fleet.repository.commit({"app/config.yaml": None}, "Drop the settings")
+    pruned = fleet.run()
+    assert f"left Git in {gone[:7]}" in pruned.output
+    assert kubectl.get("configmap", "settings", fleet.namespace) is None
+
+
+def test_a_broken_commit_is_refused_and_nothing_changes(fleet: Fleet, kubectl: Kubectl) -> None:
+    fleet.repository.commit({"app/config.yaml": CONFIG, "app/web.yaml": DEPLOYMENT})
+    assert fleet.run(plumb_apps=[fleet.app(wait=False)]).code == 0
+    before = kubectl.get("configmap", "settings", fleet.namespace)
+
+    fleet.repository.commit(
+        {"app/config.yaml": "kind: ConfigMap\nmetadata:\n  name: settings\n name: wrong\n"}
+    )
+    refused = fleet.run()
+    assert refused.code == 2
+    assert "app/config.yaml:4" in refused.output
+    assert "Traceback" not in refused.output
+    assert kubectl.get("configmap", "settings", fleet.namespace) == before
+    assert fleet.report()["failed"] is True
+
+
+def test_the_play_fails_on_what_plumb_fail_on_says(fleet: Fleet, kubectl: Kubectl) -> None:
+    fleet.repository.commit({"app/config.yaml": CONFIG})
+    assert fleet.run().code == 0
+    kubectl("patch", "configmap", "settings", "-n", fleet.namespace, "-p", '{"data":{"greeting":"bye"}}')
+
+    assert fleet.run("--check").code == 0
+    assert fleet.run("--check", plumb_fail_on="drift").code == 2
+
+    fleet.repository.commit({"app/config.yaml": "nonsense"})
+    assert fleet.run("--check").code == 2
+    assert fleet.run("--check", plumb_fail_on="never").code == 0
+
+
+def test_plumb_only_selects_apps_and_a_wrong_name_is_refused(fleet: Fleet, kubectl: Kubectl) -> None:
+    fleet.repository.commit({"app/config.yaml": CONFIG, "other/key.yaml": SECRET})
+    apps = [fleet.app(), fleet.app(name="other", path="other")]
+
+    assert fleet.run("-e", "plumb_only=other", plumb_apps=apps).code == 0
+    assert kubectl.get("secret", "key", fleet.namespace) is not None
+    assert kubectl.get("configmap", "settings", fleet.namespace) is None
+
+    wrong = fleet.run("-e", "plumb_only=othr", plumb_apps=apps)
+    assert wrong.code == 2
+    assert "there is no such app" in wrong.output
+    assert "app, other" in wrong.output
+
+
+def test_a_secret_shows_that_it_changed_and_not_what(fleet: Fleet) -> None:
+    fleet.repository.commit({"app/key.yaml": SECRET})
+    assert fleet.run().code == 0
+    fleet.repository.commit({"app/key.yaml": SECRET.replace("correct", "another")})
+    checked = fleet.run("--check", "--diff", "-vvv")
+    assert "data.password   (hidden) -> (hidden)" in checked.output
+    assert "horse-battery" not in checked.output + json.dumps(fleet.report())
+    assert b"horse-battery".hex() not in checked.output
+
+
+def test_limit_and_several_clusters(fleet: Fleet) -> None:
+    fleet.repository.commit({"app/config.yaml": CONFIG})
+    both = fleet.run("--check", hosts=("here", "other"))
+    assert both.code == 0
+    assert "here    fleet main" in both.output
+    assert "other    fleet main" in both.output
+    one = fleet.run("--check", "--limit", "other", hosts=("here", "other"))
+    assert one.code == 0
+    assert "here    fleet main" not in one.output
+
+
+def test_a_source_that_fails_leaves_the_others_alone(fleet: Fleet, kubectl: Kubectl) -> None:
+    fleet.repository.commit({"app/config.yaml": CONFIG})
+    sources = [
+        {
+            "name": "fleet",
+            "url": fleet.repository.url,
+            "branch": "main",
+            "token_file": str(fleet.repository.token_file),
+        },
+        {
+            "name": "gone",
+            "url": fleet.repository.url,
+            "branch": "nowhere",
+            "token_file": str(fleet.repository.token_file),
+        },
+    ]
+    apps = [fleet.app(), fleet.app(name="lost", source="gone")]
+    done = fleet.run(plumb_sources=sources, plumb_apps=apps)
+    assert done.code == 2
+    assert "nowhere" in done.output
+    assert kubectl.get("configmap", "settings", fleet.namespace) is not None
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"plumb_fail_onn": "drift"}, "did you mean 'plumb_fail_on'?"),
+        ({"plumb_fail_on": "sometimes"}, "sometimes"),
+        ({"plumb_apps": [{"name": "app", "source": "fleet", "adpot": True}]}, "did you mean 'adopt'?"),
+        ({"plumb_apps": [{"name": "app", "source": "flet"}]}, "there is no source 'flet'"),
+        ({"plumb_apps": [{"name": "app", "source": "fleet", "timeout": "5"}]}, "is not a duration"),
+        ({"plumb_apps": [{"name": "app", "source": "fleet", "prune_limit": "lots"}]}, "neither a number"),
+        ({"plumb_apps": [{"name": "App One", "source": "fleet"}]}, "not a DNS label"),
+        (
+            {
+                "plumb_apps": [
+                    {"name": "a", "source": "fleet", "depends_on": ["b"]},
+                    {"name": "b", "source": "fleet", "depends_on": ["a"]},
+                ]
+            },
+            "wait for each other",
+        ),
+        (
+            {"plumb_sources": [{"name": "fleet", "url": "https://x.example/r.git"}]},
+            "branch, tag, semver, commit",
+        ),
+    ],
+    ids=["variable", "choice", "option", "source", "duration", "limit", "name", "circle", "no-ref"],
+)
+def test_a_wrong_word_in_the_inventory_is_named(
+    fleet: Fleet, variables: Mapping[str, Any], said: str
+) -> None:
+    refused = fleet.run(**variables)
+    assert refused.code == 2
+    assert said in refused.output, refused.output
+    assert "Pull the sources" not in refused.output
+    assert "Traceback" not in refused.output
+
+
+def test_an_inventory_without_clusters_is_refused(play: Play, tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text("all:\n  hosts:\n    somewhere:\n", encoding="utf-8")
+    refused = play.playbook(RECONCILE, "-i", str(inventory))
+    assert refused.code == 2
+    assert "no host in the group plumb_clusters" in refused.output
+
+
+def test_no_cluster_named_and_none_around_is_refused(fleet: Fleet) -> None:
+    fleet.repository.commit({"app/config.yaml": CONFIG})
+    refused = fleet.run(plumb_kubeconfig=None)
+    assert refused.code == 2
+    assert "plumb_kubeconfig" in refused.output
+    assert "Traceback" not in refused.output
