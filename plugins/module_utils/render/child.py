@@ -30,12 +30,13 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a child left: its exit status (only where it exited), its output and the start of its messages."""
+    """What a child left: its exit status (only where it exited), its output and its messages, or not all of these."""
 
     ending: Ending
     status: int
     stdout: bytes
     stderr: bytes
+    stderr_cut: bool
 
 
 def run_bounded(
@@ -61,11 +62,11 @@ def run_bounded(
         cwd=cwd,
         start_new_session=True,
     )
-    out, err = bytearray(), bytearray()
+    out, err, cut = bytearray(), bytearray(), False
     with child:
         kept = {_descriptor(child.stdout): (out, max_stdout), _descriptor(child.stderr): (err, max_stderr)}
         try:
-            ending = _drain(kept, out, deadline)
+            ending, cut = _drain(kept, out, deadline)
             if ending is Ending.EXITED:
                 child.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -75,18 +76,22 @@ def run_bounded(
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
-    return Finished(ending, child.returncode, bytes(out), bytes(err))
+    return Finished(ending, child.returncode, bytes(out), bytes(err), cut)
 
 
-def _drain(kept: Mapping[int, tuple[bytearray, int]], out: bytearray, deadline: float) -> Ending:
-    """Read the pipes into their buffers until they end; too much in `out` is an ending, in another it is dropped."""
+def _drain(kept: Mapping[int, tuple[bytearray, int]], out: bytearray, deadline: float) -> tuple[Ending, bool]:
+    """Read the pipes into their buffers until they end; too much in `out` is an ending, in another it is dropped.
+
+    The second value says whether something was dropped.
+    """
+    cut = False
     with selectors.DefaultSelector() as selector:
         for descriptor in kept:
             selector.register(descriptor, selectors.EVENT_READ)
         while selector.get_map():
             left = deadline - time.monotonic()
             if left <= 0:
-                return Ending.DEADLINE
+                return Ending.DEADLINE, cut
             for key, _events in selector.select(left):
                 chunk = os.read(key.fd, _CHUNK)
                 buffer, limit = kept[key.fd]
@@ -95,8 +100,10 @@ def _drain(kept: Mapping[int, tuple[bytearray, int]], out: bytearray, deadline: 
                 elif len(buffer) + len(chunk) <= limit:
                     buffer += chunk
                 elif buffer is out:
-                    return Ending.OUTPUT
-    return Ending.EXITED
+                    return Ending.OUTPUT, cut
+                else:
+                    cut = True
+    return Ending.EXITED, cut
 
 
 def _descriptor(pipe: IO[bytes] | None) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,9 @@ class Document:
     value: Any
     line: int
     item_lines: tuple[int, ...] = ()
+
+
+_JSON_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class _NotPlainJsonError(ValueError):
@@ -72,16 +76,23 @@ def _read_json(text: str, file: str, meter: Meter) -> Iterator[Document]:
     decoder = json.JSONDecoder(
         object_pairs_hook=_unique, parse_float=_finite, parse_int=_integer, parse_constant=_finite
     )
-    position, found = len(text) - len(text.lstrip()), []
+    position, line, found = _after_space(text, 0), 1, []
+    line += text.count("\n", 0, position)
     while position < len(text):
-        value, end = decoder.raw_decode(text, position)
-        found.append((value, text.count("\n", 0, position) + 1))
-        rest = text[end:].lstrip()
-        position = len(text) - len(rest)
-    for value, line in found:
         meter.document(f"{file}:{line}")
-        meter.expanded(f"{file}:{line}", *_size(value))
-        yield Document(value, line)
+        value, end = decoder.raw_decode(text, position)
+        found.append((value, line))
+        after = _after_space(text, end)
+        line += text.count("\n", position, after)
+        position = after
+    for value, at in found:
+        meter.expanded(f"{file}:{at}", *_size(value))
+        yield Document(value, at)
+
+
+def _after_space(text: str, position: int) -> int:
+    found = _JSON_SPACE.match(text, position)
+    return found.end() if found else position
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

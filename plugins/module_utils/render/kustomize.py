@@ -17,7 +17,7 @@ from ..model.errors import RenderError, printable
 from ..model.objects import Manifest, Origin
 from .child import Ending, Finished, run_bounded
 from .kustomization import Reach, check_kustomization, kustomization_file
-from .limits import KUSTOMIZE_SECONDS, MAX_APP_BYTES, MIB, STDERR_BYTES
+from .limits import KUSTOMIZE_SECONDS, MAX_APP_BYTES, MAX_MESSAGE, MIB, STDERR_BYTES
 from .manifest import parse_manifests
 from .private_text import masked
 from .tree import Tree
@@ -104,7 +104,12 @@ def _reason(finished: Finished, tree: Tree, reach: Reach) -> str:
     if finished.ending is Ending.OUTPUT:
         return f"kustomize made more than {MAX_APP_BYTES // MIB} MiB"
     said = _NOISE.sub("", finished.stderr.decode("utf-8", "replace"))
-    said = masked(said, reach.private, reach.patches)
-    said = _QUOTED.sub("…", said).replace(f"{tree.root}/", "").replace(str(tree.root), ".")
+    for patch in sorted(reach.patches, key=len, reverse=True):
+        said = said.replace(patch, "…") if patch else said
+    if finished.stderr_cut or len(said) > MAX_MESSAGE:
+        # A cut could leave the start of a private text that masking would no longer recognise.
+        return f"kustomize ended with status {finished.status} and a message too long to be shown"
+    said = _QUOTED.sub("…", masked(said, reach.private))
+    said = said.replace(f"{tree.root}/", "").replace(str(tree.root), ".")
     said = said.strip().removeprefix("error:").strip()
     return f"kustomize: {printable(said, 600)}" if said else f"kustomize ended with status {finished.status}"

@@ -9,6 +9,7 @@ kustomize quotes what it could not use: a literal without `=`, a line of an env 
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -87,14 +88,14 @@ def env_values(data: bytes, place: Place) -> set[str]:
     return found
 
 
-def masked(message: str, private: Iterable[str], patches: Iterable[str]) -> str:
-    """A message without the texts that are private and the patches it quotes."""
-    for patch in sorted(patches, key=len, reverse=True):
-        message = message.replace(patch, "…") if patch else message
-    words = set()
+def masked(message: str, private: Iterable[str]) -> str:
+    """A message without private texts: whole, by line, quoted as Go and JSON do, and in base64."""
+    words: set[str] = set()
     for text in private:
-        pieces = {text, *text.splitlines(), base64.b64encode(text.encode("utf-8", "replace")).decode()}
+        pieces = {text, *text.splitlines()}
+        pieces |= {json.dumps(piece, ensure_ascii=False)[1:-1] for piece in pieces}
+        pieces.add(base64.b64encode(text.encode("utf-8", "replace")).decode())
         words |= {piece.strip() for piece in pieces if len(piece.strip()) >= _SHORTEST}
-    for word in sorted(words, key=len, reverse=True):
+    for word in sorted((word for word in words if word in message), key=len, reverse=True):
         message = message.replace(word, "***")
     return message

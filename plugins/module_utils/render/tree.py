@@ -44,13 +44,9 @@ class Tree:
     def inside(self, path: Path, written: str) -> Path:
         """`path` with its links followed; RenderError, naming what was `written`, where that leaves the checkout."""
         self.meter.file(printable(written, 200))
-        if len(os.fsencode(path)) >= _PATH_MAX or any(
-            len(os.fsencode(part)) > _NAME_MAX for part in path.parts
-        ):
-            raise self._refused(written, "it is longer than a path can be")
-        if len(path.parts) - len(self.root.parts) > MAX_DEPTH:
-            raise self._refused(written, f"its folders are more than {MAX_DEPTH} deep")
+        self._check_length(path, written)
         real = Path(os.path.realpath(os.path.normpath(path)))
+        self._check_length(real, written)
         if not real.is_relative_to(self.root):
             raise self._refused(written, "it leads out of the source, by '..' or a symbolic link")
         if any(part.lower() == ".git" for part in real.relative_to(self.root).parts):
@@ -58,6 +54,15 @@ class Tree:
         if real.is_symlink():
             raise self._refused(written, "its symbolic links lead in a circle")
         return real
+
+    def _check_length(self, path: Path, written: str) -> None:
+        """What the file system would refuse, and folders so deep that looking at them takes long."""
+        if len(os.fsencode(path)) >= _PATH_MAX or any(
+            len(os.fsencode(part)) > _NAME_MAX for part in path.parts
+        ):
+            raise self._refused(written, "it is longer than a path can be")
+        if len(path.parts) - len(self.root.parts) > MAX_DEPTH:
+            raise self._refused(written, f"its folders are more than {MAX_DEPTH} deep")
 
     def children(self, folder: Path) -> list[Path]:
         """The entries of a folder by name, hidden ones left out; links are not followed yet."""

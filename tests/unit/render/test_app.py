@@ -143,6 +143,12 @@ def test_links_in_a_circle_or_into_git_are_refused(checkout: Write, target: str)
     assert CANARY not in refused(root, "app")
 
 
+def test_a_link_to_a_path_longer_than_any_can_be_is_refused(checkout: Write) -> None:
+    root = checkout({"app/a.yaml": ""})
+    (root / "app/b.yaml").symlink_to(("y" * 203 + "/") * 20)
+    assert "longer than a path can be" in refused(root, "app")
+
+
 def test_special_files_are_refused_and_never_waited_for(checkout: Write) -> None:
     root = checkout({"app/a.yaml": ""})
     os.mkfifo(root / "app/b.yaml")

@@ -206,11 +206,12 @@ except RenderError as exc:
     ("name", "content", "why"),
     [
         ("big.yaml", b"a: " + b"x" * 100_000_000, "the file is larger than 16 MiB"),
-        ("many.yaml", b"- {}\n" * 3_000_000, "more than 2000000 values"),
+        ("many.yaml", b"- {}\n" * 3_000_000, "more than 1000000 values"),
         ("deep.yaml", b"[" * 15_000_000, "more than 100 deep"),
         ("deep.json", b'{"a":' * 3_000_000, "more than 100 deep"),
         ("bomb.yaml", bomb(10, 100).encode(), "with aliases written out"),
-        ("flat.json", b'{"a": [' + b"1," * 3_000_000 + b"1]}", "more than 2000000 values"),
+        ("stream.json", b"{}" * 8_000_000, "more than 50000 documents"),
+        ("flat.json", b'{"a": [' + b"1," * 3_000_000 + b"1]}", "more than 1000000 values"),
     ],
     ids=lambda value: value if isinstance(value, str) and "." in value else "",
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -215,8 +216,11 @@ def test_a_build_that_hangs_is_ended_with_its_children(
     monkeypatch.setattr(kustomize, "KUSTOMIZE_SECONDS", 1.0)
     stand_in.write_text(f"#!/bin/sh\n/bin/sleep 600 &\necho $! > {tmp_path}/child\nwait\n")
     assert "did not end within 1 seconds" in refused(checkout({"app/kustomization.yaml": "{}"}))
-    child = Path("/proc") / (tmp_path / "child").read_text().strip() / "stat"
-    assert not child.exists() or child.read_text().split()[2] == "Z"
+    child = Path("/proc", (tmp_path / "child").read_text().strip(), "cmdline")
+    deadline = time.monotonic() + 30
+    while child.exists() and b"sleep" in child.read_bytes():  # the kernel may take a moment
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_build_that_floods_is_ended(
@@ -229,7 +233,7 @@ def test_a_build_that_floods_is_ended(
 
 def test_messages_without_end_are_cut(checkout: Write, stand_in: Path) -> None:
     stand_in.write_text("#!/bin/sh\n/usr/bin/head -c 5000000 /dev/zero | /usr/bin/tr '\\0' x >&2\nexit 1\n")
-    assert len(refused(checkout({"app/kustomization.yaml": "{}"}))) < 1000
+    assert "status 1 and a message too long" in refused(checkout({"app/kustomization.yaml": "{}"}))
 
 
 @pytest.mark.parametrize("content", ["", "#!/nowhere/sh\n"])
@@ -281,8 +285,8 @@ def test_what_a_secret_holds_is_in_no_message(checkout: Write, text: str) -> Non
 
 
 def test_masking_takes_out_values_their_lines_and_their_base64() -> None:
-    message = "cannot use 'one\ntwo' or dHdv or one: in patch x: y"
-    assert masked(message, {"one\ntwo", "two"}, {"x: y"}) == "cannot use '***' or *** or ***: in patch …"
+    message = "cannot use 'one\ntwo' or \"one\\ntwo\" or b25lCnR3bw== or one:"
+    assert masked(message, {"one\ntwo"}) == "cannot use '***' or \"***\" or *** or ***:"
 
 
 def test_the_real_kubectl_is_found_beside_python() -> None:
