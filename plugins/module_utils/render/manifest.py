@@ -33,7 +33,7 @@ _SERVER_METADATA = frozenset(
     }
 )
 _API_VERSION = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/)?[a-z0-9][a-z0-9-]*")
-_KIND = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _TYPE_WORDS = {
     dict: "a map",
     list: "a list",
@@ -66,14 +66,15 @@ def reject_duplicates(manifests: Iterable[Manifest], *, subject: str) -> None:
     """
     seen: dict[ObjectRef, Origin] = {}
     for manifest in manifests:
-        first = seen.setdefault(manifest.ref, manifest.origin)
-        if first is not manifest.origin:
+        first = seen.get(manifest.ref)
+        if first is not None:
             raise RenderError(
                 subject,
                 f"reading {manifest.origin}",
                 f"{manifest.ref} is written twice, first in {first}",
                 "Keep one of the two.",
             )
+        seen[manifest.ref] = manifest.origin
 
 
 def _said(value: Any) -> str:

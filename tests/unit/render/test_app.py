@@ -55,12 +55,18 @@ def test_the_same_checkout_gives_the_same_manifests(checkout: Write) -> None:
     assert render(root) == render(root)
 
 
+def test_the_kind_of_a_custom_resource_may_have_a_hyphen(checkout: Write) -> None:
+    root = checkout({"a.yaml": "apiVersion: example.com/v1\nkind: Foo-Bar\nmetadata: {name: a}\n"})
+    assert [str(each.ref) for each in render(root)] == ["Foo-Bar a"]
+
+
 def test_duplicates_are_found_again_once_a_namespace_is_filled_in(checkout: Write) -> None:
     root = checkout(
         {"a.yaml": CONFIG_MAP.format(name="a"), "b.yaml": CONFIG_MAP.format(name="a, namespace: shop")}
     )
     first, second = render(root)
     moved = Manifest(second.ref, first.body, first.origin)
+    reject_duplicates([first, second], subject="app shop")
     with pytest.raises(RenderError, match=r"ConfigMap shop/a is written twice, first in b\.yaml:1"):
         reject_duplicates([second, moved], subject="app shop")
 
