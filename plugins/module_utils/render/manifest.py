@@ -8,6 +8,7 @@ server would answer it late or with a riddle.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -83,10 +84,10 @@ def _said(value: Any) -> str:
 
 def _objects(document: Document, place: Place) -> Iterator[tuple[Any, int]]:
     """The objects of a document with their lines; of a List its items, also of Lists in Lists."""
-    waiting = [(document.value, document.line, 0)]
+    waiting = deque([(document.value, document.line, 0)])
     lines = document.item_lines
     while waiting:
-        value, line, depth = waiting.pop(0)
+        value, line, depth = waiting.popleft()
         if not _is_list(value):
             yield value, line
             continue
@@ -94,7 +95,8 @@ def _objects(document: Document, place: Place) -> Iterator[tuple[Any, int]]:
         if not isinstance(items, list) or depth > MAX_DEPTH:
             raise place.error(f"items of {value['kind']} is {_said(items)}, not a list")
         known = lines if depth == 0 and len(lines) == len(items) else (line,) * len(items)
-        waiting[:0] = [(item, at, depth + 1) for item, at in zip(items, known, strict=True)]
+        inner = [(item, at, depth + 1) for item, at in zip(items, known, strict=True)]
+        waiting.extendleft(reversed(inner))
 
 
 def _is_list(value: Any) -> bool:

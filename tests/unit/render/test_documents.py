@@ -211,6 +211,11 @@ except RenderError as exc:
         ("deep.json", b'{"a":' * 3_000_000, "more than 100 deep"),
         ("bomb.yaml", bomb(10, 100).encode(), "with aliases written out"),
         ("stream.json", b"{}" * 8_000_000, "more than 50000 documents"),
+        (
+            "lists.yaml",
+            b"kind: List\nitems:\n" + b"- kind: List\n" * 490_000 + b"- x\n",
+            "is text, not an object",
+        ),
         ("flat.json", b'{"a": [' + b"1," * 3_000_000 + b"1]}", "more than 1000000 values"),
     ],
     ids=lambda value: value if isinstance(value, str) and "." in value else "",
