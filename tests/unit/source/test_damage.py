@@ -19,8 +19,16 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import SourceError
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache import (
+    exclusive,
+    open_cache,
+    open_entry,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.source.command import Limits
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import last_known, pull_sources
 from ansible_collections.plumb.gitops.tests.git_server import GitServer, Request
+from ansible_collections.plumb.gitops.tests.unit.source.processes import no_process_names
 from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, pull, refused, source
 
 PULL = """
@@ -247,21 +255,16 @@ def test_many_sources_of_one_repository_side_by_side(
 def test_a_lock_that_another_run_holds_is_waited_for_until_the_deadline(
     server: GitServer, upstream: Upstream, cache: Path
 ) -> None:
-    reached, let_go = threading.Event(), threading.Event()
-
-    def hold(request: Request) -> None:
-        if request.method == "POST":
-            reached.set()
-            let_go.wait(30)
-
-    server.meddle = hold
-    with ThreadPoolExecutor() as pool:
-        first = pool.submit(pull, source(server.url("fleet.git")), cache)
-        assert reached.wait(30)
-        (second,) = pull_sources([source(server.url("fleet.git"))], cache, deadline=time.monotonic() + 1)
-        let_go.set()
-        assert first.result().revision.source == "fleet"
-    assert "another run" in str(second.error)
+    spec = source(server.url("fleet.git"))
+    entry = open_entry(open_cache(cache), spec)
+    never = threading.Event()
+    with (
+        exclusive(entry, "source fleet", Limits(time.monotonic() + 60, never)),
+        pytest.raises(SourceError, match="another run"),
+        exclusive(entry, "source fleet", Limits(time.monotonic() + 0.2, never)),
+    ):
+        pass
+    assert pull(spec, cache).revision.source == "fleet"
 
 
 def test_a_repository_of_many_fetches_is_made_anew(
@@ -314,14 +317,6 @@ def test_interrupted_by_a_person_no_git_is_left_running(
         child.send_signal(signal.SIGINT)
         _out, complaint = child.communicate(timeout=30)
         assert b"KeyboardInterrupt" in complaint
-        address = f"127.0.0.1:{server.port}".encode()
-        assert not [file for file in Path("/proc").glob("[0-9]*/cmdline") if address in _read(file)]
+        no_process_names(f"127.0.0.1:{server.port}")
     finally:
         let_go.set()
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""  # ended meanwhile
