@@ -17,7 +17,7 @@ from .components import FILES, parse_version, show_version
 from .layout import CONTEXT, Layout, write_private
 from .pki import Pki, make_pki
 from .ports import choose_ports
-from .processes import Child, Program, spawn
+from .processes import Child, Program, says_port_taken, spawn
 from .watch import Watch
 
 PATIENCE = 120.0
@@ -72,13 +72,13 @@ class Boot:
         users.write_kubeconfigs(layout, server, pki.ca_cert, tokens)
         api = Api(url=server, ca_cert=pki.ca_cert, token=tokens[users.ADMIN.name])
         self._start_api_server(pki)
-        git = self._start_forge() if self._order.with_forge else None
+        git, gitea = self._start_forge() if self._order.with_forge else (None, None)
         self._watch.until("a ready API server", lambda: seed.is_api_ready(api), PATIENCE)
         seed.sow(api, nodes=self._order.with_controllers)
         if self._order.with_controllers:
             self._start_controllers(pki)
-        if git is not None:
-            self._finish_forge(git)
+        if git is not None and gitea is not None:
+            self._finish_forge(git, gitea)
         if self._order.with_controllers:
             self._watch.until("a cluster that runs pods", lambda: seed.is_cluster_ready(api), PATIENCE)
         return self._describe(server, pki, git)
@@ -87,10 +87,11 @@ class Boot:
         argv = (str(self._order.binaries[name]), *arguments)
         self._spawn(Program(name=name, argv=argv, env=self._env))
 
-    def _spawn(self, program: Program) -> None:
+    def _spawn(self, program: Program) -> Child:
         child = spawn(program, self._layout.root, self._layout.log_of(program.name))
         self._running.children.append(child)
         self._watch.add(child)
+        return child
 
     def _start_api_server(self, pki: Pki) -> None:
         policy = self._layout.root / "audit-policy.yaml"
@@ -106,19 +107,32 @@ class Boot:
         self._run("kube-scheduler", control_plane.scheduler_arguments(layout, ports))
         self._run("kwok", control_plane.kwok_arguments(layout, FILES / "kwok-stages.yaml"))
 
-    def _start_forge(self) -> forge.Forge:
+    def _start_forge(self) -> tuple[forge.Forge, Child]:
         folder = self._layout.forge
         folder.mkdir(exist_ok=True, mode=0o700)
         binary = self._order.binaries["gitea"]
         git = forge.Forge(binary=binary, folder=folder, port=self._ports["forge"], env=self._env)
         forge.configure(git)
-        self._spawn(forge.program(git))
-        return git
+        return git, self._spawn(forge.program(git))
 
-    def _finish_forge(self, git: forge.Forge) -> None:
-        api = Api(url=git.url)
-        self._watch.until("a healthy forge", lambda: api.get("/api/healthz")[0] == 200, PATIENCE)
+    def _finish_forge(self, git: forge.Forge, child: Child) -> None:
+        """Wait for the forge and make its administrator.
+
+        Gitea lives on when its port is taken, by another sandbox's Gitea perhaps, which looks healthy too: hence the
+        look into its log, and the question whether it knows our token.
+        """
+
+        def answers(api: Api, path: str) -> bool:
+            if says_port_taken(child):
+                child.process.kill()  # which the watch sees as the end of any other program
+                return False
+            return api.get(path)[0] == 200
+
+        self._watch.until("a healthy forge", lambda: answers(Api(url=git.url), "/api/healthz"), PATIENCE)
         forge.make_admin(git)
+        token = git.token_file.read_text(encoding="utf-8").strip()
+        ours = Api(url=git.url, token=token)
+        self._watch.until("a forge that knows us", lambda: answers(ours, "/api/v1/user"), PATIENCE)
 
     def _describe(self, server: str, pki: Pki, git: forge.Forge | None) -> dict[str, Any]:
         layout = self._layout

@@ -16,6 +16,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PORT_TAKEN = "address already in use"
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -60,10 +61,10 @@ def adopt_orphans() -> None:
 
 
 def spawn(program: Program, cwd: Path, log: Path) -> Child:
-    """Start PROGRAM in CWD with its output appended to LOG. Call it from the main thread only: the kernel
+    """Start PROGRAM in CWD with its output in LOG, written anew. Call it from the main thread only: the kernel
     watches the thread that forks."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with log.open("ab") as stream:
+    with log.open("wb") as stream:
         process = subprocess.Popen(
             program.argv,
             cwd=cwd,
@@ -74,6 +75,20 @@ def spawn(program: Program, cwd: Path, log: Path) -> Child:
             preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509 - the supervisor has one thread
         )
     return Child(name=program.name, process=process, pidfd=os.pidfd_open(process.pid), log=log)
+
+
+def last_lines(log: Path, lines: int = 15) -> str:
+    """The end of a program's output."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def says_port_taken(child: Child) -> bool:
+    """Whether CHILD says that somebody else listens on its port."""
+    return _PORT_TAKEN in last_lines(child.log)
 
 
 def end(children: Iterable[Child], patience: float) -> None:

@@ -16,12 +16,10 @@ from . import locks
 from .boot import Boot, Order, Running
 from .errors import SandboxError
 from .layout import Layout, write_description
-from .processes import adopt_orphans, end, end_orphans
+from .processes import adopt_orphans, end, end_orphans, last_lines, says_port_taken
 from .watch import ChildEnded, StopAsked, Watch
 
 ATTEMPTS = 5
-_PORT_TAKEN = "address already in use"
-_SHOWN_LINES = 15
 # The clients of the API server end before it, and it before etcd: each is gone in a blink that way.
 _ENDING = (("kwok", "kube-scheduler", "kube-controller-manager", "gitea"), ("kube-apiserver",), ("etcd",))
 _PATIENCE = 5.0
@@ -88,7 +86,7 @@ def _boot(order: Order, watch: Watch, running: Running) -> dict[str, object]:
         except ChildEnded as ended:
             watch.forget_children()
             _end_all(running)
-            if attempt == ATTEMPTS or _PORT_TAKEN not in _last_lines(ended.child.log):
+            if attempt == ATTEMPTS or not says_port_taken(ended.child):
                 raise
             _log(f"a port of {ended.child.name} was taken, attempt {attempt} of {ATTEMPTS}")
     raise AssertionError("unreachable: the last attempt returns or raises")
@@ -108,16 +106,8 @@ def _end_all(running: Running) -> None:
 
 def _explain(stop: Exception) -> str:
     if isinstance(stop, ChildEnded):
-        return f"{stop}; the end of {stop.child.log}:\n{_last_lines(stop.child.log)}"
+        return f"{stop}; the end of {stop.child.log}:\n{last_lines(stop.child.log)}"
     return str(stop)
-
-
-def _last_lines(log: Path) -> str:
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return ""
-    return "\n".join(lines[-_SHOWN_LINES:])
 
 
 def _tell(asker: TextIO, word: str) -> None:
