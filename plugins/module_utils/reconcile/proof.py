@@ -16,6 +16,8 @@ from ..model.objects import Body
 from .fieldset import SELF, FieldSet, item_key, set_value
 from .ownership import our_entry, owners
 
+Others = Sequence[FieldSet]  # what the other managers own, at the same node
+
 # Part of an object's identity, so never in managedFields.
 _IDENTITY = frozenset({"apiVersion", "kind"})
 _METADATA_IDENTITY = frozenset({"name", "namespace"})
@@ -33,7 +35,8 @@ def proven(desired: Body, live: Body) -> bool:
         return False
     top = {key: value for key, value in desired.items() if key not in _IDENTITY}
     top["metadata"] = {k: v for k, v in desired["metadata"].items() if k not in _METADATA_IDENTITY}
-    return _map_holds(entry.fields, top, live)
+    others = [owner.fields for owner in entries if owner is not entry]
+    return _map_holds(entry.fields, others, top, live)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -47,19 +50,33 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _holds(fields: FieldSet, desired: Any, live: Any) -> bool:
+def _holds(fields: FieldSet, others: Others, desired: Any, live: Any) -> bool:
     """Whether one node is wanted and live alike, with exactly the fields of `fields`."""
-    if not any(key != SELF for key in fields):
-        # Owned whole: a scalar, an atomic list or map, or an empty one.
-        return desired is not None and same(desired, live)
+    if not _has_members(fields):
+        # Owned whole: a scalar, an empty map, an atomic list or map. Only a map that is not atomic has members that
+        # others own; ours in it were lost to them.
+        return desired is not None and same(desired, live) and not any(map(_has_members, others))
     if isinstance(desired, Mapping) and isinstance(live, Mapping):
-        return _map_holds(fields, desired, live)
+        return _map_holds(fields, others, desired, live)
     if isinstance(desired, list) and isinstance(live, list):
-        return _list_holds(fields, desired, live)
+        return _list_holds(fields, others, desired, live)
     return False
 
 
-def _map_holds(fields: FieldSet, desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+def _has_members(fields: FieldSet) -> bool:
+    """Whether something below the node is a member, not only the node itself."""
+    return any(key != SELF for key in fields)
+
+
+def _below(others: Others, key: str) -> Others:
+    return [fields[key] for fields in others if key in fields]
+
+
+def _map_holds(fields: FieldSet, others: Others, desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Each owned field wanted and live, each wanted field owned.
+
+    A wanted field that nobody owns, such as an empty keyed list, is not proven: it may have been ours.
+    """
     wanted = 0
     for key, node in fields.items():
         if key == SELF:
@@ -69,31 +86,24 @@ def _map_holds(fields: FieldSet, desired: Mapping[str, Any], live: Mapping[str, 
             key[:2] != "f:"
             or name not in desired
             or name not in live
-            or not _holds(node, desired[name], live[name])
+            or not _holds(node, _below(others, key), desired[name], live[name])
         ):
             return False
         wanted += 1
-    if wanted == len(desired):
-        return True
-    return all(f"f:{name}" in fields or _nothing(desired[name], live.get(name)) for name in desired)
+    return wanted == len(desired)
 
 
-def _nothing(desired: Any, live: Any) -> bool:
-    """Whether an unowned wanted field is an empty map or list, and is there and just as empty in the live object."""
-    return isinstance(desired, (dict, list)) and not desired and same(desired, live)
-
-
-def _list_holds(fields: FieldSet, desired: list[Any], live: list[Any]) -> bool:
+def _list_holds(fields: FieldSet, others: Others, desired: list[Any], live: list[Any]) -> bool:
     """A keyed list or a set: each owned item wanted and live, each wanted item owned, in the wanted order."""
     places: dict[int, int] = {}  # index in desired -> index in live
     for key, node in fields.items():
         if key == SELF:
             continue
-        at = _places(key, desired, live)
+        at = _places(key, node, desired, live)
         if at is None or at[0] in places:
             return False
         places[at[0]] = at[1]
-        if key[:2] == "k:" and not _item_holds(key, node, desired[at[0]], live[at[1]]):
+        if key[:2] == "k:" and not _map_holds(node, _below(others, key), desired[at[0]], live[at[1]]):
             return False
     if len(places) != len(desired):
         return False
@@ -101,13 +111,7 @@ def _list_holds(fields: FieldSet, desired: list[Any], live: list[Any]) -> bool:
     return order == sorted(order)
 
 
-def _item_holds(key: str, node: FieldSet, desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
-    """An item of a keyed list; a key field that the manifest leaves to its default is owned and need not be wanted."""
-    left_out = {f"f:{name}" for name in item_key(key) if name not in desired}
-    return _map_holds({k: v for k, v in node.items() if k not in left_out}, desired, live)
-
-
-def _places(key: str, desired: list[Any], live: list[Any]) -> tuple[int, int] | None:
+def _places(key: str, node: FieldSet, desired: list[Any], live: list[Any]) -> tuple[int, int] | None:
     """Where the item named by a `k:` or `v:` key stands in both lists; None if not exactly once in each."""
     if key[:2] == "v:":
         value = set_value(key)
@@ -115,17 +119,18 @@ def _places(key: str, desired: list[Any], live: list[Any]) -> tuple[int, int] | 
         found = [i for i, item in enumerate(live) if same(item, value)]
     elif key[:2] == "k:":
         keys = item_key(key)
-        wanted = _matching(desired, keys, may_lack=True)
-        found = _matching(live, keys, may_lack=False)
+        # A key field that the manifest leaves to its default stands in the key, but not among the owned fields.
+        said = {name: value for name, value in keys.items() if f"f:{name}" in node}
+        wanted = [i for i in _matching(desired, said) if keys.keys() & desired[i].keys() == said.keys()]
+        found = _matching(live, keys)
     else:
         return None
     return (wanted[0], found[0]) if len(wanted) == 1 and len(found) == 1 else None
 
 
-def _matching(items: Sequence[Any], keys: Mapping[str, Any], *, may_lack: bool) -> list[int]:
+def _matching(items: Sequence[Any], keys: Mapping[str, Any]) -> list[int]:
     return [
         index
         for index, item in enumerate(items)
-        if isinstance(item, Mapping)
-        and all(same(item[name], value) if name in item else may_lack for name, value in keys.items())
+        if isinstance(item, Mapping) and all(n in item and same(item[n], v) for n, v in keys.items())
     ]
