@@ -24,6 +24,7 @@ from .decide import plan_object
 from .ground import Ground
 from .inventory import is_member, part_of
 from .ownership import FIELD_MANAGER, rewritten
+from .prune import withheld
 from .step import Step
 
 _TRIES = 6  # a Deployment in the middle of a rollout changes several times a second
@@ -202,8 +203,11 @@ def _delete(ground: Ground, resource: ApiResource, action: Action, live: Body) -
             now = ground.cluster.get(resource, namespace=ref.namespace, name=ref.name)
             if now is None:
                 return Outcome(action, Result.DONE)
-            if now["metadata"]["uid"] != uid or not is_member(now, part_of(live)):
-                why = "it was created anew, or taken over, since it was planned; it is kept until the next run looks"
+            if now["metadata"]["uid"] != uid or not is_member(now, part_of(live)) or withheld(ref, now):
+                why = (
+                    "it was created anew, taken over, or marked to be kept since it was planned;"
+                    " it is kept until the next run looks"
+                )
                 return Outcome(action, Result.SKIPPED, why)
             if attempt == _TRIES - 1:
                 raise

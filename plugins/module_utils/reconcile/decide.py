@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum, auto
+from typing import Any
 
 from ..cluster.errors import RequestError
 from ..model.app import DriftPolicy
@@ -130,20 +131,31 @@ def remembers(wanted: Wanted) -> bool:
 
 
 def _leave_replicas(ground: Ground, wanted: Wanted, live: Body) -> tuple[Wanted, str]:
-    """The object with replicas left to its HPA, if it has one, and a warning where Git says some.
+    """The object with replicas left to its HPA, if it has one or may have one, and a warning where Git says some.
 
     Leaving the field out of an apply that owned it would reset it to 1, so while it is ours the live number is kept;
     once the HPA has scaled, the field is the HPA's and is left out.
     """
-    if wanted.ref not in ground.autoscaled:
+    autoscalers = ground.autoscalers
+    spec = wanted.body.get("spec")
+    if not isinstance(spec, Mapping) or not (wanted.ref in autoscalers.targets or autoscalers.unread):
         return wanted, ""
-    spec = dict(wanted.body.get("spec") or {})
-    said = spec.pop("replicas", None)
+    if wanted.ref not in autoscalers.targets and "replicas" not in spec:
+        return wanted, ""
+    kept = {key: value for key, value in spec.items() if key != "replicas"}
     entry = our_entry(owners(live))
     live_spec = live.get("spec") or {}
     if entry is not None and owns_exactly(entry.fields, _REPLICAS) and "replicas" in live_spec:
-        spec["replicas"] = live_spec["replicas"]
-    warning = (
-        "" if said is None else "spec.replicas is left to its HorizontalPodAutoscaler; remove it from Git"
+        kept["replicas"] = live_spec["replicas"]
+    return replace(wanted, body={**wanted.body, "spec": kept}), _replicas_warning(ground, wanted, spec)
+
+
+def _replicas_warning(ground: Ground, wanted: Wanted, spec: Mapping[str, Any]) -> str:
+    if "replicas" not in spec:
+        return ""
+    if wanted.ref in ground.autoscalers.targets:
+        return "spec.replicas is left to its HorizontalPodAutoscaler; remove it from Git"
+    return (
+        "spec.replicas is left as it is, because a HorizontalPodAutoscaler may decide it: "
+        f"{ground.autoscalers.unread}"
     )
-    return replace(wanted, body={**wanted.body, "spec": spec}), warning

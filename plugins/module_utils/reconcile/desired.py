@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..cluster.discovery import Discovery
@@ -86,9 +86,8 @@ def desire(
         namespaced = _is_namespaced(manifest, discovery, defined)
         problem = _problem(app, manifest, namespaced, discovery)
         if problem:
-            refused.append(
-                Action(ref=manifest.ref, verb=Verb.REFUSED, reason=problem, origin=manifest.origin)
-            )
+            ref = _likely_ref(app, manifest, discovery)
+            refused.append(Action(ref=ref, verb=Verb.REFUSED, reason=problem, origin=manifest.origin))
             continue
         namespace = (manifest.ref.namespace or app.namespace) if namespaced else ""
         made = _wanted(manifest, namespace, set_id)
@@ -101,6 +100,13 @@ def desire(
             )
         wanted[made.ref] = made
     return Desired(tuple(sorted(wanted.values(), key=lambda w: sort_key(w.ref))), tuple(refused))
+
+
+def _likely_ref(app: AppSpec, manifest: Manifest, discovery: Discovery) -> ObjectRef:
+    """What a manifest that cannot be used is about: the member of that name, which must not be taken as gone."""
+    served = discovery.of(manifest.ref.group_kind)  # perhaps in another version
+    scoped = served is not None and not served.namespaced
+    return replace(manifest.ref, namespace="" if scoped else manifest.ref.namespace or app.namespace)
 
 
 def _is_namespaced(

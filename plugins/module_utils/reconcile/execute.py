@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..cluster.client import Cluster
-from ..cluster.errors import NotFound, RequestError, UnknownApi
+from ..cluster.discovery import ApiResource
+from ..cluster.errors import Forbidden, NotFound, RequestError, UnknownApi
 from ..model.app import AppState
 from ..model.errors import ClusterError
 from ..model.objects import Body, GroupKind, ObjectRef
@@ -114,13 +115,16 @@ class _Execution:
 
     def _create_home(self, home: str) -> None:
         resource = self._cluster.discover().of(_NAMESPACE)
-        if (
-            resource is None
-            or self._cluster.get(resource, namespace="", name=home, metadata_only=True) is not None
-        ):
+        if resource is None or not self._is_missing(resource, home):
             return
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": home}}
         self._cluster.apply(resource, body, field_manager=FIELD_MANAGER, force=False)
+
+    def _is_missing(self, resource: ApiResource, home: str) -> bool:
+        try:
+            return self._cluster.get(resource, namespace="", name=home, metadata_only=True) is None
+        except Forbidden:
+            return False  # an account of one namespace may not look; the write will tell
 
     def _write_inventory(self, inventory: Inventory) -> None:
         resource = self._cluster.discover().of(GroupKind("", "ConfigMap"))

@@ -18,6 +18,7 @@ from ..model.plan import Action, Verb
 from .desired import Wanted
 from .health import assess
 from .inventory import Inventory
+from .observe import Autoscalers
 from .step import Step
 
 
@@ -30,7 +31,7 @@ class Ground:
     app: AppSpec
     inventory: Inventory
     check: bool  # the plan is the end product: creates are proven by a dry-run too
-    autoscaled: frozenset[ObjectRef]
+    autoscalers: Autoscalers
     missing_namespaces: frozenset[str]  # that neither exist nor come with this run
     coming_namespaces: frozenset[str]  # that do not exist yet and come with this run
     applied_before: bool  # all these manifests were applied before: what is missing was deleted by someone

@@ -77,10 +77,14 @@ class Inventory:
     finished_jobs: tuple[tuple[str, str], ...] = ()  # (namespace/name, hash of the manifest), sorted
     applied: str = ""  # digest of all manifests that were last applied without a failure
 
-    def widened(self, refs: Iterable[ObjectRef]) -> Inventory:
-        """With room for these objects too."""
-        kinds, namespaces = _hints(refs, self.identity.namespace)
-        return replace(self, group_kinds=self.group_kinds | kinds, namespaces=self.namespaces | namespaces)
+    def widened(self, refs: Iterable[ObjectRef], kinds: Iterable[GroupKind] = ()) -> Inventory:
+        """With room for these objects, and objects of these kinds, too."""
+        found, namespaces = _hints(refs, self.identity.namespace)
+        return replace(
+            self,
+            group_kinds=self.group_kinds | found | frozenset(kinds),
+            namespaces=self.namespaces | namespaces,
+        )
 
     def narrowed(self, refs: Iterable[ObjectRef]) -> Inventory:
         """With room for just these objects."""

@@ -9,18 +9,18 @@ are new, somebody else's, or lost the label) are looked up by name.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource, Discovery
-from ..cluster.errors import Forbidden, NotFound, RequestError, UnknownApi
+from ..cluster.errors import Forbidden
 from ..model.errors import ClusterError
 from ..model.objects import Body, GroupKind, ObjectRef, ref_of
 from .desired import Wanted
 from .inventory import ID_LABEL, PART_OF, Inventory, SetIdentity, is_member, part_of
+from .reads import EVERYWHERE, Listed, list_objects, look_up
 
 _IDS_IN_SELECTOR = (
     20  # above it the selector asks for members of any set: a long one slows the server more than it saves
@@ -106,7 +106,8 @@ def observe(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> Ob
         strict=True,
     ):
         if listed.unread:
-            unread[resource.group_kind] = {**unread.get(resource.group_kind, {}), **listed.unread}
+            told = {namespace: str(error) for namespace, error in listed.unread.items()}
+            unread[resource.group_kind] = {**unread.get(resource.group_kind, {}), **told}
         objects.update({(resource.api_version, ref_of(item)): item for item in listed.items})
     missing = [
         (its_kind, wanted.ref)
@@ -151,31 +152,52 @@ def read_parents(
     return {**found, **{ref: body for (_version, ref), body in looked_up.items()}, **unreadable}
 
 
-def scan(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> dict[str, set[ObjectRef]]:
-    """By set: the members of any kind, found by label alone. For sets whose parent is missing."""
-    ids = {inventory.identity.id for need in needs for inventory in need.inventories}
+def scan(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> list[Need]:
+    """The needs with room for all members that a look for their label alone finds, in any kind.
+
+    For sets whose parent is missing. A kind that could not be listed has room too, unless the account may not list it.
+    """
+    ids = sorted({inventory.identity.id for need in needs for inventory in need.inventories})
     namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
     members: dict[str, set[ObjectRef]] = {set_id: set() for set_id in ids}
+    unread: set[GroupKind] = set()
     resources = discovery.listable()
     listings = cluster.map(
-        lambda r: list_objects(cluster, r, _selector(sorted(ids)), namespaces, metadata_only=True), resources
+        lambda r: list_objects(cluster, r, _selector(ids), namespaces, metadata_only=True), resources
     )
-    for listed in listings:
+    for resource, listed in zip(resources, listings, strict=True):
+        if not all(isinstance(error, Forbidden) for error in listed.unread.values()):
+            unread.add(resource.group_kind)
         for body in listed.items:
-            for set_id in ids:
-                if is_member(body, set_id):
-                    members[set_id].add(ref_of(body))
-    return members
+            set_id = part_of(body)
+            if set_id in members and is_member(body, set_id):
+                members[set_id].add(ref_of(body))
+    return [
+        Need(tuple(i.widened(members[i.identity.id], unread) for i in need.inventories), need.wanted)
+        for need in needs
+    ]
 
 
-def autoscaled(
+@dataclass(frozen=True, slots=True)
+class Autoscalers:
+    """The objects whose replicas an HPA decides; `unread` says why not all of them are known."""
+
+    targets: frozenset[ObjectRef]
+    unread: str
+
+
+def read_autoscalers(
     cluster: Cluster, discovery: Discovery, namespaces: Iterable[str], manifests: Iterable[Body]
-) -> frozenset[ObjectRef]:
-    """The objects whose replicas an HPA decides, by the live HPAs and by those among the manifests."""
+) -> Autoscalers:
+    """The live HPAs and those among the manifests."""
     resource = discovery.of(_HPA)
-    listed = _list_or_error(cluster, resource, "", sorted(namespaces)) if resource is not None else []
-    bodies = [] if isinstance(listed, ClusterError) else listed
-    return frozenset(_target(body) for body in [*bodies, *manifests] if ref_of(body).group_kind == _HPA)
+    listed = (
+        list_objects(cluster, resource, "", sorted(namespaces)) if resource is not None else Listed([], {})
+    )
+    targets = frozenset(
+        _target(body) for body in [*listed.items, *manifests] if ref_of(body).group_kind == _HPA
+    )
+    return Autoscalers(targets, next((str(error) for error in listed.unread.values()), ""))
 
 
 def _target(hpa: Body) -> ObjectRef:

@@ -12,17 +12,17 @@ from functools import partial
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
 from ..model.app import AppSpec, AppState
-from ..model.errors import InventoryError, PlumbError
+from ..model.errors import ClusterError, InventoryError, PlumbError
 from ..model.objects import Body, GroupKind, ObjectRef
 from ..model.plan import Action, Plan, Verb
 from .claims import Claims, former_identities
 from .decide import plan_object
 from .desired import Desired, Wanted, digest_of_all
 from .ground import Ground
-from .inventory import DEFAULT_NAMESPACE, Inventory, identity_of, read_inventory
-from .observe import Need, Observed, autoscaled, existing_namespaces, observe, scan
+from .inventory import DEFAULT_NAMESPACE, Inventory, SetIdentity, identity_of, read_inventory
+from .observe import Need, Observed, existing_namespaces, observe, read_autoscalers, scan
 from .order import sort_key
-from .prune import plan_prune
+from .prune import Prune, plan_prune
 from .step import Step
 
 
@@ -32,7 +32,7 @@ class Setting:
 
     cluster: Cluster
     claims: Claims
-    parents: Mapping[ObjectRef, Body]
+    parents: Mapping[ObjectRef, Body | ClusterError]
     revisions: Mapping[str, str]  # by source: the short commit
     owner: str
     home: str = DEFAULT_NAMESPACE  # where the parents of apps without a namespace live
@@ -78,8 +78,8 @@ def _ready(setting: Setting, app: AppSpec) -> Plan | tuple[Desired, tuple[Invent
         return Plan(app=app.name, error=str(desired))
     identities = (identity_of(app, setting.home), *former_identities(app, setting.home))
     try:
-        inventories = tuple(read_inventory(setting.parents.get(i.ref), i, setting.owner) for i in identities)
-    except InventoryError as error:
+        inventories = tuple(_inventory(setting, identity) for identity in identities)
+    except (InventoryError, ClusterError) as error:
         return Plan(app=app.name, error=str(error))
     if not desired.wanted and not desired.refused and not app.allow_empty and app.state is AppState.PRESENT:
         return Plan(
@@ -90,6 +90,13 @@ def _ready(setting: Setting, app: AppSpec) -> Plan | tuple[Desired, tuple[Invent
     return desired, inventories
 
 
+def _inventory(setting: Setting, identity: SetIdentity) -> Inventory:
+    parent = setting.parents.get(identity.ref)
+    if isinstance(parent, ClusterError):
+        raise parent
+    return read_inventory(parent, identity, setting.owner)
+
+
 def _plan_ready(
     setting: Setting, discovery: Discovery, ready: Sequence[tuple[AppSpec, Desired, tuple[Inventory, ...]]]
 ) -> list[AppPlan]:
@@ -97,12 +104,7 @@ def _plan_ready(
         return []
     cluster = setting.cluster
     needs = [Need(inventories, desired.wanted) for _app, desired, inventories in ready]
-    lost = [need for need in needs if not need.inventory.exists]
-    found = scan(cluster, discovery, lost) if lost else {}
-    needs = [
-        Need(tuple(i.widened(found.get(i.identity.id, ())) for i in need.inventories), need.wanted)
-        for need in needs
-    ]
+    needs = _with_lost_members(cluster, discovery, needs)
     observed = observe(cluster, discovery, needs)
     grounds = _grounds(setting, discovery, [app for app, _desired, _inventories in ready], needs, observed)
     work = [(g, w) for g, need in zip(grounds, needs, strict=True) for w in need.wanted]
@@ -115,6 +117,13 @@ def _plan_ready(
         seen = _Seen(app=app, desired=desired, need=need, ground=ground, observed=observed)
         plans.append(_app_plan(setting, seen, mine))
     return plans
+
+
+def _with_lost_members(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> list[Need]:
+    """The needs, those without a parent with what a scan of all kinds finds."""
+    lost = [need for need in needs if not need.inventory.exists]
+    scanned = iter(scan(cluster, discovery, lost) if lost else ())
+    return [need if need.inventory.exists else next(scanned) for need in needs]
 
 
 def _plan_one(ground: Ground, wanted: Wanted, observed: Observed) -> Step:
@@ -142,7 +151,7 @@ def _grounds(
         coming |= setting.claims.namespaces()
     namespaces = frozenset[str]().union(*(need.namespaces for need in needs))
     bodies = [w.body for need in needs for w in need.wanted]
-    scaled = autoscaled(setting.cluster, discovery, namespaces, bodies)
+    autoscalers = read_autoscalers(setting.cluster, discovery, namespaces, bodies)
     return [
         Ground(
             cluster=setting.cluster,
@@ -150,7 +159,7 @@ def _grounds(
             app=app,
             inventory=need.inventory,
             check=setting.check,
-            autoscaled=scaled,
+            autoscalers=autoscalers,
             missing_namespaces=absent - coming,
             coming_namespaces=absent & coming,
             applied_before=bool(need.inventory.applied)
@@ -197,24 +206,24 @@ class _Seen:
 
 def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
     members, wanted = seen.members, seen.wanted
+    refused = (Step(action=action) for action in seen.desired.refused)
+    applies = sorted((*steps, *refused), key=lambda step: sort_key(step.action.ref))
     prune = plan_prune(
         seen.app,
         members,
         wanted,
-        blocked="" if wanted.issuperset(members) else _prune_blocked(setting, seen),
+        blocked=_prune_blocked(setting, seen, applies, leaving=not wanted.issuperset(members)),
         claimed=partial(setting.claims.claimed, seen.app.name),
         left=_left(setting, seen.app),
     )
     first = _namespaces_to_create(seen.ground, seen.need)
-    refused = (Step(action=action) for action in seen.desired.refused)
-    applies = sorted((*steps, *refused), key=lambda step: sort_key(step.action.ref))
     return AppPlan(
         app=seen.app,
         plan=Plan(
             app=seen.app.name,
             actions=tuple(step.action for step in (*first, *applies, *prune.steps)),
             prune_blocked=prune.blocked,
-            warnings=seen.warnings(),
+            warnings=(*seen.warnings(), *_untold(prune)),
         ),
         inventory=seen.need.inventory,
         formers=seen.need.inventories[1:],
@@ -226,15 +235,28 @@ def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
     )
 
 
-def _prune_blocked(setting: Setting, seen: _Seen) -> str:
-    """Why this run must not prune: something that would be needed to know what is gone is not known."""
-    need, observed = seen.need, seen.observed
-    kinds = {w.ref.group_kind for w in need.wanted} | need.group_kinds
-    unread = sorted(kind for kind in kinds if kind in observed.unread)
-    if unread:
-        return f"{unread[0]} could not be listed: {observed.unread[unread[0]]}"
+def _untold(prune: Prune) -> tuple[str, ...]:
+    """A prune that is held back shows in what it held back; where it is not known what that is, it is said."""
+    held = any(step.action.verb is Verb.REFUSED for step in prune.steps)
+    return (f"nothing is pruned in this run: {prune.blocked}",) if prune.blocked and not held else ()
+
+
+def _prune_blocked(setting: Setting, seen: _Seen, applies: Sequence[Step], *, leaving: bool) -> str:
+    """Why this run must not prune: what is gone is not known for sure, or what replaces it may not be there.
+
+    `leaving` says that members are known to have left: what only they would need to know is asked only then.
+    """
+    need = seen.need
+    unread = seen.observed.why_unread(
+        {w.ref.group_kind for w in need.wanted} | need.group_kinds, need.namespaces
+    )
+    if unread or not leaving:
+        return unread
     if not any(inventory.exists for inventory in need.inventories):
         return "its inventory was missing and is rebuilt from the members' labels in this run; the next one prunes"
+    refused = next((step.action.ref for step in applies if step.action.verb is Verb.REFUSED), None)
+    if refused is not None:
+        return f"{refused} is refused, and this could be what it replaces"
     return "" if seen.app.state is AppState.ABSENT else setting.claims.unknown(seen.app.name)
 
 

@@ -30,7 +30,7 @@ PROTECTED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Prune:
-    """What a run does about members that left Git. `blocked` says why nothing is pruned, though something should be."""
+    """What a run does about members that left Git. `blocked` says why nothing is pruned, due or not."""
 
     steps: tuple[Step, ...]
     blocked: str = ""
@@ -54,11 +54,17 @@ def plan_prune(
     steps = [step for ref in gone if (step := _step(app, ref, members[ref], claimed(ref), left)) is not None]
     pruned = sum(step.action.verb is Verb.PRUNE for step in steps)
     if not pruned:
-        return Prune(tuple(steps))
+        return Prune(tuple(steps), blocked)
     why = blocked or _too_much(app, pruned, len(members), empty=not wanted)
     if not why:
         return Prune(tuple(steps))
     return Prune(tuple(_held_back(step, why) for step in steps), why)
+
+
+def withheld(ref: ObjectRef, live: Body) -> bool:
+    """Whether the object itself says, or its kind does where it says nothing, that it is not to be pruned."""
+    consent = consent_of(live)
+    return consent == "disabled" or (ref.group_kind in PROTECTED and consent != "enabled")
 
 
 def consent_of(live: Body) -> str:

@@ -64,7 +64,7 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
     unclaimed = tuple(
         f"app {app} ({ref})"
         for ref, body in sorted(parents.items(), key=lambda item: item[0])
-        if ref not in known and (app := set_of_parent(body, run.owner))
+        if ref not in known and not isinstance(body, ClusterError) and (app := set_of_parent(body, run.owner))
     )
     setting = Setting(
         cluster=cluster,
