@@ -19,6 +19,9 @@ attributes:
   diff_mode:
     support: full
     description: The report as text, values of Secrets hidden.
+  action:
+    support: full
+    description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
 author: The Plumb authors (@plumb-gitops)
 requirements: [kubernetes, PyYAML, kubectl for kustomizations]
 extends_documentation_fragment:
@@ -131,11 +134,11 @@ report:
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_run
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import run
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import apply
 
 
 def main() -> None:
-    run_module(spec_of_run(), lambda options, mode: run(options, check=mode.check, diff=mode.diff))
+    run_module(spec_of_run(), apply)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ attributes:
   diff_mode:
     support: full
     description: The report as text.
+  action:
+    support: full
+    description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
 author: The Plumb authors (@plumb-gitops)
 requirements: [kubernetes, PyYAML, kubectl for kustomizations]
 extends_documentation_fragment:
@@ -116,13 +119,11 @@ report:
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_run
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import run
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import diff
 
 
 def main() -> None:
-    run_module(
-        spec_of_run(), lambda options, mode: {**run(options, check=True, diff=mode.diff), "changed": False}
-    )
+    run_module(spec_of_run(), diff)
 
 
 if __name__ == "__main__":

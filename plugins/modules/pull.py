@@ -20,6 +20,9 @@ attributes:
   diff_mode:
     support: none
     description: It changes nothing that could be shown.
+  action:
+    support: full
+    description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
 author: The Plumb authors (@plumb-gitops)
 requirements: [GitPython, semver, git]
 options:
@@ -157,7 +160,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import
 
 
 def main() -> None:
-    run_module(spec_of_pull(), lambda options, _mode: pull(options))
+    run_module(spec_of_pull(), pull)
 
 
 if __name__ == "__main__":

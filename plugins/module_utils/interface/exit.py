@@ -7,22 +7,13 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..model.errors import PlumbError
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """How a task was started: with `--check`, with `--diff`."""
-
-    check: bool
-    diff: bool
-
+from .mode import Mode
 
 Work = Callable[[Mapping[str, Any], Mode], Mapping[str, Any]]
 
@@ -30,17 +21,21 @@ Work = Callable[[Mapping[str, Any], Mode], Mapping[str, Any]]
 def run_module(argument_spec: Mapping[str, Any], work: Work) -> None:
     """Check the options, do the work, and end the module with its result or with what went wrong."""
     module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True)
+    mode = Mode(module.check_mode, module._diff)  # noqa: SLF001 - Ansible has no other word for it
+    result = outcome_of(work, module.params, mode)
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+def outcome_of(work: Work, options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
+    """The result of the work, or what went wrong as a result with `failed` and `msg`. Nothing is raised."""
     try:
-        mode = Mode(module.check_mode, module._diff)  # noqa: SLF001 - Ansible has no other word for it
-        result = dict(work(module.params, mode))
+        return dict(work(options, mode))
     except PlumbError as error:
-        module.fail_json(msg=str(error), error=type(error).__name__)
+        return {"failed": True, "msg": str(error), "error": type(error).__name__}
     except Exception as error:  # noqa: BLE001 - the single exit of a module
-        module.fail_json(msg=defect(error))
-    else:
-        if result.pop("failed", False):
-            module.fail_json(**result)
-        module.exit_json(**result)
+        return {"failed": True, "msg": defect(error)}
 
 
 def defect(error: Exception) -> str:

@@ -24,13 +24,14 @@ from ..report.document import action_document, counts, document, source_document
 from ..report.file import report_file, write_report
 from ..report.terminal import lines
 from ..source.pull import PulledSource, pull_sources
+from .mode import Mode
 from .values import app_specs, connection_spec, pulled_sources, source_spec
 
 _MOST_ACTIONS = 200  # in a module's result; the report file has all
 _MOST_DIFF = 64 * 1024  # bytes of a module's `diff`
 
 
-def pull(options: Mapping[str, Any]) -> dict[str, Any]:
+def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
     """The result of `pull`: each source with its revision and checkout, or its error. Never `changed`."""
     cache = Path(options["cache_dir"]) if options.get("cache_dir") else default_cache()
     pulled = pull_sources([source_spec(given) for given in options["sources"]], cache)
@@ -54,9 +55,14 @@ def _pulled(one: PulledSource) -> dict[str, Any]:
     return {**shown, "path": str(one.checkout.path)} if one.checkout is not None else shown
 
 
-def run(options: Mapping[str, Any], *, check: bool, diff: bool) -> dict[str, Any]:
-    """The result of `diff` and `apply`: counts, what is not unchanged, the lines for people; the rest in the report."""
-    report = _report(options, check=check)
+def diff(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
+    """The result of `diff`: what `apply` would do; it changes nothing."""
+    return {**apply(options, Mode(check=True, diff=mode.diff)), "changed": False}
+
+
+def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
+    """The result of `apply`: counts, what is not unchanged, the lines for people; the rest is in the report."""
+    report = _report(options, check=mode.check)
     whole = document(report)
     told = lines(report)
     result: dict[str, Any] = {
@@ -74,7 +80,7 @@ def run(options: Mapping[str, Any], *, check: bool, diff: bool) -> dict[str, Any
         write_report(target, whole)
         result["report"] = str(target)
         told.append(f"  Report: {target}")
-    if diff:
+    if mode.diff:
         result["diff"] = {"prepared": _bounded("\n".join(told) + "\n")}
     if report.failed:
         result |= {"failed": True, "msg": _failures(whole)}

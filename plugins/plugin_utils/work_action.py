@@ -1,0 +1,50 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running a module's work in Ansible's own process where that comes to the same, and as a module everywhere else.
+
+A module is packed, started and imports all it needs for each task; that costs more than a run on a cluster that is as
+wanted. The work itself is the same code either way: see docs/adr/0007.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import Mode, Work, outcome_of
+
+
+class WorkAction(ActionBase):
+    """The action of a module whose work is `work`. Subclasses name the module, its options and its work."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_diff = True
+
+    module: str
+    argument_spec: Mapping[str, Any]
+    work: Work
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        if not self._is_here(task_vars or {}):
+            return {**result, **self._execute_module(module_name=self.module, task_vars=task_vars)}
+        _checked, options = self.validate_argument_spec(argument_spec=dict(self.argument_spec))
+        mode = Mode(check=bool(self._task.check_mode), diff=bool(self._task.diff))
+        return {**result, **outcome_of(type(self).work, options, mode)}
+
+    def _is_here(self, task_vars: Mapping[str, Any]) -> bool:
+        """Whether a module would run in this Python, as this user, on this machine, with this environment."""
+        interpreter = task_vars.get("ansible_python_interpreter")
+        return (
+            self._connection.transport == "local"
+            and not self._connection.become
+            and not self._task.async_val
+            and not any(self._task.environment or ())
+            and interpreter is not None
+            and self._templar.template(interpreter) == sys.executable
+        )
