@@ -15,7 +15,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import Mode, Work, outcome_of
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import Work, outcome_of
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
 
 
 class WorkAction(ActionBase):

@@ -109,7 +109,7 @@ class Cluster:
         A page whose token expired begins the list anew, up to three times in all. Raises Expired, or as all do.
         """
         first = list_request(kind, namespace, label_selector, metadata_only=metadata_only)
-        for _ in range(_LISTS - 1):
+        for _attempt in range(_LISTS - 1):
             with suppress(Expired):
                 return self._pages(kind, first)
         return self._pages(kind, first)

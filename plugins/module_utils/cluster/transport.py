@@ -137,7 +137,7 @@ class Transport:
     def _roundtrip(self, request: Request, ends: float) -> tuple[int, Mapping[str, str], bytes]:
         seconds = max(ends - self._clock.now(), _SHORTEST)
         try:
-            response = self._pool.urlopen(
+            response = self._pool.request(
                 request.method,
                 self._access.server + request.url,
                 body=request.body,

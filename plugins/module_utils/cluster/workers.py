@@ -51,7 +51,9 @@ class Workers:
                         waiting.clear()
 
         # The deadline around this call holds in the helping threads as well.
-        helpers = [self._pool.submit(copy_context().run, work) for _ in range(min(count, self._threads) - 1)]
+        helpers = [
+            self._pool.submit(copy_context().run, work) for _helper in range(min(count, self._threads) - 1)
+        ]
         try:
             work()
         finally:

@@ -53,7 +53,11 @@ class LiveView:
     def number(self, *path: str, default: int = 0) -> int:
         """An integer as Kubernetes has them (64 bit)."""
         value = self.at(*path)
-        return value if type(value) is int and -_MAX_NUMBER <= value <= _MAX_NUMBER else default
+        return (
+            value
+            if isinstance(value, int) and not isinstance(value, bool) and -_MAX_NUMBER <= value <= _MAX_NUMBER
+            else default
+        )
 
     def text(self, *path: str, default: str = "") -> str:
         value = self.at(*path)

@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
+from typing import Union
 
-Scalar = str | int | float | bool | None
+Scalar = Union[str, int, float, bool, None]  # noqa: UP007 - pylint takes the other form for arithmetic
 
 _TAG = "tag:yaml.org,2002:"
 MAP_TAG, LIST_TAG = _TAG + "map", _TAG + "seq"
