@@ -42,7 +42,9 @@ def deployment(name: str, *, image: str = "example.com/app:1", app: str = "", **
     )
 
 
-def custom_kind(plural: str, kind: str, group: str, versions: tuple[str, ...] = ("v1",)) -> str:
+def custom_kind(
+    plural: str, kind: str, group: str, versions: tuple[str, ...] = ("v1",), **metadata: Any
+) -> str:
     """A CRD for a namespaced kind whose spec takes anything; the first version is the stored one."""
     schema = {
         "openAPIV3Schema": {
@@ -54,6 +56,7 @@ def custom_kind(plural: str, kind: str, group: str, versions: tuple[str, ...] = 
         "apiextensions.k8s.io/v1",
         "CustomResourceDefinition",
         f"{plural}.{group}",
+        metadata=metadata,
         spec={
             "group": group,
             "scope": "Namespaced",
