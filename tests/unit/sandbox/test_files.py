@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 from plumb_sandbox import control_plane, forge, users
-from plumb_sandbox.components import FILES
+from plumb_sandbox.components import STAGES
 from plumb_sandbox.layout import Layout, write_description
 from plumb_sandbox.pki import Pki
 
@@ -50,7 +50,7 @@ def test_no_program_listens_beyond_loopback(tmp_path):
         *control_plane.api_server_arguments(layout, pki, PORTS, tmp_path / "policy"),
         *control_plane.controller_manager_arguments(layout, pki, PORTS),
         *control_plane.scheduler_arguments(layout, PORTS),
-        *control_plane.kwok_arguments(layout, FILES / "kwok-stages.yaml"),
+        *control_plane.kwok_arguments(layout, STAGES),
     ]
     places = [entry for entry in arguments if "bind-address" in entry or "listen-" in entry]
     assert len(places) == 5
@@ -62,18 +62,14 @@ def test_audit_policy_never_asks_for_contents():
     assert {rule["level"] for rule in policy["rules"]} == {"None", "Metadata"}
 
 
-def test_stages_are_kwok_stages():
-    stages = list(yaml.safe_load_all((FILES / "kwok-stages.yaml").read_text()))
-    assert {stage["kind"] for stage in stages} == {"Stage"}
-    assert [stage["metadata"]["name"] for stage in stages] == [
-        "node-initialize",
-        "node-heartbeat-with-lease",
-        "pod-ready",
-        "pod-complete",
-        "pod-delete",
-        "pod-image-pull-error",
-        "pod-fail",
-    ]
+def test_stages():
+    stages = [yaml.safe_load(path.read_text()) for path in STAGES]
+    assert {(stage["kind"], stage["spec"]["resourceRef"]["kind"]) for stage in stages} == {
+        ("Stage", "Node"),
+        ("Stage", "Pod"),
+    }
+    assert [path.stem for path in STAGES] == [stage["metadata"]["name"] for stage in stages]
+    assert len(stages) == 7
 
 
 def test_forge_keeps_its_secrets_over_a_restart(tmp_path):

@@ -41,9 +41,9 @@ class Found:
     version: str
 
 
-def find(component: Component, env: Mapping[str, str] = os.environ) -> Found | None:
+def find(component: Component, env: Mapping[str, str] | None = None) -> Found | None:
     """COMPONENT from `KUBEBUILDER_ASSETS`, from PATH (where its version fits) or from the cache."""
-    assets = env.get("KUBEBUILDER_ASSETS")
+    assets = (os.environ if env is None else env).get("KUBEBUILDER_ASSETS")
     for place in (f"{assets}/{component.name}" if assets else None, shutil.which(component.name)):
         said = _version_said(place) if place else None
         if place and fits(said, pinned_version(component)):

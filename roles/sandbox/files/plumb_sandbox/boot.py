@@ -13,7 +13,7 @@ from typing import Any
 
 from . import control_plane, forge, seed, users
 from .api import Api
-from .components import FILES, parse_version, show_version
+from .components import STAGES, parse_version, show_version
 from .layout import CONTEXT, Layout, write_private
 from .pki import Pki, make_pki
 from .ports import choose_ports
@@ -105,7 +105,7 @@ class Boot:
         arguments = control_plane.controller_manager_arguments(layout, pki, ports)
         self._run("kube-controller-manager", arguments)
         self._run("kube-scheduler", control_plane.scheduler_arguments(layout, ports))
-        self._run("kwok", control_plane.kwok_arguments(layout, FILES / "kwok-stages.yaml"))
+        self._run("kwok", control_plane.kwok_arguments(layout, STAGES))
 
     def _start_forge(self) -> tuple[forge.Forge, Child]:
         folder = self._layout.forge

@@ -13,20 +13,21 @@ from pathlib import Path
 from .components import COMPONENTS, Component, build_key
 
 
-def cache_folder(env: Mapping[str, str] = os.environ) -> Path:
+def cache_folder(env: Mapping[str, str] | None = None) -> Path:
     """`PLUMB_SANDBOX_CACHE`, or plumb/sandbox in the user's cache folder."""
+    env = os.environ if env is None else env
     if named := env.get("PLUMB_SANDBOX_CACHE"):
         return Path(named).absolute()
     general = env.get("XDG_CACHE_HOME")
     return (Path(general) if general else Path.home() / ".cache") / "plumb" / "sandbox"
 
 
-def build_folder(folder: str, env: Mapping[str, str] = os.environ) -> Path:
+def build_folder(folder: str, env: Mapping[str, str] | None = None) -> Path:
     """Where the programs built from one Go module lie."""
     return cache_folder(env) / build_key(folder, f"{platform.system()}-{platform.machine()}")
 
 
-def cached_binary(component: Component, env: Mapping[str, str] = os.environ) -> Path | None:
+def cached_binary(component: Component, env: Mapping[str, str] | None = None) -> Path | None:
     """COMPONENT's program as built earlier from exactly these versions."""
     path = build_folder(component.folder, env) / "bin" / component.name
     return path if os.access(path, os.X_OK) else None

@@ -16,6 +16,7 @@ from pathlib import Path
 
 FILES = Path(__file__).resolve().parent.parent
 GO_MODULES = FILES / "go"
+STAGES = tuple(sorted((FILES / "kwok").glob("*.yaml")))
 
 Version = tuple[int, int, int]
 

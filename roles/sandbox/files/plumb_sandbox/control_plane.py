@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .layout import Layout
@@ -110,11 +110,11 @@ def scheduler_arguments(layout: Layout, ports: Mapping[str, int]) -> list[str]:
     ]
 
 
-def kwok_arguments(layout: Layout, stages: Path) -> list[str]:
-    """kwok, which plays the kubelets of all nodes; it serves nothing."""
+def kwok_arguments(layout: Layout, stages: Sequence[Path]) -> list[str]:
+    """kwok, which plays the kubelets of all nodes by these stages; it serves nothing."""
     return [
         f"--kubeconfig={kubeconfig_path(layout, KWOK)}",
-        f"--config={stages}",
+        *(f"--config={stage}" for stage in stages),
         "--manage-all-nodes=true",
         "--node-lease-duration-seconds=40",
         "--node-port=0",

@@ -193,8 +193,8 @@ def _read_secrets(config: Path) -> list[tuple[str, str]]:
     if not config.exists():
         return []
     lines = config.read_text(encoding="utf-8").splitlines()
-    pairs = (line.partition(" = ") for line in lines)
-    return [(key, value) for key, _, value in pairs if key.isupper()]
+    pairs = (line.split(" = ", 1) for line in lines if " = " in line)
+    return [(key, value) for key, value in pairs if key.isupper()]
 
 
 def _gitea(forge: Forge, *arguments: str, may_fail: bool = False) -> str:

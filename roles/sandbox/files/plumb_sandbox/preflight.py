@@ -137,9 +137,9 @@ def _compiles() -> bool:
 
 def _free_memory() -> int:
     for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-        name, _, rest = line.partition(":")
-        if name == "MemAvailable":
-            return int(rest.split()[0]) * 1024
+        words = line.split()
+        if words[0] == "MemAvailable:":
+            return int(words[1]) * 1024
     return 0
 
 

@@ -54,7 +54,7 @@ def is_api_ready(api: Api) -> bool:
 
 def is_cluster_ready(api: Api) -> bool:
     """Whether pods can be created, scheduled and run, and the viewer may view."""
-    account, _ = api.get("/api/v1/namespaces/default/serviceaccounts/default")
+    account = api.get("/api/v1/namespaces/default/serviceaccounts/default")[0]
     nodes, listed = api.get("/api/v1/nodes")
     roles, view = api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/view")
     return (

@@ -23,9 +23,13 @@ _PIN = GO_MODULES / "toolchain.txt"
 _USUAL_PLACE = "/usr/local/go/bin/go"
 
 
-def build_env(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+def build_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """The user's environment (proxies, caches, compiler) without what would change the result of a build."""
-    kept = {name: value for name, value in env.items() if name not in {"GOOS", "GOARCH", "GOEXPERIMENT"}}
+    kept = {
+        name: value
+        for name, value in (os.environ if env is None else env).items()
+        if name not in {"GOOS", "GOARCH", "GOEXPERIMENT"}
+    }
     return {**kept, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOROOT": ""}
 
 
