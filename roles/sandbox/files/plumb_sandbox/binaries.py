@@ -105,7 +105,9 @@ def _version_said(program: str) -> tuple[int, int, int] | None:
 
 
 def _build_module(go: Path, components: Sequence[Component], target: Path, position: tuple[int, int]) -> None:
-    """Build COMPONENTS into TARGET, which appears complete or not at all."""
+    """Build COMPONENTS into TARGET, which appears complete or not at all. The caller holds TARGET's lock."""
+    for abandoned in target.parent.glob(f".{target.name}.*"):  # by a builder that was killed
+        shutil.rmtree(abandoned)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         for number, component in enumerate(components, start=position[0] + 1):
