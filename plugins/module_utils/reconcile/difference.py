@@ -15,7 +15,7 @@ from typing import Any
 
 from ..model.change import ABSENT, MASK
 from ..model.objects import Body
-from .fieldset import FieldSet, Path, item_key, union
+from .fieldset import FieldSet, Path, item_key, set_value, union
 from .ownership import owners
 from .proof import same
 
@@ -135,5 +135,5 @@ def _valued(items: list[Any]) -> dict[str, Any]:
     return {"v:" + json.dumps(item, separators=(",", ":")): item for item in items}
 
 
-def _label(key: str) -> str:
-    return "/".join(map(str, item_key(key).values())) if key.startswith("k:") else key[2:]
+def _label(key: str) -> Any:
+    return "/".join(map(str, item_key(key).values())) if key.startswith("k:") else set_value(key)
