@@ -64,7 +64,7 @@ class Answer:
     kind: str = ""  # of what it is about, as a plural: `namespaces`
     name: str = ""
     conflicts: tuple[Conflict, ...] = ()
-    immutable: bool = False  # a cause says that a field may not change
+    immutable: bool = False  # each cause says that a field may not change
     defect: str = ""  # in our words, where a 500 tells that the manifest is at fault
 
     def withheld(self) -> Answer:
@@ -93,7 +93,7 @@ def read_answer(status: int, data: bytes) -> Answer:
         kind=_text(details, "kind"),
         name=_text(details, "name"),
         conflicts=_conflicts(causes),
-        immutable=any(_is_immutable(cause) for cause in causes),
+        immutable=bool(causes) and all(_is_immutable(cause) for cause in causes),
         defect=_defect(message) if status == 500 else "",
     )
 

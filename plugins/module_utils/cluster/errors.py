@@ -140,7 +140,7 @@ class Invalid(RequestError):
 
     @property
     def immutable(self) -> bool:
-        """Whether a cause says that a field may not change; then deleting and creating would help."""
+        """Whether all that is wrong is that fields may not change; then deleting and creating would help."""
         return self.answer.immutable
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource
-from ..cluster.errors import NotFound, RequestError, StaleVersion
+from ..cluster.errors import DeadlineExceeded, NotFound, RequestError, StaleVersion
 from ..model.errors import ClusterError
 from ..model.objects import Body, ObjectRef
 from ..model.plan import Action, Outcome, Result, Verb
@@ -39,7 +39,7 @@ def carry_out(ground: Ground, step: Step) -> Outcome:
         return _written(ground, step)
     except RequestError as error:
         origin = f" ({step.action.origin})" if step.action.origin else ""
-        return Outcome(step.action, Result.FAILED, f"{error}{origin}")
+        return Outcome(step.action, Result.FAILED, f"{error.account}{origin}")
 
 
 def _written(ground: Ground, step: Step) -> Outcome:
@@ -145,9 +145,9 @@ def _remove_first(ground: Ground, resource: ApiResource, step: Step) -> None:
         ground.app.timeout if ground.app.wait else _POLL,
     )
     if not gone:
-        raise StaleVersion(
+        raise DeadlineExceeded(
             str(ref),
-            "creating it again",
+            "waiting to create it again",
             "the old one is still being deleted (its finalizers are not done)",
             "The next run tries again; see the object's metadata.finalizers for what holds it.",
         )
@@ -187,7 +187,7 @@ def prune(ground: Ground, step: Step) -> Outcome:
         resource = known_resource(ground.cluster, str(live["apiVersion"]), action.ref)
         return _delete(ground, resource, action, live)
     except ClusterError as error:
-        return Outcome(action, Result.FAILED, str(error))
+        return Outcome(action, Result.FAILED, error.account)
 
 
 def _delete(ground: Ground, resource: ApiResource, action: Action, live: Body) -> Outcome:
