@@ -134,7 +134,7 @@ def pulled_sources(given: Sequence[Mapping[str, Any]]) -> dict[str, Checkout | P
         name = str(entry.get("name") or "")
         error = entry.get("error")
         if error:
-            found[name] = SourceError(f"source {name}", "pulling it", str(error))
+            found[name] = _source_error(name, str(error))
             continue
         try:
             found[name] = Checkout(_revision(name, entry["revision"]), Path(entry["path"]))
@@ -146,6 +146,13 @@ def pulled_sources(given: Sequence[Mapping[str, Any]]) -> dict[str, Checkout | P
                 'Give sources what plumb.gitops.pull returned: "{{ pulled.sources }}".',
             ) from missing
     return found
+
+
+def _source_error(name: str, said: str) -> SourceError:
+    """The error again that `pull` returned as text."""
+    subject = f"source {name}"
+    operation, _colon, reason = said.removeprefix(f"{subject}: ").partition(": ")
+    return SourceError(subject, operation, reason) if reason else SourceError(subject, "pulling it", said)
 
 
 def _revision(source: str, given: Mapping[str, Any]) -> Revision:

@@ -32,8 +32,14 @@ def verdict(applied: Mapping[str, Any], fail_on: str) -> dict[str, Any]:
     failed, drifted = bool(applied.get("failed")) or bool(applied.get("msg")), bool(applied.get("drifted"))
     closing: dict[str, Any] = {"changed": False, "drifted": drifted}
     if fail_on != "never" and failed:
-        return {**closing, "failed": True, "msg": applied.get("msg", "")}
+        return {**closing, "failed": True, "msg": _shortened(str(applied.get("msg", "")))}
     if fail_on == "drift" and drifted:
         said = "The cluster had drifted from what Git says; the lines above marked ! say where."
         return {**closing, "failed": True, "msg": said}
     return closing
+
+
+def _shortened(said: str) -> str:
+    """The first of several failures; the lines of the report have them all."""
+    first, *rest = said.splitlines() or [""]
+    return f"{first} (and {len(rest)} more, marked x in the lines above)" if rest else first

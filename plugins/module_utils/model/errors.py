@@ -29,7 +29,12 @@ class PlumbError(Exception):
         super().__init__(self.subject, self.operation, self.reason, self.next_step)
 
     def __str__(self) -> str:
-        said = f"{self.subject}: {self.operation}: {self.reason}"
+        return f"{self.subject}: {self.account}"
+
+    @property
+    def account(self) -> str:
+        """The error without its subject, for where that is said already."""
+        said = f"{self.operation}: {self.reason}"
         return f"{said}. {self.next_step}" if self.next_step else said
 
 

@@ -65,10 +65,6 @@ class Plan:
     suspended: bool = False
     warnings: tuple[str, ...] = ()
 
-    @property
-    def writes(self) -> bool:
-        return any(action.verb.writes for action in self.actions)
-
 
 class Result(Enum):
     """What an action came to."""
@@ -112,7 +108,7 @@ class AppResult:
         """Whether something was, or in a check would be, written to an object of the app."""
         if self.executed:
             return any(o.result is Result.DONE and o.action.verb.writes for o in self.outcomes)
-        return self.plan.writes
+        return any(action.verb.writes and not action.unproven for action in self.plan.actions)
 
     @property
     def failed(self) -> bool:

@@ -83,4 +83,4 @@ def failed_dry_run(wanted: Wanted, verb: Verb, live: Body | None, error: Request
 
 def why(error: RequestError, wanted: Wanted) -> str:
     """A failed request in words, with the place in Git that led to it."""
-    return f"{error} ({wanted.origin})"
+    return f"{error.account} ({wanted.origin})"

@@ -130,7 +130,10 @@ def _plan_one(ground: Ground, wanted: Wanted, observed: Observed) -> Step:
     unreadable = observed.unreadable.get(wanted.ref)
     if unreadable is not None:
         action = Action(
-            ref=wanted.ref, verb=Verb.REFUSED, reason=f"{unreadable} ({wanted.origin})", origin=wanted.origin
+            ref=wanted.ref,
+            verb=Verb.REFUSED,
+            reason=f"{unreadable.account} ({wanted.origin})",
+            origin=wanted.origin,
         )
         return Step(action=action, wanted=wanted)
     return plan_object(ground, wanted, observed.live(wanted))

@@ -64,7 +64,7 @@ def _head(report: Report) -> Iterator[str]:
 def _source(source: SourceReport) -> str:
     revision = source.revision
     if revision is None:
-        return f"{source.name}: {source.error}"
+        return source.error.removeprefix("source ")
     ref = f"{revision.ref} ({revision.resolved})" if revision.resolved else revision.ref
     ref = "" if revision.ref == revision.commit else f"{ref} "
     return f'{source.name} {ref}{revision.short} "{_cut(revision.subject)}", {_cut(revision.author.name)}'
@@ -74,8 +74,8 @@ def _app(result: AppResult, width: int, *, check: bool) -> Iterator[str]:
     plan = result.plan
     problem = plan.error or result.error
     summary = "suspended: nothing of it is touched" if plan.suspended else _summary(result, check=check)
-    if plan.error or not (summary or problem):
-        summary = "not planned" if plan.error else "nothing in it"
+    if not plan.actions and not plan.suspended:
+        summary = "not planned" if plan.error else "not started" if problem else "nothing in it"
     yield f"  {plan.app:<{width}}   {summary}".rstrip()
     if problem:
         yield f"    x {problem}"
@@ -96,9 +96,12 @@ def _summary(result: AppResult, *, check: bool) -> str:
     actions = result.plan.actions
     failed = {o.action.ref for o in result.outcomes if o.result is not Result.DONE}
     parts = [(len(failed), "failed")]
+    parts.append((sum(action.unproven for action in actions if action.ref not in failed), "unproven"))
     drifted = [action for action in actions if action.drifted and action.ref not in failed]
     for verb, (to_do, done) in _WORDS.items():
-        counted = [a for a in actions if a.verb is verb and a.ref not in failed and not a.drifted]
+        counted = [
+            a for a in actions if a.verb is verb and a.ref not in failed and not (a.drifted or a.unproven)
+        ]
         parts.append((len(counted), to_do if check else done))
         if verb is Verb.UPDATE:
             reverted = sum(action.verb.writes for action in drifted)
@@ -119,7 +122,7 @@ def _layout(actions: Sequence[Action]) -> Callable[[Action], str]:
     names = max((len(_name(action)) for action in actions), default=0)
 
     def padded(action: Action) -> str:
-        sign = "!" if action.drifted else _SIGNS[action.verb]
+        sign = "!" if action.drifted else "?" if action.unproven else _SIGNS[action.verb]
         return f"    {sign} {action.ref.kind:<{kinds}} {_name(action):<{names}}"
 
     return padded
