@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +47,6 @@ class Developer:
             raise DemoError(f"{file} says {old!r} {text.count(old)} times, not once.")
         path.write_text(text.replace(old, new), encoding="utf-8")
 
-    def rewrite(self, file: str, rewrite: Callable[[str], str]) -> None:
-        path = self.clone / file
-        path.write_text(rewrite(path.read_text(encoding="utf-8")), encoding="utf-8")
-
     def remove(self, file: str) -> None:
         (self.clone / file).unlink()
 
@@ -62,11 +57,10 @@ class Developer:
         self.git("push", "--quiet", "origin", "HEAD")
         return self.git("rev-parse", "HEAD").strip()
 
-    def revert_last(self) -> str:
-        """Take the last commit back and push that; returns the commit."""
-        self.git("revert", "--no-edit", "HEAD")
-        self.git("push", "--quiet", "origin", "HEAD")
-        return self.git("rev-parse", "HEAD").strip()
+    def take_back_last(self, subject: str) -> str:
+        """Undo the last commit by a new one and push that; returns the commit."""
+        self.git("revert", "--no-commit", "HEAD")
+        return self.commit_and_push(subject)
 
     def git(self, *words: str) -> str:
         """Git without anyone's own configuration; the token comes by a credential helper, never in a URL."""

@@ -41,14 +41,14 @@ class Forge:
         return int(answer["number"])
 
     def merge(self, number: int) -> str:
-        """Merge a pull request as its page's button does; returns the commit that main is at then."""
+        """Merge a pull request as its page's button does, author kept; returns the commit that main is at then."""
         deadline = time.monotonic() + _MERGEABLE_SECONDS
         while not self._call("GET", f"{self._path}/pulls/{number}")["mergeable"]:
             if time.monotonic() > deadline:
                 raise DemoError(f"Gitea does not find pull request {number} mergeable.")
             time.sleep(0.2)
         self._call(
-            "POST", f"{self._path}/pulls/{number}/merge", {"Do": "squash", "delete_branch_after_merge": True}
+            "POST", f"{self._path}/pulls/{number}/merge", {"Do": "rebase", "delete_branch_after_merge": True}
         )
         return str(self._call("GET", f"{self._path}/branches/main")["commit"]["id"])
 

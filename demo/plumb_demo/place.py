@@ -44,6 +44,11 @@ class Place:
     def inventory(self) -> Path:
         return self.root / "inventory.yml"
 
+    @property
+    def ansible_config(self) -> Path:
+        """An empty one, so that nobody's own is read."""
+        return self.root / "ansible.cfg"
+
     def log(self, name: str) -> Path:
         return self.root / f"{name}.log"
 

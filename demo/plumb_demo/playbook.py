@@ -9,8 +9,9 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,10 @@ from .forge import Forge
 from .place import COLLECTIONS, INVENTORY, TOOLS, Place, started
 from .sandbox import Sandbox
 
-# What Ansible prints around what Plumb says.
-_SCAFFOLDING = re.compile(
-    r"^\s*$|^(PLAY|TASK|RUNNING HANDLER) \[|^(ok|changed|skipping|included): |^PLAY RECAP"
-)
-_MOST_LINES = 40
+# What Ansible prints around what Plumb says, and after it.
+_SCAFFOLDING = re.compile(r"\s*$|(PLAY|TASK|RUNNING HANDLER) \[|(ok|changed|skipping|included): ")
+_END = re.compile(r"PLAY RECAP|\[ERROR\]: Task failed|fatal: ")
+_NEW_OBJECT = re.compile(r"\s+\+ (\w+) ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,7 @@ def write_inventory(place: Place, sandbox: Sandbox, forge: Forge) -> None:
     group["vars"]["plumb_sources"] = [
         {**source, "url": forge.clone_url, "token_file": str(sandbox.forge_token_file)}
     ]
+    place.ansible_config.write_text("[defaults]\n", encoding="utf-8")
     place.inventory.write_text(yaml.safe_dump(inventory, sort_keys=False), encoding="utf-8")
 
 
@@ -72,12 +73,14 @@ class Reconciler:
             *options,
             "plumb.gitops.reconcile",
         )
+        transcript = _Transcript()
         start = time.monotonic()
         with started(
             words, env=_environment(self.place), cwd=self.place.root, stderr=subprocess.STDOUT
         ) as process:
-            text = "".join(_shown(process.stdout or ()))
+            transcript.show(process.stdout or ())
         seconds = time.monotonic() - start
+        text = "".join(transcript.lines)
         self.place.log(f"run-{self.runs}").write_text(text, encoding="utf-8")
         screen.took("That", seconds)
         return Run(status=process.returncode, text=text, seconds=seconds, report=_read_report(report))
@@ -87,7 +90,7 @@ def _environment(place: Place) -> dict[str, str]:
     """The checked-out collection, nobody's own Ansible settings, and all that is written in the demo's folder."""
     return {
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_CONFIG": str(place.ansible_config),
         "ANSIBLE_HOME": str(place.root / "ansible"),
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_NOCOLOR": "true",
@@ -100,16 +103,32 @@ def _read_report(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def _shown(lines: Iterable[str]) -> Iterator[str]:
-    """Pass the lines on as they come, and show those that are Plumb's own."""
-    shown = 0
-    recap = False
-    for line in lines:
-        recap = recap or line.startswith("PLAY RECAP")
-        if not recap and not _SCAFFOLDING.match(line):
-            shown += 1
-            if shown <= _MOST_LINES:
-                screen.output(line.rstrip())
-        yield line
-    if shown > _MOST_LINES:
-        screen.output(f"... and {shown - _MOST_LINES} lines more")
+@dataclass(slots=True)
+class _Transcript:
+    """All that a run says, of which `show` shows what is Plumb's own."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def show(self, stream: Iterable[str]) -> None:
+        """Show lines as they come; new objects of one kind as the first one and the number of the others."""
+        for kind, group in groupby(self._own(stream), _new_kind):
+            for line in _summed_up(list(group), kind) if kind else group:
+                screen.output(line)
+
+    def _own(self, stream: Iterable[str]) -> Iterator[str]:
+        over = False
+        for line in stream:
+            self.lines.append(line)
+            over = over or _END.match(line) is not None
+            if not over and not _SCAFFOLDING.match(line):
+                yield line.rstrip()
+
+
+def _new_kind(line: str) -> str:
+    """The kind of the new object that a line is about; empty for any other line."""
+    found = _NEW_OBJECT.match(line)
+    return found[1] if found else ""
+
+
+def _summed_up(lines: Sequence[str], kind: str) -> Sequence[str]:
+    return lines if len(lines) < 3 else [lines[0], f"    + ... and {len(lines) - 1} more of {kind}"]

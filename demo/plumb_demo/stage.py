@@ -40,7 +40,6 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     keep = os.environ.get("KEEP", "") not in ("", "0")
-    start = time.monotonic()
     try:
         with _place(keep=keep) as place:
             _play(place, keep=keep)
@@ -55,13 +54,6 @@ def main() -> int:
         screen.say()
         screen.say("Interrupted; the sandbox is stopped and its folder removed.")
         return 130
-    screen.say()
-    screen.say(
-        paint(
-            f"{screen.TICK} All of it was verified on the cluster, in {time.monotonic() - start:.0f} s.",
-            Style.GOOD,
-        )
-    )
     return 0
 
 
@@ -97,11 +89,15 @@ def _clear(place: Place) -> None:
 
 
 def _play(place: Place, *, keep: bool) -> None:
+    start = time.monotonic()
     screen.say(paint("Plumb: a cluster becomes, and stays, what Git says", Style.TITLE))
     stage = _set(place, keep=keep)
     for number, (heading, scene) in enumerate(SCENES, start=1):
         screen.title(number, heading)
         scene(stage)
+    screen.say()
+    seconds = time.monotonic() - start
+    screen.say(paint(f"{screen.TICK} All of it was verified on the cluster, in {seconds:.0f} s.", Style.GOOD))
 
 
 def _set(place: Place, *, keep: bool) -> Stage:

@@ -20,6 +20,7 @@ from .playbook import Reconciler, Run
 PLATFORM = "apps/platform"
 PROD = "apps/shop/overlays/prod"
 _OVERLAY = f"{PROD}/kustomization.yaml"
+_LAST_LINES = 20
 _IMAGE = "registry.example.com/shop/"
 
 
@@ -132,7 +133,7 @@ def broken_commit(stage: Stage) -> None:
     _wrote_nothing(stage, mark)
     _unmoved(before, cluster.members())
     screen.tell("The developer takes the commit back, and Git is followed again.")
-    developer.revert_last()
+    developer.take_back_last("Take back the checkout's new version")
     mark = stage.audit.position()
     _reconcile(stage)
     _wrote_nothing(stage, mark)
@@ -161,10 +162,8 @@ def _holds(fact: bool, text: str) -> None:
 def _reconcile(stage: Stage, *options: str, succeeds: bool = True) -> Run:
     run = stage.reconciler.reconcile(*options)
     if (run.status == 0) != succeeds:
-        log = stage.place.log(f"run-{stage.reconciler.runs}")
-        raise Refuted(
-            f"The playbook ended with {run.status}. Its whole output:\n{log.read_text(encoding='utf-8')}"
-        )
+        end = "\n".join(run.text.splitlines()[-_LAST_LINES:])
+        raise Refuted(f"The playbook ended with {run.status}. The end of its output:\n{end}")
     if not succeeds:
         screen.verified(f"The playbook fails, with exit status {run.status}")
     return run
