@@ -169,7 +169,7 @@ def _check_parent(parent: Body, annotations: Mapping[str, str], identity: SetIde
 def _jobs(parent: Body) -> tuple[tuple[str, str], ...]:
     try:
         remembered = json.loads((parent.get("data") or {}).get(_FINISHED_JOBS, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     if not isinstance(remembered, dict):
         return ()
