@@ -1,0 +1,142 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an app wants of a cluster: namespace, label and digest, and what of it cannot be used."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind, Manifest
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import (
+    DIGEST,
+    Defined,
+    Desired,
+    applied_digest,
+    defined_kinds,
+    desire,
+    digest_of_all,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import PART_OF
+from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import DISCOVERY, app, manifest
+
+CRD = manifest(
+    "CustomResourceDefinition",
+    "widgets.example.com",
+    version="apiextensions.k8s.io/v1",
+    spec={
+        "group": "example.com",
+        "scope": "Namespaced",
+        "names": {"kind": "Widget"},
+        "versions": [{"name": "v1"}, {"name": "v2"}],
+    },
+)
+
+
+def made(*manifests: Manifest, **options: Any) -> Desired:
+    return desire(app(**options), "applyset-x-v1", manifests, DISCOVERY, defined_kinds(manifests))
+
+
+def test_label_digest_and_namespace_are_filled_in_and_nothing_is_changed_in_place() -> None:
+    given = manifest("ConfigMap", "flags", data={"a": "1"})
+    before = deepcopy(given)
+    (wanted,) = made(given).wanted
+    assert given == before
+    assert wanted.body["metadata"] == {
+        "name": "flags",
+        "namespace": "shop",
+        "labels": {PART_OF: "applyset-x-v1"},
+        "annotations": {DIGEST: wanted.digest},
+    }
+    assert str(wanted.ref) == "ConfigMap shop/flags"
+    assert applied_digest(wanted.body) == wanted.digest
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (manifest("ConfigMap", "a"), "ConfigMap shop/a"),
+        (manifest("ConfigMap", "a", namespace="other"), "ConfigMap other/a"),
+        (manifest("Namespace", "a"), "Namespace a"),
+        (manifest("Namespace", "a", namespace="other"), "Namespace a"),
+    ],
+)
+def test_which_namespace_an_object_comes_to(given: Manifest, shown: str) -> None:
+    (wanted,) = made(given).wanted
+    assert str(wanted.ref) == shown
+    assert wanted.body["metadata"].get("namespace", "") == wanted.ref.namespace
+
+
+def test_the_digest_is_of_what_is_said() -> None:
+    def digest(given: Manifest, **options: Any) -> str:
+        (wanted,) = made(given, **options).wanted
+        return wanted.digest
+
+    said = digest(manifest("ConfigMap", "a", data={"x": "1", "y": "2"}))
+    assert len(said) == 32
+    assert digest(manifest("ConfigMap", "a", data={"y": "2", "x": "1"})) == said, "key order says nothing"
+    assert digest(manifest("ConfigMap", "a", namespace="shop", data={"x": "1", "y": "2"})) == said
+    assert digest(manifest("ConfigMap", "a", data={"x": "1", "y": "3"})) != said
+    assert digest(manifest("ConfigMap", "a", data={"x": "1", "y": "2"}), namespace="other") != said
+    assert digest(manifest("ConfigMap", "a", data={"x": 1})) != digest(
+        manifest("ConfigMap", "a", data={"x": True})
+    )
+
+
+def test_the_digest_of_all_is_of_the_whole_app() -> None:
+    one, two = manifest("ConfigMap", "a"), manifest("ConfigMap", "b")
+    assert digest_of_all(made(one, two).wanted) == digest_of_all(made(two, one).wanted)
+    assert digest_of_all(made(one).wanted) != digest_of_all(made(one, two).wanted)
+
+
+def test_two_manifests_that_come_to_one_identity_are_an_error() -> None:
+    with pytest.raises(RenderError) as caught:
+        made(manifest("ConfigMap", "a"), manifest("ConfigMap", "a", namespace="shop"))
+    assert "ConfigMap shop/a stands in a.yaml:1 and in a.yaml:1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "why"),
+    [
+        (manifest("Deploymnt", "a", version="apps/v1"), {}, "Did you mean apps/v1 Deployment?"),
+        (manifest("Deployment", "a", version="apps/v1beta1"), {}, "Did you mean apps/v1 Deployment?"),
+        (manifest("Zebra", "a", version="zoo.example.com/v1"), {}, "Apply its CustomResourceDefinition"),
+        (manifest("ConfigMap", "a"), {"namespace": ""}, "names no namespace and the app has none"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_is_refused_alone(
+    given: Manifest, options: dict[str, Any], why: str
+) -> None:
+    found = made(given, manifest("Namespace", "fine"), **options)
+    assert [wanted.ref.name for wanted in found.wanted] == ["fine"]
+    (refused,) = found.refused
+    assert why in refused.reason
+    assert "a.yaml:1" in refused.reason
+
+
+def test_a_kind_that_comes_with_its_crd_is_known() -> None:
+    found = made(manifest("Widget", "w", version="example.com/v2"), CRD)
+    # The CRD itself is unknown to this sparse cluster; its objects are known by it.
+    assert [str(wanted.ref) for wanted in found.wanted] == ["Widget shop/w"]
+    (refused,) = made(manifest("Widget", "w", version="example.com/v3"), CRD).refused[:1]
+    assert "does not know example.com/v3 Widget" in refused.reason
+
+
+@pytest.mark.parametrize("spec", [None, {}, {"names": None, "versions": None}, {"versions": ["v1"]}])
+def test_a_crd_that_says_nothing_defines_nothing_usable(spec: Any) -> None:
+    crd = manifest("CustomResourceDefinition", "x", version="apiextensions.k8s.io/v1", spec=spec)
+    assert defined_kinds([crd]) == {GroupKind("", ""): Defined(namespaced=False, versions=frozenset())}
+
+
+def test_the_order_is_that_of_the_work() -> None:
+    found = made(
+        manifest("Service", "a"),
+        manifest("Deployment", "a", version="apps/v1"),
+        manifest("Namespace", "z"),
+        manifest("ConfigMap", "a"),
+    )
+    assert [w.ref.kind for w in found.wanted] == ["Namespace", "ConfigMap", "Service", "Deployment"]

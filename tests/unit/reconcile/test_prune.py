@@ -1,0 +1,137 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is pruned, and each rule that holds a prune back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppState, PruneLimit
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Body, ObjectRef
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.prune import CONSENT, Prune, plan_prune
+from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import app
+
+GROUPS = {"CustomResourceDefinition": "apiextensions.k8s.io", "Deployment": "apps"}
+
+
+def member(kind: str = "ConfigMap", name: str = "old", **metadata: Any) -> tuple[ObjectRef, Body]:
+    ref = ObjectRef(GROUPS.get(kind, ""), kind, "", name)
+    return ref, {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, **metadata}}
+
+
+def planned(*members: tuple[ObjectRef, Body], keep: int = 0, **options: Any) -> Prune:
+    """The prune of these members, beside `keep` others that Git still wants."""
+    kept = dict(member(name=f"kept{number}") for number in range(keep))
+    rules = {"blocked": "", "claimed": lambda _ref: "", "left": "left Git in 4f2a9c1"}
+    rules |= {key: options.pop(key) for key in list(options) if key in rules}
+    return plan_prune(app(**options), {**kept, **dict(members)}, frozenset(kept), **rules)
+
+
+def test_a_member_that_left_git_is_pruned_and_says_so() -> None:
+    found = planned(member(), keep=1)
+    (step,) = found.steps
+    assert (step.action.verb, step.action.reason) == (Verb.PRUNE, "left Git in 4f2a9c1")
+    assert step.live == member()[1]
+    assert not found.blocked
+
+
+def test_nothing_left() -> None:
+    assert planned(keep=3) == Prune(())
+
+
+@pytest.mark.parametrize(
+    "kind", ["Namespace", "PersistentVolumeClaim", "PersistentVolume", "CustomResourceDefinition"]
+)
+@pytest.mark.parametrize(
+    ("consent", "verb"),
+    [({}, Verb.REFUSED), ({CONSENT: "enabled"}, Verb.PRUNE), ({CONSENT: "disabled"}, Verb.UNCHANGED),
+     ({CONSENT: "Enabled"}, Verb.REFUSED)],
+)  # fmt: skip
+def test_what_takes_data_with_it_needs_consent(kind: str, consent: dict[str, str], verb: Verb) -> None:
+    (step,) = planned(member(kind, annotations=consent)).steps
+    assert step.action.verb is verb
+    if verb is Verb.REFUSED:
+        assert f"{CONSENT}=enabled" in step.action.reason
+
+
+@pytest.mark.parametrize("state", list(AppState))
+def test_consent_is_asked_of_an_absent_app_too(state: AppState) -> None:
+    (step,) = planned(member("PersistentVolumeClaim"), state=state).steps
+    assert step.action.verb is Verb.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("metadata", "options", "why"),
+    [
+        ({"annotations": {CONSENT: "disabled"}}, {}, "its annotation plumb.gitops/prune is disabled"),
+        ({}, {"prune": False}, "the app has prune: false"),
+        ({"deletionTimestamp": "2026-11-23T07:00:00Z"}, {}, "it is being deleted"),
+    ],
+)
+def test_what_is_kept_says_why(metadata: dict[str, Any], options: dict[str, Any], why: str) -> None:
+    (step,) = planned(member(**metadata), **options).steps
+    assert step.action.verb is Verb.UNCHANGED
+    assert why in step.action.reason
+
+
+def test_an_absent_app_is_pruned_though_it_says_prune_false() -> None:
+    (step,) = planned(member(), prune=False, state=AppState.ABSENT).steps
+    assert step.action.verb is Verb.PRUNE
+
+
+def test_what_another_app_wants_now_is_left_to_it() -> None:
+    found = planned(member(), member(name="other"), claimed=lambda ref: "cart" if ref.name == "old" else "")
+    assert [step.action.ref.name for step in found.steps] == ["other"]
+
+
+LIMITS: list[tuple[PruneLimit, int, int, bool]] = [
+    # limit, left, kept, allowed
+    (PruneLimit(50, percent=True), 6, 5, False),
+    (PruneLimit(50, percent=True), 6, 6, True),
+    (PruneLimit(50, percent=True), 9, 1, True),  # up to 10 objects a percentage says nothing
+    (PruneLimit(0, percent=True), 1, 10, False),
+    (PruneLimit(100, percent=True), 20, 1, True),
+    (PruneLimit(2), 2, 1, True),
+    (PruneLimit(2), 3, 100, False),
+    (PruneLimit(0), 1, 1, False),
+]
+
+
+@pytest.mark.parametrize(("limit", "left", "kept", "allowed"), LIMITS)
+def test_prune_limit(limit: PruneLimit, left: int, kept: int, *, allowed: bool) -> None:
+    found = planned(*(member(name=f"old{n}") for n in range(left)), keep=kept, prune_limit=limit)
+    assert {step.action.verb for step in found.steps} == {Verb.PRUNE if allowed else Verb.REFUSED}
+    assert (f"{left} of {left + kept} objects left Git" in found.blocked) is not allowed
+
+
+def test_what_is_kept_anyway_does_not_count() -> None:
+    kept = member(annotations={CONSENT: "disabled"})
+    assert not planned(kept, member(name="x"), keep=1, prune_limit=PruneLimit(1)).blocked
+
+
+@pytest.mark.parametrize(
+    "options", [{"state": AppState.ABSENT}, {"allow_empty": True}], ids=["absent", "empty"]
+)
+def test_all_of_an_app_may_go_where_that_is_said(options: dict[str, Any]) -> None:
+    found = planned(*(member(name=f"old{n}") for n in range(20)), prune_limit=PruneLimit(1), **options)
+    assert {step.action.verb for step in found.steps} == {Verb.PRUNE}
+
+
+def test_a_blocked_prune_prunes_nothing_and_says_why() -> None:
+    kept = member(name="kept", annotations={CONSENT: "disabled"})
+    found = planned(member(), kept, blocked="ConfigMap could not be listed")
+    assert found.blocked == "ConfigMap could not be listed"
+    verbs = {step.action.ref.name: step.action.verb for step in found.steps}
+    assert verbs == {"old": Verb.REFUSED, "kept": Verb.UNCHANGED}
+    (held,) = (step for step in found.steps if step.action.verb is Verb.REFUSED)
+    assert held.action.reason == "left Git in 4f2a9c1; not pruned: ConfigMap could not be listed"
+
+
+def test_deletes_come_in_the_reverse_order_of_applies() -> None:
+    consent = {"annotations": {CONSENT: "enabled"}}
+    found = planned(member("Namespace", **consent), member("Deployment"), member("ConfigMap"))
+    assert [step.action.ref.kind for step in found.steps] == ["Deployment", "ConfigMap", "Namespace"]
