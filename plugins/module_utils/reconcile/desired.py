@@ -17,6 +17,7 @@ from ..model.errors import RenderError
 from ..model.objects import Body, GroupKind, Manifest, ObjectRef, Origin
 from ..model.plan import Action, Verb
 from .inventory import PART_OF
+from .live_view import LiveView
 from .order import sort_key
 
 DIGEST = "plumb.gitops/manifest"  # annotation: which manifest an object was last applied from
@@ -60,12 +61,10 @@ def defined_kinds(manifests: Iterable[Manifest]) -> dict[GroupKind, Defined]:
     for manifest in manifests:
         if manifest.ref.group_kind != _CRD:
             continue
-        spec = manifest.body.get("spec") or {}
-        kind = (spec.get("names") or {}).get("kind", "")
-        versions = frozenset(str(v.get("name")) for v in spec.get("versions") or () if isinstance(v, Mapping))
-        found[GroupKind(str(spec.get("group", "")), str(kind))] = Defined(
-            spec.get("scope") == "Namespaced", versions
-        )
+        crd = LiveView(manifest.body)  # nobody has checked its shape yet
+        kind = GroupKind(crd.text("spec", "group"), crd.text("spec", "names", "kind"))
+        versions = frozenset(version.text("name") for version in crd.items("spec", "versions"))
+        found[kind] = Defined(crd.text("spec", "scope") == "Namespaced", versions)
     return found
 
 

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource, Discovery
 from ..cluster.errors import Forbidden
 from ..model.errors import ClusterError
-from ..model.objects import Body, GroupKind, ObjectRef, ref_of
+from ..model.objects import Body, GroupKind, ObjectRef, api_group, ref_of
 from .desired import Wanted
 from .inventory import ID_LABEL, PART_OF, Inventory, SetIdentity, is_member, part_of
+from .live_view import LiveView
 from .reads import EVERYWHERE, Listed, list_objects, look_up
 
 _IDS_IN_SELECTOR = (
@@ -201,9 +201,9 @@ def read_autoscalers(
 
 
 def _target(hpa: Body) -> ObjectRef:
-    target: Mapping[str, Any] = (hpa.get("spec") or {}).get("scaleTargetRef") or {}
-    group = str(target.get("apiVersion", "")).rpartition("/")[0]
-    return ObjectRef(group, str(target.get("kind", "")), ref_of(hpa).namespace, str(target.get("name", "")))
+    view, target = LiveView(hpa), ("spec", "scaleTargetRef")  # a manifest's shape is not checked yet
+    group = api_group(view.text(*target, "apiVersion"))
+    return ObjectRef(group, view.text(*target, "kind"), ref_of(hpa).namespace, view.text(*target, "name"))
 
 
 def existing_namespaces(

@@ -126,7 +126,18 @@ def test_a_kind_that_comes_with_its_crd_is_known() -> None:
     assert "does not know example.com/v3 Widget" in refused.reason
 
 
-@pytest.mark.parametrize("spec", [None, {}, {"names": None, "versions": None}, {"versions": ["v1"]}])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        None,
+        {},
+        {"names": None, "versions": None},
+        {"versions": ["v1"]},
+        "text",
+        ["x"],
+        {"names": "x", "versions": 5},
+    ],
+)
 def test_a_crd_that_says_nothing_defines_nothing_usable(spec: Any) -> None:
     crd = manifest("CustomResourceDefinition", "x", version="apiextensions.k8s.io/v1", spec=spec)
     assert defined_kinds([crd]) == {GroupKind("", ""): Defined(namespaced=False, versions=frozenset())}
