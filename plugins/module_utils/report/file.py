@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..model.errors import PlumbError, printable
+from ..state.file import write_whole
 
 
 class ReportError(PlumbError):
@@ -33,17 +32,7 @@ def write_report(target: Path, report: Mapping[str, Any]) -> None:
     Raises ReportError where the folder or the file cannot be written.
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # mkstemp makes it 0600
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(report, file, indent=1, ensure_ascii=False)
-                file.write("\n")
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_whole(target, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise ReportError(
             f"report {target}",

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The metadata proof: an object that has not moved since it was last proven to be as wanted still is.
+
+A look remembers what such an object was. It is held against a metadata-only LIST, so nothing else is read. Looks may be
+lost at any time: what they do not settle is proven by content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..model.objects import Body, GroupKind
+from .desired import Wanted
+from .ownership import our_entry, owners
+from .proof import same
+
+# Built-in kinds whose generation moves with every change outside metadata and status. Others have none, or one that
+# stays at 1 (PriorityClass).
+_GENERATIONS = frozenset(
+    {
+        GroupKind("", "Pod"),
+        GroupKind("", "ReplicationController"),
+        GroupKind("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+        GroupKind("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+        GroupKind("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+        GroupKind("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
+        GroupKind("apps", "DaemonSet"),
+        GroupKind("apps", "Deployment"),
+        GroupKind("apps", "ReplicaSet"),
+        GroupKind("apps", "StatefulSet"),
+        GroupKind("batch", "CronJob"),
+        GroupKind("batch", "Job"),
+        GroupKind("networking.k8s.io", "Ingress"),
+        GroupKind("networking.k8s.io", "IngressClass"),
+        GroupKind("networking.k8s.io", "NetworkPolicy"),
+        GroupKind("policy", "PodDisruptionBudget"),
+    }
+)
+
+
+def keeps_generation(kind: GroupKind) -> bool:
+    """Whether an unmoved generation says that nothing outside metadata and status has changed.
+
+    The API server sees to that itself for kinds that a CRD defines; those of reserved groups may be
+    built in.
+    """
+    custom = "." in kind.group and not kind.group.endswith((".k8s.io", ".kubernetes.io"))
+    return custom or kind in _GENERATIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """An object when it was last proven to be as its manifest wants."""
+
+    digest: str  # of the manifest
+    api_version: str
+    uid: str
+    resource_version: str
+    generation: int  # 0 for a kind that keeps none
+    claim: str  # digest of our managedFields entry
+    autoscaled: bool
+    healthy: bool
+
+    def settles(self, wanted: Wanted, metadata: Body, *, autoscaled: bool, health_matters: bool) -> bool:
+        """Whether the object, of which only the metadata was read, is certain to be as wanted still.
+
+        Where the resourceVersion has not moved, nothing has. Where it has, as by a status, the kind must keep a
+        generation, which moves with every change of the spec; what the generation leaves out is compared by value.
+        """
+        live = metadata["metadata"]
+        if (self.digest, self.api_version, self.uid) != (wanted.digest, wanted.api_version, live.get("uid")):
+            return False
+        if autoscaled is not self.autoscaled or live.get("deletionTimestamp"):
+            return False
+        if live.get("resourceVersion") == self.resource_version:
+            return self.healthy or not health_matters
+        if health_matters or not self.generation or live.get("generation") != self.generation:
+            return False
+        if not keeps_generation(wanted.ref.group_kind):
+            return False
+        return claim_of(metadata) == self.claim and _holds(wanted.body["metadata"], live)
+
+
+def look_at(wanted: Wanted, live: Body, *, autoscaled: bool, healthy: bool) -> Look:
+    """What to remember of an object that was just proven to be as wanted."""
+    metadata = live["metadata"]
+    return Look(
+        digest=wanted.digest,
+        api_version=wanted.api_version,
+        uid=str(metadata["uid"]),
+        resource_version=str(metadata["resourceVersion"]),
+        generation=_number(metadata.get("generation")),
+        claim=claim_of(live),
+        autoscaled=autoscaled,
+        healthy=healthy,
+    )
+
+
+def claim_of(live: Body) -> str:
+    """A digest of our managedFields entry: the fields and the version they are written in. Empty without one."""
+    entry = our_entry(owners(live))
+    if entry is None:
+        return ""
+    text = json.dumps([entry.api_version, entry.fields], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _holds(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether all that the manifest says of labels, annotations and the rest of the metadata is live by value."""
+    for key, value in wanted.items():
+        if isinstance(value, Mapping):
+            there = live.get(key) or {}
+            if not all(name in there and same(there[name], said) for name, said in value.items()):
+                return False
+        elif key not in ("name", "namespace") and not same(live.get(key), value):
+            return False
+    return True
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

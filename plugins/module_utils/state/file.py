@@ -1,0 +1,66 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that Plumb keeps for itself: written whole or not at all, and read back only if they are what was written.
+
+A file says its kind, its format, and a checksum of its content. Whatever is missing, cut, edited, foreign, or of
+another format, older or newer, counts as not there: what is kept so can be made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_LARGEST = 256 * 1024 * 1024  # bytes; more was not written by us
+
+
+def write_whole(target: Path, text: str) -> None:
+    """Write a file of mode 0600 atomically; its folder is made, mode 0700, if it is missing. Raises OSError."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # mkstemp makes it 0600
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        temporary.replace(target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
+
+
+def keep(target: Path, kind: str, form: int, content: Mapping[str, Any]) -> None:
+    """Write `content` (JSON types) as a file of this kind in this format. Raises OSError."""
+    text = _canonical(content)
+    head = json.dumps({"kind": kind, "format": form, "checksum": _checksum(text)})
+    write_whole(target, f"{head}\n{text}\n")
+
+
+def kept(target: Path, kind: str, form: int) -> dict[str, Any] | None:
+    """The content of a file that `keep` wrote; None where it is not there or not as it was written."""
+    try:
+        if target.stat().st_size > _LARGEST:
+            return None
+        head, _newline, text = target.read_text(encoding="utf-8").partition("\n")
+        said = json.loads(head)
+        if said != {"kind": kind, "format": form, "checksum": _checksum(text.removesuffix("\n"))}:
+            return None
+        content = json.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _canonical(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
