@@ -1,0 +1,155 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which app an object belongs to, when several want it, had it, or cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppSpec, AppState
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError, RenderError
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, ObjectRef
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.claims import (
+    Claims,
+    former_identities,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import Desired
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import (
+    SetIdentity,
+    identity_of,
+)
+from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import DISCOVERY, app, manifest
+
+HOME = "plumb-system"
+CART = ObjectRef("", "ConfigMap", "shop", "cart")
+STRANGER = "applyset-of-somebody-else-v1"
+BROKEN = RenderError("app b", "rendering it", "x.yaml is no YAML")
+
+
+def set_of(spec: AppSpec) -> str:
+    return identity_of(spec, HOME).id
+
+
+class Git:
+    """What each app's path holds, and which were rendered."""
+
+    def __init__(self, content: Mapping[str, Sequence[str] | PlumbError]) -> None:
+        self.content = content
+        self.rendered: list[str] = []
+
+    def render(self, spec: AppSpec) -> tuple[Manifest, ...]:
+        self.rendered.append(spec.name)
+        found = self.content[spec.name]
+        if isinstance(found, PlumbError):
+            raise found
+        return tuple(manifest("ConfigMap", name) for name in found)
+
+
+A, B = app("a"), app("b")
+
+
+def claims(git: Git, *apps: AppSpec, selected: Sequence[str] | None = None) -> Claims:
+    names = [spec.name for spec in apps] if selected is None else selected
+    return Claims(apps, names, git.render, DISCOVERY, HOME)
+
+
+def names_of(desired: Desired | PlumbError) -> list[str]:
+    assert isinstance(desired, Desired)
+    return [wanted.ref.name for wanted in desired.wanted]
+
+
+def test_what_an_app_wants() -> None:
+    made = claims(Git({"a": ["cart"], "b": BROKEN}), A, B)
+    assert names_of(made.desired("a")) == ["cart"]
+    assert made.desired("b") is BROKEN
+
+
+def test_an_absent_app_wants_nothing_and_is_not_rendered() -> None:
+    git = Git({"a": ["cart"]})
+    assert names_of(claims(git, app("a", state=AppState.ABSENT)).desired("a")) == []
+    assert git.rendered == []
+
+
+def test_apps_that_are_not_selected_are_rendered_only_when_asked_for() -> None:
+    git = Git({"a": ["cart"], "b": ["flags"]})
+    made = claims(git, A, B, selected=["a"])
+    assert not made.rival("a", CART, "")
+    assert not made.rival("a", CART, set_of(A))
+    assert git.rendered == ["a"]
+    assert made.claimed("a", ObjectRef("", "ConfigMap", "shop", "flags")) == "b"
+    assert made.claimed("a", CART) == ""
+    assert sorted(git.rendered) == ["a", "b"], "each once"
+
+
+@pytest.mark.parametrize(
+    ("held", "first", "winner"),
+    [
+        ("", "a", "a"),  # nobody has it: the first of the inventory gets it
+        ("", "b", "b"),
+        (set_of(A), "b", "a"),  # the one that has it keeps it
+        (set_of(B), "a", "b"),
+    ],
+)
+def test_of_two_apps_that_want_one_object_one_gets_it(held: str, first: str, winner: str) -> None:
+    order = [A, B] if first == "a" else [B, A]
+    made = claims(Git({"a": ["cart"], "b": ["cart"]}), *order)
+    loser = "b" if winner == "a" else "a"
+    assert made.rival(winner, CART, held) == ""
+    assert f"app {winner} has it too" in made.rival(loser, CART, held)
+
+
+def test_an_object_moves_when_its_app_no_longer_wants_it() -> None:
+    made = claims(Git({"a": [], "b": ["cart"]}), A, B, selected=["b"])
+    assert made.rival("b", CART, set_of(A)) == ""
+    assert made.claimed("a", CART) == "b"
+
+
+def test_an_object_stays_where_it_is_while_its_app_does_not_render() -> None:
+    made = claims(Git({"a": BROKEN, "b": ["cart"]}), A, B)
+    assert "app a, which does not render now" in made.rival("b", CART, set_of(A))
+
+
+def test_an_object_of_a_set_that_is_no_app_here_is_refused() -> None:
+    made = claims(Git({"a": ["cart"]}), A)
+    assert STRANGER in made.rival("a", CART, STRANGER)
+
+
+def test_an_object_of_a_former_name_is_taken_over() -> None:
+    old = set_of(app("old"))
+    assert claims(Git({"a": ["cart"]}), app("a", moved_from=("old",))).rival("a", CART, old) == ""
+    assert claims(Git({"a": ["cart"]}), A).rival("a", CART, old)
+
+
+def test_former_names_are_in_the_apps_namespace_unless_they_name_one() -> None:
+    moved = app("new", moved_from=("old", "elsewhere/older"))
+    assert former_identities(moved, HOME) == (SetIdentity("old", "shop"), SetIdentity("older", "elsewhere"))
+    homeless = app("new", namespace="", moved_from=("old",))
+    assert former_identities(homeless, HOME) == (SetIdentity("old", HOME),)
+
+
+@pytest.mark.parametrize(
+    ("content", "apps", "known"),
+    [
+        ({"a": [], "b": ["cart"]}, [A, B], True),
+        ({"a": [], "b": BROKEN}, [A, B], False),
+        ({"a": [], "b": BROKEN}, [A, app("b", source="other")], True),
+        ({"a": BROKEN, "b": []}, [A, B], True),  # its own failure is told elsewhere
+    ],
+    ids=["all render", "a sibling is broken", "another source is broken", "itself"],
+)
+def test_whether_it_is_known_who_takes_over(
+    content: Mapping[str, Sequence[str] | PlumbError], apps: list[AppSpec], *, known: bool
+) -> None:
+    assert (claims(Git(content), *apps).unknown("a") == "") is known
+
+
+def test_namespaces_that_apps_bring() -> None:
+    class Bringing(Git):
+        def render(self, spec: AppSpec) -> tuple[Manifest, ...]:
+            return (manifest("Namespace", "by-manifest"),)
+
+    made = claims(Bringing({}), app("a"), app("b", namespace="by-option", create_namespace=True))
+    assert made.namespaces() == {"by-manifest", "by-option"}
