@@ -309,6 +309,8 @@ def test_a_finished_job_that_its_ttl_removed_is_not_run_again(engine: Engine, ku
     assert not done.app.changed
     assert "TTL" in done.action("Job", "j").reason
     assert kubectl.get("job", "j", engine.namespace) is None
+    waiting = engine.apply(engine.spec(wait=True)).app
+    assert not waiting.failed, "what is missing on purpose is not waited for"
     engine.write("app/j.yaml", job("example.com/job:2"))
     assert engine.apply(recreating).app.changed
     assert kubectl.get("job", "j", engine.namespace) is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from ..cluster.client import Cluster
@@ -141,7 +142,8 @@ class _Execution:
             return
         wait_until(lambda: all(map(self._usable, written)), self._ground.app.timeout)
         if any(ref.kind == "CustomResourceDefinition" for ref in written):
-            self._cluster.rediscover()
+            with suppress(RequestError):  # a kind that is still not known is asked for again before it is written
+                self._cluster.rediscover()
 
     def _usable(self, ref: ObjectRef) -> bool:
         resource = self._cluster.discover().of(ref.group_kind)
@@ -156,7 +158,11 @@ class _Execution:
         steps = [(step.action.ref, step) for step in self._made.prunes]
         if self._failed and any(step.action.verb is Verb.PRUNE for _ref, step in steps):
             why = "not pruned, because something in this app failed to be applied; the next run prunes it"
-            self._outcomes += [Outcome(step.action, Result.SKIPPED, why) for _ref, step in steps]
+            self._outcomes += [
+                Outcome(step.action, Result.SKIPPED, why)
+                for _ref, step in steps
+                if step.action.verb is Verb.PRUNE
+            ]
             return
         for _stage, group in staged(steps, reverse=True):
             self._outcomes += self._cluster.map(lambda step: prune(self._ground, step), group)
@@ -222,7 +228,13 @@ class _Execution:
         if not app.wait or app.state is AppState.ABSENT:
             return self._result()
         applied = {o.action.ref for o in self._outcomes if o.result is Result.DONE}
-        objects = [s.wanted for s in self._made.applies if s.wanted is not None and s.wanted.ref in applied]
+        objects = [
+            s.wanted
+            for s in self._made.applies
+            if s.wanted is not None
+            and s.wanted.ref in applied
+            and (s.live is not None or s.action.verb.writes)  # else it is missing, and left so on purpose
+        ]
         known: dict[ObjectRef, Body] = {
             s.action.ref: s.live
             for s in self._made.applies
