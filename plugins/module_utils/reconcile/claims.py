@@ -129,8 +129,8 @@ class Claims:
         for name, found in rendered.items():
             desired = found if isinstance(found, PlumbError) else self._desire(name, found, defined)
             self._desired[name] = desired
-            for wanted in () if isinstance(desired, PlumbError) else desired.wanted:
-                self._claimants.setdefault(wanted.ref, []).append(name)
+            for ref in () if isinstance(desired, PlumbError) else desired.refs:
+                self._claimants.setdefault(ref, []).append(name)
 
     def _rendered(self, name: str) -> tuple[Manifest, ...] | PlumbError:
         app = self._apps[name]

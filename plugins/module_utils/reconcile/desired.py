@@ -54,6 +54,11 @@ class Desired:
     refused: tuple[Action, ...]
     warnings: tuple[str, ...] = ()
 
+    @property
+    def refs(self) -> tuple[ObjectRef, ...]:
+        """What Git wants, usable or not: none of it has left."""
+        return (*(wanted.ref for wanted in self.wanted), *(action.ref for action in self.refused))
+
 
 def defined_kinds(manifests: Iterable[Manifest]) -> dict[GroupKind, Defined]:
     """The kinds that CRDs among the manifests define: they are known once those are applied."""
@@ -118,6 +123,13 @@ def _is_namespaced(
     coming = defined.get(manifest.ref.group_kind)
     version = manifest.api_version.rpartition("/")[2]
     return coming.namespaced if coming is not None and version in coming.versions else None
+
+
+def _meant(app: AppSpec, manifest: Manifest, discovery: Discovery) -> ObjectRef:
+    """The object that a manifest of an unknown version stands for: it is there, and no app may prune it."""
+    known = discovery.of(manifest.ref.group_kind)
+    namespaced = known is None or known.namespaced
+    return replace(manifest.ref, namespace=(manifest.ref.namespace or app.namespace) if namespaced else "")
 
 
 def _problem(app: AppSpec, manifest: Manifest, namespaced: bool | None, discovery: Discovery) -> str:

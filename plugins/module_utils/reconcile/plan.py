@@ -194,9 +194,7 @@ class _Seen:
     @property
     def wanted(self) -> frozenset[ObjectRef]:
         """What Git wants of the app, usable or not: none of it is pruned."""
-        return frozenset(w.ref for w in self.need.wanted) | frozenset(
-            action.ref for action in self.desired.refused
-        )
+        return frozenset(self.desired.refs)
 
     def warnings(self) -> tuple[str, ...]:
         return tuple(

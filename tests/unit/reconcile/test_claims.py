@@ -107,6 +107,14 @@ def test_an_object_moves_when_its_app_no_longer_wants_it() -> None:
     assert made.claimed("a", CART) == "b"
 
 
+def test_an_object_is_claimed_by_an_app_that_cannot_use_its_manifest() -> None:
+    class Misspelt(Git):
+        def render(self, spec: AppSpec) -> tuple[Manifest, ...]:
+            return (manifest("Deployment", "cart", version="apps/v1beta1"),) if spec.name == "b" else ()
+
+    assert claims(Misspelt({}), A, B).claimed("a", ObjectRef("apps", "Deployment", "shop", "cart")) == "b"
+
+
 def test_an_object_stays_where_it_is_while_its_app_does_not_render() -> None:
     made = claims(Git({"a": BROKEN, "b": ["cart"]}), A, B)
     assert "app a, which does not render now" in made.rival("b", CART, set_of(A))

@@ -118,6 +118,20 @@ def test_a_manifest_that_cannot_be_used_is_refused_alone(
     assert "a.yaml:1" in refused.reason
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (manifest("Deployment", "a", version="apps/v1beta1"), "Deployment shop/a"),
+        (manifest("Deployment", "a", version="apps/v1beta1", namespace="other"), "Deployment other/a"),
+        (manifest("Zebra", "a", version="zoo.example.com/v1"), "Zebra shop/a"),
+    ],
+)
+def test_a_refused_manifest_stands_for_the_object_it_means(given: Manifest, shown: str) -> None:
+    """So that neither this app nor another prunes what is live of it."""
+    found = made(given)
+    assert [str(ref) for ref in found.refs] == [str(action.ref) for action in found.refused] == [shown]
+
+
 def test_a_kind_that_comes_with_its_crd_is_known() -> None:
     found = made(manifest("Widget", "w", version="example.com/v2"), CRD)
     # The CRD itself is unknown to this sparse cluster; its objects are known by it.

@@ -26,7 +26,7 @@ def member(kind: str = "ConfigMap", name: str = "old", **metadata: Any) -> tuple
 def planned(*members: tuple[ObjectRef, Body], keep: int = 0, **options: Any) -> Prune:
     """The prune of these members, beside `keep` others that Git still wants."""
     kept = dict(member(name=f"kept{number}") for number in range(keep))
-    rules = {"blocked": "", "claimed": lambda _ref: "", "left": "left Git in 4f2a9c1"}
+    rules: dict[str, Any] = {"blocked": "", "claimed": lambda _ref: "", "left": "left Git in 4f2a9c1"}
     rules |= {key: options.pop(key) for key in list(options) if key in rules}
     return plan_prune(app(**options), {**kept, **dict(members)}, frozenset(kept), **rules)
 
@@ -132,6 +132,6 @@ def test_a_blocked_prune_prunes_nothing_and_says_why() -> None:
 
 
 def test_deletes_come_in_the_reverse_order_of_applies() -> None:
-    consent = {"annotations": {CONSENT: "enabled"}}
+    consent: dict[str, Any] = {"annotations": {CONSENT: "enabled"}}
     found = planned(member("Namespace", **consent), member("Deployment"), member("ConfigMap"))
     assert [step.action.ref.kind for step in found.steps] == ["Deployment", "ConfigMap", "Namespace"]
