@@ -135,7 +135,7 @@ def test_the_content_proof_never_contradicts_the_dry_run(bench: Bench) -> None:
 def test_after_an_apply_there_is_nothing_to_do(bench: Bench) -> None:
     """Also after somebody meddled, and somebody after them: one apply is enough, whatever was done."""
 
-    @examples(60)
+    @examples(30)
     @given(st.data())
     def explore(data: st.DataObject) -> None:
         bodies = [bench.named(body) for body in data.draw(st.lists(manifests, min_size=1, max_size=3))]
@@ -164,7 +164,7 @@ def test_what_leaves_git_leaves_the_cluster(bench: Bench) -> None:
     """An object whose manifest lost a field is as if it had been made from the smaller manifest."""
     seen: Counter[str] = Counter()
 
-    @examples(80)
+    @examples(50)
     @given(st.data())
     def explore(data: st.DataObject) -> None:
         body = bench.named(data.draw(manifests))
@@ -183,7 +183,7 @@ def test_what_leaves_git_leaves_the_cluster(bench: Bench) -> None:
         seen[history] += 1
 
     explore()
-    assert all(seen[history] > 3 for history in _HISTORIES), seen
+    assert all(seen[history] > 0 for history in _HISTORIES), seen
 
 
 def _plain(bench: Bench, _draw: meddling.Draw, app: str, body: Body) -> None:

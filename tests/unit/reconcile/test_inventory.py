@@ -30,7 +30,7 @@ SHOP = SetIdentity("shop", "shop")
 CART = ObjectRef("apps", "Deployment", "shop", "cart")
 FLAGS = ObjectRef("", "ConfigMap", "flags", "flags")
 READER = ObjectRef("rbac.authorization.k8s.io", "ClusterRole", "", "reader")
-LABELLED = {"f:metadata": {"f:labels": {f"f:{PART_OF}": {}}}}
+LABELLED: dict[str, Any] = {"f:metadata": {"f:labels": {f"f:{PART_OF}": {}}}}
 
 
 def parent(**annotations: str) -> dict[str, Any]:

@@ -54,7 +54,7 @@ _json = st.recursive(
     ),
     max_leaves=8,
 )
-_fields = st.recursive(
+_fields: st.SearchStrategy[dict[str, Any]] = st.recursive(
     st.just({}),
     lambda inner: st.dictionaries(
         st.sampled_from(["f:name", "f:a", 'k:{"name":"x"}', 'v:"x"', "."]), inner, max_size=2
