@@ -25,7 +25,7 @@ from ..model.app import (
 from ..model.duration import parse_duration
 from ..model.errors import InputError, PlumbError, SourceError
 
-_LIMIT = re.compile(r"(\d{1,6})(%?)")
+_LIMIT = re.compile(r"(\d{1,6})(%?)", re.ASCII)
 _APP_NAME = re.compile(
     r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 )  # with `plumb-` before it, the name of a ConfigMap

@@ -10,7 +10,7 @@ import re
 from .errors import InputError
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_PART = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|h|m|s)")
+_PART = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|h|m|s)", re.ASCII)
 MAX_SECONDS = 7 * 24 * 3600.0
 
 
