@@ -265,7 +265,7 @@ def test_row_30_a_move_into_an_app_that_does_not_render_deletes_nothing(
     engine.write("a/all.yaml", config_map("stays-a"))
     engine.write("b/all.yaml", config_map("moves") + "---\n: [")
     done = engine.apply(*apps)
-    assert "app b of the same source does not render" in done.result.apps[0].plan.prune_blocked
+    assert "app b does not render" in done.result.apps[0].plan.prune_blocked
     assert kubectl.live("configmap", "moves", engine.namespace)
 
 

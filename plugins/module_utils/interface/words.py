@@ -12,6 +12,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..model.errors import PlumbError
+from ..reconcile.claims import check_former_names
 from ..reconcile.dependencies import dependencies
 from .options import INVENTORY, Spec, for_ansible
 from .values import app_specs, connection_spec, source_spec
@@ -40,6 +41,7 @@ def _unusable(settings: Mapping[str, Any]) -> list[str]:
     for check in (
         lambda: [source_spec(given) for given in sources],
         lambda: dependencies(app_specs(apps)),
+        lambda: check_former_names(app_specs(apps), settings["namespace"]),
         lambda: connection_spec(settings),
     ):
         try:

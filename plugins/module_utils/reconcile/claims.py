@@ -11,10 +11,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from ..cluster.discovery import Discovery
 from ..model.app import AppSpec, AppState
-from ..model.errors import PlumbError
+from ..model.errors import InputError, PlumbError
 from ..model.objects import GroupKind, Manifest, ObjectRef
 from .desired import Defined, Desired, defined_kinds, desire
 from .inventory import SetIdentity, identity_of
@@ -34,6 +35,20 @@ def former_identities(app: AppSpec, default_namespace: str) -> tuple[SetIdentity
     return tuple(found)
 
 
+def check_former_names(apps: Sequence[AppSpec], default_namespace: str) -> None:
+    """Raise InputError for a `moved_from` that names an app which is still there: it would lose what it has."""
+    present = {identity_of(app, default_namespace): app.name for app in apps}
+    for app in apps:
+        for former in former_identities(app, default_namespace):
+            if former in present:
+                raise InputError(
+                    f"app {app.name}",
+                    "reading moved_from",
+                    f"{former.app!r} in namespace {former.namespace} is no former name: app {present[former]} has it",
+                    "Remove that app from plumb_apps, or the name from moved_from.",
+                )
+
+
 class Claims:
     """The manifests of all apps, ready for the cluster, and the questions about them. Safe to use from threads."""
 
@@ -50,6 +65,7 @@ class Claims:
         self._discovery = discovery
         self._ids = {identity_of(app, home).id: app.name for app in apps}
         self._set_ids = {app.name: identity_of(app, home).id for app in apps}
+        self._parents = {identity_of(app, home).ref: app.name for app in apps}
         self._former = {app.name: {identity.id for identity in former_identities(app, home)} for app in apps}
         self._lock = threading.Lock()
         self._desired: dict[str, Desired | PlumbError] = {}
@@ -70,6 +86,8 @@ class Claims:
 
         Of several apps that want one object, the one that has it keeps it; else the first in the inventory gets it.
         """
+        if ref in self._parents:
+            return f"it is the inventory of app {self._parents[ref]}. Give the object another name."
         if held and held not in self._ids and held not in self._former[name]:
             return f"it belongs to another apply set ({held}), which no app of this inventory is"
         if held and held != self._set_ids[name] and held in self._ids:
@@ -78,27 +96,37 @@ class Claims:
         if winner and winner != name and name in claimants:
             return f"app {winner} has it too. One object belongs to one app: remove it from one of the two."
         holder = self._ids.get(held, "")
+        if holder and holder != name and self._apps[holder].suspend:
+            return f"it belongs to app {holder}, which is suspended: nothing of it is touched"
         if holder and holder != name and isinstance(self._desired.get(holder), PlumbError):
             return f"it belongs to app {holder}, which does not render now, so whether it still wants it is not known"
         return ""
 
     def claimed(self, name: str, ref: ObjectRef) -> str:
-        """The other app that wants an object; empty where none does."""
+        """The other app that wants an object; empty where none does.
+
+        A manifest that cannot be used counts too, and for any namespace where it is not known which one it means.
+        """
         self._load_all()
-        return next((other for other in self._claimants.get(ref, ()) if other != name), "")
+        wanting = [*self._claimants.get(ref, ()), *self._claimants.get(replace(ref, namespace=""), ())]
+        return next((other for other in wanting if other != name), "")
 
     def unknown(self, name: str) -> str:
         """Why it is not known who wants what this app no longer has; empty where it is."""
         self._load_all()
-        source = self._apps[name].source
         broken = sorted(
             other
             for other, desired in self._desired.items()
-            if other != name and self._apps[other].source == source and isinstance(desired, PlumbError)
+            if other != name and self._may_take_from(other, name) and isinstance(desired, PlumbError)
         )
         if not broken:
             return ""
-        return f"app {broken[0]} of the same source does not render, so it is not known what it takes over"
+        return f"app {broken[0]} does not render, so it is not known what it takes over"
+
+    def _may_take_from(self, other: str, name: str) -> bool:
+        """Whether objects are likely to move from one app to the other: they share a source, or a former name."""
+        same_source = self._apps[other].source == self._apps[name].source
+        return same_source or bool(self._former[other] & self._former[name])
 
     def namespaces(self) -> set[str]:
         """The Namespaces that apps known so far want, by manifest or by create_namespace."""

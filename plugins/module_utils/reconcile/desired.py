@@ -125,13 +125,6 @@ def _is_namespaced(
     return coming.namespaced if coming is not None and version in coming.versions else None
 
 
-def _meant(app: AppSpec, manifest: Manifest, discovery: Discovery) -> ObjectRef:
-    """The object that a manifest of an unknown version stands for: it is there, and no app may prune it."""
-    known = discovery.of(manifest.ref.group_kind)
-    namespaced = known is None or known.namespaced
-    return replace(manifest.ref, namespace=(manifest.ref.namespace or app.namespace) if namespaced else "")
-
-
 def _problem(app: AppSpec, manifest: Manifest, namespaced: bool | None, discovery: Discovery) -> str:
     if namespaced is None:
         near = discovery.nearest(manifest.api_version, manifest.ref.kind)

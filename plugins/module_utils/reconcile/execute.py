@@ -142,7 +142,8 @@ class _Execution:
             return
         wait_until(lambda: all(map(self._usable, written)), self._ground.app.timeout)
         if any(ref.kind == "CustomResourceDefinition" for ref in written):
-            with suppress(RequestError):  # a kind that is still not known is asked for again before it is written
+            # Where this fails: a kind that is still not known is asked for again before it is written.
+            with suppress(RequestError):
                 self._cluster.rediscover()
 
     def _usable(self, ref: ObjectRef) -> bool:

@@ -258,7 +258,7 @@ def _prune_blocked(setting: Setting, seen: _Seen, applies: Sequence[Step], *, le
     refused = next((step.action.ref for step in applies if step.action.verb is Verb.REFUSED), None)
     if refused is not None:
         return f"{refused} is refused, and this could be what it replaces"
-    return "" if seen.app.state is AppState.ABSENT else setting.claims.unknown(seen.app.name)
+    return setting.claims.unknown(seen.app.name)
 
 
 def _left(setting: Setting, app: AppSpec) -> str:

@@ -15,7 +15,7 @@ from ..model.app import AppSpec, Checkout
 from ..model.errors import ClusterError, PlumbError, SourceError
 from ..model.objects import Manifest
 from ..model.plan import AppResult, Plan
-from .claims import Claims, former_identities
+from .claims import Claims, check_former_names, former_identities
 from .dependencies import dependencies
 from .execute import execute
 from .inventory import DEFAULT_NAMESPACE, identity_of, set_of_parent
@@ -55,6 +55,7 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
     """
     selected = [app for app in run.apps if not run.only or app.name in run.only]
     dependencies(run.apps)
+    check_former_names(run.apps, run.home)
     discovery = cluster.discover()
     identities = [
         i for app in run.apps for i in (identity_of(app, run.home), *former_identities(app, run.home))

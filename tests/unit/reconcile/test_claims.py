@@ -10,10 +10,15 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppSpec, AppState
-from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError, RenderError
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import (
+    InputError,
+    PlumbError,
+    RenderError,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, ObjectRef
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.claims import (
     Claims,
+    check_former_names,
     former_identities,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import Desired
@@ -152,6 +157,33 @@ def test_whether_it_is_known_who_takes_over(
     content: Mapping[str, Sequence[str] | PlumbError], apps: list[AppSpec], *, known: bool
 ) -> None:
     assert (claims(Git(content), *apps).unknown("a") == "") is known
+
+
+def test_a_manifest_without_a_namespace_may_mean_any() -> None:
+    made = claims(Git({"a": [], "b": ["cart"]}), A, app("b", namespace=""))
+    assert made.claimed("a", CART) == "b"
+
+
+def test_nothing_is_taken_from_a_suspended_app() -> None:
+    made = claims(Git({"a": [], "b": ["cart"]}), app("a", suspend=True), B)
+    assert "app a, which is suspended" in made.rival("b", CART, set_of(A))
+
+
+def test_an_inventory_is_no_object_for_git() -> None:
+    made = claims(Git({"a": ["plumb-b"], "b": []}), A, B)
+    assert "inventory of app b" in made.rival("a", identity_of(B, HOME).ref, "")
+
+
+def test_who_shares_a_former_name_may_take_over_too() -> None:
+    both = [app("a", moved_from=("old",)), app("b", source="other", moved_from=("old",))]
+    assert "app b does not render" in claims(Git({"a": [], "b": BROKEN}), *both).unknown("a")
+
+
+@pytest.mark.parametrize("former", ["a", "shop/a", "b", "shop/b"])
+def test_the_name_of_an_app_that_is_there_is_no_former_name(former: str) -> None:
+    with pytest.raises(InputError, match="is no former name"):
+        check_former_names([A, app("b", moved_from=(former,))], HOME)
+    check_former_names([A, app("b", moved_from=("elsewhere/a", "old"))], HOME)
 
 
 def test_namespaces_that_apps_bring() -> None:
