@@ -32,7 +32,8 @@ def write_report(target: Path, report: Mapping[str, Any]) -> None:
     Raises ReportError where the folder or the file cannot be written.
     """
     try:
-        write_whole(target, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+        write_whole(target, text.encode(errors="replace").decode())  # half of a surrogate pair is no UTF-8
     except OSError as error:
         raise ReportError(
             f"report {target}",

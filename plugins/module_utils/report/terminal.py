@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ..model.change import ABSENT, FieldChange
+from ..model.change import ABSENT, MASK, FieldChange
 from ..model.errors import printable
 from ..model.plan import Action, AppResult, Outcome, Result, Verb
 from ..model.report import Report, SourceReport
@@ -17,6 +18,7 @@ from ..model.report import Report, SourceReport
 _MOST_ACTIONS = 200  # objects an app is shown with; the rest is in the report file
 _MOST_FIELDS = 12  # fields an object is shown with
 _WIDEST_VALUE = 60  # characters of a value
+_BEFORE = 20  # characters shown before the place where two long values begin to differ
 
 _SIGNS = {
     Verb.CREATE: "+",
@@ -50,7 +52,12 @@ def lines(report: Report) -> list[str]:
               for said in report.unclaimed]  # fmt: skip
     if report.check:
         shown.append("  Check only, nothing was written.")
-    return shown
+    return [_one_line(line) for line in shown]
+
+
+def _one_line(text: str) -> str:
+    """The line with a blank for each character that could end it or forge output, wherever that came from."""
+    return "".join(c if c.isprintable() else " " for c in text).rstrip()
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -143,9 +150,9 @@ def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action], 
     said = [part for part in (action.reason, action.warning and f"warning: {action.warning}") if part]
     if action.unproven:
         said.insert(0, "unproven:")
-    if outcome is not None and outcome.error:
-        said.append(f"{outcome.result.value}: {outcome.error}")
     told += [" ".join(said)] if said else []
+    if outcome is not None and outcome.error:
+        told.append(f"{outcome.result.value}: {outcome.error}")
     first, *rest = told or [""]
     yield f"{head}   {first}".rstrip()
     for more in rest:
@@ -153,19 +160,32 @@ def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action], 
 
 
 def _change(change: FieldChange) -> str:
-    said = f"{change.path}   {_value(change.live)} -> {_value(change.desired)}"
+    live, desired = _values(change.live, change.desired)
+    said = f"{change.path}   {live} -> {desired}"
     if change.culprit is not None:
         return f"{said}   by {printable(str(change.culprit))}"
     return said if change.cause.value == "git" else f"{said}   changed by someone; who, is not recorded"
 
 
-def _value(value: Any) -> str:
+def _values(live: Any, desired: Any) -> tuple[str, str]:
+    """Both values, cut so that what differs shows, and as JSON where plain text looks alike (`"1"` and `1`)."""
+    one, other = _text(live), _text(desired)
+    if one == other and live != MASK and ABSENT not in (live, desired):
+        one, other = (json.dumps(value, ensure_ascii=False, sort_keys=True) for value in (live, desired))
+    differ = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), 0)
+    start = max(0, differ - _BEFORE) if differ > _WIDEST_VALUE - _BEFORE else 0
+    return _from(one, start), _from(other, start)
+
+
+def _text(value: Any) -> str:
     if value is ABSENT:
         return "(none)"
-    text = (
-        value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, sort_keys=True)
-    )
-    return _cut(text)
+    plain = isinstance(value, str) and value
+    return printable(value if plain else json.dumps(value, ensure_ascii=False, sort_keys=True), sys.maxsize)
+
+
+def _from(text: str, start: int) -> str:
+    return _cut(f"…{text[start:]}" if start else text)
 
 
 def _cut(text: str) -> str:
