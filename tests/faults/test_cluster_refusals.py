@@ -55,6 +55,20 @@ def test_row_35_a_namespace_in_git_comes_first(engine: Engine, kubectl: Kubectl,
     assert engine.apply().writes == 0
 
 
+def test_row_35_a_namespace_that_one_app_says_and_others_create_is_as_it_is_said(
+    engine: Engine, kubectl: Kubectl, new_namespace: str
+) -> None:
+    said = {"name": new_namespace, "labels": {"team": "x"}}
+    engine.write("a/ns.yaml", manifest("v1", "Namespace", new_namespace, metadata=said))
+    others = [engine.spec(name, namespace=new_namespace, create_namespace=True) for name in "bcde"]
+    for other in others:
+        engine.write(f"{other.name}/c.yaml", config_map(other.name))
+    apps = [*others[:2], engine.spec("a"), *others[2:]]
+    assert not any(app.failed for app in engine.apply(*apps).result.apps)
+    assert kubectl.live("namespace", new_namespace)["metadata"]["labels"]["team"] == "x"
+    assert engine.apply(*apps).writes == 0
+
+
 def test_row_35_create_namespace_makes_it_and_never_prunes_it(
     engine: Engine, kubectl: Kubectl, new_namespace: str
 ) -> None:

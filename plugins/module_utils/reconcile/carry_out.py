@@ -23,7 +23,7 @@ from ..model.plan import Action, Outcome, Result, Verb
 from .decide import plan_object
 from .ground import Ground
 from .inventory import is_member, part_of
-from .ownership import FIELD_MANAGER, rewritten
+from .ownership import CREATOR, FIELD_MANAGER, rewritten
 from .prune import withheld
 from .step import Step
 
@@ -70,8 +70,11 @@ def _write(ground: Ground, step: Step) -> None:
     if verb is Verb.RECREATE or (verb is Verb.CREATE and step.live is not None):
         _remove_first(ground, resource, step)
         _apply(ground.cluster, resource, body, force=False)
+    elif verb is Verb.CREATE and step.wanted is None:
+        ground.cluster.apply(resource, body, field_manager=CREATOR, force=False)
     elif verb is Verb.CREATE:
-        _apply(ground.cluster, resource, body, force=False)
+        applied = _apply(ground.cluster, resource, body, force=False)
+        _strike_nobody(ground.cluster, resource, step.action.ref, applied)
     else:
         _take_over(ground.cluster, resource, step, body)
 
@@ -99,11 +102,14 @@ def _take_over(cluster: Cluster, resource: ApiResource, step: Step, body: Body) 
     if step.managed_fields is not None:
         version = _own(cluster, resource, step.action.ref, version, step.managed_fields)
     applied = _apply(cluster, resource, _at(body, version), force=True)
+    _strike_nobody(cluster, resource, step.action.ref, applied)
+
+
+def _strike_nobody(cluster: Cluster, resource: ApiResource, ref: ObjectRef, applied: Body) -> None:
+    """Where the object had no managedFields, the server has just made somebody unknown its owner: strike that."""
     left = rewritten(applied, fold={}, release={}, api_version=resource.api_version)
-    if (
-        left is not None
-    ):  # the object had no managedFields, so the server has just made somebody unknown its owner
-        _own(cluster, resource, step.action.ref, str(applied["metadata"]["resourceVersion"]), left)
+    if left is not None:
+        _own(cluster, resource, ref, str(applied["metadata"]["resourceVersion"]), left)
 
 
 def _apply(cluster: Cluster, resource: ApiResource, body: Body, *, force: bool) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from .ground import Ground
 from .health import assess
 from .inventory import Inventory
 from .order import Stage, staged
-from .ownership import FIELD_MANAGER
+from .ownership import CREATOR, FIELD_MANAGER
 from .plan import AppPlan
 from .wait import wait_for_health
 
@@ -119,7 +119,7 @@ class _Execution:
         if resource is None or not self._is_missing(resource, home):
             return
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": home}}
-        self._cluster.apply(resource, body, field_manager=FIELD_MANAGER, force=False)
+        self._cluster.apply(resource, body, field_manager=CREATOR, force=False)
 
     def _is_missing(self, resource: ApiResource, home: str) -> bool:
         try:

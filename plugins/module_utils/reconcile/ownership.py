@@ -20,6 +20,10 @@ from .fieldset import FieldSet, Path, intersect, owns, subtract, union
 
 FIELD_MANAGER = "plumb"
 
+# Creates a Namespace that no manifest of the app is for. It says no field, so it comes to own none; said as `plumb`, it
+# would take away all that another app's manifest for that Namespace has just applied.
+CREATOR = "plumb-create-namespace"
+
 # Managers whose Update entries are folded into ours when we take an object over: tools and people that said what Git
 # says now. Source: the table in kustomize-controller and csaupgrade of client-go.
 PREDECESSORS = re.compile(
