@@ -18,7 +18,7 @@ from .compare import LEFT_AS_IT_IS, Case, compare
 from .desired import Wanted
 from .fieldset import owns_exactly
 from .ground import Ground, action_for, failed_dry_run, refused
-from .inventory import Inventory, part_of
+from .inventory import ID_LABEL, part_of
 from .ownership import FIELD_MANAGER, our_entry, owners
 from .proof import proven
 from .step import Step
@@ -37,17 +37,21 @@ class Holder(Enum):
 
 def plan_object(ground: Ground, wanted: Wanted, live: Body | None) -> Step:
     """The step that brings one object to what its manifest says."""
+    try:
+        return _planned(ground, wanted, live)
+    except RecursionError:  # a kind's schema may take anything: who may edit an object decides how deep it is
+        return refused(wanted, "the live object is nested too deeply to be compared. Make it flatter.", live)
+
+
+def _planned(ground: Ground, wanted: Wanted, live: Body | None) -> Step:
     held = part_of(live) if live is not None else ""
-    rival = ground.rival(wanted.ref, held)
-    if rival:
-        return refused(wanted, rival, live)
+    forbidden = ground.rival(wanted.ref, held) or _is_inventory(live)
+    if forbidden:
+        return refused(wanted, forbidden, live)
     if live is None:
         return _plan_missing(ground, wanted)
     if live["metadata"].get("deletionTimestamp"):
-        action = action_for(
-            wanted, Verb.CREATE, live, reason="it is being deleted; it is created again once it is gone"
-        )
-        return Step(action=action, wanted=wanted, body=wanted.body, live=live)
+        return _plan_terminating(ground, wanted, live)
     holder = holder_of(live, ground.inventory.identity.id)
     if holder is Holder.NOBODY and not ground.app.adopt:
         return refused(wanted, _not_ours(live), live)
@@ -67,6 +71,13 @@ def plan_object(ground: Ground, wanted: Wanted, live: Body | None) -> Step:
     return compare(case)
 
 
+def _is_inventory(live: Body | None) -> str:
+    """Why the object is nobody's to apply, if it is a parent; those of other owners and tools too."""
+    if live is None or ID_LABEL not in (live["metadata"].get("labels") or {}):
+        return ""
+    return "it is the inventory of an apply set. Give the object another name."
+
+
 def holder_of(live: Body, set_id: str) -> Holder:
     """Whose a live object is: by our entry and the member label.
 
@@ -74,11 +85,9 @@ def holder_of(live: Body, set_id: str) -> Holder:
     the label there). The label alone, beside other managers' entries, makes nothing ours: a tenant can write it.
     """
     label, entries = part_of(live), owners(live)
-    if label and label != set_id:
-        return Holder.ANOTHER_SET
-    if our_entry(entries) is not None or (label and not entries):
-        return Holder.OURS
-    return Holder.NOBODY
+    if our_entry(entries) is None and (entries or not label):
+        return Holder.NOBODY
+    return Holder.ANOTHER_SET if label and label != set_id else Holder.OURS
 
 
 def _not_ours(live: Body) -> str:
@@ -89,10 +98,17 @@ def _not_ours(live: Body) -> str:
     return f"it exists already, outside this app's inventory (written by {managers}). Set adopt: true to take it over."
 
 
+def _plan_terminating(ground: Ground, wanted: Wanted, live: Body) -> Step:
+    if _finished(ground, wanted):
+        return _left_finished(wanted)
+    reason = "it is being deleted; it is created again once it is gone"
+    action = action_for(wanted, Verb.CREATE, live, reason=reason)
+    return Step(action=action, wanted=wanted, body=wanted.body, live=live)
+
+
 def _plan_missing(ground: Ground, wanted: Wanted) -> Step:
-    if _finished(ground.inventory, wanted):
-        reason = "it finished and was removed by its TTL; it runs again when its manifest changes"
-        return Step(action=action_for(wanted, Verb.UNCHANGED, None, reason=reason), wanted=wanted)
+    if _finished(ground, wanted):
+        return _left_finished(wanted)
     namespace = wanted.ref.namespace
     if namespace in ground.missing_namespaces:
         reason = f"namespace {namespace} is missing ({wanted.origin}). Add it to Git, or set create_namespace: true."
@@ -112,11 +128,20 @@ def _plan_missing(ground: Ground, wanted: Wanted) -> Step:
     return Step(action=action, wanted=wanted, body=wanted.body)
 
 
-def _finished(inventory: Inventory, wanted: Wanted) -> bool:
-    """Whether this is a Job with a TTL that was applied before from the same manifest: its TTL has removed it."""
+def _finished(ground: Ground, wanted: Wanted) -> bool:
+    """Whether this is a Job with a TTL that was applied before from the same manifest: its TTL has removed it.
+
+    An app that has another name now did that under its former one.
+    """
     if not remembers(wanted):
         return False
-    return (f"{wanted.ref.namespace}/{wanted.ref.name}", wanted.digest) in inventory.finished_jobs
+    applied = (f"{wanted.ref.namespace}/{wanted.ref.name}", wanted.digest)
+    return any(applied in inventory.finished_jobs for inventory in (ground.inventory, *ground.formers))
+
+
+def _left_finished(wanted: Wanted) -> Step:
+    reason = "it finished and was removed by its TTL; it runs again when its manifest changes"
+    return Step(action=action_for(wanted, Verb.UNCHANGED, None, reason=reason), wanted=wanted)
 
 
 def remembers(wanted: Wanted) -> bool:

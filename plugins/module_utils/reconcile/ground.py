@@ -30,6 +30,7 @@ class Ground:
     discovery: Discovery
     app: AppSpec
     inventory: Inventory
+    formers: tuple[Inventory, ...]  # of the app's former names
     check: bool  # the plan is the end product: creates are proven by a dry-run too
     autoscalers: Autoscalers
     missing_namespaces: frozenset[str]  # that neither exist nor come with this run

@@ -161,6 +161,7 @@ def _grounds(
             discovery=discovery,
             app=app,
             inventory=need.inventory,
+            formers=need.inventories[1:],
             check=setting.check,
             autoscalers=autoscalers,
             missing_namespaces=absent - coming,
