@@ -16,9 +16,12 @@ from dataclasses import replace
 from ..cluster.discovery import Discovery
 from ..model.app import AppSpec, AppState
 from ..model.errors import InputError, PlumbError
-from ..model.objects import GroupKind, Manifest, ObjectRef
-from .desired import Defined, Desired, defined_kinds, desire
+from ..model.objects import Body, GroupKind, Manifest, ObjectRef
+from .desired import CRD, Defined, Desired, defined_kinds, desire
 from .inventory import SetIdentity, identity_of
+from .live_view import LiveView
+
+_NAMESPACE = GroupKind("", "Namespace")
 
 Render = Callable[[AppSpec], tuple[Manifest, ...]]
 
@@ -111,6 +114,18 @@ class Claims:
         wanting = [*self._claimants.get(ref, ()), *self._claimants.get(replace(ref, namespace=""), ())]
         return next((other for other in wanting if other != name), "")
 
+    def inside(self, ref: ObjectRef, live: Body) -> str:
+        """A wanted object that would go with this one: in this Namespace, or of this CRD's kind; empty where none."""
+        self._load_all()
+        within: list[ObjectRef] = []
+        if ref.group_kind == _NAMESPACE:
+            within = [other for other in self._claimants if other.namespace == ref.name]
+        elif ref.group_kind == CRD:
+            view = LiveView(live)
+            defined = GroupKind(view.text("spec", "group"), view.text("spec", "names", "kind"))
+            within = [other for other in self._claimants if other.group_kind == defined]
+        return str(min(within)) if within else ""
+
     def unknown(self, name: str) -> str:
         """Why it is not known who wants what this app no longer has; empty where it is."""
         self._load_all()
@@ -131,7 +146,7 @@ class Claims:
     def namespaces(self) -> set[str]:
         """The Namespaces that apps known so far want, by manifest or by create_namespace."""
         with self._lock:
-            said = {r.name for r in self._claimants if r.group_kind == GroupKind("", "Namespace")}
+            said = {r.name for r in self._claimants if r.group_kind == _NAMESPACE}
         return said | {app.namespace for app in self._apps.values() if app.create_namespace and app.namespace}
 
     def _winner(self, ref: ObjectRef, held: str) -> tuple[str, Sequence[str]]:

@@ -41,6 +41,11 @@ class Case:
         """Whether Git says what it said when the object was last applied: then every difference is drift."""
         return not self.adopting and applied_digest(self.live) == self.wanted.digest
 
+    @property
+    def is_left(self) -> bool:
+        """Whether the app leaves drift where it is, and this is nothing else."""
+        return self.same_manifest and not self.moving and self.ground.app.drift is DriftPolicy.REPORT
+
 
 def compare(case: Case) -> Step:
     """The step for an object that the content proof leaves open."""
@@ -105,7 +110,7 @@ def _worded(case: Case, action: Action) -> Action:
     """The action with what a reader has to know besides its changes."""
     if case.moving:
         return replace(action, reason="taken over from another app, which no longer has it")
-    if case.same_manifest and case.ground.app.drift is DriftPolicy.REPORT:
+    if case.is_left:
         return replace(action, verb=Verb.UNCHANGED, reason=LEFT_AS_IT_IS)
     if not action.changes and not case.adopting:
         # No value differs, but without a write, fields that are removed from Git later would stay in the cluster.
@@ -115,6 +120,10 @@ def _worded(case: Case, action: Action) -> Action:
 
 def _immutable(case: Case, error: Invalid) -> Step:
     wanted, live = case.wanted, case.live
+    if case.is_left:
+        return Step(
+            action=action_for(wanted, Verb.UNCHANGED, live, reason=LEFT_AS_IT_IS), wanted=wanted, live=live
+        )
     said = why(error, wanted)
     if not case.ground.app.recreate:
         return refused(

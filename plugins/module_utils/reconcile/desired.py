@@ -21,7 +21,7 @@ from .live_view import LiveView
 from .order import sort_key
 
 DIGEST = "plumb.gitops/manifest"  # annotation: which manifest an object was last applied from
-_CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +64,7 @@ def defined_kinds(manifests: Iterable[Manifest]) -> dict[GroupKind, Defined]:
     """The kinds that CRDs among the manifests define: they are known once those are applied."""
     found: dict[GroupKind, Defined] = {}
     for manifest in manifests:
-        if manifest.ref.group_kind != _CRD:
+        if manifest.ref.group_kind != CRD:
             continue
         crd = LiveView(manifest.body)  # nobody has checked its shape yet
         kind = GroupKind(crd.text("spec", "group"), crd.text("spec", "names", "kind"))

@@ -216,6 +216,7 @@ def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
         wanted,
         blocked=_prune_blocked(setting, seen, applies, leaving=not wanted.issuperset(members)),
         claimed=partial(setting.claims.claimed, seen.app.name),
+        inside=setting.claims.inside,
         left=_left(setting, seen.app),
     )
     first = _namespaces_to_create(seen.ground, seen.need)

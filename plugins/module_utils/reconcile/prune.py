@@ -43,15 +43,18 @@ def plan_prune(
     *,
     blocked: str,
     claimed: Callable[[ObjectRef], str],
+    inside: Callable[[ObjectRef, Body], str],
     left: str,
 ) -> Prune:
     """Decide on each member that no manifest of the app wants.
 
     `blocked` says why this run must not prune (an incomplete read, say); `claimed` names the app, if any, that now
-    wants an object: it is left to it. `left` is the reason shown, such as `left Git in 4f2a9c1`.
+    wants an object: it is left to it. `inside` names an object, if any, that Git wants and that would go with this
+    one. `left` is the reason shown, such as `left Git in 4f2a9c1`.
     """
     gone = sorted((ref for ref in members if ref not in wanted), key=sort_key, reverse=True)
     steps = [step for ref in gone if (step := _step(app, ref, members[ref], claimed(ref), left)) is not None]
+    steps = [_kept_for(step, inside) for step in steps]
     pruned = sum(step.action.verb is Verb.PRUNE for step in steps)
     if not pruned:
         return Prune(tuple(steps), blocked)
@@ -91,6 +94,15 @@ def _step(app: AppSpec, ref: ObjectRef, live: Body, claimed_by: str, left: str) 
             " or =disabled to keep it."
         )
     return Step(action=Action(ref=ref, verb=verb, reason=reason, health=assess(live)), live=live)
+
+
+def _kept_for(step: Step, inside: Callable[[ObjectRef, Body], str]) -> Step:
+    """The step, refused if it would delete what Git wants along with what it does not."""
+    ref, live = step.action.ref, step.live
+    if step.action.verb is not Verb.PRUNE or live is None or ref.group_kind not in PROTECTED:
+        return step
+    other = inside(ref, live)
+    return _held_back(step, f"Git wants {other}, which would go with it") if other else step
 
 
 def _too_much(app: AppSpec, pruned: int, total: int, *, empty: bool) -> str:

@@ -164,6 +164,17 @@ def test_a_manifest_without_a_namespace_may_mean_any() -> None:
     assert made.claimed("a", CART) == "b"
 
 
+def test_what_would_go_with_a_namespace_or_a_definition() -> None:
+    made = claims(Git({"a": [], "b": ["cart"]}), A, B, selected=["a"])
+    body = {"spec": {"group": "", "names": {"kind": "ConfigMap"}}}
+    crd = ObjectRef("apiextensions.k8s.io", "CustomResourceDefinition", "", "configmaps")
+    assert made.inside(ObjectRef("", "Namespace", "", "shop"), {}) == "ConfigMap shop/cart"
+    assert made.inside(crd, body) == "ConfigMap shop/cart"
+    assert made.inside(crd, {"spec": "of a stranger"}) == ""
+    assert made.inside(ObjectRef("", "Namespace", "", "other"), {}) == ""
+    assert made.inside(ObjectRef("", "PersistentVolumeClaim", "shop", "data"), {}) == ""
+
+
 def test_nothing_is_taken_from_a_suspended_app() -> None:
     made = claims(Git({"a": [], "b": ["cart"]}), app("a", suspend=True), B)
     assert "app a, which is suspended" in made.rival("b", CART, set_of(A))

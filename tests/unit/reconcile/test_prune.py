@@ -26,7 +26,9 @@ def member(kind: str = "ConfigMap", name: str = "old", **metadata: Any) -> tuple
 def planned(*members: tuple[ObjectRef, Body], keep: int = 0, **options: Any) -> Prune:
     """The prune of these members, beside `keep` others that Git still wants."""
     kept = dict(member(name=f"kept{number}") for number in range(keep))
-    rules: dict[str, Any] = {"blocked": "", "claimed": lambda _ref: "", "left": "left Git in 4f2a9c1"}
+    rules: dict[str, Any] = {
+        "blocked": "", "claimed": lambda _ref: "", "inside": lambda _ref, _live: "", "left": "left Git in 4f2a9c1"
+    }  # fmt: skip
     rules |= {key: options.pop(key) for key in list(options) if key in rules}
     return plan_prune(app(**options), {**kept, **dict(members)}, frozenset(kept), **rules)
 
@@ -56,6 +58,15 @@ def test_what_takes_data_with_it_needs_consent(kind: str, consent: dict[str, str
     assert step.action.verb is verb
     if verb is Verb.REFUSED:
         assert f"{CONSENT}=enabled" in step.action.reason
+
+
+def test_consent_does_not_reach_what_git_still_wants() -> None:
+    consenting = member("Namespace", annotations={CONSENT: "enabled"})
+    (step,) = planned(consenting, inside=lambda _ref, _live: "ConfigMap old/cart").steps
+    assert step.action.verb is Verb.REFUSED
+    assert "Git wants ConfigMap old/cart" in step.action.reason
+    (alone,) = planned(member(), inside=lambda _ref, _live: "ConfigMap old/cart").steps
+    assert alone.action.verb is Verb.PRUNE
 
 
 @pytest.mark.parametrize("state", list(AppState))
