@@ -1,0 +1,218 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values of Secrets show nowhere, whatever happens to them (row 59 of the list of faults)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.manifests import config_map, manifest, secret
+from ansible_collections.plumb.gitops.tests.play import Play, Played
+from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+
+
+@dataclass(slots=True)
+class Vault:
+    """Plays on a folder of manifests; remembers each secret value given out, and all places where none may show."""
+
+    play: Play
+    sandbox: Sandbox
+    namespace: str
+    folder: Path
+    values: list[str] = field(default_factory=list)
+
+    def value(self) -> str:
+        """A new value that is easily found."""
+        made = f"hunter-{uuid.uuid4().hex}"
+        self.values.append(made)
+        return made
+
+    def write(self, name: str, text: str, app: str = "app") -> None:
+        file = self.folder / "git" / app / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def run(
+        self,
+        module: str,
+        *words: str,
+        task: Mapping[str, Any] | None = None,
+        apps: Sequence[str] = ("app",),
+        **options: Any,
+    ) -> Played:
+        """Run `diff` or `apply` on the apps of these folders as loudly as Ansible can, with a report file."""
+        app = {"source": "git", "namespace": self.namespace, "wait": False}
+        revision = {"commit": "0" * 40, "ref": "main", "subject": "Test"}
+        given = {
+            "kubeconfig": str(self.sandbox.kubeconfig),
+            "sources": [{"name": "git", "path": str(self.folder / "git"), "revision": revision}],
+            "apps": [{**app, "name": name, "path": name, **options} for name in apps],
+            "report_path": str(self.folder / "reports"),
+        }
+        tasks = [{f"plumb.gitops.{module}": given, **(task or {})}]
+        return self.play.tasks(tasks, "-vvvv", "--diff", *words)
+
+    def hits(self, *texts: str) -> list[str]:
+        """Where a value shows, raw or in base64: in these texts, or in a file other than Git's own."""
+        files = [file for file in self.folder.rglob("*") if file.is_file() and "git" not in file.parts[-3:-1]]
+        places = {str(file): file.read_bytes() for file in files}
+        places |= {f"text {number}": text.encode() for number, text in enumerate(texts)}
+        return [place for place, content in places.items() if any(form in content for form in self.forms())]
+
+    def shown(self, text: str) -> str:
+        """The text, if a value shows in it."""
+        return text if any(form in text.encode() for form in self.forms()) else ""
+
+    def forms(self) -> Sequence[bytes]:
+        """Each value raw and in base64, at any of the three places that a value can have within a triple of bytes."""
+        forms = []
+        for value in self.values:
+            forms.append(value.encode())
+            for shift in range(3):
+                whole = base64.b64encode(b"x" * shift + value.encode())
+                forms.append(whole[4 if shift else 0 : -4])
+        return forms
+
+
+@pytest.fixture
+def vault(play: Play, sandbox: Sandbox, namespace: str, tmp_path: Path) -> Vault:
+    return Vault(play, sandbox, namespace, tmp_path)
+
+
+def events(kubectl: Kubectl, namespace: str) -> str:
+    return kubectl("get", "events", "-n", namespace, "-o", "json")
+
+
+def test_row_59_the_search_finds_what_it_looks_for(vault: Vault) -> None:
+    value = vault.value()
+    for text in (value, *(base64.b64encode(f"{'y' * n}{value}\n".encode()).decode() for n in range(4))):
+        assert vault.hits(f"password: {text}") == ["text 0"]
+    assert vault.hits("nothing") == []
+
+
+def test_row_59_a_secret_made_changed_drifted_and_pruned_shows_nowhere(
+    vault: Vault, kubectl: Kubectl
+) -> None:
+    said: list[str] = []
+
+    def run(module: str, *words: str, shown: Sequence[str] = ()) -> Mapping[str, Any]:
+        played = vault.run(module, *words)
+        said.append(played.output)
+        assert not played.result.get("failed"), played.result.get("msg")
+        assert [part for part in shown if part not in played.output] == []
+        return played.result
+
+    vault.write("s.yaml", secret("s", {"password": vault.value(), "user": vault.value()}))
+    vault.write("c.yaml", config_map("c"))
+    run("diff")
+    run("apply", shown=["Secret", f"{vault.namespace}/s"])
+    vault.write("s.yaml", secret("s", {"password": vault.value()}))
+    run("apply", "--check", shown=["data.password", "data.user", "(hidden)"])
+    run("apply", shown=["data.password", "(hidden)"])
+    edited = json.dumps({"stringData": {"password": vault.value(), "added": vault.value()}})
+    kubectl("patch", "secret", "s", "-n", vault.namespace, "-p", edited, "--field-manager=kubectl-edit")
+    assert run("diff", shown=["data.password", "kubectl-edit"])["drifted"]
+    assert run("apply", shown=["data.password", "kubectl-edit"])["drifted"]
+    (vault.folder / "git" / "app" / "s.yaml").unlink()
+    run("apply", shown=[f"{vault.namespace}/s"])
+    assert kubectl.get("secret", "s", vault.namespace) is None
+    assert vault.hits(*said, events(kubectl, vault.namespace)) == []
+
+
+def test_row_59_an_adopted_secret_with_a_last_applied_annotation_shows_nowhere(
+    vault: Vault, kubectl: Kubectl
+) -> None:
+    kubectl.apply(secret("s", {"password": vault.value()}, namespace=vault.namespace))
+    vault.write("s.yaml", secret("s", {"password": vault.value()}))
+    played = [vault.run("diff", adopt=True), vault.run("apply", adopt=True)]
+    assert played[-1].results[0]["changed"], played[-1].results[0].get("msg")
+    annotations = kubectl.live("secret", "s", vault.namespace)["metadata"]["annotations"]
+    assert "kubectl.kubernetes.io/last-applied-configuration" not in annotations
+    assert vault.hits(*(one.output for one in played)) == []
+
+
+def broken_secrets(vault: Vault) -> dict[str, str]:
+    """Secrets that fail, each in another place, by the name of an app."""
+    value = vault.value
+    written = "apiVersion: v1\nkind: Secret\nmetadata: {name: written}\nstringData:\n"
+    return {
+        "bad-base64": manifest("v1", "Secret", "bad-base64", data={"password": f"!{value()}!"}),
+        "misspelt-field": secret("misspelt-field", {"a": value()}).replace("stringData", "stringDta"),
+        "unknown-field": manifest("v1", "Secret", "unknown-field", **{value(): value()}),
+        "map-for-text": manifest("v1", "Secret", "map-for-text", data={"a": {value(): value()}}),
+        "list-for-text": manifest("v1", "Secret", "list-for-text", stringData={"a": [value()]}),
+        "text-for-map": manifest("v1", "Secret", "text-for-map", data=value()),
+        "bad-key": manifest("v1", "Secret", "bad-key", stringData={"a key /": value()}),
+        "bad-type": manifest(
+            "v1", "Secret", "bad-type", type="kubernetes.io/tls", stringData={"tls.crt": value()}
+        ),
+        "no-json": manifest(
+            "v1", "Secret", "no-json", type="kubernetes.io/dockerconfigjson",
+            stringData={".dockerconfigjson": value()},
+        ),
+        "too-long": secret("too-long", {"a": value() * 30_000}),
+        "bad-label": secret("bad-label", {"a": value()}, labels={"a": f"{value()} !"}),
+        "no-yaml": f"{written}  password: '{value()}\n  : [",
+        "twice-a-key": f"{written}  a: {value()}\n  a: {value()}\n",
+        "no-name": f"{written}  a: {value()}\n".replace("name: written", ""),
+        "a-tag": f"{written}  a: !{value()} {value()}\n",
+        "twice-an-object": f"{written}  a: {value()}\n---\n{written}  a: {value()}\n",
+    }  # fmt: skip
+
+
+def told_of(result: Mapping[str, Any], app: str) -> str:
+    """All that a result says of one app."""
+    return json.dumps([*(a for a in result["apps"] if a["name"] == app),
+                       *(a for a in result["actions"] if a["app"] == app)])  # fmt: skip
+
+
+@pytest.mark.parametrize("task", [{}, {"environment": {"PLUMB_TEST": "packed"}}], ids=["here", "packed"])
+def test_row_59_secrets_that_fail_show_nowhere(vault: Vault, kubectl: Kubectl, task: dict[str, Any]) -> None:
+    broken = broken_secrets(vault)
+    for app, text in broken.items():
+        vault.write("s.yaml", text, app)
+    for words in ((), ("--check",)):
+        played = vault.run("apply", *words, task=task, apps=tuple(broken))
+        result = played.results[0]
+        assert {app["name"] for app in result["apps"] if not app["failed"]} == set()
+        assert [told for app in broken if (told := vault.shown(told_of(result, app)))] == []
+        assert vault.hits(played.output, events(kubectl, vault.namespace)) == []
+
+
+def test_row_59_secrets_that_come_to_fail_show_nowhere(vault: Vault, kubectl: Kubectl) -> None:
+    broken = {
+        app: text
+        for app, text in broken_secrets(vault).items()
+        if app in {"bad-base64", "misspelt-field", "map-for-text", "bad-type", "bad-label", "too-long"}
+    }
+    for app in broken:
+        vault.write("s.yaml", secret(app, {"old": vault.value()}), app)
+    assert vault.run("apply", apps=tuple(broken)).results[0]["changed"]
+    for app, text in broken.items():
+        vault.write("s.yaml", text, app)
+    played = vault.run("apply", apps=tuple(broken), recreate=True)
+    result = played.results[0]
+    assert [told for app in broken if (told := vault.shown(told_of(result, app)))] == []
+    assert vault.hits(played.output, events(kubectl, vault.namespace)) == []
+    kept = kubectl("get", "secret", "-n", vault.namespace, "-o", "name").split()
+    assert set(kept) >= {f"secret/{app}" for app in broken if app != "bad-type"}
+
+
+def test_row_59_a_generated_secret_that_does_not_render_shows_nowhere(vault: Vault) -> None:
+    value = vault.value()
+    vault.write("values.env", f"password={value}\n=={vault.value()}\n")
+    generator = {"name": "s", "envs": ["values.env"], "literals": [f"a={vault.value()}", vault.value()]}
+    vault.write("kustomization.yaml", json.dumps({"secretGenerator": [generator]}))
+    played = vault.run("diff")
+    assert played.results[0].get("failed")
+    assert vault.hits(played.output) == []
