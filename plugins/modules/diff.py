@@ -86,6 +86,9 @@ actions:
       description: The fields that differ, each with C(path), C(live), C(desired), C(cause) and perhaps C(culprit).
       type: list
       elements: dict
+    changes_cut:
+      description: True where the changes are left out, because those of all actions are more than 64 KiB.
+      type: bool
     result:
       description: What it came to, C(done), C(failed) or C(skipped). Not in a check.
       type: str

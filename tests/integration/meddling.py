@@ -18,7 +18,8 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 Operation = dict[str, Any]
 
 _NOT_CONTENT = {"apiVersion", "kind", "status"}
-_SERVER_METADATA = {"labels", "annotations"}
+_EDITABLE_METADATA = {"labels", "annotations"}
+_REVISION = "deployment.kubernetes.io/revision"
 _VALUES: list[Any] = ["other", "", "UDP", 0, 1, 7, 1.0, True, False, None, [], {}, [{}], {"a": 1}, "1"]
 
 
@@ -30,8 +31,10 @@ def nodes(body: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ..
         for key in sorted(body):
             if len(path) == 0 and key in _NOT_CONTENT:
                 continue
-            if path == ("metadata",) and key not in _SERVER_METADATA:
+            if path == ("metadata",) and key not in _EDITABLE_METADATA:
                 continue
+            if key == _REVISION:
+                continue  # a controller writes it some time later, and draws must not depend on when
             yield from nodes(body[key], (*path, key))
     elif isinstance(body, list):
         for index, item in enumerate(body):
@@ -117,7 +120,12 @@ def edit(draw: Draw, live: Body) -> list[Operation]:
 
 def rewrite_managers(draw: Draw, live: Body) -> list[Operation]:
     """managedFields wiped, or one entry dropped, handed to another manager, or made an Update."""
-    entries = deepcopy(live["metadata"].get("managedFields") or [])
+    controllers = {"kube-controller-manager"}  # it comes some time later, and draws must not depend on when
+    entries = [
+        deepcopy(entry)
+        for entry in live["metadata"].get("managedFields") or ()
+        if entry.get("manager") not in controllers
+    ]
     if not entries or draw(st.integers(0, 3)) == 0:
         entries = [{}]
     else:
@@ -154,7 +162,7 @@ def _content(live: Body) -> Body:
     kept = {key: value for key, value in live.items() if key not in _NOT_CONTENT}
     metadata = live["metadata"]
     kept["metadata"] = {
-        key: value for key, value in metadata.items() if key in {*_SERVER_METADATA, "name", "namespace"}
+        key: value for key, value in metadata.items() if key in {*_EDITABLE_METADATA, "name", "namespace"}
     }
     return kept
 
@@ -163,7 +171,7 @@ def restore(live: Body) -> list[Operation]:
     """The patch that puts back what a person can edit, as it is in this state."""
     metadata = live["metadata"]
     parts = [("/" + key, value) for key, value in live.items() if key not in {*_NOT_CONTENT, "metadata"}]
-    parts += [(f"/metadata/{key}", metadata[key]) for key in sorted(_SERVER_METADATA) if key in metadata]
+    parts += [(f"/metadata/{key}", metadata[key]) for key in sorted(_EDITABLE_METADATA) if key in metadata]
     return [{"op": "add", "path": path, "value": value} for path, value in parts]
 
 
@@ -182,7 +190,7 @@ def without_one(draw: Draw, body: Body) -> Body:
 
 # What the server or a controller writes into each object on its own.
 _ITS_OWN = {"clusterIP", "clusterIPs"}
-_DIGEST, _REVISION = "plumb.gitops/manifest", "deployment.kubernetes.io/revision"
+_DIGEST = "plumb.gitops/manifest"
 _PART_OF = "applyset.kubernetes.io/part-of"
 
 

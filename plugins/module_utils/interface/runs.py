@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ from .values import app_specs, connection_spec, pulled_sources, source_spec
 
 _MOST_ACTIONS = 200  # in a module's result; the report file has all
 _MOST_DIFF = 64 * 1024  # bytes of a module's `diff`
+_MOST_CHANGES = 64 * 1024  # bytes of JSON of all `changes` of its actions
+_CUT = "\n… cut; the report file has all\n"
 
 
 def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
@@ -153,7 +156,7 @@ def _app(app: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _actions(report: Report) -> list[dict[str, Any]]:
-    """What is not unchanged, at most `_MOST_ACTIONS`, each with its app."""
+    """What is not unchanged, at most `_MOST_ACTIONS`, each with its app; its changes while there is room for them."""
     told: list[dict[str, Any]] = []
     for app in report.apps:
         outcomes = {outcome.action.ref: outcome for outcome in app.outcomes}
@@ -162,14 +165,26 @@ def _actions(report: Report) -> list[dict[str, Any]]:
             for action in app.plan.actions
             if action.verb is not Verb.UNCHANGED or action.drifted
         ]
-    return told[:_MOST_ACTIONS]
+    return _with_room(told[:_MOST_ACTIONS])
+
+
+def _with_room(actions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The actions, from the first whose changes go beyond the bound each without changes and `changes_cut` instead."""
+    left, kept = _MOST_CHANGES, []
+    for action in actions:
+        left -= len(json.dumps(action.get("changes", [])))
+        fits = left >= 0 or "changes" not in action
+        rest = {key: value for key, value in action.items() if key != "changes"}
+        kept.append(action if fits else {**rest, "changes_cut": True})
+    return kept
 
 
 def _bounded(text: str) -> str:
+    """The text, or as much of it as `_MOST_DIFF` allows and a line that says so."""
     raw = text.encode()
     if len(raw) <= _MOST_DIFF:
         return text
-    return raw[:_MOST_DIFF].decode(errors="ignore") + "\n… cut; the report file has all\n"
+    return raw[: _MOST_DIFF - len(_CUT.encode())].decode(errors="ignore") + _CUT
 
 
 def _failures(whole: Mapping[str, Any]) -> str:

@@ -155,7 +155,9 @@ def _source_error(name: str, said: str) -> SourceError:
     return SourceError(subject, operation, reason) if reason else SourceError(subject, "pulling it", said)
 
 
-def _revision(source: str, given: Mapping[str, Any]) -> Revision:
+def _revision(source: str, given: Any) -> Revision:
+    if not isinstance(given, Mapping):
+        raise TypeError("a revision is a map")
     return Revision(
         source=source,
         ref=str(given.get("ref", "")),
