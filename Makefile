@@ -6,7 +6,7 @@ SANDBOX := $(PYTHON_ENV) roles/sandbox/files/sandbox.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
 
-.PHONY: help venv constraints lint unit integration package test sandbox sandbox-down demo docs dist clean
+.PHONY: help venv constraints lint unit integration package test bench sandbox sandbox-down demo docs dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,11 @@ package: venv ## the collection as built and installed
 
 test: venv ## all tests; builds the control plane once (about ten minutes the first time)
 	@scripts/test
+
+bench: venv ## measure Plumb beside its peers (minutes); SIZES="100 1000 5000 10000" APPS=500 ROUNDS=3
+	@$(SANDBOX) build >/dev/null
+	@$(PYTHON_ENV) -m ansible_collections.plumb.gitops.tests.bench \
+	    $(if $(SIZES),--sizes $(SIZES)) $(if $(APPS),--apps $(APPS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 sandbox: venv ## start a local control plane and forge in .sandbox
 	@$(SANDBOX) up --dir .sandbox

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`make bench`: measure, keep the numbers, write RESULTS.md and its plot. README.md says how."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ansible_collections.plumb.gitops.tests.bench.environment import machine
+from ansible_collections.plumb.gitops.tests.bench.figures import SERIES, points
+from ansible_collections.plumb.gitops.tests.bench.fleet import Shape
+from ansible_collections.plumb.gitops.tests.bench.page import PLOT, page
+from ansible_collections.plumb.gitops.tests.bench.plot import plot
+from ansible_collections.plumb.gitops.tests.bench.process import CommandFailed
+from ansible_collections.plumb.gitops.tests.bench.results import Results, Scenario, load, save
+from ansible_collections.plumb.gitops.tests.bench.rounds import measure
+
+_HERE = Path(__file__).resolve().parent
+_OF_AN_APP = 10  # objects
+_LARGE = 5000  # objects from which on one round is enough: the runs are long, and vary less
+_PLOTTED = (Scenario.FIRST, Scenario.AGAIN, Scenario.CHECK)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Each shape is kept as soon as it is measured. The exit status is 1 where a contender failed."""
+    given = _parser().parse_args(arguments)
+    results = load(given.out / "results.json", machine())
+    shapes = [Shape(size) for size in given.sizes]
+    shapes += [Shape(given.apps * _OF_AN_APP, given.apps)] if given.apps else []
+    try:
+        for shape in shapes:
+            rounds = given.rounds or (1 if shape.objects >= _LARGE else 3)
+            results = results.with_run(measure(shape, rounds))
+            _write(results, given.out)
+    except CommandFailed as error:
+        sys.stderr.write(f"bench: {error}\n")
+        return 1
+    _write(results, given.out)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[100, 1000], help="objects, each in one app")
+    parser.add_argument("--apps", type=int, default=0, help=f"apps of {_OF_AN_APP} objects each; 0: none")
+    parser.add_argument(
+        "--rounds", type=int, default=0, help=f"of each; 0: 3, and 1 from {_LARGE} objects on"
+    )
+    parser.add_argument("--out", type=Path, default=_HERE, help="the folder of results.json and RESULTS.md")
+    return parser
+
+
+def _write(results: Results, folder: Path) -> None:
+    if not results.runs:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    save(results, folder / "results.json")
+    (folder / "RESULTS.md").write_text(page(results), encoding="utf-8")
+    lines = {
+        scenario.value: {series.title: points(results, series, scenario) for series in SERIES}
+        for scenario in _PLOTTED
+    }
+    (folder / PLOT).write_text(plot(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was measured, as values and as a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.plumb.gitops.tests.bench.fleet import Shape
+from ansible_collections.plumb.gitops.tests.bench.traffic import Traffic
+
+
+class Scenario(Enum):
+    """In the order in which they are played on one fleet."""
+
+    FIRST = "first apply"
+    AGAIN = "nothing to do"
+    COLD = "nothing to do, no cache"
+    CHECK = "check, nothing to do"
+    CHANGED = "one object changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One run of one contender. `work` leaves out what starts the program: it is None where that is not known."""
+
+    seconds: float
+    work: float | None = None
+    cpu_seconds: float
+    peak_mib: float
+    traffic: Traffic
+
+
+Samples = Mapping[str, Mapping[Scenario, tuple[Sample, ...]]]  # by contender
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """All samples of one shape, taken side by side."""
+
+    shape: Shape
+    day: str
+    commit: str
+    versions: Mapping[str, str]
+    samples: Samples
+
+    def of(self, contender: str, scenario: Scenario) -> tuple[Sample, ...]:
+        return self.samples.get(contender, {}).get(scenario, ())
+
+    @property
+    def rounds(self) -> int:
+        return max((len(taken) for each in self.samples.values() for taken in each.values()), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The last run of each shape, all on one machine."""
+
+    machine: Mapping[str, str]
+    runs: tuple[Run, ...] = field(default=())
+
+    def with_run(self, run: Run) -> Results:
+        """With this run in place of an earlier one of the same shape."""
+        others = [other for other in self.runs if other.shape != run.shape]
+        ordered = sorted([*others, run], key=lambda r: (r.shape.apps, r.shape.objects))
+        return replace(self, runs=tuple(ordered))
+
+    def run_of(self, objects: int, apps: int = 1) -> Run | None:
+        return next((run for run in self.runs if run.shape == Shape(objects, apps)), None)
+
+
+def load(path: Path, machine: Mapping[str, str]) -> Results:
+    """What is kept there if it was measured on such a machine; else nothing: numbers of two machines do not mix."""
+    if not path.exists():
+        return Results(machine)
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    if kept["machine"] != machine:
+        return Results(machine)
+    return Results(machine, tuple(map(_run, kept["runs"])))
+
+
+def save(results: Results, path: Path) -> None:
+    kept = {"machine": dict(results.machine), "runs": [_kept(run) for run in results.runs]}
+    path.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _kept(run: Run) -> dict[str, Any]:
+    return {
+        "shape": asdict(run.shape),
+        "day": run.day,
+        "commit": run.commit,
+        "versions": dict(run.versions),
+        "samples": {
+            who: {scenario.name: [asdict(sample) for sample in taken] for scenario, taken in each.items()}
+            for who, each in run.samples.items()
+        },
+    }
+
+
+def _run(kept: Mapping[str, Any]) -> Run:
+    return Run(
+        shape=Shape(**kept["shape"]),
+        day=kept["day"],
+        commit=kept["commit"],
+        versions=kept["versions"],
+        samples={
+            who: {Scenario[name]: tuple(map(_sample, taken)) for name, taken in each.items()}
+            for who, each in kept["samples"].items()
+        },
+    )
+
+
+def _sample(kept: Mapping[str, Any]) -> Sample:
+    return Sample(**{**kept, "traffic": Traffic(**kept["traffic"])})
