@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import PREFIX, check_inventory
+
+SERIAL = f"{PREFIX}serial"
 
 
 class ActionModule(ActionBase):
@@ -26,6 +29,11 @@ class ActionModule(ActionBase):
             if isinstance(name, str) and name.startswith(PREFIX)
         }
         wrong = check_inventory(given)
+        if SERIAL in given and SERIAL not in load_extra_vars(self._loader):
+            wrong.append(
+                f"variable {SERIAL!r} has no effect in the inventory, because Ansible forms the batches of a play before"
+                f" it looks at its hosts. Say it on the command line: -e {SERIAL}=1"
+            )
         if wrong:
             return {**result, "failed": True, "msg": "\n".join(wrong)}
         return {**result, "changed": False}

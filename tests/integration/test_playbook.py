@@ -258,8 +258,22 @@ def test_a_source_that_fails_leaves_the_others_alone(fleet: Fleet, kubectl: Kube
             {"plumb_sources": [{"name": "fleet", "url": "https://x.example/r.git"}]},
             "branch, tag, semver, commit",
         ),
+        ({"plumb_apps": [{"name": "app", "source": "fleet", "moved_from": ["app"]}]}, "is no former name"),
+        ({"plumb_serial": 1}, "-e plumb_serial=1"),
     ],
-    ids=["variable", "choice", "option", "source", "duration", "limit", "name", "circle", "no-ref"],
+    ids=[
+        "variable",
+        "choice",
+        "option",
+        "source",
+        "duration",
+        "limit",
+        "name",
+        "circle",
+        "no-ref",
+        "former",
+        "serial",
+    ],
 )
 def test_a_wrong_word_in_the_inventory_is_named(
     fleet: Fleet, variables: Mapping[str, Any], said: str
