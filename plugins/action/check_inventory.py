@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
         wrong = check_inventory(given)
         if SERIAL in given and SERIAL not in load_extra_vars(self._loader):
             wrong.append(
-                f"variable {SERIAL!r} has no effect in the inventory, because Ansible forms the batches of a play before"
+                f"variable {SERIAL!r} has no effect in the inventory, because Ansible forms a play's batches before"
                 f" it looks at its hosts. Say it on the command line: -e {SERIAL}=1"
             )
         if wrong:
