@@ -202,6 +202,10 @@ def test_apply_as_a_packed_module_does_the_same(shop: Shop, kubectl: Kubectl) ->
 
 def test_the_report_file_has_all_and_is_private(shop: Shop) -> None:
     shop.commit({"shop/all.yaml": "".join(config_map(f"c{n}") for n in range(210))})
+    nowhere = shop.run("diff", report_path="/dev/null/report.json")
+    assert nowhere["failed"]
+    assert "report_path" in nowhere["msg"]
+    assert nowhere["lines"], "what was found is told all the same"
     result = shop.run("apply", "--diff", report_path=str(shop.folder / "reports"), cluster="here")
     assert not result.get("failed"), result.get("msg")
     assert len(result["actions"]) == 200

@@ -22,7 +22,7 @@ from ..model.report import Report, SourceReport
 from ..reconcile.run import Run, run_apps
 from ..render.app import render_path
 from ..report.document import action_document, counts, document, source_document
-from ..report.file import report_file, write_report
+from ..report.file import ReportError, report_file, write_report
 from ..report.terminal import lines
 from ..source.pull import PulledSource, pull_sources
 from .mode import Mode
@@ -78,15 +78,21 @@ def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         "unclaimed": list(report.unclaimed),
         "requests": dict(report.requests),
     }
+    failures = _failures(whole) if report.failed else ""
     if options.get("report_path"):
         target = report_file(options["report_path"], report.cluster, report.started)
-        write_report(target, whole)
-        result["report"] = str(target)
-        told.append(f"  Report: {target}")
+        try:
+            write_report(target, whole)
+        except ReportError as error:  # what the run did is told all the same
+            told.append(f"  x {error}")
+            failures = "\n".join(filter(None, (failures, str(error))))
+        else:
+            result["report"] = str(target)
+            told.append(f"  Report: {target}")
     if mode.diff:
         result["diff"] = {"prepared": _bounded("\n".join(told) + "\n")}
-    if report.failed:
-        result |= {"failed": True, "msg": _failures(whole)}
+    if report.failed or failures:
+        result |= {"failed": True, "msg": failures}
     return result
 
 
