@@ -99,7 +99,8 @@ def _limit(text: str, app: str) -> PruneLimit:
 
 def connection_spec(given: Mapping[str, Any]) -> ConnectionSpec:
     """The connection from its options. Raises InputError for a duration or a concurrency that cannot be."""
-    concurrency = int(given.get("concurrency") or 16)
+    said = given.get("concurrency")
+    concurrency = 16 if said is None else int(said)
     if not 1 <= concurrency <= _MOST_CONCURRENCY:
         raise InputError(
             "concurrency",
