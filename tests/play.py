@@ -51,31 +51,33 @@ class Play:
 
     def tasks(self, tasks: Sequence[Mapping[str, Any]], *words: str) -> Played:
         """Run these tasks on localhost and return each one's result, failed ones too."""
-        written: list[Mapping[str, Any]] = []
-        files = []
-        for index, task in enumerate(tasks):
-            files.append(self.folder / f"result-{index}.json")
-            written.append({"name": f"Task {index}", **task, "register": "outcome", "ignore_errors": True})
-            written.append(
-                {
-                    "name": "Keep its result",
-                    "ansible.builtin.copy": {
-                        "content": "{{ outcome | to_json }}",
-                        "dest": str(files[-1]),
-                        "mode": "0600",
-                    },
-                    "check_mode": False,
-                    "diff": False,
-                    "no_log": True,
-                }
-            )
+        names = [f"outcome_{index}" for index in range(len(tasks))]
+        written: list[Mapping[str, Any]] = [
+            {"name": f"Task {name}", **task, "register": name, "ignore_errors": True}
+            for name, task in zip(names, tasks, strict=True)
+        ]
+        kept = self.folder / "results.json"
+        written.append(
+            {
+                "name": "Keep the results",
+                "ansible.builtin.copy": {
+                    "content": f"{{{{ [{', '.join(names)}] | to_json }}}}",
+                    "dest": str(kept),
+                    "mode": "0600",
+                },
+                "check_mode": False,
+                "diff": False,
+                "no_log": True,
+            }
+        )
         self.folder.mkdir(parents=True, exist_ok=True)
         book = self.folder / "play.yml"
         header = {"hosts": "localhost", "connection": "local", "gather_facts": False}
         header["vars"] = {"ansible_python_interpreter": sys.executable}
         book.write_text(yaml.safe_dump([{**header, "tasks": written}], sort_keys=False), encoding="utf-8")
         played = self.playbook(str(book), "-i", "localhost,", *words)
-        results = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+        results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
+        kept.unlink(missing_ok=True)
         return Played(played.code, played.output, results)
 
     def playbook(self, name: str, *words: str) -> Played:

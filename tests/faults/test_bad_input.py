@@ -73,7 +73,7 @@ def test_what_a_module_is_given_wrongly_is_named(play: Play, sandbox: Sandbox, t
         ({**right, "concurrency": 0}, ["concurrency: reading", "0 is not between"]),
         (
             {**right, "kubeconfig": kubeconfig(sandbox, tmp_path, token="wrong-token-of-somebody")},
-            ["401", "Renew"],
+            ["Unauthorized", "Renew"],
         ),
     ]
     played = play.tasks([{"plumb.gitops.apply": given} for given, _named in wrong])

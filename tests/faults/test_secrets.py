@@ -9,7 +9,7 @@ import base64
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,8 @@ class Vault:
             "report_path": str(self.folder / "reports"),
         }
         tasks = [{f"plumb.gitops.{module}": given, **(task or {})}]
-        return self.play.tasks(tasks, "-vvvv", "--diff", *words)
+        played = self.play.tasks(tasks, "-vvvv", "--diff", *words)
+        return replace(played, output=f"{played.output}\n{json.dumps(played.results)}")
 
     def hits(self, *texts: str) -> list[str]:
         """Where a value shows, raw or in base64: in these texts, or in a file other than Git's own."""
