@@ -181,7 +181,8 @@ def _again(ground: Ground, step: Step) -> Step:
     resource = known_resource(ground.cluster, step.wanted.api_version, step.action.ref)
     ref = step.action.ref
     live = ground.cluster.get(resource, namespace=ref.namespace, name=ref.name)
-    return plan_object(replace(ground, check=False), step.wanted, live)
+    now = replace(ground, check=False, discovery=ground.cluster.discover())
+    return plan_object(now, step.wanted, live)
 
 
 def prune(ground: Ground, step: Step) -> Outcome:

@@ -21,6 +21,7 @@ from .live_view import LiveView
 from .order import sort_key
 
 DIGEST = "plumb.gitops/manifest"  # annotation: which manifest an object was last applied from
+_SECRET = GroupKind("", "Secret")
 CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
@@ -158,8 +159,11 @@ def digest_of(body: Body) -> str:
 
 
 def digest_of_all(wanted: Iterable[Wanted]) -> str:
-    """A digest of all that an app wants; equal means that each of its manifests says the same."""
-    return digest_of({str(one.ref): one.digest for one in wanted})
+    """A digest of all that an app wants; equal means that each of its manifests says the same, Secrets aside.
+
+    It is public, in a ConfigMap. Of a Secret only its name counts: else guesses of its values could be tried on it.
+    """
+    return digest_of({str(one.ref): "" if one.ref.group_kind == _SECRET else one.digest for one in wanted})
 
 
 def applied_digest(live: Body) -> str:

@@ -16,9 +16,11 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired imp
     DIGEST,
     Defined,
     Desired,
+    Wanted,
     applied_digest,
     defined_kinds,
     desire,
+    digest_of,
     digest_of_all,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import PART_OF
@@ -91,6 +93,15 @@ def test_the_digest_of_all_is_of_the_whole_app() -> None:
     one, two = manifest("ConfigMap", "a"), manifest("ConfigMap", "b")
     assert digest_of_all(made(one, two).wanted) == digest_of_all(made(two, one).wanted)
     assert digest_of_all(made(one).wanted) != digest_of_all(made(one, two).wanted)
+
+
+def test_the_digest_of_all_gives_no_guess_of_a_secret_away() -> None:
+    def digest(kind: str, value: str) -> str:
+        said = manifest(kind, "a", data={"x": value})
+        return digest_of_all([Wanted(said.ref, said.body, digest_of(said.body), said.origin)])
+
+    assert digest("Secret", "MQ==") == digest("Secret", "Mg==")
+    assert digest("ConfigMap", "MQ==") != digest("ConfigMap", "Mg==")
 
 
 def test_two_manifests_that_come_to_one_identity_are_an_error() -> None:
