@@ -83,7 +83,10 @@ options:
         type: bool
         default: false
       moved_from:
-        description: Former names of the app, as V(name) or V(namespace/name). Their objects are taken over.
+        description:
+          - Former names of the app, as V(name) or V(namespace/name). Their objects are taken over; those that Git no
+            longer has are pruned as the app's own are.
+          - The name of an app that is still there is refused.
         type: list
         elements: str
         default: []

@@ -22,7 +22,9 @@ from .inventory import DEFAULT_NAMESPACE, identity_of, set_of_parent
 from .observe import read_parents
 from .plan import AppPlan, Setting, plan_apps
 
-_APPS_AT_ONCE = 8  # executed side by side; their requests share the cluster's bound on concurrency
+# Executed side by side. Most of their time they wait for health, and those that wait must not hold up the others; their
+# requests share the cluster's bound on concurrency.
+_APPS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
