@@ -207,6 +207,24 @@ def test_row_29_a_declared_move_prunes_what_left_git_meanwhile(engine: Engine, k
     assert kubectl.get("configmap", "plumb-old", engine.namespace) is None
 
 
+def test_row_29_an_app_that_gets_another_namespace_moves_what_names_its_own(
+    engine: Engine, kubectl: Kubectl
+) -> None:
+    engine.write("app/all.yaml", config_map("c", namespace=engine.namespace) + config_map("d"))
+    engine.apply()
+    before = uid(kubectl, "c", engine.namespace)
+    home = engine.spec(namespace="default", moved_from=(f"{engine.namespace}/app",))
+    done = engine.apply(home)
+    assert not done.app.failed
+    assert uid(kubectl, "c", engine.namespace) == before
+    assert kubectl.get("configmap", "d", engine.namespace) is None
+    assert kubectl.live("configmap", "d", "default")
+    assert kubectl.get("configmap", "plumb-app", engine.namespace) is None
+    assert not engine.apply(engine.spec(namespace="default", state=AppState.ABSENT)).app.failed
+    assert kubectl.get("configmap", "c", engine.namespace) is None
+    assert kubectl.get("configmap", "plumb-app", "default") is None
+
+
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
 @pytest.mark.parametrize("depends", [False, True])
 def test_row_30_an_object_that_moves_between_apps_is_never_deleted(
@@ -248,7 +266,9 @@ def test_row_30_a_move_whose_sides_run_one_after_the_other_deletes_nothing(
     engine.write("a/all.yaml", config_map("stays-a"))
     engine.write("b/all.yaml", config_map("stays-b") + config_map("moves"))
     for name in only:
-        assert not engine.apply(*apps, only=[name]).app.failed
+        done = engine.apply(*apps, only=[name])
+        assert not done.app.failed
+        assert not done.app.drifted, "a move that Git asks for is nobody's doing"
         assert uid(kubectl, "moves", engine.namespace) == before
     engine.apply(*apps)
     assert engine.apply(*apps).writes == 0

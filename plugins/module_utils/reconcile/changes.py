@@ -13,22 +13,32 @@ from ..model.objects import Body
 from .desired import DIGEST
 from .difference import differences, masked
 from .fieldset import Path, display, item_key, owns, set_value
+from .inventory import PART_OF
 from .ownership import Owner, our_entry, owner_of, owners
 from .proof import same
 
 _DIGEST_PATH: Path = ("f:metadata", "f:annotations", f"f:{DIGEST}")
+_MEMBER_PATH: Path = ("f:metadata", "f:labels", f"f:{PART_OF}")
 
 
 def explain(
-    live: Body, predicted: Body, *, gone: Iterable[Path], drift_only: bool, adopting: bool
+    live: Body,
+    predicted: Body,
+    *,
+    gone: Iterable[Path],
+    drift_only: bool,
+    adopting: bool,
+    moving: bool = False,
 ) -> tuple[FieldChange, ...]:
     """The changes that lead from `live` to `predicted`, each with its cause, sorted by path.
 
     `gone` are fields that a dry-run cannot show as removed, because the write first takes them from another manager.
+    What Plumb itself keeps on an object is left out: its digest and, if it is `moving` between apps, its member label.
     `drift_only` says that the manifest is the one the object was last applied from: then every difference is drift.
     """
     entries = owners(live)
-    found = [d for d in differences(live, predicted) if d[0] != _DIGEST_PATH]
+    unsaid = {_DIGEST_PATH, _MEMBER_PATH} if moving else {_DIGEST_PATH}
+    found = [d for d in differences(live, predicted) if d[0] not in unsaid]
     told = {path for path, _live, _wanted in found}
     for path in gone:
         value = value_at(live, path)

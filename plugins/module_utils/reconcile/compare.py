@@ -80,6 +80,7 @@ def _step(case: Case, predicted: Body) -> Step:
         gone=[*leaves(subtract(fold, kept)), *leaves(release)],
         drift_only=case.same_manifest,
         adopting=case.adopting,
+        moving=case.moving,
     )
     verb = Verb.ADOPT if case.adopting else Verb.UPDATE
     action = action_for(case.wanted, verb, case.live, changes=changes, warning=case.warning)

@@ -93,6 +93,17 @@ def test_our_digest_is_no_change_to_tell() -> None:
     assert explain(before, after, gone=(), drift_only=False, adopting=False) == ()
 
 
+def test_a_move_between_apps_is_no_drift_of_the_member_label() -> None:
+    before, after = (
+        live(metadata={"labels": {"applyset.kubernetes.io/part-of": its_set}}) for its_set in ("a", "b")
+    )
+    told = [
+        explain(before, after, gone=(), drift_only=True, adopting=False, moving=moving)
+        for moving in (True, False)
+    ]
+    assert [len(changes) for changes in told] == [0, 1]
+
+
 def test_values_of_a_secret_stay_hidden_whatever_the_cause() -> None:
     body = {**live(EDITOR, data={"a": "aHVudGVy", "b": "eA=="}), "kind": "Secret"}
     predicted = {**live(ours(data("a"))), "kind": "Secret", "data": {"a": "bmV3", "b": "eA=="}}
