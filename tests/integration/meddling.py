@@ -203,11 +203,10 @@ def said(live: Body) -> Body:
     spec = content.get("spec")
     if isinstance(spec, dict):
         content["spec"] = {key: value for key, value in spec.items() if key not in _ITS_OWN}
-    return {**_without_empty_lists(content), "labels": labels, "annotations": notes}
+    return {**content, "labels": labels, "annotations": notes}
 
 
-def _without_empty_lists(value: Any) -> Any:
-    """An empty keyed list or set has no owner, so nobody can take it away; it says nothing either."""
-    if isinstance(value, dict):
-        return {key: _without_empty_lists(inner) for key, inner in value.items() if inner != []}
-    return [_without_empty_lists(item) for item in value] if isinstance(value, list) else value
+def has_empty_list(value: Any) -> bool:
+    """Whether an empty list is in it. The server keeps no owner of an empty keyed list or set."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value == [] or any(map(has_empty_list, inner))
