@@ -224,6 +224,18 @@ def test_what_someone_deleted_is_drift_and_comes_back(engine: Engine, kubectl: K
     assert kubectl.get("configmap", "c", engine.namespace) is not None
 
 
+def test_a_changed_member_label_comes_back(engine: Engine, kubectl: Kubectl) -> None:
+    engine.write("app/c.yaml", config_map("c"))
+    engine.apply()
+    kubectl(
+        "label", "configmap", "c", "-n", engine.namespace, "--overwrite", "applyset.kubernetes.io/part-of=x"
+    )
+    done = engine.apply()
+    assert not done.app.failed
+    assert done.app.drifted
+    assert settled(engine)
+
+
 def test_a_removed_member_label_comes_back(engine: Engine, kubectl: Kubectl) -> None:
     engine.write("app/c.yaml", config_map("c"))
     engine.apply()

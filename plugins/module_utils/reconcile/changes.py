@@ -13,12 +13,11 @@ from ..model.objects import Body
 from .desired import DIGEST
 from .difference import differences, masked
 from .fieldset import Path, display, item_key, owns, set_value
-from .inventory import PART_OF
+from .inventory import MEMBER_PATH
 from .ownership import Owner, our_entry, owner_of, owners
 from .proof import same
 
 _DIGEST_PATH: Path = ("f:metadata", "f:annotations", f"f:{DIGEST}")
-_MEMBER_PATH: Path = ("f:metadata", "f:labels", f"f:{PART_OF}")
 
 
 def explain(
@@ -37,7 +36,7 @@ def explain(
     `drift_only` says that the manifest is the one the object was last applied from: then every difference is drift.
     """
     entries = owners(live)
-    unsaid = {_DIGEST_PATH, _MEMBER_PATH} if moving else {_DIGEST_PATH}
+    unsaid = {_DIGEST_PATH, MEMBER_PATH} if moving else {_DIGEST_PATH}
     found = [d for d in differences(live, predicted) if d[0] not in unsaid]
     told = {path for path, _live, _wanted in found}
     for path in gone:

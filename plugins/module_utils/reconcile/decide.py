@@ -18,7 +18,7 @@ from .compare import LEFT_AS_IT_IS, Case, compare
 from .desired import Wanted
 from .fieldset import owns_exactly
 from .ground import Ground, action_for, failed_dry_run, refused
-from .inventory import ID_LABEL, part_of
+from .inventory import ID_LABEL, set_of
 from .ownership import FIELD_MANAGER, our_entry, owners
 from .proof import proven
 from .step import Step
@@ -44,7 +44,7 @@ def plan_object(ground: Ground, wanted: Wanted, live: Body | None) -> Step:
 
 
 def _planned(ground: Ground, wanted: Wanted, live: Body | None) -> Step:
-    held = part_of(live) if live is not None else ""
+    held = set_of(live) if live is not None else ""
     forbidden = ground.rival(wanted.ref, held) or _is_inventory(live)
     if forbidden:
         return refused(wanted, forbidden, live)
@@ -81,10 +81,11 @@ def _is_inventory(live: Body | None) -> str:
 def holder_of(live: Body, set_id: str) -> Holder:
     """Whose a live object is: by our entry and the member label.
 
-    Ours is also what lost its label (our entry is there) and what lost its ownership altogether (managedFields wiped,
-    the label there). The label alone, beside other managers' entries, makes nothing ours: a tenant can write it.
+    Ours is also what lost its label or has another now (our entry is there), and what lost its ownership altogether
+    (managedFields wiped, the label there). The label alone, beside other managers' entries, makes nothing ours: a
+    tenant can write it.
     """
-    label, entries = part_of(live), owners(live)
+    label, entries = set_of(live), owners(live)
     if our_entry(entries) is None and (entries or not label):
         return Holder.NOBODY
     return Holder.ANOTHER_SET if label and label != set_id else Holder.OURS

@@ -20,11 +20,12 @@ from ..model.app import AppSpec
 from ..model.errors import InventoryError
 from ..model.objects import Body, GroupKind, ObjectRef
 from ..model.version import VERSION
-from .fieldset import owns_exactly
+from .fieldset import Path, owns_exactly
 from .ownership import our_entry, owners
 
 ID_LABEL = "applyset.kubernetes.io/id"
 PART_OF = "applyset.kubernetes.io/part-of"
+MEMBER_PATH: Path = ("f:metadata", "f:labels", f"f:{PART_OF}")
 _TOOLING = "applyset.kubernetes.io/tooling"
 _GROUP_KINDS = "applyset.kubernetes.io/contains-group-kinds"
 _NAMESPACES = "applyset.kubernetes.io/additional-namespaces"
@@ -181,17 +182,19 @@ def part_of(body: Body) -> str:
     return str((body["metadata"].get("labels") or {}).get(PART_OF) or "")
 
 
+def set_of(live: Body) -> str:
+    """The set that has an object: the one its label names, but for an object of ours whose label somebody changed."""
+    entry = our_entry(owners(live))
+    return part_of(live) if entry is None or owns_exactly(entry.fields, MEMBER_PATH) else ""
+
+
 def is_member(live: Body, set_id: str) -> bool:
     """Whether a live object belongs to the set: it carries the label, and our own entry owns that label.
 
     A label alone is not enough: EndpointSlices inherit it from their Service, and a tenant can write it.
     """
     entry = our_entry(owners(live))
-    return (
-        part_of(live) == set_id
-        and entry is not None
-        and owns_exactly(entry.fields, ("f:metadata", "f:labels", f"f:{PART_OF}"))
-    )
+    return part_of(live) == set_id and entry is not None and owns_exactly(entry.fields, MEMBER_PATH)
 
 
 def set_of_parent(parent: Body, owner: str) -> str:

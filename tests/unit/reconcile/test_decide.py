@@ -32,6 +32,7 @@ from ansible_collections.plumb.gitops.tests.unit.reconcile.managed import data, 
 from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import DISCOVERY, app, manifest
 
 SET = SetIdentity("shop", "shop")
+LABELLED = {"f:metadata": {"f:labels": {f"f:{PART_OF}": {}}}}
 JOBS = ApiResource(
     group="batch", version="v1", kind="Job", plural="jobs", namespaced=True, verbs=frozenset({"list"})
 )
@@ -82,7 +83,12 @@ def job() -> Wanted:
             Holder.NOBODY,
         ),  # a label alone, which a tenant can write
         ("other", [update("kubectl-label", data("a"))], Holder.NOBODY),
-        ("other", [ours(data("a"))], Holder.ANOTHER_SET),
+        ("other", [ours(LABELLED)], Holder.ANOTHER_SET),
+        (
+            "other",
+            [ours(data("a")), update("kubectl-label", LABELLED)],
+            Holder.OURS,
+        ),  # somebody changed the label
     ],
 )
 def test_whose_an_object_is(label: str, entries: list[dict[str, Any]], holder: Holder) -> None:
