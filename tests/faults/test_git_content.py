@@ -233,3 +233,19 @@ def test_row_34_a_kind_that_nobody_knows_is_refused_and_the_rest_is_applied(
     assert done.app.failed
     assert "does not know example.org/v1 Widget (app/all.yaml:" in done.action("Widget", "w").reason
     assert kubectl.live("configmap", "c", engine.namespace)
+
+
+def test_row_34_a_kind_that_someone_deleted_comes_back_with_its_objects(
+    engine: Engine, kubectl: Kubectl
+) -> None:
+    group = f"g{uuid.uuid4().hex[:8]}.example.com"
+    thing = manifest(f"{group}/v1", "Thing", "t", spec={"size": 1})
+    engine.write("app/all.yaml", custom_kind("things", "Thing", group) + thing + config_map("c"))
+    engine.apply()
+    kubectl("delete", "customresourcedefinition", f"things.{group}")
+    checked = engine.check()
+    assert not checked.app.failed
+    assert checked.app.drifted
+    assert not engine.apply().app.failed
+    assert kubectl.live(f"things.{group}", "t", engine.namespace)
+    assert engine.apply().writes == 0

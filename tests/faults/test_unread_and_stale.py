@@ -13,7 +13,7 @@ import yaml
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult, Result, Verb
 from ansible_collections.plumb.gitops.tests.engine import Done, Engine
-from ansible_collections.plumb.gitops.tests.faults.proxy import Proxy, first, replay, status
+from ansible_collections.plumb.gitops.tests.faults.proxy import Proxy, cut_after, first, replay, status
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.manifests import config_map, deployment, manifest, secret
 
@@ -259,3 +259,54 @@ def test_row_13_autoscalers_that_cannot_be_listed_leave_replicas_alone(
     assert kubectl.live("deployment", "d", engine.namespace)["spec"]["replicas"] == 4
     engine.apply()
     assert kubectl.live("deployment", "d", engine.namespace)["spec"]["replicas"] == 1
+
+
+def test_row_13_a_scan_that_fails_for_a_kind_forgets_none_of_its_members(
+    engine: Engine, kubectl: Kubectl, proxy: Proxy
+) -> None:
+    engine.write("app/all.yaml", config_map("c") + service_account("left"))
+    engine.apply()
+    kubectl("delete", "configmap", "plumb-app", "-n", engine.namespace)
+    engine.write("app/all.yaml", config_map("c"))
+    proxy.fault("GET", LISTS.format("serviceaccounts"), status(500, "InternalError"))
+    engine.apply(kubeconfig=proxy.kubeconfig)
+    assert kubectl.live("serviceaccount", "left", engine.namespace)
+    engine.apply()
+    assert kubectl.get("serviceaccount", "left", engine.namespace) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "pattern"), [("PATCH", r"configmaps/\w+\?(?!.*dryRun)"), ("DELETE", "configmaps/")]
+)
+def test_row_5_an_answer_that_is_lost_after_the_write_loses_nothing(
+    engine: Engine, kubectl: Kubectl, proxy: Proxy, method: str, pattern: str
+) -> None:
+    engine.write("app/all.yaml", config_map("c") + config_map("left"))
+    engine.apply()
+    engine.write("app/all.yaml", config_map("c", {"a": "2"}) + config_map("new"))
+    fault = proxy.fault(method, pattern, cut_after(), times=2)
+    done = engine.apply(kubeconfig=proxy.kubeconfig)
+    assert fault.met
+    assert not done.app.failed
+    assert kubectl.live("configmap", "c", engine.namespace)["data"] == {"a": "2"}
+    assert kubectl.live("configmap", "new", engine.namespace)
+    assert kubectl.get("configmap", "left", engine.namespace) is None
+    assert engine.apply().writes == 0
+
+
+def test_row_17_a_parent_that_another_run_writes_meanwhile_loses_no_kind(
+    engine: Engine, kubectl: Kubectl, proxy: Proxy
+) -> None:
+    engine.write("app/all.yaml", config_map("c"))
+    engine.apply()
+    engine.write("app/all.yaml", config_map("c") + manifest("v1", "Secret", "s"))
+
+    def other_run() -> None:
+        engine.write("other/all.yaml", config_map("c") + service_account("theirs"))
+        engine.apply(engine.spec(path="other"))
+
+    proxy.fault("PATCH", "configmaps/plumb-app", first(other_run), times=1)
+    done = engine.apply(kubeconfig=proxy.kubeconfig)
+    assert "nothing was written: its inventory could not be recorded" in done.app.error
+    assert not engine.apply().app.failed
+    assert kubectl.get("serviceaccount", "theirs", engine.namespace) is None

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource
-from ..cluster.errors import Forbidden, NotFound, RequestError, UnknownApi
+from ..cluster.errors import Forbidden, NotFound, RequestError, StaleVersion, UnknownApi
 from ..model.app import AppState
-from ..model.errors import ClusterError
+from ..model.errors import ClusterError, InventoryError
 from ..model.objects import Body, GroupKind, ObjectRef
 from ..model.plan import AppResult, Outcome, Result, Unhealthy, Verb
 from .carry_out import carry_out, prune, wait_until
@@ -22,7 +22,7 @@ from .decide import remembers
 from .desired import digest_of_all
 from .ground import Ground
 from .health import assess
-from .inventory import Inventory
+from .inventory import Inventory, read_inventory
 from .order import Stage, staged
 from .ownership import CREATOR, FIELD_MANAGER
 from .plan import AppPlan
@@ -54,7 +54,7 @@ class _Execution:
     def run(self) -> AppResult:
         try:
             self._record_before()
-        except ClusterError as error:
+        except (ClusterError, InventoryError) as error:
             return self._result(f"nothing was written: its inventory could not be recorded: {error}")
         for stage, steps in staged((step.action.ref, step) for step in self._made.applies):
             done = self._cluster.map(
@@ -67,7 +67,7 @@ class _Execution:
         self._prune()
         try:
             self._record_after()
-        except ClusterError as error:
+        except (ClusterError, InventoryError) as error:
             return self._result(f"its inventory could not be brought up to date: {error}")
         return self._waited()
 
@@ -132,8 +132,23 @@ class _Execution:
         if resource is None:
             raise UnknownApi("ConfigMap", "recording the inventory", "the cluster does not know ConfigMaps")
         if not inventory.exists or inventory != self._inventory:
-            self._cluster.apply(resource, inventory.body(), field_manager=FIELD_MANAGER, force=True)
-        self._inventory = replace(inventory, exists=True)
+            inventory = replace(inventory, exists=True, version=self._put(resource, inventory))
+        self._inventory = inventory
+
+    def _put(self, resource: ApiResource, inventory: Inventory) -> str:
+        """Write the parent, unless another run wrote it since it was read; its new resourceVersion."""
+        try:
+            live = self._cluster.apply(resource, inventory.body(), field_manager=FIELD_MANAGER, force=True)
+        except StaleVersion:
+            ref = inventory.identity.ref
+            found = self._cluster.get(resource, namespace=ref.namespace, name=ref.name)
+            # After a lost answer it is our own write that it has moved on by.
+            if found is None or read_inventory(found, inventory.identity, inventory.owner) != replace(
+                inventory, exists=True
+            ):
+                raise
+            live = found
+        return str(live["metadata"]["resourceVersion"])
 
     def _await_definitions(self, done: Sequence[Outcome]) -> None:
         """Wait until Namespaces and CRDs just written can be used; then ask the server what it knows now."""

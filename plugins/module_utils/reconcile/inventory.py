@@ -13,7 +13,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..model.app import AppSpec
@@ -77,6 +77,7 @@ class Inventory:
     namespaces: frozenset[str] = frozenset()
     finished_jobs: tuple[tuple[str, str], ...] = ()  # (namespace/name, hash of the manifest), sorted
     applied: str = ""  # digest of all manifests that were last applied without a failure
+    version: str = field(default="", compare=False)  # resourceVersion that it was read at; guards its writes
 
     def widened(self, refs: Iterable[ObjectRef], kinds: Iterable[GroupKind] = ()) -> Inventory:
         """With room for these objects, and objects of these kinds, too."""
@@ -104,6 +105,7 @@ class Inventory:
             "metadata": {
                 "name": self.identity.name,
                 "namespace": self.identity.namespace,
+                **({"resourceVersion": self.version} if self.version else {}),
                 "labels": {ID_LABEL: self.identity.id},
                 "annotations": {
                     _TOOLING: f"{_TOOL}/v{VERSION}",
@@ -144,6 +146,7 @@ def read_inventory(parent: Body | None, identity: SetIdentity, owner: str) -> In
         namespaces=frozenset(filter(None, annotations.get(_NAMESPACES, "").split(","))),
         finished_jobs=_jobs(parent),
         applied=annotations.get(_APPLIED, ""),
+        version=str(parent["metadata"].get("resourceVersion") or ""),
     )
 
 
