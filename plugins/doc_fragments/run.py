@@ -131,4 +131,15 @@ options:
       - No report is written if empty.
     type: str
     default: ''
+  cache_dir:
+    description:
+      - The folder for what was proven in earlier runs, beside the sources. It may be lost at any time; the next run
+        then reads more. C(~/.cache/plumb) if not given.
+    type: path
+  deep:
+    description:
+      - Whether every object that is as wanted is checked by a dry-run as well. A run does so by itself once a day.
+      - An object that the cheaper proofs pass and the dry-run does not is reported as a defect of Plumb.
+    type: bool
+    default: false
 """

@@ -84,7 +84,9 @@ options:
         type: str
         default: 60s
   cache_dir:
-    description: The folder for repositories and checkouts. C(~/.cache/plumb/sources) if not given.
+    description:
+      - The folder for what can be made anew; repositories and checkouts are in its C(sources).
+      - C(~/.cache/plumb) if not given.
     type: path
 """
 

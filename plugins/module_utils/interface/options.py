@@ -112,6 +112,8 @@ RUN: Spec = MappingProxyType(
         "namespace": {"type": "str", "default": "plumb-system"},
         "cluster": {"type": "str", "default": ""},
         "report_path": {"type": "str", "default": ""},
+        "cache_dir": {"type": "path"},
+        "deep": {"type": "bool", "default": False},
     }
 )
 
@@ -127,6 +129,7 @@ INVENTORY: Spec = MappingProxyType(
         "owner": RUN["owner"],
         "namespace": RUN["namespace"],
         "report_path": RUN["report_path"],
+        "deep": RUN["deep"],
         **CONNECTION,
     }
 )

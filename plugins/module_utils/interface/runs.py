@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -25,6 +26,7 @@ from ..report.document import action_document, counts, document, source_document
 from ..report.file import ReportError, report_file, write_report
 from ..report.terminal import lines
 from ..source.pull import PulledSource, pull_sources
+from .memory import Memory, StateError, memory_file, recall, remember
 from .mode import Mode
 from .values import app_specs, connection_spec, pulled_sources, source_spec
 
@@ -36,7 +38,7 @@ _CUT = "\n… cut; the report file has all\n"
 
 def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
     """The result of `pull`: each source with its revision and checkout, or its error. Never `changed`."""
-    cache = Path(options["cache_dir"]) if options.get("cache_dir") else default_cache()
+    cache = cache_of(options) / "sources"
     pulled = pull_sources([source_spec(given) for given in options["sources"]], cache)
     sources = [_pulled(one) for one in pulled]
     errors = [source["error"] for source in sources if "error" in source]
@@ -46,10 +48,12 @@ def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
     return result
 
 
-def default_cache() -> Path:
-    """Where checkouts are kept where nothing is said: under the account's cache folder."""
+def cache_of(options: Mapping[str, Any]) -> Path:
+    """Where things are kept that can be made anew: as said, or under the account's cache folder."""
+    if options.get("cache_dir"):
+        return Path(options["cache_dir"])
     root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "plumb" / "sources"
+    return Path(root) / "plumb"
 
 
 def _pulled(one: PulledSource) -> dict[str, Any]:
@@ -103,6 +107,11 @@ def _report(options: Mapping[str, Any], *, check: bool) -> Report:
     used = {app.source for app in apps if not only or app.name in only}
     started, clock = datetime.now(UTC), time.monotonic()
     with connect(connection_spec(options)) as cluster:
+        file = memory_file(cache_of(options), cluster.server)
+        memory = recall(file)
+        deep = bool(options.get("deep")) or (memory.is_due and not check)
+        if not check:
+            remember(file, memory)  # a disk that takes nothing stops the run before it writes to the cluster
         found = run_apps(
             cluster,
             Run(
@@ -113,8 +122,11 @@ def _report(options: Mapping[str, Any], *, check: bool) -> Report:
                 check=check,
                 owner=options.get("owner") or "plumb",
                 home=options.get("namespace") or "plumb-system",
+                looks=memory.looks,
+                deep=deep,
             ),
         )
+        _keep(file, Memory(found.looks, time.time() if deep else memory.checked or time.time()), check=check)
         asked = cluster.requests
     return Report(
         cluster=options.get("cluster") or "",
@@ -138,6 +150,12 @@ def _report(options: Mapping[str, Any], *, check: bool) -> Report:
             ("writes", asked.writes),
         ),
     )
+
+
+def _keep(file: Path, memory: Memory, *, check: bool) -> None:
+    """Keep what was proven. A check may run where nothing can be written; a run says that its disk filled up."""
+    with contextlib.suppress(*((StateError,) if check else ())):
+        remember(file, memory)
 
 
 def _render(checkout: Checkout, app: AppSpec) -> tuple[Manifest, ...]:

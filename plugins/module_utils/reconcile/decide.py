@@ -12,19 +12,24 @@ from typing import Any
 
 from ..cluster.errors import RequestError
 from ..model.app import DriftPolicy
+from ..model.health import Health
 from ..model.objects import Body
-from ..model.plan import Verb
+from ..model.plan import Action, Verb
 from .compare import LEFT_AS_IT_IS, Case, compare
 from .desired import Wanted
 from .fieldset import owns_exactly
 from .ground import Ground, action_for, failed_dry_run, refused
 from .inventory import ID_LABEL, set_of
+from .look import Look, look_at
 from .ownership import FIELD_MANAGER, our_entry, owners
 from .proof import proven
 from .step import Step
 
 _REPLICAS = ("f:spec", "f:replicas")
 _TTL = "ttlSecondsAfterFinished"
+_DEFECT = (
+    "the content proof passed this object, and the dry-run did not: please report this as a defect of Plumb"
+)
 
 
 class Holder(Enum):
@@ -35,15 +40,18 @@ class Holder(Enum):
     ANOTHER_SET = auto()
 
 
-def plan_object(ground: Ground, wanted: Wanted, live: Body | None) -> Step:
-    """The step that brings one object to what its manifest says."""
+def plan_object(ground: Ground, wanted: Wanted, live: Body | None, *, look: Look | None = None) -> Step:
+    """The step that brings one object to what its manifest says.
+
+    `look` is one that proves the object to be as wanted; then `live` may be its metadata alone.
+    """
     try:
-        return _planned(ground, wanted, live)
+        return _planned(ground, wanted, live, look)
     except RecursionError:  # a kind's schema may take anything: who may edit an object decides how deep it is
         return refused(wanted, "the live object is nested too deeply to be compared. Make it flatter.", live)
 
 
-def _planned(ground: Ground, wanted: Wanted, live: Body | None) -> Step:
+def _planned(ground: Ground, wanted: Wanted, live: Body | None, look: Look | None) -> Step:
     held = set_of(live) if live is not None else ""
     forbidden = ground.rival(wanted.ref, held) or _is_inventory(live)
     if forbidden:
@@ -52,23 +60,55 @@ def _planned(ground: Ground, wanted: Wanted, live: Body | None) -> Step:
         return _plan_missing(ground, wanted)
     if live["metadata"].get("deletionTimestamp"):
         return _plan_terminating(ground, wanted, live)
+    return _plan_live(ground, wanted, live, look)
+
+
+def _plan_live(ground: Ground, wanted: Wanted, live: Body, look: Look | None) -> Step:
     holder = holder_of(live, ground.inventory.identity.id)
     if holder is Holder.NOBODY and not ground.app.adopt:
         return refused(wanted, _not_ours(live), live)
-    wanted, warning = _leave_replicas(ground, wanted, live)
-    if holder is Holder.OURS and proven(wanted.body, live):
-        return Step(
-            action=action_for(wanted, Verb.UNCHANGED, live, warning=warning), wanted=wanted, live=live
-        )
+    if look is not None and holder is Holder.OURS:
+        return _settled(ground, wanted, live, look)
+    applied, warning = _leave_replicas(ground, wanted, live)
+    is_proven = holder is Holder.OURS and proven(applied.body, live)
+    if is_proven and not ground.deep:
+        action = action_for(wanted, Verb.UNCHANGED, live, warning=warning)
+        return _remembered(ground, Step(action=action, wanted=applied, live=live))
     case = Case(
         ground=ground,
-        wanted=wanted,
+        wanted=applied,
         live=live,
         adopting=holder is Holder.NOBODY,
         moving=holder is Holder.ANOTHER_SET,
         warning=warning,
     )
-    return compare(case)
+    step = _remembered(ground, compare(case))
+    if is_proven and step.action.verb is not Verb.UNCHANGED:
+        return replace(step, action=replace(step.action, warning=_DEFECT))
+    return step
+
+
+def _settled(ground: Ground, wanted: Wanted, live: Body, look: Look) -> Step:
+    spec = wanted.body.get("spec")
+    warning = _replicas_warning(ground, wanted, spec) if look.autoscaled and isinstance(spec, Mapping) else ""
+    action = Action(
+        ref=wanted.ref,
+        verb=Verb.UNCHANGED,
+        warning=warning,
+        origin=wanted.origin,
+        health=Health.current() if look.healthy else None,
+    )
+    return Step(action=action, wanted=wanted, live=live, look=look)
+
+
+def _remembered(ground: Ground, step: Step) -> Step:
+    """The step with a look at an object that is as wanted, in every respect and by everybody."""
+    action, wanted, live = step.action, step.wanted, step.live
+    if action.verb is not Verb.UNCHANGED or action.changes or wanted is None or live is None:
+        return step
+    autoscaled = ground.autoscalers.may_decide(wanted.ref)
+    healthy = action.health is not None and action.health.is_current
+    return replace(step, look=look_at(wanted, live, autoscaled=autoscaled, healthy=healthy))
 
 
 def _is_inventory(live: Body | None) -> str:

@@ -15,7 +15,7 @@ from ..cluster.discovery import ApiResource
 from ..cluster.errors import Forbidden, NotFound, RequestError, StaleVersion, UnknownApi
 from ..model.app import AppState
 from ..model.errors import ClusterError, InventoryError
-from ..model.objects import Body, GroupKind, ObjectRef
+from ..model.objects import GroupKind, ObjectRef
 from ..model.plan import AppResult, Outcome, Result, Unhealthy, Verb
 from .carry_out import carry_out, prune, wait_until
 from .decide import remembers
@@ -251,10 +251,10 @@ class _Execution:
             and s.wanted.ref in applied
             and (s.live is not None or s.action.verb.writes)  # else it is missing, and left so on purpose
         ]
-        known: dict[ObjectRef, Body] = {
-            s.action.ref: s.live
+        known = {
+            s.action.ref: s.action.health
             for s in self._made.applies
-            if s.live is not None and s.action.verb is Verb.UNCHANGED
+            if s.action.health is not None and s.action.verb is Verb.UNCHANGED
         }
         unhealthy = wait_for_health(self._cluster, self._inventory.identity.id, objects, known, app.timeout)
         return self._result(unhealthy=unhealthy, waited=True)

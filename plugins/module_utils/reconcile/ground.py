@@ -32,6 +32,7 @@ class Ground:
     inventory: Inventory
     formers: tuple[Inventory, ...]  # of the app's former names
     check: bool  # the plan is the end product: creates are proven by a dry-run too
+    deep: bool  # every proof is checked by a dry-run
     autoscalers: Autoscalers
     missing_namespaces: frozenset[str]  # that neither exist nor come with this run
     coming_namespaces: frozenset[str]  # that do not exist yet and come with this run

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
 from typing import Any
 
-from ..model.objects import Body, GroupKind
+from ..model.objects import Body, GroupKind, ObjectRef
 from .desired import Wanted
 from .ownership import our_entry, owners
 from .proof import same
@@ -55,7 +55,7 @@ def keeps_generation(kind: GroupKind) -> bool:
     return custom or kind in _GENERATIONS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Look:
     """An object when it was last proven to be as its manifest wants."""
 
@@ -86,6 +86,29 @@ class Look:
         if not keeps_generation(wanted.ref.group_kind):
             return False
         return claim_of(metadata) == self.claim and _holds(wanted.body["metadata"], live)
+
+
+Looks = Mapping[str, Mapping[ObjectRef, Look]]  # by set, by object
+
+
+def as_content(looks: Looks) -> dict[str, Any]:
+    """Looks as JSON types, to be kept in a file."""
+    return {
+        set_id: [
+            [*astuple(ref), *astuple(look)] for ref, look in sorted(of.items(), key=lambda item: item[0])
+        ]
+        for set_id, of in looks.items()
+    }
+
+
+def from_content(content: Mapping[str, Any]) -> dict[str, dict[ObjectRef, Look]]:
+    """What `as_content` wrote. Raises TypeError or ValueError for anything else."""
+    return {set_id: dict(map(_row, rows)) for set_id, rows in content.items()}
+
+
+def _row(row: Iterable[Any]) -> tuple[ObjectRef, Look]:
+    group, kind, namespace, name, *look = row
+    return ObjectRef(group, kind, namespace, name), Look(*look)
 
 
 def look_at(wanted: Wanted, live: Body, *, autoscaled: bool, healthy: bool) -> Look:

@@ -9,8 +9,8 @@ are new, somebody else's, or lost the label) are looked up by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource, Discovery
@@ -20,7 +20,8 @@ from ..model.objects import Body, GroupKind, ObjectRef, api_group, ref_of
 from .desired import Wanted
 from .inventory import ID_LABEL, PART_OF, Inventory, SetIdentity, is_member, part_of
 from .live_view import LiveView
-from .reads import EVERYWHERE, Listed, list_objects, look_up
+from .look import Look
+from .reads import EVERYWHERE, FEW, Listed, list_objects, look_up
 
 _IDS_IN_SELECTOR = (
     20  # above it the selector asks for members of any set: a long one slows the server more than it saves
@@ -36,6 +37,8 @@ class Need:
 
     inventories: tuple[Inventory, ...]  # its own, then those of its former names
     wanted: tuple[Wanted, ...]
+    looks: Mapping[ObjectRef, Look]  # what of it was proven before
+    health_matters: bool  # whether the run waits for it
 
     @property
     def inventory(self) -> Inventory:
@@ -62,9 +65,16 @@ class Observed:
     unread: Mapping[GroupKind, Mapping[str, str]]  # whose members could not be listed, by namespace, and why
     unreadable: Mapping[ObjectRef, ClusterError]  # wanted objects whose look-up failed
     labelled: Mapping[str, Mapping[ObjectRef, Body]]  # by set: what carries its label, each in one version
+    settled: Mapping[
+        tuple[str, ObjectRef], Look
+    ]  # wanted objects that a look proves; only their metadata was read
 
     def live(self, wanted: Wanted) -> Body | None:
         return self.objects.get((wanted.api_version, wanted.ref))
+
+    def look(self, wanted: Wanted) -> Look | None:
+        """The look that proves the object to be as wanted."""
+        return self.settled.get((wanted.api_version, wanted.ref))
 
     def why_unread(self, kinds: Iterable[GroupKind], namespaces: Iterable[str]) -> str:
         """Why members of these kinds in these namespaces are not all known; empty where they are."""
@@ -93,18 +103,26 @@ class Observed:
         )
 
 
-def observe(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> Observed:
-    """Read all that a plan of these apps needs."""
+def observe(
+    cluster: Cluster, discovery: Discovery, needs: Sequence[Need], autoscalers: Autoscalers
+) -> Observed:
+    """Read all that a plan of these apps needs: the metadata of what looks settle, the whole of the rest."""
     namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
     selector = _selector([i.identity.id for need in needs for i in need.inventories])
     unread = _lost_groups(discovery, needs)
     objects: dict[tuple[str, ObjectRef], Body] = {}
+    settled: dict[tuple[str, ObjectRef], Look] = {}
     resources = sorted(_resources(discovery, needs), key=lambda r: (r.group_kind, r.version))
-    for resource, listed in zip(
-        resources,
-        cluster.map(lambda r: list_objects(cluster, r, selector, namespaces), resources),
-        strict=True,
-    ):
+    asked = _by_kind(needs, autoscalers)
+
+    def read(resource: ApiResource) -> tuple[Listed, Mapping[ObjectRef, Look]]:
+        return _read_kind(
+            lambda metadata: list_objects(cluster, resource, selector, namespaces, metadata_only=metadata),
+            asked.get((resource.api_version, resource.kind), ()),
+        )
+
+    for resource, (listed, proven) in zip(resources, cluster.map(read, resources), strict=True):
+        settled |= {(resource.api_version, ref): look for ref, look in proven.items()}
         if listed.unread:
             told = {namespace: str(error) for namespace, error in listed.unread.items()}
             unread[resource.group_kind] = {**unread.get(resource.group_kind, {}), **told}
@@ -118,7 +136,61 @@ def observe(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> Ob
     ]
     found, unreadable = look_up(cluster, missing)
     objects |= found
-    return Observed(objects, unread, unreadable, _by_set(objects))
+    return Observed(objects, unread, unreadable, _by_set(objects), settled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One wanted object, and what is known of it."""
+
+    wanted: Wanted
+    look: Look | None
+    health_matters: bool
+    autoscaled: bool
+
+    def settled_by(self, metadata: Body) -> Look | None:
+        look = self.look
+        if look is None:
+            return None
+        settles = look.settles(
+            self.wanted, metadata, autoscaled=self.autoscaled, health_matters=self.health_matters
+        )
+        return look if settles else None
+
+
+def _by_kind(needs: Sequence[Need], autoscalers: Autoscalers) -> dict[tuple[str, str], list[_Asked]]:
+    found: dict[tuple[str, str], list[_Asked]] = {}
+    for need in needs:
+        for wanted in need.wanted:
+            look = need.looks.get(wanted.ref)
+            asked = _Asked(wanted, look, need.health_matters, autoscalers.may_decide(wanted.ref))
+            found.setdefault((wanted.api_version, wanted.ref.kind), []).append(asked)
+    return found
+
+
+def _read_kind(
+    read: Callable[[bool], Listed], asked: Sequence[_Asked]
+) -> tuple[Listed, Mapping[ObjectRef, Look]]:
+    """The members of a kind, and which of those asked for looks settle.
+
+    `read` lists the kind, metadata only or whole. Metadata comes first where looks know most of what is asked for. What
+    they leave open is read whole: a few objects one by one, by leaving them out here, and more by listing again.
+    """
+    if sum(one.look is None for one in asked) * 2 > len(asked):
+        return read(False), {}
+    listed = read(True)
+    there = {ref_of(item): item for item in listed.items}
+    met = [one for one in asked if one.wanted.ref in there]
+    settled = {
+        one.wanted.ref: look for one in met if (look := one.settled_by(there[one.wanted.ref])) is not None
+    }
+    left_open = {one.wanted.ref for one in met} - settled.keys()
+    if len(left_open) <= FEW:
+        return Listed([item for ref, item in there.items() if ref not in left_open], listed.unread), settled
+    whole = read(False)
+    versions = {ref_of(item): item["metadata"]["resourceVersion"] for item in whole.items}
+    unmoved = {ref for ref in settled if versions.get(ref) == there[ref]["metadata"]["resourceVersion"]}
+    return whole, {ref: settled[ref] for ref in unmoved}
 
 
 def _by_set(objects: Mapping[tuple[str, ObjectRef], Body]) -> dict[str, dict[ObjectRef, Body]]:
@@ -161,7 +233,10 @@ def scan(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> list[
     namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
     members: dict[str, set[ObjectRef]] = {set_id: set() for set_id in ids}
     unread: set[GroupKind] = set()
-    resources = discovery.listable()
+    # A group whose APIService is down costs seconds of retries for each kind, and tells nothing.
+    listable = discovery.listable()
+    unread |= {r.group_kind for r in listable if r.group in discovery.incomplete_groups}
+    resources = [r for r in listable if r.group not in discovery.incomplete_groups]
     listings = cluster.map(
         lambda r: list_objects(cluster, r, _selector(ids), namespaces, metadata_only=True), resources
     )
@@ -173,7 +248,7 @@ def scan(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> list[
             if set_id in members and is_member(body, set_id):
                 members[set_id].add(ref_of(body))
     return [
-        Need(tuple(i.widened(members[i.identity.id], unread) for i in need.inventories), need.wanted)
+        replace(need, inventories=tuple(i.widened(members[i.identity.id], unread) for i in need.inventories))
         for need in needs
     ]
 
@@ -184,6 +259,10 @@ class Autoscalers:
 
     targets: frozenset[ObjectRef]
     unread: str
+
+    def may_decide(self, ref: ObjectRef) -> bool:
+        """Whether an HPA decides the object's replicas, as far as is known."""
+        return ref in self.targets or bool(self.unread)
 
 
 def read_autoscalers(

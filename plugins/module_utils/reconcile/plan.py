@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from ..cluster.client import Cluster
@@ -20,7 +20,8 @@ from .decide import plan_object
 from .desired import Desired, Wanted, digest_of_all
 from .ground import Ground
 from .inventory import DEFAULT_NAMESPACE, Inventory, SetIdentity, identity_of, read_inventory
-from .observe import Need, Observed, existing_namespaces, observe, read_autoscalers, scan
+from .look import Look, Looks
+from .observe import Autoscalers, Need, Observed, existing_namespaces, observe, read_autoscalers, scan
 from .order import sort_key
 from .prune import Prune, plan_prune
 from .step import Step
@@ -35,6 +36,8 @@ class Setting:
     parents: Mapping[ObjectRef, Body | ClusterError]
     revisions: Mapping[str, str]  # by source: the short commit
     owner: str
+    looks: Looks = field(default_factory=dict)
+    deep: bool = False  # every proof is checked by a dry-run
     home: str = DEFAULT_NAMESPACE  # where the parents of apps without a namespace live
     check: bool = False
 
@@ -52,6 +55,11 @@ class AppPlan:
     applies: tuple[Step, ...] = ()
     prunes: tuple[Step, ...] = ()
     moving: tuple[ObjectRef, ...] = ()  # members that another app of the run wants now
+
+    @property
+    def looks(self) -> dict[ObjectRef, Look]:
+        """What was proven to be as wanted."""
+        return {step.action.ref: step.look for step in self.applies if step.look is not None}
 
 
 def plan_apps(setting: Setting, discovery: Discovery, apps: Sequence[AppSpec]) -> list[AppPlan]:
@@ -103,10 +111,13 @@ def _plan_ready(
     if not ready:
         return []
     cluster = setting.cluster
-    needs = [Need(inventories, desired.wanted) for _app, desired, inventories in ready]
-    needs = _with_lost_members(cluster, discovery, needs)
-    observed = observe(cluster, discovery, needs)
-    grounds = _grounds(setting, discovery, [app for app, _desired, _inventories in ready], needs, observed)
+    needs = _with_lost_members(cluster, discovery, [_need(setting, *one) for one in ready])
+    namespaces = frozenset[str]().union(*(need.namespaces for need in needs))
+    bodies = [w.body for need in needs for w in need.wanted]
+    autoscalers = read_autoscalers(cluster, discovery, namespaces, bodies)
+    observed = observe(cluster, discovery, needs, autoscalers)
+    apps = [app for app, _desired, _inventories in ready]
+    grounds = _grounds(setting, discovery, apps, needs, observed, autoscalers)
     work = [(g, w) for g, need in zip(grounds, needs, strict=True) for w in need.wanted]
     steps = cluster.map(lambda pair: _plan_one(pair[0], pair[1], observed), work)
     plans: list[AppPlan] = []
@@ -117,6 +128,15 @@ def _plan_ready(
         seen = _Seen(app=app, desired=desired, need=need, ground=ground, observed=observed)
         plans.append(_app_plan(setting, seen, mine))
     return plans
+
+
+def _need(setting: Setting, app: AppSpec, desired: Desired, inventories: tuple[Inventory, ...]) -> Need:
+    return Need(
+        inventories,
+        desired.wanted,
+        looks=setting.looks.get(inventories[0].identity.id, {}),
+        health_matters=app.wait and not setting.check,
+    )
 
 
 def _with_lost_members(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> list[Need]:
@@ -136,11 +156,16 @@ def _plan_one(ground: Ground, wanted: Wanted, observed: Observed) -> Step:
             origin=wanted.origin,
         )
         return Step(action=action, wanted=wanted)
-    return plan_object(ground, wanted, observed.live(wanted))
+    return plan_object(ground, wanted, observed.live(wanted), look=observed.look(wanted))
 
 
-def _grounds(
-    setting: Setting, discovery: Discovery, apps: Sequence[AppSpec], needs: Sequence[Need], observed: Observed
+def _grounds(  # noqa: PLR0917 - one caller
+    setting: Setting,
+    discovery: Discovery,
+    apps: Sequence[AppSpec],
+    needs: Sequence[Need],
+    observed: Observed,
+    autoscalers: Autoscalers,
 ) -> list[Ground]:
     """What each app's objects are planned on; namespaces and autoscalers are read once for all."""
     coming = {
@@ -152,9 +177,6 @@ def _grounds(
     absent = frozenset(name for name, body in known.items() if body is None)
     if setting.check:
         coming |= setting.claims.namespaces()
-    namespaces = frozenset[str]().union(*(need.namespaces for need in needs))
-    bodies = [w.body for need in needs for w in need.wanted]
-    autoscalers = read_autoscalers(setting.cluster, discovery, namespaces, bodies)
     return [
         Ground(
             cluster=setting.cluster,
@@ -163,6 +185,7 @@ def _grounds(
             inventory=need.inventory,
             formers=need.inventories[1:],
             check=setting.check,
+            deep=setting.deep,
             autoscalers=autoscalers,
             missing_namespaces=absent - coming,
             coming_namespaces=absent & coming,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from ..model.app import AppSpec, AppState
 from ..model.objects import Body, GroupKind, ObjectRef
 from ..model.plan import Action, Verb
-from .health import assess
 from .order import sort_key
 from .step import Step
 
@@ -93,7 +92,7 @@ def _step(app: AppSpec, ref: ObjectRef, live: Body, claimed_by: str, left: str) 
             f"{left}; a {ref.kind} is pruned only with consent. Annotate it {CONSENT}=enabled to let it go,"
             " or =disabled to keep it."
         )
-    return Step(action=Action(ref=ref, verb=verb, reason=reason, health=assess(live)), live=live)
+    return Step(action=Action(ref=ref, verb=verb, reason=reason), live=live)
 
 
 def _kept_for(step: Step, inside: Callable[[ObjectRef, Body], str]) -> Step:

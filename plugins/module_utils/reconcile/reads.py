@@ -17,7 +17,7 @@ from ..cluster.errors import Forbidden, NotFound, RequestError, UnknownApi
 from ..model.errors import ClusterError
 from ..model.objects import Body, ObjectRef, ref_of
 
-_FEW = 3  # up to this many names of a kind are asked for one by one, more by a metadata-only LIST
+FEW = 3  # up to this many names of a kind are asked for one by one, more by a metadata-only LIST
 _FEW_NAMESPACES = 4
 
 EVERYWHERE = ""  # in place of a namespace: in all of them
@@ -83,7 +83,7 @@ def look_up(
 
 def _present(cluster: Cluster, resource: ApiResource, refs: Sequence[ObjectRef]) -> Sequence[ObjectRef]:
     """Those of the objects that a metadata-only LIST knows; all of them where asking one by one is cheaper."""
-    if len(refs) <= _FEW:
+    if len(refs) <= FEW:
         return refs
     spaces = sorted({ref.namespace for ref in refs})
     where = spaces if resource.namespaced and len(spaces) <= _FEW_NAMESPACES else [""]

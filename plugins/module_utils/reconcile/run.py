@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..cluster.client import Cluster
-from ..cluster.discovery import Discovery
 from ..model.app import AppSpec, Checkout
 from ..model.errors import ClusterError, PlumbError, SourceError
 from ..model.objects import Manifest
@@ -19,6 +18,7 @@ from .claims import Claims, check_former_names, former_identities
 from .dependencies import dependencies
 from .execute import execute
 from .inventory import DEFAULT_NAMESPACE, identity_of, set_of_parent
+from .look import Looks
 from .observe import read_parents
 from .plan import AppPlan, Setting, plan_apps
 
@@ -38,16 +38,21 @@ class Run:
     check: bool = False
     owner: str = "plumb"
     home: str = DEFAULT_NAMESPACE
+    looks: Looks = field(default_factory=dict)  # what earlier runs proved
+    deep: bool = False  # believe no proof: ask the server for each object
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run found and did: one result per selected app, in the inventory's order."""
+    """What a run found and did: one result per selected app, in the inventory's order.
+
+    `unclaimed` are apply sets of ours that no app claims, as `app shop (ConfigMap shop/plumb-shop)`. `looks` are what
+    this run proved, and what earlier ones did of apps that it does not select.
+    """
 
     apps: tuple[AppResult, ...]
-    unclaimed: tuple[
-        str, ...
-    ]  # apply sets of ours that no app claims: `app shop (ConfigMap shop/plumb-shop)`
+    unclaimed: tuple[str, ...]
+    looks: Looks
 
 
 def run_apps(cluster: Cluster, run: Run) -> RunResult:
@@ -77,9 +82,19 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
         owner=run.owner,
         home=run.home,
         check=run.check,
+        looks={} if run.deep else run.looks,
+        deep=run.deep,
     )
-    results = _check(setting, discovery, selected) if run.check else _Waves(setting, selected).run()
-    return RunResult(tuple(results), unclaimed)
+    if run.check:
+        plans = plan_apps(setting, discovery, selected)
+        results = [AppResult(plan=made.plan) for made in plans]
+    else:
+        waves = _Waves(setting, selected)
+        results, plans = waves.run(), waves.plans
+    current = {identity_of(app, run.home).id for app in run.apps}
+    looks = {set_id: of for set_id, of in run.looks.items() if set_id in current}
+    looks |= {made.inventory.identity.id: made.looks for made in plans if made.inventory is not None}
+    return RunResult(tuple(results), unclaimed, looks)
 
 
 def _renderer(run: Run) -> Callable[[AppSpec], tuple[Manifest, ...]]:
@@ -99,10 +114,6 @@ def _renderer(run: Run) -> Callable[[AppSpec], tuple[Manifest, ...]]:
     return render
 
 
-def _check(setting: Setting, discovery: Discovery, selected: Sequence[AppSpec]) -> list[AppResult]:
-    return [AppResult(plan=made.plan) for made in plan_apps(setting, discovery, selected)]
-
-
 class _Waves:
     """Plans together what may start together, executes side by side, and lets the next start as each app is done."""
 
@@ -111,6 +122,7 @@ class _Waves:
         self._apps = {app.name: app for app in selected}
         self._results: dict[str, AppResult] = {}
         self._held: list[str] = []  # settled without being executed
+        self.plans: list[AppPlan] = []
 
     def run(self) -> list[AppResult]:
         sorter = dependencies([_within(app, self._apps) for app in self._apps.values()])
@@ -146,6 +158,7 @@ class _Waves:
             for app in free:
                 self._results[app.name] = AppResult(plan=Plan(app=app.name, error=str(error)), executed=True)
         self._held = [name for name in names if name in self._results]
+        self.plans += planned
         return planned
 
     def _settled(self, running: dict[Future[AppResult], str]) -> list[str]:

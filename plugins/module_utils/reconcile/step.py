@@ -12,6 +12,7 @@ from typing import Any
 from ..model.objects import Body
 from ..model.plan import Action
 from .desired import Wanted
+from .look import Look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +27,4 @@ class Step:
         None  # written first, where ownership has to be put right
     )
     force: bool = False
+    look: Look | None = None  # of an object that was proven to be as wanted: to be remembered

@@ -22,15 +22,15 @@ _LONGEST_PAUSE = 2.0
 
 
 def wait_for_health(
-    cluster: Cluster, set_id: str, wanted: Sequence[Wanted], known: Mapping[ObjectRef, Body], seconds: float
+    cluster: Cluster, set_id: str, wanted: Sequence[Wanted], known: Mapping[ObjectRef, Health], seconds: float
 ) -> tuple[Unhealthy, ...]:
     """Those of the wanted objects that are not healthy when waiting ends, sorted; empty where all are.
 
-    `known` are live objects read for the plan and not written since. Waiting ends when all are current, when nothing
-    but failures is left, or after `seconds`.
+    `known` is the health of objects read for the plan and not written since. Waiting ends when all are current, when
+    nothing but failures is left, or after `seconds`.
     """
     deadline = time.monotonic() + seconds
-    pending = {w: _judge(known.get(w.ref)) for w in wanted}
+    pending = {w: known.get(w.ref, Health(HealthStatus.NOT_FOUND)) for w in wanted}
     pending = {w: health for w, health in pending.items() if not health.is_current}
     pause = _FIRST_PAUSE
     while pending:

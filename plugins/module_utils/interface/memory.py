@@ -1,0 +1,65 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs on one cluster remember of each other, in a file: what was proven, and when all of it was last checked."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..model.errors import PlumbError, printable
+from ..reconcile.look import Looks, as_content, from_content
+from ..state.file import keep, kept
+
+_KIND = "plumb.gitops/looks"
+_FORMAT = 1  # of the file, and of what is compared; another number makes old files count as not there
+_DEEP_AFTER = 24 * 3600.0  # seconds until a run checks every proof by a dry-run
+
+
+class StateError(PlumbError):
+    """What runs keep on disk cannot be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What earlier runs proved. `checked` is when every proof was last checked, in seconds since 1970; 0 for never."""
+
+    looks: Looks = field(default_factory=dict)
+    checked: float = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to check every proof. Without a memory there is nothing to check."""
+        return bool(self.looks) and not 0 <= time.time() - self.checked < _DEEP_AFTER
+
+
+def memory_file(cache: Path, server: str) -> Path:
+    """The file for a cluster, by the URL of its API server."""
+    return cache / "looks" / f"{hashlib.sha256(server.encode()).hexdigest()[:32]}.json"
+
+
+def recall(file: Path) -> Memory:
+    """The memory in a file; an empty one where there is none, or none that can be used."""
+    content = kept(file, _KIND, _FORMAT)
+    if content is None:
+        return Memory()
+    try:
+        return Memory(from_content(content["looks"]), float(content["checked"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return Memory()
+
+
+def remember(file: Path, memory: Memory) -> None:
+    """Keep a memory. Raises StateError where the disk does not take it."""
+    try:
+        keep(file, _KIND, _FORMAT, {"looks": as_content(memory.looks), "checked": memory.checked})
+    except OSError as error:
+        raise StateError(
+            f"cache {file.parent}",
+            "keeping what this run proved",
+            printable(error.strerror or str(error)),
+            "Set plumb_cache_dir (cache_dir) to a place this account can write, with room left.",
+        ) from error
