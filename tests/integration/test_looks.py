@@ -57,9 +57,9 @@ ENV = (
 
 @pytest.fixture
 def settled(engine: Engine) -> Engine:
-    """An engine whose app is applied and proven."""
+    """An engine whose app is applied, and at rest: a Deployment's controller moves its generation once at first."""
     engine.write("app/all.yaml", MANIFESTS.replace("NAMESPACE", engine.namespace))
-    assert not engine.apply().app.failed
+    assert not engine.apply(engine.spec(wait=True)).app.failed
     return engine
 
 
