@@ -88,7 +88,7 @@ def _step(case: Case, predicted: Body) -> Step:
         not changes
         and managed is None
         and _same_claim(entry, coming)
-        and verb is Verb.UPDATE
+        and case.same_manifest
         and not case.moving
     )
     return Step(
@@ -113,6 +113,11 @@ def _worded(case: Case, action: Action) -> Action:
         return replace(action, reason="taken over from another app, which no longer has it")
     if case.is_left:
         return replace(action, verb=Verb.UNCHANGED, reason=LEFT_AS_IT_IS)
+    if not action.changes and not case.adopting and not case.same_manifest:
+        # Without a write, each later run would ask the server anew, and would not know drift from a change in Git.
+        return replace(
+            action, reason="its manifest changed, but no field of it does; only the record of it changes"
+        )
     if not action.changes and not case.adopting:
         # No value differs, but without a write, fields that are removed from Git later would stay in the cluster.
         return replace(action, reason="only the record of who owns its fields changes")
