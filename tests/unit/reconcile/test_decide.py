@@ -51,6 +51,7 @@ def ground(**other: Any) -> Ground:
         "inventory": Inventory(identity=SET, owner="plumb", exists=True),
         "formers": (),
         "check": False,
+        "deep": False,
         "autoscalers": Autoscalers(frozenset(), ""),
         "missing_namespaces": frozenset(),
         "coming_namespaces": frozenset(),
