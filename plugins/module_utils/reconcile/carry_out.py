@@ -9,6 +9,7 @@ meanwhile, it is read and planned again, a few times.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +29,8 @@ from .prune import withheld
 from .step import Step
 
 _TRIES = 6  # a Deployment in the middle of a rollout changes several times a second
+_PAUSE = 0.05  # seconds, at most, before the second try; twice as many before each further one
+_FRESH = 5.0  # seconds for which what was read counts as known: an object may appear while a stage is awaited
 _POLL = 0.5  # seconds between looks at an object that is being deleted
 
 
@@ -50,6 +53,7 @@ def _written(ground: Ground, step: Step) -> Outcome:
         except StaleVersion:
             if attempt == _TRIES - 1:
                 raise
+            _pause(attempt)
             step = _again(ground, step)
             if not step.action.verb.writes:
                 failed = step.action.verb is Verb.REFUSED
@@ -59,6 +63,11 @@ def _written(ground: Ground, step: Step) -> Outcome:
                     step.action.reason if failed else "",
                 )
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _pause(attempt: int) -> None:
+    """Give whoever else writes to the object a moment, longer each time, and not the same for all."""
+    time.sleep(random.uniform(0, _PAUSE * 2**attempt))  # noqa: S311 - no secret
 
 
 def _write(ground: Ground, step: Step) -> None:
@@ -73,10 +82,17 @@ def _write(ground: Ground, step: Step) -> None:
     elif verb is Verb.CREATE and step.wanted is None:
         ground.cluster.apply(resource, body, field_manager=CREATOR, force=False)
     elif verb is Verb.CREATE:
+        _must_be_missing(ground, resource, step.action.ref)
         applied = _apply(ground.cluster, resource, body, force=False)
         _strike_nobody(ground.cluster, resource, step.action.ref, applied)
     else:
         _take_over(ground.cluster, resource, step, body)
+
+
+def _must_be_missing(ground: Ground, resource: ApiResource, ref: ObjectRef) -> None:
+    """Raise StaleVersion where an object has appeared since the plan: an apply would merge into it unasked."""
+    if time.monotonic() - ground.read_at > _FRESH and _uid(ground.cluster, resource, ref):
+        raise StaleVersion(str(ref), "creating it", "it has appeared since it was planned")
 
 
 def known_resource(cluster: Cluster, api_version: str, ref: ObjectRef) -> ApiResource:
@@ -181,7 +197,7 @@ def _again(ground: Ground, step: Step) -> Step:
     resource = known_resource(ground.cluster, step.wanted.api_version, step.action.ref)
     ref = step.action.ref
     live = ground.cluster.get(resource, namespace=ref.namespace, name=ref.name)
-    now = replace(ground, check=False, discovery=ground.cluster.discover())
+    now = replace(ground, check=False, read_at=time.monotonic(), discovery=ground.cluster.discover())
     return plan_object(now, step.wanted, live)
 
 

@@ -17,7 +17,7 @@ from .desired import Wanted, applied_digest
 from .fieldset import FieldSet, display, leaves, subtract
 from .ground import Ground, action_for, failed_dry_run, refused, why
 from .ownership import FIELD_MANAGER, Owner, co_owned, foldable, lost_claims, our_entry, owners, rewritten
-from .prune import CONSENT, PROTECTED, consent_of
+from .prune import CONSENT, CONTAINERS, PROTECTED, consent_of
 from .step import Step
 
 LEFT_AS_IT_IS = "drift: report, it stays as it is until its manifest changes"
@@ -134,6 +134,10 @@ def _immutable(case: Case, error: Invalid) -> Step:
     if not case.ground.app.recreate:
         return refused(
             wanted, f"{said} Set recreate: true to delete and create it, or give it another name.", live
+        )
+    if wanted.ref.group_kind in CONTAINERS:
+        return refused(
+            wanted, f"{said} All in it would go with it: recreate it by hand if that is meant.", live
         )
     if wanted.ref.group_kind in PROTECTED and consent_of(live) != "enabled":
         kind = wanted.ref.kind

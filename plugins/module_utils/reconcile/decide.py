@@ -16,7 +16,7 @@ from ..model.health import Health
 from ..model.objects import Body
 from ..model.plan import Action, Verb
 from .compare import LEFT_AS_IT_IS, Case, compare
-from .desired import Wanted
+from .desired import Wanted, applied_digest
 from .fieldset import owns_exactly
 from .ground import Ground, action_for, failed_dry_run, refused
 from .inventory import ID_LABEL, set_of
@@ -121,12 +121,12 @@ def _is_inventory(live: Body | None) -> str:
 def holder_of(live: Body, set_id: str) -> Holder:
     """Whose a live object is: by our entry and the member label.
 
-    Ours is also what lost its label or has another now (our entry is there), and what lost its ownership altogether
-    (managedFields wiped, the label there). The label alone, beside other managers' entries, makes nothing ours: a
-    tenant can write it.
+    Ours is also what lost its label or has another now (our entry is there), and what lost its ownership (managedFields
+    were wiped: the label is there, and no other manager or the digest of our last apply). The label alone, beside other
+    managers' entries, makes nothing ours: a tenant can write it.
     """
     label, entries = set_of(live), owners(live)
-    if our_entry(entries) is None and (entries or not label):
+    if our_entry(entries) is None and not (label and (not entries or applied_digest(live))):
         return Holder.NOBODY
     return Holder.ANOTHER_SET if label and label != set_id else Holder.OURS
 

@@ -36,10 +36,10 @@ class Ground:
     autoscalers: Autoscalers
     missing_namespaces: frozenset[str]  # that neither exist nor come with this run
     coming_namespaces: frozenset[str]  # that do not exist yet and come with this run
+    read_at: float  # when the cluster was read, by time.monotonic()
     applied_before: bool  # all these manifests were applied before: what is missing was deleted by someone
-    rival: Callable[
-        [ObjectRef, str], str
-    ]  # (object, id of the set that has it) -> why it cannot be ours, or ""
+    # (object, id of the set that has it) -> why it cannot be ours, or ""
+    rival: Callable[[ObjectRef, str], str]
 
     def resource(self, wanted: Wanted) -> ApiResource | None:
         return self.discovery.find(wanted.api_version, wanted.ref.kind)

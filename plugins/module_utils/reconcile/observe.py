@@ -9,6 +9,7 @@ are new, somebody else's, or lost the label) are looked up by name.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -65,9 +66,9 @@ class Observed:
     unread: Mapping[GroupKind, Mapping[str, str]]  # whose members could not be listed, by namespace, and why
     unreadable: Mapping[ObjectRef, ClusterError]  # wanted objects whose look-up failed
     labelled: Mapping[str, Mapping[ObjectRef, Body]]  # by set: what carries its label, each in one version
-    settled: Mapping[
-        tuple[str, ObjectRef], Look
-    ]  # wanted objects that a look proves; only their metadata was read
+    read_at: float  # when reading began, by time.monotonic()
+    # wanted objects that a look proves; only their metadata was read
+    settled: Mapping[tuple[str, ObjectRef], Look]
 
     def live(self, wanted: Wanted) -> Body | None:
         return self.objects.get((wanted.api_version, wanted.ref))
@@ -107,6 +108,7 @@ def observe(
     cluster: Cluster, discovery: Discovery, needs: Sequence[Need], autoscalers: Autoscalers
 ) -> Observed:
     """Read all that a plan of these apps needs: the metadata of what looks settle, the whole of the rest."""
+    began = time.monotonic()
     namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
     selector = _selector([i.identity.id for need in needs for i in need.inventories])
     unread = _lost_groups(discovery, needs)
@@ -136,7 +138,7 @@ def observe(
     ]
     found, unreadable = look_up(cluster, missing)
     objects |= found
-    return Observed(objects, unread, unreadable, _by_set(objects), settled)
+    return Observed(objects, unread, unreadable, _by_set(objects), began, settled)
 
 
 @dataclass(frozen=True, slots=True)

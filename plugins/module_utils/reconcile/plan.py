@@ -189,6 +189,7 @@ def _grounds(  # noqa: PLR0917 - one caller
             autoscalers=autoscalers,
             missing_namespaces=absent - coming,
             coming_namespaces=absent & coming,
+            read_at=observed.read_at,
             applied_before=bool(need.inventory.applied)
             and need.inventory.applied == digest_of_all(need.wanted),
             rival=partial(setting.claims.rival, app.name),
@@ -237,7 +238,8 @@ def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
         seen.app,
         members,
         wanted,
-        blocked=_prune_blocked(setting, seen, applies, leaving=not wanted.issuperset(members)),
+        blocked=_unread(seen),
+        waits="" if wanted.issuperset(members) else _prune_waits(setting, seen, applies),
         claimed=partial(setting.claims.claimed, seen.app.name),
         inside=setting.claims.inside,
         left=_left(setting, seen.app),
@@ -263,22 +265,20 @@ def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
 
 def _untold(prune: Prune) -> tuple[str, ...]:
     """A prune that is held back shows in what it held back; where it is not known what that is, it is said."""
-    held = any(step.action.verb is Verb.REFUSED for step in prune.steps)
+    held = any(prune.blocked in step.action.reason for step in prune.steps)
     return (f"nothing is pruned in this run: {prune.blocked}",) if prune.blocked and not held else ()
 
 
-def _prune_blocked(setting: Setting, seen: _Seen, applies: Sequence[Step], *, leaving: bool) -> str:
-    """Why this run must not prune: what is gone is not known for sure, or what replaces it may not be there.
-
-    `leaving` says that members are known to have left: what only they would need to know is asked only then.
-    """
+def _unread(seen: _Seen) -> str:
+    """Why this run must not prune: what members there are is not known for sure."""
     need = seen.need
-    unread = seen.observed.why_unread(
-        {w.ref.group_kind for w in need.wanted} | need.group_kinds, need.namespaces
-    )
-    if unread or not leaving:
-        return unread
-    if not any(inventory.exists for inventory in need.inventories):
+    kinds = {w.ref.group_kind for w in need.wanted} | need.group_kinds
+    return seen.observed.why_unread(kinds, need.namespaces)
+
+
+def _prune_waits(setting: Setting, seen: _Seen, applies: Sequence[Step]) -> str:
+    """Why what is due should stay for now: what replaces it may not be there. Asked only where something is due."""
+    if not any(inventory.exists for inventory in seen.need.inventories):
         return "its inventory was missing and is rebuilt from the members' labels in this run; the next one prunes"
     refused = next((step.action.ref for step in applies if step.action.verb is Verb.REFUSED), None)
     if refused is not None:

@@ -17,14 +17,10 @@ from .step import Step
 CONSENT = "plumb.gitops/prune"  # annotation on the object: `enabled` consents, `disabled` keeps it
 
 # What takes data or other objects with it when it goes: pruned only with consent on the object itself.
-PROTECTED = frozenset(
-    {
-        GroupKind("", "Namespace"),
-        GroupKind("", "PersistentVolumeClaim"),
-        GroupKind("", "PersistentVolume"),
-        GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
-    }
+CONTAINERS = frozenset(
+    {GroupKind("", "Namespace"), GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")}
 )
+PROTECTED = CONTAINERS | {GroupKind("", "PersistentVolumeClaim"), GroupKind("", "PersistentVolume")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +37,16 @@ def plan_prune(
     wanted: frozenset[ObjectRef],
     *,
     blocked: str,
+    waits: str,
     claimed: Callable[[ObjectRef], str],
     inside: Callable[[ObjectRef, Body], str],
     left: str,
 ) -> Prune:
     """Decide on each member that no manifest of the app wants.
 
-    `blocked` says why this run must not prune (an incomplete read, say); `claimed` names the app, if any, that now
-    wants an object: it is left to it. `inside` names an object, if any, that Git wants and that would go with this
+    `blocked` says why this run must not prune (an incomplete read, say): what is due is refused. `waits` says why it
+    should not, though nothing is wrong with the app: what is due is kept for now. `claimed` names the app, if any, that
+    now wants an object: it is left to it. `inside` names an object, if any, that Git wants and that would go with this
     one. `left` is the reason shown, such as `left Git in 4f2a9c1`.
     """
     gone = sorted((ref for ref in members if ref not in wanted), key=sort_key, reverse=True)
@@ -58,9 +56,11 @@ def plan_prune(
     if not pruned:
         return Prune(tuple(steps), blocked)
     why = blocked or _too_much(app, pruned, len(members), empty=not wanted)
-    if not why:
-        return Prune(tuple(steps))
-    return Prune(tuple(_held_back(step, why) for step in steps), why)
+    if why:
+        return Prune(tuple(_held_back(step, why) for step in steps), why)
+    if waits:
+        return Prune(tuple(_held_back(step, waits, Verb.UNCHANGED) for step in steps), waits)
+    return Prune(tuple(steps))
 
 
 def withheld(ref: ObjectRef, live: Body) -> bool:
@@ -117,13 +117,12 @@ def _too_much(app: AppSpec, pruned: int, total: int, *, empty: bool) -> str:
     )
 
 
-def _held_back(step: Step, why: str) -> Step:
+def _held_back(step: Step, why: str, verb: Verb = Verb.REFUSED) -> Step:
     if step.action.verb is not Verb.PRUNE:
         return step
     action = Action(
         ref=step.action.ref,
-        verb=Verb.REFUSED,
+        verb=verb,
         reason=f"{step.action.reason}; not pruned: {why}",
-        health=step.action.health,
     )
     return Step(action=action, live=step.live)

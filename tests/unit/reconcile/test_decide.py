@@ -55,6 +55,7 @@ def ground(**other: Any) -> Ground:
         "autoscalers": Autoscalers(frozenset(), ""),
         "missing_namespaces": frozenset(),
         "coming_namespaces": frozenset(),
+        "read_at": 0.0,
         "applied_before": False,
         "rival": lambda _ref, _held: "",
     }

@@ -27,7 +27,8 @@ def planned(*members: tuple[ObjectRef, Body], keep: int = 0, **options: Any) -> 
     """The prune of these members, beside `keep` others that Git still wants."""
     kept = dict(member(name=f"kept{number}") for number in range(keep))
     rules: dict[str, Any] = {
-        "blocked": "", "claimed": lambda _ref: "", "inside": lambda _ref, _live: "", "left": "left Git in 4f2a9c1"
+        "blocked": "", "waits": "", "left": "left Git in 4f2a9c1",
+        "claimed": lambda _ref: "", "inside": lambda _ref, _live: "",
     }  # fmt: skip
     rules |= {key: options.pop(key) for key in list(options) if key in rules}
     return plan_prune(app(**options), {**kept, **dict(members)}, frozenset(kept), **rules)
@@ -140,6 +141,13 @@ def test_a_blocked_prune_prunes_nothing_and_says_why() -> None:
     assert verbs == {"old": Verb.REFUSED, "kept": Verb.UNCHANGED}
     (held,) = (step for step in found.steps if step.action.verb is Verb.REFUSED)
     assert held.action.reason == "left Git in 4f2a9c1; not pruned: ConfigMap could not be listed"
+
+
+def test_a_prune_that_waits_is_no_failure() -> None:
+    found = planned(member(), waits="app b does not render")
+    (held,) = found.steps
+    assert (held.action.verb, found.blocked) == (Verb.UNCHANGED, "app b does not render")
+    assert held.action.reason == "left Git in 4f2a9c1; not pruned: app b does not render"
 
 
 def test_deletes_come_in_the_reverse_order_of_applies() -> None:
