@@ -21,7 +21,12 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, Origin, ref_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import desire
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import (
+    Wanted,
+    applied_digest,
+    desire,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.look import Look, look_at
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import (
     FIELD_MANAGER,
     our_entry,
@@ -42,8 +47,9 @@ _REVISION = Revision(
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the content proof and a dry-run say of one state of an object."""
+    """What the three proofs say of one state of an object: metadata, content and a dry-run."""
 
+    settled: bool
     proven: bool
     stays: bool  # an apply changes neither a value nor our claim
     live: Body
@@ -51,7 +57,7 @@ class Judgement:
 
     @property
     def is_wrong(self) -> bool:
-        return self.proven and not self.stays
+        return (self.settled or self.proven) and not self.stays
 
 
 @dataclass
@@ -110,19 +116,26 @@ class Bench:
             resource_version=metadata["resourceVersion"],
         )
 
-    def judge(self, desired: Body) -> Judgement:
-        """Proof and dry-run on the same state. The server may refuse: it merges `{}` into an emptied map as null."""
+    def look(self, desired: Body, live: Body) -> Look:
+        """What is remembered of an object that is as its manifest wants."""
+        return look_at(_wanted(desired), live, autoscaled=False, healthy=True)
+
+    def judge(self, desired: Body, look: Look | None = None) -> Judgement:
+        """All proofs on the same state. The server may refuse: it merges `{}` into an emptied map as null."""
         while True:
             live = self.get(desired)
             version = live["metadata"]["resourceVersion"]
             exact = {**desired, "metadata": {**desired["metadata"], "resourceVersion": version}}
+            settled = look is not None and look.settles(
+                _wanted(desired), live, autoscaled=False, health_matters=False
+            )
             try:
                 predicted = self.apply(exact, dry_run=True)
             except StaleVersion:
                 continue  # a controller wrote in between
             except Invalid:
-                return Judgement(proven(desired, live), False, live, None)
-            return Judgement(proven(desired, live), _stays(live, predicted), live, predicted)
+                return Judgement(settled, proven(desired, live), False, live, None)
+            return Judgement(settled, proven(desired, live), _stays(live, predicted), live, predicted)
 
     def run(self, app: str, bodies: Sequence[Body], *, check: bool = False) -> tuple[AppResult, int]:
         """Bring the cluster to these manifests as an app that takes over what it finds; also the writes it made."""
@@ -148,6 +161,10 @@ class Bench:
 
 def manifest_of(body: Body) -> Manifest:
     return Manifest(ref_of(body), body, Origin("x.yaml"))
+
+
+def _wanted(desired: Body) -> Wanted:
+    return Wanted(ref_of(desired), desired, applied_digest(desired), Origin("x.yaml"))
 
 
 def _stays(live: Body, predicted: Body) -> bool:
