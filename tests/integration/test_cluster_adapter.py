@@ -120,7 +120,7 @@ def deleted(cluster: Cluster, resource: ApiResource, name: str) -> bool:
     live = cluster.get(resource, namespace="", name=name)
     if live is not None and "deletionTimestamp" not in live["metadata"]:
         with contextlib.suppress(errors.StaleVersion):
-            cluster.delete(resource, **precondition(live))
+            cluster.delete(resource, **precondition(live), dry_run=False, propagation="Background")
     return live is None
 
 
@@ -191,8 +191,8 @@ def test_an_object_is_applied_read_listed_and_deleted(cluster, apply, kind, name
     assert partial.keys() == {"apiVersion", "kind", "metadata"}
     assert partial["metadata"]["managedFields"][0]["manager"] == "plumb"
     assert cluster.delete(resource, **precondition(live), dry_run=True) is True
-    assert cluster.delete(resource, **precondition(live)) is True
-    assert cluster.delete(resource, **precondition(live)) is False
+    assert cluster.delete(resource, **precondition(live), dry_run=False, propagation="Background") is True
+    assert cluster.delete(resource, **precondition(live), dry_run=False, propagation="Background") is False
 
 
 def test_a_list_longer_than_a_page_is_whole(cluster, apply, kind, namespace):

@@ -32,7 +32,7 @@ from ansible_collections.plumb.gitops.tests.unit.reconcile.managed import data, 
 from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import DISCOVERY, app, manifest
 
 SET = SetIdentity("shop", "shop")
-LABELLED = {"f:metadata": {"f:labels": {f"f:{PART_OF}": {}}}}
+LABELLED: dict[str, Any] = {"f:metadata": {"f:labels": {f"f:{PART_OF}": {}}}}
 JOBS = ApiResource(
     group="batch", version="v1", kind="Job", plural="jobs", namespaced=True, verbs=frozenset({"list"})
 )
