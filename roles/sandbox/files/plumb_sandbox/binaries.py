@@ -42,9 +42,13 @@ class Found:
 
 
 def find(component: Component, env: Mapping[str, str] | None = None) -> Found | None:
-    """COMPONENT from `KUBEBUILDER_ASSETS`, from PATH (where its version fits) or from the cache."""
+    """COMPONENT from `KUBEBUILDER_ASSETS`, from PATH (where its version fits) or from the cache.
+
+    One that serves files of its own comes from the cache alone, where they lie beside it.
+    """
     assets = (os.environ if env is None else env).get("KUBEBUILDER_ASSETS")
-    for place in (f"{assets}/{component.name}" if assets else None, shutil.which(component.name)):
+    elsewhere = (f"{assets}/{component.name}" if assets else None, shutil.which(component.name))
+    for place in () if component.served_folders else elsewhere:
         said = _version_said(place) if place else None
         if place and fits(said, pinned_version(component)):
             return Found(path=Path(place).absolute(), version=show_version(said or (0, 0, 0)))
