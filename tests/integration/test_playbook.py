@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import stat
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from ansible_collections.plumb.gitops.tests.fleet import RECONCILE, Fleet
 from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.play import Play, Played
+from ansible_collections.plumb.gitops.tests.play import Play
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
-
-RECONCILE = "plumb.gitops.reconcile"
 
 CONFIG = """
 apiVersion: v1
@@ -51,62 +48,20 @@ stringData: {password: correct-horse-battery}
 
 
 @dataclass(slots=True)
-class Fleet:
-    """An inventory whose clusters are all the sandbox, and one repository."""
+class ForgeFleet(Fleet):
+    """A fleet whose source is a repository on the forge."""
 
-    play: Play
-    sandbox: Sandbox
     repository: Repository
-    namespace: str
-    folder: Path
-
-    def run(self, *words: str, hosts: tuple[str, ...] = ("here",), **variables: Any) -> Played:
-        """Run the playbook; `variables` replace those of the inventory, `None` leaves one out."""
-        shared: dict[str, Any] = {
-            "plumb_kubeconfig": str(self.sandbox.kubeconfig),
-            "plumb_cache_dir": str(self.folder / "cache"),
-            "plumb_sources": [
-                {
-                    "name": "fleet",
-                    "url": self.repository.url,
-                    "branch": "main",
-                    "token_file": str(self.repository.token_file),
-                }
-            ],
-            "plumb_apps": [self.app()],
-            "plumb_report_path": str(self.folder / "reports"),
-            **variables,
-        }
-        group = {"hosts": dict.fromkeys(hosts), "vars": {k: v for k, v in shared.items() if v is not None}}
-        inventory = self.folder / "inventory.yml"
-        inventory.write_text(yaml.safe_dump({"plumb_clusters": group}), encoding="utf-8")
-        return self.play.playbook(RECONCILE, "-i", str(inventory), *words)
-
-    def app(self, **options: Any) -> dict[str, Any]:
-        return {
-            "name": "app",
-            "source": "fleet",
-            "path": "app",
-            "namespace": self.namespace,
-            "timeout": "60s",
-            **options,
-        }
-
-    def report(self) -> Mapping[str, Any]:
-        """The newest report of the cluster `here`."""
-        newest = max((self.folder / "reports" / "here").iterdir(), key=lambda file: file.stat().st_mtime_ns)
-        assert stat.S_IMODE(newest.stat().st_mode) == 0o600
-        loaded: Mapping[str, Any] = json.loads(newest.read_text(encoding="utf-8"))
-        return loaded
 
 
 @pytest.fixture
-def fleet(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> Fleet:
+def fleet(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> ForgeFleet:
     repository = new_repository(sandbox, f"r-{uuid.uuid4().hex[:8]}", tmp_path / "clone")
-    return Fleet(play, sandbox, repository, namespace, tmp_path)
+    git = {"url": repository.url, "token_file": str(repository.token_file)}
+    return ForgeFleet(play, sandbox, git, namespace, tmp_path, repository)
 
 
-def test_a_cluster_is_brought_to_what_git_says_and_kept_there(fleet: Fleet, kubectl: Kubectl) -> None:
+def test_a_cluster_is_brought_to_what_git_says_and_kept_there(fleet: ForgeFleet, kubectl: Kubectl) -> None:
     commit = fleet.repository.commit({"app/config.yaml": CONFIG, "app/web.yaml": DEPLOYMENT}, "Open the shop")
 
     checked = fleet.run("--check", "--diff")
@@ -148,7 +103,7 @@ def test_a_cluster_is_brought_to_what_git_says_and_kept_there(fleet: Fleet, kube
     assert kubectl.get("configmap", "settings", fleet.namespace) is None
 
 
-def test_a_broken_commit_is_refused_and_nothing_changes(fleet: Fleet, kubectl: Kubectl) -> None:
+def test_a_broken_commit_is_refused_and_nothing_changes(fleet: ForgeFleet, kubectl: Kubectl) -> None:
     fleet.repository.commit({"app/config.yaml": CONFIG, "app/web.yaml": DEPLOYMENT})
     assert fleet.run(plumb_apps=[fleet.app(wait=False)]).code == 0
     before = kubectl.get("configmap", "settings", fleet.namespace)
@@ -164,7 +119,7 @@ def test_a_broken_commit_is_refused_and_nothing_changes(fleet: Fleet, kubectl: K
     assert fleet.report()["failed"] is True
 
 
-def test_the_play_fails_on_what_plumb_fail_on_says(fleet: Fleet, kubectl: Kubectl) -> None:
+def test_the_play_fails_on_what_plumb_fail_on_says(fleet: ForgeFleet, kubectl: Kubectl) -> None:
     fleet.repository.commit({"app/config.yaml": CONFIG})
     assert fleet.run().code == 0
     kubectl("patch", "configmap", "settings", "-n", fleet.namespace, "-p", '{"data":{"greeting":"bye"}}')
@@ -177,7 +132,7 @@ def test_the_play_fails_on_what_plumb_fail_on_says(fleet: Fleet, kubectl: Kubect
     assert fleet.run("--check", plumb_fail_on="never").code == 0
 
 
-def test_plumb_only_selects_apps_and_a_wrong_name_is_refused(fleet: Fleet, kubectl: Kubectl) -> None:
+def test_plumb_only_selects_apps_and_a_wrong_name_is_refused(fleet: ForgeFleet, kubectl: Kubectl) -> None:
     fleet.repository.commit({"app/config.yaml": CONFIG, "other/key.yaml": SECRET})
     apps = [fleet.app(), fleet.app(name="other", path="other")]
 
@@ -191,7 +146,7 @@ def test_plumb_only_selects_apps_and_a_wrong_name_is_refused(fleet: Fleet, kubec
     assert "app, other" in wrong.output
 
 
-def test_a_secret_shows_that_it_changed_and_not_what(fleet: Fleet) -> None:
+def test_a_secret_shows_that_it_changed_and_not_what(fleet: ForgeFleet) -> None:
     fleet.repository.commit({"app/key.yaml": SECRET})
     assert fleet.run().code == 0
     fleet.repository.commit({"app/key.yaml": SECRET.replace("correct", "another")})
@@ -201,7 +156,7 @@ def test_a_secret_shows_that_it_changed_and_not_what(fleet: Fleet) -> None:
     assert b"horse-battery".hex() not in checked.output
 
 
-def test_limit_and_several_clusters(fleet: Fleet) -> None:
+def test_limit_and_several_clusters(fleet: ForgeFleet) -> None:
     fleet.repository.commit({"app/config.yaml": CONFIG})
     both = fleet.run("--check", hosts=("here", "other"))
     assert both.code == 0
@@ -212,22 +167,9 @@ def test_limit_and_several_clusters(fleet: Fleet) -> None:
     assert "here    fleet main" not in one.output
 
 
-def test_a_source_that_fails_leaves_the_others_alone(fleet: Fleet, kubectl: Kubectl) -> None:
+def test_a_source_that_fails_leaves_the_others_alone(fleet: ForgeFleet, kubectl: Kubectl) -> None:
     fleet.repository.commit({"app/config.yaml": CONFIG})
-    sources = [
-        {
-            "name": "fleet",
-            "url": fleet.repository.url,
-            "branch": "main",
-            "token_file": str(fleet.repository.token_file),
-        },
-        {
-            "name": "gone",
-            "url": fleet.repository.url,
-            "branch": "nowhere",
-            "token_file": str(fleet.repository.token_file),
-        },
-    ]
+    sources = [fleet.source(), fleet.source(name="gone", branch="nowhere")]
     apps = [fleet.app(), fleet.app(name="lost", source="gone")]
     done = fleet.run(plumb_sources=sources, plumb_apps=apps)
     assert done.code == 2
@@ -276,7 +218,7 @@ def test_a_source_that_fails_leaves_the_others_alone(fleet: Fleet, kubectl: Kube
     ],
 )
 def test_a_wrong_word_in_the_inventory_is_named(
-    fleet: Fleet, variables: Mapping[str, Any], said: str
+    fleet: ForgeFleet, variables: Mapping[str, Any], said: str
 ) -> None:
     refused = fleet.run(**variables)
     assert refused.code == 2
@@ -293,7 +235,7 @@ def test_an_inventory_without_clusters_is_refused(play: Play, tmp_path: Path) ->
     assert "no host in the group plumb_clusters" in refused.output
 
 
-def test_no_cluster_named_and_none_around_is_refused(fleet: Fleet) -> None:
+def test_no_cluster_named_and_none_around_is_refused(fleet: ForgeFleet) -> None:
     fleet.repository.commit({"app/config.yaml": CONFIG})
     refused = fleet.run(plumb_kubeconfig=None)
     assert refused.code == 2
