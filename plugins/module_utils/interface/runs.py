@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -23,7 +22,7 @@ from ..model.report import Report, SourceReport
 from ..reconcile.run import Run, run_apps
 from ..render.app import render_path
 from ..report.document import action_document, counts, document, source_document
-from ..report.file import ReportError, report_file, write_report
+from ..report.file import ReportError, report_file, see_report_place, write_report
 from ..report.terminal import lines
 from ..source.pull import PulledSource, pull_sources
 from .memory import Memory, StateError, memory_file, recall, remember
@@ -69,9 +68,11 @@ def diff(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
 
 def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `apply`: counts, what is not unchanged, the lines for people; the rest is in the report."""
-    report = _report(options, check=mode.check)
+    if options.get("report_path") and not mode.check:
+        see_report_place(report_file(options["report_path"], options.get("cluster") or "", "room"))
+    report, forgotten = _report(options, check=mode.check)
     whole = document(report)
-    told = lines(report)
+    told = [*lines(report), *([f"  x {forgotten}"] if forgotten else [])]
     result: dict[str, Any] = {
         "changed": report.changed,
         "drifted": report.drifted,
@@ -82,7 +83,7 @@ def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         "unclaimed": list(report.unclaimed),
         "requests": dict(report.requests),
     }
-    failures = _failures(whole) if report.failed else ""
+    failures = "\n".join(filter(None, (_failures(whole) if report.failed else "", forgotten)))
     if options.get("report_path"):
         target = report_file(options["report_path"], report.cluster, report.started)
         try:
@@ -100,7 +101,8 @@ def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     return result
 
 
-def _report(options: Mapping[str, Any], *, check: bool) -> Report:
+def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
+    """What the run came to, and why what it proved could not be kept (empty where it could)."""
     apps = app_specs(options["apps"])
     only = _only(options, apps)
     sources = pulled_sources(options["sources"])
@@ -126,9 +128,10 @@ def _report(options: Mapping[str, Any], *, check: bool) -> Report:
                 deep=deep,
             ),
         )
-        _keep(file, Memory(found.looks, time.time() if deep else memory.checked or time.time()), check=check)
+        proven = Memory(found.looks, time.time() if deep else memory.checked or time.time())
+        forgotten = _keep(file, proven)
         asked = cluster.requests
-    return Report(
+    report = Report(
         cluster=options.get("cluster") or "",
         server=cluster.server,
         check=check,
@@ -150,12 +153,16 @@ def _report(options: Mapping[str, Any], *, check: bool) -> Report:
             ("writes", asked.writes),
         ),
     )
+    return report, "" if check else forgotten  # a check may run where nothing can be written
 
 
-def _keep(file: Path, memory: Memory, *, check: bool) -> None:
-    """Keep what was proven. A check may run where nothing can be written; a run says that its disk filled up."""
-    with contextlib.suppress(*((StateError,) if check else ())):
+def _keep(file: Path, memory: Memory) -> str:
+    """Keep what was proven; why that was not possible, or nothing. What the run did is told all the same."""
+    try:
         remember(file, memory)
+    except StateError as error:
+        return str(error)
+    return ""
 
 
 def _render(checkout: Checkout, app: AppSpec) -> tuple[Manifest, ...]:

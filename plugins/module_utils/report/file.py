@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..model.errors import PlumbError, printable
-from ..state.file import write_whole
+from ..state.file import see_room, write_whole
+
+_ROOM = 1024 * 1024  # bytes; a report of some thousand objects
 
 
 class ReportError(PlumbError):
@@ -26,6 +28,14 @@ def report_file(path: str, cluster: str, started: str) -> Path:
     return Path(path) / (cluster.replace("/", "_") or "cluster") / f"{stamp}.json"
 
 
+def see_report_place(target: Path) -> None:
+    """See that a report could be written there, before anything is done that it has to tell. Raises ReportError."""
+    try:
+        see_room(target, _ROOM)
+    except OSError as error:
+        raise _unusable(target, error) from error
+
+
 def write_report(target: Path, report: Mapping[str, Any]) -> None:
     """Write a report document as JSON, mode 0600, atomically; its folder is made if it is missing.
 
@@ -35,9 +45,13 @@ def write_report(target: Path, report: Mapping[str, Any]) -> None:
         text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
         write_whole(target, text.encode(errors="replace").decode())  # half of a surrogate pair is no UTF-8
     except OSError as error:
-        raise ReportError(
-            f"report {target}",
-            "writing it",
-            printable(error.strerror or str(error)),
-            "Set plumb_report_path (report_path) to a place this account can write, with room left.",
-        ) from error
+        raise _unusable(target, error) from error
+
+
+def _unusable(target: Path, error: OSError) -> ReportError:
+    return ReportError(
+        f"report {target}",
+        "writing it",
+        printable(error.strerror or str(error)),
+        "Set plumb_report_path (report_path) to a place this account can write, with room left.",
+    )

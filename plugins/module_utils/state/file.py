@@ -36,6 +36,13 @@ def write_whole(target: Path, text: str) -> None:
         raise
 
 
+def see_room(target: Path, size: int) -> None:
+    """See that a file of `size` bytes could be written there now; only its folder is made. Raises OSError."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryFile(dir=target.parent) as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+
+
 def keep(target: Path, kind: str, form: int, content: Mapping[str, Any]) -> None:
     """Write `content` (JSON types) as a file of this kind in this format. Raises OSError."""
     text = _canonical(content)
