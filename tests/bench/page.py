@@ -119,6 +119,7 @@ def _run(run: Run) -> list[str]:
         f"## {run.shape.title}",
         "",
         f"{run.day}, {rounds}, commit {run.commit}; {_listed(run.versions)}.",
+        f"Other work had {run.others:.0%} of the machine meanwhile.",
         "",
         *_table(head, list(_rows(run))),
     ]

@@ -34,6 +34,7 @@ class Sample:
     work: float | None = None
     cpu_seconds: float
     peak_mib: float
+    others: float = 0.0  # the share of the machine, from 0 to 1, that went to other work meanwhile
     traffic: Traffic
 
 
@@ -52,6 +53,13 @@ class Run:
 
     def of(self, contender: str, scenario: Scenario) -> tuple[Sample, ...]:
         return self.samples.get(contender, {}).get(scenario, ())
+
+    @property
+    def others(self) -> float:
+        """The share of the machine that other work had, over all samples."""
+        taken = [sample for each in self.samples.values() for samples in each.values() for sample in samples]
+        whole = sum(sample.seconds for sample in taken)
+        return sum(sample.others * sample.seconds for sample in taken) / whole if whole else 0.0
 
     @property
     def rounds(self) -> int:

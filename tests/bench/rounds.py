@@ -22,6 +22,7 @@ from ansible_collections.plumb.gitops.tests.bench.contenders import (
 )
 from ansible_collections.plumb.gitops.tests.bench.environment import commit, peer_tools, versions
 from ansible_collections.plumb.gitops.tests.bench.fleet import Shape, apps_of, changed, files_of
+from ansible_collections.plumb.gitops.tests.bench.others import mark
 from ansible_collections.plumb.gitops.tests.bench.results import Run, Sample, Scenario
 from ansible_collections.plumb.gitops.tests.bench.traffic import AuditLog
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl as Admin
@@ -93,7 +94,7 @@ def _round(
                 continue
             if scenario is Scenario.CHANGED:
                 contender.change(changed(fleet.files))
-            sample = _sample(contender, scenario, log)
+            sample = _sample(contender, scenario, sandbox, log)
             taken[contender.name][scenario].append(sample)
             _say(f"  {scenario.value:24} {contender.name:16} {_shown(sample)}")
 
@@ -117,15 +118,17 @@ def _set_up(
     return fleets
 
 
-def _sample(contender: Contender, scenario: Scenario, log: AuditLog) -> Sample:
-    before = log.position()
+def _sample(contender: Contender, scenario: Scenario, sandbox: Sandbox, log: AuditLog) -> Sample:
+    position, before = log.position(), mark(sandbox)
     told = contender.play(scenario)
+    after = mark(sandbox)
     return Sample(
         seconds=told.ran.seconds,
         work=told.work,
         cpu_seconds=told.ran.cpu_seconds,
         peak_mib=told.ran.peak_mib,
-        traffic=log.since(before),
+        others=after.others(before, told.ran.cpu_seconds),
+        traffic=log.since(position),
     )
 
 
@@ -134,7 +137,7 @@ def _shown(sample: Sample) -> str:
     did = sample.traffic
     return (
         f"{sample.seconds:7.2f} s{work}, {did.reads} reads, {did.dry_runs} dry-runs, {did.writes} writes,"
-        f" {sample.peak_mib:.0f} MiB"
+        f" {sample.peak_mib:.0f} MiB, others {sample.others:.0%}"
     )
 
 
