@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,25 @@ def test_a_write_that_fails_leaves_the_old_file(file: Path) -> None:
         write_whole(file, "\ud800")
     assert kept(file, "looks", 1) == CONTENT
     assert list(file.parent.iterdir()) == [file]
+
+
+ROOM = """
+import resource, sys
+from pathlib import Path
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import see_room
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+see_room(Path(sys.argv[1]), 4096)
+try:
+    see_room(Path(sys.argv[1]), 4097)
+except OSError:
+    print("no room")
+"""
+
+
+def test_row_20_a_disk_without_room_is_noticed_and_nothing_is_left_there(tmp_path: Path) -> None:
+    target = tmp_path / "folder" / "report.json"
+    done = subprocess.run(
+        [sys.executable, "-c", ROOM, str(target)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "no room\n"), done.stderr
+    assert list(target.parent.iterdir()) == []
