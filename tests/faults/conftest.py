@@ -10,8 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.plumb.gitops.tests.engine import Engine
+from ansible_collections.plumb.gitops.tests.faults.git_fleet import GitFleet
+from ansible_collections.plumb.gitops.tests.faults.life import Life, life_in
 from ansible_collections.plumb.gitops.tests.faults.proxy import Proxy, proxy_before
+from ansible_collections.plumb.gitops.tests.git_server import GitServer
+from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.play import Play
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream
 
 
 @pytest.fixture
@@ -19,3 +26,18 @@ def proxy(sandbox: Sandbox, tmp_path: Path) -> Iterator[Proxy]:
     """A proxy before the API server, without faults yet."""
     with proxy_before(sandbox, tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+def life(engine: Engine, kubectl: Kubectl) -> Life:
+    """An app of 40 objects before its first apply, among objects of others."""
+    return life_in(engine, kubectl)
+
+
+@pytest.fixture
+def git_fleet(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> Iterator[GitFleet]:
+    """The reconcile playbook with an app whose source is a Git server that may misbehave."""
+    upstream = Upstream(tmp_path / "git" / "fleet.git")
+    with GitServer(tmp_path / "git") as server:
+        git = {"url": server.url("fleet.git")}
+        yield GitFleet(play, sandbox, git, namespace, tmp_path, upstream, server)
