@@ -6,7 +6,7 @@ SANDBOX := $(PYTHON_ENV) roles/sandbox/files/sandbox.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
 
-.PHONY: help venv constraints lint unit integration package test bench sandbox sandbox-down demo docs dist clean
+.PHONY: help venv constraints lint unit integration package test portable importer bench sandbox sandbox-down demo docs dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,10 +32,17 @@ package: venv ## the collection as built and installed
 test: venv ## all tests; builds the control plane once (about ten minutes the first time)
 	@scripts/test
 
-bench: venv ## measure Plumb beside its peers (minutes); SIZES="100 1000 5000 10000" APPS=500 ROUNDS=3
+portable: venv ## unit and playbook tests on the newest ansible-core with a newer Python (PYTHON=...)
+	@scripts/portable
+
+importer: venv ## look at the collection as Galaxy does when it is uploaded
+	@scripts/importer
+
+bench: venv ## measure Plumb beside its peers (minutes); SIZES="100 1000 5000 10000" APPS=500 ROUNDS=3 SKIP=kubectl
 	@$(SANDBOX) build >/dev/null
 	@$(PYTHON_ENV) -m ansible_collections.plumb.gitops.tests.bench \
-	    $(if $(SIZES),--sizes $(SIZES)) $(if $(APPS),--apps $(APPS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+	    $(if $(SIZES),--sizes $(SIZES)) $(if $(APPS),--apps $(APPS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	    $(if $(SKIP),--skip $(SKIP))
 
 sandbox: venv ## start a local control plane and forge in .sandbox
 	@$(SANDBOX) up --dir .sandbox

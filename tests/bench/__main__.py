@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ansible_collections.plumb.gitops.tests.bench.contenders import KUBECTL, MODULE
 from ansible_collections.plumb.gitops.tests.bench.environment import machine
 from ansible_collections.plumb.gitops.tests.bench.figures import SERIES, points
 from ansible_collections.plumb.gitops.tests.bench.fleet import Shape
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for shape in shapes:
             rounds = given.rounds or (1 if shape.objects >= _LARGE else 3)
-            results = results.with_run(measure(shape, rounds))
+            results = results.with_run(measure(shape, rounds, given.skip))
             _write(results, given.out)
     except CommandFailed as error:
         sys.stderr.write(f"bench: {error}\n")
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rounds", type=int, default=0, help=f"of each; 0: 3, and 1 from {_LARGE} objects on"
     )
+    parser.add_argument("--skip", nargs="*", default=[], choices=(KUBECTL, MODULE), help="leave these out")
     parser.add_argument("--out", type=Path, default=_HERE, help="the folder of results.json and RESULTS.md")
     return parser
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,8 +32,8 @@ _WARM_UP = Shape(16)
 _Taken = dict[str, dict[Scenario, list[Sample]]]
 
 
-def measure(shape: Shape, rounds: int) -> Run:
-    """All contenders on fleets of one shape. Each round has a sandbox of its own, so each starts from the same."""
+def measure(shape: Shape, rounds: int, skip: Collection[str] = ()) -> Run:
+    """All contenders but those to skip, on fleets of one shape. Each round has a sandbox of its own, so each starts from the same."""
     tools = peer_tools()
     taken: _Taken = defaultdict(lambda: defaultdict(list))
     kubernetes = ""
@@ -42,10 +42,9 @@ def measure(shape: Shape, rounds: int) -> Run:
             place = Path(folder)
             with sandbox_session(place / "sandbox", controllers=False) as sandbox:
                 kubernetes = _server_version(sandbox)
+                contenders = [c for c in _contenders(sandbox, place, tools, shape) if c.name not in skip]
                 _say(f"{shape.title}: round {number + 1} of {rounds}")
-                _round(
-                    sandbox, place, shape, _turns(_contenders(sandbox, place, tools, shape), number), taken
-                )
+                _round(sandbox, place, shape, _turns(contenders, number), taken)
     return Run(
         shape=shape,
         day=datetime.now(UTC).strftime("%Y-%m-%d"),
