@@ -108,6 +108,7 @@ class Engine:
         check: bool,
         only: Sequence[str] = (),
         kubeconfig: Path | None = None,
+        request_timeout: float = 30.0,
         **options: Any,
     ) -> Done:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -123,7 +124,11 @@ class Engine:
             check=check,
             **options,
         )
-        connection = ConnectionSpec(kubeconfig=kubeconfig or self.sandbox.kubeconfig, in_cluster=False)
+        connection = ConnectionSpec(
+            kubeconfig=kubeconfig or self.sandbox.kubeconfig,
+            in_cluster=False,
+            request_timeout=request_timeout,
+        )
         with connect(connection) as cluster:
             result = run_apps(cluster, run)
             asked = cluster.requests

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
 _PER_CONNECTION = frozenset({"connection", "host", "transfer-encoding", "content-length", "authorization"})
 _DEADLINE = 60  # seconds for one exchange with the real server
+WRITES = "writes"  # in place of a method: every request that is to change something
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Asked:
     target: str  # path and query
     headers: Mapping[str, str]
     body: bytes
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def dry_run(self) -> bool:
@@ -57,7 +59,8 @@ class Answered:
     body: bytes
 
 
-Forward = Callable[[Asked], Answered]
+# Asks the real server; None where it is not there, or breaks off.
+Forward = Callable[[Asked], Answered | None]
 # What a fault does with a request: an answer of its own or the server's, or None to cut the connection.
 Effect = Callable[[Asked, Forward], Answered | None]
 
@@ -75,7 +78,7 @@ def status(code: int, reason: str = "", *, retry_after: int | None = None) -> Ef
 def delay(seconds: float) -> Effect:
     """Forward, but only after a while."""
 
-    def late(asked: Asked, forward: Forward) -> Answered:
+    def late(asked: Asked, forward: Forward) -> Answered | None:
         time.sleep(seconds)
         return forward(asked)
 
@@ -96,6 +99,24 @@ def cut_after() -> Effect:
     return cut
 
 
+def silence(until: threading.Event) -> Effect:
+    """Neither ask the server nor answer; cut the connection when the event comes."""
+
+    def silent(_asked: Asked, _forward: Forward) -> None:
+        until.wait()
+
+    return silent
+
+
+def pages_of(limit: int) -> Effect:
+    """Ask the server for smaller pages of a list than the client did."""
+
+    def fewer(asked: Asked, forward: Forward) -> Answered | None:
+        return forward(replace(asked, target=re.sub(r"\blimit=\d+", f"limit={limit}", asked.target)))
+
+    return fewer
+
+
 def replay(answer: Answered) -> Effect:
     """Answer with what was said before."""
     return lambda _asked, _forward: answer
@@ -104,7 +125,7 @@ def replay(answer: Answered) -> Effect:
 def first(act: Callable[[], object]) -> Effect:
     """Do something, such as what a person would do at this very moment, then forward."""
 
-    def acted(asked: Asked, forward: Forward) -> Answered:
+    def acted(asked: Asked, forward: Forward) -> Answered | None:
         act()
         return forward(asked)
 
@@ -113,7 +134,7 @@ def first(act: Callable[[], object]) -> Effect:
 
 @dataclass(slots=True)
 class Fault:
-    """What happens to requests of a method whose path and query match; `times` is how often, None: always."""
+    """What happens to requests of a method (or WRITES) whose path and query match; `times`: how often, None: always."""
 
     method: str
     pattern: str  # a regular expression, searched in path and query
@@ -123,7 +144,8 @@ class Fault:
 
     def fits(self, asked: Asked) -> bool:
         left = self.times is None or self.met < self.times
-        return left and asked.method == self.method and re.search(self.pattern, asked.target) is not None
+        meant = asked.write if self.method == WRITES else asked.method == self.method
+        return left and meant and re.search(self.pattern, asked.target) is not None
 
 
 @dataclass(slots=True)
@@ -134,7 +156,8 @@ class Proxy:
     _upstream: Forward
     faults: list[Fault] = field(default_factory=list)
     asked: list[tuple[Asked, Answered | None]] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _under_way: int = 0
+    _lock: threading.Condition = field(default_factory=threading.Condition)
 
     def fault(self, method: str, pattern: str, effect: Effect, *, times: int | None = None) -> Fault:
         """Add a fault; the returned one counts what it met."""
@@ -168,13 +191,24 @@ class Proxy:
 
     def handle(self, asked: Asked) -> Answered | None:
         with self._lock:
+            self._under_way += 1
             fault = next((fault for fault in self.faults if fault.fits(asked)), None)
             if fault is not None:
                 fault.met += 1
-        answer = fault.effect(asked, self._upstream) if fault is not None else self._upstream(asked)
-        with self._lock:
-            self.asked.append((asked, answer))
+        answer = None
+        try:
+            answer = fault.effect(asked, self._upstream) if fault is not None else self._upstream(asked)
+        finally:
+            with self._lock:
+                self.asked.append((asked, answer))
+                self._under_way -= 1
+                self._lock.notify_all()
         return answer
+
+    def settle(self) -> None:
+        """Wait until no request is under way to the server any more."""
+        with self._lock:
+            self._lock.wait_for(lambda: not self._under_way)
 
 
 @contextmanager
@@ -187,7 +221,12 @@ def proxy_before(sandbox: Sandbox, folder: Path) -> Iterator[Proxy]:
         def _serve(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             asked = Asked(self.command, self.path, dict(self.headers.items()), self.rfile.read(length))
-            answer = proxy.handle(asked)
+            try:
+                self._say(proxy.handle(asked))
+            except ConnectionError:  # the client is gone: it was killed, or gave up
+                self.close_connection = True
+
+        def _say(self, answer: Answered | None) -> None:
             if answer is None:
                 self.close_connection = True
                 return
@@ -236,15 +275,19 @@ def _forwarder(sandbox: Sandbox) -> Forward:
     token = users[0]["user"]["token"]
     kept = threading.local()
 
-    def forward(asked: Asked) -> Answered:
+    def forward(asked: Asked) -> Answered | None:
         if not hasattr(kept, "connection"):
             kept.connection = http.client.HTTPSConnection(
                 address.hostname or "", address.port, context=tls, timeout=_DEADLINE
             )
         headers = {name: v for name, v in asked.headers.items() if name.lower() not in _PER_CONNECTION}
         headers["Authorization"] = f"Bearer {token}"
-        kept.connection.request(asked.method, asked.target, asked.body or None, headers)
-        answer = kept.connection.getresponse()
-        return Answered(answer.status, dict(answer.getheaders()), answer.read())
+        try:
+            kept.connection.request(asked.method, asked.target, asked.body or None, headers)
+            answer = kept.connection.getresponse()
+            return Answered(answer.status, dict(answer.getheaders()), answer.read())
+        except (OSError, http.client.HTTPException):
+            kept.connection.close()
+            return None
 
     return forward

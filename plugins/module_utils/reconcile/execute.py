@@ -91,10 +91,13 @@ class _Execution:
         """Widen the inventory to all that is going to be there, before the first write to any of it."""
         wanted = [step.action.ref for step in self._made.applies]
         members = [*(step.action.ref for step in self._made.prunes), *self._made.moving]
-        if self._made.app.state is AppState.ABSENT and not members and not self._inventory.exists:
-            return
+        if self._made.app.state is AppState.ABSENT and not self._inventory.exists and not self._deletes():
+            return  # what there is of it is going already
         self._home()
         self._write_inventory(self._inventory.widened([*wanted, *members]))
+
+    def _deletes(self) -> bool:
+        return any(step.action.verb is Verb.PRUNE for step in self._made.prunes)
 
     def _home(self) -> None:
         """See that the namespace of the parent is there: the app's own manifest for it, or a plain one."""

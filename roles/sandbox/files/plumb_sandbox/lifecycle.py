@@ -163,7 +163,8 @@ def _say_waiting() -> None:
 
 def _refuse_foreign_folder(layout: Layout) -> None:
     """A folder with other people's files in it would be littered, and lost with `down --purge`."""
-    if not layout.start_lock.exists() and any(layout.root.iterdir()):
+    there = set(layout.root.iterdir())  # one look: another start makes its lock before anything else
+    if there and layout.start_lock not in there:
         raise SandboxError(
             f"starting a sandbox in {layout.root}",
             "the folder holds files that are not a sandbox's",
