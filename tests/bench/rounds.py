@@ -33,7 +33,10 @@ _Taken = dict[str, dict[Scenario, list[Sample]]]
 
 
 def measure(shape: Shape, rounds: int, skip: Collection[str] = ()) -> Run:
-    """All contenders but those to skip, on fleets of one shape. Each round has a sandbox of its own, so each starts from the same."""
+    """All contenders but those to skip, on fleets of one shape.
+
+    Each round has a sandbox of its own, so each starts from the same.
+    """
     tools = peer_tools()
     taken: _Taken = defaultdict(lambda: defaultdict(list))
     kubernetes = ""
