@@ -13,6 +13,7 @@ import http.client
 import json
 import re
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -211,6 +212,12 @@ class Proxy:
             self._lock.wait_for(lambda: not self._under_way)
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # the client is gone: it was killed, or gave up
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @contextmanager
 def proxy_before(sandbox: Sandbox, folder: Path) -> Iterator[Proxy]:
     """A proxy before the sandbox's API server, with a kubeconfig in `folder` that leads to it."""
@@ -221,12 +228,7 @@ def proxy_before(sandbox: Sandbox, folder: Path) -> Iterator[Proxy]:
         def _serve(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             asked = Asked(self.command, self.path, dict(self.headers.items()), self.rfile.read(length))
-            try:
-                self._say(proxy.handle(asked))
-            except ConnectionError:  # the client is gone: it was killed, or gave up
-                self.close_connection = True
-
-        def _say(self, answer: Answered | None) -> None:
+            answer = proxy.handle(asked)
             if answer is None:
                 self.close_connection = True
                 return
@@ -243,7 +245,7 @@ def proxy_before(sandbox: Sandbox, folder: Path) -> Iterator[Proxy]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of http.server
             return None
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with _Server(("127.0.0.1", 0), Handler) as server:
         proxy = Proxy(_kubeconfig(folder, server.server_address[1]), _forwarder(sandbox))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
