@@ -107,11 +107,12 @@ def test_row_43_a_damaged_cache_is_made_anew_and_changes_nothing_on_the_cluster(
         assert done.code == 0, (name, done.output)
         assert "2 as wanted" in done.output, name
     assert audit.writes() == []
-    _next_commit(settled)
-    for damage in DAMAGE.values():
+    for number, (name, damage) in enumerate(DAMAGE.items(), 2):
+        settled.upstream.commit({"app": {"all.yaml": config_map("c", {"a": str(number)})}})
         damage(entry)
-    assert settled.run().code == 0
-    assert kubectl.live("configmap", "c", settled.namespace)["data"] == {"a": "2"}
+        done = settled.run(plumb_apps=[settled.app(prune=False)])
+        assert done.code == 0, (name, done.output)
+        assert kubectl.live("configmap", "c", settled.namespace)["data"] == {"a": str(number)}, name
 
 
 def test_row_44_a_force_push_is_followed_and_a_missing_ref_never_prunes(
