@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult, Result, Verb
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile import carry_out
 from ansible_collections.plumb.gitops.tests.engine import Done, Engine
 from ansible_collections.plumb.gitops.tests.faults.proxy import Proxy, cut_after, first, replay, status
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
@@ -310,3 +311,21 @@ def test_row_17_a_parent_that_another_run_writes_meanwhile_loses_no_kind(
     assert "nothing was written: its inventory could not be recorded" in done.app.error
     assert not engine.apply().app.failed
     assert kubectl.get("serviceaccount", "theirs", engine.namespace) is None
+
+
+def test_what_appears_after_the_plan_is_not_merged_into(
+    engine: Engine, kubectl: Kubectl, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read counts as known for some seconds; none here, as after a stage that was awaited."""
+    monkeypatch.setattr(carry_out, "_FRESH", 0.0)
+    engine.write("app/all.yaml", config_map("c") + config_map("d"))
+
+    def race() -> None:
+        kubectl("create", "configmap", "c", "-n", engine.namespace, "--from-literal=b=theirs")
+
+    proxy.fault("PATCH", "configmaps/plumb-app", first(race), times=1)
+    done = engine.apply(kubeconfig=proxy.kubeconfig)
+    (outcome,) = (o for o in done.app.outcomes if o.result is Result.FAILED)
+    assert "adopt: true" in outcome.error
+    assert kubectl.live("configmap", "c", engine.namespace)["data"] == {"b": "theirs"}
+    assert kubectl.live("configmap", "d", engine.namespace)

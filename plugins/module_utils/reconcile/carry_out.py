@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,12 +26,34 @@ from .ground import Ground
 from .inventory import is_member, part_of
 from .ownership import CREATOR, FIELD_MANAGER, rewritten
 from .prune import withheld
+from .reads import look_up
 from .step import Step
 
 _TRIES = 6  # a Deployment in the middle of a rollout changes several times a second
 _PAUSE = 0.05  # seconds, at most, before the second try; twice as many before each further one
 _FRESH = 5.0  # seconds for which what was read counts as known: an object may appear while a stage is awaited
 _POLL = 0.5  # seconds between looks at an object that is being deleted
+
+
+def looked_again(ground: Ground, steps: Sequence[Step]) -> list[Step]:
+    """The steps, those marked whose object has appeared since the plan: an apply would merge into it unasked.
+
+    Asked once what was read is a few seconds old, as after a stage that was awaited; few requests for all steps.
+    """
+    if time.monotonic() - ground.read_at <= _FRESH:
+        return list(steps)
+    discovery = ground.cluster.discover()
+    asked = [
+        (resource, step.action.ref)
+        for step in steps
+        if step.action.verb is Verb.CREATE
+        and step.live is None
+        and step.wanted is not None
+        and (resource := discovery.find(step.wanted.api_version, step.action.ref.kind)) is not None
+    ]
+    found, _unreadable = look_up(ground.cluster, asked)
+    appeared = {ref for _version, ref in found}
+    return [replace(step, appeared=True) if step.action.ref in appeared else step for step in steps]
 
 
 def carry_out(ground: Ground, step: Step) -> Outcome:
@@ -82,17 +104,12 @@ def _write(ground: Ground, step: Step) -> None:
     elif verb is Verb.CREATE and step.wanted is None:
         ground.cluster.apply(resource, body, field_manager=CREATOR, force=False)
     elif verb is Verb.CREATE:
-        _must_be_missing(ground, resource, step.action.ref)
+        if step.appeared:
+            raise StaleVersion(str(step.action.ref), "creating it", "it has appeared since it was planned")
         applied = _apply(ground.cluster, resource, body, force=False)
         _strike_nobody(ground.cluster, resource, step.action.ref, applied)
     else:
         _take_over(ground.cluster, resource, step, body)
-
-
-def _must_be_missing(ground: Ground, resource: ApiResource, ref: ObjectRef) -> None:
-    """Raise StaleVersion where an object has appeared since the plan: an apply would merge into it unasked."""
-    if time.monotonic() - ground.read_at > _FRESH and _uid(ground.cluster, resource, ref):
-        raise StaleVersion(str(ref), "creating it", "it has appeared since it was planned")
 
 
 def known_resource(cluster: Cluster, api_version: str, ref: ObjectRef) -> ApiResource:

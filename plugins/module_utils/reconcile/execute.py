@@ -17,7 +17,7 @@ from ..model.app import AppState
 from ..model.errors import ClusterError, InventoryError
 from ..model.objects import GroupKind, ObjectRef
 from ..model.plan import AppResult, Outcome, Result, Unhealthy, Verb
-from .carry_out import carry_out, prune, wait_until
+from .carry_out import carry_out, looked_again, prune, wait_until
 from .decide import remembers
 from .desired import digest_of_all
 from .ground import Ground
@@ -59,7 +59,7 @@ class _Execution:
         for stage, steps in staged((step.action.ref, step) for step in self._made.applies):
             done = self._cluster.map(
                 lambda step: carry_out(self._ground, step),
-                [step for step in steps if step.action.ref not in self._early],
+                looked_again(self._ground, [step for step in steps if step.action.ref not in self._early]),
             )
             self._outcomes += done
             if stage is Stage.DEFINITIONS:
