@@ -14,7 +14,15 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Result
 from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.life import FIRST, LIFETIME, UPGRADE, Life, Stage, life_in
+from ansible_collections.plumb.gitops.tests.faults.life import (
+    FIRST,
+    LIFETIME,
+    PRUNE,
+    UPGRADE,
+    Life,
+    Stage,
+    life_in,
+)
 from ansible_collections.plumb.gitops.tests.faults.own_server import OwnServer, own_server
 from ansible_collections.plumb.gitops.tests.faults.proxy import (
     WRITES,
@@ -79,9 +87,13 @@ def at_write(nth: int, act: Effect) -> Effect:
     return acted
 
 
-@pytest.mark.parametrize("stage", LIFETIME[:3], ids=lambda stage: stage.name)
+@pytest.mark.parametrize(
+    ("stage", "nth", "meanwhile"),
+    [(FIRST, 20, True), (UPGRADE, 20, True), (PRUNE, 36, False)],
+    ids=["first apply, back meanwhile", "upgrade, back meanwhile", "prune, back afterwards"],
+)
 def test_row_10_the_api_server_restarts_in_the_middle(
-    own: OwnServer, own_life: Life, before: Proxy, stage: Stage
+    own: OwnServer, own_life: Life, before: Proxy, stage: Stage, nth: int, *, meanwhile: bool
 ) -> None:
     for earlier in LIFETIME[: LIFETIME.index(stage)]:
         own_life.engine.apply(own_life.commit(earlier))
@@ -91,11 +103,13 @@ def test_row_10_the_api_server_restarts_in_the_middle(
         own.kill()
         gone.set()
 
-    before.fault(WRITES, "", at_write(12, kill))
+    before.fault(WRITES, "", at_write(nth, kill))
     app = own_life.commit(stage)
     with ThreadPoolExecutor(1) as pool:
         run = pool.submit(own_life.engine.apply, app, kubeconfig=before.kubeconfig)
         gone.wait()
+        if not meanwhile:
+            assert run.result().app.failed
         own.start()
         run.result()
     before.settle()
