@@ -197,8 +197,8 @@ def test_row_12_history_is_compacted_between_two_pages(
 
     met = before.fault("GET", r"configmaps\?.*part-of.*continue=", compact, times=1)
     before.fault("GET", LISTS, pages_of(5))
-    done = own_life.engine.apply(own_life.commit(UPGRADE), kubeconfig=before.kubeconfig)
+    done = own_life.engine.apply(own_life.commit(LESS), kubeconfig=before.kubeconfig)
     assert met.met == 1
     assert [answer.status for _asked, answer in before.asked if answer and answer.status == 410] == [410]
     assert not done.app.failed
-    own_life.holds(UPGRADE)
+    own_life.holds(LESS)
