@@ -97,7 +97,6 @@ def _step(case: Case, predicted: Body) -> Step:
         body=case.wanted.body,
         live=case.live,
         managed_fields=managed,
-        force=True,
     )
 
 

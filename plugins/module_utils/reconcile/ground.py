@@ -79,7 +79,7 @@ def failed_dry_run(wanted: Wanted, verb: Verb, live: Body | None, error: Request
     """The step after a dry-run that failed: unproven where the account may not patch at all, else refused."""
     if isinstance(error, Forbidden) and "cannot patch resource" in error.message:
         action = action_for(wanted, verb, live, reason=why(error, wanted), unproven=True)
-        return Step(action=action, wanted=wanted, body=wanted.body, live=live, force=live is not None)
+        return Step(action=action, wanted=wanted, body=wanted.body, live=live)
     return refused(wanted, why(error, wanted), live)
 
 

@@ -26,6 +26,5 @@ class Step:
     managed_fields: list[Mapping[str, Any]] | None = (
         None  # written first, where ownership has to be put right
     )
-    force: bool = False
     appeared: bool = False  # the object was missing when it was planned, and is there now
     look: Look | None = None  # of an object that was proven to be as wanted: to be remembered
