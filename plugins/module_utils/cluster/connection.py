@@ -8,29 +8,23 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass_environment  # type: ignore[attr-defined]
 
 from ..model.errors import InputError
 from .access import Access, is_loopback
 from .client import Cluster
 from .kubeconfig import load_kubeconfig
-from .library import (
-    SERVICE_CERT_FILENAME,
-    SERVICE_HOST_ENV_NAME,
-    SERVICE_TOKEN_FILENAME,
-    ConfigException,
-    Configuration,
-    InClusterConfigLoader,
-    require,
-    should_bypass_proxies,
-    urllib3,
-)
+from .library import require, urllib3
 from .retry import Clock
+from .settings import Settings, TokenFile
+
+# Where Kubernetes puts a pod's credentials; source: "Accessing the Kubernetes API from a Pod".
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_HOST, _PORT = "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"
 
 _SUBJECT = "the connection to the cluster"
 _OPERATION = "reading the connection options"
@@ -67,12 +61,12 @@ class Pod:
     """Where a pod finds its service account."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    token_file: Path = Path(SERVICE_TOKEN_FILENAME)
-    ca_file: Path = Path(SERVICE_CERT_FILENAME)
+    token_file: Path = _SERVICE_ACCOUNT / "token"
+    ca_file: Path = _SERVICE_ACCOUNT / "ca.crt"
 
     @property
     def present(self) -> bool:
-        return bool(self.environment.get(SERVICE_HOST_ENV_NAME)) and self.token_file.is_file()
+        return bool(self.environment.get(_HOST)) and self.token_file.is_file()
 
 
 def connect(spec: ConnectionSpec, *, pod: Pod | None = None, clock: Clock | None = None) -> Cluster:
@@ -82,16 +76,16 @@ def connect(spec: ConnectionSpec, *, pod: Pod | None = None, clock: Clock | None
     """
     require()
     _check(spec)
-    # The package writes certificates and keys from a kubeconfig into files; they are gone when they are loaded.
+    # Certificates and keys that a kubeconfig holds are written into files; they are gone when they are loaded.
     with tempfile.TemporaryDirectory(prefix="plumb-") as folder:
-        configuration, named = _configuration(spec, pod or Pod(), Path(folder))
+        settings, named = _settings(spec, pod or Pod(), Path(folder))
         access = Access(
-            server=_server(configuration.host),
-            tls=_tls(configuration, named),
-            server_name=configuration.tls_server_name or "",
-            authorization=_authorization(configuration, named),
+            server=_server(settings.server),
+            tls=_tls(settings, named),
+            server_name=settings.server_name,
+            authorization=_authorization(settings),
             headers=_impersonation(spec),
-            proxy=_proxy(spec, configuration),
+            proxy=_proxy(spec, settings),
             named=named,
         )
     return Cluster(
@@ -144,19 +138,16 @@ def _check(spec: ConnectionSpec) -> None:
             raise _refused(why, next_step)
 
 
-def _configuration(spec: ConnectionSpec, pod: Pod, folder: Path) -> tuple[Configuration, str]:
-    """The package's Configuration, and how the operator named the cluster."""
-    configuration = Configuration(proxy="")  # the environment's proxy is looked up later, as kubectl does
+def _settings(spec: ConnectionSpec, pod: Pod, folder: Path) -> tuple[Settings, str]:
+    """What is known of the server, and how the operator named it."""
     if spec.kubeconfig is not None:
         path = spec.kubeconfig.expanduser()
-        context = load_kubeconfig(path, spec.context, configuration, folder)
+        settings, context = load_kubeconfig(path, spec.context, folder)
         named = f"context {context} of kubeconfig {path}"
     elif spec.host:
-        configuration.host = spec.host
-        named = "the host option"
+        settings, named = Settings(server=spec.host), "the host option"
     elif spec.in_cluster and pod.present:
-        _load_service_account(pod, configuration)
-        named = "the pod's service account"
+        settings, named = _service_account(pod), "the pod's service account"
     else:
         raise InputError(
             _SUBJECT,
@@ -165,29 +156,29 @@ def _configuration(spec: ConnectionSpec, pod: Pod, folder: Path) -> tuple[Config
             "Set kubeconfig and context (plumb_kubeconfig and plumb_context, or K8S_AUTH_KUBECONFIG) or host.",
         )
     if spec.api_key:
-        configuration.api_key = {"BearerToken": f"Bearer {spec.api_key}"}
-        configuration.refresh_api_key_hook = None
+        bearer = f"Bearer {spec.api_key}"
+        settings = replace(settings, authorization=lambda: bearer)
     if spec.ca_cert is not None:
-        configuration.ssl_ca_cert = str(spec.ca_cert)
+        settings = replace(settings, ca_file=spec.ca_cert)
     if spec.client_cert is not None:
-        configuration.cert_file, configuration.key_file = str(spec.client_cert), str(spec.client_key)
+        settings = replace(settings, cert_file=spec.client_cert, key_file=spec.client_key)
     if spec.validate_certs is not None:
-        configuration.verify_ssl = spec.validate_certs
-    return configuration, named
+        settings = replace(settings, verify=spec.validate_certs)
+    return settings, named
 
 
-def _load_service_account(pod: Pod, configuration: Configuration) -> None:
-    try:
-        InClusterConfigLoader(
-            token_filename=str(pod.token_file), cert_filename=str(pod.ca_file), environ=pod.environment
-        ).load_and_set(configuration)
-    except (ConfigException, OSError) as exc:
+def _service_account(pod: Pod) -> Settings:
+    named = "the pod's service account"
+    if not pod.ca_file.is_file():
         raise InputError(
-            "the pod's service account",
-            "reading its token and CA",
-            str(exc),
-            "Check how the pod mounts them.",
-        ) from exc
+            named, "reading its CA", f"{pod.ca_file} is missing", "Check how the pod mounts its token and CA."
+        )
+    host, port = pod.environment[_HOST], pod.environment.get(_PORT) or "443"
+    return Settings(
+        server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
+        ca_file=pod.ca_file,
+        authorization=TokenFile(pod.token_file, named),
+    )
 
 
 def _server(host: str) -> str:
@@ -200,20 +191,20 @@ def _server(host: str) -> str:
     return host.rstrip("/")
 
 
-def _tls(configuration: Configuration, named: str) -> ssl.SSLContext | None:
-    if not configuration.host.startswith("https:"):
+def _tls(settings: Settings, named: str) -> ssl.SSLContext | None:
+    if not settings.server.startswith("https:"):
         return None
     try:
-        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
+        context = ssl.create_default_context(cafile=settings.ca_file)
         # Python 3.13 turns this on; many a cluster's own CA lacks the extensions, and kubectl does not ask for them.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        if not configuration.verify_ssl:
+        if not settings.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        if configuration.cert_file:
+        if settings.cert_file is not None:
             # With a password given, OpenSSL does not ask for one at the terminal.
-            context.load_cert_chain(configuration.cert_file, configuration.key_file, password="")
+            context.load_cert_chain(settings.cert_file, settings.key_file, password="")
     except (OSError, ValueError) as exc:
         raise InputError(
             named,
@@ -224,23 +215,11 @@ def _tls(configuration: Configuration, named: str) -> ssl.SSLContext | None:
     return context
 
 
-def _authorization(configuration: Configuration, named: str) -> Callable[[], str]:
-    """What gives the header's value for each request: the package reads a token anew when it is due."""
-    lock = threading.Lock()
+def _authorization(settings: Settings) -> Callable[[], str]:
+    """What gives the header's value for each request; looked at once now, so that what is wrong is said at once."""
 
     def fresh() -> str:
-        try:
-            with lock:
-                value = configuration.get_api_key_with_prefix("BearerToken") or ""
-        except (ConfigException, OSError, ValueError) as exc:
-            raise InputError(
-                named,
-                "renewing the credentials",
-                "the token cannot be read any more",
-                "Restore it, and run again.",
-            ) from exc
-        # A token file ends with a line break.
-        return _header(value.strip(), "the token")
+        return _header(settings.authorization().strip(), "the token")
 
     fresh()
     return fresh
@@ -262,9 +241,9 @@ def _header(value: str, what: str) -> str:
     return value
 
 
-def _proxy(spec: ConnectionSpec, configuration: Configuration) -> str:
+def _proxy(spec: ConnectionSpec, settings: Settings) -> str:
     """The proxy's URL, or empty. One that is named is used; the environment's not for loopback nor NO_PROXY."""
-    url = spec.proxy or configuration.proxy or _environment_proxy(configuration)
+    url = spec.proxy or settings.proxy or _environment_proxy(settings.server)
     parts = urlsplit(url)
     if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
         raise _refused(
@@ -273,8 +252,8 @@ def _proxy(spec: ConnectionSpec, configuration: Configuration) -> str:
     return url
 
 
-def _environment_proxy(configuration: Configuration) -> str:
-    proxies = getproxies()
-    if is_loopback(configuration.host) or should_bypass_proxies(configuration.host, proxies.get("no", "")):
+def _environment_proxy(server: str) -> str:
+    parts, proxies = urlsplit(server), getproxies()
+    if is_loopback(server) or proxy_bypass_environment(parts.netloc, proxies):
         return ""
-    return proxies.get(urlsplit(configuration.host).scheme) or proxies.get("all") or ""
+    return proxies.get(parts.scheme) or proxies.get("all") or ""

@@ -1,30 +1,38 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading a kubeconfig: checked here, so that what is wrong is named; then loaded by the kubernetes package."""
+"""Reading a kubeconfig. Certificates, keys, tokens and passwords are read here, by kubectl's rules.
+
+Plugins that give credentials (`exec`, `auth-provider`) are the kubernetes package's business; it is imported for them
+only, since that takes longer than most runs. See docs/adr/0009.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import difflib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..model.errors import InputError, printable
-from .library import ConfigException, Configuration, load_kube_config, yaml
+from .library import Package, package, yaml
+from .settings import Settings, TokenFile
 
 PLUGIN_TIMEOUT = 60.0  # seconds for a kubeconfig's credential plugin
 _OPERATION = "reading the kubeconfig"
 
 
-def load_kubeconfig(path: Path, context: str, configuration: Configuration, folder: Path) -> str:
-    """Load one context (empty: the current one) into `configuration` and return its name.
+def load_kubeconfig(path: Path, context: str, folder: Path) -> tuple[Settings, str]:
+    """What one context (empty: the current one) says, and its name.
 
-    Certificates that the file holds are written into `folder`, for as long as the caller keeps it. A plugin that the
-    file names is run. Raises InputError; the package's own messages are not repeated, they can quote credentials.
+    Certificates and keys that the file holds are written into `folder`, for as long as the caller keeps it. A plugin
+    that the file names is run. Raises InputError, which quotes no credentials.
     """
     config = _read(path)
     name = _context_name(path, config, context)
@@ -33,9 +41,96 @@ def load_kubeconfig(path: Path, context: str, configuration: Configuration, fold
     user = _named(path, config, "users", str(entry["user"])) if entry.get("user") else {}
     if not isinstance(cluster.get("server"), str):
         raise _refused(path, f"the cluster of context {name!r} has no server", "Correct the file.")
+    if user.keys() & {"as", "as-uid", "as-groups", "as-user-extra"}:
+        raise _refused(
+            path,
+            f"the user of context {name!r} acts as somebody else",
+            "Say impersonate_user (plumb_impersonate_user) instead.",
+        )
+    if user.keys() & {"exec", "auth-provider"}:
+        return _by_package(path, name, folder, runs="exec" in user), name
+    return _Entries(path, cluster, user, folder).settings(), name
+
+
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    """A context's cluster and user, read by kubectl's rules: data goes before a file, a token file before a token."""
+
+    path: Path
+    cluster: Mapping[str, Any]
+    user: Mapping[str, Any]
+    folder: Path
+
+    def settings(self) -> Settings:
+        cert = self._file(self.user, "client-certificate")
+        key = self._file(self.user, "client-key")
+        if (cert is None) != (key is None):
+            raise _refused(
+                self.path, "only one of client-certificate and client-key is in it", "Add the other one."
+            )
+        return Settings(
+            server=self.cluster["server"],
+            ca_file=self._file(self.cluster, "certificate-authority"),
+            verify=not self.cluster.get("insecure-skip-tls-verify"),
+            cert_file=cert,
+            key_file=key,
+            server_name=self._text(self.cluster, "tls-server-name"),
+            proxy=self._text(self.cluster, "proxy-url"),
+            authorization=self._authorization(),
+        )
+
+    def _text(self, entry: Mapping[str, Any], key: str) -> str:
+        value = entry.get(key)
+        if value is not None and not isinstance(value, str):
+            raise _refused(self.path, f"{key} is no text", "Correct the file.")
+        return value or ""
+
+    def _place(self, written: str) -> Path:
+        return self.path.parent / written
+
+    def _file(self, entry: Mapping[str, Any], key: str) -> Path | None:
+        data = self._text(entry, f"{key}-data")
+        if data:
+            file = self.folder / key
+            try:
+                content = base64.b64decode(data, validate=True)
+            except (binascii.Error, ValueError):
+                raise _refused(self.path, f"{key}-data is not base64", "Correct the file.") from None
+            file.touch(mode=0o600)
+            file.write_bytes(content)
+            return file
+        written = self._text(entry, key)
+        if not written:
+            return None
+        file = self._place(written)
+        if not file.is_file():
+            raise _refused(
+                self.path, f"{key}: there is no file {file}", "Correct the file, or restore what it names."
+            )
+        return file
+
+    def _authorization(self) -> Callable[[], str]:
+        token_file, token = self._text(self.user, "tokenFile"), self._text(self.user, "token")
+        if token_file:
+            return TokenFile(self._place(token_file), f"kubeconfig {self.path}")
+        if token:
+            return lambda: f"Bearer {token}"
+        name, password = self._text(self.user, "username"), self._text(self.user, "password")
+        if name and password:
+            basic = base64.b64encode(f"{name}:{password}".encode()).decode()
+            return lambda: f"Basic {basic}"
+        return str
+
+
+def _by_package(path: Path, name: str, folder: Path, *, runs: bool) -> Settings:
+    """What the kubernetes package makes of a context whose user has a plugin. `runs`: it must give credentials."""
+    loaded = package()
+    configuration = loaded.Configuration(
+        proxy=""
+    )  # the environment's proxy is looked up later, as kubectl does
 
     def load() -> None:
-        load_kube_config(
+        loaded.load_kube_config(
             config_file=str(path),
             context=name,
             client_configuration=configuration,
@@ -43,10 +138,33 @@ def load_kubeconfig(path: Path, context: str, configuration: Configuration, fold
             temp_file_path=str(folder),
         )
 
-    _load(path, load, patient=not (user.keys() & {"exec", "auth-provider"}))
-    if "exec" in user and not (configuration.api_key or configuration.cert_file):
+    _load(path, load, loaded)
+    if runs and not (configuration.api_key or configuration.cert_file):
         raise _refused(path, f"the plugin of context {name!r} gave no credentials", "Run the plugin by hand.")
-    return name
+    lock = threading.Lock()
+
+    def authorization() -> str:
+        """The package runs the plugin again when what it gave is due."""
+        try:
+            with lock:
+                return configuration.get_api_key_with_prefix("BearerToken") or ""
+        except (loaded.ConfigException, OSError, ValueError) as exc:
+            raise _refused(path, "its plugin gives no token any more", "Run the plugin by hand.") from exc
+
+    return Settings(
+        server=configuration.host,
+        ca_file=_or_none(configuration.ssl_ca_cert),
+        verify=bool(configuration.verify_ssl),
+        cert_file=_or_none(configuration.cert_file),
+        key_file=_or_none(configuration.key_file),
+        server_name=configuration.tls_server_name or "",
+        proxy=configuration.proxy or "",
+        authorization=authorization,
+    )
+
+
+def _or_none(path: str | None) -> Path | None:
+    return Path(path) if path else None
 
 
 def _refused(path: Path, why: str, next_step: str) -> InputError:
@@ -107,18 +225,15 @@ def _named(path: Path, config: Mapping[str, Any], section: str, name: str) -> Ma
     return found
 
 
-def _load(path: Path, load: Callable[[], None], *, patient: bool) -> None:
-    """Run `load`; where it runs a plugin, not longer than PLUGIN_TIMEOUT."""
+def _load(path: Path, load: Callable[[], None], loaded: Package) -> None:
+    """Run `load`, which runs a plugin, not longer than PLUGIN_TIMEOUT."""
     with _complaints() as complaints:
         try:
-            if patient:
-                load()
-            else:
-                _within(PLUGIN_TIMEOUT, load, path)
+            _within(PLUGIN_TIMEOUT, load, path)
         except OSError as exc:
             why = f"{exc.filename or 'a file it names'}: {exc.strerror or 'cannot be read'}"
             raise _refused(path, why, "Correct the file, or restore what it names.") from exc
-        except (ConfigException, ValueError, TypeError, KeyError, AttributeError) as exc:
+        except (loaded.ConfigException, ValueError, TypeError, KeyError, AttributeError) as exc:
             # Only this one of its messages is known to name no more than a path.
             missing = str(exc).startswith("File does not exist: ")
             why = str(exc) if missing else "the kubernetes package cannot use it"
@@ -135,7 +250,7 @@ def _within(seconds: float, load: Callable[[], None], path: Path) -> None:
     def run() -> None:
         try:
             load()
-        except (OSError, ConfigException, ValueError, TypeError, KeyError, AttributeError) as exc:
+        except Exception as exc:  # noqa: BLE001 - raised again by the thread that waits
             failed.append(exc)
 
     # The package waits for the plugin without a limit; a thread can be left behind, and the process ends soon.

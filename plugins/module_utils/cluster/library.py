@@ -3,55 +3,58 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The third-party packages of this room, and the only place that imports them: a target may lack them.
 
-`import kubernetes` costs about 0.25 s and 20 MB on top of urllib3, whichever part of it is wanted; its typed APIs
-are loaded on demand, and nothing here demands them.
+`import kubernetes` costs about 0.25 s and 40 MB on top of urllib3, so it is imported where it is needed: for
+kubeconfigs with a credential plugin.
 """
 
 from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
 
 from ..model.errors import InputError
 
 try:
     import urllib3
     import yaml
-    from kubernetes.client import Configuration
-    from kubernetes.client.rest import should_bypass_proxies
-    from kubernetes.config import ConfigException, load_kube_config
-    from kubernetes.config.incluster_config import (
-        SERVICE_CERT_FILENAME,
-        SERVICE_HOST_ENV_NAME,
-        SERVICE_TOKEN_FILENAME,
-        InClusterConfigLoader,
-    )
 except ImportError as exc:
     MISSING: ImportError | None = exc
     urllib3 = yaml = None  # type: ignore[assignment]
-    Configuration = ConfigException = InClusterConfigLoader = load_kube_config = should_bypass_proxies = None
-    SERVICE_CERT_FILENAME = SERVICE_HOST_ENV_NAME = SERVICE_TOKEN_FILENAME = ""
 else:
     MISSING = None
 
-__all__ = [
-    "SERVICE_CERT_FILENAME",
-    "SERVICE_HOST_ENV_NAME",
-    "SERVICE_TOKEN_FILENAME",
-    "ConfigException",
-    "Configuration",
-    "InClusterConfigLoader",
-    "load_kube_config",
-    "require",
-    "should_bypass_proxies",
-    "urllib3",
-    "yaml",
-]
+__all__ = ["Package", "package", "require", "urllib3", "yaml"]
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What is used of the kubernetes package."""
+
+    Configuration: Any
+    ConfigException: type[Exception]
+    load_kube_config: Any
+
+
+def package() -> Package:
+    """The kubernetes package, imported now. Raises InputError where it is missing."""
+    try:
+        client, config = map(importlib.import_module, ("kubernetes.client", "kubernetes.config"))
+    except ImportError as exc:
+        raise _missing(exc) from exc
+    return Package(client.Configuration, config.ConfigException, config.load_kube_config)
 
 
 def require() -> None:
     """Raise InputError where a package is missing."""
     if MISSING is not None:
-        raise InputError(
-            "the Python packages",
-            "loading the Kubernetes client",
-            f"{MISSING.name or 'kubernetes'} cannot be imported",
-            "Install what the collection's requirements.txt names into the Python that runs Ansible's modules.",
-        ) from MISSING
+        raise _missing(MISSING) from MISSING
+
+
+def _missing(error: ImportError) -> InputError:
+    return InputError(
+        "the Python packages",
+        "loading the Kubernetes client",
+        f"{error.name or 'kubernetes'} cannot be imported",
+        "Install what the collection's requirements.txt names into the Python that runs Ansible's modules.",
+    )

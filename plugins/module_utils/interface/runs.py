@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from ..model.objects import Manifest
 from ..model.plan import Verb
 from ..model.report import Report, SourceReport
 from ..reconcile.run import Run, run_apps
-from ..render.app import render_path
+from ..render.app import render_app
+from ..render.memo import Memo
 from ..report.document import action_document, counts, document, source_document
 from ..report.file import ReportError, report_file, see_report_place, write_report
 from ..report.terminal import lines
@@ -108,6 +109,7 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
     sources = pulled_sources(options["sources"])
     used = {app.source for app in apps if not only or app.name in only}
     started, clock = datetime.now(UTC), time.monotonic()
+    memo = Memo(cache_of(options) / "renderings")
     with connect(connection_spec(options)) as cluster:
         file = memory_file(cache_of(options), cluster.server)
         memory = recall(file)
@@ -119,7 +121,7 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
             Run(
                 apps=apps,
                 sources=sources,
-                render=_render,
+                render=_renderer(memo),
                 only=only,
                 check=check,
                 owner=options.get("owner") or "plumb",
@@ -130,6 +132,8 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
         )
         proven = Memory(found.looks, time.time() if deep else memory.checked or time.time())
         forgotten = _keep(file, proven)
+        if deep:  # once a day
+            memo.clear_unused()
         asked = cluster.requests
     report = Report(
         cluster=options.get("cluster") or "",
@@ -165,8 +169,13 @@ def _keep(file: Path, memory: Memory) -> str:
     return ""
 
 
-def _render(checkout: Checkout, app: AppSpec) -> tuple[Manifest, ...]:
-    return render_path(checkout.path, app.path, subject=f"app {app.name}")
+def _renderer(memo: Memo) -> Callable[[Checkout, AppSpec], tuple[Manifest, ...]]:
+    def render(checkout: Checkout, app: AppSpec) -> tuple[Manifest, ...]:
+        return render_app(
+            checkout.path, checkout.revision.source, app.path, subject=f"app {app.name}", memo=memo
+        )
+
+    return render
 
 
 def _only(options: Mapping[str, Any], apps: Sequence[AppSpec]) -> frozenset[str]:

@@ -15,6 +15,7 @@ from .kustomization import KUSTOMIZATION_NAMES, is_kustomization
 from .kustomize import build_kustomization
 from .limits import Meter
 from .manifest import parse_manifests, reject_duplicates
+from .memo import Memo
 from .tree import Tree
 
 MANIFEST_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -33,6 +34,17 @@ class Renderer:
 RENDERERS = (Renderer("kustomize", is_kustomization, build_kustomization),)
 
 
+def render_app(root: Path, source: str, path: str, *, subject: str, memo: Memo) -> tuple[Manifest, ...]:
+    """As `render_path`; read from `memo` where what it was made of is the same, and kept there."""
+    known = memo.recall(root, source, path)
+    if known is not None:
+        return known
+    tree = Tree(root, Meter(subject))
+    manifests = _render(tree, path)
+    memo.remember(root, source, path, inputs=[*tree.asked], programs=[*tree.programs], manifests=manifests)
+    return manifests
+
+
 def render_path(root: Path, path: str, *, subject: str) -> tuple[Manifest, ...]:
     """The manifests of `path` in the checkout `root`, in the order of their files; `subject` names the app in errors.
 
@@ -41,7 +53,11 @@ def render_path(root: Path, path: str, *, subject: str) -> tuple[Manifest, ...]:
     and not descended into. A path may be one file. An empty result is left to the caller. Secrets come back with
     `data` only; fields that the server owns are left out. Raises RenderError; nothing of the app may be applied then.
     """
-    tree = Tree(root, Meter(subject))
+    return _render(Tree(root, Meter(subject)), path)
+
+
+def _render(tree: Tree, path: str) -> tuple[Manifest, ...]:
+    subject = tree.meter.subject
     start = tree.find(path or ".")
     if start.is_dir():
         found = tuple(_of_folder(tree, start))

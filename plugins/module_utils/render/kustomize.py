@@ -50,6 +50,7 @@ def build_kustomization(tree: Tree, folder: Path) -> tuple[Manifest, ...]:
     reach = check_kustomization(tree, folder)
     file = tree.shown(kustomization_file(tree, folder))
     kubectl = find_kubectl(tree.meter.subject)
+    tree.programs[str(kubectl)] = None
     with tempfile.TemporaryDirectory(prefix="plumb-kustomize-") as empty:
         finished = _run(kubectl, folder, Path(empty), tree.meter.subject)
     if finished.ending is not Ending.EXITED or finished.status != 0:

@@ -21,11 +21,17 @@ _PATH_MAX, _NAME_MAX = 4096, 255  # bytes, on Linux
 
 
 class Tree:
-    """The files of one revision as one app may read them; `meter` counts what it reads."""
+    """The files of one revision as one app may read them; `meter` counts what it reads.
+
+    `asked` are all paths that it was asked for, relative to the root, and `programs` what was run on them: the result
+    depends on nothing else.
+    """
 
     def __init__(self, root: Path, meter: Meter) -> None:
         self.root = Path(os.path.realpath(root))
         self.meter = meter
+        self.asked: dict[str, None] = {}
+        self.programs: dict[str, None] = {}
 
     def shown(self, path: Path) -> str:
         """A path for people and origins: relative to the checkout."""
@@ -45,7 +51,9 @@ class Tree:
         """`path` with its links followed; RenderError, naming what was `written`, where that leaves the checkout."""
         self.meter.file(printable(written, 200))
         self._check_length(path, written)
-        real = Path(os.path.realpath(os.path.normpath(path)))
+        plain = os.path.normpath(path)
+        self.asked[os.path.relpath(plain, self.root)] = None
+        real = Path(os.path.realpath(plain))
         self._check_length(real, written)
         if not real.is_relative_to(self.root):
             raise self._refused(written, "it leads out of the source, by '..' or a symbolic link")

@@ -43,9 +43,12 @@ def see_room(target: Path, size: int) -> None:
         os.posix_fallocate(file.fileno(), 0, size)
 
 
-def keep(target: Path, kind: str, form: int, content: Mapping[str, Any]) -> None:
-    """Write `content` (JSON types) as a file of this kind in this format. Raises OSError."""
-    text = _canonical(content)
+def keep(target: Path, kind: str, form: int, content: Mapping[str, Any], *, sort: bool = True) -> None:
+    """Write `content` (JSON types) as a file of this kind in this format. Raises OSError.
+
+    Without `sort`, keys keep their order, for content in which it is of use to people.
+    """
+    text = json.dumps(content, sort_keys=sort, separators=(",", ":"))
     head = json.dumps({"kind": kind, "format": form, "checksum": _checksum(text)})
     write_whole(target, f"{head}\n{text}\n")
 
@@ -63,10 +66,6 @@ def kept(target: Path, kind: str, form: int) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
-
-
-def _canonical(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
 def _checksum(text: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors, kubeconfig
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors, kubeconfig, settings
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import (
     ConnectionSpec,
     Pod,
@@ -199,14 +199,19 @@ CLUSTER = (
             "has no server",
         ),
         (CLUSTER, "is not among its users"),
-        (f"{CLUSTER}users: [{{name: u, user: {{token: hunter2}}}}]", "File does not exist: /no/such"),
         (
-            f"{CLUSTER}users: [{{name: u, user: {{tokenFile: /no/such/token}}}}]",
+            f"{CLUSTER}users: [{{name: u, user: {{token: hunter2}}}}]",
+            "certificate-authority: there is no file /no/such",
+        ),
+        (
+            f"{CLUSTER}users: [{{name: u, user: {{tokenFile: /no/such/token}}}}]".replace(
+                ", certificate-authority: /no/such", ""
+            ),
             "/no/such/token: No such file",
         ),
         (
             f"{CLUSTER}users: [{{name: u, user: {{token: hunter2}}}}]".replace("/no/such", "[5]"),
-            "cannot use it",
+            "certificate-authority is no text",
         ),
     ],
 )
@@ -218,6 +223,60 @@ def test_a_broken_kubeconfig_is_named_and_not_quoted(tmp_path, text, said):
     assert said in message
     assert str(path) in message
     assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        ({"as": "admin"}, "acts as somebody else"),
+        ({"client-certificate": "kubeconfig"}, "only one of client-certificate and client-key"),
+        ({"client-certificate-data": "hunter2!"}, "client-certificate-data is not base64"),
+        ({"tokenFile": "empty"}, "the file is empty"),
+    ],
+)
+def test_a_user_that_cannot_serve_is_named(write_kubeconfig, tmp_path, user, said):
+    (tmp_path / "empty").touch()
+    message = refusal(ConnectionSpec(kubeconfig=write_kubeconfig(**user)))
+    assert said in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("user", "sent"),
+    [
+        ({"username": "u", "password": "p"}, "Basic dTpw"),
+        ({"token": "old", "tokenFile": "fresh"}, "Bearer from-file"),
+    ],
+)
+def test_credentials_are_read_by_kubectls_rules(headers, write_kubeconfig, tmp_path, user, sent):
+    (tmp_path / "fresh").write_text("from-file")
+    assert headers(ConnectionSpec(kubeconfig=write_kubeconfig(**user))).headers["Authorization"] == sent
+
+
+def test_a_renewed_token_file_is_taken_up(server, says, write_kubeconfig, tmp_path, monkeypatch):
+    monkeypatch.setattr(settings, "TOKEN_FRESH", 0.0)
+    (tmp_path / "token").write_text("first")
+    server.answer = lambda _: says(body={"gitVersion": "v1"})
+    with connect(ConnectionSpec(kubeconfig=write_kubeconfig(tokenFile="token"))) as cluster:
+        for token in ("first", "second"):
+            (tmp_path / "token").write_text(token)
+            cluster.version()
+            assert server.seen[-1].headers["Authorization"] == f"Bearer {token}"
+
+
+def test_only_a_plugin_needs_the_kubernetes_package(write_kubeconfig):
+    program = (
+        "import sys; sys.modules['kubernetes'] = None; from pathlib import Path\n"
+        "from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect\n"
+        "connect(ConnectionSpec(kubeconfig=Path(sys.argv[1])))\n"
+    )
+    for user, status in (({"token": "sesame"}, 0), ({"exec": {"command": "true"}}, 1)):
+        path = write_kubeconfig(**user)
+        done = subprocess.run(
+            [sys.executable, "-c", program, path], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == status
+        assert ("requirements.txt" in done.stderr) is bool(status)
 
 
 def test_credentials_do_not_show_in_the_specs_text():
@@ -286,7 +345,7 @@ def test_client_certificates_of_a_kubeconfig_leave_no_file_behind(
             "client-key-data": certificate.data(certificate.key),
         },
     )
-    for _ in range(2):  # the package remembers the files that it wrote
+    for _ in range(2):  # nothing of the first may be needed
         with connect(ConnectionSpec(kubeconfig=path)) as cluster:
             assert cluster.version() == "v1"
         assert list((tmp_path / "temporary").iterdir()) == []
@@ -301,7 +360,7 @@ def test_plain_http_to_tls_and_tls_to_plain_http_are_errors(server, tls_server, 
 
 def test_a_missing_package_is_named():
     program = (
-        "import sys; sys.modules['kubernetes'] = None\n"
+        "import sys; sys.modules['urllib3'] = None\n"
         "from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect\n"
         "from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError\n"
         "try: connect(ConnectionSpec())\n"
