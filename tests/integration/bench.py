@@ -160,7 +160,7 @@ class Bench:
 
 
 def manifest_of(body: Body) -> Manifest:
-    return Manifest(ref_of(body), body, Origin("x.yaml"))
+    return Manifest.of(body, Origin("x.yaml"))
 
 
 def _wanted(desired: Body) -> Wanted:

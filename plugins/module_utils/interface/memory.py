@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..model.errors import PlumbError, printable
 from ..reconcile.look import Looks, as_content, from_content
-from ..state.file import keep, kept
+from ..state.file import keep, kept, see_room
 
 _KIND = "plumb.gitops/looks"
 _FORMAT = 1  # of the file, and of what is compared; another number makes old files count as not there
+_ROOM = 1024 * 1024  # bytes; looks of some thousand objects
 _DEEP_AFTER = 24 * 3600.0  # seconds until a run checks every proof by a dry-run
 
 
@@ -52,10 +55,23 @@ def recall(file: Path) -> Memory:
         return Memory()
 
 
+def see_memory_place(file: Path) -> None:
+    """See that a memory could be kept, before anything is done that it has to tell. Raises StateError."""
+    with _told(file):
+        see_room(file, max(_ROOM, file.stat().st_size if file.exists() else 0))
+
+
 def remember(file: Path, memory: Memory) -> None:
     """Keep a memory. Raises StateError where the disk does not take it."""
-    try:
+    with _told(file):
         keep(file, _KIND, _FORMAT, {"looks": as_content(memory.looks), "checked": memory.checked})
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """A disk that does not do what is asked, as a StateError."""
+    try:
+        yield
     except OSError as error:
         raise StateError(
             f"cache {file.parent}",

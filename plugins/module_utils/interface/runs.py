@@ -26,7 +26,7 @@ from ..report.document import action_document, counts, document, source_document
 from ..report.file import ReportError, report_file, see_report_place, write_report
 from ..report.terminal import lines
 from ..source.pull import PulledSource, pull_sources
-from .memory import Memory, StateError, memory_file, recall, remember
+from .memory import Memory, StateError, memory_file, recall, remember, see_memory_place
 from .mode import Mode
 from .values import app_specs, connection_spec, pulled_sources, source_spec
 
@@ -115,7 +115,7 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
         memory = recall(file)
         deep = bool(options.get("deep")) or (memory.is_due and not check)
         if not check:
-            remember(file, memory)  # a disk that takes nothing stops the run before it writes to the cluster
+            see_memory_place(file)  # a disk that takes nothing stops the run before it writes to the cluster
         found = run_apps(
             cluster,
             Run(
@@ -131,7 +131,7 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
             ),
         )
         proven = Memory(found.looks, time.time() if deep else memory.checked or time.time())
-        forgotten = _keep(file, proven)
+        forgotten = _keep(file, proven) if proven != memory else ""
         if deep:  # once a day
             memo.clear_unused()
         asked = cluster.requests

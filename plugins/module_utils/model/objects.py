@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +69,12 @@ def ref_of(body: Body) -> ObjectRef:
     )
 
 
+def digest_of(content: Any) -> str:
+    """A digest of JSON types, 32 hexadecimal digits; the order of keys does not matter."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Origin:
     """Where a manifest was written: a file relative to the revision's root, and the line (from 1; 0: not known)."""
@@ -85,6 +93,13 @@ class Manifest:
     ref: ObjectRef
     body: Body
     origin: Origin
+    digest: str  # of the body, its namespace left out
+
+    @classmethod
+    def of(cls, body: Body, origin: Origin) -> Manifest:
+        """The manifest of a body that has `apiVersion`, `kind` and `metadata.name`."""
+        metadata = {key: value for key, value in body["metadata"].items() if key != "namespace"}
+        return cls(ref_of(body), body, origin, digest_of({**body, "metadata": metadata}))
 
     @property
     def api_version(self) -> str:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 from ..cluster.discovery import Discovery
 from ..model.app import AppSpec
 from ..model.errors import RenderError
-from ..model.objects import Body, GroupKind, Manifest, ObjectRef, Origin
+from ..model.objects import Body, GroupKind, Manifest, ObjectRef, Origin, digest_of
 from ..model.plan import Action, Verb
 from .inventory import PART_OF
 from .live_view import LiveView
@@ -143,19 +141,12 @@ def _wanted(manifest: Manifest, namespace: str, set_id: str) -> Wanted:
     metadata = {key: value for key, value in manifest.body["metadata"].items() if key != "namespace"}
     if namespace:
         metadata["namespace"] = namespace
-    said = {**manifest.body, "metadata": metadata}
-    digest = digest_of(said)
+    digest = digest_of([manifest.digest, namespace])
     labels = {**(metadata.get("labels") or {}), PART_OF: set_id}
     annotations = {**(metadata.get("annotations") or {}), DIGEST: digest}
-    body = {**said, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
+    body = {**manifest.body, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
     ref = ObjectRef(manifest.ref.group, manifest.ref.kind, namespace, manifest.ref.name)
     return Wanted(ref, body, digest, manifest.origin)
-
-
-def digest_of(body: Body) -> str:
-    """A digest of what a manifest says, 32 hexadecimal digits; the order of its keys does not matter."""
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
 def digest_of_all(wanted: Iterable[Wanted]) -> str:

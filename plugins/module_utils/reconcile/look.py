@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from ..model.objects import Body, GroupKind, ObjectRef
@@ -95,7 +96,8 @@ def as_content(looks: Looks) -> dict[str, Any]:
     """Looks as JSON types, to be kept in a file."""
     return {
         set_id: [
-            [*astuple(ref), *astuple(look)] for ref, look in sorted(of.items(), key=lambda item: item[0])
+            [*_REF_FIELDS(ref), *_LOOK_FIELDS(look)]
+            for ref, look in sorted(of.items(), key=lambda item: item[0])
         ]
         for set_id, of in looks.items()
     }
@@ -104,6 +106,9 @@ def as_content(looks: Looks) -> dict[str, Any]:
 def from_content(content: Mapping[str, Any]) -> dict[str, dict[ObjectRef, Look]]:
     """What `as_content` wrote. Raises TypeError or ValueError for anything else."""
     return {set_id: dict(map(_row, rows)) for set_id, rows in content.items()}
+
+
+_REF_FIELDS, _LOOK_FIELDS = (attrgetter(*(f.name for f in fields(kind))) for kind in (ObjectRef, Look))
 
 
 def _row(row: Iterable[Any]) -> tuple[ObjectRef, Look]:

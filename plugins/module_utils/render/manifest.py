@@ -121,8 +121,7 @@ def _manifest(value: Any, place: Place) -> Manifest:
     _check_type(value, place)
     metadata = _checked_metadata(value, place)
     body = {key: part for key, part in value.items() if key != "status"} | {"metadata": metadata}
-    ref = ref_of(body)
-    return Manifest(ref, with_encoded_data(body, str(ref), place), place.origin)
+    return Manifest.of(with_encoded_data(body, str(ref_of(body)), place), place.origin)
 
 
 def _check_type(value: Body, place: Place) -> None:

@@ -66,7 +66,7 @@ class Memo:
                 "inputs": list(inputs),
                 "programs": list(programs),
                 "digest": inputs_digest(root, inputs, programs),
-                "manifests": [[one.body, one.origin.file, one.origin.line] for one in manifests],
+                "manifests": [[one.body, one.origin.file, one.origin.line, one.digest] for one in manifests],
             }
             keep(self._file(source, path), _KIND, _FORMAT, content, sort=False)
 
@@ -109,8 +109,8 @@ def _state(path: str) -> bytes:
 
 
 def _manifest(row: Sequence[Any]) -> Manifest:
-    body, file, line = row
-    return Manifest(ref_of(body), body, Origin(file, line))
+    body, file, line, digest = row
+    return Manifest(ref_of(body), body, Origin(file, line), digest)
 
 
 def _note_use(file: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery import ApiResource, Discovery
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppSpec
-from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, Origin, ref_of
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, Origin
 
 _VERBS = frozenset({"list", "patch", "delete"})
 _KINDS = [
@@ -32,4 +32,4 @@ def app(name: str = "shop", **options: Any) -> AppSpec:
 def manifest(kind: str, name: str, *, namespace: str = "", version: str = "v1", **content: Any) -> Manifest:
     metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
     body = {"apiVersion": version, "kind": kind, "metadata": metadata, **content}
-    return Manifest(ref_of(body), body, Origin(f"{name}.yaml", 1))
+    return Manifest.of(body, Origin(f"{name}.yaml", 1))

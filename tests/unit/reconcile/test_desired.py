@@ -20,7 +20,6 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired imp
     applied_digest,
     defined_kinds,
     desire,
-    digest_of,
     digest_of_all,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import PART_OF
@@ -98,7 +97,7 @@ def test_the_digest_of_all_is_of_the_whole_app() -> None:
 def test_the_digest_of_all_gives_no_guess_of_a_secret_away() -> None:
     def digest(kind: str, value: str) -> str:
         said = manifest(kind, "a", data={"x": value})
-        return digest_of_all([Wanted(said.ref, said.body, digest_of(said.body), said.origin)])
+        return digest_of_all([Wanted(said.ref, said.body, said.digest, said.origin)])
 
     assert digest("Secret", "MQ==") == digest("Secret", "Mg==")
     assert digest("ConfigMap", "MQ==") != digest("ConfigMap", "Mg==")

@@ -65,7 +65,7 @@ def test_duplicates_are_found_again_once_a_namespace_is_filled_in(checkout: Writ
         {"a.yaml": CONFIG_MAP.format(name="a"), "b.yaml": CONFIG_MAP.format(name="a, namespace: shop")}
     )
     first, second = render(root)
-    moved = Manifest(second.ref, first.body, first.origin)
+    moved = Manifest(second.ref, first.body, first.origin, first.digest)
     reject_duplicates([first, second], subject="app shop")
     with pytest.raises(RenderError, match=r"ConfigMap shop/a is written twice, first in b\.yaml:1"):
         reject_duplicates([second, moved], subject="app shop")

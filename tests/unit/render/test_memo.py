@@ -77,13 +77,14 @@ CHANGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     ),
     "a base": ("overlay", lambda root: (root / "base/one.yaml").write_text(MAP % "uno")),
     "a generator's file": ("overlay", lambda root: (root / "overlay/text.txt").write_text("second")),
-    "a link": ("linked", lambda root: ((root / "linked").unlink(), (root / "linked").symlink_to("other"))),
+    "a link": ("linked", lambda root: (root / "new").rename(root / "linked")),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_it_was_made_of_makes_it_anew(root: Path, memo: Memo, change: str) -> None:
     path, alter = CHANGES[change]
+    (root / "new").symlink_to("other")
     before = render(root, path, memo)
     alter(root)
     assert memo.recall(root, "fleet", path) is None
