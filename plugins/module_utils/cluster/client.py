@@ -69,12 +69,15 @@ class Cluster:
         self._workers.close()
         self._transport.close()
 
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> builtins.list[R]:
+    def map(
+        self, function: Callable[[T], R], items: Iterable[T], asks: Callable[[T], bool] = lambda _item: True
+    ) -> builtins.list[R]:
         """Results in the order of the items, found at most `concurrency` at once; it may be called inside itself.
 
-        After an exception nothing more is begun; it is raised when what is under way has ended.
+        Items for which `asks` is false make no request: they are done in this thread. After an exception nothing more
+        is begun; it is raised when what is under way has ended.
         """
-        return self._workers.map(function, items)
+        return self._workers.map(function, items, asks)
 
     @contextmanager
     def deadline(self, seconds: float) -> Iterator[None]:

@@ -29,14 +29,17 @@ class Workers:
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """The results in the order of the items.
+    def map(
+        self, function: Callable[[T], R], items: Iterable[T], asks: Callable[[T], bool] = lambda _item: True
+    ) -> list[R]:
+        """The results in the order of the items. What asks nobody is done first, and in the calling thread.
 
         After an exception nothing more is started; it is raised when what is under way has ended.
         """
-        waiting = deque(enumerate(items))
+        numbered = list(enumerate(items))
+        results = {index: function(item) for index, item in numbered if not asks(item)}
+        waiting = deque(pair for pair in numbered if pair[0] not in results)
         count = len(waiting)
-        results: dict[int, R] = {}
 
         def work() -> None:
             while waiting:
@@ -63,4 +66,4 @@ class Workers:
             wait(helping)
         for helper in helping:
             helper.result()
-        return [results[index] for index in range(count)]
+        return [results[index] for index, _item in numbered]

@@ -25,7 +25,7 @@ _NAMESPACE = GroupKind("", "Namespace")
 
 Render = Callable[[AppSpec], tuple[Manifest, ...]]
 
-_RENDERERS = 4  # renders side by side; a kustomization is a process of its own
+RENDERERS = 4  # renders side by side; a kustomization is a process of its own
 
 
 def former_identities(app: AppSpec, default_namespace: str) -> tuple[SetIdentity, ...]:
@@ -64,6 +64,7 @@ class Claims:
         home: str,
     ) -> None:
         self._apps = {app.name: app for app in apps}
+        self._rank = {app.name: rank for rank, app in enumerate(apps)}
         self._render = render
         self._discovery = discovery
         self._ids = {identity_of(app, home).id: app.name for app in apps}
@@ -153,8 +154,8 @@ class Claims:
         with self._lock:
             claimants = list(self._claimants.get(ref, ()))
         holder = self._ids.get(held, "")
-        ordered = [name for name in self._apps if name in claimants]
-        return (holder if holder in claimants else next(iter(ordered), "")), claimants
+        first = min(claimants, key=self._rank.__getitem__, default="")
+        return (holder if holder in claimants else first), claimants
 
     def _load_all(self) -> None:
         with self._lock:
@@ -164,7 +165,7 @@ class Claims:
 
     def _load(self, names: Sequence[str]) -> None:
         """Render these apps, side by side, and take down what they want."""
-        with ThreadPoolExecutor(_RENDERERS) as pool:
+        with ThreadPoolExecutor(RENDERERS) as pool:
             rendered = dict(zip(names, pool.map(self._rendered, names), strict=True))
         defined = defined_kinds(
             m for found in rendered.values() if not isinstance(found, PlumbError) for m in found

@@ -60,6 +60,7 @@ class _Execution:
             done = self._cluster.map(
                 lambda step: carry_out(self._ground, step),
                 looked_again(self._ground, [step for step in steps if step.action.ref not in self._early]),
+                asks=lambda step: step.action.verb.writes,
             )
             self._outcomes += done
             if stage is Stage.DEFINITIONS:

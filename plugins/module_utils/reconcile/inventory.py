@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,6 +37,7 @@ _FINISHED_JOBS = "finished-jobs"
 DEFAULT_NAMESPACE = "plumb-system"
 PARENT_KIND = GroupKind("", "ConfigMap")
 _TOOL = "plumb.gitops"
+_IDS_IN_SELECTOR = 20  # above it the selector asks for members of any set: a long one slows the server
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,11 @@ def _jobs(parent: Body) -> tuple[tuple[str, str], ...]:
     if not isinstance(remembered, dict):
         return ()
     return tuple(sorted((str(name), str(digest)) for name, digest in remembered.items()))
+
+
+def selector_of(set_ids: Sequence[str]) -> str:
+    """The label selector for members of these sets; of many sets, for members of any."""
+    return f"{PART_OF} in ({','.join(set_ids)})" if len(set_ids) <= _IDS_IN_SELECTOR else PART_OF
 
 
 def part_of(body: Body) -> str:

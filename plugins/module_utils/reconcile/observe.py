@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource, Discovery
@@ -19,14 +19,10 @@ from ..cluster.errors import Forbidden
 from ..model.errors import ClusterError
 from ..model.objects import Body, GroupKind, ObjectRef, api_group, ref_of
 from .desired import Wanted
-from .inventory import ID_LABEL, PART_OF, Inventory, SetIdentity, is_member, part_of
+from .inventory import ID_LABEL, Inventory, SetIdentity, is_member, part_of, selector_of
 from .live_view import LiveView
 from .look import Look
 from .reads import EVERYWHERE, FEW, Listed, list_objects, look_up
-
-_IDS_IN_SELECTOR = (
-    20  # above it the selector asks for members of any set: a long one slows the server more than it saves
-)
 
 _HPA = GroupKind("autoscaling", "HorizontalPodAutoscaler")
 _NAMESPACE = GroupKind("", "Namespace")
@@ -110,7 +106,7 @@ def observe(
     """Read all that a plan of these apps needs: the metadata of what looks settle, the whole of the rest."""
     began = time.monotonic()
     namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
-    selector = _selector([i.identity.id for need in needs for i in need.inventories])
+    selector = selector_of([i.identity.id for need in needs for i in need.inventories])
     unread = _lost_groups(discovery, needs)
     objects: dict[tuple[str, ObjectRef], Body] = {}
     settled: dict[tuple[str, ObjectRef], Look] = {}
@@ -226,35 +222,6 @@ def read_parents(
     return {**found, **{ref: body for (_version, ref), body in looked_up.items()}, **unreadable}
 
 
-def scan(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> list[Need]:
-    """The needs with room for all members that a look for their label alone finds, in any kind.
-
-    For sets whose parent is missing. A kind that could not be listed has room too, unless the account may not list it.
-    """
-    ids = sorted({inventory.identity.id for need in needs for inventory in need.inventories})
-    namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
-    members: dict[str, set[ObjectRef]] = {set_id: set() for set_id in ids}
-    unread: set[GroupKind] = set()
-    # A group whose APIService is down costs seconds of retries for each kind, and tells nothing.
-    listable = discovery.listable()
-    unread |= {r.group_kind for r in listable if r.group in discovery.incomplete_groups}
-    resources = [r for r in listable if r.group not in discovery.incomplete_groups]
-    listings = cluster.map(
-        lambda r: list_objects(cluster, r, _selector(ids), namespaces, metadata_only=True), resources
-    )
-    for resource, listed in zip(resources, listings, strict=True):
-        if not all(isinstance(error, Forbidden) for error in listed.unread.values()):
-            unread.add(resource.group_kind)
-        for body in listed.items:
-            set_id = part_of(body)
-            if set_id in members and is_member(body, set_id):
-                members[set_id].add(ref_of(body))
-    return [
-        replace(need, inventories=tuple(i.widened(members[i.identity.id], unread) for i in need.inventories))
-        for need in needs
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class Autoscalers:
     """The objects whose replicas an HPA decides; `unread` says why not all of them are known."""
@@ -300,10 +267,6 @@ def existing_namespaces(
         name: found.get((resource.api_version, ObjectRef("", "Namespace", "", name))) for name in names
     }
     return {**known, **{ref.name: {"metadata": {"name": ref.name}} for ref in unreadable}}
-
-
-def _selector(ids: Sequence[str]) -> str:
-    return f"{PART_OF} in ({','.join(ids)})" if len(ids) <= _IDS_IN_SELECTOR else PART_OF
 
 
 def _resources(discovery: Discovery, needs: Sequence[Need]) -> set[ApiResource]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ..cluster.client import Cluster
@@ -21,7 +21,8 @@ from .desired import Desired, Wanted, digest_of_all
 from .ground import Ground
 from .inventory import DEFAULT_NAMESPACE, Inventory, SetIdentity, identity_of, read_inventory
 from .look import Look, Looks
-from .observe import Autoscalers, Need, Observed, existing_namespaces, observe, read_autoscalers, scan
+from .lost import Lost, scan_within
+from .observe import Autoscalers, Need, Observed, existing_namespaces, observe, read_autoscalers
 from .order import sort_key
 from .prune import Prune, plan_prune
 from .step import Step
@@ -34,6 +35,7 @@ class Setting:
     cluster: Cluster
     claims: Claims
     parents: Mapping[ObjectRef, Body | ClusterError]
+    lost: Lost  # members of sets whose parent is missing
     revisions: Mapping[str, str]  # by source: the short commit
     owner: str
     looks: Looks = field(default_factory=dict)
@@ -111,7 +113,7 @@ def _plan_ready(
     if not ready:
         return []
     cluster = setting.cluster
-    needs = _with_lost_members(cluster, discovery, [_need(setting, *one) for one in ready])
+    needs = _with_lost_members(setting, [_need(setting, *one) for one in ready])
     namespaces = frozenset[str]().union(*(need.namespaces for need in needs))
     bodies = [w.body for need in needs for w in need.wanted]
     autoscalers = read_autoscalers(cluster, discovery, namespaces, bodies)
@@ -119,7 +121,11 @@ def _plan_ready(
     apps = [app for app, _desired, _inventories in ready]
     grounds = _grounds(setting, discovery, apps, needs, observed, autoscalers)
     work = [(g, w) for g, need in zip(grounds, needs, strict=True) for w in need.wanted]
-    steps = cluster.map(lambda pair: _plan_one(pair[0], pair[1], observed), work)
+    steps = cluster.map(
+        lambda pair: _plan_one(pair[0], pair[1], observed),
+        work,
+        asks=lambda pair: observed.look(pair[1]) is None,  # what a look settles takes no request
+    )
     plans: list[AppPlan] = []
     start = 0
     for (app, desired, _inventories), need, ground in zip(ready, needs, grounds, strict=True):
@@ -139,11 +145,18 @@ def _need(setting: Setting, app: AppSpec, desired: Desired, inventories: tuple[I
     )
 
 
-def _with_lost_members(cluster: Cluster, discovery: Discovery, needs: Sequence[Need]) -> list[Need]:
-    """The needs, those without a parent with what a scan of all kinds finds."""
+def _with_lost_members(setting: Setting, needs: Sequence[Need]) -> list[Need]:
+    """The needs, those without a parent with what the scan of all kinds found."""
     lost = [need for need in needs if not need.inventory.exists]
-    scanned = iter(scan(cluster, discovery, lost) if lost else ())
-    return [need if need.inventory.exists else next(scanned) for need in needs]
+    if lost and setting.lost.denied:
+        namespaces = frozenset[str]().union(*(need.namespaces for need in lost))
+        scan_within(setting.cluster, setting.lost, sorted(namespaces))
+    return [
+        need
+        if need.inventory.exists
+        else replace(need, inventories=tuple(map(setting.lost.known_to, need.inventories)))
+        for need in needs
+    ]
 
 
 def _plan_one(ground: Ground, wanted: Wanted, observed: Observed) -> Step:

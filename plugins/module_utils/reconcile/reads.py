@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from ..cluster.client import Cluster
@@ -43,19 +42,39 @@ def list_objects(
 
     A kind that the server no longer serves counts as unread too: it may be a server that is behind.
     """
-    ask = partial(cluster.list, resource, label_selector=selector, metadata_only=metadata_only)
+    everywhere = list_everywhere(cluster, resource, selector, metadata_only=metadata_only)
+    if resource.namespaced and isinstance(everywhere.unread.get(EVERYWHERE), Forbidden):
+        return list_within(cluster, resource, selector, namespaces, metadata_only=metadata_only)
+    return everywhere
+
+
+def list_everywhere(
+    cluster: Cluster, resource: ApiResource, selector: str, *, metadata_only: bool = False
+) -> Listed:
+    """The objects of a kind that fit the selector, by one LIST."""
     try:
-        return Listed(ask().items, {})
-    except Forbidden as error:
-        if not resource.namespaced:
-            return Listed([], {EVERYWHERE: error})
+        found = cluster.list(resource, label_selector=selector, metadata_only=metadata_only)
     except RequestError as error:
         return Listed([], {EVERYWHERE: error})
+    return Listed(found.items, {})
+
+
+def list_within(
+    cluster: Cluster,
+    resource: ApiResource,
+    selector: str,
+    namespaces: Sequence[str],
+    *,
+    metadata_only: bool = False,
+) -> Listed:
+    """The objects of a kind in these namespaces that fit the selector, by one LIST for each."""
     items: list[dict[str, Any]] = []
     unread: dict[str, RequestError] = {}
     for namespace in namespaces:
         try:
-            items += ask(namespace=namespace).items
+            items += cluster.list(
+                resource, namespace=namespace, label_selector=selector, metadata_only=metadata_only
+            ).items
         except RequestError as error:
             unread[namespace] = error
     return Listed(items, unread)

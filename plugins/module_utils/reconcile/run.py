@@ -5,20 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from ..cluster.client import Cluster
-from ..model.app import AppSpec, Checkout
+from ..model.app import AppSpec, AppState, Checkout
 from ..model.errors import ClusterError, PlumbError, SourceError
 from ..model.objects import Manifest
 from ..model.plan import AppResult, Plan
-from .claims import Claims, check_former_names, former_identities
+from .claims import RENDERERS, Claims, Render, check_former_names, former_identities
 from .dependencies import dependencies
 from .execute import execute
-from .inventory import DEFAULT_NAMESPACE, identity_of, set_of_parent
+from .inventory import DEFAULT_NAMESPACE, SetIdentity, identity_of, set_of_parent
 from .look import Looks
+from .lost import scan
 from .observe import read_parents
 from .plan import AppPlan, Setting, plan_apps
 
@@ -63,27 +65,30 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
     selected = [app for app in run.apps if not run.only or app.name in run.only]
     dependencies(run.apps)
     check_former_names(run.apps, run.home)
-    discovery = cluster.discover()
-    identities = [
-        i for app in run.apps for i in (identity_of(app, run.home), *former_identities(app, run.home))
-    ]
-    parents = read_parents(cluster, discovery, identities)
-    known = {identity.ref for identity in identities}
+    with _rendering(run, selected) as render:
+        discovery = cluster.discover()
+        sets = {app.name: _sets(app, run.home) for app in run.apps}
+        parents = read_parents(cluster, discovery, [identity for its in sets.values() for identity in its])
+        lost = [
+            sets[app.name] for app in selected if not app.suspend and sets[app.name][0].ref not in parents
+        ]
+        setting = Setting(
+            cluster=cluster,
+            lost=scan(cluster, discovery, [identity.id for its in lost for identity in its]),
+            claims=Claims(run.apps, [app.name for app in selected], render, discovery, run.home),
+            parents=parents,
+            revisions={n: c.revision.short for n, c in run.sources.items() if isinstance(c, Checkout)},
+            owner=run.owner,
+            home=run.home,
+            check=run.check,
+            looks={} if run.deep else run.looks,
+            deep=run.deep,
+        )
+    known = {identity.ref for its in sets.values() for identity in its}
     unclaimed = tuple(
         f"app {app} ({ref})"
         for ref, body in sorted(parents.items(), key=lambda item: item[0])
         if ref not in known and not isinstance(body, ClusterError) and (app := set_of_parent(body, run.owner))
-    )
-    setting = Setting(
-        cluster=cluster,
-        claims=Claims(run.apps, [app.name for app in selected], _renderer(run), discovery, run.home),
-        parents=parents,
-        revisions={n: c.revision.short for n, c in run.sources.items() if isinstance(c, Checkout)},
-        owner=run.owner,
-        home=run.home,
-        check=run.check,
-        looks={} if run.deep else run.looks,
-        deep=run.deep,
     )
     if run.check:
         plans = plan_apps(setting, discovery, selected)
@@ -95,6 +100,23 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
     looks = {set_id: of for set_id, of in run.looks.items() if set_id in current}
     looks |= {made.inventory.identity.id: made.looks for made in plans if made.inventory is not None}
     return RunResult(tuple(results), unclaimed, looks)
+
+
+def _sets(app: AppSpec, home: str) -> tuple[SetIdentity, ...]:
+    """The app's own set, then those of its former names."""
+    return (identity_of(app, home), *former_identities(app, home))
+
+
+@contextmanager
+def _rendering(run: Run, selected: Sequence[AppSpec]) -> Iterator[Render]:
+    """How an app is rendered; within this block the selected ones are being rendered while the cluster is asked."""
+    render = _renderer(run)
+    with ThreadPoolExecutor(RENDERERS) as pool:
+        begun = {a.name: pool.submit(render, a) for a in selected if a.state is AppState.PRESENT}
+        try:
+            yield lambda app: begun[app.name].result() if app.name in begun else render(app)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _renderer(run: Run) -> Callable[[AppSpec], tuple[Manifest, ...]]:
