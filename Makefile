@@ -6,7 +6,7 @@ SANDBOX := $(PYTHON_ENV) roles/sandbox/files/sandbox.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
 
-.PHONY: help venv constraints lint unit integration package test portable importer bench sandbox sandbox-down demo docs dist clean
+.PHONY: help venv constraints lint unit integration package test portable importer bench run sandbox sandbox-down demo docs dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ bench: venv ## measure Plumb beside its peers (minutes); SIZES="100 1000 5000 10
 
 sandbox: venv ## start a local control plane and forge in .sandbox
 	@$(SANDBOX) up --dir .sandbox
+
+run: venv ## run an agent on the sandbox that follows the demo's shop; Ctrl-C ends it
+	@$(SANDBOX) up --dir .sandbox
+	@$(PYTHON_ENV) scripts/agent_on_sandbox.py .sandbox
 
 sandbox-down: venv ## stop it and remove its state
 	@$(SANDBOX) down --dir .sandbox --purge

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.settings import shown_settings
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import PREFIX, check_inventory
 
 SERIAL = f"{PREFIX}serial"
@@ -23,12 +24,16 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        _checked, options = self.validate_argument_spec(
+            argument_spec={"settings": {"type": "bool", "default": False}}
+        )
         given = {
             name: self._templar.template(value)
             for name, value in (task_vars or {}).items()
             if isinstance(name, str) and name.startswith(PREFIX)
         }
-        wrong = check_inventory(given)
+        checked = check_inventory(given, addresses=options["settings"])
+        wrong = list(checked.wrong)
         if SERIAL in given and SERIAL not in load_extra_vars(self._loader):
             wrong.append(
                 f"variable {SERIAL!r} has no effect in the inventory, because Ansible forms a play's batches before"
@@ -36,4 +41,6 @@ class ActionModule(ActionBase):
             )
         if wrong:
             return {**result, "failed": True, "msg": "\n".join(wrong)}
-        return {**result, "changed": False}
+        given_host = (task_vars or {}).get("inventory_hostname", "")
+        shown = {"settings": shown_settings(checked.settings, str(given_host))} if options["settings"] else {}
+        return {**result, "changed": False, **shown}

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    DOCUMENTATION = r"""
+    # `plumb.gitops.run.apps`: what a module needs to know of the apps
+    APPS = r"""
 options:
   apps:
     description:
@@ -105,11 +106,11 @@ options:
     type: list
     elements: dict
     required: true
-  only:
-    description: The names of the apps to handle. All, if empty. The others still count as claims on their objects.
-    type: list
-    elements: str
-    default: []
+  config:
+    description:
+      - What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:config). Its apps stand beside O(apps).
+      - While it has an error, nothing is pruned, because there may be apps that take over what others leave.
+    type: dict
   owner:
     description:
       - Who the inventories in the cluster belong to. Two agents on one cluster use two names.
@@ -120,6 +121,20 @@ options:
     description: The namespace for the inventories of apps that have none of their own. It is created if missing.
     type: str
     default: plumb-system
+"""
+
+    DOCUMENTATION = r"""
+options:
+  only:
+    description: The names of the apps to handle. All, if empty. The others still count as claims on their objects.
+    type: list
+    elements: str
+    default: []
+  suspended:
+    description: The names of apps that this run leaves alone, as O(apps[].suspend) does. A name without an app is told.
+    type: list
+    elements: str
+    default: []
   cluster:
     description: The name of the cluster in the report.
     type: str
@@ -142,4 +157,10 @@ options:
       - An object that the cheaper proofs pass and the dry-run does not is reported as a defect of Plumb.
     type: bool
     default: false
+  lease_file:
+    description:
+      - The file in which the agent that started this run keeps how long its lease holds. Each write looks at it first,
+        and is not sent where the lease has run out.
+      - Only for agents of which one leads.
+    type: path
 """

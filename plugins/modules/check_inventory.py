@@ -23,12 +23,48 @@ attributes:
     support: full
     description: It runs where ansible-playbook runs, as an action plugin.
 author: The Plumb authors (@plumb-gitops)
+options:
+  settings:
+    description:
+      - Whether to return what the variables come to, for a program that schedules runs on the host.
+      - The addresses of sources are then checked as well, since one that holds a password would be returned with it.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
 - name: Check the inventory
   plumb.gitops.check_inventory:
+
+- name: Check it, and say what it comes to
+  plumb.gitops.check_inventory:
+    settings: true
 """
 
 RETURN = r"""
+settings:
+  description: What the variables come to. It holds no secret, only the paths of files with some.
+  returned: when O(settings) is true
+  type: dict
+  contains:
+    sources:
+      description: The sources, with the options of M(plumb.gitops.pull).
+      type: list
+      elements: dict
+    apps:
+      description: The apps, each with C(name), C(source), C(path), C(suspend) and C(depends_on).
+      type: list
+      elements: dict
+    config:
+      description:
+        - The variable C(plumb_config), and as C(file) the file in the cache that holds what is in force.
+        - Null where the variable is not set.
+      type: dict
+    cache_dir:
+      description: The folder for what can be made anew, never empty.
+      type: str
+    connection:
+      description:
+        - The connection options that are given, without C(api_key) and C(proxy), which hold or may hold a secret.
+      type: dict
 """

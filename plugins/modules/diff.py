@@ -27,6 +27,7 @@ author: The Plumb authors (@plumb-gitops)
 requirements: [kubernetes, PyYAML, kubectl for kustomizations]
 extends_documentation_fragment:
   - plumb.gitops.run
+  - plumb.gitops.run.apps
   - plumb.gitops.connection
 seealso:
   - module: plumb.gitops.pull

@@ -83,9 +83,43 @@ options:
         description: How long one exchange with the host may take, such as V(60s).
         type: str
         default: 60s
+  config:
+    description:
+      - Where more sources and apps stand, in a file of one of the sources. It is read as data, never as a template.
+      - A commit of it that cannot be used is refused, and the last one that could stays in force.
+    type: dict
+    suboptions:
+      source:
+        description: The name of the source that the file is in.
+        type: str
+        required: true
+      path:
+        description: The file in the source. It is YAML, with C(plumb_sources) and C(plumb_apps) and nothing else.
+        type: str
+        required: true
+      credentials_dir:
+        description:
+          - The folder with the files that sources of the config may use, by their plain names. They may use none if it
+            is not given.
+          - Who can commit to the config can have any of these sent to any host.
+        type: path
+  apps:
+    description: The apps that the inventory has already, with the options of M(plumb.gitops.apply), for O(config).
+    type: list
+    elements: dict
+    default: []
+  namespace:
+    description: As for M(plumb.gitops.apply), for O(config).
+    type: str
+    default: plumb-system
+  cluster:
+    description: The cluster that O(config) is for. Each has its own that is in force.
+    type: str
+    default: ''
   cache_dir:
     description:
       - The folder for what can be made anew; repositories and checkouts are in its C(sources).
+      - The config in force is in its C(config); without it a refused one leaves none in force.
       - C(~/.cache/plumb) if not given.
     type: path
 """
@@ -100,6 +134,18 @@ EXAMPLES = r"""
         token_file: /etc/plumb/git-token
   register: pulled
 
+- name: Pull it, and what a file in it says as well
+  plumb.gitops.pull:
+    sources:
+      - name: fleet
+        url: https://git.example.com/platform/fleet.git
+        branch: main
+        token_file: /etc/plumb/git-token
+    config:
+      source: fleet
+      path: clusters/prod.yml
+  register: pulled
+
 - name: Follow releases over ssh
   plumb.gitops.pull:
     sources:
@@ -111,8 +157,28 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+config:
+  description: The config in Git that is in force. What it says is in a file, for M(plumb.gitops.apply).
+  returned: when O(config) is given
+  type: dict
+  contains:
+    source:
+      description: The source that it is in.
+      type: str
+    file:
+      description: The file in the source.
+      type: str
+    path:
+      description: The file in the cache with what is in force, if anything is.
+      type: str
+    commit:
+      description: The commit that is in force.
+      type: str
+    error:
+      description: Why that is not what Git says now. Only if it is not.
+      type: str
 sources:
-  description: Each source, in the order given.
+  description: Each source, in the order given, and after them those of the config.
   returned: always
   type: list
   elements: dict

@@ -146,6 +146,35 @@ def test_plumb_only_selects_apps_and_a_wrong_name_is_refused(fleet: ForgeFleet, 
     assert "app, other" in wrong.output
 
 
+def test_plumb_suspended_leaves_apps_alone_and_tells_of_names_without_one(
+    fleet: ForgeFleet, kubectl: Kubectl
+) -> None:
+    fleet.repository.commit({"app/config.yaml": CONFIG, "other/key.yaml": SECRET})
+    apps = [fleet.app(), fleet.app(name="other", path="other")]
+
+    done = fleet.run("-e", "plumb_suspended=other,othr", plumb_apps=apps)
+    assert done.code == 0, done.output
+    assert "suspended names app othr, and there is none of that name" in done.output
+    assert kubectl.get("configmap", "settings", fleet.namespace) is not None
+    assert kubectl.get("secret", "key", fleet.namespace) is None
+    assert [app.get("suspended") for app in fleet.report()["apps"]] == [False, True]
+
+
+def test_the_settings_playbook_asks_nobody_and_refuses_a_wrong_word(play: Play, tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yml"
+    source = "{name: fleet, url: 'https://git.invalid/fleet.git', branch: main}"
+    text = f"plumb_clusters:\n  hosts: {{here: }}\n  vars:\n    plumb_sources: [{source}]\n"
+    inventory.write_text(text, encoding="utf-8")
+    said = play.playbook("plumb.gitops.settings", "-i", str(inventory), "-v")
+    assert said.code == 0, said.output
+    assert '"url": "https://git.invalid/fleet.git"' in said.output
+
+    inventory.write_text(text.replace("branch", "brnch"), encoding="utf-8")
+    refused = play.playbook("plumb.gitops.settings", "-i", str(inventory))
+    assert refused.code == 2
+    assert "did you mean 'branch'?" in refused.output
+
+
 def test_a_secret_shows_that_it_changed_and_not_what(fleet: ForgeFleet) -> None:
     fleet.repository.commit({"app/key.yaml": SECRET})
     assert fleet.run().code == 0

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -22,7 +23,15 @@ from .errors import Expired, Invalid, NotFound, StaleVersion
 from .refusal import Target
 from .retry import Clock
 from .transport import Request, Transport
-from .verbs import apply_request, delete_request, get_request, is_guarded, list_request, patch_request
+from .verbs import (
+    apply_request,
+    delete_request,
+    get_request,
+    is_guarded,
+    list_request,
+    patch_request,
+    post_request,
+)
 from .workers import Workers
 
 _LISTS = 3  # a list whose continue token expired is begun anew, so often in all
@@ -45,7 +54,15 @@ class Cluster:
     Each raises a subclass of RequestError (errors.py). Made by `connect`; used as a context manager.
     """
 
-    def __init__(self, access: Access, *, request_timeout: float, concurrency: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        access: Access,
+        *,
+        request_timeout: float,
+        concurrency: int,
+        clock: Clock,
+        lease_file: Path | None = None,
+    ) -> None:
         self.requests = RequestCounts()
         self.server = urlsplit(access.server).netloc
         self.named = access.named
@@ -55,6 +72,7 @@ class Cluster:
             concurrency=concurrency,
             counts=self.requests,
             clock=clock,
+            lease_file=lease_file,
         )
         self._workers = Workers(concurrency)
         self._known: Discovery | None = None
@@ -66,6 +84,10 @@ class Cluster:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections; where it is no context manager."""
         self._workers.close()
         self._transport.close()
 
@@ -220,6 +242,24 @@ class Cluster:
                 return True
             raise
         return True
+
+    def ask(
+        self,
+        kind: ApiResource,
+        body: Mapping[str, Any],
+        *,
+        operation: str,
+        namespace: str = "",
+        name: str = "",
+        subresource: str = "",
+    ) -> dict[str, Any]:
+        """What the server answers to a question put by POST: a review, or a token for an account.
+
+        Nothing is stored by it. `operation` is for messages: `asking for a token`.
+        """
+        return self._transport.exchange(
+            post_request(kind, body, namespace, name, subresource, operation=operation)
+        )
 
     def _is_going(self, kind: ApiResource, namespace: str, name: str, uid: str) -> bool:
         live = self.get(kind, namespace=namespace, name=name, metadata_only=True)

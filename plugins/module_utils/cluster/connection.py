@@ -69,9 +69,43 @@ class Pod:
         return bool(self.environment.get(_HOST)) and self.token_file.is_file()
 
 
-def connect(spec: ConnectionSpec, *, pod: Pod | None = None, clock: Clock | None = None) -> Cluster:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a connection leads, without credentials: what another account needs to reach the same server."""
+
+    server: str
+    ca: bytes = field(default=b"", repr=False)  # certificates in PEM; empty: those of the system
+    server_name: str = ""
+    verify: bool = True
+    proxy: str = field(default="", repr=False)  # one that was named; the environment's is not part of it
+
+
+def endpoint(spec: ConnectionSpec, *, pod: Pod | None = None) -> Endpoint:
+    """Where the options lead. No request is made, but a kubeconfig's plugin runs. Raises InputError as `connect`."""
+    require()
+    _check(spec)
+    with tempfile.TemporaryDirectory(prefix="plumb-") as folder:
+        settings, named = _settings(spec, pod or Pod(), Path(folder))
+        _tls(settings, named)  # what cannot be loaded is named
+        return Endpoint(
+            server=_server(settings.server),
+            ca=settings.ca_file.read_bytes() if settings.ca_file else b"",
+            server_name=settings.server_name,
+            verify=settings.verify,
+            proxy=spec.proxy or settings.proxy,
+        )
+
+
+def connect(
+    spec: ConnectionSpec,
+    *,
+    pod: Pod | None = None,
+    clock: Clock | None = None,
+    lease_file: Path | None = None,
+) -> Cluster:
     """A Cluster to be used as a context manager. No request is made yet, but a kubeconfig's own plugin runs.
 
+    With a `lease_file` (lease_file.py) each write is sent only while that says so; a LeaseLost otherwise.
     Raises InputError where the options name no cluster, contradict each other, or name what is not there.
     """
     require()
@@ -89,7 +123,11 @@ def connect(spec: ConnectionSpec, *, pod: Pod | None = None, clock: Clock | None
             named=named,
         )
     return Cluster(
-        access, request_timeout=spec.request_timeout, concurrency=spec.concurrency, clock=clock or Clock()
+        access,
+        request_timeout=spec.request_timeout,
+        concurrency=spec.concurrency,
+        clock=clock or Clock(),
+        lease_file=lease_file,
     )
 
 

@@ -121,6 +121,12 @@ class FieldConflict(RequestError):
         return tuple(sorted({conflict.manager for conflict in self.conflicts}))
 
 
+class LeaseLost(RequestError):
+    """A write was not sent, because the agent's lease, which it needs, is not held any more."""
+
+    helps = "Nothing more is written. The agent that holds the lease goes on; see plumb_lease_file."
+
+
 class Expired(RequestError):
     """410: the continue token or the resourceVersion is too old, and a relist did not help."""
 

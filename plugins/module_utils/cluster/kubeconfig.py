@@ -38,7 +38,7 @@ def load_kubeconfig(path: Path, context: str, folder: Path) -> tuple[Settings, s
     name = _context_name(path, config, context)
     entry = _named(path, config, "contexts", name)
     cluster = _named(path, config, "clusters", str(entry.get("cluster") or ""))
-    user = _named(path, config, "users", str(entry["user"])) if entry.get("user") else {}
+    user = _user(path, config, entry)
     if not isinstance(cluster.get("server"), str):
         raise _refused(path, f"the cluster of context {name!r} has no server", "Correct the file.")
     if user.keys() & {"as", "as-uid", "as-groups", "as-user-extra"}:
@@ -50,6 +50,21 @@ def load_kubeconfig(path: Path, context: str, folder: Path) -> tuple[Settings, s
     if user.keys() & {"exec", "auth-provider"}:
         return _by_package(path, name, folder, runs="exec" in user), name
     return _Entries(path, cluster, user, folder).settings(), name
+
+
+def token_file_of(path: Path, context: str) -> Path | None:
+    """The file that one context (empty: the current one) reads its token from; None where it does not. No plugin runs.
+
+    Raises InputError.
+    """
+    config = _read(path)
+    user = _user(path, config, _named(path, config, "contexts", _context_name(path, config, context)))
+    written = user.get("tokenFile")
+    return path.parent / written if isinstance(written, str) and written else None
+
+
+def _user(path: Path, config: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _named(path, config, "users", str(entry["user"])) if entry.get("user") else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
@@ -17,11 +19,13 @@ from ..model.version import VERSION
 from .access import Access, is_loopback
 from .answer import read_answer
 from .counts import RequestCounts
-from .errors import DeadlineExceeded, RequestError, Unreachable
+from .errors import DeadlineExceeded, LeaseLost, RequestError, Unreachable
+from .lease_file import why_not
 from .library import urllib3
 from .no_answer import no_answer
 from .refusal import Target, refusal
 from .retry import LONGEST_WAIT, Clock, Failure, Repeat, Trouble, pause, read_retry_after
+from .sending import before_sending, checked_pools
 
 CONNECT_TIMEOUT = 10.0  # seconds, within the request's own
 _SHORTEST = 0.001  # seconds; urllib3 takes no timeout of 0
@@ -55,13 +59,23 @@ class Transport:
     """The connections to one server. Thread-safe; at most `concurrency` requests are under way at once."""
 
     def __init__(
-        self, access: Access, *, request_timeout: float, concurrency: int, counts: RequestCounts, clock: Clock
+        self,
+        access: Access,
+        *,
+        request_timeout: float,
+        concurrency: int,
+        counts: RequestCounts,
+        clock: Clock,
+        lease_file: Path | None = None,
     ) -> None:
         self._access = access
         self._timeout = request_timeout
         self._counts = counts
         self._clock = clock
         self._pool = _pool(access, concurrency)
+        self._lease_file = lease_file
+        if lease_file is not None:
+            self._pool.pool_classes_by_scheme = checked_pools()
         # The server compresses long lists, which costs more than it saves where no network lies between.
         self._encoding = "identity" if is_loopback(access.server) else "gzip"
 
@@ -137,17 +151,18 @@ class Transport:
     def _roundtrip(self, request: Request, ends: float) -> tuple[int, Mapping[str, str], bytes]:
         seconds = max(ends - self._clock.now(), _SHORTEST)
         try:
-            response = self._pool.request(
-                request.method,
-                self._access.server + request.url,
-                body=request.body,
-                headers=self._headers(request),
-                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds),
-                pool_timeout=seconds,
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
+            with self._allowed(request):
+                response = self._pool.request(
+                    request.method,
+                    self._access.server + request.url,
+                    body=request.body,
+                    headers=self._headers(request),
+                    timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds),
+                    pool_timeout=seconds,
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                )
             try:
                 data = self._read(response, request, ends)
             finally:
@@ -158,6 +173,12 @@ class Transport:
         except urllib3.exceptions.HTTPError as exc:
             raise no_answer(exc, request.target, self._access.server, seconds) from exc
         return response.status, response.headers, data
+
+    def _allowed(self, request: Request) -> AbstractContextManager[None]:
+        """Where there is a lease, a write leaves only while it is held."""
+        if self._lease_file is None or not request.target.write:
+            return nullcontext()
+        return before_sending(partial(_see_lease, self._lease_file, request.target))
 
     def _read(self, response: Any, request: Request, ends: float) -> bytes:
         """The whole body, decompressed. A read timeout is of one read; the clock is of them all."""
@@ -195,6 +216,12 @@ class Transport:
         if request.content_type:
             headers["Content-Type"] = request.content_type
         return headers
+
+
+def _see_lease(file: Path, target: Target) -> None:
+    reason = why_not(file)
+    if reason:
+        raise Failure(LeaseLost(target.subject, target.operation, reason), Trouble.UNSENT, final=True)
 
 
 def _document(data: bytes, request: Request) -> dict[str, Any]:

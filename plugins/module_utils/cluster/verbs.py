@@ -125,6 +125,22 @@ def delete_request(
     )
 
 
+def post_request(
+    kind: ApiResource, body: Mapping[str, Any], namespace: str, name: str, subresource: str, *, operation: str
+) -> Request:
+    """A question put by POST: a review, or a token for an account. It leaves no object behind."""
+    target = _target(kind, namespace, name, operation)
+    path = f"{_path(kind, namespace, name, target)}/{subresource}" if subresource else kind.path(namespace)
+    return Request(
+        method="POST",
+        path=path,
+        target=target,
+        content_type=_JSON,
+        body=encode(body),
+        dry_run=True,  # for the counters: nothing is stored
+    )
+
+
 def _is_secret(kind: ApiResource) -> bool:
     return (kind.group, kind.kind) == ("", "Secret")
 

@@ -64,6 +64,15 @@ APP: Spec = MappingProxyType(
     }
 )
 
+# Where sources and apps stand that Git says.
+CONFIG: Spec = MappingProxyType(
+    {
+        "source": {"type": "str", "required": True},
+        "path": {"type": "str", "required": True},
+        "credentials_dir": {"type": "path", "no_log": False},
+    }
+)
+
 # Named as kubernetes.core names them, with its environment variables.
 CONNECTION: Spec = MappingProxyType(
     {
@@ -108,12 +117,15 @@ CONNECTION: Spec = MappingProxyType(
 RUN: Spec = MappingProxyType(
     {
         "only": {"type": "list", "elements": "str", "default": []},
+        "suspended": {"type": "list", "elements": "str", "default": []},
         "owner": {"type": "str", "default": "plumb"},
         "namespace": {"type": "str", "default": "plumb-system"},
         "cluster": {"type": "str", "default": ""},
         "report_path": {"type": "str", "default": ""},
         "cache_dir": {"type": "path"},
         "deep": {"type": "bool", "default": False},
+        "lease_file": {"type": "path"},
+        "config": {"type": "dict"},
     }
 )
 
@@ -122,14 +134,17 @@ INVENTORY: Spec = MappingProxyType(
     {
         "sources": {"type": "list", "elements": "dict", "options": SOURCE, **SOURCE_RULES},
         "apps": {"type": "list", "elements": "dict", "options": APP},
+        "config": {"type": "dict", "options": CONFIG},
         "cache_dir": {"type": "path"},
         "fail_on": {"type": "str", "choices": ["drift", "failure", "never"], "default": "failure"},
         "only": RUN["only"],
+        "suspended": RUN["suspended"],
         "serial": {"type": "raw"},
         "owner": RUN["owner"],
         "namespace": RUN["namespace"],
         "report_path": RUN["report_path"],
         "deep": RUN["deep"],
+        "lease_file": RUN["lease_file"],
         **CONNECTION,
     }
 )
@@ -146,7 +161,13 @@ def for_ansible(spec: Spec) -> dict[str, Any]:
 def spec_of_pull() -> dict[str, Any]:
     """The argument spec of `pull`."""
     sources = {"type": "list", "elements": "dict", "required": True, "options": SOURCE, **SOURCE_RULES}
-    return for_ansible({"sources": sources, "cache_dir": {"type": "path"}})
+    config: Spec = {
+        "config": {"type": "dict", "options": CONFIG},
+        "apps": {"type": "list", "elements": "dict", "default": []},
+        "namespace": RUN["namespace"],
+        "cluster": RUN["cluster"],
+    }
+    return for_ansible({"sources": sources, "cache_dir": {"type": "path"}, **config})
 
 
 def spec_of_run() -> dict[str, Any]:

@@ -9,23 +9,25 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..cluster.connection import connect
 from ..model.app import AppSpec, Checkout
-from ..model.errors import InputError
+from ..model.errors import InputError, printable
 from ..model.objects import Manifest
 from ..model.plan import Verb
 from ..model.report import Report, SourceReport
 from ..reconcile.run import Run, run_apps
 from ..render.app import render_app
 from ..render.memo import Memo
-from ..report.document import action_document, counts, document, source_document
+from ..report.document import action_document, counts, document, failures, source_document
 from ..report.file import ReportError, report_file, see_report_place, write_report
 from ..report.terminal import lines
 from ..source.pull import PulledSource, pull_sources
+from .config import apps_in_force, config_report, follow
 from .memory import Memory, StateError, memory_file, recall, remember, see_memory_place
 from .mode import Mode
 from .values import app_specs, connection_spec, pulled_sources, source_spec
@@ -33,6 +35,7 @@ from .values import app_specs, connection_spec, pulled_sources, source_spec
 _MOST_ACTIONS = 200  # in a module's result; the report file has all
 _MOST_DIFF = 64 * 1024  # bytes of a module's `diff`
 _MOST_CHANGES = 64 * 1024  # bytes of JSON of all `changes` of its actions
+_UNREAD = "the config in Git could not be used, so there may be apps that take over what others leave"
 _CUT = "\n… cut; the report file has all\n"
 
 
@@ -40,9 +43,16 @@ def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
     """The result of `pull`: each source with its revision and checkout, or its error. Never `changed`."""
     cache = cache_of(options) / "sources"
     pulled = pull_sources([source_spec(given) for given in options["sources"]], cache)
-    sources = [_pulled(one) for one in pulled]
-    errors = [source["error"] for source in sources if "error" in source]
-    result: dict[str, Any] = {"changed": False, "sources": sources}
+    result: dict[str, Any] = {"changed": False}
+    errors: list[str] = []
+    if options.get("config"):
+        followed = follow(options, cache_of(options), pulled)
+        result["config"] = followed.result(options["config"])
+        errors += [followed.error] if followed.error else []
+        if followed.config is not None:
+            pulled += pull_sources([source_spec(given) for given in followed.config.sources], cache)
+    result["sources"] = [_pulled(one) for one in pulled]
+    errors = [*(source["error"] for source in result["sources"] if "error" in source), *errors]
     if errors:
         result |= {"failed": True, "msg": "\n".join(errors)}
     return result
@@ -73,7 +83,7 @@ def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         see_report_place(report_file(options["report_path"], options.get("cluster") or "", "room"))
     report, forgotten = _report(options, check=mode.check)
     whole = document(report)
-    told = [*lines(report), *([f"  x {forgotten}"] if forgotten else [])]
+    told = [*lines(report), *_unknown_suspended(options), *([f"  x {forgotten}"] if forgotten else [])]
     result: dict[str, Any] = {
         "changed": report.changed,
         "drifted": report.drifted,
@@ -84,33 +94,37 @@ def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         "unclaimed": list(report.unclaimed),
         "requests": dict(report.requests),
     }
-    failures = "\n".join(filter(None, (_failures(whole) if report.failed else "", forgotten)))
+    failed = "\n".join(filter(None, (_some(failures(whole)) if report.failed else "", forgotten)))
     if options.get("report_path"):
         target = report_file(options["report_path"], report.cluster, report.started)
         try:
             write_report(target, whole)
         except ReportError as error:  # what the run did is told all the same
             told.append(f"  x {error}")
-            failures = "\n".join(filter(None, (failures, str(error))))
+            failed = "\n".join(filter(None, (failed, str(error))))
         else:
             result["report"] = str(target)
             told.append(f"  Report: {target}")
     if mode.diff:
         result["diff"] = {"prepared": _bounded("\n".join(told) + "\n")}
-    if report.failed or failures:
-        result |= {"failed": True, "msg": failures}
+    if report.failed or failed:
+        result |= {"failed": True, "msg": failed}
     return result
 
 
 def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
     """What the run came to, and why what it proved could not be kept (empty where it could)."""
-    apps = app_specs(options["apps"])
+    apps = _apps(options)
     only = _only(options, apps)
     sources = pulled_sources(options["sources"])
-    used = {app.source for app in apps if not only or app.name in only}
+    config = config_report(options)
+    used = {app.source for app in apps if not only or app.name in only} | (
+        {config.source} if config else set()
+    )
     started, clock = datetime.now(UTC), time.monotonic()
     memo = Memo(cache_of(options) / "renderings")
-    with connect(connection_spec(options)) as cluster:
+    lease = Path(options["lease_file"]) if options.get("lease_file") else None
+    with connect(connection_spec(options), lease_file=lease) as cluster:
         file = memory_file(cache_of(options), cluster.server)
         memory = recall(file)
         deep = bool(options.get("deep")) or (memory.is_due and not check)
@@ -127,6 +141,7 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
                 owner=options.get("owner") or "plumb",
                 home=options.get("namespace") or "plumb-system",
                 looks=memory.looks,
+                unread=_UNREAD if config is not None and config.error else "",
                 deep=deep,
             ),
         )
@@ -150,6 +165,7 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
         ),
         apps=found.apps,
         unclaimed=found.unclaimed,
+        config=config,
         requests=(
             ("dry_runs", asked.dry_runs),
             ("reads", asked.reads),
@@ -176,6 +192,22 @@ def _renderer(memo: Memo) -> Callable[[Checkout, AppSpec], tuple[Manifest, ...]]
         )
 
     return render
+
+
+def _apps(options: Mapping[str, Any]) -> tuple[AppSpec, ...]:
+    """The apps; those named in `suspended` are left alone, whatever they say themselves."""
+    suspended = frozenset(options.get("suspended") or ())
+    apps = app_specs([*options["apps"], *apps_in_force(options)])
+    return tuple(replace(app, suspend=app.suspend or app.name in suspended) for app in apps)
+
+
+def _unknown_suspended(options: Mapping[str, Any]) -> list[str]:
+    """A line for each name in `suspended` that no app has. It fails nothing: an app may leave while it is suspended."""
+    names = {app["name"] for app in (*options["apps"], *apps_in_force(options))}
+    return [
+        f"  ? suspended names app {printable(name, 80)}, and there is none of that name"
+        for name in sorted(set(options.get("suspended") or ()) - names)
+    ]
 
 
 def _only(options: Mapping[str, Any], apps: Sequence[AppSpec]) -> frozenset[str]:
@@ -227,22 +259,8 @@ def _bounded(text: str) -> str:
     return raw[: _MOST_DIFF - len(_CUT.encode())].decode(errors="ignore") + _CUT
 
 
-def _failures(whole: Mapping[str, Any]) -> str:
-    """Why the run failed: one line for each thing that did."""
-    said: list[str] = []
-    for app in whole["apps"]:
-        if app.get("error"):
-            said.append(app["error"])
-        said += [
-            f"app {app['name']}: {action['object']}: {action.get('error') or action.get('reason', '')}"
-            for action in app.get("actions", ())
-            if action.get("result") == "failed" or action["action"] == "refused"
-        ]
-        said += [
-            f"app {app['name']}: {one['object']} is not healthy: {one['status']} {one.get('message', '')}".rstrip()
-            for one in app.get("unhealthy", ())
-        ]
-    said += [source["error"] for source in whole["sources"] if source.get("error")]
+def _some(said: Sequence[str]) -> str:
+    """The lines, as many as a message may have."""
     most = 20
     rest = [f"… and {len(said) - most} more"] if len(said) > most else []
-    return "\n".join([*dict.fromkeys(said[:most]), *rest])
+    return "\n".join([*said[:most], *rest])

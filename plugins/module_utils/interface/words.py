@@ -6,40 +6,131 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ..model.errors import PlumbError
+from ..model.errors import PlumbError, printable
 from ..reconcile.claims import check_former_names
 from ..reconcile.dependencies import dependencies
+from ..source.address import check_spec
+from .agent_options import AGENT
 from .options import INVENTORY, Spec, for_ansible
 from .values import app_specs, connection_spec, source_spec
 
 PREFIX = "plumb_"
+_KNOWN: Spec = {**INVENTORY, **AGENT}
+
+_OF_CONFIG = {name: INVENTORY[name] for name in ("sources", "apps")}  # what a config in Git may say
+_FILES = ("token_file", "ssh_key_file", "known_hosts_file", "ca_file")
+_NO_FILES = "names a file of this machine, which Git may not without credentials_dir in plumb_config"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}", re.ASCII)
 
 
-def check_inventory(variables: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the `plumb_*` variables of a host, one line each; empty where they can be used."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The `plumb_*` variables of a host: `settings` with types and defaults, or what is wrong, a line for each."""
+
+    settings: Mapping[str, Any]
+    wrong: tuple[str, ...] = ()
+
+
+def check_inventory(variables: Mapping[str, Any], *, addresses: bool = False) -> Checked:
+    """Check the `plumb_*` variables of a host; with `addresses` also its sources' addresses, as a pull does."""
     given = {name.removeprefix(PREFIX): value for name, value in variables.items() if name.startswith(PREFIX)}
-    known = {name: value for name, value in given.items() if name in INVENTORY}
-    wrong = wrong_words(variables, known, INVENTORY)
+    known = {name: value for name, value in given.items() if name in _KNOWN}
+    wrong = wrong_words(variables, known, _KNOWN)
+    if wrong:
+        return Checked({}, tuple(wrong))
+    checked = ArgumentSpecValidator(for_ansible(_KNOWN)).validate(known)
+    if checked.error_messages:
+        return Checked({}, tuple(f"{PREFIX}*: {message}" for message in checked.error_messages))
+    settings = checked.validated_parameters
+    return Checked(settings, tuple(_unusable(settings, addresses=addresses)))
+
+
+def check_config(document: Mapping[str, Any], credentials_dir: str, inventory: Mapping[str, Any]) -> Checked:
+    """Check a config that lives in Git, beside the sources, apps and namespace of an `inventory`.
+
+    Its sources may name no file of this machine, unless the operator gives a `credentials_dir`: then they name files in
+    it, by their plain names.
+    """
+    known = {f"{PREFIX}{name}" for name in _OF_CONFIG}
+    given = {name.removeprefix(PREFIX): document[name] for name in document if name in known}
+    wrong = [_unknown("key", str(name), known) for name in sorted(map(str, document)) if name not in known]
+    wrong += wrong_words((), given, _OF_CONFIG)
+    placed, unplaced = _placed(given.get("sources"), credentials_dir)
+    if wrong or unplaced:
+        return Checked({}, tuple(wrong + unplaced))
+    checked = ArgumentSpecValidator(for_ansible(_OF_CONFIG)).validate({**given, "sources": placed})
+    if checked.error_messages:
+        return Checked({}, tuple(f"{PREFIX}*: {message}" for message in checked.error_messages))
+    settings = checked.validated_parameters
+    sources, apps = settings["sources"] or (), settings["apps"] or ()
+    return Checked(settings, tuple(at_odds(sources, apps, inventory)))
+
+
+def at_odds(
+    sources: Sequence[Mapping[str, Any]], apps: Sequence[Mapping[str, Any]], inventory: Mapping[str, Any]
+) -> list[str]:
+    """Why these sources and apps cannot stand beside those of an inventory, a line for each reason."""
+    of_inventory = {"source": inventory.get("sources") or (), "app": inventory.get("apps") or ()}
+    wrong: list[str] = []
+    for what, given in (("source", sources), ("app", apps)):
+        taken = {str(one["name"]) for one in of_inventory[what]}
+        for name in (str(one["name"]) for one in given):
+            if name in taken:
+                wrong.append(f"{what} {name[:80]!r}: another {what} has this name, here or in the inventory")
+            taken.add(name)
     if wrong:
         return wrong
-    checked = ArgumentSpecValidator(for_ansible(INVENTORY)).validate(known)
-    if checked.error_messages:
-        return [f"{PREFIX}*: {message}" for message in checked.error_messages]
-    return _unusable(checked.validated_parameters)
+    for source in sources:
+        try:
+            check_spec(source_spec(source))
+        except PlumbError as error:
+            wrong.append(str(error))
+    both = {
+        "sources": [*of_inventory["source"], *sources],
+        "apps": [*of_inventory["app"], *apps],
+        "namespace": inventory["namespace"],
+    }
+    return wrong or _unusable(both, addresses=False)
 
 
-def _unusable(settings: Mapping[str, Any]) -> list[str]:
+def _placed(sources: Any, credentials_dir: str) -> tuple[Any, list[str]]:
+    """The sources with the files that they name in `credentials_dir`, and what is wrong with those names."""
+    if not isinstance(sources, (list, tuple)):
+        return sources, []  # its type is told elsewhere
+    placed: list[Any] = []
+    wrong: list[str] = []
+    for index, source in enumerate(sources):
+        if not isinstance(source, Mapping):
+            placed.append(source)
+            continue
+        named = {name: source[name] for name in _FILES if source.get(name) is not None}
+        for name, value in named.items():
+            why = "" if credentials_dir else _NO_FILES
+            if not why and not (isinstance(value, str) and _PLAIN_NAME.fullmatch(value)):
+                why = "is not the plain name of a file in credentials_dir"
+            if why:
+                wrong.append(
+                    f"{PREFIX}sources[{printable(str(source.get('name', index)), 80)}]: {name} {why}"
+                )
+        placed.append({**source, **{name: f"{credentials_dir}/{value}" for name, value in named.items()}})
+    return placed, wrong
+
+
+def _unusable(settings: Mapping[str, Any], *, addresses: bool) -> list[str]:
     """What has the right words and types and still cannot be: durations, limits, names, references between them."""
     wrong: list[str] = []
     sources = settings.get("sources") or ()
     apps = settings.get("apps") or ()
     for check in (
-        lambda: [source_spec(given) for given in sources],
+        lambda: [check_spec(source_spec(given)) if addresses else source_spec(given) for given in sources],
         lambda: dependencies(app_specs(apps)),
         lambda: check_former_names(app_specs(apps), settings["namespace"]),
         lambda: connection_spec(settings),
@@ -54,7 +145,14 @@ def _unusable(settings: Mapping[str, Any]) -> list[str]:
         for app in apps
         if app["source"] not in names
     ]
-    return wrong
+    config = settings.get("config")
+    if config and config["source"] not in names:
+        wrong.append(
+            f"config: there is no source {config['source']!r}; known are {', '.join(sorted(names)) or 'none'}."
+        )
+    if config and config["credentials_dir"] and not Path(config["credentials_dir"]).is_absolute():
+        wrong.append("config: credentials_dir is not an absolute path.")
+    return list(dict.fromkeys(wrong))
 
 
 def wrong_words(variables: Iterable[str], given: Mapping[str, Any], spec: Spec) -> list[str]:
@@ -75,14 +173,15 @@ def wrong_words(variables: Iterable[str], given: Mapping[str, Any], spec: Spec) 
 
 
 def _inside(place: str, value: Any, option: Mapping[str, Any]) -> Iterator[str]:
-    """The unknown keys of a list of dicts, an item at a time."""
+    """The unknown keys of a dict, or of a list of dicts an item at a time."""
     inner = option.get("options")
-    if inner is None or not isinstance(value, (list, tuple)):
+    if inner is None or not isinstance(value, (list, tuple, Mapping)):
         return
-    for index, item in enumerate(value):
+    one = isinstance(value, Mapping)
+    for index, item in enumerate([value] if one else value):
         if not isinstance(item, Mapping):
             continue
-        where = f"{place}[{item.get('name', index)}]"
+        where = place if one else f"{place}[{item.get('name', index)}]"
         for key in item:
             if key not in inner:
                 yield _unknown(f"{where}: option", str(key), inner)

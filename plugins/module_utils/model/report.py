@@ -21,6 +21,16 @@ class SourceReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigReport:
+    """The config in Git: the commit in force (empty: none), and why that is not what Git says now."""
+
+    source: str
+    file: str
+    commit: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What a run on one cluster found and did. Times are RFC 3339, UTC."""
 
@@ -32,6 +42,7 @@ class Report:
     sources: tuple[SourceReport, ...]
     apps: tuple[AppResult, ...]
     unclaimed: tuple[str, ...] = ()
+    config: ConfigReport | None = None
     requests: tuple[tuple[str, int], ...] = ()  # what the run asked of the API server, by kind of request
 
     @property
@@ -40,7 +51,8 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        return any(app.failed for app in self.apps) or any(source.error for source in self.sources)
+        unread = any(source.error for source in self.sources) or bool(self.config and self.config.error)
+        return unread or any(app.failed for app in self.apps)
 
     @property
     def drifted(self) -> bool:

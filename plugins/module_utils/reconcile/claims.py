@@ -62,7 +62,10 @@ class Claims:
         render: Render,
         discovery: Discovery,
         home: str,
+        *,
+        unread: str = "",
     ) -> None:
+        self._unread = unread
         self._apps = {app.name: app for app in apps}
         self._rank = {app.name: rank for rank, app in enumerate(apps)}
         self._render = render
@@ -129,6 +132,8 @@ class Claims:
 
     def unknown(self, name: str) -> str:
         """Why it is not known who wants what this app no longer has; empty where it is."""
+        if self._unread:
+            return self._unread
         self._load_all()
         broken = sorted(
             other

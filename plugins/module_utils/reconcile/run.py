@@ -41,6 +41,7 @@ class Run:
     owner: str = "plumb"
     home: str = DEFAULT_NAMESPACE
     looks: Looks = field(default_factory=dict)  # what earlier runs proved
+    unread: str = ""  # why there may be apps that are not among `apps`: then nothing is pruned
     deep: bool = False  # believe no proof: ask the server for each object
 
 
@@ -75,7 +76,9 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
         setting = Setting(
             cluster=cluster,
             lost=scan(cluster, discovery, [identity.id for its in lost for identity in its]),
-            claims=Claims(run.apps, [app.name for app in selected], render, discovery, run.home),
+            claims=Claims(
+                run.apps, [app.name for app in selected], render, discovery, run.home, unread=run.unread
+            ),
             parents=parents,
             revisions={n: c.revision.short for n, c in run.sources.items() if isinstance(c, Checkout)},
             owner=run.owner,
@@ -110,7 +113,7 @@ def _sets(app: AppSpec, home: str) -> tuple[SetIdentity, ...]:
 @contextmanager
 def _rendering(run: Run, selected: Sequence[AppSpec]) -> Iterator[Render]:
     """How an app is rendered; within this block the selected ones are being rendered while the cluster is asked."""
-    render = _renderer(run)
+    render = renderer(run)
     with ThreadPoolExecutor(RENDERERS) as pool:
         begun = {a.name: pool.submit(render, a) for a in selected if a.state is AppState.PRESENT}
         try:
@@ -119,7 +122,9 @@ def _rendering(run: Run, selected: Sequence[AppSpec]) -> Iterator[Render]:
             pool.shutdown(cancel_futures=True)
 
 
-def _renderer(run: Run) -> Callable[[AppSpec], tuple[Manifest, ...]]:
+def renderer(run: Run) -> Callable[[AppSpec], tuple[Manifest, ...]]:
+    """What gives an app's manifests; it raises what kept the app's source from being pulled, or rendered."""
+
     def render(app: AppSpec) -> tuple[Manifest, ...]:
         checkout = run.sources.get(app.source)
         if isinstance(checkout, PlumbError):

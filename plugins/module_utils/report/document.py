@@ -12,7 +12,7 @@ from ..model.app import Revision
 from ..model.change import ABSENT, FieldChange
 from ..model.health import Health
 from ..model.plan import Action, AppResult, Counts, Outcome, Verb
-from ..model.report import Report, SourceReport
+from ..model.report import ConfigReport, Report, SourceReport
 
 API_VERSION = "plumb.gitops/v1"
 KIND = "Report"
@@ -33,6 +33,7 @@ def document(report: Report) -> dict[str, Any]:
         "drifted": report.drifted,
         "counts": counts(report),
         "sources": [source_document(source) for source in report.sources],
+        **({"config": _config(report.config)} if report.config is not None else {}),
         "apps": [_app(app) for app in report.apps],
         "unclaimed": list(report.unclaimed),
         "requests": dict(report.requests),
@@ -50,6 +51,12 @@ def _counts(counted: Counts) -> dict[str, int]:
         "drifted": counted.drifted,
         "failed": counted.failed,
     }
+
+
+def _config(config: ConfigReport) -> dict[str, Any]:
+    return _present(
+        {"source": config.source, "file": config.file, "commit": config.commit, "error": config.error}
+    )
 
 
 def source_document(source: SourceReport) -> dict[str, Any]:
@@ -122,6 +129,26 @@ def action_document(action: Action, outcome: Outcome | None = None) -> dict[str,
             "error": outcome.error if outcome is not None else "",
         }
     )
+
+
+def failures(whole: Mapping[str, Any]) -> list[str]:
+    """Why the run of this document failed: one line for each thing that did, of many alike only one."""
+    said: list[str] = []
+    for app in whole["apps"]:
+        if app.get("error"):
+            said.append(app["error"])
+        said += [
+            f"app {app['name']}: {action['object']}: {action.get('error') or action.get('reason', '')}"
+            for action in app.get("actions", ())
+            if action.get("result") == "failed" or action["action"] == "refused"
+        ]
+        said += [
+            f"app {app['name']}: {one['object']} is not healthy: {one['status']} {one.get('message', '')}".rstrip()
+            for one in app.get("unhealthy", ())
+        ]
+    said += [source["error"] for source in whole["sources"] if source.get("error")]
+    said += filter(None, [whole.get("config", {}).get("error")])
+    return list(dict.fromkeys(said))
 
 
 def _health(health: Health) -> dict[str, Any]:

@@ -64,8 +64,13 @@ def _head(report: Report) -> Iterator[str]:
     name = report.cluster or "cluster"
     said = [_source(source) for source in report.sources] or ["no source"]
     yield f"{name}    {said[0]}"
+    config = report.config
+    if config is not None:
+        said.append(f"config {config.source}:{config.file} {config.commit[:7] or 'none in force'}")
     for more in said[1:]:
         yield f"{' ' * len(name)}    {more}"
+    if config is not None and config.error:
+        yield f"  x {config.error}"
 
 
 def _source(source: SourceReport) -> str:

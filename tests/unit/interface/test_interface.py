@@ -21,7 +21,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.options imp
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import (
     _actions,
     _bounded,
-    _failures,
+    _some,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.values import (
     app_spec,
@@ -39,7 +39,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
 from ansible_collections.plumb.gitops.plugins.module_utils.model.change import FieldChange
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, SourceError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
+from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document, failures
 from ansible_collections.plumb.gitops.tests.unit.report.reports import REPORTS, action, app, report
 
 KIB = 1024
@@ -168,7 +168,7 @@ def test_actions_are_bounded_in_number_and_size() -> None:
 
 
 def test_failures_are_a_line_each() -> None:
-    lines = _failures(document(REPORTS["failed"])).splitlines()
+    lines = failures(document(REPORTS["failed"]))
     assert lines == [
         "app shop: Deployment shop/cart: the server said no",
         "app shop: Deployment shop/checkout is not healthy: InProgress Available: 1/3",
@@ -180,7 +180,7 @@ def test_failures_are_a_line_each() -> None:
 
 def test_many_failures_are_counted() -> None:
     many = [action("ConfigMap", f"c{n}", Verb.REFUSED, reason="no") for n in range(50)]
-    lines = _failures(document(report(app("shop", *many)))).splitlines()
+    lines = _some(failures(document(report(app("shop", *many))))).splitlines()
     assert len(lines) == 21
     assert lines[-1] == "… and 30 more"
 

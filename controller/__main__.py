@@ -1,0 +1,99 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent's command line: `run` is the agent itself, the other commands talk to one that runs."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
+
+PROGRAM = "plumb-agent"
+_CONFIG = "/etc/plumb/agent.yml"
+_COMMANDS = {
+    "sync": "start a run now",
+    "suspend": "leave a cluster or an app alone",
+    "resume": "take it up again",
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Do what the words say; the exit code: 0, 1 for what failed, 2 for what was given wrong."""
+    given = _parser().parse_args(words)
+    try:
+        return _run(given.config) if given.command in {None, "run"} else _command(given)
+    except InputError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 2
+    except PlumbError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 1
+
+
+def _run(file: Path) -> int:
+    from ansible_collections.plumb.gitops.controller.agent import Agent  # noqa: PLC0415 - commands need none of it
+    from ansible_collections.plumb.gitops.controller.config import read_config  # noqa: PLC0415
+    from ansible_collections.plumb.gitops.controller.log import open_log  # noqa: PLC0415
+
+    config = read_config(file)
+    os.umask(0o077)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(Agent(file, config, open_log(config.log_format)).run())
+    return 0
+
+
+def _command(given: argparse.Namespace) -> int:
+    from ansible_collections.plumb.gitops.controller.client import Client  # noqa: PLC0415
+    from ansible_collections.plumb.gitops.controller.config import read_config  # noqa: PLC0415
+    from ansible_collections.plumb.gitops.controller.screen import lines  # noqa: PLC0415
+
+    client = Client(read_config(given.config))
+    if given.command == "status":
+        status = client.status()
+        told = [json.dumps(status, indent=2)] if given.json else lines(status)
+        sys.stdout.write("\n".join(told) + "\n")
+        return 0
+    done = client.command(given.command, given.cluster, given.app)
+    clusters = ", ".join(done["clusters"])
+    sys.stdout.write(f"{given.command}: {f'app {given.app} of ' if given.app else ''}{clusters}\n")
+    if not getattr(given, "wait", False):
+        return 0
+    ended = client.wait(done["runs"])
+    sys.stdout.write("\n".join(lines({"clusters": ended})) + "\n")
+    return 0 if all(one["last_run"]["result"] == "good" for one in ended) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Brings clusters to what Git says.")
+    parser.add_argument(
+        "--config", type=Path, default=Path(_CONFIG), help=f"the agent's file (default {_CONFIG})"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("run", help="work until SIGTERM (the default)")
+    status = commands.add_parser("status", help="show the clusters, their last runs and what is suspended")
+    status.add_argument("--json", action="store_true", help="all of it, as JSON")
+    for name, does in _COMMANDS.items():
+        command = commands.add_parser(name, help=does)
+        command.add_argument("--cluster", default="", help="the cluster (default: all)")
+        command.add_argument("--app", default="", help="the app (default: all of the cluster)")
+        if name == "sync":
+            command.add_argument(
+                "--wait", action="store_true", help="until the run has ended; 1 if it failed"
+            )
+    return parser
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(code)  # threads that wait for a remote are not waited for

@@ -1,0 +1,244 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent: puts configuration, inventory and clusters together, and takes signals and commands."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import signal
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from ansible_collections.plumb.gitops.controller.cluster import Cluster, InForce, Shared
+from ansible_collections.plumb.gitops.controller.commands import Commands
+from ansible_collections.plumb.gitops.controller.config import AT_START, Config, Election, read_config
+from ansible_collections.plumb.gitops.controller.inventory import (
+    Accepted,
+    accept,
+    drop_others,
+    fingerprint,
+    last_accepted,
+)
+from ansible_collections.plumb.gitops.controller.leader import Leader, holder_name
+from ansible_collections.plumb.gitops.controller.log import Log
+from ansible_collections.plumb.gitops.controller.metrics import Metrics
+from ansible_collections.plumb.gitops.controller.poll import Poller
+from ansible_collections.plumb.gitops.controller.runs import Runs
+from ansible_collections.plumb.gitops.controller.schedule import Trigger
+from ansible_collections.plumb.gitops.controller.status import status, told
+from ansible_collections.plumb.gitops.controller.suspension import Suspensions, read_suspensions
+from ansible_collections.plumb.gitops.controller.tokens import Renewer
+from ansible_collections.plumb.gitops.controller.web import Served, listen
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease import LeaseSpec
+from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import format_seconds
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
+
+_LOOK = 2.0  # seconds between two looks at the files that the operator may change
+
+
+class Agent:
+    """One agent: one state folder, some clusters. `run` is all of its life."""
+
+    def __init__(self, file: Path, config: Config, log: Log) -> None:
+        self.log = log
+        self.metrics = Metrics()
+        self.clusters: dict[str, Cluster] = {}
+        self.in_force = InForce(config, Accepted(Path(), Path(), {}), Suspensions())
+        self._file = file
+        self._runs = Runs(config.runtime_dir)
+        self._loops: dict[str, asyncio.Task[None]] = {}
+        self._reload = asyncio.Event()
+        self._seen: tuple[str, ...] = ()
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT, then end every run at once. Raises PlumbError or OSError if it cannot begin."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        work = asyncio.ensure_future(self._work())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, work.cancel)
+        try:
+            await work
+        except asyncio.CancelledError:
+            self.log.info("stopped")
+        finally:
+            self._runs.end_all("the agent stops")
+
+    async def _work(self) -> None:
+        config = self.in_force.config
+        with _alone(config.state_dir):
+            self._runs.prepare()
+            if config.leader_election is not None:
+                self.in_force = replace(self.in_force, may_run=False, lease_file=self._lease_file())
+                self.metrics.leads(leader=False)
+            suspensions = read_suspensions(config.state_dir / "suspensions")
+            self._seen = self._files()
+            accepted = await self._first(config)
+            self._switch(replace(self.in_force, accepted=accepted, suspensions=suspensions))
+            async with AsyncExitStack() as stack:
+                web = await listen(config.http, self._served())
+                stack.push_async_callback(web.cleanup)
+                tasks = await stack.enter_async_context(asyncio.TaskGroup())
+                self._start_and_stop(tasks)
+                tasks.create_task(self._watch(tasks))
+                tasks.create_task(Poller(self.clusters, lambda: self.in_force, self.log).loop())
+                tasks.create_task(Renewer(lambda: self.in_force, self.log).loop())
+                if config.leader_election is not None:
+                    tasks.create_task(self._leader(config.leader_election).run(asyncio.Event()))
+
+    def _served(self) -> Served:
+        commands = Commands(self.clusters, lambda: self.in_force, self._suspend, self.log)
+        return Served(
+            health=self._ill,
+            readiness=self._not_ready,
+            metrics=self.metrics.text,
+            status=lambda: status(self.in_force, self.clusters),
+            commands=commands,
+        )
+
+    def _leader(self, election: Election) -> Leader:
+        async def lead(*, leads: bool) -> None:
+            self.in_force = replace(self.in_force, may_run=leads)
+            self.metrics.leads(leader=leads)
+            if not leads:
+                self._runs.end_all("this agent no longer leads")
+            for cluster in self.clusters.values():
+                cluster.look_again()
+
+        where = ConnectionSpec(kubeconfig=election.kubeconfig, context=election.context)
+        return Leader(
+            spec=LeaseSpec(
+                namespace=election.namespace,
+                name=election.name,
+                holder=holder_name(),
+                duration=round(election.duration),
+            ),
+            open_cluster=lambda: connect(where),
+            retry=election.retry,
+            file=self._lease_file(),
+            started=lambda: lead(leads=True),
+            ended=lambda: lead(leads=False),
+            log=self.log,
+        )
+
+    def _lease_file(self) -> Path:
+        return self.in_force.config.runtime_dir / "lease"
+
+    def _suspend(self, now: InForce) -> None:
+        self.in_force = now
+        for cluster in self.clusters.values():
+            cluster.look_again()
+
+    def _ill(self) -> list[str]:
+        """What only a restart can help."""
+        return [f"the loop of cluster {name} has ended" for name, loop in self._loops.items() if loop.done()]
+
+    def _not_ready(self) -> list[str]:
+        """What is not there yet: a first run of any cluster, where runs may be made."""
+        now = self.in_force
+        due = [name for name in self.clusters if now.may_run and not now.suspensions.holds(name)]
+        waits = due and not any(self.clusters[name].record.ended for name in due)
+        return [*self._ill(), *(["no run has ended yet"] if waits or not self.clusters else [])]
+
+    async def _first(self, config: Config) -> Accepted:
+        """The inventory to begin with: as it is now, else the one that was in force last."""
+        last = last_accepted(config)
+        try:
+            return await accept(config, self._runs, None)
+        except PlumbError as error:
+            if last is None:
+                raise
+            self.log.error("inventory refused", why=error, instead="the last one that was accepted")
+            return last
+
+    def _switch(self, now: InForce) -> None:
+        """Put this in force."""
+        self.in_force = now
+        names = sorted(now.accepted.settings)
+        self.log.info("in force", clusters=",".join(names), interval=format_seconds(now.config.interval))
+
+    def _start_and_stop(self, tasks: asyncio.TaskGroup) -> None:
+        """Have a loop for each cluster of the inventory, and for no other."""
+        wanted = self.in_force.accepted.settings.keys()
+        for name in self.clusters.keys() - wanted:
+            self._loops.pop(name).cancel()
+            del self.clusters[name]
+            self.metrics.forget(name)
+        for name in sorted(wanted - self.clusters.keys()):
+            shared = Shared(lambda: self.in_force, self._runs, self.log, self.metrics)
+            cluster = self.clusters[name] = Cluster(name, shared)
+            self.metrics.known(name, cluster.record)
+            if cluster.record.result:
+                self.log.info("last run", **told(cluster))
+            self._loops[name] = tasks.create_task(cluster.loop(), name=name)
+
+    async def _watch(self, tasks: asyncio.TaskGroup) -> None:
+        """Reload at SIGHUP, and when a file has changed."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK):
+                    await self._reload.wait()
+            asked = self._reload.is_set()
+            self._reload.clear()
+            seen = await asyncio.to_thread(self._files)
+            if asked or seen != self._seen:
+                self._seen = seen
+                await self._adopt(tasks)
+
+    async def _adopt(self, tasks: asyncio.TaskGroup) -> None:
+        """Put the files as they are now in force; if one is wrong, all stays as it was."""
+        before = self.in_force
+        try:
+            config = read_config(self._file)
+            fixed = {name: getattr(before.config, name) for name in AT_START}
+            later = [name for name, value in fixed.items() if getattr(config, name) != value]
+            config = replace(config, **fixed)
+            accepted = await accept(config, self._runs, before.accepted)
+        except (PlumbError, OSError) as error:
+            self.log.error("reload refused", why=error, instead="what was in force stays")
+            return
+        if later:
+            self.log.warning("restart needed", why=f"only a restart changes {', '.join(later)}")
+        if (config, accepted) == (before.config, before.accepted):
+            self.log.info("nothing changed")
+            return
+        self._switch(replace(self.in_force, config=config, accepted=accepted))
+        self._start_and_stop(tasks)
+        for cluster in self.clusters.values():
+            if accepted is not before.accepted and cluster.begun:
+                cluster.pull(Trigger("inventory changed"))
+            cluster.look_again()
+        used = {cluster.inventory_used for cluster in self.clusters.values() if cluster.inventory_used}
+        await asyncio.to_thread(drop_others, config, used | {accepted.folder})
+
+    def _files(self) -> tuple[str, ...]:
+        """What changes when a file does that the agent goes by."""
+        try:
+            found = self._file.stat()
+            config = f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
+        except OSError:
+            config = ""
+        return config, fingerprint(self.in_force.config)
+
+
+@contextlib.contextmanager
+def _alone(state_dir: Path) -> Iterator[None]:
+    """Hold the state folder for this process. Raises InputError where another agent has it."""
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (state_dir / "lock").open("a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise InputError(
+                f"state_dir {state_dir}",
+                "starting",
+                "another agent works with it",
+                "Stop that one, or give this one its own state_dir.",
+            ) from exc
+        yield

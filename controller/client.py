@@ -1,0 +1,92 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Talks to an agent that runs, over HTTP with its token."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.plumb.gitops.controller.config import Config
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
+
+_TIMEOUT = 10.0  # seconds
+_PAUSE = 0.5
+_EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to connect to such a listener
+
+
+class CommandError(PlumbError):
+    """The agent was not reached, or refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Commands to the agent that goes by this configuration."""
+
+    config: Config
+
+    def status(self) -> dict[str, Any]:
+        """The agent's status. Raises CommandError."""
+        return self._ask("GET", "status")
+
+    def command(self, name: str, cluster: str, app: str) -> dict[str, Any]:
+        """Have the agent do something. Raises CommandError."""
+        said = {key: value for key, value in (("cluster", cluster), ("app", app)) if value}
+        return self._ask("POST", name, said)
+
+    def wait(self, runs: Mapping[str, int]) -> list[dict[str, Any]]:
+        """Wait until these runs (by cluster, its how-manieth since the start) have ended; the clusters' states."""
+        deadline = time.monotonic() + 2 * self.config.run_timeout
+        while time.monotonic() < deadline:
+            clusters = [one for one in self.status()["clusters"] if one["name"] in runs]
+            if all(one["runs"] >= runs[one["name"]] and not one["running_since"] for one in clusters):
+                return clusters
+            time.sleep(_PAUSE)
+        raise self._failed("waiting for the run", "it has not ended", "Look at the agent's log.")
+
+    def _ask(self, method: str, name: str, said: Mapping[str, str] | None = None) -> dict[str, Any]:
+        http = self.config.http
+        if http.token_file is None:
+            raise self._failed(
+                "reading the token", "http.token_file is not set", "Set it, and restart the agent."
+            )
+        host = _EVERYWHERE.get(http.host, http.host)
+        url = f"http://{f'[{host}]' if ':' in host else host}:{http.port}/api/v1/{name}"
+        try:
+            token = http.token_file.read_text(encoding="utf-8").strip()
+        except OSError as exc:
+            raise self._failed(
+                f"reading {http.token_file}", exc.strerror or "", "Run this as its owner."
+            ) from exc
+        request = urllib.request.Request(
+            url,
+            method=method,
+            data=json.dumps(said).encode() if said is not None else None,
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=_TIMEOUT) as answer:
+                found: dict[str, Any] = json.load(answer)
+                return found
+        except urllib.error.HTTPError as exc:
+            raise self._failed(name, _reason(exc), "") from exc
+        except (OSError, ValueError) as exc:
+            why = str(getattr(exc, "reason", exc))
+            raise self._failed(name, f"no answer from {url}: {why}", "See that the agent runs.") from exc
+
+    def _failed(self, doing: str, why: str, next_step: str) -> CommandError:
+        return CommandError("the agent", doing, why, next_step)
+
+
+def _reason(exc: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.loads(exc.read(65536))["error"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"HTTP {exc.code}"

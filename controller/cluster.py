@@ -1,0 +1,266 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One cluster at its own pace: waits until a run is due, makes it, tells of it. Never two runs at once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.plumb.gitops.controller.config import Config
+from ansible_collections.plumb.gitops.controller.inventory import Accepted
+from ansible_collections.plumb.gitops.controller.launch import Ending
+from ansible_collections.plumb.gitops.controller.log import Log
+from ansible_collections.plumb.gitops.controller.metrics import Metrics
+from ansible_collections.plumb.gitops.controller.reports import drop_old
+from ansible_collections.plumb.gitops.controller.runs import DEADLINE, DIED, Order, Runs
+from ansible_collections.plumb.gitops.controller.schedule import Pace, Trigger, together, wait_after
+from ansible_collections.plumb.gitops.controller.state import Record, read_record, write_record
+from ansible_collections.plumb.gitops.controller.suspension import Suspensions
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.accepted import Accepted as GitConfig
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.accepted import accepted
+
+PLAYBOOK = "plumb.gitops.reconcile"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What all clusters go by at the moment; the next run of each takes it as it is then."""
+
+    config: Config
+    accepted: Accepted
+    suspensions: Suspensions
+    may_run: bool = True  # whether this agent leads, where there is an election
+    lease_file: Path | None = None
+
+
+@dataclass(slots=True)
+class Shared:
+    """What the clusters of one agent share."""
+
+    in_force: Callable[[], InForce]
+    runs: Runs
+    log: Log
+    metrics: Metrics
+
+
+class Cluster:
+    """The loop of one cluster."""
+
+    def __init__(self, name: str, shared: Shared) -> None:
+        self.name = name
+        self._shared = shared
+        config = shared.in_force().config
+        self._records = config.state_dir / "clusters"
+        self.record = read_record(self._records, name)
+        self.running_since = 0.0  # seconds since the epoch; 0 where no run is under way
+        self.begun = 0  # runs since the start
+        self.inventory_used: Path | None = None
+        self.config: GitConfig | None = None
+        self.read_config()
+        self._interval = config.interval
+        self._paced = self._due = time.monotonic()
+        self._trigger: Trigger | None = Trigger("started")
+        self._moved = asyncio.Event()
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the inventory says of this cluster."""
+        settings: Mapping[str, Any] = self._shared.in_force().accepted.settings[self.name]
+        return settings
+
+    @property
+    def apps(self) -> tuple[str, ...]:
+        """The apps by name: those of the inventory, and those that its config in Git adds."""
+        of_git = self.config.apps if self.config is not None else ()
+        return tuple(dict.fromkeys(app["name"] for app in (*self.settings["apps"], *of_git)))
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the next run is due, where nothing moves before."""
+        return max(0.0, self._due - time.monotonic())
+
+    def read_config(self) -> None:
+        """Look at the config in Git that is in force; a run puts it there."""
+        config = self.settings.get("config")
+        self.config = accepted(Path(config["file"])) if config else None
+
+    def pull(self, trigger: Trigger) -> None:
+        """Ask for a run: now, or as soon as the one that is under way has ended."""
+        self._trigger = together(self._trigger, trigger)
+        self._moved.set()
+
+    def look_again(self) -> None:
+        """Something is in force that was not: a resumption, a lead, a configuration."""
+        self.read_config()
+        if self._interval != self._shared.in_force().config.interval:
+            self._pace()
+        self._moved.set()
+
+    async def loop(self) -> None:
+        """Make runs for ever. Cancelling it ends the run that is under way."""
+        while True:
+            trigger = await self._next()
+            try:
+                await self._run(trigger)
+            except Exception as error:  # noqa: BLE001 - the loop goes on whatever a run came to
+                self.record = replace(self.record, failed=self.record.failed + 1)
+                self._paced = time.monotonic()
+                self._pace()
+                self._shared.log.error(
+                    "not reconciled",
+                    cluster=self.name,
+                    why=f"{type(error).__name__}: {error}",
+                    cause=trigger.cause,
+                )
+
+    async def _next(self) -> Trigger:
+        """Wait until a run is due and may be made."""
+        while True:
+            self._moved.clear()
+            now = self._shared.in_force()
+            may_run = now.may_run and not now.suspensions.holds(self.name)
+            left = self._due - time.monotonic()
+            if may_run and left <= 0:
+                trigger = together(self._trigger, Trigger("retry" if self.record.failed else "interval"))
+                trigger = self._trigger if self._trigger and self._trigger.apps is None else trigger
+                self._trigger = None
+                return trigger
+            if may_run and self._trigger is not None:
+                trigger, self._trigger = self._trigger, None
+                return trigger
+            try:
+                async with asyncio.timeout(left if may_run else None):
+                    await self._moved.wait()
+            except TimeoutError:
+                continue
+
+    async def _run(self, trigger: Trigger) -> None:
+        now = self._shared.in_force()
+        started = time.time()
+        folder = now.config.state_dir / "reports" / self.name
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        order = Order(
+            playbook=PLAYBOOK,
+            inventory=now.accepted.path,
+            limit=self.name,
+            timeout=now.config.run_timeout,
+            variables=_variables(self.name, now, trigger, folder / f"{stamp}.json"),
+            report=folder / f"{stamp}.json",
+            vault_password_file=now.config.vault_password_file,
+        )
+        self.running_since, self.inventory_used = started, now.accepted.folder
+        self.begun += 1
+        try:
+            ending = await self._shared.runs.make(order)
+        finally:
+            self.running_since, self.inventory_used = 0.0, None
+        whole = trigger.apps is None
+        self.record = _record(self.record, ending, trigger, order.report, time.time())
+        if whole or self.record.failed:
+            self._paced = time.monotonic()
+            self._pace()
+        self._tell(ending, trigger, time.time() - started)
+        self.read_config()
+        drop_old(folder, now.config.keep_reports)
+        write_record(self._records, self.name, self.record)
+
+    def _pace(self) -> None:
+        """Say when the next run is due, counted from the end of the last one."""
+        config = self._shared.in_force().config
+        self._interval = config.interval
+        if self.begun:
+            pace = Pace(config.interval, config.jitter)
+            self._due = self._paced + wait_after(pace, self.record.failed, random.random())  # noqa: S311 - spreads load
+
+    def _tell(self, ending: Ending, trigger: Trigger, seconds: float) -> None:
+        self._shared.metrics.run(self.name, self.record, ending.summary, seconds)
+        log, values = self._shared.log, _line(self.name, ending, trigger, seconds)
+        if self.record.result == "good":
+            log.info("reconciled", **values)
+        elif ending.summary is not None and self.record.result == "failed":
+            log.error("reconciled in part", **values)
+        else:
+            log.error("not reconciled", **values)
+
+
+def _variables(name: str, now: InForce, trigger: Trigger, report: Path) -> dict[str, Any]:
+    """The extra variables of a run: paths and checked names, since Ansible would run what else stood in them."""
+    variables: dict[str, Any] = {"plumb_report_path": str(report)}
+    if suspended := now.suspensions.apps(name):
+        variables["plumb_suspended"] = list(suspended)
+    if trigger.apps is not None:
+        variables["plumb_only"] = sorted(trigger.apps)
+    if now.lease_file is not None:
+        variables["plumb_lease_file"] = str(now.lease_file)
+    return variables
+
+
+def _result(ending: Ending) -> str:
+    if ending.code in {DEADLINE, DIED}:
+        return {DEADLINE: "deadline", DIED: "died"}[ending.code]
+    failed = ending.code != 0 or ending.summary is None or ending.summary["failed"]
+    return "failed" if failed else "good"
+
+
+def _record(before: Record, ending: Ending, trigger: Trigger, report: Path | None, now: float) -> Record:
+    result = _result(ending)
+    good = result == "good"
+    whole = trigger.apps is None
+    after = replace(
+        before,
+        ended=now,
+        good=now if good and whole else before.good,
+        failed=0 if good and whole else before.failed + (not good),
+        result=result,
+        cause=trigger.cause,
+        failures=_failures(ending),
+    )
+    if ending.summary is None:
+        return after
+    commits = {source["name"]: source["commit"] for source in ending.summary["sources"] if "commit" in source}
+    return replace(
+        after,
+        report=str(report),
+        summary=_merged(before.summary, ending.summary, whole=whole),
+        commits={**before.commits, **commits},
+    )
+
+
+def _merged(before: Mapping[str, Any], summary: Mapping[str, Any], *, whole: bool) -> Mapping[str, Any]:
+    """The summary; after a run of some apps the others are as they were."""
+    if whole or not before:
+        return summary
+    ran = {app["name"]: app for app in summary["apps"]}
+    apps = [ran.pop(app["name"], app) for app in before["apps"]]
+    return {**summary, "apps": [*apps, *ran.values()]}
+
+
+def _failures(ending: Ending) -> tuple[str, ...]:
+    said = (ending.summary or {}).get("failures") or ending.failures
+    return tuple(said) or (() if ending.code == 0 else (f"ansible-playbook ended with code {ending.code}",))
+
+
+def _line(name: str, ending: Ending, trigger: Trigger, seconds: float) -> dict[str, Any]:
+    """The values of a run's line in the log."""
+    values: dict[str, Any] = {"cluster": name}
+    if summary := ending.summary:
+        revisions = [f"{source['name']}@{source.get('commit', 'none')[:7]}" for source in summary["sources"]]
+        values["revision"] = ",".join(revisions) or "none"
+        counts = summary["counts"]
+        values["changed"] = sum(counts[verb] for verb in ("create", "update", "adopt", "recreate", "prune"))
+        values |= {"drifted": counts["drifted"], "failed": counts["failed"]}
+    values |= {"seconds": round(seconds, 1), "cause": trigger.cause}
+    if trigger.apps is not None:
+        values["apps"] = ",".join(sorted(trigger.apps))
+    if failures := _failures(ending):
+        more = (ending.summary or {}).get("more_failures", 0) + len(failures) - 3
+        values["why"] = "; ".join(failures[:3]) + (f"; and {more} more" if more > 0 else "")
+    return values

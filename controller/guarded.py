@@ -1,0 +1,42 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-playbook that ends with who started it, and whose workers end with it.
+
+The kernel's parent-death signal does not pass through a fork. Ansible forks its workers, so each asks for it again.
+Run as `python -m ... PARENT ARGUMENT...`, where PARENT is the process id of who starts it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from ansible_collections.plumb.gitops.controller.processes import end_with
+
+
+def _guard_forks() -> None:
+    forking: list[int] = [os.getpid()]
+
+    def remember() -> None:
+        forking[0] = os.getpid()
+
+    os.register_at_fork(before=remember, after_in_child=lambda: end_with(forking[0], signal.SIGKILL))
+
+
+def main() -> None:
+    """Run ansible-playbook in this process."""
+    end_with(int(sys.argv[1]), signal.SIGKILL)
+    _guard_forks()
+    # Ansible has its own way to import collections, and wants to be the first.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ansible_collections"]:
+        del sys.modules[name]
+    from ansible.cli.playbook import main as ansible_playbook  # noqa: PLC0415 - a second, which the guard has to precede
+
+    sys.argv[:2] = ["ansible-playbook"]
+    ansible_playbook()
+
+
+if __name__ == "__main__":
+    main()

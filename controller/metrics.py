@@ -1,0 +1,117 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the agent measures, for Prometheus."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from ansible_collections.plumb.gitops.controller.state import Record
+
+disable_created_metrics()  # type: ignore[no-untyped-call] # they double the series, and nothing asks for them
+_BUCKETS = (0.5, 1, 2, 3, 5, 8, 13, 30, 60, 120, 300, 600, 1800)  # seconds
+_ACTIONS = ("create", "update", "adopt", "recreate", "prune", "refused")
+
+
+class Metrics:
+    """The series, each by cluster; those of a cluster that leaves the inventory go with it."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        app, cluster = ("cluster", "app"), ("cluster",)
+        self._seconds = Histogram(
+            "plumb_run_seconds", "How long runs took.", cluster, buckets=_BUCKETS, registry=self.registry
+        )
+        self._runs = Counter("plumb_runs", "Runs by result.", ("cluster", "result"), registry=self.registry)
+        self._objects = Gauge(
+            "plumb_objects", "Objects of an app in its last run.", app, registry=self.registry
+        )
+        self._actions = Counter(
+            "plumb_actions", "Actions on objects.", (*app, "action"), registry=self.registry
+        )
+        self._drift = Counter("plumb_drift", "Objects found drifted.", app, registry=self.registry)
+        self._failures = Counter(
+            "plumb_failures", "Objects and apps that failed.", app, registry=self.registry
+        )
+        self._age = Gauge(
+            "plumb_last_good_sync_age_seconds",
+            "Time since the last run of all apps in which nothing failed; +Inf where there was none.",
+            cluster,
+            registry=self.registry,
+        )
+        self._revision = Gauge(
+            "plumb_revision_info",
+            "The revision of each source.",
+            ("cluster", "source", "commit"),
+            registry=self.registry,
+        )
+        self._leader = Gauge("plumb_leader", "Whether this agent makes runs.", registry=self.registry)
+        self._leader.set(1)
+        self._all = (
+            self._seconds, self._runs, self._objects, self._actions, self._drift, self._failures, self._age,
+            self._revision,
+        )  # fmt: skip
+        self._good: dict[str, float] = {}
+
+    def leads(self, *, leader: bool) -> None:
+        """Say whether this agent makes runs."""
+        self._leader.set(leader)
+
+    def known(self, cluster: str, record: Record) -> None:
+        """Begin with what is on record of a cluster."""
+        self._good[cluster] = record.good
+        self._age.labels(cluster).set_function(lambda: self._age_of(cluster))
+        if record.summary:
+            self._state(cluster, record.summary)
+
+    def run(self, cluster: str, record: Record, summary: Mapping[str, Any] | None, seconds: float) -> None:
+        """Take in one run: its record, and the summary of its report if it made one."""
+        self._good[cluster] = record.good
+        self._seconds.labels(cluster).observe(seconds)
+        self._runs.labels(cluster, record.result).inc()
+        if summary is None:
+            return
+        self._state(cluster, summary)
+        for app in summary["apps"]:
+            counts = app["counts"]
+            for action in _ACTIONS:
+                self._actions.labels(cluster, app["name"], action).inc(counts.get(action, 0))
+            self._drift.labels(cluster, app["name"]).inc(counts["drifted"])
+            self._failures.labels(cluster, app["name"]).inc(max(counts["failed"], int(app["failed"])))
+
+    def forget(self, cluster: str) -> None:
+        """Remove the series of a cluster."""
+        self._good.pop(cluster, None)
+        for metric in self._all:
+            metric.remove_by_labels({"cluster": cluster})
+
+    def text(self) -> bytes:
+        """All series in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+    def _age_of(self, cluster: str) -> float:
+        good = self._good.get(cluster, 0.0)
+        return max(0.0, time.time() - good) if good else math.inf
+
+    def _state(self, cluster: str, summary: Mapping[str, Any]) -> None:
+        for source in summary["sources"]:
+            if "commit" in source:
+                self._revision.remove_by_labels({"cluster": cluster, "source": source["name"]})
+                self._revision.labels(cluster, source["name"], source["commit"]).set(1)
+        for app in summary["apps"]:
+            counts = app["counts"]
+            objects = sum(counts.get(word, 0) for word in (*_ACTIONS, "unchanged")) - counts.get("prune", 0)
+            self._objects.labels(cluster, app["name"]).set(objects)

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reports: read back, summed up for the log, the metrics and the status, and the last ones kept."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
+from ansible_collections.plumb.gitops.plugins.module_utils.report.document import API_VERSION, KIND, failures
+
+_LARGEST = 256 * 1024 * 1024  # bytes; a report of 10,000 objects has some 5 MB
+_MOST_FAILURES = 10
+
+
+class UnreadableReportError(PlumbError):
+    """A file is no report of this version."""
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """The document. Raises UnreadableReportError."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise _unreadable(path, f"it is larger than {_LARGEST // 1024 // 1024} MiB")
+        document = json.loads(path.read_bytes())
+    except OSError as exc:
+        raise _unreadable(path, exc.strerror or "it cannot be read") from exc
+    except (ValueError, RecursionError) as exc:
+        raise _unreadable(path, "it is not JSON") from exc
+    if not isinstance(document, dict) or (document.get("apiVersion"), document.get("kind")) != (
+        API_VERSION,
+        KIND,
+    ):
+        raise _unreadable(path, f"it is no {API_VERSION} {KIND}")
+    return document
+
+
+def _unreadable(path: Path, why: str) -> UnreadableReportError:
+    return UnreadableReportError(f"report {path}", "reading it", why, "The next run writes a new one.")
+
+
+def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What the agent keeps of a report: its words and numbers, without the objects."""
+    failed = failures(document)
+    return {
+        "started": document["started"],
+        "seconds": document["seconds"],
+        "changed": document["changed"],
+        "failed": document["failed"],
+        "drifted": document["drifted"],
+        "counts": document["counts"],
+        "sources": [_source(source) for source in document["sources"]],
+        "apps": [_app(app) for app in document["apps"]],
+        "failures": failed[:_MOST_FAILURES],
+        "more_failures": max(0, len(failed) - _MOST_FAILURES),
+    }
+
+
+def _source(source: Mapping[str, Any]) -> dict[str, Any]:
+    revision = source.get("revision") or {}
+    kept = {key: revision[key] for key in ("ref", "resolved", "commit", "subject") if key in revision}
+    error = {"error": source["error"]} if "error" in source else {}
+    return {"name": source["name"], **kept, **error}
+
+
+def _app(app: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("name", "error", "suspended", "changed", "failed", "drifted", "counts", "seconds")
+    return {key: app[key] for key in keys if key in app} | {"unhealthy": len(app.get("unhealthy", ()))}
+
+
+def drop_old(folder: Path, keep: int) -> None:
+    """Remove all but the last `keep` reports of one cluster, and what an interrupted write left."""
+    if not folder.is_dir():
+        return
+    files = sorted(folder.iterdir())
+    reports = [file for file in files if file.suffix == ".json" and not file.name.startswith(".")]
+    left = [file for file in files if file.name.startswith(".")]
+    for file in [*left, *reports[: max(0, len(reports) - keep)]]:
+        with contextlib.suppress(OSError):
+            file.unlink()

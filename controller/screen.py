@@ -1,0 +1,46 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The status for people: a few lines for each cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import printable
+
+
+def lines(status: Mapping[str, Any]) -> list[str]:
+    """The lines. Text from outside is printable and cut."""
+    return [printable_line(line) for cluster in status["clusters"] for line in _cluster(cluster)]
+
+
+def printable_line(line: str) -> str:
+    """The line without what could forge another; its indentation stays."""
+    text = line.lstrip()
+    return " " * (len(line) - len(text)) + printable(text)
+
+
+def _cluster(cluster: Mapping[str, Any]) -> Iterator[str]:
+    last = cluster["last_run"]
+    said = f"{last['result']}, {last['ended']} ({last['cause']})" if last["ended"] else "no run yet"
+    now = "suspended" if cluster["suspended"] else "running" if cluster["running_since"] else ""
+    yield f"{cluster['name']}    {said}{f', {now}' if now else ''}"
+    if last["result"] not in {"good", ""}:
+        yield f"  last good {cluster['last_good'] or 'never'}, failed {cluster['failed_in_a_row']} times since"
+    for source in cluster["sources"]:
+        commit, subject = source.get("commit", "")[:7], source.get("subject", "")
+        yield f'  source {source["name"]}   {commit} "{subject}"' if commit else f"  x {source.get('error')}"
+    for app in cluster["apps"]:
+        yield f"  app {app['name']}   {_app(app, app['name'] in cluster['suspended_apps'])}"
+    for failure in last["failures"]:
+        yield f"  x {failure}"
+
+
+def _app(app: Mapping[str, Any], suspended: bool) -> str:
+    counts = app["counts"]
+    told = [f"{number} {word}" for word, number in counts.items() if number]
+    if suspended or app.get("suspended"):
+        told.insert(0, "suspended")
+    return ", ".join(told) or "nothing in it"

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the agent keeps of a cluster between runs, and over a restart."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept
+
+_KIND, _FORMAT = "plumb.gitops/cluster", 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The last runs of a cluster. Times are seconds since the epoch, 0 where there was none."""
+
+    ended: float = 0.0
+    good: float = 0.0  # the end of the last run of all apps in which nothing failed
+    failed: int = 0  # runs in a row
+    result: str = ""  # good, failed, deadline or died
+    cause: str = ""
+    failures: tuple[str, ...] = ()
+    report: str = ""  # the last report's file
+    summary: Mapping[str, Any] = field(default_factory=dict)  # of that report; see reports.summary_of
+    commits: Mapping[str, str] = field(default_factory=dict)  # by source, of the last run that resolved it
+
+    def commit_of(self, source: str) -> str:
+        """The commit that the last run had of a source; empty where it had none."""
+        failed = {one["name"] for one in self.summary.get("sources", ()) if "error" in one}
+        return "" if source in failed else self.commits.get(source, "")
+
+
+def read_record(folder: Path, cluster: str) -> Record:
+    """What is known of a cluster; an empty record where nothing is."""
+    content = kept(folder / cluster, _KIND, _FORMAT)
+    if content is None:
+        return Record()
+    return Record(**{**content, "failures": tuple(content["failures"])})
+
+
+def write_record(folder: Path, cluster: str, record: Record) -> None:
+    """Keep it. Raises OSError."""
+    keep(folder / cluster, _KIND, _FORMAT, dataclasses.asdict(record))

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is suspended by command: apps, or whole clusters. Kept on disk, so that a restart does not resume it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept
+
+_KIND = "plumb.gitops/suspensions"
+_FORMAT = 1
+WHOLE = ""  # in place of an app: the whole cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Suspensions:
+    """Pairs of cluster and app; the app is `WHOLE` where the cluster is suspended."""
+
+    pairs: frozenset[tuple[str, str]] = frozenset()
+
+    def holds(self, cluster: str) -> bool:
+        """Whether the whole cluster is suspended."""
+        return (cluster, WHOLE) in self.pairs
+
+    def apps(self, cluster: str) -> tuple[str, ...]:
+        """The apps of the cluster that are suspended one by one."""
+        return tuple(sorted(app for of, app in self.pairs if of == cluster and app != WHOLE))
+
+    def with_(self, cluster: str, app: str) -> Suspensions:
+        """With this one suspended, too."""
+        return Suspensions(self.pairs | {(cluster, app)})
+
+    def without(self, cluster: str, app: str) -> Suspensions:
+        """With this one resumed; with the whole cluster its apps, too."""
+        gone = {(of, one) for of, one in self.pairs if of == cluster and app in {WHOLE, one}}
+        return Suspensions(self.pairs - gone)
+
+
+def read_suspensions(file: Path) -> Suspensions:
+    """What was suspended. Raises InputError for a file that cannot be read: nothing is resumed by accident."""
+    content = kept(file, _KIND, _FORMAT)
+    if content is None and file.exists():
+        raise InputError(
+            f"suspensions {file}",
+            "reading what is suspended",
+            "the file is not as it was written",
+            "Remove it, which resumes everything, and suspend again what has to be.",
+        )
+    return Suspensions(frozenset((str(c), str(a)) for c, a in (content or {}).get("suspended", ())))
+
+
+def write_suspensions(file: Path, suspensions: Suspensions) -> None:
+    """Keep what is suspended. Raises OSError."""
+    keep(file, _KIND, _FORMAT, {"suspended": sorted(map(list, suspensions.pairs))})

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renews the tokens that the agent works with: those of service accounts, in files that a kubeconfig names.
+
+An account may ask for a new token of its own (create on `serviceaccounts/token` with its name). It does so when half of
+a token's life is over, so that days are left to see that it does not succeed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.plumb.gitops.controller.cluster import InForce
+from ansible_collections.plumb.gitops.controller.log import Log
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.kubeconfig import token_file_of
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.service_account import (
+    read_claims,
+    request_token,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import write_whole
+
+_SPENT = 0.5  # of its life; then a token is renewed
+_PAUSE = 30.0  # seconds between two looks
+_PATIENCE = 20.0  # seconds for a renewal
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A kubeconfig and a context that the agent works with."""
+
+    kubeconfig: Path
+    context: str
+
+
+class Renewer:
+    """Looks at the tokens of all clusters and of the election, and renews those that are due."""
+
+    def __init__(self, in_force: Callable[[], InForce], log: Log) -> None:
+        self._in_force = in_force
+        self._log = log
+        self._troubles: dict[Access, str] = {}
+
+    async def loop(self) -> None:
+        """Look for ever."""
+        while True:
+            found = accesses(self._in_force())
+            self._troubles = {access: said for access, said in self._troubles.items() if access in found}
+            for access in sorted(found, key=str):
+                await self._look(access)
+            await asyncio.sleep(_PAUSE)
+
+    async def _look(self, access: Access) -> None:
+        try:
+            renewed = await asyncio.to_thread(renew, access, time.time())
+        except (PlumbError, OSError) as error:
+            if self._troubles.get(access) != str(error):
+                self._troubles[access] = str(error)
+                self._log.error("token not renewed", kubeconfig=access.kubeconfig, why=error)
+            return
+        self._troubles.pop(access, None)
+        if renewed:
+            self._log.info("token renewed", kubeconfig=access.kubeconfig, account=renewed)
+
+
+def accesses(in_force: InForce) -> frozenset[Access]:
+    """The kubeconfigs that are in use now."""
+    if not in_force.config.renew_tokens:
+        return frozenset()
+    connections = [settings["connection"] for settings in in_force.accepted.settings.values()]
+    found = {
+        Access(Path(one["kubeconfig"]), one.get("context") or "")
+        for one in connections
+        if one.get("kubeconfig")
+    }
+    election = in_force.config.leader_election
+    if election is not None and election.kubeconfig is not None:
+        found.add(Access(election.kubeconfig, election.context))
+    return frozenset(found)
+
+
+def renew(access: Access, now: float) -> str:
+    """Renew the token if that is due at `now` (seconds since 1970); the account's name, empty where nothing was due.
+
+    The file keeps its place and mode and is replaced as a whole. Raises InputError, a RequestError or OSError.
+    """
+    file = token_file_of(access.kubeconfig, access.context)
+    claims = read_claims(file.read_text(encoding="utf-8")) if file is not None else None
+    if file is None or claims is None or not claims.has_spent(_SPENT, now):
+        return ""
+    account = f"{claims.namespace}/{claims.name}"
+    if claims.has_spent(1, now):
+        raise InputError(
+            f"token of service account {account} in {file}",
+            "renewing it",
+            "it has expired",
+            "Run plumb.gitops.bootstrap, which makes a new one.",
+        )
+    where = ConnectionSpec(kubeconfig=access.kubeconfig, context=access.context)
+    with connect(where) as cluster, cluster.deadline(_PATIENCE):
+        token = request_token(cluster, claims.namespace, claims.name, claims.expires - claims.issued)
+    write_whole(file, token.value)
+    return account

@@ -1,0 +1,20 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`plumb.gitops.service_account_token`, in Ansible's own process where it may."""
+
+from __future__ import annotations
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.access import service_account_token
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.agent_options import (
+    spec_of_service_account_token,
+)
+from ansible_collections.plumb.gitops.plugins.plugin_utils.work_action import WorkAction
+
+
+class ActionModule(WorkAction):
+    """See the module of this name."""
+
+    module = "plumb.gitops.service_account_token"
+    argument_spec = spec_of_service_account_token()
+    work = staticmethod(service_account_token)

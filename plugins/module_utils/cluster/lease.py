@@ -1,0 +1,160 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Lease of coordination.k8s.io/v1 that this process holds, or that it waits for.
+
+No clocks are compared. Who waits counts the lease as free once it has seen nothing change in it for as long as the
+holder said, by its own monotonic clock; who holds it may write for that long after the moment *before* the request
+that renewed it, by its own. The rule for waiting is client-go's (tools/leaderelection); renewTime is there for people.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from .client import Cluster
+from .discovery import ApiResource
+from .errors import NotFound, StaleVersion
+from .lease_file import boot_time
+
+LEASES = ApiResource(
+    group="coordination.k8s.io",
+    version="v1",
+    kind="Lease",
+    plural="leases",
+    namespaced=True,
+    verbs=frozenset({"get", "list", "patch", "delete"}),
+)
+_MANAGER = "plumb-agent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseSpec:
+    """Which lease, who wants it (a name that no other process has), and for how many seconds without a renewal."""
+
+    namespace: str
+    name: str
+    holder: str
+    duration: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Time, given from outside so that tests need not wait: seconds, and RFC 3339 for people."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    boot: Callable[[], float] = boot_time
+    shown: Callable[[], str] = lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Lease:
+    """Not to be used by several threads at once. A method is a few requests, and raises RequestError as they do."""
+
+    def __init__(self, spec: LeaseSpec, clocks: Clocks | None = None) -> None:
+        self.spec = spec
+        self.until = 0.0  # writes may start until then, by `boot_time`; 0 while it is not held
+        self.holder = ""  # who held it when it was last looked at
+        self._clocks = clocks or Clocks()
+        self._version = ""
+        self._said: Mapping[str, Any] = {}
+        self._changed = 0.0  # monotonic
+
+    def acquire(self, cluster: Cluster) -> bool:
+        """Take the lease if it is free, or is ours; whether we hold it now."""
+        live = self._read(cluster)
+        if live is None:
+            if not self._is_free({}):
+                return False
+            live = self._create(cluster)
+        self._see(live)
+        return self._is_free(self._said) and self._write(cluster)
+
+    def renew(self, cluster: Cluster) -> bool:
+        """Hold it for another `duration`. False: another has taken it, or it is gone, and nothing may be written."""
+        if self._write(cluster):
+            return True
+        live = self._read(cluster)  # someone wrote to it; perhaps only a label
+        if live is not None:
+            self._see(live)
+            if self.holder == self.spec.holder and self._write(cluster):
+                return True
+        self.until = 0.0
+        return False
+
+    def release(self, cluster: Cluster) -> bool:
+        """Let another take it at once; False where it was not ours any more."""
+        self.until = 0.0
+        if self.holder != self.spec.holder:
+            return False
+        free = {name: value for name, value in self._said.items() if name != "holderIdentity"}
+        return self._patch(cluster, {**free, "leaseDurationSeconds": 1, "renewTime": self._clocks.shown()})
+
+    def _read(self, cluster: Cluster) -> dict[str, Any] | None:
+        return cluster.get(LEASES, namespace=self.spec.namespace, name=self.spec.name)
+
+    def _create(self, cluster: Cluster) -> dict[str, Any]:
+        """A lease that nobody holds: who then takes it is decided by its resourceVersion."""
+        body = {
+            "apiVersion": LEASES.api_version,
+            "kind": LEASES.kind,
+            "metadata": {"namespace": self.spec.namespace, "name": self.spec.name},
+        }
+        return cluster.apply(LEASES, body, field_manager=_MANAGER, force=False)
+
+    def _see(self, live: Mapping[str, Any]) -> None:
+        said = live.get("spec") or {}
+        if said != self._said:
+            self._changed = self._clocks.monotonic()
+        self._said = said
+        self._version = live["metadata"]["resourceVersion"]
+        self.holder = said.get("holderIdentity") or ""
+
+    def _is_free(self, said: Mapping[str, Any]) -> bool:
+        """Whether nobody else holds it: by what it says, or because it has said the same for too long.
+
+        A lease that was deleted under its holder counts as held for as long as it last said.
+        """
+        holder = said.get("holderIdentity") if said else self.holder
+        if not holder or holder == self.spec.holder:
+            return True
+        seconds = self._said.get("leaseDurationSeconds") or self.spec.duration
+        return self._clocks.monotonic() >= self._changed + seconds
+
+    def _write(self, cluster: Cluster) -> bool:
+        before = self._clocks.boot()
+        shown = self._clocks.shown()
+        ours = self.holder == self.spec.holder
+        wanted = {
+            **self._said,
+            "holderIdentity": self.spec.holder,
+            "leaseDurationSeconds": self.spec.duration,
+            "renewTime": shown,
+            "acquireTime": self._said.get("acquireTime", shown) if ours else shown,
+            "leaseTransitions": int(self._said.get("leaseTransitions") or 0) + (not ours),
+        }
+        if not self._patch(cluster, wanted):
+            return False
+        self.until = before + self.spec.duration
+        return True
+
+    def _patch(self, cluster: Cluster, spec: Mapping[str, Any]) -> bool:
+        """Whether the lease was still as it was last seen, and is now so."""
+        try:
+            live = cluster.json_patch(
+                LEASES,
+                namespace=self.spec.namespace,
+                name=self.spec.name,
+                operations=[
+                    {"op": "test", "path": "/metadata/resourceVersion", "value": self._version},
+                    {"op": "add", "path": "/spec", "value": spec},
+                ],
+                field_manager=_MANAGER,
+            )
+        except (StaleVersion, NotFound):
+            return False
+        self._see(live)
+        return True

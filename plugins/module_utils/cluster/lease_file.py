@@ -1,0 +1,54 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long this machine's agent may write, in a file: who holds the lease says it, who writes looks before each write.
+
+The end is a moment of CLOCK_BOOTTIME, which goes on in a suspended machine and which nobody sets, so wall clocks do not
+matter. It means something only until the machine starts again, so the file names the boot as well.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ..state.file import keep, kept
+
+_KIND = "plumb.gitops/lease"
+_FORMAT = 1
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_time() -> float:
+    """Seconds since this machine started, those that it slept included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def allow_writes(file: Path, until: float, duration: float) -> None:
+    """Say that writes may start until `until`, by `boot_time`, of a lease of `duration` seconds. Raises OSError."""
+    keep(file, _KIND, _FORMAT, {"boot": _boot(), "until": until, "duration": duration})
+
+
+def forbid_writes(file: Path) -> None:
+    """Say that no write may start any more. Raises OSError."""
+    file.unlink(missing_ok=True)
+
+
+def why_not(file: Path) -> str:
+    """Why no write may start now; empty where one may."""
+    said = kept(file, _KIND, _FORMAT)
+    if said is None:
+        return f"there is no lease in {file}"
+    try:
+        boot, left, duration = said["boot"], float(said["until"]) - boot_time(), float(said["duration"])
+    except (KeyError, TypeError, ValueError):
+        return f"the lease in {file} cannot be read"
+    if boot != _boot():
+        return f"the lease in {file} is from before this machine started"
+    if left > duration:
+        return f"the lease in {file} runs for longer than a lease does"
+    return "" if left > 0 else f"the lease in {file} ran out {-left:.1f} s ago"
+
+
+def _boot() -> str:
+    return _BOOT_ID.read_text(encoding="ascii").strip()

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From an operator's inventory to the one that an agent works with: the same words, literal, and files of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..model.errors import InputError
+from .options import CONNECTION, INVENTORY, SOURCE
+from .words import PREFIX
+
+# How an agent's own account is reached stands in the kubeconfig that is made for it; these still hold for it.
+_OF_ANY_ACCOUNT = frozenset({"impersonate_user", "impersonate_groups", "request_timeout", "concurrency"})
+# What is about one run from one place.
+_OF_A_RUN = frozenset({"cache_dir", "lease_file", "only", "report_path", "serial", "suspended"})
+_WORDS = (INVENTORY.keys() - CONNECTION.keys() - _OF_A_RUN) | _OF_ANY_ACCOUNT
+
+_FILES = tuple(name for name, option in SOURCE.items() if option["type"] == "path")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", re.ASCII)
+_TEMPLATE = re.compile(r"\{[{%#]")
+
+
+def cluster(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the variables of a host that is a cluster: its `name`, the `connection` to it, and `variables` for its agent.
+
+    `place` and `server` are plumb_agent_place and plumb_agent_server, empty where the host does not have them. Values are as the inventory has them; `for_agent` checks them.
+    """
+    return {
+        "name": str(variables["inventory_hostname"]),
+        "place": str(variables.get(f"{PREFIX}agent_place") or ""),
+        "server": str(variables.get(f"{PREFIX}agent_server") or ""),
+        "connection": _chosen(variables, CONNECTION),
+        "variables": _chosen(variables, _WORDS),
+    }
+
+
+def _chosen(variables: Mapping[str, Any], words: Iterable[str]) -> dict[str, Any]:
+    return {word: variables[PREFIX + word] for word in sorted(words) if PREFIX + word in variables}
+
+
+def for_agent(given: Mapping[str, Any], *, access: str, credentials: str, cache: str) -> dict[str, Any]:
+    """What an agent is to be given of what `cluster` gave. The folders are on the agent's host.
+
+    `variables` are those of the host in the agent's inventory. `files` are to be copied there, each with `src` on this
+    machine (absolute) and `dest`. Raises InputError for a name that cannot be a file's, and for a value with template
+    syntax: Ansible would evaluate it where the agent runs.
+    """
+    name = str(given["name"])
+    _check_name(name, f"host {name[:80]!r}", "Rename the host.")
+    words = {word: _literal(value, f"{PREFIX}{word} of {name}") for word, value in given["variables"].items()}
+    home = f"{credentials}/{name}"
+    files: list[dict[str, str]] = []
+    if "sources" in words:
+        words["sources"] = [_with_files(source, home, name, files) for source in words["sources"]]
+    variables = {f"{PREFIX}{word}": value for word, value in sorted(words.items())}
+    variables[f"{PREFIX}kubeconfig"] = f"{access}/{name}.kubeconfig"
+    variables[f"{PREFIX}cache_dir"] = cache
+    return {
+        "name": name,
+        "server": given.get("server") or "",
+        "connection": given["connection"],
+        "variables": {"ansible_connection": "local", **variables},
+        "files": files,
+        "folder": home,
+    }
+
+
+def _with_files(
+    source: Mapping[str, Any], home: str, cluster_name: str, files: list[dict[str, str]]
+) -> dict[str, Any]:
+    """The source with the files it names in the agent's folder; what is to be copied is added to `files`."""
+    name, changed = str(source.get("name")), dict(source)
+    named = [option for option in _FILES if source.get(option)]
+    if named:
+        _check_name(name, f"source {name[:80]!r} of {cluster_name}", "Rename the source.")
+    for option in named:
+        origin = str(Path(str(source[option])).expanduser().absolute())
+        changed[option] = f"{home}/{name}.{option}"
+        files.append({"src": origin, "dest": changed[option]})
+    return changed
+
+
+def _check_name(name: str, subject: str, next_step: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        why = "its name cannot be a file's: it has other characters than letters, digits, '.', '_' and '-'"
+        raise InputError(subject, "making the agent's inventory", why, next_step)
+
+
+def _literal(value: Any, place: str) -> Any:
+    """The value in plain JSON types. Ansible's own kinds of text and maps do not belong in a file."""
+    if isinstance(value, Mapping):
+        return {_literal(key, place): _literal(inner, f"{place}.{key}") for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_literal(inner, f"{place}[{index}]") for index, inner in enumerate(value)]
+    if isinstance(value, str):
+        if _TEMPLATE.search(value):
+            why = "its value has template syntax, which would be evaluated where the agent runs"
+            raise InputError(place, "making the agent's inventory", why, "Write it without.")
+        return str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise InputError(
+        place, "making the agent's inventory", f"it is a {type(value).__name__}", "Write it as text."
+    )

@@ -1,0 +1,128 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: access_rules
+short_description: Say which rights an agent needs on a cluster
+version_added: 0.1.0
+description:
+  - Renders the apps, asks the cluster which resources their kinds are, and returns RBAC rules for exactly these, and
+    for what every run asks besides. Kinds that an app has in the cluster still, and that left Git, count too.
+  - It only reads. All that stands in the way is found at once, an app that does not render as well as a kind that the
+    cluster does not know.
+  - Apps that hold Roles or bindings are an error, because an agent that may apply those can give itself any right. See
+    O(escalate).
+attributes:
+  check_mode:
+    support: full
+    description: It only reads.
+  diff_mode:
+    support: none
+    description: It changes nothing that could be shown.
+  action:
+    support: full
+    description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
+author: The Plumb authors (@plumb-gitops)
+requirements: [kubernetes, PyYAML, kubectl for kustomizations]
+extends_documentation_fragment:
+  - plumb.gitops.account
+  - plumb.gitops.connection
+  - plumb.gitops.run.apps
+options:
+  escalate:
+    description:
+      - Whether the agent may apply Roles and bindings that grant more than it has itself.
+      - It gets C(escalate) on the roles of the apps, and C(bind) on those that their bindings name.
+    type: bool
+    default: false
+  rules:
+    description:
+      - Rules for the agent's ClusterRole, in place of those found here. The apps are looked at all the same.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      apiGroups:
+        description: The API groups; V('') is the core group.
+        type: list
+        elements: str
+      resources:
+        description: The resources, as plurals.
+        type: list
+        elements: str
+      resourceNames:
+        description: The names of the objects; all of them if not given.
+        type: list
+        elements: str
+      nonResourceURLs:
+        description: Paths that are no resources.
+        type: list
+        elements: str
+      verbs:
+        description: The verbs.
+        type: list
+        elements: str
+        required: true
+  setup:
+    description: Whether to see, too, that the account of this connection may set an agent up. Where not, it fails.
+    type: bool
+    default: false
+seealso:
+  - module: plumb.gitops.pull
+  - module: plumb.gitops.service_account_token
+"""
+
+EXAMPLES = r"""
+- name: Pull what the cluster should be
+  plumb.gitops.pull:
+    sources: "{{ plumb_sources }}"
+  register: pulled
+
+- name: Find out which rights its agent needs
+  plumb.gitops.access_rules:
+    kubeconfig: ~/.kube/admin
+    sources: "{{ pulled.sources }}"
+    apps: "{{ plumb_apps }}"
+  register: access
+
+- name: Show them
+  ansible.builtin.debug:
+    var: access.rules
+"""
+
+RETURN = r"""
+rules:
+  description: Rules for a ClusterRole, sorted.
+  returned: when nothing stands in the way
+  type: list
+  elements: dict
+  sample:
+    - apiGroups: [apps]
+      resources: [deployments]
+      verbs: [create, delete, get, list, patch, watch]
+own_rules:
+  description: Rules for a Role in O(account_namespace), for the agent's Lease and the renewal of its token.
+  returned: when nothing stands in the way
+  type: list
+  elements: dict
+kinds:
+  description: The kinds of the apps, as C(Kind.group).
+  returned: when nothing stands in the way
+  type: list
+  elements: str
+"""
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.access import access_rules
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.agent_options import spec_of_access_rules
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
+
+
+def main() -> None:
+    run_module(spec_of_access_rules(), access_rules)
+
+
+if __name__ == "__main__":
+    main()

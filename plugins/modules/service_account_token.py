@@ -1,0 +1,103 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_account_token
+short_description: Keep a service account's token in a file
+version_added: 0.1.0
+description:
+  - Asks the cluster for a token that expires (TokenRequest) and writes it to a file of mode 0600; on request also a
+    kubeconfig that reads the token from that file.
+  - A file stays as it is while its token is this account's, half of its life is not over, and the cluster takes it.
+  - The token is in no result and no log.
+attributes:
+  check_mode:
+    support: full
+    description: It says what it would write. Asking whether the present token is taken stores nothing.
+  diff_mode:
+    support: partial
+    description: It says which file gets new content, and never the content.
+  action:
+    support: full
+    description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
+author: The Plumb authors (@plumb-gitops)
+requirements: [kubernetes]
+extends_documentation_fragment:
+  - plumb.gitops.account
+  - plumb.gitops.connection
+options:
+  token_file:
+    description: The file for the token.
+    type: path
+    required: true
+  kubeconfig_file:
+    description:
+      - The file for a kubeconfig of mode 0600, with the address and the CA of this connection. None if not given.
+      - Where both files are in one folder it names the token's file without a path, so that both can be moved.
+    type: path
+  cluster:
+    description: The name of the cluster, and of the only context, in O(kubeconfig_file).
+    type: str
+    default: cluster
+  server:
+    description: The URL of the API server in O(kubeconfig_file), where it differs from that of this connection.
+    type: str
+    default: ''
+  lifetime:
+    description: How long a new token lives, from V(10m) to V(168h). The cluster may give less.
+    type: str
+    default: 168h
+seealso:
+  - module: plumb.gitops.access_rules
+"""
+
+EXAMPLES = r"""
+- name: Keep a token for the agent
+  plumb.gitops.service_account_token:
+    kubeconfig: ~/.kube/admin
+    account: plumb-agent
+    account_namespace: plumb-system
+    token_file: /etc/plumb/prod.token
+    kubeconfig_file: /etc/plumb/prod.kubeconfig
+    cluster: prod
+"""
+
+RETURN = r"""
+token_changed:
+  description: Whether the token's file was, or would be, written.
+  returned: success
+  type: bool
+kubeconfig_changed:
+  description: Whether the kubeconfig was, or would be, written.
+  returned: success
+  type: bool
+token_file:
+  description: The file with the token.
+  returned: success
+  type: str
+kubeconfig_file:
+  description: The kubeconfig; empty where none is wanted.
+  returned: success
+  type: str
+expires:
+  description: When the token expires, RFC 3339 in UTC; empty where a check found none.
+  returned: success
+  type: str
+"""
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.access import service_account_token
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.agent_options import (
+    spec_of_service_account_token,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
+
+
+def main() -> None:
+    run_module(spec_of_service_account_token(), service_account_token)
+
+
+if __name__ == "__main__":
+    main()

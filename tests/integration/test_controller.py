@@ -1,0 +1,388 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent as it runs: a real API server, a real forge, and nobody who calls a playbook."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.plumb.gitops.controller.tokens import Access, renew
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
+from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running, silent_remote, until
+from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
+from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.report_schema import check_report
+from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+
+NAMESPACE = "agent"
+PASSWORD = "correct-horse-battery"
+
+
+def config_map(greeting: str, name: str = "settings") -> str:
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{greeting: {greeting}}}\n"
+
+
+SECRET = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: key}}\nstringData: {{password: {PASSWORD}}}\n"
+
+
+class Fleet:
+    """A repository, and an agent that follows it on one cluster, `here`."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path, name: str) -> None:
+        self.repository: Repository = new_repository(sandbox, name, folder / "git")
+        self.agent = AgentProcess(folder / "agent")
+        self.sandbox = sandbox
+        self.write()
+
+    def source(self, **options: Any) -> dict[str, Any]:
+        given = {"name": "fleet", "url": self.repository.url, "branch": "main", "allow_http": True}
+        return given | {"token_file": str(self.repository.token_file)} | options
+
+    def app(self, **options: Any) -> dict[str, Any]:
+        given = {"name": "app", "source": "fleet", "path": "app", "namespace": NAMESPACE}
+        return given | {"create_namespace": True, "timeout": "60s"} | options
+
+    def write(self, hosts: dict[str, Any] | None = None, **variables: Any) -> None:
+        """Write the inventory, with these variables besides or instead."""
+        given: dict[str, Any] = {
+            "plumb_kubeconfig": str(self.sandbox.kubeconfig),
+            "plumb_cache_dir": str(self.agent.folder / "cache"),
+            "plumb_sources": [self.source()],
+            "plumb_apps": [self.app()],
+        }
+        self.agent.inventory(hosts or {"here": {}}, **{**given, **variables})
+
+
+@pytest.fixture(scope="module")
+def fleet(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One agent for the tests of this file that leave it running; it polls each second and is due once an hour."""
+    fleet = Fleet(sandbox, tmp_path_factory.mktemp("agent"), "agent-fleet")
+    fleet.repository.commit({"app/config.yaml": config_map("hello"), "app/secret.yaml": SECRET})
+    (fleet.agent.folder / "ansible.cfg").write_text("[defaults]\ninventory = /nonexistent\nforks = none\n")
+    plugins = fleet.agent.folder / "evil"
+    plugins.mkdir()
+    canary = fleet.agent.folder / "canary"
+    (plugins / "evil.py").write_text(f"open({str(canary)!r}, 'w')\n")
+    fleet.agent.environment = {
+        "ANSIBLE_CALLBACK_PLUGINS": str(plugins),
+        "ANSIBLE_CALLBACKS_ENABLED": "evil",
+        "ANSIBLE_CONFIG": str(fleet.agent.folder / "ansible.cfg"),
+        "K8S_AUTH_HOST": "https://nowhere.example",
+    }
+    fleet.agent.configure(runtime_dir=str(fleet.agent.folder / "run"), keep_reports=4)
+    with running(fleet.agent) as agent:
+        agent.await_run()
+        yield fleet
+
+
+def greeting(kubectl: Kubectl, name: str = "settings") -> str:
+    found = kubectl.get("configmap", name, NAMESPACE)
+    return found["data"]["greeting"] if found else ""
+
+
+def test_it_brings_the_cluster_to_what_git_says_and_says_so_in_a_line(fleet: Fleet, kubectl: Kubectl) -> None:
+    first = fleet.agent.runs()[0]
+    assert " info " in first
+    assert "reconciled  cluster=here revision=fleet@" in first
+    assert "failed=0" in first
+    assert "cause=started" in first
+    assert greeting(kubectl)
+
+
+def test_a_hostile_environment_and_working_directory_are_not_looked_at(fleet: Fleet) -> None:
+    assert fleet.agent.runs()
+    assert not (fleet.agent.folder / "canary").exists()
+
+
+def test_a_push_starts_a_run_at_once_and_nothing_else_does(fleet: Fleet, kubectl: Kubectl) -> None:
+    agent = fleet.agent
+    before = len(agent.runs())
+    assert agent.tree() == [] or until(lambda: not agent.tree(), "only polls run")
+    polls = time.monotonic() + 4
+    while time.monotonic() < polls:  # some polls of a remote where nothing moved
+        assert not any("launch" in _command(pid) for pid in agent.tree())
+        time.sleep(0.05)
+    assert len(agent.runs()) == before
+    commit = fleet.repository.commit({"app/config.yaml": config_map("pushed")})
+    line = agent.await_run(more_than=before)
+    assert 'cause="fleet moved"' in line
+    assert f"revision=fleet@{commit[:7]} changed=1" in line
+    assert greeting(kubectl) == "pushed"
+
+
+def test_an_app_is_suspended_resumed_and_synced_by_command(fleet: Fleet, kubectl: Kubectl) -> None:
+    agent = fleet.agent
+    fleet.repository.commit({"app/config.yaml": config_map("before")})
+    until(lambda: greeting(kubectl) == "before", "the commit before")
+    assert agent.command("suspend", "--cluster", "here", "--app", "app") == (0, "suspend: app app of here\n")
+    runs = len(agent.runs())
+    fleet.repository.commit({"app/config.yaml": config_map("after")})
+    agent.await_run(more_than=runs)
+    assert greeting(kubectl) == "before"
+    code, said = agent.command("sync", "--app", "app")
+    assert code == 1
+    assert "suspended. Resume it first" in said
+    assert "app app suspended" in agent.command("status")[1]
+    assert agent.command("resume")[0] == 0
+    until(lambda: greeting(kubectl) == "after", "the resumed app")
+    kubectl("patch", "configmap", "settings", "-n", NAMESPACE, "-p", '{"data": {"greeting": "edited"}}')
+    code, said = agent.command("sync", "--app", "app", "--wait")
+    assert code == 0, said
+    assert greeting(kubectl) == "after"
+    code, said = agent.command("sync", "--cluster", "heer")
+    assert code == 1
+    assert "Did you mean here?" in said
+
+
+def test_http_wants_the_token_for_what_is_not_health_or_metrics(fleet: Fleet) -> None:
+    get = fleet.agent.get
+    assert get("/healthz") == (200, "ok\n")
+    assert get("/readyz") == (200, "ok\n")
+    assert get("/api/v1/status")[0] == 401
+    assert get("/api/v1/sync", token="sesam", body=b"{}")[0] == 401
+    assert get("/api/v1/sync", token="sesame", body=b"[]")[0] == 400
+    assert get("/api/v1/sync", token="sesame", body=b'{"clutser": "here"}')[0] == 400
+    assert get("/api/v1/sync", token="sesame", body=b'{"app": "' + b"a" * 10_000 + b'"}')[0] == 413
+    status, said = get("/api/v1/status", token="sesame")
+    assert status == 200
+    (cluster,) = json.loads(said)["clusters"]
+    assert cluster["last_run"]["result"] == "good"
+    assert [app["name"] for app in cluster["apps"]] == ["app"]
+
+
+def test_no_secret_is_in_the_runners_files_nor_in_what_is_kept(fleet: Fleet) -> None:
+    agent = fleet.agent
+    hidden = (PASSWORD.encode(), base64.b64encode(PASSWORD.encode()), b"sesame")
+    runs, looked = len(agent.runs()), 0
+    agent.get("/api/v1/sync", token="sesame", body=b"{}")
+    while len(agent.runs()) == runs:
+        for file, content in _contents(agent.runtime):
+            looked += 1
+            assert not any(word in content for word in hidden), file
+    assert looked
+    assert list(agent.runtime.iterdir()) == []
+    for file in agent.state.rglob("*"):
+        assert file.is_dir() or not any(word in file.read_bytes() for word in hidden), file
+        assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_reports_are_bounded_and_measured(fleet: Fleet, kubectl: Kubectl) -> None:
+    agent = fleet.agent
+    kubectl("patch", "configmap", "settings", "-n", NAMESPACE, "-p", '{"data": {"greeting": "edited"}}')
+    for _run in range(3):
+        assert agent.command("sync", "--wait")[0] == 0
+    reports = list((agent.state / "reports" / "here").iterdir())
+    assert len(reports) == 4
+    for report in reports:
+        check_report(json.loads(report.read_text(encoding="utf-8")))
+    series = agent.series()
+    assert series['plumb_runs_total{cluster="here",result="good"}'] == len(agent.runs())
+    assert series['plumb_run_seconds_count{cluster="here"}'] == len(agent.runs())
+    assert series['plumb_objects{app="app",cluster="here"}'] == 2
+    assert series['plumb_drift_total{app="app",cluster="here"}'] >= 1
+    assert series['plumb_last_good_sync_age_seconds{cluster="here"}'] < 60
+    assert sum(name.startswith("plumb_revision_info") for name in series) == 1
+    assert series["plumb_leader"] == 1
+    assert agent.resident() < 120 * 1024 * 1024
+
+
+def test_a_wrong_file_is_refused_and_a_right_one_taken(fleet: Fleet, kubectl: Kubectl) -> None:
+    agent = fleet.agent
+    seen = len(agent.lines())
+    fleet.write(plumb_apsp=[])
+    agent.send(signal.SIGHUP)
+    line = agent.await_line("reload refused", after=seen)
+    assert "did you mean 'plumb_apps'?" in line
+    agent.configure(intervall="1s")
+    assert "Did you mean interval?" in agent.await_line("reload refused", "intervall", after=seen)
+    assert agent.command("status")[0] == 2  # the commands read the same file
+    assert agent.get("/healthz")[0] == 200
+    del agent.words["intervall"]
+    agent.configure()
+    fleet.repository.commit({"more/config.yaml": config_map("more", "more")})
+    fleet.write(plumb_apps=[fleet.app(), fleet.app(name="more", path="more")])
+    agent.await_line('cause="inventory changed"', after=seen)
+    assert greeting(kubectl, "more") == "more"
+    assert len(list((agent.state / "inventory").glob("*/inventory.yml"))) == 1
+
+
+def test_drift_is_reverted_at_the_interval(fleet: Fleet, kubectl: Kubectl) -> None:
+    agent = fleet.agent
+    agent.configure(interval="3s")
+    agent.await_line("in force", "interval=3.0s")
+    kubectl("patch", "configmap", "settings", "-n", NAMESPACE, "-p", '{"data": {"greeting": "edited"}}')
+    agent.await_line("drifted=1", "cause=interval")
+    assert greeting(kubectl) != "edited"
+    agent.configure(interval="1h")
+    agent.await_line("in force", "interval=1h")
+
+
+def test_sigterm_ends_a_run_at_once_and_a_restart_goes_on(fleet: Fleet) -> None:
+    agent = fleet.agent
+    last = max((agent.state / "reports" / "here").iterdir()).name
+    agent.get("/api/v1/sync", token="sesame", body=b"{}")
+    until(lambda: any("guarded" in _command(pid) for pid in agent.tree()), "a run")
+    tree = agent.tree()
+    assert agent.end() == 0
+    assert not any(map(_command, tree))
+    assert list(agent.runtime.iterdir()) == []
+    assert not list(agent.state.rglob(".*"))
+    seen, runs = len(agent.lines()), len(agent.runs())
+    agent.start()
+    assert last in agent.await_line("last run", after=seen)
+    assert "cause=started" in agent.await_run(more_than=runs)
+
+
+def test_a_cluster_that_hangs_holds_up_no_other_and_its_run_is_ended_whole(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    fleet = Fleet(sandbox, tmp_path, "agent-hangs")
+    fleet.repository.commit({"app/config.yaml": config_map("hello", "other")})
+    agent = fleet.agent
+    with silent_remote() as url:
+        stuck = {"plumb_sources": [fleet.source(url=url, timeout="10m")]}
+        app = fleet.app(name="hangs")
+        fleet.write({"here": {}, "stuck": stuck}, plumb_apps=[app])
+        agent.configure(interval="2s", run_timeout="20s", runtime_dir=str(agent.folder / "run"))
+        with running(agent):
+            agent.await_run(more_than=1)  # while the other one hangs
+            tree = until(lambda: _tree_with(agent, "nothing.git"), "git asks the silent remote")
+            assert "ended after 20s, its deadline" in agent.await_run("stuck")
+            until(lambda: not any(map(_command, tree)), "the run and all it started")
+            agent.await_run("stuck", more_than=1)
+            # A second time, and now the agent itself is killed.
+            tree = until(lambda: _tree_with(agent, "nothing.git"), "git asks the silent remote")
+            agent.end(signal.SIGKILL)
+            until(lambda: not any(map(_command, tree)), "all that the agent started")
+            assert list(agent.runtime.iterdir())
+            seen = len(agent.lines())
+            agent.start()
+            agent.await_line("last run", "cluster=here result=good", after=seen)
+            left = [folder.name for folder in agent.runtime.iterdir()]
+            agent.await_run(more_than=len(agent.runs()))
+            assert len(left) <= 2  # one for each cluster
+
+
+def test_many_short_intervals_leave_memory_descriptors_and_files_flat(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """PLUMB_SOAK is the number of runs; each is a whole one, of no app."""
+    wanted = int(os.environ.get("PLUMB_SOAK", "40"))
+    agent = AgentProcess(tmp_path / "agent")
+    hosts: dict[str, Any] = {name: {} for name in ("one", "two")}
+    agent.inventory(hosts, plumb_kubeconfig=str(sandbox.kubeconfig), plumb_cache_dir=str(tmp_path / "cache"))
+    agent.configure(interval="10ms", keep_reports=5, runtime_dir=str(agent.folder / "run"))
+
+    def count() -> int:
+        return sum(len(agent.runs(name)) for name in hosts)
+
+    def measured() -> tuple[int, int, int]:
+        files = sum(1 for file in agent.folder.rglob("*") if agent.runtime not in file.parents)
+        return agent.resident(), len(list(Path(f"/proc/{agent.pid}/fd").iterdir())), files
+
+    with running(agent):
+        until(lambda: count() >= 20, "the first runs", 300)
+        memory, descriptors, files = measured()
+        until(lambda: count() >= wanted, "the soak", 3600)
+        after = measured()
+        assert after[0] - memory < 4 * 1024 * 1024
+        assert after[1] <= descriptors + 8  # those of the runs that are under way
+        assert after[2] <= files + 4  # a file that is being written
+        assert not any(" error " in line for line in agent.lines())
+
+
+def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """The files below a folder, as far as they are still there."""
+    for where, _folders, names in os.walk(folder):
+        for name in names:
+            try:
+                yield Path(where, name), Path(where, name).read_bytes()
+            except OSError:
+                continue
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def _tree_with(agent: AgentProcess, word: str) -> list[int]:
+    """The agent's process tree, where a worker of a run is in it that has started a process with this word."""
+    tree = agent.tree()
+    commands = [_command(pid) for pid in tree]
+    runs = any("guarded" in command for command in commands)
+    return tree if runs and any(word in command for command in commands) else []
+
+
+def test_of_two_agents_one_works_and_the_other_takes_over(sandbox: Sandbox, tmp_path: Path) -> None:
+    first = Fleet(sandbox, tmp_path / "first", "agent-pair")
+    first.repository.commit({"app/config.yaml": config_map("hello", "pair")})
+    agents = [first.agent, AgentProcess(tmp_path / "second")]
+    agents[1].configure(inventory=first.agent.words["inventory"])
+    first.write(plumb_apps=[first.app(name="pair")])
+    election = {
+        "kubeconfig": str(sandbox.kubeconfig),
+        "namespace": "default",
+        "name": "pair",
+        "duration": "4s",
+    }
+    for agent in agents:
+        agent.configure(leader_election={**election, "retry": "1s"}, interval="2s")
+    with running(agents[0]) as one:
+        one.await_line("leading")
+        one.await_run()
+        with running(agents[1]) as other:
+            other.await_line("in force")
+            assert one.series()["plumb_leader"] == 1
+            one.await_run(more_than=len(one.runs()) + 1)
+            assert other.series()["plumb_leader"] == 0
+            assert other.runs() == []
+            assert other.get("/readyz") == (200, "ok\n")
+            assert one.end() == 0
+            other.await_run()
+            assert other.series()["plumb_leader"] == 1
+
+
+def test_a_token_is_renewed_when_half_of_its_life_is_over(
+    sandbox: Sandbox, kubectl: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    kubectl("create", "serviceaccount", "agent", "-n", namespace)
+    allowed = ("--verb=create", "--resource=serviceaccounts/token", "--resource-name=agent")
+    kubectl("create", "role", "renews", "-n", namespace, *allowed)
+    kubectl(
+        "create",
+        "rolebinding",
+        "renews",
+        "-n",
+        namespace,
+        "--role=renews",
+        f"--serviceaccount={namespace}:agent",
+    )
+    token = tmp_path / "token"
+    token.write_text(kubectl("create", "token", "agent", "-n", namespace, "--duration=10m"))
+    config = yaml.safe_load(sandbox.kubeconfig.read_text(encoding="utf-8"))
+    config["users"] = [{"name": entry["name"], "user": {"tokenFile": "token"}} for entry in config["users"]]
+    file = tmp_path / "kubeconfig"
+    file.write_text(yaml.safe_dump(config))
+    access, now, old = Access(file, ""), time.time(), token.read_text()
+    assert renew(access, now) == ""
+    assert token.read_text() == old
+    assert renew(access, now + 310) == f"{namespace}/agent"
+    assert token.read_text() != old
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert f"system:serviceaccount:{namespace}:agent" in Kubectl(file)("auth", "whoami")
+    with pytest.raises(InputError, match="it has expired"):
+        renew(access, now + 1300)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The configuration file: right ones, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.plumb.gitops.controller.config import Http, config_of, read_config
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
+
+INVENTORY = {"inventory": "/etc/plumb/inventory.yml"}
+
+
+def config(environment: dict[str, str] | None = None, **words: Any) -> Any:
+    return config_of({**INVENTORY, **words}, subject="configuration", environment=environment or {})
+
+
+def test_all_but_the_inventory_has_a_default() -> None:
+    found = config()
+    assert (found.interval, found.poll_interval, found.run_timeout) == (300, 15, 1800)
+    assert found.state_dir == Path("/var/lib/plumb")
+    assert found.http == Http(host="127.0.0.1", port=8400, token_file=None)
+    assert found.leader_election is None
+    assert found.renew_tokens
+
+
+def test_systemd_names_the_folders() -> None:
+    found = config({"STATE_DIRECTORY": "/var/lib/agent", "RUNTIME_DIRECTORY": "/run/agent"})
+    assert (found.state_dir, found.runtime_dir) == (Path("/var/lib/agent"), Path("/run/agent"))
+    assert config({"STATE_DIRECTORY": "/var/lib/agent"}, state_dir="/srv").state_dir == Path("/srv")
+
+
+def test_each_state_folder_has_a_runtime_folder_of_its_own() -> None:
+    assert config(state_dir="/srv/a").runtime_dir != config(state_dir="/srv/b").runtime_dir
+
+
+def test_an_election_has_defaults() -> None:
+    election = config(leader_election={"kubeconfig": "/etc/plumb/kubeconfig"}).leader_election
+    assert (election.name, election.namespace, election.duration, election.retry) == (
+        "plumb-agent", "plumb-system", 15, 3,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"intervall": "5m"}, "intervall is unknown. Did you mean interval?"),
+        ({"interval": 300}, "'300' is no text"),
+        ({"interval": "300"}, "is not a duration"),
+        ({"inventory": "inventory.yml"}, "'inventory.yml' is no absolute path"),
+        ({"inventory": None}, "inventory: reading the configuration"),
+        ({"jitter": 101}, "101 is not between 0 and 100"),
+        ({"jitter": True}, "'True' is no whole number"),
+        ({"keep_reports": 0}, "0 is not between 1 and 10000"),
+        ({"log_format": "xml"}, "'xml' is none of text, json"),
+        ({"http": {"listen": "8400"}}, "'8400' is not an address and a port"),
+        ({"http": {"listen": "localhost:84000"}}, "is not an address and a port"),
+        ({"http": {"tokenfile": "/x"}}, "http.tokenfile is unknown. Did you mean token_file?"),
+        ({"http": "127.0.0.1:8400"}, "is no map"),
+        ({"leader_election": {"retry": "8s"}}, "two of them have to fit into the duration"),
+        ({"renew_tokens": "yes"}, "is no true or false"),
+    ],
+)
+def test_a_wrong_word_is_named(words: dict[str, Any], said: str) -> None:
+    with pytest.raises(PlumbError) as refused:
+        config(**words)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "it is not one map of words"),
+        ("- inventory", "it is not one map of words"),
+        ("interval: 5m", "inventory is missing"),
+        ("inventory: [", "agent.yml"),
+        ("interval: 5m\ninterval: 6m\n", "interval"),
+        (None, "No such file"),
+    ],
+)
+def test_a_wrong_file_is_refused(text: str | None, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "agent.yml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(PlumbError) as refused:
+        read_config(file)
+    assert said in str(refused.value)

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is kept over a restart, what is shown, and how much of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.plumb.gitops.controller.log import as_json, as_text
+from ansible_collections.plumb.gitops.controller.metrics import Metrics
+from ansible_collections.plumb.gitops.controller.reports import (
+    UnreadableReportError,
+    drop_old,
+    read_report,
+    summary_of,
+)
+from ansible_collections.plumb.gitops.controller.state import Record, read_record, write_record
+from ansible_collections.plumb.gitops.controller.suspension import (
+    WHOLE,
+    Suspensions,
+    read_suspensions,
+    write_suspensions,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
+from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
+from ansible_collections.plumb.gitops.tests.unit.report.reports import REPORTS
+
+
+def test_suspensions_are_kept_and_taken_back(tmp_path: Path) -> None:
+    file = tmp_path / "suspensions"
+    assert read_suspensions(file) == Suspensions()
+    some = Suspensions().with_("prod", "shop").with_("prod", WHOLE).with_("test", "shop")
+    write_suspensions(file, some)
+    assert read_suspensions(file) == some
+    assert some.holds("prod")
+    assert not some.holds("test")
+    assert some.apps("prod") == ("shop",)
+    assert some.without("prod", "shop").holds("prod")
+    assert some.without("prod", WHOLE) == Suspensions().with_("test", "shop")
+
+
+def test_suspensions_that_cannot_be_read_resume_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "suspensions"
+    write_suspensions(file, Suspensions().with_("prod", "shop"))
+    file.write_text(file.read_text().replace("shop", "shup"))
+    with pytest.raises(InputError, match="not as it was written"):
+        read_suspensions(file)
+
+
+def test_a_record_is_read_back_and_a_damaged_one_is_none(tmp_path: Path) -> None:
+    summary = summary_of(document(REPORTS["failed"]))
+    record = Record(
+        ended=3.0, failed=2, result="failed", failures=("a",), summary=summary, commits={"fleet": "4f"}
+    )
+    write_record(tmp_path, "prod", record)
+    assert read_record(tmp_path, "prod") == record
+    (tmp_path / "prod").write_text("{")
+    assert read_record(tmp_path, "prod") == Record()
+
+
+def test_a_source_that_failed_in_the_last_run_has_no_commit() -> None:
+    record = Record(commits={"fleet": "4f"}, summary={"sources": [{"name": "fleet", "error": "no answer"}]})
+    assert record.commit_of("fleet") == ""
+    assert Record(commits={"fleet": "4f"}).commit_of("fleet") == "4f"
+    assert Record().commit_of("fleet") == ""
+
+
+def test_only_the_last_reports_stay(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"2026112{number}.json").write_text("{}")
+    (tmp_path / ".20261120.json.x1").write_text("half")
+    drop_old(tmp_path, 2)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["20261123.json", "20261124.json"]
+    drop_old(tmp_path / "missing", 2)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"apiVersion": "plumb.gitops/v2", "kind": "Report"}', "[" * 100_000]
+)
+def test_what_is_no_report_is_refused(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    file.write_text(text)
+    with pytest.raises(UnreadableReportError):
+        read_report(file)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_summary_has_no_objects_and_fits_the_metrics(name: str) -> None:
+    summary = summary_of(document(REPORTS[name]))
+    assert "actions" not in json.dumps(summary)
+    metrics = Metrics()
+    metrics.known("prod", Record())
+    metrics.run("prod", Record(result="good", good=1.0), summary, 1.0)
+    text = metrics.text().decode()
+    assert 'plumb_runs_total{cluster="prod",result="good"} 1.0' in text
+    metrics.forget("prod")
+    assert "prod" not in metrics.text().decode()
+
+
+def test_the_age_of_a_sync_that_never_was_is_infinite() -> None:
+    metrics = Metrics()
+    metrics.known("prod", Record())
+    assert 'plumb_last_good_sync_age_seconds{cluster="prod"} +Inf' in metrics.text().decode()
+
+
+def test_a_line_of_the_log_cannot_be_forged() -> None:
+    event = {
+        "timestamp": "T",
+        "level": "info",
+        "event": "reconciled",
+        "cluster": "prod",
+        "why": 'a "b"\nT info x=1',
+    }
+    assert as_text(None, "info", event) == 'T info    reconciled  cluster=prod why="a \\"b\\" T info x=1"'
+    assert json.loads(as_json(None, "info", event))["why"] == 'a "b" T info x=1'

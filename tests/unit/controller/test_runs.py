@@ -1,0 +1,188 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs as processes: real ansible-playbook on small playbooks, ended in all ways."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.plumb.gitops.controller.launch import Ending, Listener
+from ansible_collections.plumb.gitops.controller.processes import descendants, end_tree
+from ansible_collections.plumb.gitops.controller.runs import DEADLINE, DIED, Order, Runs
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
+from ansible_collections.plumb.gitops.tests.agent import until
+
+FOREVER = """
+import os, subprocess, sys, time
+subprocess.Popen(["sleep", "1000"], env={}, start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    time.sleep(1000)
+sys.stdout.close()
+time.sleep(1000)
+"""
+
+
+def order(folder: Path, tasks: str, timeout: float = 120.0) -> Order:
+    playbook = folder / "play.yml"
+    playbook.write_text(
+        f"- hosts: all\n  connection: local\n  gather_facts: false\n"
+        f"  vars: {{ansible_python_interpreter: {sys.executable}}}\n  tasks:\n{tasks}"
+    )
+    inventory = folder / "hosts.yml"
+    inventory.write_text("all: {hosts: {one: }}\n")
+    return Order(playbook=str(playbook), inventory=inventory, limit="one", timeout=timeout)
+
+
+def runs(folder: Path) -> Runs:
+    made = Runs(folder / "run")
+    made.prepare()
+    return made
+
+
+def make(folder: Path, tasks: str, timeout: float = 120.0) -> Ending:
+    ending: Ending = asyncio.run(runs(folder).make(order(folder, tasks, timeout)))
+    assert list((folder / "run").iterdir()) == []
+    return ending
+
+
+def test_a_run_that_does_well_says_so(tmp_path: Path) -> None:
+    assert make(tmp_path, "  - ansible.builtin.debug: {msg: well}\n") == Ending(code=0)
+
+
+def test_of_a_task_that_fails_only_the_message_is_kept(tmp_path: Path) -> None:
+    ending = make(
+        tmp_path, "  - name: Try\n    ansible.builtin.fail: {msg: the reason}\n    vars: {x: hunter2}\n"
+    )
+    assert ending == Ending(code=2, failures=("one: Try: the reason",))
+
+
+def test_a_playbook_that_is_none_is_named_without_its_content(tmp_path: Path) -> None:
+    ending = make(tmp_path, "  - ansible.builtin.debug: {msg: [hunter2}\n")
+    assert ending.code != 0
+    assert ending.failures
+    assert "hunter2" not in str(ending)
+
+
+def test_the_environment_and_the_configuration_are_the_runs_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_STRATEGY", "nonsense")
+    monkeypatch.setenv("K8S_AUTH_API_KEY", "hunter2")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2@proxy.example")
+    seen = tmp_path / "seen"
+    script = (
+        f"env > {seen}; ls -R {tmp_path}/run >> {seen}; cat $(find {tmp_path}/run -type f) >> {seen}.files"
+    )
+    assert make(tmp_path, f"  - ansible.builtin.shell: {script}\n").code == 0
+    assert "ANSIBLE_STRATEGY" not in seen.read_text()
+    assert "K8S_AUTH" not in seen.read_text()
+    assert "HTTPS_PROXY" in seen.read_text()
+    assert b"hunter2" not in Path(f"{seen}.files").read_bytes()
+
+
+def test_a_run_past_its_deadline_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    script = tmp_path / "forever.py"
+    script.write_text(FOREVER)
+    started: list[int] = []
+
+    async def watched() -> Ending:
+        wanted = order(tmp_path, f"  - ansible.builtin.command: {sys.executable} {script}\n", 8.0)
+        run = asyncio.create_task(runs(tmp_path).make(wanted))
+        while not run.done():
+            started.extend(entry.pid for entry in descendants(os.getpid()))
+            await asyncio.sleep(0.05)
+        return run.result()
+
+    ending = asyncio.run(watched())
+    assert ending.code == DEADLINE
+    assert "8.0s, its deadline" in ending.failures[0]
+    assert len(set(started)) > 5
+    assert not [pid for pid in started if _command(pid)]
+
+
+@pytest.mark.parametrize("whom", ["launch", "guarded"])
+def test_whoever_of_a_run_is_killed_the_rest_of_it_ends(whom: str, tmp_path: Path) -> None:
+    wanted = order(
+        tmp_path, f"  - ansible.builtin.command: {sys.executable} -c 'import time; time.sleep(1000)'\n"
+    )
+
+    def begun() -> list[int]:
+        tree = [entry.pid for entry in descendants(os.getpid())]
+        return tree if any("sleep(1000)" in _command(pid) for pid in tree) else []
+
+    async def killed() -> tuple[Ending, list[int]]:
+        run = asyncio.create_task(runs(tmp_path).make(wanted))
+        tree: list[int] = await asyncio.to_thread(until, begun, "the run")
+        os.kill(next(pid for pid in tree if f"controller.{whom}" in _command(pid)), signal.SIGKILL)
+        return await run, tree
+
+    ending, tree = asyncio.run(killed())
+    assert ending.code == DIED if whom == "launch" else ending.code != 0
+    ansible = [pid for pid in tree if "controller.guarded" in _command(pid)]
+    until(lambda: not [pid for pid in ansible if _command(pid)], "ansible-playbook and its workers")
+
+
+def test_a_cancelled_run_is_gone_at_once(tmp_path: Path) -> None:
+    async def cancelled() -> None:
+        run = asyncio.create_task(
+            runs(tmp_path).make(order(tmp_path, "  - ansible.builtin.pause: {minutes: 9}\n"))
+        )
+        await asyncio.to_thread(until, lambda: descendants(os.getpid()), "the run")
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    asyncio.run(cancelled())
+    assert not descendants(os.getpid())
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_runtime_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(0o777)
+    with pytest.raises(InputError, match="others may write"):
+        Runs(tmp_path / "run").prepare()
+
+
+def test_what_a_killed_agent_left_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / "run" / "run-abc"
+    left.mkdir(parents=True, mode=0o700)
+    (tmp_path / "run").chmod(0o700)
+    (left / "file").touch()
+    (tmp_path / "run" / "lease").touch()
+    Runs(tmp_path / "run").prepare()
+    assert [file.name for file in (tmp_path / "run").iterdir()] == ["lease"]
+
+
+def test_a_tree_is_ended_whatever_its_processes_do_to_hide(tmp_path: Path) -> None:
+    script = "import time, subprocess; from ansible_collections.plumb.gitops.controller.processes import adopt_orphans;"
+    script += "adopt_orphans(); subprocess.run(['sh', '-c', 'setsid sleep 1000 & (sleep 1000 &)']); "
+    script += "time.sleep(1000)"
+    root = subprocess.Popen([sys.executable, "-c", script])
+    tree = until(lambda: found if len(found := descendants(root.pid)) == 2 else None, "two orphans")
+    end_tree(root.pid)
+    assert root.wait(30) == -signal.SIGKILL
+    until(lambda: not [entry for entry in tree if _command(entry.pid)], "the orphans")
+
+
+def test_a_censored_result_stays_censored() -> None:
+    listener = Listener()
+    data = {"host": "one", "task": "Try", "res": {"msg": "hunter2", "censored": "it was hidden"}}
+    assert listener.hear({"event": "runner_on_failed", "event_data": data}) is False
+    assert listener.failures == ["one: Try: it was hidden"]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
