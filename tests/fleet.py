@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import outcome_of
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import (
+    spec_of_pull,
+    spec_of_run,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import apply, pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.verdict import verdict
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import check_inventory
 from ansible_collections.plumb.gitops.tests.play import Play, Played
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
@@ -32,6 +42,20 @@ class Fleet:
 
     def run(self, *words: str, hosts: tuple[str, ...] = ("here",), **variables: Any) -> Played:
         """Run the playbook; `variables` replace those of the inventory, `None` leaves one out."""
+        return self.run_hosts({host: {} for host in hosts}, *words, **variables)
+
+    def run_hosts(self, hosts: Mapping[str, Mapping[str, Any]], *words: str, **variables: Any) -> Played:
+        """Run the playbook on hosts that have variables of their own."""
+        group = {
+            "hosts": {name: dict(own) for name, own in hosts.items()},
+            "vars": self.variables(**variables),
+        }
+        inventory = self.folder / "inventory.yml"
+        inventory.write_text(yaml.safe_dump({"plumb_clusters": group}), encoding="utf-8")
+        return self.play.playbook(RECONCILE, "-i", str(inventory), *words)
+
+    def variables(self, **variables: Any) -> dict[str, Any]:
+        """The variables of the inventory's group."""
         shared: dict[str, Any] = {
             "plumb_kubeconfig": str(self.sandbox.kubeconfig),
             "plumb_cache_dir": str(self.folder / "cache"),
@@ -40,10 +64,30 @@ class Fleet:
             "plumb_report_path": str(self.folder / "reports"),
             **variables,
         }
-        group = {"hosts": dict.fromkeys(hosts), "vars": {k: v for k, v in shared.items() if v is not None}}
-        inventory = self.folder / "inventory.yml"
-        inventory.write_text(yaml.safe_dump({"plumb_clusters": group}), encoding="utf-8")
-        return self.play.playbook(RECONCILE, "-i", str(inventory), *words)
+        return {name: value for name, value in shared.items() if value is not None}
+
+    def reconcile(self, *, check: bool = False, **variables: Any) -> Played:
+        """What the playbook's tasks do on the host `here`, one after another, in this process and without Ansible.
+
+        For tests that are about the engine: a playbook takes Ansible a second or two to start.
+        """
+        shared = self.variables(**variables)
+        given = {name.removeprefix("plumb_"): value for name, value in shared.items()}
+        mode = Mode(check=check, diff=False)
+        wrong = check_inventory(shared).wrong
+        pulled = (
+            {"msg": "\n".join(wrong)} if wrong else outcome_of(pull, _options(spec_of_pull(), given), mode)
+        )
+        if "sources" not in pulled:
+            return Played(2, pulled["msg"])
+        config = {"config": pulled["config"]} if "config" in pulled else {}
+        told = {**given, **config, "sources": pulled["sources"], "cluster": "here"}
+        applied = outcome_of(apply, _options(spec_of_run(), told), mode)
+        if "lines" not in applied:
+            return Played(2, applied["msg"])
+        closing = verdict(applied, given.get("fail_on", "failure"))
+        output = "\n".join([*applied["lines"], closing.get("msg", "")])
+        return Played(2 if closing.get("failed") else 0, output, [applied])
 
     def source(self, **options: Any) -> dict[str, Any]:
         return {"name": "fleet", "branch": "main", **self.git, **options}
@@ -64,3 +108,11 @@ class Fleet:
         assert stat.S_IMODE(newest.stat().st_mode) == 0o600
         loaded: Mapping[str, Any] = json.loads(newest.read_text(encoding="utf-8"))
         return loaded
+
+
+def _options(spec: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A module's options as Ansible checks and completes them, of what the inventory says."""
+    checked = ArgumentSpecValidator(spec).validate({name: given[name] for name in spec if name in given})
+    assert not checked.error_messages, checked.error_messages
+    options: dict[str, Any] = checked.validated_parameters
+    return options

@@ -79,6 +79,15 @@ options:
         description: Whether C(http) is allowed to a host that is not the loopback.
         type: bool
         default: false
+      rewritten:
+        description:
+          - What becomes of a branch that was rewritten (a force-push), and of a tag that was moved.
+          - With V(follow), it is followed, and a warning names the old and the new commit.
+          - With V(refuse), the last good revision stays in force and the source is in error, until the ref is put back
+            or is pulled once with V(follow).
+        type: str
+        choices: [follow, refuse]
+        default: follow
       timeout:
         description: How long one exchange with the host may take, such as V(60s).
         type: str
@@ -190,7 +199,10 @@ sources:
       description: The folder with the files of the revision. Read only.
       type: str
     error:
-      description: Why there is no revision. Only for a source that failed.
+      description: Why there is no revision, or why it is an older one. Only for a source that failed.
+      type: str
+    warning:
+      description: What was noticed, such as a ref that was rewritten. Only where there is something.
       type: str
     revision:
       description: The commit.

@@ -118,14 +118,21 @@ class Oracle:
                 body for bodies in pool.map(lambda share: self._ask(share, accept), shares) for body in bodies
             ]
 
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.sandbox.ca_file))
+
+    @cached_property
+    def _token(self) -> str:
+        users = yaml.safe_load(self.sandbox.kubeconfig.read_text(encoding="utf-8"))["users"]
+        return str(users[0]["user"]["token"])
+
     def _ask(self, targets: Sequence[str], accept: str) -> list[Body]:
         address = urlsplit(self.sandbox.server)
-        tls = ssl.create_default_context(cafile=str(self.sandbox.ca_file))
         connection = http.client.HTTPSConnection(
-            address.hostname or "", address.port, context=tls, timeout=60
+            address.hostname or "", address.port, context=self._tls, timeout=60
         )
-        users = yaml.safe_load(self.sandbox.kubeconfig.read_text(encoding="utf-8"))["users"]
-        headers = {"Authorization": f"Bearer {users[0]['user']['token']}", "Accept": accept}
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
         bodies = []
         try:
             for target in targets:

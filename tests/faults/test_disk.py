@@ -61,7 +61,7 @@ def test_row_20_a_cache_that_takes_nothing_stops_the_run_before_it_writes(
     break_it, said = TROUBLES[trouble]
     cache = str(disk.folder / "cache")
     git_fleet.upstream.commit({"app": {"all.yaml": config_map("c")}})
-    assert git_fleet.run(plumb_cache_dir=cache).code == 0
+    assert git_fleet.reconcile(plumb_cache_dir=cache).code == 0
     if moved:
         git_fleet.upstream.commit({"app": {"all.yaml": config_map("c", {"a": "2"}) + config_map("new")}})
     else:
@@ -78,9 +78,9 @@ def test_row_20_a_cache_that_takes_nothing_stops_the_run_before_it_writes(
     assert kubectl.live("configmap", "c", git_fleet.namespace) == before
 
     mend()
-    assert git_fleet.run(plumb_cache_dir=cache).code == 0
+    assert git_fleet.reconcile(plumb_cache_dir=cache).code == 0
     assert kubectl.live("configmap", "c", git_fleet.namespace)["data"] == {"a": "2" if moved else "1"}
-    assert git_fleet.run(plumb_cache_dir=cache).code == 0
+    assert git_fleet.reconcile(plumb_cache_dir=cache).code == 0
     assert git_fleet.report()["requests"]["writes"] == 0
 
 
@@ -100,7 +100,7 @@ def test_row_20_a_report_that_has_no_place_stops_the_run_before_it_writes(
     assert kubectl.get("configmap", "c", git_fleet.namespace) is None
 
     mend()
-    assert git_fleet.run(plumb_report_path=reports).code == 0
+    assert git_fleet.reconcile(plumb_report_path=reports).code == 0
     (report,) = (disk.folder / "reports" / "of" / "mine" / "here").iterdir()
     assert json.loads(report.read_text(encoding="utf-8"))["failed"] is False
     assert kubectl.live("configmap", "c", git_fleet.namespace)
@@ -121,7 +121,7 @@ def test_row_20_a_disk_that_fills_up_during_the_run_does_not_hide_what_was_done(
     assert kubectl.live("configmap", "c", git_fleet.namespace)
 
     disk.make_room()
-    assert git_fleet.run(**through).code == 0
+    assert git_fleet.reconcile(**through).code == 0
     assert git_fleet.report()["requests"]["writes"] == 0
 
 
@@ -147,15 +147,15 @@ def test_state_on_disk_looks_that_are_not_what_was_written_are_made_anew(
     git_fleet: GitFleet, audit: Audit
 ) -> None:
     git_fleet.upstream.commit({"app": {"all.yaml": config_map("c")}})
-    assert git_fleet.run().code == 0
+    assert git_fleet.reconcile().code == 0
     (looks,) = (git_fleet.folder / "cache" / "looks").iterdir()
     good = looks.read_text(encoding="utf-8")
     audit.writes()
     for name, damage in DAMAGE.items():
         looks.write_text(damage(good), encoding="utf-8")
-        done = git_fleet.run()
+        done = git_fleet.reconcile()
         assert done.code == 0, (name, done.output)
-        assert "changed=0" in done.output, name
+        assert done.result["changed"] is False, name
         head, text = (part.splitlines()[0] for part in (good, looks.read_text(encoding="utf-8")))
         assert json.loads(text).keys() == json.loads(head).keys(), name
         assert json.loads(text)["format"] == json.loads(head)["format"], name

@@ -28,7 +28,7 @@ from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 def settled(git_fleet: GitFleet) -> GitFleet:
     """A fleet that was brought to its first commit; the next one changes, adds and removes an object."""
     git_fleet.upstream.commit({"app": {"all.yaml": config_map("c") + config_map("left")}}, "First")
-    assert git_fleet.run().code == 0
+    assert git_fleet.reconcile().code == 0
     return git_fleet
 
 
@@ -56,8 +56,7 @@ def test_row_42_while_git_fails_the_cluster_stays_at_the_last_verified_revision(
     fail(settled.server)
     audit = Audit(sandbox.audit_log)
     audit.writes()
-    for words in ((), ("--check",)):
-        done = settled.run(*words)
+    for done in (settled.run(), settled.reconcile(check=True)):
         assert done.code == 2
         assert "source fleet" in done.output
         assert "Traceback" not in done.output
@@ -67,7 +66,7 @@ def test_row_42_while_git_fails_the_cluster_stays_at_the_last_verified_revision(
     assert kubectl.live("configmap", "left", settled.namespace)
 
     settled.server.meddle, settled.server.cut_after = (lambda _request: None), None
-    assert settled.run().code == 0
+    assert settled.reconcile().code == 0
     assert kubectl.live("configmap", "c", settled.namespace)["data"] == {"a": "2"}
     assert kubectl.get("configmap", "left", settled.namespace) is None
 
@@ -103,31 +102,46 @@ def test_row_43_a_damaged_cache_is_made_anew_and_changes_nothing_on_the_cluster(
     audit.writes()
     for name, damage in DAMAGE.items():
         damage(entry)
-        done = settled.run()
+        done = settled.reconcile()
         assert done.code == 0, (name, done.output)
         assert "2 as wanted" in done.output, name
     assert audit.writes() == []
     for number, (name, damage) in enumerate(DAMAGE.items(), 2):
         settled.upstream.commit({"app": {"all.yaml": config_map("c", {"a": str(number)})}})
         damage(entry)
-        done = settled.run(plumb_apps=[settled.app(prune=False)])
+        done = settled.reconcile(plumb_apps=[settled.app(prune=False)])
         assert done.code == 0, (name, done.output)
         assert kubectl.live("configmap", "c", settled.namespace)["data"] == {"a": str(number)}, name
 
 
-def test_row_44_a_force_push_is_followed_and_a_missing_ref_never_prunes(
+def test_row_44_a_force_push_is_followed_or_refused_and_a_missing_ref_never_prunes(
     settled: GitFleet, kubectl: Kubectl
 ) -> None:
+    before = settled.upstream.git("rev-parse", "main")
     rewritten = settled.upstream.commit({"app": {"all.yaml": config_map("c", {"a": "3"})}}, orphan=True)
-    done = settled.run()
+    kubectl("delete", "configmap", "c", "-n", settled.namespace)
+    refused = settled.run(plumb_sources=[settled.source(rewritten="refuse")])
+    assert refused.code == 2
+    assert f"fleet main {before[:7]}" in refused.output
+    assert f"it is at {rewritten}, which has {before} not in its past" in refused.output
+    assert "pull once with rewritten: follow" in refused.output
+    assert kubectl.live("configmap", "c", settled.namespace)["data"] == {"a": "1"}, "drift is still reverted"
+    assert kubectl.live("configmap", "left", settled.namespace)
+    (source,) = settled.report()["sources"]
+    assert source["revision"]["commit"] == before
+    assert rewritten in source["error"]
+
+    done = settled.reconcile()
     assert done.code == 0, done.output
     assert f"fleet main {rewritten[:7]}" in done.output
     assert f"left Git in {rewritten[:7]}" in done.output
+    assert before in settled.report()["sources"][0]["warning"]
     assert kubectl.get("configmap", "left", settled.namespace) is None
 
     settled.upstream.git("update-ref", "refs/heads/other", rewritten)
     settled.upstream.git("update-ref", "-d", "refs/heads/main")
-    for gone in (settled.run(), settled.run(plumb_apps=[settled.app(allow_empty=True, prune_limit="100%")])):
+    all_may_go = [settled.app(allow_empty=True, prune_limit="100%")]
+    for gone in (settled.reconcile(), settled.run(plumb_apps=all_may_go)):
         assert gone.code == 2
         assert "main" in gone.output
         assert settled.report()["requests"]["writes"] == 0
@@ -141,9 +155,10 @@ def test_row_44_a_moved_tag_is_followed_and_a_deleted_one_never_prunes(
     for value in ("1", "2"):
         commit = git_fleet.upstream.commit({"app": {"all.yaml": config_map("c", {"a": value})}})
         git_fleet.upstream.tag("v1", annotated=value == "2")
-        done = git_fleet.run(**at_tag)
+        done = git_fleet.reconcile(**at_tag)
         assert done.code == 0, done.output
         assert f"fleet v1 {commit[:7]}" in done.output
+        assert ("tag v1 was moved" in done.output) == (value == "2")
         assert kubectl.live("configmap", "c", git_fleet.namespace)["data"] == {"a": value}
     git_fleet.upstream.git("tag", "-d", "v1")
     gone = git_fleet.run(**at_tag)

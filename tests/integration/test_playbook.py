@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -206,52 +207,38 @@ def test_a_source_that_fails_leaves_the_others_alone(fleet: ForgeFleet, kubectl:
     assert kubectl.get("configmap", "settings", fleet.namespace) is not None
 
 
-@pytest.mark.parametrize(
-    ("variables", "said"),
-    [
-        ({"plumb_fail_onn": "drift"}, "did you mean 'plumb_fail_on'?"),
-        ({"plumb_fail_on": "sometimes"}, "sometimes"),
-        ({"plumb_apps": [{"name": "app", "source": "fleet", "adpot": True}]}, "did you mean 'adopt'?"),
-        ({"plumb_apps": [{"name": "app", "source": "flet"}]}, "there is no source 'flet'"),
-        ({"plumb_apps": [{"name": "app", "source": "fleet", "timeout": "5"}]}, "is not a duration"),
-        ({"plumb_apps": [{"name": "app", "source": "fleet", "prune_limit": "lots"}]}, "neither a number"),
-        ({"plumb_apps": [{"name": "App One", "source": "fleet"}]}, "not a DNS label"),
-        (
-            {
-                "plumb_apps": [
-                    {"name": "a", "source": "fleet", "depends_on": ["b"]},
-                    {"name": "b", "source": "fleet", "depends_on": ["a"]},
-                ]
-            },
-            "wait for each other",
-        ),
-        (
-            {"plumb_sources": [{"name": "fleet", "url": "https://x.example/r.git"}]},
-            "branch, tag, semver, commit",
-        ),
-        ({"plumb_apps": [{"name": "app", "source": "fleet", "moved_from": ["app"]}]}, "is no former name"),
-        ({"plumb_serial": 1}, "-e plumb_serial=1"),
-    ],
-    ids=[
-        "variable",
-        "choice",
-        "option",
-        "source",
-        "duration",
-        "limit",
-        "name",
-        "circle",
-        "no-ref",
-        "former",
-        "serial",
-    ],
-)
-def test_a_wrong_word_in_the_inventory_is_named(
-    fleet: ForgeFleet, variables: Mapping[str, Any], said: str
-) -> None:
-    refused = fleet.run(**variables)
+def _a_source(**options: Any) -> dict[str, Any]:
+    return {"plumb_sources": [{"name": "fleet", "url": "https://x.example/r.git", **options}]}
+
+
+def _an_app(**options: Any) -> dict[str, Any]:
+    return {"plumb_apps": [{"name": "app", "source": "fleet", **options}]}
+
+
+_IN_A_CIRCLE = [{"name": one, "source": "fleet", "depends_on": [other]} for one, other in ("ab", "ba")]
+WRONG: dict[str, tuple[Mapping[str, Any], str]] = {
+    "variable": ({"plumb_fail_onn": "drift"}, "did you mean 'plumb_fail_on'?"),
+    "choice": ({"plumb_fail_on": "sometimes"}, "sometimes"),
+    "option": (_an_app(adpot=True), "did you mean 'adopt'?"),
+    "source": (_an_app(source="flet"), "there is no source 'flet'"),
+    "duration": (_an_app(timeout="5"), "is not a duration"),
+    "limit": (_an_app(prune_limit="lots"), "neither a number"),
+    "name": (_an_app(name="App One"), "not a DNS label"),
+    "circle": ({"plumb_apps": _IN_A_CIRCLE}, "wait for each other"),
+    "no-ref": (_a_source(), "branch, tag, semver, commit"),
+    "rewritten": (_a_source(branch="main", rewritten="refused"), "follow, refuse"),
+    "former": (_an_app(moved_from=["app"]), "is no former name"),
+    "serial": ({"plumb_serial": 1}, "-e plumb_serial=1"),
+}
+
+
+def test_a_wrong_word_in_the_inventory_is_named(fleet: ForgeFleet) -> None:
+    """Each is of a host of its own: one run tells them all."""
+    refused = fleet.run_hosts({host: variables for host, (variables, _said) in WRONG.items()})
     assert refused.code == 2
-    assert said in refused.output, refused.output
+    told = dict(re.findall(r"^(?:fatal: )?\[([\w-]+)\]:? (.*)$", refused.output, re.MULTILINE))
+    for host, (_variables, said) in WRONG.items():
+        assert said in told[host], (host, refused.output)
     assert "Pull the sources" not in refused.output
     assert "Traceback" not in refused.output
 

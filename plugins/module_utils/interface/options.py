@@ -28,6 +28,7 @@ SOURCE: Spec = MappingProxyType(
         "ca_file": {"type": "path"},
         "proxy": {"type": "str", "default": ""},
         "allow_http": {"type": "bool", "default": False},
+        "rewritten": {"type": "str", "choices": ["follow", "refuse"], "default": "follow"},
         "timeout": {"type": "str", "default": "60s"},
     }
 )

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..cluster.connection import connect
 from ..model.app import AppSpec, Checkout
-from ..model.errors import InputError, printable
+from ..model.errors import InputError, PlumbError, printable
 from ..model.objects import Manifest
 from ..model.plan import Verb
 from ..model.report import Report, SourceReport
@@ -52,6 +52,9 @@ def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
         if followed.config is not None:
             pulled += pull_sources([source_spec(given) for given in followed.config.sources], cache)
     result["sources"] = [_pulled(one) for one in pulled]
+    warnings = [source["warning"] for source in result["sources"] if "warning" in source]
+    if warnings:
+        result["warnings"] = warnings
     errors = [*(source["error"] for source in result["sources"] if "error" in source), *errors]
     if errors:
         result |= {"failed": True, "msg": "\n".join(errors)}
@@ -68,7 +71,8 @@ def cache_of(options: Mapping[str, Any]) -> Path:
 
 def _pulled(one: PulledSource) -> dict[str, Any]:
     revision = one.checkout.revision if one.checkout is not None else None
-    shown = source_document(SourceReport(one.name, revision, str(one.error) if one.error is not None else ""))
+    error = str(one.error) if one.error is not None else ""
+    shown = source_document(SourceReport(one.name, revision, error, one.warning))
     return {**shown, "path": str(one.checkout.path)} if one.checkout is not None else shown
 
 
@@ -121,6 +125,7 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
     used = {app.source for app in apps if not only or app.name in only} | (
         {config.source} if config else set()
     )
+    told = {str(given.get("name") or ""): given for given in options["sources"]}
     started, clock = datetime.now(UTC), time.monotonic()
     memo = Memo(cache_of(options) / "renderings")
     lease = Path(options["lease_file"]) if options.get("lease_file") else None
@@ -157,11 +162,7 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         seconds=time.monotonic() - clock,
         sources=tuple(
-            SourceReport(name, state.revision, "")
-            if isinstance(state, Checkout)
-            else SourceReport(name, None, str(state))
-            for name, state in sources.items()
-            if name in used
+            _source(name, state, told.get(name, {})) for name, state in sources.items() if name in used
         ),
         apps=found.apps,
         unclaimed=found.unclaimed,
@@ -174,6 +175,14 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
         ),
     )
     return report, "" if check else forgotten  # a check may run where nothing can be written
+
+
+def _source(name: str, state: Checkout | PlumbError, told: Mapping[str, Any]) -> SourceReport:
+    """A source as it was in this run, with what `pull` told of it."""
+    warning = str(told.get("warning") or "")
+    if isinstance(state, Checkout):
+        return SourceReport(name, state.revision, str(told.get("error") or ""), warning)
+    return SourceReport(name, None, str(state), warning)
 
 
 def _keep(file: Path, memory: Memory) -> str:

@@ -20,6 +20,7 @@ from ..model.app import (
     PruneLimit,
     RefKind,
     Revision,
+    RewritePolicy,
     SourceSpec,
 )
 from ..model.duration import parse_duration
@@ -48,6 +49,7 @@ def source_spec(given: Mapping[str, Any]) -> SourceSpec:
         ca_file=_path(given, "ca_file"),
         proxy=given.get("proxy") or "",
         allow_http=bool(given.get("allow_http")),
+        rewritten=RewritePolicy(given.get("rewritten") or "follow"),
         timeout=parse_duration(given.get("timeout") or "60s", subject=f"{subject}, timeout"),
     )
 
@@ -126,7 +128,7 @@ def connection_spec(given: Mapping[str, Any]) -> ConnectionSpec:
 
 
 def pulled_sources(given: Sequence[Mapping[str, Any]]) -> dict[str, Checkout | PlumbError]:
-    """What `pull` returned, read back: by source its checkout, or the error that it had.
+    """What `pull` returned, read back: by source its checkout, or the error that kept it from one.
 
     Raises InputError for entries that `pull` did not make.
     """
@@ -134,7 +136,7 @@ def pulled_sources(given: Sequence[Mapping[str, Any]]) -> dict[str, Checkout | P
     for entry in given:
         name = str(entry.get("name") or "")
         error = entry.get("error")
-        if error:
+        if error and not entry.get("path"):
             found[name] = _source_error(name, str(error))
             continue
         try:

@@ -19,6 +19,13 @@ class RefKind(Enum):
     COMMIT = "commit"
 
 
+class RewritePolicy(Enum):
+    """What becomes of a source whose branch was rewritten or whose tag was moved."""
+
+    FOLLOW = "follow"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
     """A Git repository at a ref. Credentials are named by file, never held."""
@@ -34,6 +41,7 @@ class SourceSpec:
     ca_file: Path | None = None
     proxy: str = ""
     allow_http: bool = False
+    rewritten: RewritePolicy = RewritePolicy.FOLLOW
     timeout: float = 60.0  # seconds for one exchange with the remote
 
 

@@ -13,11 +13,15 @@ from .plan import AppResult
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """A source in a run: the revision it resolved to, or why it did not."""
+    """A source in a run: the revision it resolved to, or why it did not.
+
+    With both a revision and an error, the run went on with an older revision than the ref is at.
+    """
 
     name: str
     revision: Revision | None
     error: str = ""
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,9 +60,11 @@ def _config(config: ConfigReport) -> dict[str, Any]:
 
 
 def source_document(source: SourceReport) -> dict[str, Any]:
-    """A source with its revision, or its error."""
+    """A source with its revision, its error and its warning, as far as it has them."""
     revision = revision_document(source.revision) if source.revision is not None else None
-    return _present({"name": source.name, "revision": revision, "error": source.error})
+    return _present(
+        {"name": source.name, "revision": revision, "error": source.error, "warning": source.warning}
+    )
 
 
 def revision_document(revision: Revision) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ..model.app import Revision
 from ..model.change import ABSENT, MASK, FieldChange
 from ..model.errors import printable
 from ..model.plan import Action, AppResult, Outcome, Result, Verb
@@ -62,7 +63,7 @@ def _one_line(text: str) -> str:
 
 def _head(report: Report) -> Iterator[str]:
     name = report.cluster or "cluster"
-    said = [_source(source) for source in report.sources] or ["no source"]
+    said = [line for source in report.sources for line in _source(source)] or ["no source"]
     yield f"{name}    {said[0]}"
     config = report.config
     if config is not None:
@@ -73,13 +74,19 @@ def _head(report: Report) -> Iterator[str]:
         yield f"  x {config.error}"
 
 
-def _source(source: SourceReport) -> str:
-    revision = source.revision
-    if revision is None:
-        return source.error.removeprefix("source ")
+def _source(source: SourceReport) -> Iterator[str]:
+    if source.revision is not None:
+        yield _revision(source.name, source.revision)
+    if source.error:
+        yield source.error.removeprefix("source ") if source.revision is None else f"x {source.error}"
+    if source.warning:
+        yield f"? {source.warning}"
+
+
+def _revision(source: str, revision: Revision) -> str:
     ref = f"{revision.ref} ({revision.resolved})" if revision.resolved else revision.ref
     ref = "" if revision.ref == revision.commit else f"{ref} "
-    return f'{source.name} {ref}{revision.short} "{_cut(revision.subject)}", {_cut(revision.author.name)}'
+    return f'{source} {ref}{revision.short} "{_cut(revision.subject)}", {_cut(revision.author.name)}'
 
 
 def _app(result: AppResult, width: int, *, check: bool) -> Iterator[str]:

@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..model.app import Checkout, SourceSpec
@@ -115,10 +116,28 @@ def _obtain(runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRev
     return checkout
 
 
-def remember(entry: Entry, spec: SourceSpec, checkout: Checkout) -> None:
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The last good revision of a ref."""
+
+    commit: str
+    resolved: str  # the tag that a range chose
+    refused: str = ""  # the commit to which the ref was rewritten, and which is not followed
+
+
+def last_good(entry: Entry, spec: SourceSpec) -> Record | None:
+    """What is written down of the source's ref; None where nothing is that can be read."""
+    try:
+        read = json.loads(entry.record(spec).read_bytes())
+        return Record(str(read["commit"]), str(read["resolved"]), str(read.get("refused", "")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def remember(entry: Entry, spec: SourceSpec, good: Record) -> None:
     """Write down the last good revision of the source's ref."""
     record = entry.record(spec)
-    text = json.dumps({"commit": checkout.revision.commit, "resolved": checkout.revision.resolved})
+    text = json.dumps(asdict(good))
     with contextlib.suppress(FileNotFoundError):
         if record.read_text(encoding="utf-8", errors="replace") == text:
             os.utime(record)  # nothing is written for what is known: a full disk does not matter to it
@@ -130,11 +149,8 @@ def remember(entry: Entry, spec: SourceSpec, checkout: Checkout) -> None:
 
 def recall(entry: Entry, spec: SourceSpec) -> Checkout | None:
     """The last good revision of the source's ref, or None where there is none or it was cleared away."""
-    try:
-        record = json.loads(entry.record(spec).read_bytes())
-        return reuse(entry, spec, record["commit"], record["resolved"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    record = last_good(entry, spec)
+    return reuse(entry, spec, record.commit, record.resolved) if record else None
 
 
 def clear_old(entry: Entry, now: float) -> None:

@@ -14,13 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..model.app import Checkout, SourceSpec
+from ..model.app import Checkout, RefKind, RewritePolicy, SourceSpec
 from ..model.errors import InputError, SourceError
 from .address import check_spec
 from .cache import LOCK_WAIT, Entry, exclusive, open_cache, open_entry
-from .checkout import clear_old, obtain, recall, remember, reuse
+from .checkout import Record, clear_old, last_good, obtain, recall, remember, reuse
 from .command import GitRunner, Limits, require_git
 from .credentials import access_to
+from .history import was_rewritten
 from .packages import require_packages
 from .remote import RemoteRevision, ask_remote
 
@@ -29,11 +30,15 @@ WIDTH = 8  # sources at a time
 
 @dataclass(frozen=True, slots=True)
 class PulledSource:
-    """What became of one source: a checkout, or the error that kept it from one."""
+    """What became of one source: a checkout, or the error that kept it from one.
+
+    It has both where the ref was rewritten and that is refused: then the checkout is that of the last good revision.
+    """
 
     name: str
     checkout: Checkout | None
     error: SourceError | InputError | None
+    warning: str = ""
 
 
 def pull_sources(
@@ -100,7 +105,7 @@ def _runner(spec: SourceSpec, limits: Limits) -> GitRunner:
 
 def _pulled(spec: SourceSpec, cache: Path, limits: Limits) -> PulledSource:
     try:
-        return PulledSource(spec.name, _pull(spec, cache, limits), None)
+        return _pull(spec, cache, limits)
     except (SourceError, InputError) as exc:
         return PulledSource(spec.name, None, exc)
     except OSError as exc:
@@ -114,22 +119,83 @@ def _pulled(spec: SourceSpec, cache: Path, limits: Limits) -> PulledSource:
         return PulledSource(spec.name, None, error)
 
 
-def _pull(spec: SourceSpec, cache: Path, limits: Limits) -> Checkout:
+def _pull(spec: SourceSpec, cache: Path, limits: Limits) -> PulledSource:
     runner = _runner(spec, limits)
     entry = open_entry(cache, spec)
     remote = ask_remote(runner, spec)
+    last = last_good(entry, spec)
+    if last and last.refused == remote.commit and spec.rewritten is RewritePolicy.REFUSE:
+        return _stay(entry, spec, last, remote.commit)
     checkout = reuse(entry, spec, remote.commit, remote.resolved)
-    if checkout is None:
+    if checkout is None or (last and last.commit != remote.commit):
         return _bring(runner, entry, spec, remote)
-    remember(entry, spec, checkout)
-    return checkout
+    return _go_on(entry, spec, checkout)
 
 
-def _bring(runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRevision) -> Checkout:
+def _bring(runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRevision) -> PulledSource:
     with exclusive(entry, runner.subject, runner.limits.within(LOCK_WAIT)) as lock:
+        held = replace(runner, held=(lock,))
         checkout = reuse(entry, spec, remote.commit, remote.resolved)  # another run may just have brought it
         if checkout is None:
-            checkout = obtain(replace(runner, held=(lock,)), entry, spec, remote)
-        remember(entry, spec, checkout)
+            checkout = obtain(held, entry, spec, remote)
+        pulled = _judge(held, entry, spec, checkout, remote)
         clear_old(entry, time.time())
-        return checkout
+        return pulled
+
+
+def _judge(
+    runner: GitRunner, entry: Entry, spec: SourceSpec, checkout: Checkout, remote: RemoteRevision
+) -> PulledSource:
+    """What the source's policy makes of a ref that may have been rewritten to get to this checkout."""
+    last = last_good(entry, spec)
+    now = replace(remote, commit=checkout.revision.commit)
+    if last is None:
+        return _go_on(entry, spec, checkout)
+    try:
+        rewritten = was_rewritten(runner, entry, spec, last, now)
+    except SourceError as exc:
+        if spec.rewritten is RewritePolicy.REFUSE:
+            raise
+        unknown = f"whether it was rewritten to get to {now.commit} could not be found out: {exc.account}"
+        return _go_on(
+            entry, spec, checkout, f"source {spec.name}: {_ref(spec)} was at {last.commit}; {unknown}"
+        )
+    if not rewritten:
+        return _go_on(entry, spec, checkout)
+    if spec.rewritten is RewritePolicy.REFUSE:
+        return _stay(entry, spec, last, now.commit)
+    return _go_on(
+        entry, spec, checkout, f"source {spec.name}: {_rewriting(spec, last, now.commit)}; it is followed"
+    )
+
+
+def _go_on(entry: Entry, spec: SourceSpec, checkout: Checkout, warning: str = "") -> PulledSource:
+    remember(entry, spec, Record(checkout.revision.commit, checkout.revision.resolved))
+    return PulledSource(spec.name, checkout, None, warning)
+
+
+def _stay(entry: Entry, spec: SourceSpec, last: Record, commit: str) -> PulledSource:
+    """The last good revision, and the refusal of the commit that the ref was rewritten to."""
+    kept = recall(entry, spec)
+    error = SourceError(
+        f"source {spec.name}",
+        f"following {_ref(spec)}",
+        _rewriting(spec, last, commit),
+        f"{f'{last.commit[:7]} stays in force' if kept else 'The cache has its last revision no longer'}. If the new "
+        "one is meant, pull once with rewritten: follow; else have the ref put back.",
+    )
+    if kept is None:
+        raise error
+    remember(entry, spec, replace(last, refused=commit))
+    return PulledSource(spec.name, kept, error)
+
+
+def _ref(spec: SourceSpec) -> str:
+    return f"{spec.ref_kind.value} {spec.ref}"
+
+
+def _rewriting(spec: SourceSpec, last: Record, commit: str) -> str:
+    if spec.ref_kind is RefKind.BRANCH:
+        return f"{_ref(spec)} was rewritten: it is at {commit}, which has {last.commit} not in its past"
+    tag = f"tag {last.resolved}" if last.resolved else _ref(spec)
+    return f"{tag} was moved from {last.commit} to {commit}"

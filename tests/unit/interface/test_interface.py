@@ -123,8 +123,15 @@ def test_what_pull_returned_is_read_back() -> None:
         [
             {"name": "fleet", "path": "/c", "revision": {"commit": COMMIT, "author": None}},
             {"name": "lost", "error": "source lost: fetching it: no such repository"},
+            {
+                "name": "kept",
+                "path": "/c",
+                "revision": {"commit": COMMIT},
+                "error": "source kept: it was rewritten",
+            },
         ]
     )
+    assert isinstance(found["kept"], Checkout)
     assert isinstance(found["fleet"], Checkout)
     assert found["fleet"].revision.short == "4f2a9c1"
     assert isinstance(found["lost"], SourceError)

@@ -136,6 +136,8 @@ REPORTS: dict[str, Report] = {
             SourceReport("fleet", replace(MAIN, ref="^1.2", resolved="v1.2.3")),
             SourceReport("pinned", replace(MAIN, ref=MAIN.commit)),
             SourceReport("lost", None, "source lost: fetching it: no such repository"),
+            SourceReport("kept", MAIN, "source kept: following branch main: branch main was rewritten"),
+            SourceReport("told", MAIN, warning="source told: tag v1 was moved; it is followed"),
         ),
         unclaimed=("app old (ConfigMap shop/plumb-old)",),
         cluster="",
