@@ -79,6 +79,45 @@ options:
         type: str
         choices: [revert, report]
         default: revert
+      additions:
+        description:
+          - What becomes of fields that someone added to an object and Git does not know, such as a container, an
+            environment entry, a label or a finalizer. What admission adds has no owner, so nobody can tell.
+          - V(report) reports them as drift. V(remove) removes them, but not finalizers and what the cluster needs.
+            V(ignore) does not look for them.
+          - What the controllers of Kubernetes and well-known injectors add is left out by a table.
+        type: str
+        choices: [report, remove, ignore]
+        default: report
+      ignore:
+        description:
+          - Fields that are left to others. They are neither reported nor set back.
+          - A manifest names some for itself by the annotation C(plumb.gitops/ignore): JSON pointers between commas.
+            The annotation on the live object counts for nothing.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          pointer:
+            description: A JSON pointer (RFC 6901). V(*) stands for each item or key. All below it is left as well.
+            type: str
+            default: ''
+          manager:
+            description: Only what this field manager owns; V(*) stands for any text.
+            type: str
+            default: ''
+          kind:
+            description: Only objects of this kind, as C(Kind) or C(Kind.group); V(*) stands for any text.
+            type: str
+            default: ''
+          name:
+            description: Only objects of this name; V(*) stands for any text.
+            type: str
+            default: ''
+          labels:
+            description: Only manifests that have these labels.
+            type: dict
+            default: {}
       suspend:
         description: Whether the app is left alone altogether.
         type: bool

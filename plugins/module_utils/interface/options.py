@@ -42,6 +42,16 @@ SOURCE_RULES: Spec = MappingProxyType(
     }
 )
 
+IGNORE: Spec = MappingProxyType(
+    {
+        "pointer": {"type": "str", "default": ""},
+        "manager": {"type": "str", "default": ""},
+        "kind": {"type": "str", "default": ""},
+        "name": {"type": "str", "default": ""},
+        "labels": {"type": "dict", "default": {}},
+    }
+)
+
 APP: Spec = MappingProxyType(
     {
         "name": {"type": "str", "required": True},
@@ -58,6 +68,8 @@ APP: Spec = MappingProxyType(
         "wait": {"type": "bool", "default": True},
         "timeout": {"type": "str", "default": "5m"},
         "drift": {"type": "str", "choices": ["revert", "report"], "default": "revert"},
+        "additions": {"type": "str", "choices": ["report", "remove", "ignore"], "default": "report"},
+        "ignore": {"type": "list", "elements": "dict", "options": IGNORE, "default": []},
         "suspend": {"type": "bool", "default": False},
         "moved_from": {"type": "list", "elements": "str", "default": []},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -12,10 +12,12 @@ from typing import Any
 
 from ..cluster.connection import ConnectionSpec
 from ..model.app import (
+    AdditionPolicy,
     AppSpec,
     AppState,
     Checkout,
     DriftPolicy,
+    IgnoreRule,
     Person,
     PruneLimit,
     RefKind,
@@ -80,11 +82,31 @@ def app_spec(given: Mapping[str, Any]) -> AppSpec:
         prune_limit=_limit(str(given.get("prune_limit") or "50%"), name),
         timeout=parse_duration(str(given.get("timeout") or "5m"), subject=f"app {name}, timeout"),
         drift=DriftPolicy(given.get("drift") or "revert"),
+        additions=AdditionPolicy(given.get("additions") or "report"),
+        ignore=tuple(_ignore_rule(rule, name) for rule in given.get("ignore") or ()),
         state=AppState(given.get("state") or "present"),
         moved_from=tuple(given.get("moved_from") or ()),
         depends_on=tuple(given.get("depends_on") or ()),
         **chosen,
     )
+
+
+def _ignore_rule(given: Mapping[str, Any], app: str) -> IgnoreRule:
+    pointer, manager = str(given.get("pointer") or ""), str(given.get("manager") or "")
+    if pointer and not pointer.startswith("/"):
+        why, next_step = f"{pointer[:80]!r} is no JSON pointer", "Write it like /spec/replicas."
+    elif not pointer and not manager:
+        why, next_step = "a rule names neither a pointer nor a manager", "Say what is left to whom."
+    else:
+        labels = sorted((str(key), str(value)) for key, value in (given.get("labels") or {}).items())
+        return IgnoreRule(
+            pointer=pointer,
+            manager=manager,
+            kind=str(given.get("kind") or ""),
+            name=str(given.get("name") or ""),
+            labels=tuple(labels),
+        )
+    raise InputError(f"app {app}, ignore", "reading a rule", why, next_step)
 
 
 def _limit(text: str, app: str) -> PruneLimit:

@@ -87,6 +87,25 @@ class DriftPolicy(Enum):
     REPORT = "report"
 
 
+class AdditionPolicy(Enum):
+    """What becomes of fields that someone added to an object and Git does not know."""
+
+    REPORT = "report"
+    REMOVE = "remove"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoreRule:
+    """Fields that are left to others. Patterns may hold `*`; empty ones are for all."""
+
+    pointer: str = ""  # a JSON pointer (RFC 6901), `*` for every item or key; with all that is below it
+    manager: str = ""  # only what this field manager owns
+    kind: str = ""  # `Kind` or `Kind.group`
+    name: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+
+
 class AppState(Enum):
     """Whether an app is wanted; `absent` prunes all of it."""
 
@@ -129,6 +148,8 @@ class AppSpec:
     wait: bool = True
     timeout: float = 300.0  # seconds
     drift: DriftPolicy = DriftPolicy.REVERT
+    additions: AdditionPolicy = AdditionPolicy.REPORT
+    ignore: tuple[IgnoreRule, ...] = ()
     suspend: bool = False
     moved_from: tuple[str, ...] = ()
     state: AppState = AppState.PRESENT

@@ -39,6 +39,7 @@ class Cause(Enum):
 
     GIT = "git"  # the manifest says something new
     DRIFT = "drift"  # someone else changed the live object
+    ADDITION = "addition"  # someone else added what Git does not know
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,8 @@ class Action:
 
     @property
     def drifted(self) -> bool:
-        """Whether someone else changed, or deleted, what Git decides."""
-        return self.deleted_by_someone or any(change.cause is Cause.DRIFT for change in self.changes)
+        """Whether someone else changed or deleted what Git decides, or added what Git does not know."""
+        return self.deleted_by_someone or any(change.cause is not Cause.GIT for change in self.changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..cluster.errors import Invalid, RequestError
-from ..model.app import DriftPolicy
+from ..model.app import AdditionPolicy, DriftPolicy
+from ..model.change import Cause, FieldChange
 from ..model.objects import Body
 from ..model.plan import Action, Verb
+from .additions import Addition, as_changes, removable
 from .changes import explain
 from .desired import Wanted, applied_digest
-from .fieldset import FieldSet, display, leaves, subtract
+from .fieldset import FieldSet, display, leaves, subtract, union
 from .ground import Ground, action_for, failed_dry_run, refused, why
 from .ownership import FIELD_MANAGER, Owner, co_owned, foldable, lost_claims, our_entry, owners, rewritten
 from .prune import CONSENT, CONTAINERS, PROTECTED, consent_of
@@ -34,12 +36,20 @@ class Case:
     live: Body
     adopting: bool  # nobody's set owns it
     moving: bool  # another set owns it that may not, or need not, keep it
+    added: tuple[Addition, ...]  # what others have added to it
     warning: str
 
     @property
     def same_manifest(self) -> bool:
         """Whether Git says what it said when the object was last applied: then every difference is drift."""
         return not self.adopting and applied_digest(self.live) == self.wanted.digest
+
+    @property
+    def removed(self) -> FieldSet:
+        """The additions that this app removes."""
+        if self.ground.app.additions is not AdditionPolicy.REMOVE or self.is_left:
+            return {}
+        return removable(self.added, from_appliers=self.ground.app.force_conflicts)
 
     @property
     def is_left(self) -> bool:
@@ -73,6 +83,7 @@ def _step(case: Case, predicted: Body) -> Step:
     kept: FieldSet = coming.fields if coming is not None else {}
     fold = foldable(before) if case.adopting or entry is None else {}
     release = co_owned(before, subtract(entry.fields, kept)) if entry is not None else {}
+    fold, release = union(fold, case.removed), union(release, case.removed)
     managed = rewritten(case.live, fold=fold, release=release, api_version=case.wanted.api_version)
     changes = explain(
         case.live,
@@ -82,10 +93,11 @@ def _step(case: Case, predicted: Body) -> Step:
         adopting=case.adopting,
         moving=case.moving,
     )
+    changes = _with_additions(changes, as_changes(case.live, () if case.adopting else case.added))
     verb = Verb.ADOPT if case.adopting else Verb.UPDATE
     action = action_for(case.wanted, verb, case.live, changes=changes, warning=case.warning)
     nothing = (
-        not changes
+        all(change.cause is Cause.ADDITION for change in changes)
         and managed is None
         and _same_claim(entry, coming)
         and case.same_manifest
@@ -98,6 +110,15 @@ def _step(case: Case, predicted: Body) -> Step:
         live=case.live,
         managed_fields=managed,
     )
+
+
+def _with_additions(changes: Sequence[FieldChange], added: Sequence[FieldChange]) -> tuple[FieldChange, ...]:
+    """The changes, those of an addition's path or below it told as the addition."""
+    names = tuple(addition.path for addition in added)
+    kept = [
+        c for c in changes if not any(c.path == n or c.path.startswith((f"{n}.", f"{n}[")) for n in names)
+    ]
+    return tuple(sorted([*kept, *added], key=lambda change: change.path))
 
 
 def _same_claim(before: Owner | None, after: Owner | None) -> bool:

@@ -11,14 +11,16 @@ from enum import Enum, auto
 from typing import Any
 
 from ..cluster.errors import RequestError
-from ..model.app import DriftPolicy
+from ..model.app import AdditionPolicy, DriftPolicy
 from ..model.health import Health
 from ..model.objects import Body
 from ..model.plan import Action, Verb
+from .additions import additions, as_changes
 from .compare import LEFT_AS_IT_IS, Case, compare
 from .desired import Wanted, applied_digest
 from .fieldset import owns_exactly
 from .ground import Ground, action_for, failed_dry_run, refused
+from .ignore import ignored_of, left_to_others, on_live
 from .inventory import ID_LABEL, set_of
 from .look import Look, look_at
 from .ownership import FIELD_MANAGER, our_entry, owners
@@ -69,10 +71,12 @@ def _plan_live(ground: Ground, wanted: Wanted, live: Body, look: Look | None) ->
         return refused(wanted, _not_ours(live), live)
     if look is not None and holder is Holder.OURS:
         return _settled(ground, wanted, live, look)
-    applied, warning = _leave_replicas(ground, wanted, live)
+    ignored = on_live(ignored_of(ground.app, wanted), live)
+    applied, warning = _leave_replicas(ground, left_to_others(ignored, wanted, live), live)
+    added = additions(live, wanted.ref.group_kind, ignored)
     is_proven = holder is Holder.OURS and proven(applied.body, live)
-    if is_proven and not ground.deep:
-        action = action_for(wanted, Verb.UNCHANGED, live, warning=warning)
+    if is_proven and not ground.deep and not (added and ignored.policy is AdditionPolicy.REMOVE):
+        action = action_for(wanted, Verb.UNCHANGED, live, changes=as_changes(live, added), warning=warning)
         return _remembered(ground, Step(action=action, wanted=applied, live=live))
     case = Case(
         ground=ground,
@@ -80,10 +84,11 @@ def _plan_live(ground: Ground, wanted: Wanted, live: Body, look: Look | None) ->
         live=live,
         adopting=holder is Holder.NOBODY,
         moving=holder is Holder.ANOTHER_SET,
+        added=added,
         warning=warning,
     )
     step = _remembered(ground, compare(case))
-    if is_proven and step.action.verb is not Verb.UNCHANGED:
+    if is_proven and step.action.verb is not Verb.UNCHANGED and not added:
         return replace(step, action=replace(step.action, warning=_DEFECT))
     return step
 
@@ -108,7 +113,8 @@ def _remembered(ground: Ground, step: Step) -> Step:
         return step
     autoscaled = ground.autoscalers.may_decide(wanted.ref)
     healthy = action.health is not None and action.health.is_current
-    return replace(step, look=look_at(wanted, live, autoscaled=autoscaled, healthy=healthy))
+    ignored = ignored_of(ground.app, wanted)
+    return replace(step, look=look_at(wanted, live, ignored, autoscaled=autoscaled, healthy=healthy))
 
 
 def _is_inventory(live: Body | None) -> str:

@@ -17,7 +17,9 @@ from operator import attrgetter
 from typing import Any
 
 from ..model.objects import Body, GroupKind, ObjectRef
+from .additions import additions
 from .desired import Wanted
+from .ignore import Ignored
 from .ownership import our_entry, owners
 from .proof import same
 
@@ -60,7 +62,7 @@ def keeps_generation(kind: GroupKind) -> bool:
 class Look:
     """An object when it was last proven to be as its manifest wants."""
 
-    digest: str  # of the manifest
+    digest: str  # of the manifest, and of what is left to others
     api_version: str
     uid: str
     resource_version: str
@@ -69,14 +71,17 @@ class Look:
     autoscaled: bool
     healthy: bool
 
-    def settles(self, wanted: Wanted, metadata: Body, *, autoscaled: bool, health_matters: bool) -> bool:
+    def settles(
+        self, wanted: Wanted, metadata: Body, ignored: Ignored, *, autoscaled: bool, health_matters: bool
+    ) -> bool:
         """Whether the object, of which only the metadata was read, is certain to be as wanted still.
 
         Where the resourceVersion has not moved, nothing has. Where it has, as by a status, the kind must keep a
         generation, which moves with every change of the spec; what the generation leaves out is compared by value.
         """
         live = metadata["metadata"]
-        if (self.digest, self.api_version, self.uid) != (wanted.digest, wanted.api_version, live.get("uid")):
+        known = (f"{wanted.digest}{ignored.digest}", wanted.api_version, live.get("uid"))
+        if (self.digest, self.api_version, self.uid) != known:
             return False
         if autoscaled is not self.autoscaled or live.get("deletionTimestamp"):
             return False
@@ -86,7 +91,12 @@ class Look:
             return False
         if not keeps_generation(wanted.ref.group_kind):
             return False
-        return claim_of(metadata) == self.claim and _holds(wanted.body["metadata"], live)
+        return (
+            claim_of(metadata) == self.claim
+            and _holds(wanted.body["metadata"], live)
+            and not ignored.rules  # which of them lead where, only the whole object tells
+            and not additions(metadata, wanted.ref.group_kind, ignored)
+        )
 
 
 Looks = Mapping[str, Mapping[ObjectRef, Look]]  # by set, by object
@@ -116,11 +126,11 @@ def _row(row: Iterable[Any]) -> tuple[ObjectRef, Look]:
     return ObjectRef(group, kind, namespace, name), Look(*look)
 
 
-def look_at(wanted: Wanted, live: Body, *, autoscaled: bool, healthy: bool) -> Look:
+def look_at(wanted: Wanted, live: Body, ignored: Ignored, *, autoscaled: bool, healthy: bool) -> Look:
     """What to remember of an object that was just proven to be as wanted."""
     metadata = live["metadata"]
     return Look(
-        digest=wanted.digest,
+        digest=f"{wanted.digest}{ignored.digest}",
         api_version=wanted.api_version,
         uid=str(metadata["uid"]),
         resource_version=str(metadata["resourceVersion"]),

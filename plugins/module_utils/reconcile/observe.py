@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource, Discovery
 from ..cluster.errors import Forbidden
+from ..model.app import AppSpec
 from ..model.errors import ClusterError
 from ..model.objects import Body, GroupKind, ObjectRef, api_group, ref_of
 from .desired import Wanted
+from .ignore import Ignored, ignored_of
 from .inventory import ID_LABEL, Inventory, SetIdentity, is_member, part_of, selector_of
 from .live_view import LiveView
 from .look import Look
@@ -32,6 +34,7 @@ _NAMESPACE = GroupKind("", "Namespace")
 class Need:
     """What one app wants to know of the cluster."""
 
+    app: AppSpec
     inventories: tuple[Inventory, ...]  # its own, then those of its former names
     wanted: tuple[Wanted, ...]
     looks: Mapping[ObjectRef, Look]  # what of it was proven before
@@ -142,6 +145,7 @@ class _Asked:
     """One wanted object, and what is known of it."""
 
     wanted: Wanted
+    ignored: Ignored
     look: Look | None
     health_matters: bool
     autoscaled: bool
@@ -151,7 +155,11 @@ class _Asked:
         if look is None:
             return None
         settles = look.settles(
-            self.wanted, metadata, autoscaled=self.autoscaled, health_matters=self.health_matters
+            self.wanted,
+            metadata,
+            self.ignored,
+            autoscaled=self.autoscaled,
+            health_matters=self.health_matters,
         )
         return look if settles else None
 
@@ -161,7 +169,13 @@ def _by_kind(needs: Sequence[Need], autoscalers: Autoscalers) -> dict[tuple[str,
     for need in needs:
         for wanted in need.wanted:
             look = need.looks.get(wanted.ref)
-            asked = _Asked(wanted, look, need.health_matters, autoscalers.may_decide(wanted.ref))
+            asked = _Asked(
+                wanted,
+                ignored_of(need.app, wanted),
+                look,
+                need.health_matters,
+                autoscalers.may_decide(wanted.ref),
+            )
             found.setdefault((wanted.api_version, wanted.ref.kind), []).append(asked)
     return found
 

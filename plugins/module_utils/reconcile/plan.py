@@ -138,6 +138,7 @@ def _plan_ready(
 
 def _need(setting: Setting, app: AppSpec, desired: Desired, inventories: tuple[Inventory, ...]) -> Need:
     return Need(
+        app,
         inventories,
         desired.wanted,
         looks=setting.looks.get(inventories[0].identity.id, {}),

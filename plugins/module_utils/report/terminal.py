@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..model.app import Revision
-from ..model.change import ABSENT, MASK, FieldChange
+from ..model.change import ABSENT, MASK, Cause, FieldChange
 from ..model.errors import printable
 from ..model.plan import Action, AppResult, Outcome, Result, Verb
 from ..model.report import Report, SourceReport
@@ -174,6 +174,8 @@ def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action], 
 def _change(change: FieldChange) -> str:
     live, desired = _values(change.live, change.desired)
     said = f"{change.path}   {live} -> {desired}"
+    if change.cause is Cause.ADDITION:
+        said = f"{change.path}   {live}   added"
     if change.culprit is not None:
         return f"{said}   by {printable(str(change.culprit))}"
     return said if change.cause.value == "git" else f"{said}   changed by someone; who, is not recorded"

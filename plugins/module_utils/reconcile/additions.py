@@ -1,0 +1,103 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What others have added to an object of Git's: fields that their entries own, and neither ours nor a table explains.
+
+Nothing else shows them: our own entry, and every value that Git says, are as they were. The metadata of an object is
+enough to find them; what admission added has no entry, so nobody can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..model.app import AdditionPolicy
+from ..model.change import ABSENT, Cause, FieldChange
+from ..model.objects import Body, GroupKind
+from .changes import value_at
+from .cowriters import may_add
+from .difference import masked
+from .fieldset import SELF, FieldSet, Path, display, union
+from .ignore import Ignored
+from .ownership import Owner, our_entry, owners, without_never_folded
+
+_NOWHERE: FieldSet = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A field, or a whole item of a list, that only `owner` says. `fields` are what of it the owner's entry has."""
+
+    path: Path
+    owner: Owner
+    fields: FieldSet
+
+
+def additions(live: Body, kind: GroupKind, ignored: Ignored) -> tuple[Addition, ...]:
+    """What others have added to a live object, of which the metadata is enough; sorted by path, then by manager.
+
+    Nothing without an entry of our own: then the object's ownership is put right first.
+    """
+    entries = owners(live)
+    ours = our_entry(entries)
+    if ours is None or ignored.policy is AdditionPolicy.IGNORE:
+        return ()
+    found = [
+        Addition(path, owner, fields)
+        for owner in entries
+        if owner is not ours and not owner.subresource and not owner.is_nobody_known
+        for path, fields in _added(owner.fields, ours.fields, ())
+        if path[0] != "f:status"
+        and not may_add(owner.manager, kind, path)
+        and not ignored.covers(owner.manager, path)
+    ]
+    return tuple(sorted(found, key=lambda addition: (addition.path, addition.owner.manager)))
+
+
+def _added(theirs: FieldSet, ours: FieldSet, above: Path) -> Iterator[tuple[Path, FieldSet]]:
+    """The topmost paths of `theirs` that `ours` has no part of: fields, and items of lists as a whole."""
+    for key, node in theirs.items():
+        if key == SELF:
+            continue
+        path = (*above, key)
+        known = ours.get(key)
+        has_children = any(child != SELF for child in node)
+        if known is None and (key[:2] != "f:" or not has_children):
+            yield path, node
+        elif has_children and known != {}:  # an empty set is owned whole
+            yield from _added(node, known or _NOWHERE, path)
+
+
+def as_changes(live: Body, found: Sequence[Addition]) -> tuple[FieldChange, ...]:
+    """Additions as changes from what is live to nothing; each path once, with the latest of its owners."""
+    latest: dict[Path, Addition] = {}
+    for addition in sorted(found, key=lambda a: (not a.owner.time, a.owner.time)):
+        latest[addition.path] = addition
+    return tuple(
+        FieldChange(
+            path=display(path),
+            live=masked(live, path, value_at(live, path)),
+            desired=ABSENT,
+            cause=Cause.ADDITION,
+            culprit=addition.owner.culprit,
+        )
+        for path, addition in sorted(latest.items(), key=lambda item: item[0])
+    )
+
+
+def removable(found: Sequence[Addition], *, from_appliers: bool) -> dict[str, Any]:
+    """The fields that an apply of ours may take over and thereby remove; what a cluster needs to go on never is."""
+    fields: FieldSet = {}
+    for addition in found:
+        if not addition.owner.is_applier or from_appliers:
+            fields = union(fields, _at(addition.path, addition.fields))
+    return dict(without_never_folded(fields))
+
+
+def _at(path: Path, fields: FieldSet) -> FieldSet:
+    node: Mapping[str, Any] = fields
+    for key in reversed(path):
+        node = {key: node}
+    return node

@@ -1,0 +1,208 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fields that are left to others: by rules of the app, and by an annotation on the manifest.
+
+Only Git and the inventory can say so. An annotation on the live object counts for nothing: whoever may edit the object
+could hide what he does. What is left to others is applied as it is live while it is ours (leaving it out of an apply
+that owns it alone would reset it), and left out once somebody else owns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ..model.app import AdditionPolicy, AppSpec, IgnoreRule
+from ..model.objects import Body, digest_of
+from .desired import Wanted
+from .fieldset import SELF, FieldSet, Path, item_key, leaves, owns_exactly, set_value, union
+from .ownership import Owner, our_entry, owners
+from .proof import same
+
+ANNOTATION = "plumb.gitops/ignore"  # on a manifest: JSON pointers, separated by commas or blanks
+_EVERY = "*"  # in a pointer: each item, or each key
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """What of one object is left to others."""
+
+    policy: AdditionPolicy = AdditionPolicy.REPORT
+    rules: tuple[IgnoreRule, ...] = ()
+    paths: frozenset[Path] = frozenset()  # those of the live object that pointers without a manager lead to
+
+    def covers(self, manager: str, path: Path) -> bool:
+        """Whether an addition of this manager at this path is left alone."""
+        return any(path[: len(known)] == known for known in self.paths) or any(
+            rule.manager and fnmatchcase(manager, rule.manager) and _leads_to(rule.pointer, path)
+            for rule in self.rules
+        )
+
+    @property
+    def digest(self) -> str:
+        """Empty where nothing is said; else it differs where the rules do."""
+        if self.policy is AdditionPolicy.REPORT and not self.rules:
+            return ""
+        return digest_of([self.policy.value, [[r.pointer, r.manager] for r in self.rules]])
+
+
+_NO_RULES = {policy: Ignored(policy) for policy in AdditionPolicy}
+
+
+def ignored_of(app: AppSpec, wanted: Wanted) -> Ignored:
+    """The rules of an app that are for this manifest, and those of the manifest's own."""
+    metadata = wanted.body["metadata"]
+    said = str((metadata.get("annotations") or {}).get(ANNOTATION) or "")
+    if not said and not app.ignore:
+        return _NO_RULES[app.additions]
+    own = tuple(IgnoreRule(pointer=pointer) for pointer in said.replace(",", " ").split())
+    return Ignored(app.additions, (*(rule for rule in app.ignore if _is_for(rule, wanted)), *own))
+
+
+def on_live(ignored: Ignored, live: Body) -> Ignored:
+    """The same, with the paths that its pointers lead to in the live object."""
+    bare = [rule for rule in ignored.rules if not rule.manager]
+    if not bare:
+        return ignored
+    shape: FieldSet = {}
+    for owner in owners(live):
+        shape = union(shape, owner.fields)
+    return replace(
+        ignored, paths=frozenset(path for rule in bare for path in _paths(rule.pointer, shape, live))
+    )
+
+
+def left_to_others(ignored: Ignored, wanted: Wanted, live: Body) -> Wanted:
+    """The manifest with what is left to others as it is live where it is ours, and without it where it is not."""
+    entries = owners(live)
+    entry = our_entry(entries)
+    theirs: set[Path] = {path for path in ignored.paths if path[0] != "f:status"}
+    for rule in ignored.rules:
+        if rule.manager:
+            theirs |= {
+                path
+                for owner in entries
+                if not owner.is_ours and fnmatchcase(owner.manager, rule.manager)
+                for path in leaves(owner.fields)
+                if _leads_to(rule.pointer, path) and path[0] != "f:status"
+            }
+    body: Any = wanted.body
+    for path in sorted(theirs):
+        ours = entry is not None and (owns_exactly(entry.fields, path) or _below(entry, path))
+        body = _with(body, live, path, keep=ours)
+    return wanted if body is wanted.body else replace(wanted, body=body)
+
+
+def _below(entry: Owner, path: Path) -> bool:
+    node: FieldSet = entry.fields
+    for key in path:
+        if key not in node:
+            return False
+        node = node[key]
+    return True
+
+
+def _is_for(rule: IgnoreRule, wanted: Wanted) -> bool:
+    labels = wanted.body["metadata"].get("labels") or {}
+    kind = wanted.ref.group_kind
+    return (
+        (not rule.kind or fnmatchcase(str(kind), rule.kind) or fnmatchcase(kind.kind, rule.kind))
+        and (not rule.name or fnmatchcase(wanted.ref.name, rule.name))
+        and all(same(labels.get(name), value) for name, value in rule.labels)
+    )
+
+
+def segments(pointer: str) -> tuple[str, ...]:
+    """The unescaped segments of a JSON pointer (RFC 6901); none of the empty one, which means all."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+def _leads_to(pointer: str, path: Path) -> bool:
+    """Whether a pointer names the path or something above it; an item of a list is named by `*` only, here."""
+    wanted = segments(pointer)
+    return len(wanted) <= len(path) and all(
+        said == _EVERY or (key[:2] == "f:" and key[2:] == said)
+        for said, key in zip(wanted, path, strict=False)
+    )
+
+
+def _paths(pointer: str, shape: FieldSet, live: Any) -> Iterator[Path]:
+    """The paths of managedFields that a pointer leads to in an object; a list's items by index, or `*` for all."""
+
+    def walk(left: Sequence[str], node: FieldSet, value: Any, above: Path) -> Iterator[Path]:
+        if not left:
+            yield above
+            return
+        said, rest = left[0], left[1:]
+        for key, below in node.items():
+            if key != SELF and _names(key, said, value):
+                yield from walk(rest, below, _inside(value, key), (*above, key))
+
+    yield from walk(segments(pointer), shape, live, ())
+
+
+def _names(key: str, said: str, container: Any) -> bool:
+    if said == _EVERY:
+        return True
+    if key[:2] == "f:":
+        return key[2:] == said
+    if not isinstance(container, list) or not said.isdecimal() or int(said) >= len(container):
+        return False
+    item = container[int(said)]
+    return _inside(container, key) is item or same(_inside(container, key), item)
+
+
+def _inside(container: Any, key: str) -> Any:
+    """What a key of managedFields leads to; None where there is nothing."""
+    at = _place(container, key)
+    return None if at is None else container[at]
+
+
+def _place(container: Any, key: str) -> Any:
+    """The key or index under which a container has what a key of managedFields names."""
+    if key[:2] == "f:":
+        name = key[2:]
+        return name if isinstance(container, Mapping) and name in container else None
+    for index, item in enumerate(container if isinstance(container, list) else ()):
+        if key[:2] == "v:" and same(item, set_value(key)):
+            return index
+        # A key field that the manifest leaves to its default stands in the key only.
+        if key[:2] == "k:" and isinstance(item, Mapping) and _fits(item, item_key(key)):
+            return index
+    return None
+
+
+def _fits(item: Mapping[str, Any], keys: Mapping[str, Any]) -> bool:
+    said = keys.keys() & item.keys()
+    return bool(said) and all(same(item[name], keys[name]) for name in said)
+
+
+def _with(wanted: Any, live: Any, path: Path, *, keep: bool) -> Any:
+    """`wanted` with the live value at the path (`keep`, and there is one), or without the path."""
+    at, there = _place(wanted, path[0]), _place(live, path[0])
+    if len(path) == 1:
+        if keep and there is not None:
+            value = live[there]
+            if at is None:
+                return wanted
+            return _put(wanted, at, value)
+        return wanted if at is None else _drop(wanted, at)
+    if at is None:
+        return wanted
+    inner = _with(wanted[at], live[there] if there is not None else None, path[1:], keep=keep)
+    return wanted if inner is wanted[at] else _put(wanted, at, inner)
+
+
+def _put(container: Any, at: Any, value: Any) -> Any:
+    if isinstance(container, Mapping):
+        return {**container, at: value}
+    return [*container[:at], value, *container[at + 1 :]]
+
+
+def _drop(container: Any, at: Any) -> Any:
+    if isinstance(container, Mapping):
+        return {key: value for key, value in container.items() if key != at}
+    return [*container[:at], *container[at + 1 :]]
