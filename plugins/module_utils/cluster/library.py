@@ -9,7 +9,6 @@ kubeconfigs with a credential plugin.
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +38,7 @@ class Package:
 def package() -> Package:
     """The kubernetes package, imported now. Raises InputError where it is missing."""
     try:
-        client, config = map(importlib.import_module, ("kubernetes.client", "kubernetes.config"))
+        from kubernetes import client, config  # noqa: PLC0415 - dear, and few need it
     except ImportError as exc:
         raise _missing(exc) from exc
     return Package(client.Configuration, config.ConfigException, config.load_kube_config)

@@ -26,10 +26,10 @@ _TEMPLATE = re.compile(r"\{[{%#]")
 
 
 def cluster(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the variables of a host that is a cluster: its `name`, the `connection` to it, and `variables` for its agent.
+    """Of the variables of a host that is a cluster: its `name`, the `connection`, and `variables` for its agent.
 
-    `place` and `server` are plumb_agent_place and plumb_agent_server, empty where the host does not have them. Values are
-    as the inventory has them; `for_agent` checks them.
+    `place` and `server` are plumb_agent_place and plumb_agent_server, empty where the host does not have them. Values
+    are as the inventory has them; `for_agent` checks them.
     """
     return {
         "name": str(variables["inventory_hostname"]),

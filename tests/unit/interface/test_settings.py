@@ -26,7 +26,7 @@ def settings_of(**variables: Any) -> dict[str, Any]:
 def test_sources_and_apps_come_with_their_defaults() -> None:
     said = settings_of(sources=[SOURCE], apps=[APP, {"name": "b", "source": "fleet", "depends_on": ["shop"]}])
     assert said["sources"] == [
-        {**SOURCE, "username": "", "proxy": "", "allow_http": False, "timeout": "60s"},
+        {**SOURCE, "username": "", "proxy": "", "allow_http": False, "rewritten": "follow", "timeout": "60s"},
     ]
     assert said["apps"] == [
         {**APP, "depends_on": []},
