@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _READS = frozenset({"get", "list", "watch"})
 
@@ -21,6 +22,10 @@ class Audit:
 
     def writes(self) -> list[str]:
         """Verb and URI of each write by Plumb since the last look; dry-runs aside."""
+        return [f"{event['verb']} {event['requestURI']}" for event in self.events()]
+
+    def events(self) -> list[dict[str, Any]]:
+        """Each write by Plumb since the last look, as the server logged it when it was over; dry-runs aside."""
         with self.log.open("rb") as file:
             file.seek(self._seen)
             text = file.read()
@@ -28,7 +33,7 @@ class Audit:
         self._seen += len(whole)
         events = [json.loads(line) for line in whole.splitlines()]
         return [
-            f"{event['verb']} {event['requestURI']}"
+            event
             for event in events
             if event.get("userAgent", "").startswith("plumb/")
             and event["verb"] not in _READS

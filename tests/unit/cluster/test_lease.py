@@ -23,6 +23,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease_file im
     forbid_writes,
     why_not,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.sending import before_sending
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep
 
 BODY = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}}
@@ -54,6 +55,19 @@ def test_writes_leave_while_the_lease_holds(leased, server, says, config_map, le
         applied(leased, config_map)
     assert len(server.seen) == 1
     assert applied(leased, config_map, dry_run=True) == BODY  # it changes nothing
+
+
+def test_a_write_with_a_lease_is_the_same_request(server, pauses, says, config_map, lease_file):
+    spec = ConnectionSpec(
+        host=server.url, api_key="sesame", impersonate_user="u", impersonate_groups=("g", "h")
+    )
+    server.says(says(body=BODY), says(body=BODY))
+    for lease in (None, lease_file):
+        with connect(spec, clock=pauses.clock(), lease_file=lease) as cluster:
+            applied(cluster, config_map)
+    without, with_lease = server.seen
+    assert with_lease.groups == ["g", "h"]
+    assert (with_lease.body, with_lease.headers) == (without.body, without.headers)
 
 
 def test_every_sort_of_write_is_stopped_and_reads_go_on(leased, server, says, config_map, lease_file):
@@ -90,6 +104,25 @@ def test_a_write_that_may_have_happened_stays_unknown(leased, server, says, conf
     with pytest.raises(errors.LeaseLost) as caught:
         applied(leased, config_map)
     assert caught.value.outcome_unknown
+
+
+def test_a_lease_that_is_lost_while_the_headers_leave_keeps_the_body(server, pauses, config_map, lease_file):
+    """As when the process is paused between the two: the server waits, and gets a request that is cut off."""
+    looks: list[int] = []
+
+    def look():
+        looks.append(1)
+        if len(looks) == 2:
+            raise errors.LeaseLost("ConfigMap n/a", "applying", "it is lost")
+
+    spec = ConnectionSpec(host=server.url, api_key="sesame", request_timeout=5)
+    with (
+        connect(spec, clock=pauses.clock(), lease_file=lease_file) as cluster,
+        before_sending(look),
+        pytest.raises(errors.LeaseLost),
+    ):
+        cluster.apply(config_map, BODY, field_manager="plumb", force=False, dry_run=True)
+    assert all(seen.body is None for seen in server.seen)
 
 
 def test_over_tls_too(tls_server, certificate, pauses, says, config_map, lease_file):
