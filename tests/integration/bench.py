@@ -26,6 +26,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired imp
     applied_digest,
     desire,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ignore import Ignored
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.look import Look, look_at
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import (
     FIELD_MANAGER,
@@ -118,7 +119,7 @@ class Bench:
 
     def look(self, desired: Body, live: Body) -> Look:
         """What is remembered of an object that is as its manifest wants."""
-        return look_at(_wanted(desired), live, autoscaled=False, healthy=True)
+        return look_at(_wanted(desired), live, Ignored(), autoscaled=False, healthy=True)
 
     def judge(self, desired: Body, look: Look | None = None) -> Judgement:
         """All proofs on the same state. The server may refuse: it merges `{}` into an emptied map as null."""
@@ -127,7 +128,7 @@ class Bench:
             version = live["metadata"]["resourceVersion"]
             exact = {**desired, "metadata": {**desired["metadata"], "resourceVersion": version}}
             settled = look is not None and look.settles(
-                _wanted(desired), live, autoscaled=False, health_matters=False
+                _wanted(desired), live, Ignored(), autoscaled=False, health_matters=False
             )
             try:
                 predicted = self.apply(exact, dry_run=True)

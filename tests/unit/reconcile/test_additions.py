@@ -36,7 +36,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ignore impo
 
 DEPLOYMENT = GroupKind("apps", "Deployment")
 MAIN, SIDE = 'k:{"name":"main"}', 'k:{"name":"side"}'
-OURS = {
+OURS: dict[str, Any] = {
     "f:metadata": {"f:labels": {"f:app": {}}},
     "f:spec": {
         "f:replicas": {},
@@ -118,8 +118,8 @@ def test_an_update_under_our_own_name_is_somebody_elses() -> None:
 
 
 def test_the_table_is_of_manager_kind_and_path() -> None:
-    revision = {"f:metadata": {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}}
-    restarted = {
+    revision: dict[str, Any] = {"f:metadata": {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}}
+    restarted: dict[str, Any] = {
         "f:spec": {
             "f:template": {
                 "f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/restartedAt": {}}}
@@ -134,7 +134,7 @@ def test_the_table_is_of_manager_kind_and_path() -> None:
 
 
 def test_each_path_is_told_once_with_the_latest_culprit() -> None:
-    field = {"f:spec": {"f:paused": {}}}
+    field: dict[str, Any] = {"f:spec": {"f:paused": {}}}
     early = entry("early", field) | {"time": "2026-11-24T01:00:00Z"}
     late = entry("late", field) | {"time": "2026-11-24T02:00:00Z"}
     assert found(live(late, early)) == [("spec.paused", "late")]
