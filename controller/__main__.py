@@ -13,7 +13,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import (
+    InputError,
+    PlumbError,
+    printable,
+)
 
 PROGRAM = "plumb-agent"
 _CONFIG = "/etc/plumb/agent.yml"
@@ -37,6 +41,10 @@ def main(words: Sequence[str]) -> int:
         return 1
     except OSError as error:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 1
+    except ExceptionGroup as group:  # of the tasks that make up the agent
+        first = group.exceptions[0]
+        sys.stderr.write(f"{PROGRAM}: ended by a defect: {type(first).__name__}: {printable(str(first))}\n")
         return 1
 
 

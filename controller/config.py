@@ -68,10 +68,10 @@ class Config:
 AT_START = ("state_dir", "runtime_dir", "log_format", "http", "leader_election")
 
 
-def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+def read_config(path: Path) -> Config:
     """The configuration in `path`. Raises InputError, which names the word."""
     given = _document(path)
-    return config_of(given, subject=f"configuration {path}", environment=environment)
+    return config_of(given, subject=f"configuration {path}", environment=os.environ)
 
 
 def config_of(given: Mapping[str, Any], *, subject: str, environment: Mapping[str, str]) -> Config:

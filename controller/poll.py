@@ -93,5 +93,6 @@ class Poller:
 
 def _sources(cluster: Cluster) -> set[SourceSpec]:
     """The sources of the inventory, and those that its config in Git adds."""
-    given = [*cluster.settings["sources"], *(config.sources if (config := cluster.config) else ())]
+    of_git = cluster.config.sources if cluster.config is not None else ()
+    given = [*cluster.settings["sources"], *of_git]
     return {source_spec(one) for one in given}
