@@ -17,7 +17,7 @@ from ..reconcile.look import Looks, as_content, from_content
 from ..state.file import keep, kept, see_room
 
 _KIND = "plumb.gitops/looks"
-_FORMAT = 1  # of the file, and of what is compared; another number makes old files count as not there
+_FORMAT = 2  # of the file, and of what is compared; another number makes old files count as not there
 _ROOM = 1024 * 1024  # bytes; looks of some thousand objects
 _DEEP_AFTER = 24 * 3600.0  # seconds until a run checks every proof by a dry-run
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..cluster.errors import RequestError
 from ..model.app import AdditionPolicy, DriftPolicy
+from ..model.change import Cause
 from ..model.health import Health
 from ..model.objects import Body
 from ..model.plan import Action, Verb
@@ -99,6 +100,7 @@ def _settled(ground: Ground, wanted: Wanted, live: Body, look: Look) -> Step:
     action = Action(
         ref=wanted.ref,
         verb=Verb.UNCHANGED,
+        changes=look.additions,
         warning=warning,
         origin=wanted.origin,
         health=Health.current() if look.healthy else None,
@@ -109,12 +111,14 @@ def _settled(ground: Ground, wanted: Wanted, live: Body, look: Look) -> Step:
 def _remembered(ground: Ground, step: Step) -> Step:
     """The step with a look at an object that is as wanted, in every respect and by everybody."""
     action, wanted, live = step.action, step.wanted, step.live
-    if action.verb is not Verb.UNCHANGED or action.changes or wanted is None or live is None:
+    is_as_wanted = action.verb is Verb.UNCHANGED and all(c.cause is Cause.ADDITION for c in action.changes)
+    if not is_as_wanted or wanted is None or live is None:
         return step
     autoscaled = ground.autoscalers.may_decide(wanted.ref)
     healthy = action.health is not None and action.health.is_current
     ignored = ignored_of(ground.app, wanted)
-    return replace(step, look=look_at(wanted, live, ignored, autoscaled=autoscaled, healthy=healthy))
+    look = look_at(wanted, live, ignored, autoscaled=autoscaled, healthy=healthy, added=action.changes)
+    return replace(step, look=look)
 
 
 def _is_inventory(live: Body | None) -> str:

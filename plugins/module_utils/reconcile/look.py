@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
+from ..model.change import ABSENT, Cause, Culprit, FieldChange
 from ..model.objects import Body, GroupKind, ObjectRef
-from .additions import additions
+from .additions import Addition, additions
 from .desired import Wanted
+from .fieldset import display
 from .ignore import Ignored
 from .ownership import our_entry, owners
 from .proof import same
@@ -70,6 +72,17 @@ class Look:
     claim: str  # digest of our managedFields entry
     autoscaled: bool
     healthy: bool
+    added: tuple[
+        tuple[Any, ...], ...
+    ] = ()  # what others had added: path, live value, and the culprit's four words
+
+    @property
+    def additions(self) -> tuple[FieldChange, ...]:
+        """What others had added, as the report tells it."""
+        return tuple(
+            FieldChange(path, live, ABSENT, Cause.ADDITION, Culprit(*culprit))
+            for path, live, *culprit in self.added
+        )
 
     def settles(
         self, wanted: Wanted, metadata: Body, ignored: Ignored, *, autoscaled: bool, health_matters: bool
@@ -95,8 +108,13 @@ class Look:
             claim_of(metadata) == self.claim
             and _holds(wanted.body["metadata"], live)
             and not ignored.rules  # which of them lead where, only the whole object tells
-            and not additions(metadata, wanted.ref.group_kind, ignored)
+            and self._has_seen(additions(metadata, wanted.ref.group_kind, ignored))
         )
+
+    def _has_seen(self, found: Sequence[Addition]) -> bool:
+        """Whether these additions, of which only the metadata is known, are those of this look."""
+        known = {(path, *culprit) for path, _live, *culprit in self.added}
+        return {(display(a.path), *_words(a.owner.culprit)) for a in found} == known
 
 
 Looks = Mapping[str, Mapping[ObjectRef, Look]]  # by set, by object
@@ -123,10 +141,19 @@ _REF_FIELDS, _LOOK_FIELDS = (attrgetter(*(f.name for f in fields(kind))) for kin
 
 def _row(row: Iterable[Any]) -> tuple[ObjectRef, Look]:
     group, kind, namespace, name, *look = row
-    return ObjectRef(group, kind, namespace, name), Look(*look)
+    *rest, added = look
+    return ObjectRef(group, kind, namespace, name), Look(*rest, added=tuple(map(tuple, added)))
 
 
-def look_at(wanted: Wanted, live: Body, ignored: Ignored, *, autoscaled: bool, healthy: bool) -> Look:
+def look_at(
+    wanted: Wanted,
+    live: Body,
+    ignored: Ignored,
+    *,
+    autoscaled: bool,
+    healthy: bool,
+    added: Sequence[FieldChange] = (),
+) -> Look:
     """What to remember of an object that was just proven to be as wanted."""
     metadata = live["metadata"]
     return Look(
@@ -138,7 +165,12 @@ def look_at(wanted: Wanted, live: Body, ignored: Ignored, *, autoscaled: bool, h
         claim=claim_of(live),
         autoscaled=autoscaled,
         healthy=healthy,
+        added=tuple((c.path, c.live, *_words(c.culprit)) for c in added if c.culprit is not None),
     )
+
+
+def _words(culprit: Culprit) -> tuple[str, str, str, str]:
+    return culprit.manager, culprit.operation, culprit.subresource, culprit.time
 
 
 def claim_of(live: Body) -> str:
