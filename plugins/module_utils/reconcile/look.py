@@ -141,8 +141,8 @@ _REF_FIELDS, _LOOK_FIELDS = (attrgetter(*(f.name for f in fields(kind))) for kin
 
 def _row(row: Iterable[Any]) -> tuple[ObjectRef, Look]:
     group, kind, namespace, name, *look = row
-    *rest, added = look
-    return ObjectRef(group, kind, namespace, name), Look(*rest, added=tuple(map(tuple, added)))
+    look[-1] = tuple(map(tuple, look[-1]))
+    return ObjectRef(group, kind, namespace, name), Look(*look)
 
 
 def look_at(
