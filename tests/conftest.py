@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,11 @@ from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox, sand
 # No assertion of ours is about time, and a busy machine would make Hypothesis's own one fail at random.
 settings.register_profile("plumb", settings(), deadline=None)
 settings.load_profile("plumb")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell has what a script starts in the background ignore Ctrl-C, and the programs under test would inherit that.
+    # What is handled is not inherited: they mind an interrupt as they do for a user.
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
 
 
 @pytest.fixture(scope="session")

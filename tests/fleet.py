@@ -76,13 +76,13 @@ class Fleet:
         mode = Mode(check=check, diff=False)
         wrong = check_inventory(shared).wrong
         pulled = (
-            {"msg": "\n".join(wrong)} if wrong else outcome_of(pull, _options(spec_of_pull(), given), mode)
+            {"msg": "\n".join(wrong)} if wrong else outcome_of(pull, options_of(spec_of_pull(), given), mode)
         )
         if "sources" not in pulled:
             return Played(2, pulled["msg"])
         config = {"config": pulled["config"]} if "config" in pulled else {}
         told = {**given, **config, "sources": pulled["sources"], "cluster": "here"}
-        applied = outcome_of(apply, _options(spec_of_run(), told), mode)
+        applied = outcome_of(apply, options_of(spec_of_run(), told), mode)
         if "lines" not in applied:
             return Played(2, applied["msg"])
         closing = verdict(applied, given.get("fail_on", "failure"))
@@ -110,7 +110,7 @@ class Fleet:
         return loaded
 
 
-def _options(spec: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def options_of(spec: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """A module's options as Ansible checks and completes them, of what the inventory says."""
     checked = ArgumentSpecValidator(spec).validate({name: given[name] for name in spec if name in given})
     assert not checked.error_messages, checked.error_messages

@@ -15,7 +15,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import outcome_of
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import pull
 from ansible_collections.plumb.gitops.tests.audit import Audit
+from ansible_collections.plumb.gitops.tests.fleet import options_of
 from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
 from ansible_collections.plumb.gitops.tests.integration.kinds import built_in
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
@@ -37,15 +42,19 @@ class Shop:
     sources: list[dict[str, Any]] = field(default_factory=list)
 
     def commit(self, files: Mapping[str, str | None], subject: str = "Change it") -> str:
-        """Commit, push and pull; the commit."""
+        """Commit, push and pull, this in the test's own process; the commit."""
         commit = self.repository.commit(files, subject)
-        self.sources = list(self.pull()["sources"])
+        options = {"sources": [self.source()], "cache_dir": str(self.folder / "cache")}
+        pulled = outcome_of(pull, options_of(spec_of_pull(), options), Mode(check=False, diff=False))
+        self.sources = list(pulled["sources"])
         return commit
 
-    def pull(self, *words: str) -> Mapping[str, Any]:
+    def source(self) -> dict[str, Any]:
         token_file = str(self.repository.token_file)
-        source = {"name": "fleet", "url": self.repository.url, "branch": "main", "token_file": token_file}
-        return self.play.module("pull", {"sources": [source]}, *words).result
+        return {"name": "fleet", "url": self.repository.url, "branch": "main", "token_file": token_file}
+
+    def pull(self, *words: str) -> Mapping[str, Any]:
+        return self.play.module("pull", {"sources": [self.source()]}, *words).result
 
     def run(
         self, module: str, *words: str, task: Mapping[str, Any] | None = None, **options: Any
