@@ -9,7 +9,7 @@ enough to find them; what admission added has no entry, so nobody can.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,10 @@ from ..model.objects import Body, GroupKind
 from .changes import value_at
 from .cowriters import may_add
 from .difference import masked
-from .fieldset import SELF, FieldSet, Path, display, union
-from .ignore import Ignored
+from .fieldset import SELF, FieldSet, Path, display, item_key, union
+from .ignore import Ignored, inside
 from .ownership import Owner, our_entry, owners, without_never_folded
+from .proof import same
 
 _NOWHERE: FieldSet = {}
 
@@ -94,6 +95,23 @@ def removable(found: Sequence[Addition], *, from_appliers: bool) -> dict[str, An
         if not addition.owner.is_applier or from_appliers:
             fields = union(fields, _at(addition.path, addition.fields))
     return dict(without_never_folded(fields))
+
+
+def in_the_way(found: Sequence[Addition], live: Body, wanted: Body) -> tuple[Addition, ...]:
+    """Items that others have added to lists in which an item that Git says is missing."""
+    return tuple(a for a in found if a.path[-1][:2] == "k:" and _lacks_one(a.path, live, wanted))
+
+
+def _lacks_one(path: Path, live: Body, wanted: Body) -> bool:
+    names = item_key(path[-1]).keys()
+    there, said = (inside(body, path[:-1]) for body in (live, wanted))
+    if not isinstance(there, list) or not isinstance(said, list):
+        return False
+    return any(not any(_alike(item, one, names & item.keys()) for one in there) for item in said)
+
+
+def _alike(item: Mapping[str, Any], other: Mapping[str, Any], names: Iterable[str]) -> bool:
+    return all(same(item[name], other.get(name)) for name in names)
 
 
 def _at(path: Path, fields: FieldSet) -> FieldSet:

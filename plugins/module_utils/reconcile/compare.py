@@ -13,7 +13,7 @@ from ..model.app import AdditionPolicy, DriftPolicy
 from ..model.change import Cause, FieldChange
 from ..model.objects import Body
 from ..model.plan import Action, Verb
-from .additions import Addition, as_changes, removable
+from .additions import Addition, as_changes, in_the_way, removable
 from .changes import explain
 from .desired import Wanted, applied_digest
 from .fieldset import FieldSet, display, leaves, subtract, union
@@ -68,13 +68,43 @@ def compare(case: Case) -> Step:
             resource, wanted.body, field_manager=FIELD_MANAGER, force=True, dry_run=True
         )
     except Invalid as error:
-        return _immutable(case, error) if error.immutable else refused(wanted, why(error, wanted), live)
+        if error.immutable:
+            return _immutable(case, error)
+        return _cleared(case) or refused(wanted, why(error, wanted), live)
     except RequestError as error:
         return failed_dry_run(wanted, Verb.UPDATE, live, error)
     taken = lost_claims(owners(live), owners(predicted))
     if taken and not ground.app.force_conflicts:
         return refused(wanted, _claimed(taken), live)
     return _step(case, predicted)
+
+
+def _cleared(case: Case) -> Step | None:
+    """The step that removes what others have put in the place of an item of Git's; None where nothing is in the way.
+
+    Whoever changes the key of a list's item (a port's number) makes another item of it, beside which the server takes
+    ours no more. A dry-run cannot show both writes at once.
+    """
+    way = in_the_way(case.added, case.live, case.wanted.body)
+    fields = removable(way, from_appliers=case.ground.app.force_conflicts)
+    if case.adopting or not fields:
+        return None
+    action = action_for(
+        case.wanted,
+        Verb.UPDATE,
+        case.live,
+        changes=as_changes(case.live, way),
+        reason="it stands in the place of what Git says",
+        warning=case.warning,
+    )
+    managed = rewritten(case.live, fold=fields, release=fields, api_version=case.wanted.api_version)
+    return Step(
+        action=_worded(case, action),
+        wanted=case.wanted,
+        body=case.wanted.body,
+        live=case.live,
+        managed_fields=managed,
+    )
 
 
 def _step(case: Case, predicted: Body) -> Step:

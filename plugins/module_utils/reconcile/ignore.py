@@ -155,6 +155,13 @@ def _names(key: str, said: str, container: Any) -> bool:
     return _inside(container, key) is item or same(_inside(container, key), item)
 
 
+def inside(body: Any, path: Path) -> Any:
+    """The value at a path of a manifest or a live object; None where there is none."""
+    for key in path:
+        body = _inside(body, key)
+    return body
+
+
 def _inside(container: Any, key: str) -> Any:
     """What a key of managedFields leads to; None where there is nothing."""
     at = _place(container, key)
