@@ -27,7 +27,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import I
 LAUNCH = "ansible_collections.plumb.gitops.controller.launch"
 DEADLINE, DIED = 124, 125  # codes of runs that came to no end of their own
 _COLLECTIONS = (
-    Path(__file__).absolute().parents[3]
+    Path(__file__).absolute().parents[4]
 )  # not resolved: a checkout is linked into its collections folder
 _PREFIX = "run-"
 _LARGEST_ANSWER = 16 * 1024 * 1024  # bytes

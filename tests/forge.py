@@ -31,7 +31,7 @@ class Repository:
         for name, text in files.items():
             path = self.folder / name
             if text is None:
-                path.unlink()
+                path.unlink(missing_ok=True)
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

@@ -29,6 +29,7 @@ from ..reconcile.access import access_rules as rules_for
 from ..reconcile.run import Run
 from ..render.app import render_path
 from ..state.file import write_whole
+from .config import apps_in_force, config_report
 from .mode import Mode
 from .values import app_specs, connection_spec, pulled_sources
 
@@ -44,7 +45,7 @@ def access_rules(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
         for rule in options.get("rules") or ()
     ]
     run = Run(
-        apps=app_specs(options["apps"]),
+        apps=app_specs([*options["apps"], *apps_in_force(options)]),
         sources=pulled_sources(options["sources"]),
         render=lambda checkout, app: render_path(checkout.path, app.path, subject=f"app {app.name}"),
         owner=options.get("owner") or "plumb",
@@ -59,7 +60,8 @@ def access_rules(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
         "own_rules": [rule.document() for rule in found.own],
         "kinds": [str(kind) for kind in found.kinds],
     }
-    problems = [*lacking, *found.problems]
+    config = config_report(options)
+    problems = [*lacking, *found.problems, *([config.error] if config is not None and config.error else [])]
     if problems:
         result |= {"failed": True, "msg": "\n".join(problems)}
     return result

@@ -64,6 +64,7 @@ def spec_of_access_rules() -> dict[str, Any]:
         {
             "apps": {"type": "list", "elements": "dict", "required": True, "options": APP},
             "sources": {"type": "list", "elements": "dict", "required": True},
+            "config": RUN["config"],
             "owner": RUN["owner"],
             "namespace": RUN["namespace"],
             "escalate": {"type": "bool", "default": False},

@@ -16,6 +16,7 @@ from .words import PREFIX
 
 # How an agent's own account is reached stands in the kubeconfig that is made for it; these still hold for it.
 _OF_ANY_ACCOUNT = frozenset({"impersonate_user", "impersonate_groups", "request_timeout", "concurrency"})
+_OF_THE_AGENT = frozenset({"impersonate_user", "impersonate_groups"})  # who sets it up acts as himself
 # What is about one run from one place.
 _OF_A_RUN = frozenset({"cache_dir", "lease_file", "only", "report_path", "serial", "suspended"})
 _WORDS = (INVENTORY.keys() - CONNECTION.keys() - _OF_A_RUN) | _OF_ANY_ACCOUNT
@@ -35,7 +36,7 @@ def cluster(variables: Mapping[str, Any]) -> dict[str, Any]:
         "name": str(variables["inventory_hostname"]),
         "place": str(variables.get(f"{PREFIX}agent_place") or ""),
         "server": str(variables.get(f"{PREFIX}agent_server") or ""),
-        "connection": _chosen(variables, CONNECTION),
+        "connection": _chosen(variables, CONNECTION.keys() - _OF_THE_AGENT),
         "variables": _chosen(variables, _WORDS),
     }
 
@@ -48,8 +49,8 @@ def for_agent(given: Mapping[str, Any], *, access: str, credentials: str, cache:
     """What an agent is to be given of what `cluster` gave. The folders are on the agent's host.
 
     `variables` are those of the host in the agent's inventory. `files` are to be copied there, each with `src` on this
-    machine (absolute) and `dest`. Raises InputError for a name that cannot be a file's, and for a value with template
-    syntax: Ansible would evaluate it where the agent runs.
+    machine (absolute; a folder ends in `/`) and `dest`. Raises InputError for a name that cannot be a file's, and for a
+    value with template syntax: Ansible would evaluate it where the agent runs.
     """
     name = str(given["name"])
     _check_name(name, f"host {name[:80]!r}", "Rename the host.")
@@ -58,6 +59,10 @@ def for_agent(given: Mapping[str, Any], *, access: str, credentials: str, cache:
     files: list[dict[str, str]] = []
     if "sources" in words:
         words["sources"] = [_with_files(source, home, name, files) for source in words["sources"]]
+    if (words.get("config") or {}).get("credentials_dir"):
+        origin = Path(str(words["config"]["credentials_dir"])).expanduser().absolute()
+        words["config"] = {**words["config"], "credentials_dir": f"{home}/config"}
+        files.append({"src": f"{origin}/", "dest": f"{home}/config/"})
     variables = {f"{PREFIX}{word}": value for word, value in sorted(words.items())}
     variables[f"{PREFIX}kubeconfig"] = f"{access}/{name}.kubeconfig"
     variables[f"{PREFIX}cache_dir"] = cache

@@ -1,16 +1,19 @@
-# What of the agent's needs a host lacks, as JSON: {"python": "/usr/bin/python3", "lacking": ["..."]}
+# What of the agent's needs a host lacks, as JSON: {"python": "/usr/bin/python3.11", "lacking": ["..."]}
+# The agent sees no home folder, so a Python below one is none for it.
 lacking=""
 need() { lacking="$lacking${lacking:+, }\"$1\""; }
-usable() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 python=""
-for candidate in ${1:-python3.13 python3.12 python3.11 python3}; do
-    if usable "$candidate"; then
-        python=$("$candidate" -c 'import sys; print(getattr(sys, "_base_executable", sys.executable))')
-        break
-    fi
+for candidate in ${1:-python3.13 python3.12 python3.11 python3 /usr/bin/python3}; do
+    python=$("$candidate" -c '
+import os, sys
+base = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+usable = sys.version_info >= (3, 11) and not base.startswith(("/root/", "/home/"))
+print(base if usable else "")
+' 2>/dev/null)
+    [ -z "$python" ] || break
 done
 if [ -z "$python" ]; then
-    need "The host has no Python 3.11 or later. Install one, or name it in plumb_agent_python."
+    need "The host has no Python 3.11 or later outside of home folders. Install one, or name it in plumb_agent_python."
 elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     need "$python has no venv module. Install it, for example: apt-get install python3-venv."
 fi

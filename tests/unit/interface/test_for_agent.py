@@ -1,0 +1,79 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An agent's own inventory: the operator's words, literal, with files and an account of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.for_agent import cluster, for_agent
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import check_inventory
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
+
+SOURCE = {"name": "fleet", "url": "https://git.example.com/f.git", "branch": "main", "token_file": "/root/t"}
+HOST = {
+    "inventory_hostname": "prod",
+    "ansible_host": "ignored",
+    "plumb_kubeconfig": "/root/admin",
+    "plumb_api_key": "hush",
+    "plumb_impersonate_user": "tenant",
+    "plumb_only": ["shop"],
+    "plumb_report_path": "/root/reports",
+    "plumb_sources": [SOURCE],
+    "plumb_apps": [{"name": "shop", "source": "fleet"}],
+    "plumb_agent_server": "https://inside:6443",
+    "plumb_request_timeout": "10s",
+}
+FOLDERS = {"access": "/s/access", "credentials": "/c/credentials", "cache": "/cache"}
+
+
+def told(**variables: Any) -> dict[str, Any]:
+    return for_agent(cluster({**HOST, **variables}), **FOLDERS)
+
+
+def test_the_admins_connection_is_his_own_and_does_not_impersonate() -> None:
+    found = cluster(HOST)
+    assert found["connection"] == {"kubeconfig": "/root/admin", "api_key": "hush", "request_timeout": "10s"}
+    assert (found["name"], found["server"], found["place"]) == ("prod", "https://inside:6443", "")
+
+
+def test_the_agent_gets_its_own_account_and_files_and_nothing_of_the_operators() -> None:
+    found = told()
+    assert found["files"] == [{"src": "/root/t", "dest": "/c/credentials/prod/fleet.token_file"}]
+    assert found["variables"] == {
+        "ansible_connection": "local",
+        "plumb_apps": HOST["plumb_apps"],
+        "plumb_cache_dir": "/cache",
+        "plumb_impersonate_user": "tenant",
+        "plumb_kubeconfig": "/s/access/prod.kubeconfig",
+        "plumb_request_timeout": "10s",
+        "plumb_sources": [{**SOURCE, "token_file": "/c/credentials/prod/fleet.token_file"}],
+    }
+    words = {name: value for name, value in found["variables"].items() if name.startswith("plumb_")}
+    assert check_inventory(words).wrong == ()
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"plumb_owner": "{{ lookup('pipe', 'id') }}"}, "plumb_owner of prod"),
+        ({"plumb_apps": [{"name": "a", "source": "fleet", "path": "x{% if y %}"}]}, "plumb_apps of prod[0].path"),
+        ({"plumb_sources": [{**SOURCE, "name": "../up"}]}, "source '../up' of prod"),
+        ({"inventory_hostname": "a/b"}, "host 'a/b'"),
+        ({"plumb_owner": object()}, "it is a object"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_told_literally_is_refused(variables: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as refused:
+        told(**variables)
+    assert said in str(refused.value)
+
+
+def test_the_credentials_of_a_config_in_git_come_along() -> None:
+    config = {"source": "fleet", "path": "clusters/prod.yml", "credentials_dir": "/root/tokens"}
+    found = told(plumb_config=config)
+    assert found["files"][-1] == {"src": "/root/tokens/", "dest": "/c/credentials/prod/config/"}
+    assert found["variables"]["plumb_config"] == {**config, "credentials_dir": "/c/credentials/prod/config"}
