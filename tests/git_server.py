@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,8 @@ class Request:
     method: str
     path: str  # with the query
     authorization: str
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)  # names in lower case
+    body: bytes = field(default=b"", compare=False, repr=False)
 
     @property
     def authorized(self) -> bool:
@@ -41,7 +43,7 @@ class Reply:
 
 
 class GitServer:
-    """Serves the bare repositories below `root`, read only.
+    """Serves the bare repositories below `root`; a push is taken where a repository's `http.receivepack` is true.
 
     With `token`, every request needs it as the password of Basic authentication (and `username`, if that is given).
     `meddle` may return a Reply for a request, or None to let Git answer; `cut_after` cuts the answers to POSTs after
@@ -110,14 +112,10 @@ def _handler(server: GitServer) -> type[http.server.BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the parent's name)
             pass
 
-        def do_GET(self) -> None:
-            self._answer(b"")
-
-        def do_POST(self) -> None:
-            self._answer(_read_body(self))
-
-        def _answer(self, body: bytes) -> None:
-            request = Request(self.command, self.path, self.headers.get("Authorization", ""))
+        def _answer(self) -> None:
+            body = _read_body(self)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = Request(self.command, self.path, headers.get("authorization", ""), headers, body)
             server.requests.append(request)
             reply = server.meddle(request)
             if reply is None and not server.admits(request.authorization):
@@ -137,6 +135,8 @@ def _handler(server: GitServer) -> type[http.server.BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             self.wfile.write(reply.body)
+
+        do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - http.server's names
 
     return Handler
 

@@ -18,9 +18,12 @@ from .mode import Mode
 Work = Callable[[Mapping[str, Any], Mode], Mapping[str, Any]]
 
 
-def run_module(argument_spec: Mapping[str, Any], work: Work) -> None:
-    """Check the options, do the work, and end the module with its result or with what went wrong."""
-    module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True)
+def run_module(argument_spec: Mapping[str, Any], work: Work, **rules: Any) -> None:
+    """Check the options, do the work, and end the module with its result or with what went wrong.
+
+    `rules` are those among options, such as `required_one_of`, as AnsibleModule takes them.
+    """
+    module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True, **rules)
     mode = Mode(module.check_mode, module._diff)  # noqa: SLF001 - Ansible has no other word for it
     result = outcome_of(work, module.params, mode)
     if result.pop("failed", False):

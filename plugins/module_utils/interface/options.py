@@ -142,6 +142,45 @@ RUN: Spec = MappingProxyType(
     }
 )
 
+# How a repository of a forge is reached, and as whom.
+FORGE: Spec = MappingProxyType(
+    {
+        "forge": {"type": "str", "required": True, "choices": ["gitea", "forgejo", "github", "gitlab"]},
+        "url": {"type": "str", "required": True},
+        "owner": {"type": "str", "required": True},
+        "name": {"type": "str", "required": True},
+        "token_file": {"type": "path", "required": True, "no_log": False},
+        "ca_file": {"type": "path"},
+        "proxy": {"type": "str", "default": ""},
+        "allow_http": {"type": "bool", "default": False},
+        "timeout": {"type": "str", "default": "30s"},
+    }
+)
+
+REPOSITORY: Spec = MappingProxyType(
+    {
+        "create": {"type": "bool", "default": True},
+        "private": {"type": "bool", "default": True},
+        "description": {"type": "str", "default": ""},
+        "branch": {"type": "str", "default": "main"},
+        "files": {"type": "dict", "default": {}},
+        "message": {"type": "str", "default": "Begin the fleet"},
+        "author_name": {"type": "str", "default": "Plumb"},
+        "author_email": {"type": "str", "default": "plumb@localhost"},
+    }
+)
+
+DEPLOY_KEY: Spec = MappingProxyType(
+    {
+        "title": {"type": "str", "required": True},
+        "key_file": {"type": "path", "no_log": False},
+        "deploy_token_file": {"type": "path", "no_log": False},
+        "read_only": {"type": "bool", "default": True},
+        "known_hosts_file": {"type": "path"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+)
+
 # The inventory's variables, by name without `plumb_`, and the option each becomes.
 INVENTORY: Spec = MappingProxyType(
     {
@@ -188,3 +227,13 @@ def spec_of_run() -> dict[str, Any]:
     apps = {"type": "list", "elements": "dict", "required": True, "options": APP}
     sources = {"type": "list", "elements": "dict", "required": True}
     return for_ansible({"apps": apps, "sources": sources, **RUN, **CONNECTION})
+
+
+def spec_of_repository() -> dict[str, Any]:
+    """The argument spec of `repository`."""
+    return for_ansible({**FORGE, **REPOSITORY})
+
+
+def spec_of_deploy_key() -> dict[str, Any]:
+    """The argument spec of `deploy_key`."""
+    return for_ansible({**FORGE, **DEPLOY_KEY})

@@ -56,7 +56,7 @@ def access_to(spec: SourceSpec, address: Address) -> Access:
     settings = _http_settings(spec, address)
     if spec.token_file is None:
         return Access(settings, {})
-    token = _read_token(spec, spec.token_file)
+    token = read_token(spec, spec.token_file)
     username = spec.username or DEFAULT_USERNAME
     helper = (
         (f"credential.{address.origin}.helper", _HELPER),
@@ -112,7 +112,8 @@ def _http_settings(spec: SourceSpec, address: Address) -> tuple[tuple[str, str],
     return tuple(settings.items())
 
 
-def _read_token(spec: SourceSpec, path: Path) -> str:
+def read_token(spec: SourceSpec, path: Path) -> str:
+    """The token in a file of one line; raises InputError where there is none."""
     _require_file(spec, "token_file", path)
     try:
         with path.open("rb") as file:

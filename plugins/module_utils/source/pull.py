@@ -83,6 +83,12 @@ def last_known(spec: SourceSpec, cache_dir: Path) -> Checkout | None:
     return recall(open_entry(open_cache(cache_dir), spec), spec)
 
 
+def runner_of(spec: SourceSpec) -> GitRunner:
+    """What runs Git for a source without a deadline for all of it. Raises InputError, SourceError."""
+    _require_programs()
+    return _runner(spec, _limits(None))
+
+
 def _require_programs() -> None:
     require_packages()
     require_git()

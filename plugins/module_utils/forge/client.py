@@ -1,0 +1,274 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Talking to a forge's API: one session, a deadline for each request, bounded answers, the token in a header only.
+
+Redirects are followed for reads, and only where they stay on the same scheme, host and port. The environment's netrc
+and CA bundles are not looked at; its proxies are, except for the loopback interface.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, urljoin, urlsplit
+
+from ..model.errors import InputError, printable
+from ..source.address import parse_address
+from ..source.credentials import read_token
+from .errors import ForgeError, refusal
+from .packages import HTTPAdapter, Retry, get_environ_proxies, requests, require_packages
+from .place import Place, check_place
+from .table import Action, Call
+
+_MAX_ANSWER = 8 << 20  # bytes
+_MAX_PAGES = 100
+_MAX_REDIRECTS = 3
+_MASK = "********"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A forge's answer: its status, and its JSON (None where there is none)."""
+
+    status: int
+    content: Any
+
+
+class Client:
+    """A session with one forge about one repository; a context manager. Raises InputError for what cannot be used."""
+
+    def __init__(self, place: Place) -> None:
+        require_packages()
+        check_place(place)
+        self.place = place
+        self._token = read_token(place.git, place.token_file)
+        header, value = place.forge.authorization
+        self._session = requests.Session()
+        self._session.trust_env = False  # a .netrc would replace the token
+        self._session.headers.update(
+            {**place.forge.headers, "User-Agent": "plumb", header: value.format(token=self._token)}
+        )
+        self._session.verify = _authorities(place)
+        self._session.proxies.update(_proxies(place))
+        retry = Retry(
+            total=2,
+            redirect=False,
+            allowed_methods=frozenset({"GET"}),
+            status_forcelist=(429, 502, 503, 504),
+            backoff_factor=0.5,
+            backoff_jitter=0.5,
+            retry_after_max=10,
+            raise_on_status=False,
+        )
+        self._session.mount(f"{urlsplit(place.api).scheme}://", HTTPAdapter(max_retries=retry))
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._session.close()
+
+    def can(self, action: Action) -> bool:
+        """Whether this kind of forge has a way to do it."""
+        return action in self.place.forge.calls
+
+    def ask(
+        self,
+        action: Action,
+        values: Mapping[str, Any] | None = None,
+        *,
+        identity: str = "",
+        missing: bool = False,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Do it, and return the answer; raises ForgeError for a refusal, except a 404 where `missing` is allowed.
+
+        `values` are those that the body is made of, by our names; `identity` is the `{id}` of the path.
+        """
+        call = self._call(action)
+        known = values or {}
+        body = {theirs: known[ours] for theirs, ours in call.sends.items() if ours in known} or None
+        answer = self._exchange(action, call.method, self._address(call, identity), body, query)
+        if answer.status // 100 == 2 or (missing and answer.status == 404):
+            return answer
+        raise refusal(self._about(action), action.value, answer.status, self._message(answer.content))
+
+    def all(self, action: Action) -> Iterator[Mapping[str, Any]]:
+        """Every item of a list, page by page."""
+        for page in range(1, _MAX_PAGES + 1):
+            query = {key: value.format(page=page) for key, value in self.place.forge.page.items()}
+            found = self.ask(action, query=query).content
+            if not isinstance(found, list):
+                raise self._unread(action, "it is not a list")
+            if not found:
+                return
+            yield from (one for one in found if isinstance(one, dict))
+        raise self._unread(action, f"it has more than {_MAX_PAGES} pages")
+
+    def read(self, content: Any, ours: str) -> str:
+        """A field of an answer as text, by our name; empty where there is none."""
+        value = content.get(self.place.forge.reads.get(ours, "")) if isinstance(content, dict) else None
+        return "" if value is None else str(value)
+
+    def holds(self, content: Mapping[str, Any], ours: str) -> bool:
+        """A yes or no of an answer, by our name."""
+        theirs, yes = self.place.forge.means[ours]
+        return bool(content.get(theirs) == yes)
+
+    def _call(self, action: Action) -> Call:
+        call = self.place.forge.calls.get(action)
+        if call is None:
+            raise InputError(
+                f"forge {self.place.forge.title}",
+                action.value,
+                "its API has no way to do this",
+                "Use a deploy key (key_file).",
+            )
+        return call
+
+    def _address(self, call: Call, identity: str) -> str:
+        place = self.place
+        names = {"owner": place.owner, "name": place.name, "project": place.title, "id": identity}
+        return place.api + call.path.format(**{key: quote(value, safe="") for key, value in names.items()})
+
+    def _exchange(
+        self, action: Action, method: str, address: str, body: Any, query: Mapping[str, str] | None
+    ) -> Answer:
+        for _again in range(_MAX_REDIRECTS + 1):
+            answer, location = self._once(action, method, address, body, query)
+            if not location:
+                return answer
+            address, query = self._next(action, method, address, location), None
+        raise self._unread(action, "it redirects in a circle")
+
+    def _once(
+        self, action: Action, method: str, address: str, body: Any, query: Mapping[str, str] | None
+    ) -> tuple[Answer, str]:
+        """One request: the answer, and where it redirects to."""
+        until = time.monotonic() + self.place.timeout
+        try:
+            with self._session.request(
+                method,
+                address,
+                json=body,
+                params=query,
+                timeout=self.place.timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                raw = bytearray()
+                for chunk in response.iter_content(1 << 16):
+                    raw += chunk
+                    if len(raw) > _MAX_ANSWER or time.monotonic() > until:
+                        raise self._unread(action, "it is too long or does not end in time")
+                location = response.headers.get("Location", "") if response.status_code in _REDIRECTS else ""
+                return Answer(response.status_code, _json(bytes(raw))), location
+        except requests.RequestException as exc:
+            raise ForgeError(
+                self._about(action),
+                action.value,
+                self._masked(_reason(exc)),
+                "See that url, ca_file and proxy are right, and that the forge answers from here.",
+            ) from exc
+
+    def _next(self, action: Action, method: str, address: str, location: str) -> str:
+        target = urljoin(address, location)
+        here, there = urlsplit(address), urlsplit(target)
+        if method == "GET" and (here.scheme, here.netloc) == (there.scheme, there.netloc):
+            return target
+        raise ForgeError(
+            self._about(action),
+            action.value,
+            f"it redirects to {printable(there.scheme, 10)}://{printable(there.hostname or '', 100)}{there.path}",
+            "Redirects are not followed with a token: write the address and name that the forge has now.",
+        )
+
+    def _about(self, action: Action) -> str:
+        return f"forge {self.place.base}" if action is Action.WHO else self.place.subject
+
+    def _unread(self, action: Action, reason: str) -> ForgeError:
+        return ForgeError(
+            self._about(action),
+            action.value,
+            f"the answer cannot be used: {reason}",
+            "See that url is the forge's.",
+        )
+
+    def _message(self, content: Any) -> str:
+        """What a refusal says, by the names that forges use for it, without the token."""
+        if not isinstance(content, dict):
+            return ""
+        said = next(
+            (content[key] for key in ("message", "error_description", "error") if content.get(key)), ""
+        )
+        detail = content.get("errors")
+        text = said if isinstance(said, str) else json.dumps(said)
+        return printable(self._masked(f"{text} {json.dumps(detail)}" if detail else text), 300)
+
+    def _masked(self, text: str) -> str:
+        return text.replace(self._token, _MASK)
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw) if raw.strip() else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _authorities(place: Place) -> str | bool:
+    """Whom to trust: the file that is named, else the system's, else the ones that requests brings."""
+    if place.ca_file is None:
+        return ssl.get_default_verify_paths().cafile or True
+    try:
+        ssl.create_default_context(cafile=place.ca_file)
+    except (OSError, ssl.SSLError) as exc:
+        raise InputError(
+            place.subject,
+            f"reading ca_file {place.ca_file}",
+            exc.strerror or "it holds no certificate in PEM",
+            "Name the file with the certificates of the authority that signed the forge's.",
+        ) from exc
+    return str(place.ca_file)
+
+
+def _proxies(place: Place) -> Mapping[str, str]:
+    if place.proxy:
+        return {"http": place.proxy, "https": place.proxy}
+    return {} if parse_address(place.git).loopback else dict(get_environ_proxies(place.api))
+
+
+_REASONS: tuple[tuple[str, str], ...] = (
+    ("SSLError", "the forge's certificate is not signed by an authority that is trusted here"),
+    ("ProxyError", "the proxy does not let the request through"),
+    ("ConnectTimeout", "no connection within the timeout"),
+    ("ReadTimeout", "no answer within the timeout"),
+    ("ChunkedEncodingError", "the answer breaks off"),
+    ("ConnectionError", "no connection"),
+)
+
+
+def _reason(exc: Exception) -> str:
+    """Why there was no answer; the kind of error decides, its text only adds what the system says."""
+    kinds = {kind.__name__ for kind in type(exc).__mro__}
+    said = next((reason for name, reason in _REASONS if name in kinds), "the request cannot be made")
+    return f"{said} ({printable(_innermost(exc), 200)})"
+
+
+def _innermost(exc: BaseException) -> str:
+    """The last cause's own words: `requests` wraps them in descriptions of objects and whole addresses."""
+    while True:
+        inner = getattr(exc, "reason", None) or (exc.args[0] if exc.args else None)
+        if not isinstance(inner, BaseException):
+            break
+        exc = inner
+    return str(exc.args[-1]) if exc.args else type(exc).__name__

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which repository of which forge, and how it is reached."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..model.app import RefKind, SourceSpec
+from ..model.errors import InputError
+from ..source.address import check_spec
+from .table import FORGES, Forge
+
+_WORD = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?"
+_NAME = re.compile(_WORD)
+_OWNER = re.compile(rf"{_WORD}(?:/{_WORD}){{0,19}}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A repository on a forge. Credentials are named by file, never held."""
+
+    kind: str  # a key of FORGES
+    url: str  # of the forge, as a browser shows it, with a path where it lives below one
+    owner: str  # a user, an organization or a group
+    name: str
+    token_file: Path
+    ca_file: Path | None = None
+    proxy: str = ""
+    allow_http: bool = False
+    timeout: float = 30.0  # seconds for one request
+    branch: str = "main"
+
+    @property
+    def forge(self) -> Forge:
+        return FORGES[self.kind]
+
+    @property
+    def title(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+    @property
+    def subject(self) -> str:
+        """How errors call it."""
+        return f"repository {self.title}"
+
+    @property
+    def base(self) -> str:
+        return self.url.rstrip("/")
+
+    @property
+    def api(self) -> str:
+        """The address of the API."""
+        return self.forge.elsewhere.get(self.base.lower(), f"{self.base}{self.forge.api}")
+
+    @property
+    def clone_url(self) -> str:
+        """The address for Git over HTTP. Made here, not taken from an answer: the token goes nowhere else."""
+        return f"{self.base}/{self.title}.git"
+
+    @property
+    def git(self) -> SourceSpec:
+        """The repository as a source that the token may read and write."""
+        return SourceSpec(
+            name=self.title,
+            url=self.clone_url,
+            ref_kind=RefKind.BRANCH,
+            ref=self.branch,
+            token_file=self.token_file,
+            ca_file=self.ca_file,
+            proxy=self.proxy,
+            allow_http=self.allow_http,
+            timeout=self.timeout,
+        )
+
+
+def check_place(place: Place) -> None:
+    """Raise InputError for the first field that cannot be used; nothing is asked and no file is read."""
+    if not _NAME.fullmatch(place.name) or place.name.endswith((".git", ".wiki")):
+        raise _refused("name", "a forge takes letters, digits, '.', '_' and '-', and no '.git' at the end")
+    if not _OWNER.fullmatch(place.owner) or ("/" in place.owner and not place.forge.nested_owners):
+        raise _refused("owner", "it is not the name of a user, an organization or a group")
+    if not place.url.lower().startswith(("https://", "http://")):
+        raise _refused("url", "it is not the forge's address", "Write it like https://git.example.com.")
+    check_spec(place.git)
+
+
+def _refused(option: str, reason: str, next_step: str = "Write it as the forge shows it.") -> InputError:
+    return InputError("the forge", f"reading {option}", reason, next_step)

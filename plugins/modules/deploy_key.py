@@ -1,0 +1,121 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deploy_key
+short_description: Let an agent read one repository of a forge
+version_added: 0.1.0
+description:
+  - Makes a key pair if there is none, and adds its public half to the repository as a deploy key that may only read.
+  - On GitLab, also creates a deploy token for Git over HTTP, in a file.
+  - A key of another title or of others is left alone.
+attributes:
+  check_mode:
+    support: full
+    description: It asks all the same, so a token without the right to see deploy keys is found.
+  diff_mode:
+    support: full
+    description: The files and the keys that come and go, never their content.
+author: The Plumb authors (@plumb-gitops)
+requirements: [requests, ssh-keygen]
+extends_documentation_fragment:
+  - plumb.gitops.forge
+options:
+  title:
+    description: The name of the key or token at the forge. Agents of one repository take one each.
+    type: str
+    required: true
+  key_file:
+    description:
+      - The file of the private key. If it is not there, a pair is made, of type ed25519, without a passphrase, and the
+        public half is written beside it with C(.pub). The private one gets mode 0600.
+      - Exactly one of O(key_file) and O(deploy_token_file) is given.
+    type: path
+  deploy_token_file:
+    description:
+      - The file for a deploy token, mode 0600. If it or the token is gone, a new token is created.
+      - Only GitLab has them.
+    type: path
+  read_only:
+    description: Whether the key may only read.
+    type: bool
+    default: true
+  known_hosts_file:
+    description:
+      - The operator's file with the forge's host keys. If given, it must have one of the host that the key is for;
+        that is looked at before anything is changed.
+    type: path
+  state:
+    description: With V(absent), the key is taken from the repository and its files are removed.
+    type: str
+    choices: [present, absent]
+    default: present
+seealso:
+  - module: plumb.gitops.repository
+"""
+
+EXAMPLES = r"""
+- name: Let the agent read the fleet over ssh
+  plumb.gitops.deploy_key:
+    forge: github
+    url: https://github.com
+    owner: example
+    name: fleet
+    token_file: /etc/plumb/forge-token
+    title: plumb prod-eu
+    key_file: /etc/plumb/fleet-key
+    known_hosts_file: /etc/plumb/known_hosts
+
+- name: Let the agent read the fleet over HTTP
+  plumb.gitops.deploy_key:
+    forge: gitlab
+    url: https://gitlab.example.com
+    owner: platform/clusters
+    name: fleet
+    token_file: /etc/plumb/forge-token
+    title: plumb prod-eu
+    deploy_token_file: /etc/plumb/git-token
+"""
+
+RETURN = r"""
+url:
+  description: The repository's address that the key or token is for.
+  returned: when O(state=present)
+  type: str
+username:
+  description: The user name that goes with a deploy token.
+  returned: when a deploy token is there
+  type: str
+public_key:
+  description: The public half of the key.
+  returned: when there is a key
+  type: str
+made:
+  description: Whether a key pair or a token was made now, or in a check would be.
+  returned: success
+  type: bool
+added:
+  description: Whether it was added to the repository now, or in a check would be.
+  returned: success
+  type: bool
+removed:
+  description: Whether one was taken from the repository now, or in a check would be.
+  returned: success
+  type: bool
+"""
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.forge import deploy_key
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_deploy_key
+
+
+def main() -> None:
+    one = [["key_file", "deploy_token_file"]]
+    run_module(spec_of_deploy_key(), deploy_key, mutually_exclusive=one, required_one_of=one)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: repository
+short_description: Create a Git repository on a forge
+version_added: 0.1.0
+description:
+  - Sees that the repository is there, creates it if it is not, and gives an empty one its first commit.
+  - What is there already is left as it is. Nothing is ever deleted, renamed or overwritten.
+attributes:
+  check_mode:
+    support: full
+    description: It asks all the same, so a wrong token, owner or address is found.
+  diff_mode:
+    support: full
+    description: The repository and the files of its first commit.
+author: The Plumb authors (@plumb-gitops)
+requirements: [requests, GitPython, git]
+extends_documentation_fragment:
+  - plumb.gitops.forge
+options:
+  create:
+    description: Whether it is created if it is not there. Otherwise that is an error.
+    type: bool
+    default: true
+  private:
+    description: Whether only those may see it who are given the right. Holds for a repository that is created now.
+    type: bool
+    default: true
+  description:
+    description: What the forge's page says about it. Holds for a repository that is created now.
+    type: str
+    default: ''
+  branch:
+    description: The branch that the first commit goes to.
+    type: str
+    default: main
+  files:
+    description:
+      - The files of the first commit, as a map from a path to its text. Without any, there is none.
+      - They are pushed only where the repository has neither a branch nor a tag.
+    type: dict
+    default: {}
+  message:
+    description: The message of the first commit.
+    type: str
+    default: Begin the fleet
+  author_name:
+    description: The author of the first commit.
+    type: str
+    default: Plumb
+  author_email:
+    description: The author's address.
+    type: str
+    default: plumb@localhost
+seealso:
+  - module: plumb.gitops.deploy_key
+"""
+
+EXAMPLES = r"""
+- name: Have a repository for the fleet
+  plumb.gitops.repository:
+    forge: gitea
+    url: https://git.example.com
+    owner: platform
+    name: fleet
+    token_file: /etc/plumb/forge-token
+    ca_file: /etc/ssl/example-ca.pem
+    files:
+      README.md: |
+        # The fleet
+"""
+
+RETURN = r"""
+repository:
+  description: The repository.
+  returned: success
+  type: dict
+  contains:
+    exists:
+      description: Whether it is there. Not so in a check that would create it.
+      type: bool
+    created:
+      description: Whether it was created now, or in a check would be.
+      type: bool
+    url:
+      description: The address for Git over HTTP.
+      type: str
+    ssh_url:
+      description: The address for Git over ssh, as the forge says it.
+      type: str
+    page:
+      description: The address of its page.
+      type: str
+    branch:
+      description: Its default branch.
+      type: str
+    private:
+      description: Whether only those may see it who are given the right.
+      type: bool
+    commit:
+      description: The first commit, if it was made now.
+      type: str
+"""
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.forge import repository
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_repository
+
+
+def main() -> None:
+    run_module(spec_of_repository(), repository)
+
+
+if __name__ == "__main__":
+    main()
