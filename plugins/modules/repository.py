@@ -45,7 +45,7 @@ options:
       - They are pushed only where the repository has neither a branch nor a tag.
     type: dict
     default: {}
-  message:
+  commit_message:
     description: The message of the first commit.
     type: str
     default: Begin the fleet

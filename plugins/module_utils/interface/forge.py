@@ -33,7 +33,7 @@ def repository(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     if options["files"]:
         first = FirstCommit(
             files={str(path): str(text) for path, text in options["files"].items()},
-            subject=options["message"],
+            subject=options["commit_message"],
             author=Person(options["author_name"], options["author_email"]),
         )
     wanted = Wanted(

@@ -164,7 +164,7 @@ REPOSITORY: Spec = MappingProxyType(
         "description": {"type": "str", "default": ""},
         "branch": {"type": "str", "default": "main"},
         "files": {"type": "dict", "default": {}},
-        "message": {"type": "str", "default": "Begin the fleet"},
+        "commit_message": {"type": "str", "default": "Begin the fleet"},
         "author_name": {"type": "str", "default": "Plumb"},
         "author_email": {"type": "str", "default": "plumb@localhost"},
     }
