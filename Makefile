@@ -6,7 +6,7 @@ SANDBOX := $(PYTHON_ENV) roles/sandbox/files/sandbox.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
 
-.PHONY: help venv constraints lint unit integration package test portable importer bench run sandbox sandbox-down demo docs dist clean
+.PHONY: help venv constraints lint unit integration package test portable importer bench run sandbox sandbox-down demo docs dist image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ docs: venv ## the modules' reference as reStructuredText, in docs/site
 
 dist: venv ## build the collection's tarball into dist/
 	@ansible-galaxy collection build --force --output-path dist
+
+image: dist ## make the build context of the agent's image in dist/image, for podman or docker
+	@ansible-builder create --file execution-environment.yml --context dist/image --output-filename Containerfile
 
 clean: ## remove what the tools made, .venv included; leaves a sandbox alone
 	@rm -rf .venv dist docs/site reports tests/output .ansible .grimp_cache .hypothesis .import_linter_cache \

@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from .options import APP, CONNECTION, RUN, Spec, for_ansible
+from .options import APP, CONNECTION, DEPLOY_KEY, FORGE, RUN, Spec, for_ansible
 
 ACCOUNT: Spec = MappingProxyType(
     {
@@ -28,6 +28,23 @@ RULE: Spec = MappingProxyType(
 )
 
 
+# The fleet's repository: what the forge's modules take, and which of them is wanted.
+AGENT_REPOSITORY: Spec = MappingProxyType(
+    {
+        **FORGE,
+        "create": {"type": "bool"},
+        "private": {"type": "bool"},
+        "description": {"type": "str"},
+        "branch": {"type": "str"},
+        "clusters": {"type": "list", "elements": "str"},
+        "deploy_key": {"type": "bool"},
+        "deploy_token_file": DEPLOY_KEY["deploy_token_file"],
+        "key_file": DEPLOY_KEY["key_file"],
+        "known_hosts_file": DEPLOY_KEY["known_hosts_file"],
+        "title": {"type": "str"},
+    }
+)
+
 # The inventory's variables for the bootstrap, by name without `plumb_`. The role's argument specs say what they are.
 AGENT: Spec = MappingProxyType(
     {
@@ -37,20 +54,29 @@ AGENT: Spec = MappingProxyType(
         "agent_clusters": {"type": "list", "elements": "str"},
         "agent_collection": {"type": "str"},
         "agent_config_dir": {"type": "path"},
+        "agent_egress_ports": {"type": "list", "elements": "int"},
         "agent_environment": {"type": "dict"},
         "agent_escalate": {"type": "bool"},
+        "agent_image": {"type": "str"},
+        "agent_image_digest": {"type": "str"},
+        "agent_image_pull_policy": {"type": "str", "choices": ["Always", "IfNotPresent", "Never"]},
         "agent_lifetime": {"type": "str"},
+        "agent_metrics_from": {"type": "list", "elements": "dict"},
         "agent_name": {"type": "str"},
         "agent_namespace": {"type": "str"},
         "agent_pip_args": {"type": "list", "elements": "str"},
         "agent_place": {"type": "str", "choices": ["host", "cluster"]},
+        "agent_pod": {"type": "dict"},
         "agent_python": {"type": "str"},
         "agent_release_dir": {"type": "path"},
+        "agent_repository": {"type": "dict", "options": AGENT_REPOSITORY},
+        "agent_resources": {"type": "dict"},
         "agent_rules": {"type": "list", "elements": "dict", "options": RULE},
         "agent_server": {"type": "str"},
         "agent_settings": {"type": "dict"},
         "agent_start": {"type": "bool"},
         "agent_state": {"type": "str", "choices": ["present", "absent"]},
+        "agent_state_claim": {"type": "str"},
         "agent_state_dir": {"type": "path"},
         "agent_unit_dir": {"type": "path"},
         "agent_user": {"type": "str"},
