@@ -250,6 +250,40 @@ def test_it_goes_and_what_it_applied_stays_or_goes_as_was_said(agent: InCluster)
     assert agent.changed(agent.bootstrap(*words)) == 0
 
 
+def test_it_is_set_up_with_a_repository_that_is_made_on_the_way(agent: InCluster, tmp_path: Path) -> None:
+    name = f"{agent.name}-new"
+    repository = {
+        "forge": "gitea",
+        "url": agent.sandbox.forge_url,
+        "owner": agent.sandbox.forge_user,
+        "name": name,
+        "token_file": str(agent.repository.token_file),
+        "create": True,
+        "clusters": ["here", "there"],
+        "deploy_key": True,
+        "key_file": str(tmp_path / "fleet-key"),
+    }
+    source = {"name": "fleet", "url": f"{agent.sandbox.forge_url}/{agent.sandbox.forge_user}/{name}.git"}
+    source |= {"branch": "main", "token_file": str(agent.repository.token_file)}
+    variables = {"plumb_agent_repository": repository, "plumb_sources": [source], "plumb_apps": []}
+    missing = agent.bootstrap(
+        "--check", **{**variables, "plumb_agent_repository": {**repository, "create": False}}
+    )
+    assert missing.code == 2
+    assert "there is no such thing" in missing.output
+    checked = agent.bootstrap("--check", **variables)
+    assert agent.changed(checked) == 2
+    assert "clusters/there.yml" in checked.output
+    assert "looked at when the repository and its key are there" in " ".join(checked.output.split())
+    assert agent.changed(agent.bootstrap(**variables)) == 3  # the repository, its key, the agent
+    assert (tmp_path / "fleet-key.pub").exists()
+    assert agent.changed(agent.bootstrap(**variables)) == 0
+    live = agent.kubectl.live("deployment", agent.name, agent.name)
+    assert live["status"]["availableReplicas"] == 1
+    words = ("-e", "plumb_agent_state=absent")
+    assert agent.changed(agent.bootstrap(*words, **variables)) == 1
+
+
 def _process(agent: InCluster, kubeconfig: Path) -> AgentProcess:
     """The agent with the files of its ConfigMap; only paths and the way to the cluster are this machine's."""
     data = agent.kubectl.live("configmap", agent.name, agent.name)["data"]
