@@ -240,7 +240,6 @@ def test_it_goes_and_what_it_applied_stays_or_goes_as_was_said(agent: InCluster)
     assert agent.kubectl.get("clusterrole", agent.name) is None
     assert agent.kubectl.get("namespace", agent.name) is not None
     assert agent.kubectl.get("configmap", "settings", shop) is not None
-    assert agent.changed(agent.bootstrap("-e", "plumb_agent_state=absent")) == 0
 
     words = ("-e", "plumb_agent_state=absent", "-e", "plumb_agent_applied=prune")
     assert agent.changed(agent.bootstrap("--check", *words)) == 1
@@ -252,7 +251,7 @@ def test_it_goes_and_what_it_applied_stays_or_goes_as_was_said(agent: InCluster)
 
 def test_it_is_set_up_with_a_repository_that_is_made_on_the_way(agent: InCluster, tmp_path: Path) -> None:
     name = f"{agent.name}-new"
-    repository = {
+    repository: dict[str, Any] = {
         "forge": "gitea",
         "url": agent.sandbox.forge_url,
         "owner": agent.sandbox.forge_user,
