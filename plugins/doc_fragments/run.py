@@ -92,7 +92,7 @@ options:
       ignore:
         description:
           - Fields that are left to others. They are neither reported nor set back.
-          - A manifest names some for itself by the annotation C(plumb.gitops/ignore), JSON pointers between commas.
+          - A manifest names some for itself by the annotation C(plumb.gitops/ignore), as JSON pointers between commas.
             The annotation on the live object counts for nothing.
         type: list
         elements: dict
@@ -145,11 +145,6 @@ options:
     type: list
     elements: dict
     required: true
-  config:
-    description:
-      - What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:config). Its apps stand beside O(apps).
-      - While it has an error, nothing is pruned, because there may be apps that take over what others leave.
-    type: dict
   owner:
     description:
       - Who the inventories in the cluster belong to. Two agents on one cluster use two names.
@@ -164,6 +159,11 @@ options:
 
     DOCUMENTATION = r"""
 options:
+  config:
+    description:
+      - What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:config). Its apps stand beside O(apps).
+      - While it has an error, nothing is pruned, because there may be apps that take over what others leave.
+    type: dict
   only:
     description: The names of the apps to handle. All, if empty. The others still count as claims on their objects.
     type: list

@@ -264,7 +264,11 @@ def test_it_is_set_up_with_a_repository_that_is_made_on_the_way(agent: InCluster
     }
     source = {"name": "fleet", "url": f"{agent.sandbox.forge_url}/{agent.sandbox.forge_user}/{name}.git"}
     source |= {"branch": "main", "token_file": str(agent.repository.token_file)}
-    variables = {"plumb_agent_repository": repository, "plumb_sources": [source], "plumb_apps": []}
+    variables: dict[str, Any] = {
+        "plumb_agent_repository": repository,
+        "plumb_sources": [source],
+        "plumb_apps": [],
+    }
     missing = agent.bootstrap(
         "--check", **{**variables, "plumb_agent_repository": {**repository, "create": False}}
     )
