@@ -145,6 +145,11 @@ options:
     type: list
     elements: dict
     required: true
+  config:
+    description:
+      - What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:config). Its apps stand beside O(apps).
+      - While it has an error, nothing is pruned, because there may be apps that take over what others leave.
+    type: dict
   owner:
     description:
       - Who the inventories in the cluster belong to. Two agents on one cluster use two names.
@@ -159,11 +164,6 @@ options:
 
     DOCUMENTATION = r"""
 options:
-  config:
-    description:
-      - What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:config). Its apps stand beside O(apps).
-      - While it has an error, nothing is pruned, because there may be apps that take over what others leave.
-    type: dict
   only:
     description: The names of the apps to handle. All, if empty. The others still count as claims on their objects.
     type: list
