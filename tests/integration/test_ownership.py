@@ -187,6 +187,11 @@ def test_drift_names_field_and_culprit_and_is_set_back(engine: Engine, kubectl: 
     assert scaled.culprit is not None
     assert (scaled.culprit.manager, scaled.culprit.subresource) == ("kubectl", "scale")
     image = changes["spec.template.spec.containers[main].image"]
+    assert (image.live, image.desired, image.cause) == (
+        "example.com/app:hacked",
+        "example.com/app:1",
+        Cause.DRIFT,
+    )
     assert image.culprit is not None
     assert image.culprit.manager == "kubectl-set"
     assert image.culprit.time

@@ -71,6 +71,26 @@ def _added(theirs: FieldSet, ours: FieldSet, above: Path) -> Iterator[tuple[Path
             yield from _added(node, known or _NOWHERE, path)
 
 
+def beyond(found: Sequence[Addition], said: FieldSet) -> tuple[Addition, ...]:
+    """What of these additions Git does not say. Whoever takes a field over from us seems to have added it."""
+    return tuple(
+        Addition(path, addition.owner, fields)
+        for addition in found
+        for path, fields in _beyond(addition.path, addition.fields, said)
+    )
+
+
+def _beyond(path: Path, fields: FieldSet, said: FieldSet) -> Iterator[tuple[Path, FieldSet]]:
+    known = said
+    for key in path:
+        if key not in known:
+            yield path, fields
+            return
+        known = known[key]
+    if known:
+        yield from _added(fields, known, path)
+
+
 def as_changes(live: Body, found: Sequence[Addition]) -> tuple[FieldChange, ...]:
     """Additions as changes from what is live to nothing; each path once, with the latest of its owners."""
     latest: dict[Path, Addition] = {}

@@ -13,7 +13,7 @@ from ..model.app import AdditionPolicy, DriftPolicy
 from ..model.change import Cause, FieldChange
 from ..model.objects import Body
 from ..model.plan import Action, Verb
-from .additions import Addition, as_changes, in_the_way, removable
+from .additions import Addition, as_changes, beyond, in_the_way, removable
 from .changes import explain
 from .desired import Wanted, applied_digest
 from .fieldset import FieldSet, display, leaves, subtract, union
@@ -123,7 +123,8 @@ def _step(case: Case, predicted: Body) -> Step:
         adopting=case.adopting,
         moving=case.moving,
     )
-    changes = _with_additions(changes, as_changes(case.live, () if case.adopting else case.added))
+    added = () if case.adopting else beyond(case.added, kept)
+    changes = _with_additions(changes, as_changes(case.live, added))
     verb = Verb.ADOPT if case.adopting else Verb.UPDATE
     action = action_for(case.wanted, verb, case.live, changes=changes, warning=case.warning)
     nothing = (

@@ -23,6 +23,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import 
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.additions import (
     additions,
     as_changes,
+    beyond,
     removable,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import Wanted
@@ -254,3 +255,15 @@ def test_rules_are_part_of_what_a_look_remembers() -> None:
     }
     assert len(digests) == 4
     assert "" in digests
+
+
+def test_a_field_that_git_says_is_no_addition_whoever_took_it() -> None:
+    theirs = {"f:spec": {"f:replicas": {}, "f:paused": {}, "f:template": {"f:spec": {"f:containers": {
+        MAIN: {".": {}, "f:name": {}, "f:image": {}, "f:tty": {}}, SIDE: {".": {}, "f:name": {}}}}}}}  # fmt: skip
+    body = live(entry("kubectl-edit", theirs))
+    body["metadata"]["managedFields"][0]["fieldsV1"] = {"f:metadata": {"f:labels": {"f:app": {}}}}
+    found = additions(body, DEPLOYMENT, ALL)
+    told = {change.path for change in as_changes(body, beyond(found, OURS))}
+    containers = "spec.template.spec.containers"
+    assert told == {"spec.paused", f"{containers}[main].tty", f"{containers}[side]"}
+    assert beyond(found, {}) == found
