@@ -109,6 +109,8 @@ class Agent:
             if not leads:
                 self._runs.end_all("this agent no longer leads")
             for cluster in self.clusters.values():
+                if leads and cluster.begun:  # what another agent has left
+                    cluster.pull(Trigger("leading"))
                 cluster.look_again()
 
         where = ConnectionSpec(kubeconfig=election.kubeconfig, context=election.context)
@@ -174,6 +176,7 @@ class Agent:
             shared = Shared(lambda: self.in_force, self._runs, self.log, self.metrics)
             cluster = self.clusters[name] = Cluster(name, shared)
             self.metrics.known(name, cluster.record)
+            self.metrics.watches(name, cluster.watch)
             if cluster.record.result:
                 self.log.info("last run", **told(cluster))
             self._loops[name] = tasks.create_task(cluster.loop(), name=name)

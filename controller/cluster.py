@@ -24,8 +24,11 @@ from ansible_collections.plumb.gitops.controller.runs import DEADLINE, DIED, Ord
 from ansible_collections.plumb.gitops.controller.schedule import Pace, Trigger, together, wait_after
 from ansible_collections.plumb.gitops.controller.state import Record, read_record, write_record
 from ansible_collections.plumb.gitops.controller.suspension import Suspensions
+from ansible_collections.plumb.gitops.controller.wakes import Held
+from ansible_collections.plumb.gitops.controller.watch import Watch
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.accepted import Accepted as GitConfig
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.accepted import accepted
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
 
 PLAYBOOK = "plumb.gitops.reconcile"
 
@@ -69,6 +72,7 @@ class Cluster:
         self._paced = self._due = time.monotonic()
         self._trigger: Trigger | None = Trigger("started")
         self._moved = asyncio.Event()
+        self.watch = Watch(self, self._held, shared.log, lambda: shared.metrics.watch_restarted(name))
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -79,8 +83,18 @@ class Cluster:
     @property
     def apps(self) -> tuple[str, ...]:
         """The apps by name: those of the inventory, and those that its config in Git adds."""
-        of_git = self.config.apps if self.config is not None else ()
-        return tuple(dict.fromkeys(app["name"] for app in (*self.settings["apps"], *of_git)))
+        return tuple(dict.fromkeys(app["name"] for app in (*self.settings["apps"], *self.git_apps)))
+
+    @property
+    def git_apps(self) -> tuple[Mapping[str, Any], ...]:
+        """The apps that the config in Git adds, as their options."""
+        return self.config.apps if self.config is not None else ()
+
+    @property
+    def kinds(self) -> frozenset[GroupKind]:
+        """The kinds of the objects that the last run saw."""
+        names = {name for app in self.record.summary.get("apps", ()) for name in app.get("kinds", ())}
+        return frozenset(map(GroupKind.parse, names))
 
     @property
     def seconds_left(self) -> float:
@@ -102,10 +116,32 @@ class Cluster:
         self.read_config()
         if self._interval != self._shared.in_force().config.interval:
             self._pace()
+        self._watch_or_not()
         self._moved.set()
 
+    def _watch_or_not(self) -> None:
+        now = self._shared.in_force()
+        if now.config.watch and now.may_run and self.name in now.accepted.settings:
+            self.watch.follow()
+        else:
+            self.watch.end()
+
+    def _held(self) -> Held:
+        """What changes may not start runs of."""
+        now = self._shared.in_force()
+        suspended = {app["name"] for app in (*self.settings["apps"], *self.git_apps) if app.get("suspend")}
+        everything = not now.may_run or now.suspensions.holds(self.name)
+        return Held(everything, frozenset({*now.suspensions.apps(self.name), *suspended}))
+
     async def loop(self) -> None:
-        """Make runs for ever. Cancelling it ends the run that is under way."""
+        """Make runs for ever. Cancelling it ends the run that is under way, and the watch."""
+        self._watch_or_not()
+        try:
+            await self._loop()
+        finally:
+            self.watch.end()
+
+    async def _loop(self) -> None:
         while True:
             trigger = await self._next()
             try:
@@ -158,6 +194,7 @@ class Cluster:
         )
         self.running_since, self.inventory_used = started, now.accepted.folder
         self.begun += 1
+        self.watch.run_began()
         try:
             ending = await self._shared.runs.make(order)
         finally:
@@ -169,8 +206,11 @@ class Cluster:
             self._pace()
         self._tell(ending, trigger, time.time() - started)
         self.read_config()
+        self.watch.run_ended(ending, trigger)
         drop_old(folder, now.config.keep_reports)
         write_record(self._records, self.name, self.record)
+        if now.config.start_ahead:
+            await self._shared.runs.start_ahead(now.config.vault_password_file)
 
     def _pace(self) -> None:
         """Say when the next run is due, counted from the end of the last one."""

@@ -62,6 +62,8 @@ class Config:
     http: Http
     leader_election: Election | None
     renew_tokens: bool
+    watch: bool
+    start_ahead: bool
 
 
 # What only a restart changes.
@@ -93,6 +95,8 @@ def config_of(given: Mapping[str, Any], *, subject: str, environment: Mapping[st
         http=_http(read),
         leader_election=_election(read),
         renew_tokens=read.flag("renew_tokens", default=True),
+        watch=read.flag("watch", default=True),
+        start_ahead=read.flag("start_ahead", default=True),
     )
 
 

@@ -4,14 +4,19 @@
 """ansible-playbook that ends with who started it, and whose workers end with it.
 
 The kernel's parent-death signal does not pass through a fork. Ansible forks its workers, so each asks for it again.
-Run as `python -m ... PARENT ARGUMENT...`, where PARENT is the process id of who starts it.
+Run as `python -m ... PARENT GATE`, where PARENT is the process id of who starts it, and GATE a FIFO: the arguments come
+through it as JSON, when what costs time has been done.
 """
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import signal
 import sys
+import warnings
+from pathlib import Path
 
 from ansible_collections.plumb.gitops.controller.processes import end_with
 
@@ -25,6 +30,15 @@ def _guard_forks() -> None:
     os.register_at_fork(before=remember, after_in_child=lambda: end_with(forking[0], signal.SIGKILL))
 
 
+# What a run imports on its way, the collection's own by Ansible's way to import collections.
+_AHEAD = (
+    "ansible.executor.task_queue_manager",
+    "ansible.plugins.strategy.linear",
+    "ansible_collections.plumb.gitops.plugins.plugin_utils.work_action",
+    "ansible_collections.plumb.gitops.plugins.module_utils.interface.runs",
+)
+
+
 def main() -> None:
     """Run ansible-playbook in this process."""
     end_with(int(sys.argv[1]), signal.SIGKILL)
@@ -33,8 +47,14 @@ def main() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "ansible_collections"]:
         del sys.modules[name]
     from ansible.cli.playbook import main as ansible_playbook  # noqa: PLC0415 - a second, which the guard has to precede
+    from ansible.plugins.loader import init_plugin_loader  # noqa: PLC0415
 
-    sys.argv[:2] = ["ansible-playbook"]
+    init_plugin_loader()
+    warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
+    for name in _AHEAD:
+        importlib.import_module(name)
+    arguments = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))  # waits for them
+    sys.argv[:] = ["ansible-playbook", *arguments]
     ansible_playbook()
 
 

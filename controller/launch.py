@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The child process of one run: exactly one ansible-runner run, and nothing of it is left when the process ends.
 
-It reads a `Job` from standard input and writes an `Ending` to standard output, both JSON. ansible-runner is imported
-here and not in the agent, which stays small; what a run leaves in memory goes with the process.
+It reads a `Job` from standard input and writes an `Ending` to standard output, both JSON. All that takes time and does
+not depend on the job is done before: Ansible is started, and waits with its imports done (guarded.py). So a process
+that was started ahead runs its job at once. ansible-runner is imported here and not in the agent, which stays small;
+what a run leaves in memory goes with the process.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +24,7 @@ from types import FrameType
 from typing import Any
 
 from ansible_collections.plumb.gitops.controller.processes import adopt_orphans, end_descendants, end_with
-from ansible_collections.plumb.gitops.controller.reports import read_report, summary_of
+from ansible_collections.plumb.gitops.controller.reports import findings_of, read_report, summary_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError, printable
 
 GUARDED = "ansible_collections.plumb.gitops.controller.guarded"
@@ -32,9 +35,8 @@ _FAILED = frozenset({"runner_on_failed", "runner_on_unreachable", "runner_item_o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to run. `place` is a folder of its own, mode 0700; variables hold paths and checked names only."""
+    """What to run; variables hold paths and checked names only."""
 
-    place: str
     playbook: str
     inventory: str
     limit: str = ""
@@ -44,12 +46,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What came of it: exit code, what failed (a line each), settings by host, and the report's summary."""
+    """What came of it: exit code, what failed (a line each), settings by host, the report's summary and findings."""
 
     code: int
     failures: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     summary: Mapping[str, Any] | None = None
+    findings: Mapping[str, Any] | None = None  # see reports.findings_of
 
 
 @dataclass(slots=True)
@@ -85,21 +88,43 @@ class Listener:
             self.failures.append(first)
 
 
-def run(job: Job) -> Ending:
-    """Run the playbook and say what came of it."""
+@dataclass(slots=True)
+class Order:
+    """The job, which comes when it comes; it is passed on to Ansible, which waits for it at the other end of `gate`."""
+
+    gate: Path
+    job: Job | None = None
+
+    def take(self) -> None:
+        """Wait for the job. Without one, because whoever would give it has gone, this process ends."""
+        said = sys.stdin.read()
+        if not said:
+            _end_all(signal.SIGTERM, None)
+        self.job = Job(**json.loads(said))
+        with self.gate.open("w", encoding="utf-8") as gate:  # waits until Ansible has come so far
+            json.dump(_arguments(self.job), gate)
+
+
+def _arguments(job: Job) -> list[str]:
+    limit = ["--limit", job.limit] if job.limit else []
+    variables = ["--extra-vars", json.dumps(dict(job.variables))] if job.variables else []
+    return ["--inventory", job.inventory, *limit, "--forks", "1", *variables, job.playbook]
+
+
+def run(place: Path) -> Ending:
+    """Start Ansible, run the playbook of the job as soon as that is known, and say what came of it.
+
+    `place` is a folder of this run's own, mode 0700.
+    """
     import ansible_runner  # noqa: PLC0415 - dear, and only this process needs it
 
-    listener = Listener()
-    place = Path(job.place)
+    listener, order = Listener(), Order(place / "gate")
+    os.mkfifo(order.gate, 0o600)
     (place / "project").mkdir(mode=0o700)
     runner = ansible_runner.interface.init_runner(
         private_data_dir=str(place),
         ident="run",
-        playbook=job.playbook,
-        inventory=job.inventory,
-        limit=job.limit or None,
-        extravars=dict(job.variables),
-        forks=1,
+        playbook="of the job",
         quiet=True,
         suppress_env_files=True,
         fact_cache_type="",
@@ -110,17 +135,29 @@ def run(job: Job) -> Ending:
     # Settings for these are read from the files that are not written.
     runner.config.suppress_output_file = True
     runner.config.suppress_ansible_output = True
-    runner.config.command[0:1] = [sys.executable, "-P", "-m", GUARDED, str(os.getpid())]
-    runner.run()
-    code = runner.rc if runner.rc is not None else 254
-    summary, failures = None, listener.failures
-    if job.report and Path(job.report).exists():
+    runner.config.command = [sys.executable, "-P", "-m", GUARDED, str(os.getpid()), str(order.gate)]
+    taking = threading.Thread(target=order.take, daemon=True)
+    taking.start()
+    runner.run()  # in this thread: the kernel ends a child with the thread that started it
+    if order.job is None:
+        taking.join()
+    return _ending(order.job, runner.rc, listener)
+
+
+def _ending(job: Job | None, code: int | None, listener: Listener) -> Ending:
+    summary, findings, failures = None, None, listener.failures
+    if job is not None and job.report and Path(job.report).exists():
         try:
-            summary = summary_of(read_report(Path(job.report)))
+            document = read_report(Path(job.report))
+            summary, findings = summary_of(document), findings_of(document)
         except PlumbError as error:
             failures.append(str(error))
     return Ending(
-        code=code, failures=tuple(failures[:_MOST_FAILURES]), settings=listener.settings, summary=summary
+        code=code if code is not None else 254,
+        failures=tuple(failures[:_MOST_FAILURES]),
+        settings=listener.settings,
+        summary=summary,
+        findings=findings,
     )
 
 
@@ -136,15 +173,14 @@ def _end_all(number: int, _frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Run one job; the parent's process id is the only argument."""
+    """Run one job; the arguments are the parent's process id, and the folder of the run."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever is printed on the way is no answer
     signal.signal(signal.SIGTERM, _end_all)
     adopt_orphans()
     end_with(int(sys.argv[1]), signal.SIGTERM)
-    job = Job(**json.load(sys.stdin))
     try:
-        ending = run(job)
+        ending = run(Path(sys.argv[2]))
     except Exception as error:  # noqa: BLE001 - the only exit of this process; a traceback could quote anything
         ending = Ending(
             code=254, failures=(f"ansible-runner: {type(error).__name__}: {printable(str(error))}",)

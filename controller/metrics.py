@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -24,6 +24,14 @@ from ansible_collections.plumb.gitops.controller.state import Record
 disable_created_metrics()  # type: ignore[no-untyped-call] # they double the series, and nothing asks for them
 _BUCKETS = (0.5, 1, 2, 3, 5, 8, 13, 30, 60, 120, 300, 600, 1800)  # seconds
 _ACTIONS = ("create", "update", "adopt", "recreate", "prune", "refused")
+
+
+class Watching(Protocol):
+    """A cluster's watch, as far as it is measured."""
+
+    @property
+    def objects(self) -> int: ...
+    def fighting(self) -> Sequence[object]: ...
 
 
 class Metrics:
@@ -58,11 +66,23 @@ class Metrics:
             ("cluster", "source", "commit"),
             registry=self.registry,
         )
+        self._watched = Gauge(
+            "plumb_watch_objects", "Objects that are watched.", cluster, registry=self.registry
+        )
+        self._restarts = Counter(
+            "plumb_watch_restarts",
+            "Watches that broke or had to begin anew.",
+            cluster,
+            registry=self.registry,
+        )
+        self._fights = Gauge(
+            "plumb_fights", "Fields that somebody else keeps writing.", cluster, registry=self.registry
+        )
         self._leader = Gauge("plumb_leader", "Whether this agent makes runs.", registry=self.registry)
         self._leader.set(1)
         self._all = (
             self._seconds, self._runs, self._objects, self._actions, self._drift, self._failures, self._age,
-            self._revision,
+            self._revision, self._watched, self._restarts, self._fights,
         )  # fmt: skip
         self._good: dict[str, float] = {}
 
@@ -76,6 +96,16 @@ class Metrics:
         self._age.labels(cluster).set_function(lambda: self._age_of(cluster))
         if record.summary:
             self._state(cluster, record.summary)
+
+    def watches(self, cluster: str, watch: Watching) -> None:
+        """Say where the numbers of a cluster's watch are to be had."""
+        self._watched.labels(cluster).set_function(lambda: watch.objects)
+        self._fights.labels(cluster).set_function(lambda: len(watch.fighting()))
+        self._restarts.labels(cluster)
+
+    def watch_restarted(self, cluster: str) -> None:
+        """Count a watch that broke."""
+        self._restarts.labels(cluster).inc()
 
     def run(self, cluster: str, record: Record, summary: Mapping[str, Any] | None, seconds: float) -> None:
         """Take in one run: its record, and the summary of its report if it made one."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import API_VERSION, KIND, failures
 
 _LARGEST = 256 * 1024 * 1024  # bytes; a report of 10,000 objects has some 5 MB
@@ -61,6 +62,40 @@ def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def findings_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run wrote, for whoever watches the cluster.
+
+    `written`: the objects, each as `Kind.group namespace/name`. `reverted`: `[app, object, path, manager]` of each
+    field that was set back; the path is empty for an object that had been deleted, the manager where none is known.
+    """
+    written: list[str] = []
+    reverted: list[list[str]] = []
+    for app in document["apps"]:
+        for action in app.get("actions", ()):
+            if action.get("result") != "done":
+                continue
+            written.append(
+                key_of(action.get("group", ""), action["kind"], action.get("namespace", ""), action["name"])
+            )
+            if action["drifted"]:
+                reverted += [[app["name"], action["object"], *one] for one in _set_back(action)]
+    return {"written": written, "reverted": reverted}
+
+
+def key_of(group: str, kind: str, namespace: str, name: str) -> str:
+    """An object's name that says its API group, too: `Deployment.apps shop/cart`."""
+    return f"{GroupKind(group, kind)} {namespace}/{name}" if namespace else f"{GroupKind(group, kind)} {name}"
+
+
+def _set_back(action: Mapping[str, Any]) -> list[list[str]]:
+    fields = [
+        [change["path"], (change.get("culprit") or {}).get("manager", "")]
+        for change in action.get("changes", ())
+        if change["cause"] != "git"
+    ]
+    return fields or [["", ""]]
+
+
 def _source(source: Mapping[str, Any]) -> dict[str, Any]:
     revision = source.get("revision") or {}
     kept = {key: revision[key] for key in ("ref", "resolved", "commit", "subject") if key in revision}
@@ -70,7 +105,10 @@ def _source(source: Mapping[str, Any]) -> dict[str, Any]:
 
 def _app(app: Mapping[str, Any]) -> dict[str, Any]:
     keys = ("name", "error", "suspended", "changed", "failed", "drifted", "counts", "seconds")
-    return {key: app[key] for key in keys if key in app} | {"unhealthy": len(app.get("unhealthy", ()))}
+    there = [action for action in app.get("actions", ()) if action["action"] != "prune"]
+    kinds = sorted({str(GroupKind(action.get("group", ""), action["kind"])) for action in there})
+    shown = {key: app[key] for key in keys if key in app}
+    return shown | {"unhealthy": len(app.get("unhealthy", ())), "kinds": kinds}
 
 
 def drop_old(folder: Path, keep: int) -> None:

@@ -53,6 +53,19 @@ class Order:
     vault_password_file: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A process for one run, and its folder. It can be started before anybody knows which run it will make."""
+
+    place: Path
+    vault_password_file: Path | None
+    process: asyncio.subprocess.Process
+
+    def is_for(self, order: Order) -> bool:
+        """Whether it can make this run."""
+        return self.process.returncode is None and self.vault_password_file == order.vault_password_file
+
+
 class Runs:
     """Makes runs, each in a folder of its own below `folder`, which belongs to this agent alone."""
 
@@ -60,6 +73,8 @@ class Runs:
         self._folder = folder
         self._children: set[int] = set()
         self._ended: dict[int, str] = {}  # runs that were ended from outside, and why
+        self._ahead: _Child | None = None  # waits for the next run
+        self._starting = False
 
     def prepare(self) -> None:
         """Make the folder, and remove what an agent that was killed left in it. Raises InputError or OSError."""
@@ -82,39 +97,75 @@ class Runs:
         for pid in tuple(self._children):
             self._ended[pid] = why
             end_tree(pid)
+        self._drop_ahead()
+
+    async def start_ahead(self, vault_password_file: Path | None) -> None:
+        """Start the process of the next run now, where none waits yet: it does what it can before it knows its job."""
+        if self._ahead is None and not self._starting:
+            self._starting = True
+            try:
+                self._ahead = await self._start(vault_password_file)
+            except OSError:  # the run itself will say so
+                return
+            finally:
+                self._starting = False
 
     async def make(self, order: Order) -> Ending:
         """Make one run. It is over when this returns or is cancelled; a failure is in the result."""
-        place = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._folder))
         try:
-            (place / "ansible.cfg").write_text(_ansible_cfg(place, order), encoding="utf-8")
-            return await self._child(place, order)
+            child = self._taken(order) or await self._start(order.vault_password_file)
         except OSError as error:
             return Ending(code=DIED, failures=(f"the run could not be started: {error}",))
+        try:
+            return await self._finish(child.process, order)
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(child.place, ignore_errors=True)
 
-    async def _child(self, place: Path, order: Order) -> Ending:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            LAUNCH,
-            str(os.getpid()),
-            cwd=place,
-            env=_environment(place),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=_LARGEST_ANSWER,
-            start_new_session=True,
-        )
+    def _taken(self, order: Order) -> _Child | None:
+        """The process that was started ahead, if it is of use for this run."""
+        ahead = self._ahead
+        if ahead is not None and ahead.is_for(order):
+            self._ahead = None
+            return ahead
+        self._drop_ahead()
+        return None
+
+    def _drop_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            if ahead.process.returncode is None:
+                end_tree(ahead.process.pid)
+            shutil.rmtree(ahead.place, ignore_errors=True)
+
+    async def _start(self, vault_password_file: Path | None) -> _Child:
+        place = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._folder))
+        try:
+            (place / "ansible.cfg").write_text(_ansible_cfg(place, vault_password_file), encoding="utf-8")
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                LAUNCH,
+                str(os.getpid()),
+                str(place),
+                cwd=place,
+                env=_environment(place),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                limit=_LARGEST_ANSWER,
+                start_new_session=True,
+            )
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        return _Child(place, vault_password_file, process)
+
+    async def _finish(self, child: asyncio.subprocess.Process, order: Order) -> Ending:
         self._children.add(child.pid)
         try:
             async with asyncio.timeout(order.timeout):
-                said, _errors = await child.communicate(
-                    json.dumps(dataclasses.asdict(_job(place, order))).encode()
-                )
+                said, _errors = await child.communicate(json.dumps(dataclasses.asdict(_job(order))).encode())
         except TimeoutError:
             after = format_seconds(order.timeout)
             return Ending(code=DEADLINE, failures=(f"ended after {after}, its deadline (run_timeout)",))
@@ -130,9 +181,8 @@ class Runs:
         return _ending(said, child.returncode)
 
 
-def _job(place: Path, order: Order) -> Job:
+def _job(order: Order) -> Job:
     return Job(
-        place=str(place),
         playbook=order.playbook,
         inventory=str(order.inventory),
         limit=order.limit,
@@ -160,7 +210,7 @@ def _environment(place: Path) -> dict[str, str]:
     }
 
 
-def _ansible_cfg(place: Path, order: Order) -> str:
+def _ansible_cfg(place: Path, vault_password_file: Path | None) -> str:
     """The only Ansible settings of a run. A `%` would be an interpolation, so it is doubled."""
     settings = {
         "home": place / "ansible",
@@ -176,8 +226,8 @@ def _ansible_cfg(place: Path, order: Order) -> str:
         "retry_files_enabled": False,
         "duplicate_dict_key": "error",
     }
-    if order.vault_password_file is not None:
-        settings["vault_password_file"] = order.vault_password_file
+    if vault_password_file is not None:
+        settings["vault_password_file"] = vault_password_file
     lines = [f"{key} = {str(value).replace('%', '%%')}" for key, value in settings.items()]
     checks = ["inventory_unparsed_warning = false", "[inventory]", "any_unparsed_is_failed = true"]
     return "\n".join(["[defaults]", *lines, *checks, ""])

@@ -52,6 +52,8 @@ def _cluster(in_force: InForce, cluster: Cluster) -> dict[str, Any]:
         "last_good": _time(record.good),
         "failed_in_a_row": record.failed,
         "report": record.report,
+        "watch": cluster.watch.status(),
+        "fights": cluster.watch.wakes.status(),
         "sources": record.summary.get("sources", []),
         "apps": record.summary.get("apps", []),
     }

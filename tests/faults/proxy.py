@@ -9,9 +9,11 @@ is tried against each request in the order in which faults were added; the first
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
+import socket
 import ssl
 import sys
 import threading
@@ -53,11 +55,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer as it goes out."""
+    """An answer as it goes out. Of a stream, which a watch is, the body comes while it is sent."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    stream: Iterator[bytes] | None = None
 
 
 # Asks the real server; None where it is not there, or breaks off.
@@ -157,6 +160,7 @@ class Proxy:
     _upstream: Forward
     faults: list[Fault] = field(default_factory=list)
     asked: list[tuple[Asked, Answered | None]] = field(default_factory=list)
+    _streams: list[http.client.HTTPConnection] = field(default_factory=list)
     _under_way: int = 0
     _lock: threading.Condition = field(default_factory=threading.Condition)
 
@@ -206,6 +210,12 @@ class Proxy:
                 self._lock.notify_all()
         return answer
 
+    def cut_streams(self) -> None:
+        """Cut all streams that are open, wherever they are."""
+        for connection in tuple(self._streams):
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
     def settle(self) -> None:
         """Wait until no request is under way to the server any more."""
         with self._lock:
@@ -236,9 +246,24 @@ def proxy_before(sandbox: Sandbox, folder: Path) -> Iterator[Proxy]:
             for name, value in answer.headers.items():
                 if name.lower() not in _PER_CONNECTION:
                     self.send_header(name, value)
+            if answer.stream is not None:
+                self._send_stream(answer.stream)
+                return
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             self.wfile.write(answer.body)
+
+        def _send_stream(self, stream: Iterator[bytes]) -> None:
+            """In chunks; one that breaks off breaks off here, too."""
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.close_connection = True
+            try:
+                for chunk in stream:
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            except (OSError, http.client.HTTPException):
+                return
+            self.wfile.write(b"0\r\n\r\n")
 
         do_GET = do_PATCH = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - the names of http.server
 
@@ -246,12 +271,15 @@ def proxy_before(sandbox: Sandbox, folder: Path) -> Iterator[Proxy]:
             return None
 
     with _Server(("127.0.0.1", 0), Handler) as server:
-        proxy = Proxy(_kubeconfig(folder, server.server_address[1]), _forwarder(sandbox))
+        streams: list[http.client.HTTPConnection] = []
+        kubeconfig = _kubeconfig(folder, server.server_address[1])
+        proxy = Proxy(kubeconfig, _forwarder(sandbox, streams), _streams=streams)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
             yield proxy
         finally:
+            proxy.cut_streams()
             server.shutdown()
 
 
@@ -269,8 +297,8 @@ def _kubeconfig(folder: Path, port: int) -> Path:
     return file
 
 
-def _forwarder(sandbox: Sandbox) -> Forward:
-    """Asks the real server as the admin; each thread keeps its connection."""
+def _forwarder(sandbox: Sandbox, streams: list[http.client.HTTPConnection]) -> Forward:
+    """Asks the real server as the admin; each thread keeps its connection. Connections of streams are in `streams`."""
     address = urlsplit(sandbox.server)
     tls = ssl.create_default_context(cafile=str(sandbox.ca_file))
     users = yaml.safe_load(sandbox.kubeconfig.read_text(encoding="utf-8"))["users"]
@@ -287,9 +315,29 @@ def _forwarder(sandbox: Sandbox) -> Forward:
         try:
             kept.connection.request(asked.method, asked.target, asked.body or None, headers)
             answer = kept.connection.getresponse()
+            if "watch=true" in asked.target and answer.status == 200:
+                kept.connection.sock.settimeout(None)
+                return Answered(
+                    answer.status, dict(answer.getheaders()), b"", _stream(kept.connection, answer, streams)
+                )
             return Answered(answer.status, dict(answer.getheaders()), answer.read())
         except (OSError, http.client.HTTPException):
             kept.connection.close()
             return None
 
     return forward
+
+
+def _stream(
+    connection: http.client.HTTPConnection,
+    answer: http.client.HTTPResponse,
+    streams: list[http.client.HTTPConnection],
+) -> Iterator[bytes]:
+    """What comes, as it comes."""
+    streams.append(connection)
+    try:
+        while chunk := answer.read1(65536):
+            yield chunk
+    finally:
+        streams.remove(connection)
+        connection.close()

@@ -20,7 +20,7 @@ import yaml
 from ansible_collections.plumb.gitops.controller.tokens import Access, renew
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running, silent_remote, until
-from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
+from ansible_collections.plumb.gitops.tests.agent_fleet import AgentFleet as Fleet
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.report_schema import check_report
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
@@ -34,34 +34,6 @@ def config_map(greeting: str, name: str = "settings") -> str:
 
 
 SECRET = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: key}}\nstringData: {{password: {PASSWORD}}}\n"
-
-
-class Fleet:
-    """A repository, and an agent that follows it on one cluster, `here`."""
-
-    def __init__(self, sandbox: Sandbox, folder: Path, name: str) -> None:
-        self.repository: Repository = new_repository(sandbox, name, folder / "git")
-        self.agent = AgentProcess(folder / "agent")
-        self.sandbox = sandbox
-        self.write()
-
-    def source(self, **options: Any) -> dict[str, Any]:
-        given = {"name": "fleet", "url": self.repository.url, "branch": "main", "allow_http": True}
-        return given | {"token_file": str(self.repository.token_file)} | options
-
-    def app(self, **options: Any) -> dict[str, Any]:
-        given = {"name": "app", "source": "fleet", "path": "app", "namespace": NAMESPACE}
-        return given | {"create_namespace": True, "timeout": "60s"} | options
-
-    def write(self, hosts: dict[str, Any] | None = None, **variables: Any) -> None:
-        """Write the inventory, with these variables besides or instead."""
-        given: dict[str, Any] = {
-            "plumb_kubeconfig": str(self.sandbox.kubeconfig),
-            "plumb_cache_dir": str(self.agent.folder / "cache"),
-            "plumb_sources": [self.source()],
-            "plumb_apps": [self.app()],
-        }
-        self.agent.inventory(hosts or {"here": {}}, **{**given, **variables})
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from .refusal import Target
 from .retry import Clock
 from .transport import Request, Transport
 from .verbs import (
+    PAGE,
     apply_request,
     delete_request,
     get_request,
@@ -31,7 +32,9 @@ from .verbs import (
     list_request,
     patch_request,
     post_request,
+    watch_request,
 )
+from .watch import Event, Stop, Streams
 from .workers import Workers
 
 _LISTS = 3  # a list whose continue token expired is begun anew, so often in all
@@ -74,6 +77,7 @@ class Cluster:
             clock=clock,
             lease_file=lease_file,
         )
+        self._streams = Streams(access, clock)
         self._workers = Workers(concurrency)
         self._known: Discovery | None = None
         self._learning = threading.Lock()
@@ -90,6 +94,7 @@ class Cluster:
         """Close its connections; where it is no context manager."""
         self._workers.close()
         self._transport.close()
+        self._streams.close()
 
     def map(
         self, function: Callable[[T], R], items: Iterable[T], asks: Callable[[T], bool] = lambda _item: True
@@ -141,15 +146,38 @@ class Cluster:
 
     def _pages(self, kind: ApiResource, first: Request) -> Listing:
         items: builtins.list[dict[str, Any]] = []
+        for page in self._each_page(kind, first):
+            items += page.items
+        return Listing(items, page.resource_version)
+
+    def _each_page(self, kind: ApiResource, first: Request) -> Iterator[Listing]:
         request = first
         while True:
             page = self._transport.exchange(request)
-            items += [_typed(item, kind) for item in page.get("items") or ()]
             metadata = page.get("metadata") or {}
+            yield Listing(
+                [_typed(item, kind) for item in page.get("items") or ()],
+                str(metadata.get("resourceVersion") or ""),
+            )
             token = metadata.get("continue")
             if not token:
-                return Listing(items, str(metadata.get("resourceVersion") or ""))
+                return
             request = replace(first, query={**first.query, "continue": token})
+
+    def pages(self, kind: ApiResource, *, label_selector: str, size: int = PAGE) -> Iterator[Listing]:
+        """The metadata of all objects of a kind, a page at a time, for whoever keeps little of each.
+
+        All pages are of one resourceVersion. Raises Expired where a page came too late: begin anew.
+        """
+        return self._each_page(kind, list_request(kind, "", label_selector, metadata_only=True, page=size))
+
+    def watch(
+        self, kind: ApiResource, *, label_selector: str, resource_version: str, seconds: float, stop: Stop
+    ) -> Iterator[Event]:
+        """What happens to the objects of a kind after that resourceVersion, metadata only; see Streams.watch."""
+        request = watch_request(kind, "", label_selector, resource_version, round(seconds))
+        events = self._streams.watch(request, seconds, stop)
+        return (replace(event, item=_typed(event.item, kind)) for event in events)
 
     def get(
         self, kind: ApiResource, *, namespace: str, name: str, metadata_only: bool = False

@@ -72,7 +72,7 @@ class Transport:
         self._timeout = request_timeout
         self._counts = counts
         self._clock = clock
-        self._pool = _pool(access, concurrency)
+        self._pool = pool_of(access, concurrency)
         self._lease_file = lease_file
         if lease_file is not None:
             self._pool.pool_classes_by_scheme = checked_pools()
@@ -156,7 +156,7 @@ class Transport:
                     request.method,
                     self._access.server + request.url,
                     body=request.body,
-                    headers=self._headers(request),
+                    headers=headers_of(self._access, request, self._encoding),
                     timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds),
                     pool_timeout=seconds,
                     retries=False,
@@ -200,22 +200,20 @@ class Transport:
         self._counts.add(received=received)
         return b"".join(chunks)
 
-    def _headers(self, request: Request) -> Any:
-        headers = urllib3.HTTPHeaderDict(
-            {
-                "Accept": request.accept,
-                "Accept-Encoding": self._encoding,
-                "User-Agent": f"plumb/{VERSION}",
-            }
-        )
-        for name, value in self._access.headers:
-            headers.add(name, value)
-        authorization = self._access.authorization()
-        if authorization:
-            headers["Authorization"] = authorization
-        if request.content_type:
-            headers["Content-Type"] = request.content_type
-        return headers
+
+def headers_of(access: Access, request: Request, encoding: str) -> Any:
+    """The headers of a request, with the credentials as they are now."""
+    headers = urllib3.HTTPHeaderDict(
+        {"Accept": request.accept, "Accept-Encoding": encoding, "User-Agent": f"plumb/{VERSION}"}
+    )
+    for name, value in access.headers:
+        headers.add(name, value)
+    authorization = access.authorization()
+    if authorization:
+        headers["Authorization"] = authorization
+    if request.content_type:
+        headers["Content-Type"] = request.content_type
+    return headers
 
 
 def _see_lease(file: Path, target: Target) -> None:
@@ -251,8 +249,9 @@ def _last_word(failure: Failure, request: Request, executed: bool) -> RequestErr
     return error
 
 
-def _pool(access: Access, concurrency: int) -> Any:
-    options: dict[str, Any] = {"num_pools": 2, "maxsize": concurrency, "block": True, "retries": False}
+def pool_of(access: Access, concurrency: int, **more: Any) -> Any:
+    """Connections to one server, at most `concurrency` at once; `more` are options of urllib3."""
+    options: dict[str, Any] = {"num_pools": 2, "maxsize": concurrency, "block": True, "retries": False} | more
     if access.tls is not None:
         options["ssl_context"] = access.tls
     if access.server_name:

@@ -22,15 +22,38 @@ _METADATA_ONLY = "application/json;as={};g=meta.k8s.io;v=v1"
 _VERSION_PATH = "/metadata/resourceVersion"
 
 
-def list_request(kind: ApiResource, namespace: str, label_selector: str, *, metadata_only: bool) -> Request:
+def list_request(
+    kind: ApiResource, namespace: str, label_selector: str, *, metadata_only: bool, page: int = PAGE
+) -> Request:
     """The first page of a list. It names no resourceVersion, so it is a quorum read."""
     subject = f"{kind.kind} {_where(kind, namespace)}"
     return Request(
         method="GET",
         path=kind.path(namespace),
         target=Target(subject=subject, operation="listing", secret=_is_secret(kind)),
-        query={"limit": str(PAGE)} | ({"labelSelector": label_selector} if label_selector else {}),
+        query={"limit": str(page)} | ({"labelSelector": label_selector} if label_selector else {}),
         accept=_METADATA_ONLY.format("PartialObjectMetadataList") if metadata_only else _JSON,
+    )
+
+
+def watch_request(
+    kind: ApiResource, namespace: str, label_selector: str, resource_version: str, seconds: int
+) -> Request:
+    """What happens to a collection after a resourceVersion, metadata only, for so many seconds at most."""
+    return Request(
+        method="GET",
+        path=kind.path(namespace),
+        target=Target(
+            subject=f"{kind.kind} {_where(kind, namespace)}", operation="watching", secret=_is_secret(kind)
+        ),
+        query={
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(seconds),
+        }
+        | ({"labelSelector": label_selector} if label_selector else {}),
+        accept=_METADATA_ONLY.format("PartialObjectMetadata"),
     )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..reconcile.inventory import DEFAULT_NAMESPACE
 from .accepted import accepted_file
 from .options import CONFIG, CONNECTION, SOURCE
 from .runs import cache_of
 from .values import source_spec
 
-_OF_APP = ("name", "source", "path", "suspend", "depends_on")
+_OF_APP = ("name", "source", "path", "suspend", "depends_on", "namespace", "moved_from")
 # A key is a secret, and a proxy's address may hold a password. What the others name are files.
 _OF_CONNECTION = tuple(name for name in CONNECTION if name not in {"api_key", "proxy"})
 
@@ -24,6 +25,7 @@ def shown_settings(settings: Mapping[str, Any], cluster: str) -> dict[str, Any]:
         "config": _config(settings, cluster),
         "sources": [_given(source, tuple(SOURCE)) for source in settings.get("sources") or ()],
         "apps": [{name: app[name] for name in _OF_APP} for app in settings.get("apps") or ()],
+        "namespace": settings.get("namespace") or DEFAULT_NAMESPACE,
         "cache_dir": str(cache_of(settings)),
         "connection": _given(settings, _OF_CONNECTION),
     }

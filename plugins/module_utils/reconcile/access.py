@@ -222,7 +222,7 @@ def _of_runs(run: Run, kinds: frozenset[GroupKind]) -> list[Rule]:
     if _CONFIG_MAP not in kinds:
         parents = {identity.name for app in run.apps for identity in _identities(app, run.home)}
         rules += [
-            Rule(groups=("",), resources=("configmaps",), verbs=("list",)),
+            Rule(groups=("",), resources=("configmaps",), verbs=("list", "watch")),
             *_named("", "configmaps", ("create", "delete", "get", "patch"), parents),
         ]
     if _NAMESPACE not in kinds:

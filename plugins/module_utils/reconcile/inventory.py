@@ -141,14 +141,18 @@ def read_inventory(parent: Body | None, identity: SetIdentity, owner: str) -> In
         identity=identity,
         owner=owner,
         exists=True,
-        group_kinds=frozenset(
-            map(GroupKind.parse, filter(None, annotations.get(_GROUP_KINDS, "").split(",")))
-        ),
+        group_kinds=hinted_kinds(parent),
         namespaces=frozenset(filter(None, annotations.get(_NAMESPACES, "").split(","))),
         finished_jobs=_jobs(parent),
         applied=annotations.get(_APPLIED, ""),
         version=str(parent["metadata"].get("resourceVersion") or ""),
     )
+
+
+def hinted_kinds(parent: Body) -> frozenset[GroupKind]:
+    """The kinds that a parent says its members may be of; widened before a write, so a new kind shows there first."""
+    annotations = parent["metadata"].get("annotations") or {}
+    return frozenset(map(GroupKind.parse, filter(None, annotations.get(_GROUP_KINDS, "").split(","))))
 
 
 def _check_parent(parent: Body, annotations: Mapping[str, str], identity: SetIdentity, owner: str) -> None:

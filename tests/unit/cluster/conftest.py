@@ -45,6 +45,7 @@ class Says:
     drop: bool = False  # close it without a word
     hold: bool = False  # say nothing until the test is over
     drip: float = 0.0  # seconds between two bytes of the body
+    stays: bool = False  # after the body say nothing more until the test is over
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +162,10 @@ def _handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
                 self.drip(body, says.drip)
             else:
                 self.wfile.write(body if says.cut is None else body[: says.cut])
-            self.close_connection = says.cut is not None
+            if says.stays:
+                self.wfile.flush()
+                fake.over.wait(30)
+            self.close_connection = says.cut is not None or says.stays
 
         def drip(self, body: bytes, seconds: float) -> None:
             with contextlib.suppress(OSError):  # the other side hangs up

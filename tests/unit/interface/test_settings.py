@@ -29,8 +29,16 @@ def test_sources_and_apps_come_with_their_defaults() -> None:
         {**SOURCE, "username": "", "proxy": "", "allow_http": False, "rewritten": "follow", "timeout": "60s"},
     ]
     assert said["apps"] == [
-        {**APP, "depends_on": []},
-        {"name": "b", "source": "fleet", "path": ".", "suspend": False, "depends_on": ["shop"]},
+        {**APP, "depends_on": [], "namespace": "", "moved_from": []},
+        {
+            "name": "b",
+            "source": "fleet",
+            "path": ".",
+            "suspend": False,
+            "depends_on": ["shop"],
+            "namespace": "",
+            "moved_from": [],
+        },
     ]
 
 

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fights: a field that is set back again and again, and objects that wake the agent again and again for nothing.
+
+Who sees a change at once and undoes it at once would fight another writer at full speed. So the runs that changes start
+are held back for the app, longer each time; those at the interval are not. Arithmetic on times given from outside.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+WINDOW = 600.0  # seconds within which repetitions count
+REVERTS = 3  # of one field of one object, from one manager: a fight
+WAKES = 5  # of one object, with nothing to set back: it is restless
+FIRST_WAIT, LONGEST_WAIT = (
+    30.0,
+    900.0,
+)  # seconds until a change starts a run of the app again; doubled each time
+
+
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class Rival:
+    """A field that somebody else keeps writing. Without `path` it is about the whole object, without `manager` about
+    somebody who left no entry."""
+
+    app: str
+    object: str
+    path: str = ""
+    manager: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Fight:
+    """What goes on about a field; `reverts` is how often it was set back, 0 where there was nothing to set back."""
+
+    rival: Rival
+    reverts: int
+    since: float
+    last: float
+    wait: float  # seconds after the last time until a change starts a run of the app again
+
+
+@dataclass(slots=True)
+class Fights:
+    """Those of one cluster. Times are seconds of a clock that only goes forward."""
+
+    _times: dict[Rival, deque[float]] = field(default_factory=dict)
+    _fights: dict[Rival, Fight] = field(default_factory=dict)
+
+    def reverted(self, rival: Rival, now: float) -> Fight | None:
+        """Take in that the field was set back; the fight where this makes it one."""
+        return self._again(rival, now, REVERTS, counted=True)
+
+    def woken(self, app: str, about: str, now: float) -> Fight | None:
+        """Take in that an object's change started a run that had nothing to write to it."""
+        return self._again(Rival(app=app, object=about), now, WAKES, counted=False)
+
+    def wait(self, app: str, now: float) -> float:
+        """Seconds until a change may start a run of the app; 0 where it may."""
+        return max((0.0, *(fight.last + fight.wait - now for fight in self._of(app, now))))
+
+    def present(self, now: float) -> tuple[Fight, ...]:
+        """The fights that go on, sorted by what they are about."""
+        self._forget(now)
+        return tuple(self._fights[rival] for rival in sorted(self._fights))
+
+    def _of(self, app: str, now: float) -> Iterator[Fight]:
+        self._forget(now)
+        return (fight for fight in self._fights.values() if fight.rival.app == app)
+
+    def _again(self, rival: Rival, now: float, most: int, *, counted: bool) -> Fight | None:
+        self._forget(now)
+        known = self._fights.get(rival)
+        if known is not None:
+            known.reverts += counted
+            known.wait = min(LONGEST_WAIT, known.wait * 2)
+            known.last = now
+            return None
+        times = self._times.setdefault(rival, deque(maxlen=most))
+        times.append(now)
+        if len(times) < most:
+            return None
+        fight = self._fights[rival] = Fight(
+            rival=rival, reverts=most if counted else 0, since=times[0], last=now, wait=FIRST_WAIT
+        )
+        return fight
+
+    def _forget(self, now: float) -> None:
+        """Drop what is over: no time within the window, which for a fight begins when its wait is over."""
+        for rival, times in list(self._times.items()):
+            while times and now - times[0] > WINDOW:
+                times.popleft()
+            if not times:
+                del self._times[rival]
+        for rival, fight in list(self._fights.items()):
+            if now - fight.last > fight.wait + WINDOW:
+                del self._fights[rival]
