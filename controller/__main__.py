@@ -32,6 +32,8 @@ def main(words: Sequence[str]) -> int:
     """Do what the words say; the exit code: 0, 1 for what failed, 2 for what was given wrong."""
     given = _parser().parse_args(words)
     try:
+        if given.command == "verify-trail":
+            return _verify(given.path, archived=given.archived)
         return _run(given.config) if given.command in {None, "run"} else _command(given)
     except InputError as error:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
@@ -58,6 +60,26 @@ def _run(file: Path) -> int:
     loop = asyncio.new_event_loop()
     loop.run_until_complete(Agent(file, config, open_log(config.log_format)).run())
     return 0
+
+
+def _verify(path: Path, *, archived: bool) -> int:
+    """Say whether trails are as they were written; 1 where one is not."""
+    from ansible_collections.plumb.gitops.plugins.module_utils.report.verify import trails, verify  # noqa: PLC0415
+
+    files = trails(path)
+    intact = bool(files)
+    if not files:
+        sys.stdout.write(f"{path}: there is no trail\n")
+    for file in files:
+        found = verify(file, archived=archived)
+        intact = intact and found.is_intact
+        word = "intact" if found.is_intact else "NOT INTACT"
+        ends = f"ends with record {found.head.seq}, {found.head.hash}"
+        said = [f"{file}: {word}: {found.records} records; it {ends}"]
+        said += [f"  x {printable(problem)}" for problem in found.problems]
+        said += [f"  ? {printable(remark)}" for remark in found.remarks]
+        sys.stdout.write("\n".join(said) + "\n")
+    return 0 if intact else 1
 
 
 def _command(given: argparse.Namespace) -> int:
@@ -90,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="work until SIGTERM (the default)")
     status = commands.add_parser("status", help="show the clusters, their last runs and what is suspended")
     status.add_argument("--json", action="store_true", help="all of it, as JSON")
+    trail = commands.add_parser("verify-trail", help="see whether an audit trail is as it was written")
+    trail.add_argument("path", type=Path, help="the trail's file, or a folder of trails")
+    trail.add_argument(
+        "--archived", action="store_true", help="its older files may have been taken elsewhere"
+    )
     for name, does in _COMMANDS.items():
         command = commands.add_parser(name, help=does)
         command.add_argument("--cluster", default="", help="the cluster (default: all)")

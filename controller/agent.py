@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from ansible_collections.plumb.gitops.controller.audit import Sink
 from ansible_collections.plumb.gitops.controller.cluster import Cluster, InForce, Shared
 from ansible_collections.plumb.gitops.controller.commands import Commands
 from ansible_collections.plumb.gitops.controller.config import AT_START, Config, Election, read_config
@@ -100,7 +101,13 @@ class Agent:
             metrics=self.metrics.text,
             status=lambda: status(self.in_force, self.clusters),
             commands=commands,
+            sink=self._sink(),
         )
+
+    def _sink(self) -> Sink | None:
+        config = self.in_force.config
+        token = config.http.audit_token_file
+        return Sink(config.state_dir / "audit", token, self.clusters.keys) if token is not None else None
 
     def _leader(self, election: Election) -> Leader:
         async def lead(*, leads: bool) -> None:

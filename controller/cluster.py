@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.plumb.gitops.controller.audit import audit_file
 from ansible_collections.plumb.gitops.controller.config import Config
 from ansible_collections.plumb.gitops.controller.inventory import Accepted
 from ansible_collections.plumb.gitops.controller.launch import Ending
@@ -233,7 +234,11 @@ class Cluster:
 
 def _variables(name: str, now: InForce, trigger: Trigger, report: Path) -> dict[str, Any]:
     """The extra variables of a run: paths and checked names, since Ansible would run what else stood in them."""
-    variables: dict[str, Any] = {"plumb_report_path": str(report)}
+    trail = now.config.state_dir / "trail" / f"{name}.jsonl"
+    variables: dict[str, Any] = {"plumb_report_path": str(report), "plumb_trail_path": str(trail)}
+    events = audit_file(now.config.state_dir / "audit", name)
+    if now.config.http.audit_token_file is not None and events.exists():
+        variables["plumb_audit_log"] = str(events)
     if suspended := now.suspensions.apps(name):
         variables["plumb_suspended"] = list(suspended)
     if trigger.apps is not None:

@@ -25,11 +25,15 @@ _OPERATION = "reading the configuration"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
-    """Where the agent listens. Without a token file it shows health and metrics and takes no commands."""
+    """Where the agent listens. Without a token file it shows health and metrics and takes no commands.
+
+    With one for audit events it takes those that API servers send.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8400
     token_file: Path | None = None
+    audit_token_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +132,17 @@ def _memory(state_dir: Path) -> str:
 
 
 def _http(read: _Words) -> Http:
-    inner = read.inner("http", {"listen", "token_file"})
+    inner = read.inner("http", {"listen", "token_file", "audit_token_file"})
     listen = inner.text("listen", "127.0.0.1:8400")
     match = _LISTEN.fullmatch(listen)
     if match is None or int(match[2]) > 65535:
         raise inner.refused("listen", f"{listen[:80]!r} is not an address and a port", "127.0.0.1:8400")
-    return Http(host=match[1].strip("[]"), port=int(match[2]), token_file=inner.path("token_file"))
+    return Http(
+        host=match[1].strip("[]"),
+        port=int(match[2]),
+        token_file=inner.path("token_file"),
+        audit_token_file=inner.path("audit_token_file"),
+    )
 
 
 def _election(read: _Words) -> Election | None:

@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from ansible_collections.plumb.gitops.controller.audit import Sink
 from ansible_collections.plumb.gitops.controller.commands import Commands
 from ansible_collections.plumb.gitops.controller.config import Http
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
@@ -33,6 +34,7 @@ class Served:
     metrics: Callable[[], bytes]
     status: Callable[[], Mapping[str, Any]]
     commands: Commands
+    sink: Sink | None = None  # for audit events
 
 
 async def listen(http: Http, served: Served) -> web.AppRunner:
@@ -64,6 +66,9 @@ def _application(http: Http, served: Served) -> web.Application:
         for name in ("sync", "suspend", "resume"):
             command = getattr(served.commands, name)
             application.router.add_post(f"/api/v1/{name}", guard(_command(command)))
+    if served.sink is not None:
+        for path in ("/audit/{cluster}", "/audit/{cluster}/{token}"):
+            application.router.add_post(path, served.sink.receive)
     return application
 
 

@@ -185,6 +185,28 @@ options:
       - No report is written if empty.
     type: str
     default: ''
+  markdown_path:
+    description:
+      - Where the report is written as Markdown, for CI and pull requests, mode 0600 and at most 60,000 characters. A
+        name that ends in C(.md) is the file itself, any other a folder that gets C(<cluster>/<time>.md).
+      - None is written if empty.
+    type: str
+    default: ''
+  trail_path:
+    description:
+      - Where the audit trail is appended to, as JSON lines that are chained by hash, mode 0600. A name that ends in
+        C(.jsonl) is the file itself, any other a folder that gets C(<cluster>.jsonl).
+      - Nothing is written to the cluster where it cannot be appended to. A check appends nothing.
+      - No trail is kept if empty.
+    type: str
+    default: ''
+  audit_log:
+    description:
+      - The API server's audit log, a file of JSON lines (C(audit.k8s.io/v1), level C(Metadata) is enough). With it,
+        the report says which user changed or deleted something, and from where.
+      - Its last 32 MiB are read, and only where something had drifted. A user is named only where no other can have
+        done it. Where it cannot be read, that is told, and nothing else changes.
+    type: path
   cache_dir:
     description:
       - The folder for what was proven in earlier runs, beside the sources. It may be lost at any time; the next run

@@ -134,6 +134,14 @@ report:
   description: The file that the whole report was written to.
   returned: when O(report_path) is given
   type: str
+markdown:
+  description: The file that the report was written to as Markdown.
+  returned: when O(markdown_path) is given
+  type: str
+trail:
+  description: Where the audit trail ends now, with C(path), C(seq) and C(hash) of its last record.
+  returned: when O(trail_path) is given, and not in a check
+  type: dict
 """
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module

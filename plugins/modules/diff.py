@@ -119,6 +119,10 @@ report:
   description: The file that the whole report was written to.
   returned: when O(report_path) is given
   type: str
+markdown:
+  description: The file that the report was written to as Markdown.
+  returned: when O(markdown_path) is given
+  type: str
 """
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module

@@ -93,8 +93,13 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(sandbox: Sandbox, folder: Path) -> Iterator[OwnServer]:
-    """Start them in FOLDER on free ports, empty but for what an API server makes for itself."""
+def own_server(
+    sandbox: Sandbox, folder: Path, arguments: Mapping[str, str] | None = None
+) -> Iterator[OwnServer]:
+    """Start them in FOLDER on free ports, empty but for what an API server makes for itself.
+
+    `arguments` are more of the API server's, by name.
+    """
     pids = json.loads((sandbox.dir / "sandbox.json").read_text(encoding="utf-8"))["pids"]
     ports = choose_ports(("etcd", "etcd-peer", "kube-apiserver"))
     client, peer, server = (f"https://127.0.0.1:{port}" for port in ports.values())
@@ -107,6 +112,7 @@ def own_server(sandbox: Sandbox, folder: Path) -> Iterator[OwnServer]:
         "etcd-servers": client, "secure-port": str(ports["kube-apiserver"]),
         "audit-log-path": str(folder / "audit.log"),
         "feature-gates": "ListFromCacheSnapshot=false",  # else pages of a list outlive a compaction
+        **(arguments or {}),
     })  # fmt: skip
     config = yaml.safe_load(sandbox.kubeconfig.read_text(encoding="utf-8"))
     config["clusters"][0]["cluster"]["server"] = server

@@ -24,12 +24,14 @@ from ..reconcile.run import Run, run_apps
 from ..render.app import render_app
 from ..render.memo import Memo
 from ..report.document import action_document, counts, document, failures, source_document
-from ..report.file import ReportError, report_file, see_report_place, write_report
 from ..report.terminal import lines
 from ..source.pull import PulledSource, pull_sources
+from .audit import audit_place, evident
 from .config import apps_in_force, config_report, follow
 from .memory import Memory, StateError, memory_file, recall, remember, see_memory_place
 from .mode import Mode
+from .standing import standing_file
+from .telling import see_places, tell
 from .values import app_specs, connection_spec, pulled_sources, source_spec
 
 _MOST_ACTIONS = 200  # in a module's result; the report file has all
@@ -83,11 +85,14 @@ def diff(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
 
 def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `apply`: counts, what is not unchanged, the lines for people; the rest is in the report."""
-    if options.get("report_path") and not mode.check:
-        see_report_place(report_file(options["report_path"], options.get("cluster") or "", "room"))
-    report, forgotten = _report(options, check=mode.check)
+    if not mode.check:
+        see_places(options)
+    apps = _apps(options)
+    report, forgotten = _report(options, apps, check=mode.check)
     whole = document(report)
-    told = [*lines(report), *_unknown_suspended(options), *([f"  x {forgotten}"] if forgotten else [])]
+    telling = tell(options, cache_of(options), report, whole, apps)
+    kept = [f"  x {forgotten}"] if forgotten else []
+    told = [*lines(report), *_unknown_suspended(options), *kept, *telling.lines]
     result: dict[str, Any] = {
         "changed": report.changed,
         "drifted": report.drifted,
@@ -98,17 +103,10 @@ def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         "unclaimed": list(report.unclaimed),
         "requests": dict(report.requests),
     }
-    failed = "\n".join(filter(None, (_some(failures(whole)) if report.failed else "", forgotten)))
-    if options.get("report_path"):
-        target = report_file(options["report_path"], report.cluster, report.started)
-        try:
-            write_report(target, whole)
-        except ReportError as error:  # what the run did is told all the same
-            told.append(f"  x {error}")
-            failed = "\n".join(filter(None, (failed, str(error))))
-        else:
-            result["report"] = str(target)
-            told.append(f"  Report: {target}")
+    result |= telling.places
+    failed = "\n".join(
+        filter(None, (_some(failures(whole)) if report.failed else "", forgotten, *telling.wrong))
+    )
     if mode.diff:
         result["diff"] = {"prepared": _bounded("\n".join(told) + "\n")}
     if report.failed or failed:
@@ -116,9 +114,8 @@ def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     return result
 
 
-def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
+def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: bool) -> tuple[Report, str]:
     """What the run came to, and why what it proved could not be kept (empty where it could)."""
-    apps = _apps(options)
     only = _only(options, apps)
     sources = pulled_sources(options["sources"])
     config = config_report(options)
@@ -129,6 +126,7 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
     started, clock = datetime.now(UTC), time.monotonic()
     memo = Memo(cache_of(options) / "renderings")
     lease = Path(options["lease_file"]) if options.get("lease_file") else None
+    place, no_evidence = audit_place(options)
     with connect(connection_spec(options), lease_file=lease) as cluster:
         file = memory_file(cache_of(options), cluster.server)
         memory = recall(file)
@@ -154,6 +152,8 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
         forgotten = _keep(file, proven) if proven != memory else ""
         if deep:  # once a day
             memo.clear_unused()
+        kept = standing_file(cache_of(options), cluster.server, options.get("owner") or "", "evidence")
+        results, unread = evident(cluster, found.apps, place, kept, started)
         asked = cluster.requests
     report = Report(
         cluster=options.get("cluster") or "",
@@ -164,8 +164,9 @@ def _report(options: Mapping[str, Any], *, check: bool) -> tuple[Report, str]:
         sources=tuple(
             _source(name, state, told.get(name, {})) for name, state in sources.items() if name in used
         ),
-        apps=found.apps,
+        apps=results,
         unclaimed=found.unclaimed,
+        warnings=(*no_evidence, *unread),
         config=config,
         requests=(
             ("dry_runs", asked.dry_runs),

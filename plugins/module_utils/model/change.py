@@ -20,18 +20,47 @@ ABSENT = Absent.ABSENT
 MASK = "(hidden)"
 
 
+MANAGED_FIELDS, AUDIT_LOG = "managedFields", "audit log"  # where it is known from who did something
+
+
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """Who wrote a live field, as managedFields says it. Empty where it does not say."""
+    """Who wrote a live field, as managedFields says it, and the audit log where that leaves no doubt.
+
+    Empty where they do not say. Without a manager (a removal leaves none) it is the audit log alone that speaks.
+    """
 
     manager: str
     operation: str  # Update or Apply
     subresource: str = ""
     time: str = ""
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    user_agent: str = ""
+    verb: str = ""  # of the request
+    one_of: tuple[str, ...] = ()  # users, where it was one of them and it cannot be said which
+    evidence: str = MANAGED_FIELDS
 
     def __str__(self) -> str:
+        return "; ".join(filter(None, (self._of_managed_fields, self._of_audit_log)))
+
+    @property
+    def _of_managed_fields(self) -> str:
+        if not self.manager:
+            return ""
         by = f"{self.manager} ({self.subresource})" if self.subresource else self.manager
         return f"{by}, {self.time}" if self.time else f"{by}, time not recorded"
+
+    @property
+    def _of_audit_log(self) -> str:
+        if self.one_of:
+            return f"one of the users {', '.join(self.one_of)} ({AUDIT_LOG})"
+        if not self.user:
+            return ""
+        at = f" from {', '.join(self.addresses)}" if self.addresses else ""
+        how = "" if self.manager else f", {self.verb} with {self.user_agent}, {self.time}"
+        return f"user {self.user}{at}{how} ({AUDIT_LOG})"
 
 
 class Cause(Enum):

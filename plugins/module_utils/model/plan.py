@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from .change import Cause, FieldChange
+from .change import Cause, Culprit, FieldChange
 from .health import Health
 from .objects import ObjectRef, Origin
 
@@ -41,6 +41,12 @@ class Action:
     warning: str = ""
     origin: Origin | None = None
     deleted_by_someone: bool = False  # it was applied before and is gone
+    culprit: Culprit | None = None  # who deleted it, where that is known
+    api_version: str = ""  # that the manifest is written in, or the object was read in
+    uid: str = ""  # of the live object
+    applied: str = (
+        ""  # when our claim on it was written last, as far as that is recorded; where it has changes
+    )
     unproven: bool = False  # the dry-run that would prove it was denied
     health: Health | None = None  # of the live object, as it was read
 

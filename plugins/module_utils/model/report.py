@@ -46,6 +46,7 @@ class Report:
     sources: tuple[SourceReport, ...]
     apps: tuple[AppResult, ...]
     unclaimed: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # what of the run could not be told as it should be
     config: ConfigReport | None = None
     requests: tuple[tuple[str, int], ...] = ()  # what the run asked of the API server, by kind of request
 

@@ -20,7 +20,7 @@ from .additions import additions, as_changes
 from .compare import LEFT_AS_IT_IS, Case, compare
 from .desired import Wanted, applied_digest
 from .fieldset import owns_exactly
-from .ground import Ground, action_for, failed_dry_run, refused
+from .ground import Ground, action_for, applied_at, failed_dry_run, refused, uid_of
 from .ignore import ignored_of, left_to_others, on_live
 from .inventory import ID_LABEL, set_of
 from .look import Look, look_at
@@ -104,6 +104,9 @@ def _settled(ground: Ground, wanted: Wanted, live: Body, look: Look) -> Step:
         warning=warning,
         origin=wanted.origin,
         health=Health.current() if look.healthy else None,
+        api_version=wanted.api_version,
+        uid=uid_of(live),
+        applied=applied_at(live) if look.added else "",
     )
     return Step(action=action, wanted=wanted, live=live, look=look)
 

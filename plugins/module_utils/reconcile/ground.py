@@ -19,6 +19,7 @@ from .desired import Wanted
 from .health import assess
 from .inventory import Inventory
 from .observe import Autoscalers
+from .ownership import our_entry, owners
 from .step import Step
 
 
@@ -67,7 +68,21 @@ def action_for(
         unproven=unproven,
         deleted_by_someone=deleted_by_someone,
         health=assess(live) if live is not None else None,
+        api_version=wanted.api_version,
+        uid=uid_of(live),
+        applied=applied_at(live) if changes else "",
     )
+
+
+def uid_of(live: Body | None) -> str:
+    """The uid of a live object; empty where there is none."""
+    return str(live["metadata"].get("uid") or "") if live is not None else ""
+
+
+def applied_at(live: Body | None) -> str:
+    """When our claim on a live object was written last (RFC 3339, seconds); empty where that is not recorded."""
+    entry = our_entry(owners(live)) if live is not None else None
+    return entry.time if entry is not None else ""
 
 
 def refused(wanted: Wanted, reason: str, live: Body | None) -> Step:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..model.app import AppSpec, AppState
 from ..model.objects import Body, GroupKind, ObjectRef
@@ -92,7 +92,8 @@ def _step(app: AppSpec, ref: ObjectRef, live: Body, claimed_by: str, left: str) 
             f"{left}; a {ref.kind} is pruned only with consent. Annotate it {CONSENT}=enabled to let it go,"
             " or =disabled to keep it."
         )
-    return Step(action=Action(ref=ref, verb=verb, reason=reason), live=live)
+    version, uid = str(live.get("apiVersion") or ""), str(live["metadata"].get("uid") or "")
+    return Step(action=Action(ref=ref, verb=verb, reason=reason, api_version=version, uid=uid), live=live)
 
 
 def _kept_for(step: Step, inside: Callable[[ObjectRef, Body], str]) -> Step:
@@ -120,9 +121,5 @@ def _too_much(app: AppSpec, pruned: int, total: int, *, empty: bool) -> str:
 def _held_back(step: Step, why: str, verb: Verb = Verb.REFUSED) -> Step:
     if step.action.verb is not Verb.PRUNE:
         return step
-    action = Action(
-        ref=step.action.ref,
-        verb=verb,
-        reason=f"{step.action.reason}; not pruned: {why}",
-    )
+    action = replace(step.action, verb=verb, reason=f"{step.action.reason}; not pruned: {why}")
     return Step(action=action, live=step.live)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..model.app import Revision
-from ..model.change import ABSENT, FieldChange
+from ..model.change import ABSENT, Culprit, FieldChange
 from ..model.health import Health
 from ..model.plan import Action, AppResult, Counts, Outcome, Verb
 from ..model.report import ConfigReport, Report, SourceReport
@@ -36,6 +36,7 @@ def document(report: Report) -> dict[str, Any]:
         **({"config": _config(report.config)} if report.config is not None else {}),
         "apps": [_app(app) for app in report.apps],
         "unclaimed": list(report.unclaimed),
+        **({"warnings": list(report.warnings)} if report.warnings else {}),
         "requests": dict(report.requests),
     }
 
@@ -123,6 +124,7 @@ def action_document(action: Action, outcome: Outcome | None = None) -> dict[str,
             "origin": str(action.origin) if action.origin else "",
             "drifted": action.drifted,
             "unproven": action.unproven,
+            "culprit": culprit_document(action.culprit) if action.culprit is not None else None,
             "changes": [_change(change) for change in action.changes],
             "health": _health(action.health) if action.health is not None else None,
             "result": outcome.result.value
@@ -164,16 +166,27 @@ def _change(change: FieldChange) -> dict[str, Any]:
     if change.desired is not ABSENT:
         shown["desired"] = change.desired
     if change.culprit is not None:
-        culprit = change.culprit
-        shown["culprit"] = _present(
-            {
-                "manager": culprit.manager,
-                "operation": culprit.operation,
-                "subresource": culprit.subresource,
-                "time": culprit.time,
-            }
-        )
+        shown["culprit"] = culprit_document(change.culprit)
     return shown
+
+
+def culprit_document(culprit: Culprit) -> dict[str, Any]:
+    """Who did something, and where that is known from."""
+    return _present(
+        {
+            "manager": culprit.manager,
+            "operation": culprit.operation,
+            "subresource": culprit.subresource,
+            "time": culprit.time,
+            "user": culprit.user,
+            "groups": list(culprit.groups),
+            "addresses": list(culprit.addresses),
+            "user_agent": culprit.user_agent,
+            "verb": culprit.verb,
+            "one_of": list(culprit.one_of),
+            "evidence": culprit.evidence,
+        }
+    )
 
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,12 +20,12 @@ class ReportError(PlumbError):
     """The report could not be written."""
 
 
-def report_file(path: str, cluster: str, started: str) -> Path:
-    """Where a report goes: `path` itself if it names a `.json` file, else `path/<cluster>/<time>.json`."""
-    if path.endswith(".json"):
+def report_file(path: str, cluster: str, started: str, suffix: str = ".json") -> Path:
+    """Where a report goes: `path` itself if it names a file with this suffix, else `path/<cluster>/<time><suffix>`."""
+    if path.endswith(suffix):
         return Path(path)
     stamp = started.replace("-", "").replace(":", "")
-    return Path(path) / (cluster.replace("/", "_") or "cluster") / f"{stamp}.json"
+    return Path(path) / (cluster.replace("/", "_") or "cluster") / f"{stamp}{suffix}"
 
 
 def see_report_place(target: Path) -> None:
@@ -41,9 +41,13 @@ def write_report(target: Path, report: Mapping[str, Any]) -> None:
 
     Raises ReportError where the folder or the file cannot be written.
     """
+    # A line for each object, and not json's indentation, which takes the slow way. In a text, quotes are escaped.
+    write_text(target, json.dumps(report, ensure_ascii=False).replace('{"', '\n{"').lstrip() + "\n")
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a report in another form, as `write_report` does. Raises ReportError."""
     try:
-        # A line for each object, and not json's indentation, which takes the slow way. In a text, quotes are escaped.
-        text = json.dumps(report, ensure_ascii=False).replace('{"', '\n{"').lstrip() + "\n"
         write_whole(target, text.encode(errors="replace").decode())  # half of a surrogate pair is no UTF-8
     except OSError as error:
         raise _unusable(target, error) from error
@@ -54,5 +58,5 @@ def _unusable(target: Path, error: OSError) -> ReportError:
         f"report {target}",
         "writing it",
         printable(error.strerror or str(error)),
-        "Set plumb_report_path (report_path) to a place this account can write, with room left.",
+        "Set plumb_report_path (report_path), or plumb_markdown_path, to a place this account can write, with room.",
     )

@@ -51,6 +51,7 @@ def lines(report: Report) -> list[str]:
         shown += _app(app, width, check=report.check)
     shown += [f"  ? {said}: no app claims this apply set; name the app again, or remove it with state: absent"
               for said in report.unclaimed]  # fmt: skip
+    shown += [f"  ? {warning}" for warning in report.warnings]
     if report.check:
         shown.append("  Check only, nothing was written.")
     return [_one_line(line) for line in shown]
@@ -158,7 +159,8 @@ def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action], 
     if len(action.changes) > _MOST_FIELDS:
         told.append(f"… and {len(action.changes) - _MOST_FIELDS} more fields")
     if action.deleted_by_someone:
-        told.append("was deleted by someone; who, is not recorded")
+        who = f"by {printable(str(action.culprit))}" if action.culprit else "by someone; who, is not recorded"
+        told.append(f"was deleted {who}")
     said = [part for part in (action.reason, action.warning and f"warning: {action.warning}") if part]
     if action.unproven:
         said.insert(0, "unproven:")
@@ -172,7 +174,7 @@ def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action], 
 
 
 def _change(change: FieldChange) -> str:
-    live, desired = _values(change.live, change.desired)
+    live, desired = values(change.live, change.desired)
     said = f"{change.path}   {live} -> {desired}"
     if change.cause is Cause.ADDITION:
         said = f"{change.path}   {live}   added"
@@ -181,7 +183,7 @@ def _change(change: FieldChange) -> str:
     return said if change.cause.value == "git" else f"{said}   changed by someone; who, is not recorded"
 
 
-def _values(live: Any, desired: Any) -> tuple[str, str]:
+def values(live: Any, desired: Any) -> tuple[str, str]:
     """Both values, cut so that what differs shows, and as JSON where plain text looks alike (`"1"` and `1`)."""
     one, other = _text(live), _text(desired)
     if one == other and live != MASK and ABSENT not in (live, desired):

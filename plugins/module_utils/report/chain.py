@@ -1,0 +1,215 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A file of JSON lines that is only ever appended to, each line chained to the one before by its hash.
+
+A record has `seq` (from 1), `previous` (the hash of the record before it) and `hash`: SHA-256 over the canonical JSON
+of all the rest. A full file is set aside under the number of its first record, and the chain goes on in the next one. A
+small file beside them, the head, says how far the chain had come, so that a cut end shows as well.
+
+What a process that was killed left of a line is closed by a record of its own (`kind: sealed`), which names its bytes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..state.file import keep, kept, see_room
+
+LARGEST = 16 * 1024 * 1024  # bytes of a file before the next record goes into a new one
+GENESIS = "0" * 64  # what the first record names as the one before it
+_ROOM = 1024 * 1024  # bytes that have to be free before a run begins
+_BLOCK = 64 * 1024  # bytes read at once from a file's end
+_KIND = "plumb.gitops/trail-head"
+_FORMAT = 1
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a chain has come."""
+
+    seq: int = 0
+    hash: str = GENESIS
+
+
+def hash_of(record: Mapping[str, Any]) -> str:
+    """The hash of a record, its own field `hash` left out."""
+    rest = {key: value for key, value in record.items() if key != "hash"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def head_file(path: Path) -> Path:
+    """The file that says how far the chain of `path` has come."""
+    return path.with_name(f"{path.name}.head")
+
+
+def older_files(path: Path) -> list[tuple[int, Path]]:
+    """The full files of a chain, each with the number of its first record, in order."""
+    found: list[tuple[int, Path]] = []
+    for file in path.parent.glob("*"):
+        name = file.name.removeprefix(f"{path.stem}.").removesuffix(path.suffix)
+        if file.name == f"{path.stem}.{name}{path.suffix}" and name.isascii() and name.isdecimal():
+            found.append((int(name), file))
+    return sorted(found)
+
+
+def see_chain_place(path: Path) -> None:
+    """See that records could be appended there now. Only the folder and the lock are made. Raises OSError."""
+    see_room(path, _ROOM)
+    with _alone(path):
+        if path.exists():
+            os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
+
+
+def append(path: Path, records: Iterable[Mapping[str, Any]], *, largest: int = LARGEST) -> Head:
+    """Append records (JSON types without `seq`, `previous` and `hash`) and see them onto the disk; where it ends then.
+
+    Processes that append to the same chain take turns. Raises OSError.
+    """
+    given = list(records)
+    with _alone(path):
+        head, tail = _end(path)
+        if not given:
+            return head
+        if not tail and path.exists() and path.stat().st_size >= largest:
+            path.replace(path.with_name(f"{path.stem}.{_first_of(path):012d}{path.suffix}"))
+        if tail and (last := parse(tail)) is not None and follows(last, head):
+            head = Head(last["seq"], last["hash"])  # all of it but its line end was written
+        elif tail:
+            given = [sealing(tail), *given]
+        lines = []
+        for record in given:
+            whole = {**record, "seq": head.seq + 1, "previous": head.hash}
+            head = Head(head.seq + 1, hash_of(whole))
+            lines.append(line_of({**whole, "hash": head.hash}))
+        _write(path, (b"\n" if tail else b"") + b"\n".join(lines) + b"\n")
+        keep(head_file(path), _KIND, _FORMAT, {"seq": head.seq, "hash": head.hash})
+        return head
+
+
+def follows(record: Record, head: Head) -> bool:
+    """Whether a record is whole and the next one after `head`."""
+    return (record["seq"], record.get("previous"), record["hash"]) == (
+        head.seq + 1,
+        head.hash,
+        hash_of(record),
+    )
+
+
+def line_of(record: Record) -> bytes:
+    """The one way to write a record: keys sorted, no blanks, ASCII."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
+
+
+def sealing(torn: bytes) -> Record:
+    """The record that closes the rest of a line."""
+    return {"kind": "sealed", "bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
+
+
+def parse(line: bytes) -> Record | None:
+    """The record of a line; None where it is none."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    whole = isinstance(record, dict) and isinstance(record.get("seq"), int)
+    return record if whole and isinstance(record.get("hash"), str) else None
+
+
+def kept_head(path: Path) -> Head | None:
+    """How far the chain had come when something was appended last; None where that is not known."""
+    content = kept(head_file(path), _KIND, _FORMAT)
+    if content is None or not isinstance(content.get("seq"), int):
+        return None
+    return Head(content["seq"], str(content.get("hash")))
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a file, each with its line end if it has one."""
+    with path.open("rb") as file:
+        yield from file
+
+
+def _end(path: Path) -> tuple[Head, bytes]:
+    """Where the chain ends, and what stands after its last line end: the rest of an append that was cut short."""
+    found, tail = Head(), b""
+    for file in [path, *(older for _first, older in reversed(older_files(path)))]:
+        last, rest = _last(file)
+        tail = tail or (rest if file == path else b"")
+        if last is not None:
+            found = Head(last["seq"], last["hash"])
+            break
+    said = kept_head(path)
+    return (said if said is not None and said.seq >= found.seq else found), tail
+
+
+def _last(file: Path) -> tuple[Record | None, bytes]:
+    """The last whole record of a file, and what stands after the last line end."""
+    if not file.exists():
+        return None, b""
+    with file.open("rb") as opened:
+        start = opened.seek(0, os.SEEK_END)
+        data = b""
+        while start:
+            step = min(start, max(_BLOCK, len(data)))
+            start -= step
+            opened.seek(start)
+            data = opened.read(step) + data
+            whole, _newline, tail = data.rpartition(b"\n")
+            for line in reversed(whole.split(b"\n")[1 if start else 0 :]):
+                record = parse(line)
+                if record is not None:
+                    return record, tail
+    return None, data.rpartition(b"\n")[2]
+
+
+def _first_of(path: Path) -> int:
+    """The number of the first record in a file."""
+    for line in lines_of(path):
+        record = parse(line)
+        if record is not None:
+            return int(record["seq"])
+    return 0
+
+
+def _write(path: Path, left: bytes) -> None:
+    is_new = not path.exists()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        while left:
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if is_new:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the chain for this process."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

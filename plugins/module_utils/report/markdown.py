@@ -1,0 +1,156 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report as Markdown, for CI and pull requests: what happened first, text from outside escaped, cut with a note."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from ..model.change import Cause, FieldChange
+from ..model.errors import printable
+from ..model.plan import Action, AppResult, Outcome, Result, Verb
+from ..model.report import Report, SourceReport
+from .terminal import values
+
+MOST = 60_000  # characters; forges take 65,536 in a comment
+_MOST_FIELDS = 12  # fields an object is shown with
+_LONGEST = 200  # characters of any text from outside
+_NOTE = "\n_Cut: there is more than fits here. The report file (`plumb_report_path`) has all._\n"
+
+# What a reader should see first: (heading, which actions). An action stands under the first that fits.
+_GROUPS = (
+    ("failed or refused", lambda a, o: a.verb is Verb.REFUSED or (o is not None and o.result is not Result.DONE)),
+    ("drifted", lambda a, _o: a.drifted),
+    ("unproven", lambda a, _o: a.unproven),
+    ("pruned", lambda a, _o: a.verb is Verb.PRUNE),
+    ("created", lambda a, _o: a.verb is Verb.CREATE),
+    ("changed", lambda a, _o: a.verb.writes),
+    ("remarks", lambda a, _o: bool(a.reason or a.warning)),
+)  # fmt: skip
+_TO_DO = {"pruned": "to prune", "created": "to create", "changed": "to change"}  # what a check calls them
+
+# What begins or ends something in Markdown, or makes a mention, a reference or a link of a word. A colon, a dot, a dash
+# do so in one place only.
+_SPECIAL = re.compile(r"[\\`*_{}\[\]()#|~>@^$]|:(?=//)|(?<=www)\.|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
+
+
+def markdown(report: Report, *, most: int = MOST) -> str:
+    """The report as Markdown (CommonMark with tables) of at most `most` characters."""
+    text = ""
+    for block in _blocks(report):
+        if len(text) + len(block) + len(_NOTE) > most:
+            return text + _NOTE
+        text += block
+    return text
+
+
+def _blocks(report: Report) -> Iterator[str]:
+    name = _text(report.cluster or "cluster")
+    yield f"## Plumb: {name}: {_verdict(report, check=report.check)}\n\n"
+    for source in report.sources:
+        yield _source(source)
+    if report.config is not None and report.config.error:
+        yield f"- **config**: {_text(report.config.error)}\n"
+    yield "\n| App | | Objects |\n|---|---|---|\n"
+    for app in report.apps:
+        state = "suspended" if app.plan.suspended else _verdict(app, check=report.check)
+        yield f"| {_text(app.plan.app)} | {state} | {_counts(app)} |\n"
+    for app in report.apps:
+        yield from _app(app, check=report.check)
+    for said in (*report.unclaimed, *report.warnings):
+        yield f"\n- {_text(said, 1000)}\n"
+    how = "Check only, nothing was written." if report.check else f"{report.seconds:.1f} s."
+    yield f"\n{how} Began {_text(report.started)}.\n"
+
+
+def _verdict(of: Report | AppResult, *, check: bool) -> str:
+    words = (
+        ("failed", of.failed),
+        ("drifted", of.drifted),
+        ("would change" if check else "changed", of.changed),
+    )
+    return ", ".join(word for word, holds in words if holds) or "as wanted"
+
+
+def _source(source: SourceReport) -> str:
+    said = []
+    if source.revision is not None:
+        revision = source.revision
+        said.append(
+            f"{_text(revision.resolved or revision.ref)} {_code(revision.short)} {_text(revision.subject)},"
+            f" {_text(revision.author.name)}"
+        )
+    said += [_text(text, 1000) for text in (source.error, source.warning) if text]
+    return f"- **{_text(source.name)}**: {'; '.join(said)}\n"
+
+
+def _counts(app: AppResult) -> str:
+    number = len(app.plan.actions)
+    wanted = sum(a.verb is Verb.UNCHANGED and not a.drifted for a in app.plan.actions)
+    return f"{number}, {wanted} as wanted" if number else ""
+
+
+def _app(app: AppResult, *, check: bool) -> Iterator[str]:
+    outcomes = {outcome.action.ref: outcome for outcome in app.outcomes}
+    groups: dict[str, list[Action]] = {name: [] for name, _fits in _GROUPS}
+    for action in app.plan.actions:
+        name = next((name for name, fits in _GROUPS if fits(action, outcomes.get(action.ref))), "")
+        if name:
+            groups[name].append(action)
+    remarks = [*filter(None, (app.plan.error, app.error)), *app.plan.warnings]
+    remarks += [
+        f"{u.ref}: {u.health.status.value}: {u.health.message or 'not there yet'}" for u in app.unhealthy
+    ]
+    if not remarks and not any(groups.values()):
+        return
+    yield f"\n### {_text(app.plan.app)}\n"
+    for remark in remarks:
+        yield f"\n- {_text(remark, 1000)}\n"
+    for name, actions in groups.items():
+        if actions:
+            title = _TO_DO.get(name, name) if check else name
+            yield f"\n**{len(actions)} {title}**\n\n"
+            for action in actions:
+                yield from _action(action, outcomes.get(action.ref))
+
+
+def _action(action: Action, outcome: Outcome | None) -> Iterator[str]:
+    ref = action.ref
+    name = f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
+    said = [action.reason, action.warning, outcome.error if outcome is not None else ""]
+    if action.deleted_by_someone:
+        said.insert(0, f"was deleted by {action.culprit or 'someone; who, is not recorded'}")
+    told = "; ".join(_text(text, 1000) for text in said if text)
+    yield f"- {_text(ref.kind)} {_code(name)}{f': {told}' if told else ''}\n"
+    shown = action.changes[:_MOST_FIELDS]
+    yield from map(_change, shown)
+    if len(action.changes) > len(shown):
+        yield f"  - and {len(action.changes) - len(shown)} more fields\n"
+
+
+def _change(change: FieldChange) -> str:
+    live, desired = values(change.live, change.desired)
+    moved = f"{_code(live)} added" if change.cause is Cause.ADDITION else f"{_code(live)} → {_code(desired)}"
+    by = ""
+    if change.culprit is not None:
+        by = f", by {_text(str(change.culprit), 400)}"
+    elif change.cause is not Cause.GIT:
+        by = ", by someone; who, is not recorded"
+    return f"  - {_code(change.path)}: {moved}{by}\n"
+
+
+def _text(text: str, longest: int = _LONGEST) -> str:
+    """Text from outside as text: no markup, no HTML, no link, no mention of a person, on one line."""
+    return _SPECIAL.sub(r"\\\g<0>", escape(printable(text, longest), quote=False)).replace("\\@", "@\u200b")
+
+
+def _code(value: Any) -> str:
+    """Text from outside as code, in as many backticks as it takes; a table's bars cannot stand in it."""
+    text = printable(str(value), _LONGEST) or " "
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    space = " " if text[0] == "`" or text[-1] == "`" else ""
+    return f"{fence}{space}{text}{space}{fence}"

@@ -1,0 +1,311 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs tell besides their result: the audit trail, who did it by the audit log, Events, Markdown."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.plumb.gitops.controller.audit import MOST_BODY
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.audit import place_of, read_log
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.evidence import AuditEvent
+from ansible_collections.plumb.gitops.plugins.module_utils.report.verify import verify
+from ansible_collections.plumb.gitops.tests import answering
+from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running, until
+from ansible_collections.plumb.gitops.tests.audit import Audit
+from ansible_collections.plumb.gitops.tests.faults.git_fleet import GitFleet
+from ansible_collections.plumb.gitops.tests.faults.own_server import own_server
+from ansible_collections.plumb.gitops.tests.git_server import GitServer
+from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.manifests import config_map, secret
+from ansible_collections.plumb.gitops.tests.play import Play
+from ansible_collections.plumb.gitops.tests.report_schema import check_report
+from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream
+
+
+@pytest.fixture
+def fleet(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> Iterator[GitFleet]:
+    upstream = Upstream(tmp_path / "git" / "fleet.git")
+    with GitServer(tmp_path / "git") as server:
+        git = {"url": server.url("fleet.git"), "allow_http": True}
+        yield GitFleet(play, sandbox, git, namespace, tmp_path, upstream, server)
+
+
+def trail(fleet: GitFleet) -> list[dict[str, Any]]:
+    lines = (fleet.folder / "trail" / "here.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_trail_says_what_was_done_once_and_by_which_commit(fleet: GitFleet, kubectl: Kubectl) -> None:
+    told = {"plumb_trail_path": str(fleet.folder / "trail")}
+    everything = config_map("a") + config_map("gone") + secret("s", {"word": "correct-horse"})
+    commit = fleet.upstream.commit({"app": {"all.yaml": everything}})
+    assert fleet.reconcile(check=True, **told).code == 0
+    assert not (fleet.folder / "trail").exists()
+    assert fleet.reconcile(**told).code == 0
+    assert [(r["action"], r["result"]) for r in trail(fleet)] == [("create", "done")] * 3
+    assert {r["revision"]["commit"] for r in trail(fleet)} == {commit}
+    assert fleet.reconcile(**told).code == 0
+    assert len(trail(fleet)) == 3, "nothing happened"
+
+    kubectl("label", "configmap", "a", "by=hand", "-n", fleet.namespace)
+    for _ in range(2):  # what stays is told once
+        assert fleet.reconcile(**told).code == 0
+    added = trail(fleet)[3:]
+    assert [(r["action"], r["result"], r["drifted"]) for r in added] == [("unchanged", "left", True)]
+    assert added[0]["fields"][0]["culprit"]["manager"] == "kubectl-label"
+    kubectl("patch", "secret", "s", "-n", fleet.namespace, "-p", '{"stringData": {"word": "wrong-horse"}}')
+    fleet.upstream.commit({"app": {"all.yaml": config_map("a") + secret("s", {"word": "correct-horse"})}})
+    assert fleet.reconcile(**told).code == 0
+    assert {(r["object"].partition("/")[2], r["action"], r["drifted"]) for r in trail(fleet)[4:]} == {
+        ("s", "update", True),
+        ("gone", "prune", False),
+    }
+    whole = json.dumps(trail(fleet))
+    assert "horse" not in whole
+    found = verify(fleet.folder / "trail" / "here.jsonl")
+    assert (found.records, found.problems, found.remarks) == (6, [], [])
+
+
+def test_without_a_place_for_the_trail_nothing_is_written(fleet: GitFleet, sandbox: Sandbox) -> None:
+    fleet.upstream.commit({"app": {"all.yaml": config_map("a")}})
+    (fleet.folder / "trail").write_text("a file")
+    audit = Audit(sandbox.audit_log)
+    audit.writes()
+    done = fleet.reconcile(plumb_trail_path=str(fleet.folder / "trail"))
+    assert done.code == 2
+    assert "audit trail" in done.output
+    assert "plumb_trail_path" in done.output
+    assert audit.writes() == []
+
+
+@pytest.fixture
+def alice(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> Kubectl:
+    """Another user, who may do what she likes in the namespace."""
+    kubectl("create", "rolebinding", "alice", "--clusterrole=admin", "--user=tenant", "-n", namespace)
+    return Kubectl(sandbox.kubeconfig_of("tenant"))
+
+
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: main, image: "web:1.0"}]}
+---
+"""
+
+
+class Witness:
+    """A fleet with the API server's audit log: what it says of one object at a time."""
+
+    def __init__(self, fleet: GitFleet, sandbox: Sandbox) -> None:
+        self._fleet = fleet
+        self._told = {
+            "plumb_audit_log": str(sandbox.audit_log),
+            "plumb_apps": [fleet.app(wait=False)],
+            "plumb_trail_path": str(fleet.folder / "trail"),
+        }
+
+    def reconcile(self, **variables: Any) -> dict[str, dict[str, Any]]:
+        """What was told of drift, by object: its actions in the report, with `lines` for people."""
+        done = self._fleet.reconcile(**{**self._told, **variables})
+        assert done.code == 0, done.output
+        self.output = done.output
+        report = self._fleet.report()
+        check_report(report)
+        (app,) = report["apps"]
+        return {a["object"].partition("/")[2]: a for a in app["actions"] if a["drifted"]}
+
+    def culprit(self, name: str, path: str) -> dict[str, Any]:
+        """Reconcile; the one who changed this field of this object."""
+        action = self.reconcile()[name]
+        (found,) = [c for c in action["changes"] if c["path"] == path]
+        self.cause, self.desired = found["cause"], found.get("desired")
+        culprit: dict[str, Any] = found.get("culprit", {})
+        return culprit
+
+
+@pytest.fixture
+def witness(fleet: GitFleet, sandbox: Sandbox, alice: Kubectl) -> Witness:
+    everything = WEB + config_map("a", {"k": "1", "l": "1"}) + config_map("b") + config_map("c")
+    fleet.upstream.commit({"app": {"all.yaml": everything}})
+    witness = Witness(fleet, sandbox)
+    assert witness.reconcile() == {}
+    return witness
+
+
+def merge(kubectl: Kubectl, namespace: str, kind: str, name: str, patch: str, *words: str) -> None:
+    kubectl("patch", kind, name, "-n", namespace, "--type=merge", "-p", patch, *words)
+
+
+def test_the_audit_log_says_who_did_it(
+    witness: Witness, alice: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nexec sed -i s/web:1.0/web:bad/ $1\n")
+    editor.chmod(0o755)
+    alice("edit", "deployment", "web", "-n", namespace, KUBE_EDITOR=str(editor))
+    edited = witness.culprit("web", "spec.template.spec.containers[main].image")
+    assert edited["manager"] == "kubectl-edit"
+    assert (witness.cause, witness.desired) == ("drift", "web:1.0")
+    assert (edited["user"], edited["verb"], edited["evidence"]) == ("tenant", "patch", "audit log")
+    assert edited["addresses"] == ["127.0.0.1"]
+    assert "system:authenticated" in edited["groups"]
+    assert edited["user_agent"].startswith("kubectl/")
+    assert "by kubectl-edit, " in witness.output
+    assert "; user tenant from 127.0.0.1 (audit log)" in witness.output
+
+    alice("scale", "deployment", "web", "--replicas=5", "-n", namespace)  # managedFields has no time for it
+    scaled = witness.culprit("web", "spec.replicas")
+    assert (scaled["subresource"], scaled["user"], "time" in scaled) == ("scale", "tenant", False)
+
+    merge(alice, namespace, "configmap", "a", '{"data": {"k": "2"}}')
+    assert witness.culprit("a", "data.k")["user"] == "tenant"
+    merge(alice, namespace, "configmap", "a", '{"data": {"k": null}}')  # managedFields has nothing of it
+    removed = witness.culprit("a", "data.k")
+    assert "manager" not in removed
+    assert (removed["user"], removed["verb"]) == ("tenant", "patch")
+
+    alice("delete", "configmap", "b", "-n", namespace)
+    deleted = witness.reconcile()["b"]
+    assert (deleted["culprit"]["user"], deleted["culprit"]["verb"]) == ("tenant", "delete")
+    assert "was deleted by user tenant from 127.0.0.1, delete with kubectl/" in witness.output
+
+    merge(alice, namespace, "configmap", "a", '{"data": {"k": "5"}}', "--field-manager=plumb")
+    ours = witness.culprit("a", "data.k")
+    assert (ours["manager"], ours["operation"], ours["user"]) == ("plumb", "Update", "tenant")
+
+
+def test_additions_are_laid_to_who_made_them_and_stay_so(
+    witness: Witness, alice: Kubectl, namespace: str
+) -> None:
+    alice("label", "configmap", "c", "by=hand", "-n", namespace)
+    first = witness.culprit("c", "metadata.labels.by")
+    assert (first["manager"], first["user"]) == ("kubectl-label", "tenant")
+    assert witness.cause == "addition"
+    assert witness.culprit("c", "metadata.labels.by") == first
+    trail = [json.loads(line) for line in (witness._fleet.folder / "trail" / "here.jsonl").open()]
+    assert [r["fields"][0]["culprit"]["user"] for r in trail if r["drifted"]] == ["tenant"], "told once"
+
+
+def test_another_applier_is_named(witness: Witness, alice: Kubectl, fleet: GitFleet, namespace: str) -> None:
+    body = config_map("c", {"added": "1"})
+    alice("apply", "--server-side", "--field-manager=helm-controller", "-n", namespace, "-f", "-", stdin=body)
+    found = witness.culprit("c", "data.added")
+    assert (found["manager"], found["operation"], found["user"]) == ("helm-controller", "Apply", "tenant")
+
+
+def test_nothing_is_claimed_where_it_could_have_been_another(
+    witness: Witness, alice: Kubectl, kubectl: Kubectl, namespace: str
+) -> None:
+    merge(alice, namespace, "configmap", "a", '{"data": {"k": "2"}}')
+    merge(
+        kubectl, namespace, "configmap", "a", '{"data": {"l": "2"}}'
+    )  # the same manager: one entry for both
+    changes = witness.reconcile()["a"]["changes"]
+    assert {c["path"]: c["culprit"].get("user") for c in changes} == {"data.k": None, "data.l": None}
+    assert {c["culprit"]["evidence"] for c in changes} == {"managedFields"}
+
+    merge(alice, namespace, "configmap", "a", '{"data": {"k": null}}')
+    merge(kubectl, namespace, "configmap", "a", '{"metadata": {"annotations": {"x": "y"}}}')
+    removed = {c["path"]: c.get("culprit") for c in witness.reconcile()["a"]["changes"]}["data.k"]
+    assert removed["one_of"] == ["tenant", "admin"]
+    assert "by one of the users tenant, admin (audit log)" in witness.output
+
+
+def test_our_own_requests_are_never_blamed(
+    witness: Witness, kubectl: Kubectl, fleet: GitFleet, namespace: str
+) -> None:
+    """Plumb and the culprit have the same account here: all that tells them apart is what wrote."""
+    for value in range(3):
+        merge(kubectl, namespace, "configmap", "a", f'{{"data": {{"k": "x{value}", "l": null}}}}')
+        changes = {c["path"]: c["culprit"] for c in witness.reconcile()["a"]["changes"]}
+        assert changes["data.k"].get("user_agent", "").startswith("kubectl/"), (value, changes)
+        assert changes["data.l"]["user_agent"].startswith("kubectl/")
+    kubectl("delete", "configmap", "b", "-n", namespace)
+    assert witness.reconcile()["b"]["culprit"]["user_agent"].startswith("kubectl/")
+
+
+def test_a_log_that_does_not_reach_back_says_nothing_of_removals(
+    witness: Witness, alice: Kubectl, sandbox: Sandbox, namespace: str, tmp_path: Path
+) -> None:
+    start = sandbox.audit_log.stat().st_size
+    merge(alice, namespace, "configmap", "a", '{"data": {"k": null}}')
+    part = tmp_path / "part.log"
+    part.write_bytes(sandbox.audit_log.read_bytes()[start:])
+    (change,) = witness.reconcile(plumb_audit_log=str(part), plumb_cache_dir=str(tmp_path / "other"))["a"][
+        "changes"
+    ]
+    assert "culprit" not in change
+
+
+def test_a_log_that_cannot_be_read_is_told_and_holds_nothing_up(witness: Witness, tmp_path: Path) -> None:
+    assert witness.reconcile(plumb_audit_log=str(tmp_path / "none.log")) == {}
+    assert "? audit log" in witness.output
+    assert "plumb_audit_log" in witness.output
+
+
+def test_an_api_server_sends_its_events_to_the_agent(sandbox: Sandbox, tmp_path: Path) -> None:
+    agent = AgentProcess(tmp_path / "agent", module=answering.__name__)
+    token = tmp_path / "audit-token"
+    token.write_text("open-audit")
+    agent.words["http"] = {**agent.words["http"], "audit_token_file": str(token)}
+    agent.configure()
+    agent.inventory(dict.fromkeys(answering.HOSTS))
+    sink = f"http://{agent.words['http']['listen']}/audit/one/open-audit"  # no TLS
+    webhook = tmp_path / "webhook.yml"
+    webhook.write_text(
+        f"apiVersion: v1\nkind: Config\nclusters: [{{name: p, cluster: {{server: '{sink}'}}}}]\n"
+        "contexts: [{name: p, context: {cluster: p}}]\ncurrent-context: p\n"
+    )
+    policy = tmp_path / "policy.yml"
+    policy.write_text(
+        "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\n"
+        "rules: [{level: RequestResponse, resources: [{resources: [secrets]}]}, {level: Metadata}]\n"
+    )
+    arguments = {
+        "audit-webhook-config-file": str(webhook),
+        "audit-webhook-batch-max-wait": "1s",
+        "audit-policy-file": str(policy),
+    }
+    (tmp_path / "own").mkdir()
+    with running(agent), own_server(sandbox, tmp_path / "own", arguments) as own:
+        kubectl = Kubectl(own.sandbox.kubeconfig)
+        kubectl("create", "secret", "generic", "s", "--from-literal=word=correct-horse", "-n", "default")
+        merge(kubectl, "default", "secret", "s", '{"stringData": {"word": "wrong-horse"}}')
+        file = agent.state / "audit" / "one.jsonl"
+
+        def patched() -> list[AuditEvent]:
+            events = read_log(place_of(file)).events if file.exists() else ()
+            return [e for e in events if e.place == ("", "secrets", "default", "s") and e.verb == "patch"]
+
+        (event,) = until(patched, "the event of the patch")
+        assert (event.user, event.manager) == ("admin", "kubectl-patch")
+        kept = file.read_bytes()
+        assert b"horse" not in kept
+        assert base64.b64encode(b"correct-horse") not in kept
+        assert b'"get"' not in kept
+        assert file.stat().st_mode & 0o777 == 0o600
+
+        whole = json.dumps({"kind": "EventList", "items": [{}]}).encode()
+        assert agent.get("/audit/one", "wrong", whole)[0] == 401
+        assert agent.get("/audit/one", "sesame", whole)[0] == 401, "the token for commands is another"
+        assert agent.get("/audit/one?token=open-audit", "", whole) == (200, '{"kept": 0}')
+        assert agent.get("/audit/one/open-sesame", "", whole)[0] == 401
+        assert agent.get("/audit/none", "open-audit", whole)[0] == 404
+        assert agent.get("/audit/one", "open-audit", b"[" * 100_000)[0] == 400
+        assert agent.get("/api/v1/status", "open-audit")[0] == 401
+        assert agent.get("/audit/one", "open-audit", b" " * (MOST_BODY + 1))[0] == 413
