@@ -45,7 +45,7 @@ def trail(fleet: GitFleet) -> list[dict[str, Any]]:
 
 
 def test_a_trail_says_what_was_done_once_and_by_which_commit(fleet: GitFleet, kubectl: Kubectl) -> None:
-    told = {"plumb_trail_path": str(fleet.folder / "trail")}
+    told: dict[str, Any] = {"plumb_trail_path": str(fleet.folder / "trail")}
     everything = config_map("a") + config_map("gone") + secret("s", {"word": "correct-horse"})
     commit = fleet.upstream.commit({"app": {"all.yaml": everything}})
     assert fleet.reconcile(check=True, **told).code == 0

@@ -258,7 +258,7 @@ def test_rules_are_part_of_what_a_look_remembers() -> None:
 
 
 def test_a_field_that_git_says_is_no_addition_whoever_took_it() -> None:
-    theirs = {"f:spec": {"f:replicas": {}, "f:paused": {}, "f:template": {"f:spec": {"f:containers": {
+    theirs: dict[str, Any] = {"f:spec": {"f:replicas": {}, "f:paused": {}, "f:template": {"f:spec": {"f:containers": {
         MAIN: {".": {}, "f:name": {}, "f:image": {}, "f:tty": {}}, SIDE: {".": {}, "f:name": {}}}}}}}  # fmt: skip
     body = live(entry("kubectl-edit", theirs))
     body["metadata"]["managedFields"][0]["fieldsV1"] = {"f:metadata": {"f:labels": {"f:app": {}}}}

@@ -183,13 +183,14 @@ def lines(*events: dict[str, Any]) -> bytes:
 
 def test_of_a_log_the_last_part_is_read_and_what_is_no_event_passed_over(tmp_path: Path) -> None:
     log = tmp_path / "audit.log"
+    odd: Any = 3  # a verb that is no text
     many = [event(f"10:{at:02}.000000", name=f"c{at}") for at in range(50)]
     log.write_bytes(
         lines(*many[:30])
         + b"\xff{]\n[]\n{}\nnull\n"
         + b"[" * 5000
         + b"\n"
-        + lines(*many[30:], event("1", verb=3))
+        + lines(*many[30:], event("1", verb=odd))
     )
     place = place_of(log)
     assert len(read_log(place).events) == 50

@@ -33,7 +33,11 @@ OURS = {
         "f:template": {"f:spec": {"f:containers": {'k:{"name":"main"}': {"f:image": {}}}}},
     },
 }
-STATUS = {"f:status": {"f:replicas": {}, "f:readyReplicas": {}}}
+STATUS: dict[str, Any] = {"f:status": {"f:replicas": {}, "f:readyReplicas": {}}}
+
+
+def containers(fields: dict[str, Any]) -> dict[str, Any]:
+    return {"f:spec": {"f:template": {"f:spec": {"f:containers": fields}}}}
 
 
 def body(**more: Any) -> Body:
@@ -88,7 +92,9 @@ def same_second_status(item: Body) -> None:
 def edit(item: Body) -> None:
     """`kubectl edit`: the field is theirs then."""
     del ours(item)["fieldsV1"]["f:spec"]["f:template"]
-    theirs = {"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"main"}': {"f:image": {}}}}}}}
+    theirs: dict[str, Any] = {
+        "f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"main"}': {"f:image": {}}}}}}
+    }
     item["metadata"]["managedFields"].append(entry("kubectl-edit", "Update", theirs, time=T1))
     moved(item, generation=True)
 
@@ -96,13 +102,15 @@ def edit(item: Body) -> None:
 def scale(item: Body) -> None:
     """`kubectl scale` leaves no time."""
     del ours(item)["fieldsV1"]["f:spec"]["f:replicas"]
-    theirs = {"f:spec": {"f:replicas": {}}}
+    theirs: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
     item["metadata"]["managedFields"].append(entry("kubectl", "Update", theirs, subresource="scale"))
     moved(item, generation=True)
 
 
 def add_container(item: Body) -> None:
-    theirs = {"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"spy"}': {"f:image": {}}}}}}}
+    theirs: dict[str, Any] = {
+        "f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"spy"}': {"f:image": {}}}}}}
+    }
     item["metadata"]["managedFields"].append(entry("kubectl-patch", "Update", theirs, time=T1))
     moved(item, generation=True)
 
@@ -160,7 +168,7 @@ def another_set(item: Body) -> None:
 
 def restart(item: Body) -> None:
     """`kubectl rollout restart` may; that a run looks because of the generation costs little."""
-    path = {
+    path: dict[str, Any] = {
         "f:spec": {
             "f:template": {"f:metadata": {"f:annotations": {"f:kubectl.kubernetes.io/restartedAt": {}}}}
         }
