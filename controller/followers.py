@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -51,7 +51,8 @@ class Moved:
     key: Key
     sets: frozenset[str]
     movement: Movement
-    parent: bool = False
+    gone: bool  # it is not there any more, or without its label
+    parent: bool
 
 
 class Hears(Protocol):
@@ -201,10 +202,6 @@ class Followers:
             if self._cluster is not None:
                 self._cluster.close()
 
-    def told(self, kind: GroupKind, key: Key, sets: Iterable[str], what: Movement, *, parent: bool) -> None:
-        if what is not Movement.NONE:
-            self._hears.moved(Moved(kind, key, frozenset(sets), what, parent))
-
     @property
     def hears(self) -> Hears:
         return self._hears
@@ -253,7 +250,10 @@ class _Members(_Listener):
 
     def seen(self, key: Key, before: Fingerprint | None, after: Fingerprint | None) -> None:
         sets = {print_.set_id for print_ in (before, after) if print_ is not None}
-        self._of.told(self._kind, key, sets, movement(before, after), parent=False)
+        _tell(
+            self._of.hears,
+            Moved(self._kind, key, frozenset(sets), movement(before, after), after is None, False),
+        )
 
 
 class _Parents(_Listener):
@@ -274,4 +274,11 @@ class _Parents(_Listener):
             self._of.hears.hinted(after.print.set_id, after.kinds)
         prints = [parent.print if parent is not None else None for parent in (before, after)]
         sets = {print_.set_id for print_ in prints if print_ is not None}
-        self._of.told(PARENT_KIND, key, sets, movement(*prints), parent=True)
+        _tell(
+            self._of.hears, Moved(PARENT_KIND, key, frozenset(sets), movement(*prints), after is None, True)
+        )
+
+
+def _tell(hears: Hears, moved: Moved) -> None:
+    if moved.movement is not Movement.NONE:
+        hears.moved(moved)

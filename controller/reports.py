@@ -65,21 +65,24 @@ def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:
 def findings_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """What a run wrote, for whoever watches the cluster.
 
-    `written`: the objects, each as `Kind.group namespace/name`. `reverted`: `[app, object, path, manager]` of each
-    field that was set back; the path is empty for an object that had been deleted, the manager where none is known.
+    `written`: the objects, each as `Kind.group namespace/name`; `removed`: those of them that were deleted. `reverted`:
+    `[app, object, path, manager]` of each field that was set back; the path is empty for an object that had been
+    deleted, the manager where none is known.
     """
     written: list[str] = []
+    removed: list[str] = []
     reverted: list[list[str]] = []
     for app in document["apps"]:
         for action in app.get("actions", ()):
             if action.get("result") != "done":
                 continue
-            written.append(
-                key_of(action.get("group", ""), action["kind"], action.get("namespace", ""), action["name"])
-            )
+            key = key_of(action.get("group", ""), action["kind"], action.get("namespace", ""), action["name"])
+            written.append(key)
+            if action["action"] in {"prune", "recreate"}:
+                removed.append(key)
             if action["drifted"]:
                 reverted += [[app["name"], action["object"], *one] for one in _set_back(action)]
-    return {"written": written, "reverted": reverted}
+    return {"written": written, "removed": removed, "reverted": reverted}
 
 
 def key_of(group: str, kind: str, namespace: str, name: str) -> str:

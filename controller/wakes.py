@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ansible_collections.plumb.gitops.controller.fights import Fight, Fights, Rival
@@ -43,6 +43,15 @@ class Held:
     apps: frozenset[str] = frozenset()
 
 
+@dataclass(slots=True)
+class _Suspect:
+    """An object that changed while a run of ours may have written it."""
+
+    apps: set[str] = field(default_factory=set)
+    last: float = 0.0
+    gone: bool = False  # it was deleted, which only a run that deletes it explains
+
+
 About = dict[str, set[str]]  # by app the objects that changed
 
 
@@ -59,19 +68,27 @@ class Wakes:
         self._due: About = {}  # wait for the next flush
         self._asked: About = {}  # a run is asked for
         self._answered: About = {}  # of the run that is under way
-        self._suspects: dict[str, set[str]] = {}  # by object its apps: a run of ours may have changed it
-        self._written: set[str] = set()  # objects that the last runs wrote
+        self._suspects: dict[str, _Suspect] = {}  # by object
+        self._written: dict[
+            str, float
+        ] = {}  # by object, until when a change of it may be the doing of a run of ours
+        self._removed: dict[str, float] = {}  # the same of objects that a run has deleted
         self._flushing: asyncio.TimerHandle | None = None
 
     @property
     def may_be_ours(self) -> bool:
         """Whether a run of ours is under way, or its writes may still be on their way to us."""
-        return bool(self._cluster.running_since or self._written)
+        return bool(self._cluster.running_since) or self._loop.time() < max(
+            self._written.values(), default=0.0
+        )
 
-    def changed(self, apps: Iterable[str], about: str, *, foreign: bool) -> None:
+    def changed(self, apps: Iterable[str], about: str, *, foreign: bool, gone: bool = False) -> None:
         """Take in that an object of these apps changed; `foreign`: it is certain that no run of ours did it."""
         if not foreign and self.may_be_ours:
-            self._suspects.setdefault(about, set()).update(apps)
+            suspect = self._suspects.setdefault(about, _Suspect())
+            suspect.apps.update(apps)
+            suspect.last = self._loop.time()
+            suspect.gone = suspect.gone or gone
             return
         for app in apps:
             self._due.setdefault(app, set()).add(about)
@@ -88,7 +105,9 @@ class Wakes:
         if ending.findings is None:  # nobody knows what it wrote; it is made again
             self._suspects.clear()
         else:
-            self._written |= set(ending.findings["written"])
+            until = self._loop.time() + GRACE
+            self._written |= dict.fromkeys(ending.findings["written"], until)
+            self._removed |= dict.fromkeys(ending.findings["removed"], until)
             self._weigh(ending.findings, trigger, answered)
         self._loop.call_later(GRACE, self._judge, self.runs)
         if self._due:
@@ -117,11 +136,12 @@ class Wakes:
         """The last run's writes have been told by now: what else changed meanwhile was not its doing."""
         if self._cluster.running_since or runs != self.runs:
             return  # another judgement follows the run that is under way, or that ended later
-        suspects, written = self._suspects, self._written
-        self._suspects, self._written = {}, set()
-        for about, apps in suspects.items():
-            if about not in written:
-                self.changed(apps, about, foreign=True)
+        suspects, written, removed = self._suspects, self._written, self._removed
+        self._suspects, self._written, self._removed = {}, {}, {}
+        for about, suspect in suspects.items():
+            known = removed if suspect.gone else written
+            if suspect.last > known.get(about, 0.0):
+                self.changed(suspect.apps, about, foreign=True)
 
     def _flush_in(self, seconds: float) -> None:
         """Flush so soon, where that is not to be sooner anyway."""

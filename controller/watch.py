@@ -163,7 +163,8 @@ class Watch:
         foreign = moved.movement is Movement.FOREIGN
         if moved.parent and not foreign and self.wakes.may_be_ours:
             return  # a run writes the parents of its apps, and no report says so
-        self.wakes.changed(apps, key_of(moved.kind.group, moved.kind.kind, *moved.key), foreign=foreign)
+        about = key_of(moved.kind.group, moved.kind.kind, *moved.key)
+        self.wakes.changed(apps, about, foreign=foreign, gone=moved.gone)
 
     def trouble(self, about: str, error: PlumbError | None) -> None:
         """Something is not watched, or again."""

@@ -57,6 +57,8 @@ class AgentProcess:
             "state_dir": str(self.folder / "state"),
             "interval": "1h",
             "poll_interval": "1s",
+            "watch": False,  # tests of watches take it out
+            "start_ahead": False,
             "http": {"listen": f"127.0.0.1:{_free_port()}", "token_file": str(token)},
             **self.words,
         }

@@ -15,6 +15,7 @@ from ansible_collections.plumb.gitops.controller.metrics import Metrics
 from ansible_collections.plumb.gitops.controller.reports import (
     UnreadableReportError,
     drop_old,
+    findings_of,
     read_report,
     summary_of,
 )
@@ -117,3 +118,51 @@ def test_a_line_of_the_log_cannot_be_forged() -> None:
     }
     assert as_text(None, "info", event) == 'T info    reconciled  cluster=prod why="a \\"b\\" T info x=1"'
     assert json.loads(as_json(None, "info", event))["why"] == 'a "b" T info x=1'
+
+
+def test_what_a_run_wrote_and_set_back_is_found_in_its_report() -> None:
+    def action(
+        name: str, verb: str, *changes: dict[str, str | dict[str, str]], **more: str | bool
+    ) -> dict[str, object]:
+        ref = {
+            "object": f"Deployment shop/{name}",
+            "group": "apps",
+            "kind": "Deployment",
+            "namespace": "shop",
+        }
+        said = {
+            "name": name,
+            "action": verb,
+            "drifted": bool(changes),
+            "result": "done",
+            "changes": list(changes),
+        }
+        return {**ref, **said, **more}
+
+    edited = {"path": "spec.replicas", "cause": "drift", "culprit": {"manager": "kubectl"}}
+    removed = {"path": "spec.paused", "cause": "drift"}
+    new = {"path": "spec.template", "cause": "git"}
+    actions = [
+        action("cart", "update", edited, removed, new),
+        action("web", "create", drifted=True),
+        action("old", "prune"),
+        action("bad", "update", edited, result="failed"),
+        action("left", "unchanged", edited, result=""),
+        {
+            "object": "Namespace shop",
+            "kind": "Namespace",
+            "name": "shop",
+            "action": "create",
+            "drifted": False,
+        }
+        | {"result": "done"},
+    ]
+    assert findings_of({"apps": [{"name": "shop", "actions": actions}]}) == {
+        "written": [*(f"Deployment.apps shop/{name}" for name in ("cart", "web", "old")), "Namespace shop"],
+        "removed": ["Deployment.apps shop/old"],
+        "reverted": [
+            ["shop", "Deployment shop/cart", "spec.replicas", "kubectl"],
+            ["shop", "Deployment shop/cart", "spec.paused", ""],
+            ["shop", "Deployment shop/web", "", ""],
+        ],
+    }

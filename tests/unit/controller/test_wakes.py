@@ -1,0 +1,201 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which changes start a run, of which apps, and when; on a loop whose clock the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ansible_collections.plumb.gitops.controller.launch import Ending
+from ansible_collections.plumb.gitops.controller.schedule import Trigger
+from ansible_collections.plumb.gitops.controller.wakes import CAUSE, DEBOUNCE, GRACE, Held, Wakes
+
+CART, WEB = "Deployment.apps shop/cart", "Deployment.apps shop/web"
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Its time is what the test says."""
+
+    at = 1000.0
+
+    def time(self) -> float:
+        return self.at
+
+
+@dataclass
+class Rig:
+    """A cluster's loop that only writes down what it is asked for, and the wakes of it."""
+
+    loop: _Loop
+    name: str = "here"
+    running_since: float = 0.0
+    apps: tuple[str, ...] = ("shop", "payments")
+    held: Held = field(default_factory=Held)
+    pulled: list[Trigger] = field(default_factory=list)
+    said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.wakes = Wakes(self, lambda: self.held, self)
+
+    def pull(self, trigger: Trigger) -> None:
+        self.pulled.append(trigger)
+
+    def info(self, event: str, **values: Any) -> None:
+        self.said.append((event, values))
+
+    warning = error = info
+
+    async def after(self, seconds: float) -> list[Trigger]:
+        """Let so much time pass; what was asked for meanwhile."""
+        self.pulled = []
+        self.loop.at += seconds + 0.001
+        for _turn in range(3):
+            await asyncio.sleep(0)
+        return self.pulled
+
+    async def run(
+        self, *written: str, removed: tuple[str, ...] = (), during: Callable[[], None] | None = None
+    ) -> None:
+        """A run of everything that writes these objects."""
+        self.wakes.run_began()
+        self.running_since = self.loop.at
+        await self.after(2.0)
+        if during is not None:
+            during()
+        self.running_since = 0.0
+        findings = {"written": [*written], "removed": [*removed], "reverted": []}
+        self.wakes.run_ended(Ending(code=0, findings=findings), Trigger("interval"))
+
+
+def shop(rig: Rig, about: str = CART, **how: bool) -> None:
+    rig.wakes.changed(["shop"], about, **{"foreign": False, **how})
+
+
+def asked(triggers: list[Trigger]) -> list[frozenset[str] | None]:
+    assert all(trigger.cause == CAUSE for trigger in triggers)
+    return [trigger.apps for trigger in triggers]
+
+
+async def many_changes_are_one_run_of_their_apps(rig: Rig) -> None:
+    shop(rig)
+    assert await rig.after(DEBOUNCE / 2) == []
+    shop(rig, WEB)
+    rig.wakes.changed(["payments"], "ConfigMap payments/a", foreign=True)
+    assert asked(await rig.after(DEBOUNCE / 2)) == [{"shop", "payments"}]
+    assert await rig.after(60) == []
+
+
+async def what_a_run_wrote_starts_none(rig: Rig) -> None:
+    await rig.run(CART, during=lambda: shop(rig))
+    shop(rig)  # told late
+    assert await rig.after(GRACE) == []
+    assert await rig.after(60) == []
+
+
+async def what_changed_during_a_run_and_was_not_written_by_it_starts_one(rig: Rig) -> None:
+    await rig.run(WEB, during=lambda: shop(rig))
+    await rig.after(GRACE)
+    assert asked(await rig.after(DEBOUNCE)) == [{"shop"}]
+
+
+async def what_somebody_else_did_during_a_run_starts_one_after_it(rig: Rig) -> None:
+    def edited() -> None:
+        shop(rig, foreign=True)
+
+    await rig.run(CART, during=edited)
+    assert asked(await rig.after(DEBOUNCE)) == [{"shop"}]
+
+
+async def a_deletion_is_ours_only_where_the_run_deleted(rig: Rig) -> None:
+    await rig.run(CART)
+    shop(rig, gone=True)
+    await rig.after(GRACE)
+    assert asked(await rig.after(DEBOUNCE)) == [{"shop"}]
+    await rig.run(CART, removed=(CART,), during=lambda: shop(rig, gone=True))
+    await rig.after(GRACE)
+    assert await rig.after(DEBOUNCE) == []
+
+
+async def an_earlier_run_does_not_answer_for_what_changes_in_a_later_one(rig: Rig) -> None:
+    await rig.run(CART)
+    await rig.run(during=lambda: shop(rig))
+    await rig.after(GRACE)
+    assert asked(await rig.after(DEBOUNCE)) == [{"shop"}]
+
+
+async def a_run_that_died_is_made_again_and_suspects_nobody(rig: Rig) -> None:
+    rig.wakes.run_began()
+    rig.running_since = 1.0
+    shop(rig)
+    rig.running_since = 0.0
+    rig.wakes.run_ended(Ending(code=125), Trigger("interval"))
+    assert await rig.after(GRACE) == []
+
+
+async def what_is_suspended_or_unknown_is_left_alone(rig: Rig) -> None:
+    rig.held = Held(apps=frozenset({"shop"}))
+    shop(rig)
+    rig.wakes.changed(["gone"], "ConfigMap x/y", foreign=True)
+    assert await rig.after(DEBOUNCE) == []
+    rig.held = Held(everything=True)
+    rig.wakes.changed(["payments"], "ConfigMap x/y", foreign=True)
+    assert await rig.after(DEBOUNCE) == []
+
+
+async def a_fight_holds_back_its_app_and_no_other(rig: Rig) -> None:
+    row = ["shop", "Deployment shop/cart", "spec.replicas", "kubectl"]
+    for _revert in range(3):
+        findings = {"written": [CART], "removed": [], "reverted": [row]}
+        rig.wakes.run_ended(Ending(code=0, findings=findings), Trigger(CAUSE, frozenset({"shop"})))
+    await rig.after(GRACE)
+    shop(rig)
+    assert await rig.after(DEBOUNCE) == []
+    rig.wakes.changed(["payments"], "ConfigMap x/y", foreign=True)
+    assert asked(await rig.after(DEBOUNCE)) == [{"payments"}]
+    assert asked(await rig.after(30)) == [{"shop"}]
+    ((event, values),) = rig.said
+    assert (event, values["field"], values["manager"]) == ("fight", "spec.replicas", "kubectl")
+
+
+async def an_object_that_wakes_it_for_nothing_is_said_to_be_restless(rig: Rig) -> None:
+    for _time in range(5):
+        shop(rig)
+        assert asked(await rig.after(DEBOUNCE)) == [{"shop"}]
+        await rig.run()
+        await rig.after(GRACE)
+    shop(rig)
+    assert await rig.after(DEBOUNCE) == []
+    assert [event for event, _values in rig.said] == ["restless object"]
+
+
+CASES = [
+    many_changes_are_one_run_of_their_apps,
+    what_a_run_wrote_starts_none,
+    what_changed_during_a_run_and_was_not_written_by_it_starts_one,
+    what_somebody_else_did_during_a_run_starts_one_after_it,
+    a_deletion_is_ours_only_where_the_run_deleted,
+    an_earlier_run_does_not_answer_for_what_changes_in_a_later_one,
+    a_run_that_died_is_made_again_and_suspects_nobody,
+    what_is_suspended_or_unknown_is_left_alone,
+    a_fight_holds_back_its_app_and_no_other,
+    an_object_that_wakes_it_for_nothing_is_said_to_be_restless,
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_wakes(case: Callable[[Rig], Coroutine[Any, Any, None]]) -> None:
+    loop = _Loop()
+
+    async def play() -> None:
+        await case(Rig(loop))
+
+    try:
+        loop.run_until_complete(play())
+    finally:
+        loop.close()
