@@ -200,6 +200,13 @@ options:
       - No trail is kept if empty.
     type: str
     default: ''
+  events:
+    description:
+      - Whether Events are written on objects, C(Reverted), C(Drifted), C(Refused), C(Failed) or C(Pruned), one for each
+        object in a run, and at most 100. What stays as it is gets one when it begins. A check writes none.
+      - They hold no values of fields. Where they cannot be written, that is told, and nothing else changes.
+    type: bool
+    default: true
   audit_log:
     description:
       - The API server's audit log, a file of JSON lines (C(audit.k8s.io/v1), level C(Metadata) is enough). With it,

@@ -171,6 +171,7 @@ def test_the_rules_are_enough_for_the_apps_and_for_nothing_else(agent: Agent) ->
     agent.write(APP)  # the CRD stays: it is protected; the Widget goes
     pruned = agent.play.module("apply", agent.options(kubeconfig=str(kubeconfig))).result
     assert pruned["counts"]["prune"] == 1, pruned["lines"]
+    assert not any("Events could not" in line for line in pruned["lines"])
     assert "Widget.access.example.com" not in agent.rules()["kinds"]
 
     itself = Kubectl(kubeconfig)

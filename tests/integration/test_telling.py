@@ -309,3 +309,73 @@ def test_an_api_server_sends_its_events_to_the_agent(sandbox: Sandbox, tmp_path:
         assert agent.get("/audit/one", "open-audit", b"[" * 100_000)[0] == 400
         assert agent.get("/api/v1/status", "open-audit")[0] == 401
         assert agent.get("/audit/one", "open-audit", b" " * (MOST_BODY + 1))[0] == 413
+
+
+def events(kubectl: Kubectl, namespace: str) -> list[tuple[str, str, str]]:
+    """What Plumb wrote: reason, object, note; in order."""
+    found = json.loads(kubectl("get", "events.events.k8s.io", "-n", namespace, "-o", "json"))["items"]
+    ours = [e for e in found if e["reportingController"].startswith("plumb")]
+    ours.sort(key=lambda e: e["eventTime"])
+    return [(e["reason"], e["regarding"]["name"], e["note"]) for e in ours]
+
+
+def test_events_stand_on_the_objects_once_and_without_values(
+    fleet: GitFleet, kubectl: Kubectl, sandbox: Sandbox
+) -> None:
+    namespace = fleet.namespace
+    staying = config_map("a") + config_map("b") + secret("s", {"word": "correct-horse"})
+    fleet.upstream.commit({"app": {"all.yaml": staying + config_map("gone")}})
+    assert fleet.reconcile().code == 0
+    assert fleet.reconcile().code == 0
+    assert events(kubectl, namespace) == [], "what Git says is no news"
+
+    merge(kubectl, namespace, "secret", "s", '{"stringData": {"word": "wrong-horse"}}')
+    kubectl("delete", "configmap", "b", "-n", namespace)
+    kubectl("label", "configmap", "a", "by=hand", "-n", namespace)
+    assert fleet.reconcile(check=True).code == 0
+    assert events(kubectl, namespace) == [], "a check writes none"
+    assert fleet.reconcile(plumb_audit_log=str(sandbox.audit_log)).code == 0
+    assert fleet.reconcile().code == 0
+    told = {name: (reason, note) for reason, name, note in events(kubectl, namespace)}
+    assert len(events(kubectl, namespace)) == 3
+    assert told["s"][0] == told["b"][0] == "Reverted"
+    assert told["a"][0] == "Drifted"
+    assert "data.word by kubectl-patch" in told["s"][1]
+    assert "was deleted by user admin" in told["b"][1]
+    assert "horse" not in json.dumps(events(kubectl, namespace))
+    for name in "ab":
+        assert told[name][0] in kubectl("describe", "configmap", name, "-n", namespace)
+
+    other = config_map("taken")
+    kubectl("apply", "-n", namespace, "-f", "-", stdin=other)
+    fleet.upstream.commit({"app": {"all.yaml": staying + config_map("new") + other}})
+    first = fleet.reconcile()
+    assert (first.code, fleet.reconcile().code) == (2, 2), first.output
+    assert [(reason, name) for reason, name, _note in events(kubectl, namespace)[3:]] == [
+        ("Refused", "taken")
+    ]
+    fleet.upstream.commit({"app": {"all.yaml": staying + config_map("new")}})
+    assert fleet.reconcile().code == 0
+    (pruned,) = [(reason, name) for reason, name, _note in events(kubectl, namespace)[4:]]
+    assert pruned == ("Pruned", "gone")
+
+
+def test_events_that_may_not_be_written_are_one_warning(
+    fleet: GitFleet, kubectl: Kubectl, sandbox: Sandbox
+) -> None:
+    namespace = fleet.namespace
+    fleet.upstream.commit({"app": {"all.yaml": config_map("a") + config_map("b")}})
+    rights = ["--verb=*", "--resource=configmaps", "--resource=namespaces"]
+    kubectl("create", "role", "few", *rights, "-n", namespace)
+    kubectl("create", "rolebinding", "few", "--role=few", "--user=tenant", "-n", namespace)
+    as_tenant = {"plumb_kubeconfig": str(sandbox.kubeconfig_of("tenant"))}
+    assert fleet.reconcile(**as_tenant).code == 0
+    for name in "ab":
+        merge(kubectl, namespace, "configmap", name, '{"data": {"a": "changed"}}')
+    done = fleet.reconcile(**as_tenant)
+    assert done.code == 0, done.output
+    assert done.output.count("Events could not be written") == 1
+    assert "plumb_events" in done.output
+    assert kubectl.live("configmap", "a", namespace)["data"] == {"a": "1"}
+    merge(kubectl, namespace, "configmap", "a", '{"data": {"a": "changed"}}')
+    assert "Events" not in fleet.reconcile(**as_tenant, plumb_events=False).output

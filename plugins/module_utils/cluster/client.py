@@ -26,6 +26,7 @@ from .transport import Request, Transport
 from .verbs import (
     PAGE,
     apply_request,
+    create_request,
     delete_request,
     get_request,
     is_guarded,
@@ -206,6 +207,10 @@ class Cluster:
         return self._transport.exchange(
             apply_request(kind, body, field_manager=field_manager, force=force, dry_run=dry_run)
         )
+
+    def create(self, kind: ApiResource, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A new object, of no field manager's; as it is then."""
+        return self._transport.exchange(create_request(kind, body))
 
     def json_patch(
         self,

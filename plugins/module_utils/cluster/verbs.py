@@ -148,6 +148,22 @@ def delete_request(
     )
 
 
+def create_request(kind: ApiResource, body: Mapping[str, Any]) -> Request:
+    """A new object; namespace and name are the body's. It is sent again only where it surely did not arrive."""
+    metadata = body["metadata"]
+    namespace, name = metadata.get("namespace") or "", metadata.get("name") or ""
+    target = _target(kind, namespace, name, "creating", write=True)
+    _path(kind, namespace, name, target)
+    return Request(
+        method="POST",
+        path=kind.path(namespace),
+        target=target,
+        content_type=_JSON,
+        body=encode(body),
+        repeat=Repeat.UNSENT_ONLY,
+    )
+
+
 def post_request(
     kind: ApiResource, body: Mapping[str, Any], namespace: str, name: str, subresource: str, *, operation: str
 ) -> Request:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cluster.connection import connect
+from ..cluster.counts import RequestCounts
 from ..model.app import AppSpec, Checkout
 from ..model.errors import InputError, PlumbError, printable
 from ..model.objects import Manifest
@@ -30,6 +31,7 @@ from .audit import audit_place, evident
 from .config import apps_in_force, config_report, follow
 from .memory import Memory, StateError, memory_file, recall, remember, see_memory_place
 from .mode import Mode
+from .notices import notify
 from .standing import standing_file
 from .telling import see_places, tell
 from .values import app_specs, connection_spec, pulled_sources, source_spec
@@ -152,30 +154,41 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
         forgotten = _keep(file, proven) if proven != memory else ""
         if deep:  # once a day
             memo.clear_unused()
-        kept = standing_file(cache_of(options), cluster.server, options.get("owner") or "", "evidence")
-        results, unread = evident(cluster, found.apps, place, kept, started)
-        asked = cluster.requests
-    report = Report(
-        cluster=options.get("cluster") or "",
-        server=cluster.server,
-        check=check,
-        started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        seconds=time.monotonic() - clock,
-        sources=tuple(
-            _source(name, state, told.get(name, {})) for name, state in sources.items() if name in used
-        ),
-        apps=results,
-        unclaimed=found.unclaimed,
-        warnings=(*no_evidence, *unread),
-        config=config,
-        requests=(
-            ("dry_runs", asked.dry_runs),
-            ("reads", asked.reads),
-            ("retries", asked.retries),
-            ("writes", asked.writes),
-        ),
-    )
+        results, unread = evident(
+            cluster, found.apps, place, _standing(options, cluster.server, "evidence"), started
+        )
+        report = Report(
+            cluster=options.get("cluster") or "",
+            server=cluster.server,
+            check=check,
+            started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            seconds=time.monotonic() - clock,
+            sources=tuple(
+                _source(name, state, told.get(name, {})) for name, state in sources.items() if name in used
+            ),
+            apps=results,
+            unclaimed=found.unclaimed,
+            warnings=(*no_evidence, *unread),
+            config=config,
+        )
+        if options.get("events", True) and not check:
+            untold = notify(cluster, report, apps, _standing(options, cluster.server, "events"))
+            report = replace(report, warnings=(*report.warnings, *untold))
+        report = replace(report, requests=_requests(cluster.requests))
     return report, "" if check else forgotten  # a check may run where nothing can be written
+
+
+def _requests(asked: RequestCounts) -> tuple[tuple[str, int], ...]:
+    return (
+        ("dry_runs", asked.dry_runs),
+        ("reads", asked.reads),
+        ("retries", asked.retries),
+        ("writes", asked.writes),
+    )
+
+
+def _standing(options: Mapping[str, Any], server: str, about: str) -> Path:
+    return standing_file(cache_of(options), server, options.get("owner") or "", about)
 
 
 def _source(name: str, state: Checkout | PlumbError, told: Mapping[str, Any]) -> SourceReport:

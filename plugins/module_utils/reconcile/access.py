@@ -217,8 +217,8 @@ def _of_kinds(resources: Mapping[GroupKind, str]) -> list[Rule]:
 
 
 def _of_runs(run: Run, kinds: frozenset[GroupKind]) -> list[Rule]:
-    """What every run asks: the inventories, the namespaces of the apps, who decides replicas."""
-    rules: list[Rule] = []
+    """What every run asks: the inventories, the namespaces of the apps, who decides replicas, Events on objects."""
+    rules = [Rule(groups=("events.k8s.io",), resources=("events",), verbs=("create",))]
     if _CONFIG_MAP not in kinds:
         parents = {identity.name for app in run.apps for identity in _identities(app, run.home)}
         rules += [

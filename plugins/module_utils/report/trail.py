@@ -86,7 +86,9 @@ def _action(action: Action, outcome: Outcome | None) -> dict[str, Any]:
     whole = action_document(action, outcome)
     told: dict[str, Any] = {key: whole[key] for key in _KEPT if key in whole}
     told["drifted"] = action.drifted
-    told.setdefault("result", "refused" if action.verb is Verb.REFUSED else "left")
+    if action.verb is Verb.REFUSED:
+        told["result"] = "refused"
+    told.setdefault("result", "left")
     changes = whole.get("changes", [])
     if changes:
         told["fields"] = [{key: _cut(value) for key, value in one.items()} for one in changes[:_MOST_FIELDS]]
@@ -105,7 +107,8 @@ def _revision(source: str, revisions: Mapping[str, Revision | None]) -> dict[str
     if revision is None:
         return {"source": source}
     whole = revision_document(revision)
-    return {"source": source, "revision": {k: whole[k] for k in ("ref", "commit", "subject", "author")}}
+    told = {key: whole[key] for key in ("ref", "commit", "subject", "author") if key in whole}
+    return {"source": source, "revision": told}
 
 
 def _unusable(target: Path, error: OSError) -> TrailError:

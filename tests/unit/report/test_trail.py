@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.controller.__main__ import main
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Outcome, Result, Verb
 from ansible_collections.plumb.gitops.plugins.module_utils.report.chain import (
     GENESIS,
     append,
@@ -37,7 +38,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.report.trail import (
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.report.verify import verify
 from ansible_collections.plumb.gitops.tests.agent import until
-from ansible_collections.plumb.gitops.tests.unit.report.reports import REPORTS
+from ansible_collections.plumb.gitops.tests.unit.report.reports import REPORTS, action, app, report
 
 NOW = "2026-11-23T09:13:05Z"
 NO_FAULT = "the last line was cut short"
@@ -241,6 +242,9 @@ def test_what_is_left_refused_or_failed_is_told_too() -> None:
     assert made["PersistentVolumeClaim shop/data"]["result"] == "refused"
     assert made["Deployment shop/left"]["result"] == "left"
     assert "Deployment shop/scaled" not in made
+    refused = action("ConfigMap", "x", Verb.REFUSED, reason="it is another's")
+    (one,) = records(report(app("shop", refused, outcomes=(Outcome(refused, Result.DONE),))), {}, NOW)
+    assert (one["action"], one["result"]) == ("refused", "refused")
     failed = {r["object"]: r for r in records(REPORTS["failed"], {"shop": "fleet"}, NOW)}
     assert (failed["Deployment shop/cart"]["result"], failed["Deployment shop/cart"]["error"]) == (
         "failed", "the server said no",
