@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,9 +122,7 @@ def test_a_line_of_the_log_cannot_be_forged() -> None:
 
 
 def test_what_a_run_wrote_and_set_back_is_found_in_its_report() -> None:
-    def action(
-        name: str, verb: str, *changes: dict[str, str | dict[str, str]], **more: str | bool
-    ) -> dict[str, object]:
+    def action(name: str, verb: str, *changes: dict[str, Any], **more: str | bool) -> dict[str, object]:
         ref = {
             "object": f"Deployment shop/{name}",
             "group": "apps",

@@ -87,7 +87,7 @@ async def many_changes_are_one_run_of_their_apps(rig: Rig) -> None:
     assert await rig.after(DEBOUNCE / 2) == []
     shop(rig, WEB)
     rig.wakes.changed(["payments"], "ConfigMap payments/a", foreign=True)
-    assert asked(await rig.after(DEBOUNCE / 2)) == [{"shop", "payments"}]
+    assert asked(await rig.after(DEBOUNCE / 2)) == [frozenset({"shop", "payments"})]
     assert await rig.after(60) == []
 
 
@@ -101,7 +101,7 @@ async def what_a_run_wrote_starts_none(rig: Rig) -> None:
 async def what_changed_during_a_run_and_was_not_written_by_it_starts_one(rig: Rig) -> None:
     await rig.run(WEB, during=lambda: shop(rig))
     await rig.after(GRACE)
-    assert asked(await rig.after(DEBOUNCE)) == [{"shop"}]
+    assert asked(await rig.after(DEBOUNCE)) == [frozenset({"shop"})]
 
 
 async def what_somebody_else_did_during_a_run_starts_one_after_it(rig: Rig) -> None:
@@ -109,14 +109,14 @@ async def what_somebody_else_did_during_a_run_starts_one_after_it(rig: Rig) -> N
         shop(rig, foreign=True)
 
     await rig.run(CART, during=edited)
-    assert asked(await rig.after(DEBOUNCE)) == [{"shop"}]
+    assert asked(await rig.after(DEBOUNCE)) == [frozenset({"shop"})]
 
 
 async def a_deletion_is_ours_only_where_the_run_deleted(rig: Rig) -> None:
     await rig.run(CART)
     shop(rig, gone=True)
     await rig.after(GRACE)
-    assert asked(await rig.after(DEBOUNCE)) == [{"shop"}]
+    assert asked(await rig.after(DEBOUNCE)) == [frozenset({"shop"})]
     await rig.run(CART, removed=(CART,), during=lambda: shop(rig, gone=True))
     await rig.after(GRACE)
     assert await rig.after(DEBOUNCE) == []
@@ -126,7 +126,7 @@ async def an_earlier_run_does_not_answer_for_what_changes_in_a_later_one(rig: Ri
     await rig.run(CART)
     await rig.run(during=lambda: shop(rig))
     await rig.after(GRACE)
-    assert asked(await rig.after(DEBOUNCE)) == [{"shop"}]
+    assert asked(await rig.after(DEBOUNCE)) == [frozenset({"shop"})]
 
 
 async def a_run_that_died_is_made_again_and_suspects_nobody(rig: Rig) -> None:
@@ -157,8 +157,8 @@ async def a_fight_holds_back_its_app_and_no_other(rig: Rig) -> None:
     shop(rig)
     assert await rig.after(DEBOUNCE) == []
     rig.wakes.changed(["payments"], "ConfigMap x/y", foreign=True)
-    assert asked(await rig.after(DEBOUNCE)) == [{"payments"}]
-    assert asked(await rig.after(30)) == [{"shop"}]
+    assert asked(await rig.after(DEBOUNCE)) == [frozenset({"payments"})]
+    assert asked(await rig.after(30)) == [frozenset({"shop"})]
     ((event, values),) = rig.said
     assert (event, values["field"], values["manager"]) == ("fight", "spec.replicas", "kubectl")
 
@@ -166,7 +166,7 @@ async def a_fight_holds_back_its_app_and_no_other(rig: Rig) -> None:
 async def an_object_that_wakes_it_for_nothing_is_said_to_be_restless(rig: Rig) -> None:
     for _time in range(5):
         shop(rig)
-        assert asked(await rig.after(DEBOUNCE)) == [{"shop"}]
+        assert asked(await rig.after(DEBOUNCE)) == [frozenset({"shop"})]
         await rig.run()
         await rig.after(GRACE)
     shop(rig)
