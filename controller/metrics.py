@@ -23,6 +23,7 @@ from ansible_collections.plumb.gitops.controller.state import Record
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # they double the series, and nothing asks for them
 _BUCKETS = (0.5, 1, 2, 3, 5, 8, 13, 30, 60, 120, 300, 600, 1800)  # seconds
+_MOST_MANAGERS = 100  # of a cluster that are told apart
 _ACTIONS = ("create", "update", "adopt", "recreate", "prune", "refused")
 
 
@@ -51,6 +52,13 @@ class Metrics:
             "plumb_actions", "Actions on objects.", (*app, "action"), registry=self.registry
         )
         self._drift = Counter("plumb_drift", "Objects found drifted.", app, registry=self.registry)
+        by_manager = (*app, "kind", "manager")
+        self._found = Counter(
+            "plumb_drift_found", "Objects found drifted, by who did it.", by_manager, registry=self.registry
+        )
+        self._reverted = Counter(
+            "plumb_drift_reverted", "Objects that were set back.", by_manager, registry=self.registry
+        )
         self._failures = Counter(
             "plumb_failures", "Objects and apps that failed.", app, registry=self.registry
         )
@@ -82,9 +90,10 @@ class Metrics:
         self._leader.set(1)
         self._all = (
             self._seconds, self._runs, self._objects, self._actions, self._drift, self._failures, self._age,
-            self._revision, self._watched, self._restarts, self._fights,
+            self._revision, self._watched, self._restarts, self._fights, self._found, self._reverted,
         )  # fmt: skip
         self._good: dict[str, float] = {}
+        self._managers: dict[str, set[str]] = {}  # by cluster: those with series of their own
 
     def leads(self, *, leader: bool) -> None:
         """Say whether this agent makes runs."""
@@ -120,17 +129,30 @@ class Metrics:
             for action in _ACTIONS:
                 self._actions.labels(cluster, app["name"], action).inc(counts.get(action, 0))
             self._drift.labels(cluster, app["name"]).inc(counts["drifted"])
+            for drift in app.get("drift", ()):
+                labels = (cluster, app["name"], drift["kind"], self._manager(cluster, drift["manager"]))
+                self._found.labels(*labels).inc(drift["found"])
+                self._reverted.labels(*labels).inc(drift["reverted"])
             self._failures.labels(cluster, app["name"]).inc(max(counts["failed"], int(app["failed"])))
 
     def forget(self, cluster: str) -> None:
         """Remove the series of a cluster."""
         self._good.pop(cluster, None)
+        self._managers.pop(cluster, None)
         for metric in self._all:
             metric.remove_by_labels({"cluster": cluster})
 
     def text(self) -> bytes:
         """All series in Prometheus's text format."""
         return generate_latest(self.registry)
+
+    def _manager(self, cluster: str, name: str) -> str:
+        """The manager, or `others` where there are too many: clients choose these names."""
+        known = self._managers.setdefault(cluster, set())
+        if name not in known and len(known) >= _MOST_MANAGERS:
+            return "others"
+        known.add(name)
+        return name
 
     def _age_of(self, cluster: str) -> float:
         good = self._good.get(cluster, 0.0)

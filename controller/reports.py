@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError, printable
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import API_VERSION, KIND, failures
 
 _LARGEST = 256 * 1024 * 1024  # bytes; a report of 10,000 objects has some 5 MB
 _MOST_FAILURES = 10
+_MOST_MANAGERS = 50  # kinds and managers of an app that are told apart in one run
+_LONGEST_NAME = 64  # characters of a manager
 
 
 class UnreadableReportError(PlumbError):
@@ -111,7 +113,34 @@ def _app(app: Mapping[str, Any]) -> dict[str, Any]:
     there = [action for action in app.get("actions", ()) if action["action"] != "prune"]
     kinds = sorted({str(GroupKind(action.get("group", ""), action["kind"])) for action in there})
     shown = {key: app[key] for key in keys if key in app}
-    return shown | {"unhealthy": len(app.get("unhealthy", ())), "kinds": kinds}
+    return shown | {"unhealthy": len(app.get("unhealthy", ())), "kinds": kinds, "drift": _drift(app)}
+
+
+def _drift(app: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How many objects of an app had drifted, and how many were set back, by kind and by each manager that did it."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for action in app.get("actions", ()):
+        if not action["drifted"]:
+            continue
+        reverted = action.get("result") == "done" and action["action"] not in {"unchanged", "refused"}
+        for manager in _managers(action):
+            key = (action["kind"], manager)
+            if key not in found and len(found) >= _MOST_MANAGERS:
+                key = (action["kind"], "others")
+            numbers = found.setdefault(key, [0, 0])
+            numbers[0] += 1
+            numbers[1] += reverted
+    return [
+        {"kind": kind, "manager": manager, "found": numbers[0], "reverted": numbers[1]}
+        for (kind, manager), numbers in sorted(found.items())
+    ]
+
+
+def _managers(action: Mapping[str, Any]) -> list[str]:
+    """The managers that changed something of an object; empty for what is not recorded. Clients choose these names."""
+    changes = [change for change in action.get("changes", ()) if change["cause"] != "git"]
+    names = {printable((c.get("culprit") or {}).get("manager", ""), _LONGEST_NAME) for c in changes}
+    return sorted(names) or [""]
 
 
 def drop_old(folder: Path, keep: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.plumb.gitops.controller.audit import MOST_BODY
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.audit import place_of, read_log
@@ -85,6 +86,22 @@ def test_without_a_place_for_the_trail_nothing_is_written(fleet: GitFleet, sandb
     assert "audit trail" in done.output
     assert "plumb_trail_path" in done.output
     assert audit.writes() == []
+
+
+@pytest.fixture
+def checker(sandbox: Sandbox, kubectl: Kubectl, namespace: str, tmp_path: Path) -> Iterator[Path]:
+    """The kubeconfig of a service account that has the shipped ClusterRole for checks, and no more."""
+    role = Path(__file__).resolve().parents[2] / "roles" / "agent" / "files" / "check-clusterrole.yml"
+    kubectl("apply", "-f", str(role))
+    kubectl("create", "serviceaccount", "checker", "-n", namespace)
+    account = f"--serviceaccount={namespace}:checker"
+    kubectl("create", "clusterrolebinding", namespace, "--clusterrole=plumb-check", account)
+    config = yaml.safe_load(sandbox.kubeconfig.read_text(encoding="utf-8"))
+    config["users"][0]["user"] = {"token": kubectl("create", "token", "checker", "-n", namespace).strip()}
+    file = tmp_path / "checker.kubeconfig"
+    file.write_text(yaml.safe_dump(config), encoding="utf-8")
+    yield file
+    kubectl("delete", "clusterrolebinding", namespace)
 
 
 @pytest.fixture
@@ -379,3 +396,36 @@ def test_events_that_may_not_be_written_are_one_warning(
     assert kubectl.live("configmap", "a", namespace)["data"] == {"a": "1"}
     merge(kubectl, namespace, "configmap", "a", '{"data": {"a": "changed"}}')
     assert "Events" not in fleet.reconcile(**as_tenant, plumb_events=False).output
+
+
+def test_a_check_needs_no_more_than_the_shipped_role(
+    fleet: GitFleet, kubectl: Kubectl, sandbox: Sandbox, checker: Path
+) -> None:
+    everything = WEB + config_map("same") + config_map("c") + config_map("gone") + secret("s", {"word": "x"})
+    fleet.upstream.commit({"app": {"all.yaml": everything}})
+    shared: dict[str, Any] = {"plumb_apps": [fleet.app(wait=False)]}
+    assert fleet.reconcile(**shared).code == 0
+    kubectl("scale", "deployment", "web", "--replicas=5", "-n", fleet.namespace)
+    kubectl("label", "configmap", "same", "by=hand", "-n", fleet.namespace)
+    kubectl("delete", "configmap", "gone", "-n", fleet.namespace)
+    later = everything.replace('"name": "c"', '"name": "new"')
+    fleet.upstream.commit({"app": {"all.yaml": later}})
+    audit = Audit(sandbox.audit_log)
+    audit.writes()
+    done = fleet.reconcile(check=True, **shared, plumb_kubeconfig=str(checker))
+    assert done.code == 0, done.output
+    assert audit.writes() == []
+    (app,) = fleet.report()["apps"]
+    by_name = {a["name"]: a for a in app["actions"]}
+    assert not by_name["same"]["unproven"]
+    assert by_name["same"]["drifted"], "an addition needs no dry-run"
+    assert {name for name, a in by_name.items() if a["unproven"]} == {"s", "web", "new", "gone", "c"}
+    assert (by_name["c"]["action"], "left Git" in by_name["c"]["reason"]) == ("prune", True)
+    assert "5 unproven" in done.output
+    assert "Secret could not be listed" in app["prune_blocked"], "so it does not know what is to prune"
+    for lines in ("? Secret", "? Deployment", "? ConfigMap"):
+        assert lines in done.output
+    with pytest.raises(AssertionError, match="forbidden"):
+        Kubectl(checker)("create", "configmap", "x", "-n", fleet.namespace)
+    with pytest.raises(AssertionError, match="forbidden"):
+        Kubectl(checker)("get", "secrets", "-n", fleet.namespace)

@@ -47,7 +47,7 @@ class Action:
     applied: str = (
         ""  # when our claim on it was written last, as far as that is recorded; where it has changes
     )
-    unproven: bool = False  # the dry-run that would prove it was denied
+    unproven: bool = False  # reading it, or the dry-run that would prove it, was denied
     health: Health | None = None  # of the live object, as it was read
 
     @property

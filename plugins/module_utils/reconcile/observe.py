@@ -68,6 +68,7 @@ class Observed:
     read_at: float  # when reading began, by time.monotonic()
     # wanted objects that a look proves; only their metadata was read
     settled: Mapping[tuple[str, ObjectRef], Look]
+    failed: frozenset[GroupKind]  # those of `unread` where more went wrong than that the account may not
 
     def live(self, wanted: Wanted) -> Body | None:
         return self.objects.get((wanted.api_version, wanted.ref))
@@ -111,6 +112,7 @@ def observe(
     namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
     selector = selector_of([i.identity.id for need in needs for i in need.inventories])
     unread = _lost_groups(discovery, needs)
+    failed = set(unread)
     objects: dict[tuple[str, ObjectRef], Body] = {}
     settled: dict[tuple[str, ObjectRef], Look] = {}
     resources = sorted(_resources(discovery, needs), key=lambda r: (r.group_kind, r.version))
@@ -126,6 +128,8 @@ def observe(
         settled |= {(resource.api_version, ref): look for ref, look in proven.items()}
         if listed.unread:
             told = {namespace: str(error) for namespace, error in listed.unread.items()}
+            if not all(isinstance(error, Forbidden) for error in listed.unread.values()):
+                failed.add(resource.group_kind)
             unread[resource.group_kind] = {**unread.get(resource.group_kind, {}), **told}
         objects.update({(resource.api_version, ref_of(item)): item for item in listed.items})
     missing = [
@@ -137,7 +141,7 @@ def observe(
     ]
     found, unreadable = look_up(cluster, missing)
     objects |= found
-    return Observed(objects, unread, unreadable, _by_set(objects), began, settled)
+    return Observed(objects, unread, unreadable, _by_set(objects), began, settled, frozenset(failed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from functools import partial
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
+from ..cluster.errors import Forbidden
 from ..model.app import AppSpec, AppState
 from ..model.errors import ClusterError, InventoryError, PlumbError
 from ..model.objects import Body, GroupKind, ObjectRef
@@ -163,11 +164,14 @@ def _with_lost_members(setting: Setting, needs: Sequence[Need]) -> list[Need]:
 def _plan_one(ground: Ground, wanted: Wanted, observed: Observed) -> Step:
     unreadable = observed.unreadable.get(wanted.ref)
     if unreadable is not None:
+        # A check by an account that may only read lists what it may not see; a run cannot go by it.
+        unseen = ground.check and isinstance(unreadable, Forbidden)
         action = Action(
             ref=wanted.ref,
-            verb=Verb.REFUSED,
+            verb=Verb.UPDATE if unseen else Verb.REFUSED,
             reason=f"{unreadable.account} ({wanted.origin})",
             origin=wanted.origin,
+            unproven=unseen,
         )
         return Step(action=action, wanted=wanted)
     return plan_object(ground, wanted, observed.live(wanted), look=observed.look(wanted))
@@ -248,16 +252,19 @@ def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
     members, wanted = seen.members, seen.wanted
     refused = (Step(action=action) for action in seen.desired.refused)
     applies = sorted((*steps, *refused), key=lambda step: sort_key(step.action.ref))
+    blocked = _unread(seen)
     prune = plan_prune(
         seen.app,
         members,
         wanted,
-        blocked=_unread(seen),
+        blocked=blocked,
         waits="" if wanted.issuperset(members) else _prune_waits(setting, seen, applies),
         claimed=partial(setting.claims.claimed, seen.app.name),
         inside=setting.claims.inside,
         left=_left(setting, seen.app),
     )
+    if setting.check and blocked and not seen.observed.failed & _kinds(seen):
+        prune = replace(prune, steps=tuple(_unproven(step, blocked) for step in prune.steps))
     first = _namespaces_to_create(seen.ground, seen.need)
     return AppPlan(
         app=seen.app,
@@ -285,9 +292,19 @@ def _untold(prune: Prune) -> tuple[str, ...]:
 
 def _unread(seen: _Seen) -> str:
     """Why this run must not prune: what members there are is not known for sure."""
-    need = seen.need
-    kinds = {w.ref.group_kind for w in need.wanted} | need.group_kinds
-    return seen.observed.why_unread(kinds, need.namespaces)
+    return seen.observed.why_unread(_kinds(seen), seen.need.namespaces)
+
+
+def _kinds(seen: _Seen) -> frozenset[GroupKind]:
+    """The kinds that members of the app may have."""
+    return frozenset(w.ref.group_kind for w in seen.need.wanted) | seen.need.group_kinds
+
+
+def _unproven(step: Step, blocked: str) -> Step:
+    """For a check by an account that may not see all members: a prune that is held back for that is not refused."""
+    if step.action.verb is not Verb.REFUSED or blocked not in step.action.reason:
+        return step
+    return replace(step, action=replace(step.action, verb=Verb.PRUNE, unproven=True))
 
 
 def _prune_waits(setting: Setting, seen: _Seen, applies: Sequence[Step]) -> str:

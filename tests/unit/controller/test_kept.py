@@ -103,6 +103,32 @@ def test_a_summary_has_no_objects_and_fits_the_metrics(name: str) -> None:
     assert "prod" not in metrics.text().decode()
 
 
+def test_drift_is_counted_by_kind_and_manager() -> None:
+    metrics, record = Metrics(), Record(result="good", good=1.0)
+    for name in ("applied", "verbs"):
+        metrics.run("prod", record, summary_of(document(REPORTS[name])), 1.0)
+    series = dict(line.rsplit(" ", 1) for line in metrics.text().decode().splitlines())
+
+    def count(word: str, kind: str, manager: str) -> float:
+        labels = f'app="shop",cluster="prod",kind="{kind}",manager="{manager}"'
+        return float(series[f"plumb_drift_{word}_total{{{labels}}}"])
+
+    assert (count("found", "Deployment", "kubectl"), count("reverted", "Deployment", "kubectl")) == (2, 1)
+    assert (count("found", "ConfigMap", "kubectl-edit"), count("found", "Service", "")) == (1, 1)
+
+
+def test_names_that_clients_choose_make_no_series_without_end() -> None:
+    metrics, record = Metrics(), Record(result="good", good=1.0)
+    for number in range(300):
+        drift = [{"kind": "ConfigMap", "manager": f"m{number}", "found": 1, "reverted": 1}]
+        summary = summary_of(document(REPORTS["applied"]))
+        summary["apps"][0]["drift"] = drift
+        metrics.run("prod", record, summary, 1.0)
+    text = metrics.text().decode()
+    assert 'manager="others"} 200.0' in text
+    assert text.count("plumb_drift_found_total{") == 101
+
+
 def test_the_age_of_a_sync_that_never_was_is_infinite() -> None:
     metrics = Metrics()
     metrics.known("prod", Record())
