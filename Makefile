@@ -54,7 +54,7 @@ run: venv ## run an agent on the sandbox that follows the demo's shop; Ctrl-C en
 sandbox-down: venv ## stop it and remove its state
 	@$(SANDBOX) down --dir .sandbox --purge
 
-demo: venv ## show a cluster being brought to what Git says; KEEP=1 leaves it running
+demo: venv ## show agents at work: commits, drift, a kill, an outage; KEEP=1 leaves all running
 	@$(SANDBOX) build
 	@$(PYTHON_ENV) demo/demo.py
 

@@ -94,7 +94,7 @@ def inventory(described: dict[str, str], url: str, folder: Path) -> str:
 
     read = yaml.safe_load((ROOT / "demo" / "inventory.yml").read_text(encoding="utf-8"))
     group = read["plumb_clusters"]
-    group["hosts"]["sandbox"]["plumb_kubeconfig"] = described["kubeconfig"]
+    group["hosts"] = {"sandbox": {"plumb_kubeconfig": described["kubeconfig"]}}
     source = group["vars"]["plumb_sources"][0]
     source |= {"url": url, "token_file": described["forge"]["admin_token_file"], "allow_http": True}
     group["vars"]["plumb_cache_dir"] = str(folder / "cache")

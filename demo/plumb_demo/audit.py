@@ -21,11 +21,12 @@ _REVIEWS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What one user asked of the API server in a span of time."""
+    """What one user asked of the API server in a span of time. Watches are not in it: they are told when they end."""
 
     reads: int
     dry_runs: int
     writes: tuple[str, ...]  # as `patch deployments shop/basket`
+    renewals: int  # writes of the Lease, by which an agent says that it is alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +42,27 @@ class AuditLog:
 
     def since(self, position: int) -> Traffic:
         """All requests of our user from a mark on."""
-        reads = dry_runs = 0
+        reads = dry_runs = renewals = 0
         writes: list[str] = []
         for event in self._events(position):
-            if event["verb"] not in _WRITES or event.get("objectRef", {}).get("resource") in _REVIEWS:
+            if event["verb"] == "watch":
+                continue
+            if event.get("objectRef", {}).get("resource") == "leases":
+                renewals += event["verb"] in _WRITES
+            elif event["verb"] not in _WRITES or event.get("objectRef", {}).get("resource") in _REVIEWS:
                 reads += 1
             elif parse_qs(urlsplit(event["requestURI"]).query).get("dryRun") == ["All"]:
                 dry_runs += 1
             else:
                 writes.append(_named(event))
-        return Traffic(reads, dry_runs, tuple(writes))
+        return Traffic(reads, dry_runs, tuple(writes), renewals)
 
     def _events(self, position: int) -> Iterator[dict[str, Any]]:
         with self.path.open("rb") as log:
             log.seek(position)
             for line in log:
+                if not line.endswith(b"\n"):  # the server is in the middle of it
+                    return
                 event = json.loads(line)
                 if event["user"].get("username") == self.user and event["stage"] == "ResponseComplete":
                     yield event

@@ -21,7 +21,9 @@ from .sandbox import Sandbox
 Object = dict[str, Any]
 Name = tuple[str, str, str]  # kind, namespace, name
 
-MEMBER_LABEL = "applyset.kubernetes.io/part-of"
+APPS = ("platform", "shop")
+_PART_OF = "applyset.kubernetes.io/part-of"
+_SET_ID = "applyset.kubernetes.io/id"
 _KINDS = (
     "namespaces,priorityclasses,customresourcedefinitions,clusterroles,campaigns,configmaps,cronjobs,deployments,"
     "horizontalpodautoscalers,ingresses,jobs,networkpolicies,poddisruptionbudgets,roles,rolebindings,secrets,"
@@ -33,8 +35,9 @@ _SERVER_OWNED = ("managedFields", "resourceVersion", "generation")
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The sandbox's cluster."""
+    """A sandbox's cluster, by the name that the fleet knows it by."""
 
+    name: str
     sandbox: Sandbox
 
     def kubectl(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
@@ -53,8 +56,14 @@ class Cluster:
         return list(json.loads(self.kubectl("get", kinds, "--output", "json", *words))["items"])
 
     def members(self) -> dict[Name, Object]:
-        """Everything in the cluster that carries the label of a set's member."""
-        found = self.listed(_KINDS, "--all-namespaces", "--selector", MEMBER_LABEL)
+        """Everything in the cluster that carries the label of a member of one of the two apps' sets."""
+        parents = self.listed("configmaps", "--all-namespaces", "--selector", _SET_ID)
+        names = {f"plumb-{app}" for app in APPS}
+        sets = [each["metadata"]["labels"][_SET_ID] for each in parents if each["metadata"]["name"] in names]
+        if not sets:
+            return {}
+        chosen = f"{_PART_OF} in ({','.join(sorted(sets))})"
+        found = self.listed(_KINDS, "--all-namespaces", "--selector", chosen)
         return {name_of(each): each for each in found}
 
     def unlike(self, desired: Sequence[Object]) -> list[str]:

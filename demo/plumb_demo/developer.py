@@ -64,9 +64,9 @@ class Developer:
 
     def git(self, *words: str) -> str:
         """Git without anyone's own configuration; the token comes by a credential helper, never in a URL."""
-        sandbox = self.forge.sandbox
-        token = shlex.quote(str(sandbox.forge_token_file))
-        helper = f'!f() {{ echo username={sandbox.forge_user}; echo "password=$(cat {token})"; }}; f'
+        gitea = self.forge.gitea
+        token = shlex.quote(str(gitea.token_file))
+        helper = f'!f() {{ echo username={gitea.user}; echo "password=$(cat {token})"; }}; f'
         env = {
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_CONFIG_NOSYSTEM": "1",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import DemoError
-from .sandbox import Sandbox
+from .sandbox import Gitea
 
 _MERGEABLE_SECONDS = 20.0  # Gitea checks in the background whether a pull request can be merged
 
@@ -22,12 +22,12 @@ _MERGEABLE_SECONDS = 20.0  # Gitea checks in the background whether a pull reque
 class Forge:
     """One repository on the sandbox's forge."""
 
-    sandbox: Sandbox
+    gitea: Gitea
     repository: str
 
     @property
     def clone_url(self) -> str:
-        return f"{self.sandbox.forge_url}/{self.sandbox.forge_user}/{self.repository}.git"
+        return f"{self.gitea.url}/{self.gitea.user}/{self.repository}.git"
 
     def create(self) -> None:
         """An empty private repository: whoever reads it needs the token."""
@@ -54,12 +54,12 @@ class Forge:
 
     @property
     def _path(self) -> str:
-        return f"/repos/{self.sandbox.forge_user}/{self.repository}"
+        return f"/repos/{self.gitea.user}/{self.repository}"
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        token = self.sandbox.forge_token_file.read_text(encoding="ascii").strip()
+        token = self.gitea.token_file.read_text(encoding="ascii").strip()
         request = urllib.request.Request(  # noqa: S310 - the sandbox's own address
-            f"{self.sandbox.forge_url}/api/v1{path}",
+            f"{self.gitea.url}/api/v1{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"token {token}", "Content-Type": "application/json"},

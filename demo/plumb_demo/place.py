@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ SHOP = REPOSITORY / "demo" / "shop"
 INVENTORY = REPOSITORY / "demo" / "inventory.yml"
 
 _TERM_SECONDS = 20.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,12 @@ class Place:
 
     root: Path
 
-    @property
-    def sandbox(self) -> Path:
-        return self.root / "sandbox"
+    def sandbox(self, name: str) -> Path:
+        return self.root / f"sandbox-{name}"
+
+    def pod(self, name: str) -> Path:
+        """What the agent's Pod of a cluster would see as its root."""
+        return self.root / f"pod-{name}"
 
     @property
     def clone(self) -> Path:
@@ -62,6 +67,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     }
     kept.pop("KUBECONFIG", None)
     return {**kept, "PATH": f"{TOOLS}:{os.environ.get('PATH', os.defpath)}", **(extra or {})}
+
+
+def ending_with_us() -> Callable[[], None]:
+    """For a program to be started: the kernel asks it to end when this process has ended, however that came."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM)) and None
 
 
 @contextmanager

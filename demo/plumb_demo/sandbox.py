@@ -14,31 +14,39 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DemoError
-from .place import SANDBOX, Place, run, started
+from .place import SANDBOX, run, started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
-    """A running control plane and forge."""
+    """A running control plane."""
 
     kubeconfig: Path
     context: str
     server: str
     audit_log: Path
     version: str  # of the API server
-    forge_url: str
-    forge_user: str
-    forge_token_file: Path
-    forge_password_file: Path
+    forge: Gitea | None
 
 
-def start(place: Place, *, outlives_us: bool) -> Sandbox:
-    """Start it; unless it is to outlive us, it ends with this process, however that ends.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gitea:
+    """The forge of a sandbox that has one."""
+
+    url: str
+    user: str
+    token_file: Path
+    password_file: Path
+
+
+def start(folder: Path, *, outlives_us: bool, forge: bool = True) -> Sandbox:
+    """Start it, anew where it was stopped; unless it is to outlive us, it ends with this process, however that ends.
 
     Its progress (the first start builds its programs) goes straight to standard error.
     """
     env = {} if outlives_us else {"PLUMB_SANDBOX_OWNER_PID": str(os.getpid())}
-    words = (sys.executable, str(SANDBOX), "up", "--dir", str(place.sandbox), "--json")
+    shape = () if forge else ("--without-forge",)
+    words = (sys.executable, str(SANDBOX), "up", "--dir", str(folder), "--json", *shape)
     with started(words, env=env, stderr=None) as process:
         said, _nothing = process.communicate()
     if process.returncode != 0:
@@ -46,31 +54,30 @@ def start(place: Place, *, outlives_us: bool) -> Sandbox:
     return _read(json.loads(said))
 
 
-def stop(place: Place) -> None:
-    """Stop it; no process is left. Harmless when it does not run."""
-    run((sys.executable, str(SANDBOX), "down", "--dir", str(place.sandbox)))
+def stop(folder: Path) -> None:
+    """Stop it; no process is left, its data is. Harmless when it does not run."""
+    run((sys.executable, str(SANDBOX), "down", "--dir", str(folder)))
 
 
-def describe(place: Place) -> Sandbox:
-    """What a running sandbox says of itself."""
-    return _read(json.loads((place.sandbox / "sandbox.json").read_text(encoding="utf-8")))
-
-
-def stop_command(place: Place) -> str:
+def stop_command(folder: Path) -> str:
     """What a person types to stop it."""
-    return shlex.join((sys.executable, str(SANDBOX), "down", "--dir", str(place.sandbox)))
+    return shlex.join((sys.executable, str(SANDBOX), "down", "--dir", str(folder)))
 
 
 def _read(said: dict[str, Any]) -> Sandbox:
-    forge = said["forge"]
+    forge = said.get("forge")
     return Sandbox(
         kubeconfig=Path(said["kubeconfig"]),
         context=said["context"],
         server=said["server"],
         audit_log=Path(said["audit_log"]),
         version=said["versions"]["kube-apiserver"],
-        forge_url=forge["url"],
-        forge_user=forge["admin_user"],
-        forge_token_file=Path(forge["admin_token_file"]),
-        forge_password_file=Path(forge["admin_password_file"]),
+        forge=Gitea(
+            url=forge["url"],
+            user=forge["admin_user"],
+            token_file=Path(forge["admin_token_file"]),
+            password_file=Path(forge["admin_password_file"]),
+        )
+        if forge
+        else None,
     )

@@ -6,29 +6,27 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from . import sandbox, screen
-from .audit import AuditLog
-from .cluster import Cluster
+from .cast import Stage
 from .developer import Developer
 from .errors import DemoError, Refuted
 from .forge import Forge
 from .place import COLLECTIONS, TOOLS, Place
-from .playbook import Reconciler, write_inventory
 from .screen import Style, paint
-from .story import SCENES, Stage
+from .story import SCENES
 
-_PLUMB_USER = (
-    "admin"  # whom the sandbox's kubeconfig makes of Plumb; nothing else in the sandbox is that user
-)
+_CLUSTERS = ("east", "west")
 
 
 class Interrupted(BaseException):
@@ -41,8 +39,8 @@ def main() -> int:
         signal.signal(number, _interrupt)
     keep = os.environ.get("KEEP", "") not in ("", "0")
     try:
-        with _place(keep=keep) as place:
-            _play(place, keep=keep)
+        with _cleared(keep=keep) as stages:
+            _play(stages, keep=keep)
     except Refuted as error:
         screen.refuted(str(error))
         screen.say(paint("The demo stops here: a fact was not as told.", Style.BAD))
@@ -52,52 +50,65 @@ def main() -> int:
         return 1
     except Interrupted:
         screen.say()
-        screen.say("Interrupted; the sandbox is stopped and its folder removed.")
+        screen.say("Interrupted; agents and sandboxes are stopped and their folder is removed.")
         return 130
     return 0
 
 
+@dataclass(slots=True)
+class Stages:
+    """What is to be cleared up: the folder, and the stage once it is set."""
+
+    place: Place
+    stage: Stage | None = None
+
+
 @contextmanager
-def _place(*, keep: bool) -> Iterator[Place]:
-    """A folder for this run. With `keep` it stays with its sandbox, unless someone interrupts."""
-    place = Place(Path(tempfile.mkdtemp(prefix="plumb-demo-")).resolve())
+def _cleared(*, keep: bool) -> Iterator[Stages]:
+    """A folder for this run. With `keep` it stays with all that runs in it, unless someone interrupts."""
+    stages = Stages(Place(Path(tempfile.mkdtemp(prefix="plumb-demo-")).resolve()))
     try:
-        yield place
-    except Interrupted:
-        _clear(place)
-        raise
+        yield stages
     except DemoError:
-        _end(place, keep=keep)
+        _end(stages, keep=keep)
+        raise
+    except BaseException:
+        _clear(stages)
         raise
     else:
-        _end(place, keep=keep)
+        _end(stages, keep=keep)
 
 
-def _end(place: Place, *, keep: bool) -> None:
-    if keep and (place.sandbox / "sandbox.json").exists():
-        _say_how_to_look_around(place)
+def _end(stages: Stages, *, keep: bool) -> None:
+    if keep and stages.stage is not None:
+        _say_how_to_look_around(stages.stage)
     else:
-        _clear(place)
+        _clear(stages)
 
 
-def _clear(place: Place) -> None:
+def _clear(stages: Stages) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # cleaning up takes a second; a second Ctrl-C must not break it
-    if place.sandbox.exists():
-        sandbox.stop(place)
-    shutil.rmtree(place.root, ignore_errors=True)
+    for site in stages.stage.sites.values() if stages.stage else ():
+        site.agent.end()
+    for folder in map(stages.place.sandbox, _CLUSTERS):
+        if folder.exists():
+            sandbox.stop(folder)
+    shutil.rmtree(stages.place.root, ignore_errors=True)
 
 
-def _play(place: Place, *, keep: bool) -> None:
+def _play(stages: Stages, *, keep: bool) -> None:
     start = time.monotonic()
     screen.say(paint("Plumb: a cluster becomes, and stays, what Git says", Style.TITLE))
-    stage = _set(place, keep=keep)
+    stage = stages.stage = _set(stages.place, keep=keep)
     for number, (heading, scene) in enumerate(SCENES, start=1):
         screen.title(number, heading)
         scene(stage)
     screen.say()
     seconds = time.monotonic() - start
-    screen.say(paint(f"{screen.TICK} All of it was verified on the cluster, in {seconds:.0f} s.", Style.GOOD))
+    screen.say(
+        paint(f"{screen.TICK} All of it was verified on the clusters, in {seconds:.0f} s.", Style.GOOD)
+    )
 
 
 def _set(place: Place, *, keep: bool) -> Stage:
@@ -107,37 +118,34 @@ def _set(place: Place, *, keep: bool) -> Stage:
         "sources, which takes some ten minutes.)"
     )
     with screen.timed("Starting them"):
-        running = sandbox.start(place, outlives_us=keep)
-    screen.verified(f"Kubernetes v{running.version} at {running.server}, Gitea at {running.forge_url}")
-    forge = Forge(running, "shop")
+        running = sandbox.start(place.sandbox("east"), outlives_us=keep)
+    if running.forge is None:
+        raise DemoError("The sandbox has no forge.")
+    screen.verified(f"Kubernetes v{running.version} at {running.server}, Gitea at {running.forge.url}")
+    forge = Forge(running.forge, "shop")
     forge.create()
     developer = Developer(place.clone, forge)
     commit = developer.begin()
     screen.verified(f"The sample shop is in Gitea: {forge.clone_url} main {commit[:7]}")
-    write_inventory(place, running, forge)
-    return Stage(
-        cluster=Cluster(running),
-        audit=AuditLog(running.audit_log, _PLUMB_USER),
-        forge=forge,
-        developer=developer,
-        reconciler=Reconciler(place),
-        place=place,
-    )
+    return Stage(place=place, keep=keep, forge=forge, developer=developer, clusters={"east": running})
 
 
-def _say_how_to_look_around(place: Place) -> None:
-    described = sandbox.describe(place)
+def _say_how_to_look_around(stage: Stage) -> None:
+    root, gitea = stage.place.root, stage.forge.gitea
     screen.say()
     screen.say(paint("KEEP=1: everything is left running. To look around:", Style.STRONG))
-    for line in (
-        f"cd {place.root}",
-        f"export KUBECONFIG={described.kubeconfig} PATH={TOOLS}:$PATH",
-        f"export ANSIBLE_COLLECTIONS_PATH={COLLECTIONS}",
-        "kubectl --namespace shop get all,campaigns --show-labels",
-        "ansible-playbook -i inventory.yml plumb.gitops.reconcile --check --diff",
-        f"open {described.forge_url}    # user {described.forge_user}, password in {described.forge_password_file}",
-        f"{sandbox.stop_command(place)} && rm -r {place.root}    # the end of it",
-    ):
+    agents = [site.agent for site in stage.sites.values()]
+    lines = [f"cd {root}", f"export PATH={TOOLS}:$PATH ANSIBLE_COLLECTIONS_PATH={COLLECTIONS}"]
+    for name, cluster in stage.clusters.items():
+        lines.append(
+            f"kubectl --kubeconfig {cluster.kubeconfig} get all,campaigns --namespace shop    # {name}"
+        )
+    lines += [f"{shlex.join(agent.pod.command)} status    # its log: {agent.log}" for agent in agents]
+    lines.append(f"open {gitea.url}    # user {gitea.user}, password in {gitea.password_file}")
+    ends = [f"kill {agent.pid}" for agent in agents]
+    ends += [sandbox.stop_command(stage.place.sandbox(name)) for name in stage.clusters]
+    lines.append(f"{' && '.join(ends)} && rm -r {root}    # the end of it")
+    for line in lines:
         screen.say(f"   {line}")
 
 

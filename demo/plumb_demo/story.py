@@ -1,274 +1,260 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scenes. Each one does something, lets Plumb run, and looks at the cluster itself; Refuted if it is not so."""
+"""The scenes. In each something happens to Git or to a cluster, the agents see to it, and the demo looks for itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import signal
+import time
+from collections.abc import Callable
 
-from . import screen
-from .audit import AuditLog
-from .cluster import Cluster, Name, Object, moved, rendered, wait_until
-from .developer import Developer
+from . import looks, sandbox, screen
+from .cast import Site, Stage
+from .cluster import Cluster, wait_until
 from .errors import Refuted
-from .forge import Forge
-from .place import Place
-from .playbook import Reconciler, Run
+from .looks import PROD, holds
 
-PLATFORM = "apps/platform"
-PROD = "apps/shop/overlays/prod"
 _OVERLAY = f"{PROD}/kustomization.yaml"
-_LAST_LINES = 20
 _IMAGE = "registry.example.com/shop/"
+_IDLE = 5.0  # seconds that are watched in which nothing moves; less than the interval
+_WRITES = 5  # of an apply, after which the agent is killed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """Who and what plays."""
-
-    cluster: Cluster
-    audit: AuditLog
-    forge: Forge
-    developer: Developer
-    reconciler: Reconciler
-    place: Place
-
-
-def first_sync(stage: Stage) -> None:
-    """Everything that Git says comes into an empty cluster and is awaited until it is healthy."""
+def bootstrap_and_first_sync(stage: Stage) -> None:
+    """The agent is installed, and brings everything that Git says into an empty cluster."""
     screen.tell(
-        "The cluster is empty. One command brings it to what Git says, and waits until all of it is healthy."
+        "The cluster is empty. One playbook puts the agent into it; after that nobody calls one any more."
     )
-    run = _reconcile(stage)
-    _as_wanted(stage)
-    _healthy(stage.cluster)
-    screen.tell(f"From an empty cluster to a healthy shop: {run.seconds:.1f} s.")
+    east = stage.set_up("east")
+    start = time.monotonic()
+    line = east.agent.run()
+    holds(line.event == "reconciled", "The agent's first run has failed nothing")
+    looks.as_git_says(east.cluster, stage.developer.clone)
+    looks.healthy(east.cluster)
+    screen.tell(f"From an empty cluster to a healthy shop: {time.monotonic() - start:.1f} s.")
 
 
 def nothing_to_do(stage: Stage) -> None:
-    """A second run writes nothing; the API server's audit log is the witness."""
-    screen.tell("Nothing has changed. The same command again must not write.")
-    before, mark = stage.cluster.members(), stage.audit.position()
-    _reconcile(stage)
-    _wrote_nothing(stage, mark)
-    _unmoved(before, stage.cluster.members())
+    """Nothing moves: no run until the interval is over, and then one that writes nothing."""
+    screen.tell(
+        f"Nothing moves. For {_IDLE:.0f} seconds the agent only asks Git whether its branch has moved."
+    )
+    east = stage.east
+    before = east.cluster.members()
+    east.agent.skip()
+    east.agent.run(cause="interval")
+    mark, runs = east.audit.position(), east.agent.status()["runs"]
+    time.sleep(_IDLE)
+    holds(east.agent.status()["runs"] == runs, f"No run has begun in {_IDLE:.0f} s")
+    looks.asked_nothing(east.audit, mark)
+    screen.tell("When the interval is over, it looks whether the cluster is still what Git says.")
+    line = east.agent.run(cause="interval")
+    holds(line.values["changed"] == "0", "The run changed nothing")
+    looks.wrote_nothing(east.audit, mark)
+    looks.unmoved(before, east.cluster.members())
 
 
 def merge_rolls_out(stage: Stage) -> None:
-    """A pull request is merged on the forge; the new version is rolled out."""
+    """A pull request is merged on the forge; the agent notices, and the new version is rolled out."""
     screen.tell(
         "A developer raises the basket's version and allows paying later, by a pull request that gets merged."
     )
-    developer = stage.developer
+    developer, east = stage.developer, stage.east
     developer.branch("basket-1.5.0")
     developer.change(_OVERLAY, "shop/basket\n    newTag: 1.4.1", "shop/basket\n    newTag: 1.5.0")
     developer.change(f"{PROD}/flags.yaml", 'pay-later: "false"', 'pay-later: "true"')
     developer.commit_and_push("Raise the basket to 1.5.0 and allow paying later")
     number = stage.forge.open_pull_request("basket-1.5.0", "Raise the basket to 1.5.0 and allow paying later")
+    east.agent.skip()
+    start = time.monotonic()
     merged = stage.forge.merge(number)
     developer.back_to_main()
     screen.verified(f"Pull request {number} is merged in Gitea: main is at {merged[:7]}")
-    run = _reconcile(stage)
-    _rolled_out(stage.cluster, "basket", f"{_IMAGE}basket:1.5.0", replicas=3)
-    _as_wanted(stage)
-    screen.tell(f"From the merge to ready Pods: {run.seconds:.1f} s.")
+    line = east.agent.run(revision=merged[:7])
+    ended = time.monotonic() - start
+    holds("fleet moved" in line.values["cause"], "The agent saw by itself that main has moved")
+    looks.rolled_out(east.cluster, "basket", f"{_IMAGE}basket:1.5.0", count=3)
+    looks.as_git_says(east.cluster, developer.clone)
+    took = float(line.values["seconds"])
+    screen.tell(
+        f"From the merge to ready Pods: {ended:.1f} s, of which {max(0.0, ended - took):.1f} s until the run began and "
+        f"{took:.1f} s for the run."
+    )
 
 
 def drift_is_undone(stage: Stage) -> None:
-    """Two people change the cluster by hand; it is shown with their names, then undone."""
-    cluster = stage.cluster
-    screen.tell("Meanwhile, two people help themselves.")
+    """Two people change the cluster by hand; the agent undoes it as it comes, and the report says who it was."""
+    east, cluster = stage.east, stage.east.cluster
+    screen.tell(
+        "Two people help themselves. The agent watches what Git decides, and does not wait for the interval."
+    )
+    east.agent.skip()
     _scale(cluster, "basket", 9)
-    _edit(stage, "checkout")
-    screen.tell("What has drifted, and by whom? A check writes nothing.")
-    mark = stage.audit.position()
-    run = _reconcile(stage, "--check", "--diff")
-    _wrote_nothing(stage, mark)
-    _says(run, "Deployment shop/basket", "spec.replicas", "9 -> 3")
-    _says(run, "Deployment shop/checkout", "LOG_LEVEL", "kubectl-edit")
-    _holds(_replicas(cluster, "basket") == 9, "The basket still has 9 replicas after the check")
-    screen.tell("And now without --check.")
-    _reconcile(stage)
-    _holds(_replicas(cluster, "basket") == 3, "The basket is back at 3 replicas")
-    _holds(_replicas(cluster, "storefront") == 2, "The storefront has the autoscaler's 2 replicas still")
-    _holds(_log_level(cluster, "checkout") == "info", "The checkout logs at level info again")
-    _as_wanted(stage)
+    named = _undone(east, "Deployment shop/basket")
+    holds(named.get("spec.replicas") == "kubectl", "The report names the field, and kubectl")
+    holds(looks.replicas(cluster, "basket") == 3, "The basket is back at 3 replicas")
+    _edit(stage, cluster, "checkout")
+    named = _undone(east, "Deployment shop/checkout")
+    holds("kubectl-edit" in named.values(), "The report names the field, and kubectl-edit")
+    holds(looks.log_level(cluster, "checkout") == "info", "The checkout logs at level info again")
+    holds(looks.replicas(cluster, "storefront") == 2, "The storefront has the autoscaler's 2 replicas still")
+    looks.as_git_says(cluster, stage.developer.clone)
+
+
+def _undone(site: Site, name: str) -> dict[str, str]:
+    """Show the log until a run has found drift; what the report says of this object: who had changed which field."""
+    start = time.monotonic()
+    line = site.agent.run()
+    while line.values["drifted"] == "0":  # it was under way already
+        line = site.agent.run()
+    screen.took("Undoing it", time.monotonic() - start)
+    report = site.agent.report()
+    looks.show_drift(report)
+    return {field: who for (what, field), who in looks.drift_in(report).items() if what == name}
 
 
 def leaves_git(stage: Stage) -> None:
     """An object's manifest is deleted in Git; the object is pruned, and nothing else."""
-    cluster, developer = stage.cluster, stage.developer
+    cluster, developer, agent = stage.east.cluster, stage.developer, stage.east.agent
     screen.tell("Winter is over: the campaign leaves Git.")
     before = cluster.members()
-    _holds(cluster.get("campaigns", "winter-lights") is not None, "Campaign shop/winter-lights is there")
+    holds(cluster.get("campaigns", "winter-lights") is not None, "Campaign shop/winter-lights is there")
     developer.change(_OVERLAY, "  - winter-lights.yaml\n", "")
     developer.remove(f"{PROD}/winter-lights.yaml")
-    developer.commit_and_push("End the winter campaign")
-    _reconcile(stage)
-    _holds(cluster.get("campaigns", "winter-lights") is None, "Campaign shop/winter-lights is gone")
+    commit = developer.commit_and_push("End the winter campaign")
+    agent.run(revision=commit[:7])
+    holds(cluster.get("campaigns", "winter-lights") is None, "Campaign shop/winter-lights is gone")
     gone = before.keys() - cluster.members().keys()
-    _holds(len(gone) == 1, f"Nothing else is gone: {len(before) - len(gone)} of {len(before)} objects remain")
-    _as_wanted(stage)
+    holds(len(gone) == 1, f"Nothing else is gone: {len(before) - len(gone)} of {len(before)} objects remain")
+    looks.as_git_says(cluster, developer.clone)
 
 
 def broken_commit(stage: Stage) -> None:
     """A commit that does not parse is refused as a whole, also what it gets right."""
-    cluster, developer = stage.cluster, stage.developer
+    east, developer = stage.east, stage.developer
     screen.tell(
         "A commit raises the checkout's version, removes the feature flags, and breaks a file. Half of it could be "
         "applied. None of it must be."
     )
-    before, mark = cluster.members(), stage.audit.position()
+    before, mark = east.cluster.members(), east.audit.position()
     developer.change(_OVERLAY, "shop/checkout\n    newTag: 1.4.1", "shop/checkout\n    newTag: 1.5.0")
     developer.change(_OVERLAY, "  - flags.yaml\n", "")
     developer.remove(f"{PROD}/flags.yaml")
     developer.change(
         "apps/shop/base/mailer.yaml", "  name: mailer-relay\n  labels:", "  name: mailer-relay\n labels:"
     )
-    developer.commit_and_push("Raise the checkout to 1.5.0")
-    run = _reconcile(stage, succeeds=False)
-    _says(run, "mailer.yaml")
-    _wrote_nothing(stage, mark)
-    _unmoved(before, cluster.members())
+    commit = developer.commit_and_push("Raise the checkout to 1.5.0")
+    line = east.agent.run(revision=commit[:7])
+    holds(line.event == "reconciled in part" and "mailer.yaml" in line.text, "It names the file, mailer.yaml")
+    looks.wrote_nothing(east.audit, mark)
+    looks.unmoved(before, east.cluster.members())
     screen.tell("The developer takes the commit back, and Git is followed again.")
-    developer.take_back_last("Take back the checkout's new version")
-    mark = stage.audit.position()
-    _reconcile(stage)
-    _wrote_nothing(stage, mark)
-    _as_wanted(stage)
+    commit = developer.take_back_last("Take back the checkout's new version")
+    line = east.agent.run(revision=commit[:7])
+    holds(line.event == "reconciled", "The agent's run has failed nothing")
+    looks.wrote_nothing(east.audit, mark)
+    looks.as_git_says(east.cluster, developer.clone)
+
+
+def killed_in_an_apply(stage: Stage) -> None:
+    """A commit touches every object; the agent is killed in the middle, and one that starts after it finishes."""
+    east, developer = stage.east, stage.developer
+    screen.tell(
+        "A commit labels every object of the shop. In the middle of it the agent is killed by SIGKILL."
+    )
+    mark = east.audit.position()
+    label = "labels:\n  - pairs: {season: spring}\n"
+    developer.change(_OVERLAY, "images:\n", f"{label}images:\n")
+    developer.commit_and_push("Label everything for spring")
+    deadline = time.monotonic() + 60
+    while len(east.audit.since(mark).writes) < _WRITES:
+        if time.monotonic() > deadline:
+            raise Refuted("The agent has not begun to apply the commit within 60 s")
+        time.sleep(0.02)
+    pid = east.agent.pid
+    left = looks.runs_below(pid)
+    east.agent.end(signal.SIGKILL)
+    holds(bool(left), f"The agent (process {pid}) was killed while its run was writing")
+    wait_until("its run is gone, too", lambda: not any(map(looks.command_of, left)))
+    done, of = looks.labelled(east.cluster, "season"), len(east.cluster.members())
+    holds(0 < done < of, f"Half done: {done} of {of} objects have the label")
+    screen.tell("Another one is started. It has to wait until the Lease of the dead one has run out.")
+    east.agent.start()
+    line = east.agent.run()
+    holds(line.event == "reconciled", "Its first run has failed nothing")
+    looks.as_git_says(east.cluster, developer.clone)
+
+
+def servers_stop_and_start(stage: Stage) -> None:
+    """API server and forge are away for a while: nothing is lost, and what is pushed afterwards rolls out."""
+    east, developer = stage.east, stage.developer
+    screen.tell("The API server, its store and Gitea are stopped.")
+    before = east.cluster.members()
+    east.agent.skip()
+    sandbox.stop(stage.place.sandbox("east"))
+    east.agent.until("no longer leading")
+    holds(east.agent.ask("/healthz")[0] == 200, "The agent waits, and is healthy: no restart would help")
+    holds(east.agent.ask("/readyz")[0] == 200, "It still serves what it knows")
+    screen.tell("They are started again.")
+    with screen.timed("Starting them"):
+        stage.clusters["east"] = sandbox.start(stage.place.sandbox("east"), outlives_us=stage.keep)
+    east.agent.until("leading")
+    line = east.agent.run()
+    holds(line.event == "reconciled", "The agent is back at work by itself")
+    looks.unmoved(before, east.cluster.members())
+    developer.change(_OVERLAY, "shop/checkout\n    newTag: 1.4.1", "shop/checkout\n    newTag: 1.5.0")
+    commit = developer.commit_and_push("Raise the checkout to 1.5.0, this time whole")
+    east.agent.run(revision=commit[:7])
+    looks.rolled_out(east.cluster, "checkout", f"{_IMAGE}checkout:1.5.0", count=3)
+
+
+def two_clusters(stage: Stage) -> None:
+    """A second cluster gets an agent of its own, which follows the same repository."""
+    east, developer = stage.east, stage.developer
+    screen.tell("A second cluster joins: a host more in the inventory, and the same playbook for it alone.")
+    with screen.timed("Starting it"):
+        stage.clusters["west"] = sandbox.start(
+            stage.place.sandbox("west"), outlives_us=stage.keep, forge=False
+        )
+    west = stage.set_up("west")
+    holds(west.agent.run().event == "reconciled", "The new agent's first run has failed nothing")
+    looks.as_git_says(west.cluster, developer.clone)
+    screen.tell("One commit for both. Neither agent knows of the other.")
+    for site in (east, west):
+        site.agent.skip()
+    developer.change(_OVERLAY, "shop/basket\n    newTag: 1.5.0", "shop/basket\n    newTag: 1.6.0")
+    commit = developer.commit_and_push("Raise the basket to 1.6.0")
+    for site in (east, west):
+        site.agent.run(revision=commit[:7])
+        looks.rolled_out(site.cluster, "basket", f"{_IMAGE}basket:1.6.0", count=3)
+        looks.as_git_says(site.cluster, developer.clone)
 
 
 SCENES: tuple[tuple[str, Callable[[Stage], None]], ...] = (
-    ("The first sync, until all is healthy", first_sync),
+    ("Bootstrap, and the first sync until all is healthy", bootstrap_and_first_sync),
     ("Nothing to do", nothing_to_do),
     ("A merge rolls out", merge_rolls_out),
     ("Someone changes the cluster by hand", drift_is_undone),
     ("An object leaves Git", leaves_git),
     ("A broken commit", broken_commit),
+    ("The agent is killed in the middle", killed_in_an_apply),
+    ("API server and forge are away", servers_stop_and_start),
+    ("A second cluster", two_clusters),
 )
-
-
-# What the scenes look up
-
-
-def _holds(fact: bool, text: str) -> None:
-    if not fact:
-        raise Refuted(f"Not so: {text}")
-    screen.verified(text)
-
-
-def _reconcile(stage: Stage, *options: str, succeeds: bool = True) -> Run:
-    run = stage.reconciler.reconcile(*options)
-    if (run.status == 0) != succeeds:
-        end = "\n".join(run.text.splitlines()[-_LAST_LINES:])
-        raise Refuted(f"The playbook ended with {run.status}. The end of its output:\n{end}")
-    if not succeeds:
-        screen.verified(f"The playbook fails, with exit status {run.status}")
-    return run
-
-
-def _says(run: Run, *words: str) -> None:
-    """One line of the output has all these words."""
-    if not any(all(word in line for word in words) for line in run.text.splitlines()):
-        raise Refuted(f"The playbook does not say in one line: {', '.join(words)}")
-    screen.verified(f"It says so: {', '.join(words)}")
-
-
-def _wrote_nothing(stage: Stage, mark: int) -> None:
-    traffic = stage.audit.since(mark)
-    if traffic.writes:
-        raise Refuted(f"{len(traffic.writes)} writes in the audit log: {', '.join(traffic.writes[:10])}")
-    _holds(
-        traffic.reads > 0,
-        f"No write, by the API server's audit log: {traffic.reads} reads, {traffic.dry_runs} dry-runs, 0 writes",
-    )
-
-
-def _unmoved(before: Mapping[Name, Object], after: Mapping[Name, Object]) -> None:
-    changed = moved(before, after)
-    if changed:
-        raise Refuted(f"These have changed: {', '.join(changed)}")
-    same = sum(
-        before[name]["metadata"]["resourceVersion"] == after[name]["metadata"]["resourceVersion"]
-        for name in before
-    )
-    rest = (
-        "" if same == len(before) else f" (the other {len(before) - same}: only their status, by controllers)"
-    )
-    _holds(
-        len(before) > 0,
-        f"Each of {len(before)} objects is as it was; {same} have the same resourceVersion{rest}",
-    )
-
-
-def _as_wanted(stage: Stage) -> None:
-    """All that the working copy of main says is in the cluster as written, and the sets have no other member."""
-    cluster, clone = stage.cluster, stage.developer.clone
-    shop, platform = (rendered(clone / folder) for folder in (PROD, PLATFORM))
-    unlike = cluster.unlike([*platform, *shop])
-    if unlike:
-        raise Refuted(f"Not as Git says: {', '.join(unlike)}")
-    wanted, members = len(shop) + len(platform), len(cluster.members())
-    _holds(members == wanted, f"All {wanted} objects are as Git says, and the sets have no other member")
-
-
-def _healthy(cluster: Cluster) -> None:
-    """kubectl's own opinion of what runs."""
-    waits = ("wait", "--namespace", "shop", "--timeout=20s")
-    cluster.kubectl(*waits, "--for=condition=Available", "deployments", "--all")
-    cluster.kubectl(*waits, "--for=condition=Complete", "jobs", "--all")
-    cluster.kubectl("rollout", "status", "--namespace", "shop", "--timeout=20s", "statefulset/stock")
-    deployments = len(cluster.listed("deployments", "--namespace", "shop"))
-    pods = cluster.listed("pods", "--namespace", "shop", "--field-selector", "status.phase=Running")
-    screen.verified(
-        f"{deployments} Deployments are available, the stock is rolled out, its seed Job is complete"
-    )
-    screen.verified(f"{len(pods)} Pods run")
-    # Git says no replicas for it; wait, so that the autoscaler's write is not taken for Plumb's later.
-    wait_until("2 storefronts by the autoscaler", lambda: _replicas(cluster, "storefront") == 2, 60.0)
-    screen.verified("The autoscaler has brought the storefront to 2 replicas, on which Git is silent")
-
-
-def _rolled_out(cluster: Cluster, app: str, image: str, *, replicas: int) -> None:
-    """The Pods that run are of this image, and as many as Git says."""
-
-    def images() -> list[str]:
-        pods = cluster.listed("pods", "--namespace", "shop", "--selector", f"app={app}")
-        return [pod["spec"]["containers"][0]["image"] for pod in pods if _is_ready(pod)]
-
-    wait_until(f"{replicas} ready Pods of {image}", lambda: images() == [image] * replicas)
-    screen.verified(f"{replicas} Pods of {image} are ready, none of another version")
-
-
-def _is_ready(pod: Object) -> bool:
-    conditions = pod.get("status", {}).get("conditions", [])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-
-
-def _replicas(cluster: Cluster, name: str) -> int:
-    found = cluster.get("deployments", name)
-    return int(found["spec"]["replicas"]) if found else -1
-
-
-def _log_level(cluster: Cluster, name: str) -> str:
-    found = cluster.get("deployments", name)
-    env = found["spec"]["template"]["spec"]["containers"][0]["env"] if found else []
-    return next((str(each["value"]) for each in env if each["name"] == "LOG_LEVEL"), "")
 
 
 def _scale(cluster: Cluster, name: str, replicas: int) -> None:
     screen.command(f"kubectl --namespace shop scale deployment {name} --replicas={replicas}")
     cluster.kubectl("--namespace", "shop", "scale", "deployment", name, f"--replicas={replicas}")
-    _holds(_replicas(cluster, name) == replicas, f"Deployment shop/{name} has {replicas} replicas")
+    holds(looks.replicas(cluster, name) == replicas, f"Deployment shop/{name} has {replicas} replicas")
 
 
-def _edit(stage: Stage, name: str) -> None:
+def _edit(stage: Stage, cluster: Cluster, name: str) -> None:
     """`kubectl edit`, with an editor that needs no hands."""
     editor = stage.place.root / "editor"
     editor.write_text('#!/bin/sh\nsed -i "s/value: info/value: debug/" "$1"\n', encoding="utf-8")
     editor.chmod(0o700)
     screen.command(f"kubectl --namespace shop edit deployment {name}    # LOG_LEVEL: info -> debug")
-    stage.cluster.kubectl("--namespace", "shop", "edit", "deployment", name, env={"KUBE_EDITOR": str(editor)})
-    _holds(_log_level(stage.cluster, name) == "debug", f"Deployment shop/{name} logs at level debug")
+    cluster.kubectl("--namespace", "shop", "edit", "deployment", name, env={"KUBE_EDITOR": str(editor)})
+    holds(looks.log_level(cluster, name) == "debug", f"Deployment shop/{name} logs at level debug")

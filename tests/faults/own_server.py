@@ -101,7 +101,7 @@ def own_server(
     `arguments` are more of the API server's, by name.
     """
     pids = json.loads((sandbox.dir / "sandbox.json").read_text(encoding="utf-8"))["pids"]
-    ports = choose_ports(("etcd", "etcd-peer", "kube-apiserver"))
+    ports = choose_ports(("etcd", "etcd-peer", "kube-apiserver"), {})
     client, peer, server = (f"https://127.0.0.1:{port}" for port in ports.values())
     etcd = _like(pids["etcd"], {
         "data-dir": str(folder / "etcd"), "listen-client-urls": client, "advertise-client-urls": client,

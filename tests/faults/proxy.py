@@ -136,6 +136,21 @@ def first(act: Callable[[], object]) -> Effect:
     return acted
 
 
+def at_write(nth: int, act: Effect) -> Effect:
+    """The effect on the n-th write; all others are let through."""
+    lock = threading.Lock()
+    met = 0
+
+    def acted(asked: Asked, forward: Forward) -> Answered | None:
+        nonlocal met
+        with lock:
+            met += 1
+            mine = met == nth
+        return act(asked, forward) if mine else forward(asked)
+
+    return acted
+
+
 @dataclass(slots=True)
 class Fault:
     """What happens to requests of a method (or WRITES) whose path and query match; `times`: how often, None: always."""

@@ -15,32 +15,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.plumb.gitops.tests.faults.git_fleet import GitFleet
+from ansible_collections.plumb.gitops.tests.faults.hostile import Canary, environment, shipped
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.manifests import config_map, manifest
-
-
-class Canary:
-    """A file that nobody may make, and the texts that would."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "canary"
-        self.jinja = f"{{{{ lookup('ansible.builtin.pipe', 'touch {self.file}') }}}}"
-        self.block = f"{{% set x = lookup('ansible.builtin.pipe', 'touch {self.file}') %}}"
-        self.shell = f"$(touch {self.file}) `touch {self.file}` ; touch {self.file} #"
-        self.program = f"#!/bin/sh\ntouch {self.file}\n"
-        self.python = f"open({str(self.file)!r}, 'w')\n"
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        return self.jinja, self.block, self.shell
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The same as names of files, which have no slash: these would make a canary in the working directory."""
-        return tuple(text.replace(str(self.file), "canary") for text in self.texts)
-
-    def sings(self) -> bool:
-        return self.file.exists() or (self.file.parent / "play" / "canary").exists()
 
 
 @pytest.fixture
@@ -109,32 +86,10 @@ def test_row_49_refs_and_paths_that_look_like_code_are_names(
 def test_row_50_what_a_repository_ships_for_ansible_git_and_kubectl_is_data(
     git_fleet: GitFleet, kubectl: Kubectl, canary: Canary
 ) -> None:
-    plugin = f"{canary.python}DOCUMENTATION = 'name: canary'\n"
-    play = f"- hosts: all\n  tasks: [{{command: touch {canary.file}}}]\n"
-    shipped = {
-        "ansible.cfg": "[defaults]\ncallbacks_enabled = canary\ncallback_plugins = callback_plugins\n"
-        "library = library\nroles_path = roles\n",
-        "callback_plugins": {"canary.py": plugin},
-        "library": {"pull.py": plugin, "apply.py": plugin},
-        "action_plugins": {"pull.py": plugin, "apply.py": plugin},
-        "plugins": {"action": {"apply.py": plugin}, "vars": {"canary.py": plugin}},
-        "ansible_collections": {"plumb": {"gitops": {"plugins": {"action": {"apply.py": plugin}}}}},
-        "group_vars": {"all.yml": f'plumb_namespace: "{canary.jinja}"\n'},
-        "host_vars": {"here.yml": f'plumb_namespace: "{canary.jinja}"\n'},
-        "vars": {"main.yml": f'x: "{canary.jinja}"\n'},
-        "roles": {"canary": {"tasks": {"main.yml": play}}},
-        "site.yml": play,
-        "sitecustomize.py": canary.python,
-        "kubectl": canary.program,
-        "git": canary.program,
-        ".gitconfig": f"[core]\n\tfsmonitor = touch {canary.file}\n",
-        ".gitattributes": "* filter=canary\n",
-        ".gitmodules": f'[submodule "x"]\n\tpath = x\n\turl = ext::touch {canary.file}\n',
-        ".kube": {"config": f"users: [{{name: x, user: {{exec: {{command: {canary.file}}}}}}}]\n"},
-    }
+    root = shipped(canary)
     app = {"all.yaml": config_map("c"), "kustomization.yaml": "resources: [all.yaml]\n"}
-    beside = {name: content for name, content in shipped.items() if not name.endswith((".yml", ".yaml"))}
-    git_fleet.upstream.commit({**shipped, "app": {**beside, **app}})
+    beside = {name: content for name, content in root.items() if not name.endswith((".yml", ".yaml"))}
+    git_fleet.upstream.commit({**root, "app": {**beside, **app}})
     for _ in range(2):
         done = git_fleet.run("-vvv")
         assert done.code == 0, done.output
@@ -145,65 +100,7 @@ def test_row_50_what_a_repository_ships_for_ansible_git_and_kubectl_is_data(
 def test_row_50_a_hostile_environment_of_the_children_is_ignored(
     git_fleet: GitFleet, kubectl: Kubectl, canary: Canary, tmp_path: Path
 ) -> None:
-    home = tmp_path / "home"
-    (home / ".config" / "git").mkdir(parents=True)
-    (home / ".config" / "kustomize" / "plugin" / "example.com" / "v1" / "gen").mkdir(parents=True)
-    evil = tmp_path / "evil"
-    evil.write_text(canary.program, encoding="utf-8")
-    evil.chmod(0o755)
-    for name in ("git", "kubectl", "git-remote-http", "ssh"):
-        folder = tmp_path / "evil-exec"
-        folder.mkdir(exist_ok=True)
-        (folder / name).symlink_to(evil)
-    (home / ".gitconfig").write_text(
-        f"[core]\n\tfsmonitor = {evil}\n\tsshCommand = {evil}\n\thooksPath = {tmp_path}\n"
-        f'[url "ext::{evil}"]\n\tinsteadOf = http://127.0.0.1\n[credential]\n\thelper = {evil}\n',
-        encoding="utf-8",
-    )
-    (home / ".config" / "kustomize" / "plugin" / "example.com" / "v1" / "gen" / "Gen").symlink_to(evil)
-    kubeconfig = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "x",
-        "users": [
-            {
-                "name": "x",
-                "user": {"exec": {"command": str(evil), "apiVersion": "client.authentication.k8s.io/v1"}},
-            }
-        ],
-        "clusters": [{"name": "x", "cluster": {"server": "https://127.0.0.1:1"}}],
-        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
-    }
-    (tmp_path / "evil.kubeconfig").write_text(str(kubeconfig).replace("'", '"'), encoding="utf-8")
-    git_fleet.play.environment.update(
-        {
-            "HOME": str(home),
-            "KUBECONFIG": str(tmp_path / "evil.kubeconfig"),
-            "KUSTOMIZE_PLUGIN_HOME": str(home / ".config" / "kustomize" / "plugin"),
-            "GIT_EXEC_PATH": str(tmp_path / "evil-exec"),
-            "GIT_SSH_COMMAND": str(evil),
-            "GIT_SSH": str(evil),
-            "GIT_ASKPASS": str(evil),
-            "SSH_ASKPASS": str(evil),
-            "GIT_PROXY_COMMAND": str(evil),
-            "GIT_EXTERNAL_DIFF": str(evil),
-            "GIT_PAGER": str(evil),
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "core.fsmonitor",
-            "GIT_CONFIG_VALUE_0": str(evil),
-            "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
-            "GIT_CONFIG_PARAMETERS": f"'core.sshCommand={evil}'",
-            "GIT_ALLOW_PROTOCOL": "ext:file:http",
-            "GIT_TEMPLATE_DIR": str(tmp_path / "evil-exec"),
-            "BASH_ENV": str(evil),
-            "ENV": str(evil),
-            "KUBECTL_EXTERNAL_DIFF": str(evil),
-            "KUBE_EDITOR": str(evil),
-            "EDITOR": str(evil),
-            "http_proxy": "http://127.0.0.1:1",
-            "HTTPS_PROXY": "http://127.0.0.1:1",
-        }
-    )
+    git_fleet.play.environment.update(environment(canary, tmp_path))
     git_fleet.upstream.commit(
         {"app": {"all.yaml": config_map("c"), "kustomization.yaml": "resources: [all.yaml]\n"}}
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.plumb.gitops.tests.faults.hidden import Hidden, broken_secrets
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, manifest, secret
+from ansible_collections.plumb.gitops.tests.manifests import config_map, secret
 from ansible_collections.plumb.gitops.tests.play import Play, Played
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
@@ -29,13 +29,11 @@ class Vault:
     sandbox: Sandbox
     namespace: str
     folder: Path
-    values: list[str] = field(default_factory=list)
+    hidden: Hidden = field(default_factory=Hidden)
 
     def value(self) -> str:
         """A new value that is easily found."""
-        made = f"hunter-{uuid.uuid4().hex}"
-        self.values.append(made)
-        return made
+        return self.hidden.value()
 
     def write(self, name: str, text: str, app: str = "app") -> None:
         file = self.folder / "git" / app / name
@@ -68,21 +66,11 @@ class Vault:
         files = [file for file in self.folder.rglob("*") if file.is_file() and "git" not in file.parts[-3:-1]]
         places = {str(file): file.read_bytes() for file in files}
         places |= {f"text {number}": text.encode() for number, text in enumerate(texts)}
-        return [place for place, content in places.items() if any(form in content for form in self.forms())]
+        return [place for place, content in places.items() if self.hidden.shows(content)]
 
     def shown(self, text: str) -> str:
         """The text, if a value shows in it."""
-        return text if any(form in text.encode() for form in self.forms()) else ""
-
-    def forms(self) -> Sequence[bytes]:
-        """Each value raw and in base64, at any of the three places that a value can have within a triple of bytes."""
-        forms = []
-        for value in self.values:
-            forms.append(value.encode())
-            for shift in range(3):
-                whole = base64.b64encode(b"x" * shift + value.encode())
-                forms.append(whole[4 if shift else 0 : -4])
-        return forms
+        return text if self.hidden.shows(text.encode()) else ""
 
 
 @pytest.fixture
@@ -142,35 +130,6 @@ def test_row_59_an_adopted_secret_with_a_last_applied_annotation_shows_nowhere(
     assert vault.hits(*(one.output for one in played)) == []
 
 
-def broken_secrets(vault: Vault) -> dict[str, str]:
-    """Secrets that fail, each in another place, by the name of an app."""
-    value = vault.value
-    written = "apiVersion: v1\nkind: Secret\nmetadata: {name: written}\nstringData:\n"
-    return {
-        "bad-base64": manifest("v1", "Secret", "bad-base64", data={"password": f"!{value()}!"}),
-        "misspelt-field": secret("misspelt-field", {"a": value()}).replace("stringData", "stringDta"),
-        "unknown-field": manifest("v1", "Secret", "unknown-field", **{value(): value()}),
-        "map-for-text": manifest("v1", "Secret", "map-for-text", data={"a": {value(): value()}}),
-        "list-for-text": manifest("v1", "Secret", "list-for-text", stringData={"a": [value()]}),
-        "text-for-map": manifest("v1", "Secret", "text-for-map", data=value()),
-        "bad-key": manifest("v1", "Secret", "bad-key", stringData={"a key /": value()}),
-        "bad-type": manifest(
-            "v1", "Secret", "bad-type", type="kubernetes.io/tls", stringData={"tls.crt": value()}
-        ),
-        "no-json": manifest(
-            "v1", "Secret", "no-json", type="kubernetes.io/dockerconfigjson",
-            stringData={".dockerconfigjson": value()},
-        ),
-        "too-long": secret("too-long", {"a": value() * 30_000}),
-        "bad-label": secret("bad-label", {"a": value()}, labels={"a": f"{value()} !"}),
-        "no-yaml": f"{written}  password: '{value()}\n  : [",
-        "twice-a-key": f"{written}  a: {value()}\n  a: {value()}\n",
-        "no-name": f"{written}  a: {value()}\n".replace("name: written", ""),
-        "a-tag": f"{written}  a: !{value()} {value()}\n",
-        "twice-an-object": f"{written}  a: {value()}\n---\n{written}  a: {value()}\n",
-    }  # fmt: skip
-
-
 def told_of(result: Mapping[str, Any], app: str) -> str:
     """All that a result says of one app."""
     return json.dumps([*(a for a in result["apps"] if a["name"] == app),
@@ -179,7 +138,7 @@ def told_of(result: Mapping[str, Any], app: str) -> str:
 
 @pytest.mark.parametrize("task", [{}, {"environment": {"PLUMB_TEST": "packed"}}], ids=["here", "packed"])
 def test_row_59_secrets_that_fail_show_nowhere(vault: Vault, kubectl: Kubectl, task: dict[str, Any]) -> None:
-    broken = broken_secrets(vault)
+    broken = broken_secrets(vault.value)
     for app, text in broken.items():
         vault.write("s.yaml", text, app)
     for words in ((), ("--check",)):
@@ -193,7 +152,7 @@ def test_row_59_secrets_that_fail_show_nowhere(vault: Vault, kubectl: Kubectl, t
 def test_row_59_secrets_that_come_to_fail_show_nowhere(vault: Vault, kubectl: Kubectl) -> None:
     broken = {
         app: text
-        for app, text in broken_secrets(vault).items()
+        for app, text in broken_secrets(vault.value).items()
         if app in {"bad-base64", "misspelt-field", "map-for-text", "bad-type", "bad-label", "too-long"}
     }
     for app in broken:

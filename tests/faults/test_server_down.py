@@ -28,9 +28,9 @@ from ansible_collections.plumb.gitops.tests.faults.proxy import (
     WRITES,
     Answered,
     Asked,
-    Effect,
     Forward,
     Proxy,
+    at_write,
     pages_of,
     proxy_before,
     status,
@@ -70,21 +70,6 @@ def before(own: OwnServer, tmp_path: Path) -> Iterator[Proxy]:
     """A proxy before the server of our own."""
     with proxy_before(own.sandbox, tmp_path) as running:
         yield running
-
-
-def at_write(nth: int, act: Effect) -> Effect:
-    """The effect on the n-th write; all others are let through."""
-    lock = threading.Lock()
-    met = 0
-
-    def acted(asked: Asked, forward: Forward) -> Answered | None:
-        nonlocal met
-        with lock:
-            met += 1
-            mine = met == nth
-        return act(asked, forward) if mine else forward(asked)
-
-    return acted
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import random
 import socket
 
 import pytest
-from plumb_sandbox.ports import HIGHEST, LOWEST, candidates, choose, is_free
+from plumb_sandbox.ports import HIGHEST, LOWEST, candidates, choose, choose_ports, is_free
 
 
 def test_takes_the_first_free_ones_in_order():
@@ -32,3 +32,13 @@ def test_a_listening_port_is_not_free():
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         assert not is_free(listening.getsockname()[1])
+
+
+def test_who_had_a_port_gets_it_again_while_it_is_free():
+    first = choose_ports(["a", "b"], {})
+    assert choose_ports(["a", "b"], first) == first
+    with socket.create_server(("127.0.0.1", first["a"])) as listening:
+        listening.listen()
+        again = choose_ports(["a", "b"], first)
+        assert again["a"] != first["a"]
+        assert again["b"] == first["b"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,13 +60,14 @@ class Boot:
         self._layout = order.layout
         self._watch = watch
         self._running = running
-        self._ports = choose_ports(control_plane.PORTS)
+        self._ports = choose_ports(control_plane.PORTS, self._layout.read_ports())
         self._env = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         self._env["HOME"] = str(self._layout.root)
 
     def start(self) -> dict[str, Any]:
         """Start everything, wait until it is ready and return the description."""
         layout = self._layout
+        write_private(layout.ports, json.dumps(self._ports))
         pki = make_pki(layout.pki)
         tokens = users.make_tokens(layout)
         server = control_plane.server_url(self._ports)

@@ -39,6 +39,11 @@ class Layout:
         return self.root / "audit.log"
 
     @property
+    def ports(self) -> Path:
+        """The ports of the last start, by name."""
+        return self.root / "ports.json"
+
+    @property
     def supervisor_lock(self) -> Path:
         """Held by the supervisor as long as it lives; holds its process id."""
         return self.root / "supervisor.lock"
@@ -74,6 +79,14 @@ class Layout:
     def is_running(self) -> bool:
         """Whether a supervisor lives for this folder."""
         return locks.is_held(self.supervisor_lock)
+
+    def read_ports(self) -> dict[str, int]:
+        """The ports of the last start; none if there was none."""
+        try:
+            ports = json.loads(self.ports.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return ports if isinstance(ports, dict) else {}
 
     def read_description(self) -> dict[str, Any] | None:
         """The description of the running sandbox, None while there is none."""

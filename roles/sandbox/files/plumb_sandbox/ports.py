@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 # Below the kernel's range for outgoing connections (32768 and up on Linux), which would otherwise take a
 # port between our look and the server's bind.
@@ -23,6 +23,8 @@ def candidates(seed: random.Random) -> Iterable[int]:
 def is_free(port: int) -> bool:
     """Whether nothing listens on PORT of loopback now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do, so that connections of one that has ended do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -40,6 +42,9 @@ def choose(names: Iterable[str], order: Iterable[int], free: Callable[[int], boo
     return chosen
 
 
-def choose_ports(names: Iterable[str]) -> dict[str, int]:
-    """A free port of loopback for each of NAMES."""
-    return choose(names, candidates(random.SystemRandom()), is_free)
+def choose_ports(names: Iterable[str], last: Mapping[str, int]) -> dict[str, int]:
+    """A free port of loopback for each of NAMES, the one that it had LAST where that is free."""
+    wanted = list(names)
+    again = {name: last[name] for name in wanted if name in last and is_free(last[name])}
+    order = (port for port in candidates(random.SystemRandom()) if port not in again.values())
+    return again | choose((name for name in wanted if name not in again), order, is_free)

@@ -1,23 +1,20 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run `plumb.gitops.reconcile` as a user does, and show what it says."""
+"""The one playbook of the demo, `plumb.gitops.bootstrap`, run as a user does. Nobody runs another one after it."""
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
-from typing import Any
 
 import yaml
 
 from . import screen
+from .errors import DemoError
 from .forge import Forge
 from .place import COLLECTIONS, INVENTORY, TOOLS, Place, started
 from .sandbox import Sandbox
@@ -26,64 +23,41 @@ from .sandbox import Sandbox
 _SCAFFOLDING = re.compile(r"\s*$|(PLAY|TASK|RUNNING HANDLER) \[|(ok|changed|skipping|included): ")
 _END = re.compile(r"PLAY RECAP|\[ERROR\]: Task failed|fatal: ")
 _NEW_OBJECT = re.compile(r"\s+\+ (\w+) ")
+_LAST_LINES = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One run of the playbook."""
-
-    status: int
-    text: str
-    seconds: float
-    report: Any  # the parsed report; None if the run wrote none
-
-
-def write_inventory(place: Place, sandbox: Sandbox, forge: Forge) -> None:
-    """demo/inventory.yml with what only the running sandbox knows."""
+def write_inventory(place: Place, clusters: Mapping[str, Sandbox], forge: Forge) -> None:
+    """demo/inventory.yml with what only the running sandboxes know."""
     inventory = yaml.safe_load(INVENTORY.read_text(encoding="utf-8"))
     group = inventory["plumb_clusters"]
-    group["hosts"]["sandbox"] = {
-        "plumb_kubeconfig": str(sandbox.kubeconfig),
-        "plumb_context": sandbox.context,
+    group["hosts"] = {
+        name: {"plumb_kubeconfig": str(cluster.kubeconfig), "plumb_context": cluster.context}
+        for name, cluster in clusters.items()
     }
     source = group["vars"]["plumb_sources"][0]
     group["vars"]["plumb_sources"] = [
-        {**source, "url": forge.clone_url, "token_file": str(sandbox.forge_token_file)}
+        {**source, "url": forge.clone_url, "token_file": str(forge.gitea.token_file)}
     ]
     place.ansible_config.write_text("[defaults]\n", encoding="utf-8")
     place.inventory.write_text(yaml.safe_dump(inventory, sort_keys=False), encoding="utf-8")
 
 
-@dataclass(slots=True)
-class Reconciler:
-    """Runs the playbook; keeps each run's whole output and report in the demo's folder."""
-
-    place: Place
-    runs: int = 0
-
-    def reconcile(self, *options: str) -> Run:
-        """Run it once and show what it says. A failure of the playbook is a result, not an error."""
-        self.runs += 1
-        report = self.place.root / f"report-{self.runs}.json"
-        screen.command(" ".join(("ansible-playbook -i inventory.yml plumb.gitops.reconcile", *options)))
-        words = (
-            str(TOOLS / "ansible-playbook"),
-            *("--inventory", str(self.place.inventory)),
-            *("--extra-vars", json.dumps({"plumb_report_path": str(report)})),
-            *options,
-            "plumb.gitops.reconcile",
-        )
-        transcript = _Transcript()
-        start = time.monotonic()
-        with started(
-            words, env=_environment(self.place), cwd=self.place.root, stderr=subprocess.STDOUT
-        ) as process:
-            transcript.show(process.stdout or ())
-        seconds = time.monotonic() - start
-        text = "".join(transcript.lines)
-        self.place.log(f"run-{self.runs}").write_text(text, encoding="utf-8")
-        screen.took("That", seconds)
-        return Run(status=process.returncode, text=text, seconds=seconds, report=_read_report(report))
+def bootstrap(place: Place, name: str) -> None:
+    """Set up the agent of one cluster, as its admin, and show what the playbook says. DemoError if it fails."""
+    shown = ("ansible-playbook", "-i", "inventory.yml", "--limit", name, "--diff", "plumb.gitops.bootstrap")
+    screen.command(" ".join(shown))
+    transcript = _Transcript()
+    words = (str(TOOLS / shown[0]), *shown[1:])
+    with (
+        screen.timed("That"),
+        started(words, env=_environment(place), cwd=place.root, stderr=subprocess.STDOUT) as process,
+    ):
+        transcript.show(process.stdout or ())
+    text = "".join(transcript.lines)
+    place.log(f"bootstrap-{name}").write_text(text, encoding="utf-8")
+    if process.returncode != 0:
+        end = "\n".join(text.splitlines()[-_LAST_LINES:])
+        raise DemoError(f"The playbook ended with {process.returncode}. The end of its output:\n{end}")
 
 
 def _environment(place: Place) -> dict[str, str]:
@@ -97,10 +71,6 @@ def _environment(place: Place) -> dict[str, str]:
         "ANSIBLE_NOCOWS": "true",
         "XDG_CACHE_HOME": str(place.root / "cache"),
     }
-
-
-def _read_report(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 @dataclass(slots=True)
