@@ -9,15 +9,18 @@ import asyncio
 import contextlib
 import fcntl
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.plumb.gitops.controller.audit import Sink
 from ansible_collections.plumb.gitops.controller.cluster import Cluster, InForce, Shared
 from ansible_collections.plumb.gitops.controller.commands import Commands
 from ansible_collections.plumb.gitops.controller.config import AT_START, Config, Election, read_config
+from ansible_collections.plumb.gitops.controller.feed import Feed
 from ansible_collections.plumb.gitops.controller.inventory import (
     Accepted,
     accept,
@@ -28,10 +31,12 @@ from ansible_collections.plumb.gitops.controller.inventory import (
 from ansible_collections.plumb.gitops.controller.leader import Leader, holder_name
 from ansible_collections.plumb.gitops.controller.log import Log
 from ansible_collections.plumb.gitops.controller.metrics import Metrics
+from ansible_collections.plumb.gitops.controller.overview import Seen, overview
+from ansible_collections.plumb.gitops.controller.page import Shown
 from ansible_collections.plumb.gitops.controller.poll import Poller
 from ansible_collections.plumb.gitops.controller.runs import Runs
 from ansible_collections.plumb.gitops.controller.schedule import Trigger
-from ansible_collections.plumb.gitops.controller.status import status, told
+from ansible_collections.plumb.gitops.controller.status import agent_status, cluster_status, status, told
 from ansible_collections.plumb.gitops.controller.suspension import Suspensions, read_suspensions
 from ansible_collections.plumb.gitops.controller.tokens import Renewer
 from ansible_collections.plumb.gitops.controller.web import Served, listen
@@ -50,6 +55,7 @@ class Agent:
         self.log = log
         self.metrics = Metrics()
         self.clusters: dict[str, Cluster] = {}
+        self.feed = Feed()
         self.in_force = InForce(config, Accepted(Path(), Path(), {}), Suspensions())
         self._file = file
         self._runs = Runs(config.runtime_dir)
@@ -102,7 +108,19 @@ class Agent:
             status=lambda: status(self.in_force, self.clusters),
             commands=commands,
             sink=self._sink(),
+            page=Shown(self._state, self.feed),
         )
+
+    def _state(self, cluster: str) -> Mapping[str, Any] | None:
+        """What the page shows of one cluster or (empty) of all; None for one that is unknown."""
+        if cluster and cluster not in self.clusters:
+            return None
+        seen = [
+            Seen(status=cluster_status(self.in_force, one), history=one.history, apps=one.places)
+            for name, one in sorted(self.clusters.items())
+            if cluster in {"", name}
+        ]
+        return overview(agent_status(self.in_force), seen, version=self.feed.version, now=time.time())
 
     def _sink(self) -> Sink | None:
         config = self.in_force.config
@@ -179,8 +197,9 @@ class Agent:
             self._loops.pop(name).cancel()
             del self.clusters[name]
             self.metrics.forget(name)
+            self.feed.changed(name)
         for name in sorted(wanted - self.clusters.keys()):
-            shared = Shared(lambda: self.in_force, self._runs, self.log, self.metrics)
+            shared = Shared(lambda: self.in_force, self._runs, self.log, self.metrics, self.feed.changed)
             cluster = self.clusters[name] = Cluster(name, shared)
             self.metrics.known(name, cluster.record)
             self.metrics.watches(name, cluster.watch)

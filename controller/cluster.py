@@ -16,6 +16,13 @@ from typing import Any
 
 from ansible_collections.plumb.gitops.controller.audit import audit_file
 from ansible_collections.plumb.gitops.controller.config import Config
+from ansible_collections.plumb.gitops.controller.history import (
+    History,
+    after_none,
+    after_run,
+    read_history,
+    write_history,
+)
 from ansible_collections.plumb.gitops.controller.inventory import Accepted
 from ansible_collections.plumb.gitops.controller.launch import Ending
 from ansible_collections.plumb.gitops.controller.log import Log
@@ -53,6 +60,7 @@ class Shared:
     runs: Runs
     log: Log
     metrics: Metrics
+    changed: Callable[[str], None]  # called with a cluster's name when there is something new to show of it
 
 
 class Cluster:
@@ -64,6 +72,8 @@ class Cluster:
         config = shared.in_force().config
         self._records = config.state_dir / "clusters"
         self.record = read_record(self._records, name)
+        self._histories = config.state_dir / "history"
+        self.history = read_history(self._histories, name)
         self.running_since = 0.0  # seconds since the epoch; 0 where no run is under way
         self.begun = 0  # runs since the start
         self.inventory_used: Path | None = None
@@ -84,12 +94,17 @@ class Cluster:
     @property
     def apps(self) -> tuple[str, ...]:
         """The apps by name: those of the inventory, and those that its config in Git adds."""
-        return tuple(dict.fromkeys(app["name"] for app in (*self.settings["apps"], *self.git_apps)))
+        return tuple(dict.fromkeys(app["name"] for app in self.places))
 
     @property
     def git_apps(self) -> tuple[Mapping[str, Any], ...]:
         """The apps that the config in Git adds, as their options."""
         return self.config.apps if self.config is not None else ()
+
+    @property
+    def places(self) -> tuple[Mapping[str, Any], ...]:
+        """All apps, with the source and the path of each."""
+        return (*self.settings["apps"], *self.git_apps)
 
     @property
     def kinds(self) -> frozenset[GroupKind]:
@@ -119,6 +134,7 @@ class Cluster:
             self._pace()
         self._watch_or_not()
         self._moved.set()
+        self._shared.changed(self.name)
 
     def _watch_or_not(self) -> None:
         now = self._shared.in_force()
@@ -157,6 +173,7 @@ class Cluster:
                     why=f"{type(error).__name__}: {error}",
                     cause=trigger.cause,
                 )
+                self._shared.changed(self.name)
 
     async def _next(self) -> Trigger:
         """Wait until a run is due and may be made."""
@@ -196,6 +213,7 @@ class Cluster:
         self.running_since, self.inventory_used = started, now.accepted.folder
         self.begun += 1
         self.watch.run_began()
+        self._shared.changed(self.name)
         try:
             ending = await self._shared.runs.make(order)
         finally:
@@ -210,6 +228,9 @@ class Cluster:
         self.watch.run_ended(ending, trigger)
         drop_old(folder, now.config.keep_reports)
         write_record(self._records, self.name, self.record)
+        self.history = _history(self.history, ending, self.record, whole=whole)
+        write_history(self._histories, self.name, self.history)
+        self._shared.changed(self.name)
         if now.config.start_ahead:
             await self._shared.runs.start_ahead(now.config.vault_password_file)
 
@@ -277,6 +298,12 @@ def _record(before: Record, ending: Ending, trigger: Trigger, report: Path | Non
         summary=_merged(before.summary, ending.summary, whole=whole),
         commits={**before.commits, **commits},
     )
+
+
+def _history(before: History, ending: Ending, record: Record, *, whole: bool) -> History:
+    if ending.story is None:
+        return after_none(before, record.result, record.failures, record.ended)
+    return after_run(before, ending.story, record.ended, whole=whole)
 
 
 def _merged(before: Mapping[str, Any], summary: Mapping[str, Any], *, whole: bool) -> Mapping[str, Any]:

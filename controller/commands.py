@@ -35,7 +35,7 @@ class Commands:
         if held:
             what = f"app {app} of " if app else ""
             raise _refused(f"cluster {held[0]}", f"{what}it is suspended", "Resume it first.")
-        runs = {one.name: one.begun + 1 + bool(one.running_since) for one in named}
+        runs = {one.name: one.begun + 1 for one in named}  # one under way has begun already
         for one in named:
             one.pull(Trigger("sync by request", frozenset({app}) if app else None))
         return {"clusters": sorted(runs), "app": app, "runs": runs}

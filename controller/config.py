@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -20,6 +21,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.render.documents impo
 from ansible_collections.plumb.gitops.plugins.module_utils.render.limits import Meter
 
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):(\d{1,5})", re.ASCII)
+_HEADER = re.compile(
+    r"[Xx]-[A-Za-z0-9-]{1,60}|[Rr]emote-[A-Za-z0-9-]{1,60}", re.ASCII
+)  # none that has a meaning
 _OPERATION = "reading the configuration"
 
 
@@ -28,12 +32,14 @@ class Http:
     """Where the agent listens. Without a token file it shows health and metrics and takes no commands.
 
     With one for audit events it takes those that API servers send.
+    `trusted_user_header`: the header in which a proxy on the same machine says who reads; empty: none is believed.
     """
 
     host: str = "127.0.0.1"
     port: int = 8400
     token_file: Path | None = None
     audit_token_file: Path | None = None
+    trusted_user_header: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,17 +138,34 @@ def _memory(state_dir: Path) -> str:
 
 
 def _http(read: _Words) -> Http:
-    inner = read.inner("http", {"listen", "token_file", "audit_token_file"})
+    inner = read.inner("http", {"listen", "token_file", "audit_token_file", "trusted_user_header"})
     listen = inner.text("listen", "127.0.0.1:8400")
     match = _LISTEN.fullmatch(listen)
     if match is None or int(match[2]) > 65535:
         raise inner.refused("listen", f"{listen[:80]!r} is not an address and a port", "127.0.0.1:8400")
+    host, header = match[1].strip("[]"), inner.text("trusted_user_header", "")
+    if header and not _HEADER.fullmatch(header):
+        raise inner.refused("trusted_user_header", f"{header[:80]!r} is no header's name", "X-Forwarded-User")
+    if header and not is_loopback(host):
+        why = (
+            f"whoever reaches {host or 'any address'} could say any user; it takes a listener on the loopback"
+        )
+        raise inner.refused("trusted_user_header", why, 'listen: "127.0.0.1:8400"')
     return Http(
-        host=match[1].strip("[]"),
+        host=host,
         port=int(match[2]),
         token_file=inner.path("token_file"),
         audit_token_file=inner.path("audit_token_file"),
+        trusted_user_header=header,
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this name or address can only lead to this machine itself."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _election(read: _Words) -> Election | None:

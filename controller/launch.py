@@ -25,6 +25,7 @@ from typing import Any
 
 from ansible_collections.plumb.gitops.controller.processes import adopt_orphans, end_descendants, end_with
 from ansible_collections.plumb.gitops.controller.reports import findings_of, read_report, summary_of
+from ansible_collections.plumb.gitops.controller.story import story_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError, printable
 
 GUARDED = "ansible_collections.plumb.gitops.controller.guarded"
@@ -46,13 +47,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What came of it: exit code, what failed (a line each), settings by host, the report's summary and findings."""
+    """What came of it: exit code, what failed (a line each), settings by host, and the report in brief."""
 
     code: int
     failures: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     summary: Mapping[str, Any] | None = None
     findings: Mapping[str, Any] | None = None  # see reports.findings_of
+    story: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -145,11 +147,11 @@ def run(place: Path) -> Ending:
 
 
 def _ending(job: Job | None, code: int | None, listener: Listener) -> Ending:
-    summary, findings, failures = None, None, listener.failures
+    summary, findings, story, failures = None, None, None, listener.failures
     if job is not None and job.report and Path(job.report).exists():
         try:
             document = read_report(Path(job.report))
-            summary, findings = summary_of(document), findings_of(document)
+            summary, findings, story = summary_of(document), findings_of(document), story_of(document)
         except PlumbError as error:
             failures.append(str(error))
     return Ending(
@@ -158,6 +160,7 @@ def _ending(job: Job | None, code: int | None, listener: Listener) -> Ending:
         settings=listener.settings,
         summary=summary,
         findings=findings,
+        story=story,
     )
 
 

@@ -17,11 +17,18 @@ API_VERSION = "plumb.gitops/v1"
 def status(in_force: InForce, clusters: Mapping[str, Cluster]) -> dict[str, Any]:
     """All of it: what is in force, and of each cluster its last run and what is suspended."""
     return {
+        **agent_status(in_force),
+        "clusters": [cluster_status(in_force, clusters[name]) for name in sorted(clusters)],
+    }
+
+
+def agent_status(in_force: InForce) -> dict[str, Any]:
+    """What is said of the agent itself."""
+    return {
         "apiVersion": API_VERSION,
         "kind": "AgentStatus",
         "leader": in_force.may_run,
         "interval": in_force.config.interval,
-        "clusters": [_cluster(in_force, clusters[name]) for name in sorted(clusters)],
     }
 
 
@@ -29,27 +36,28 @@ def told(cluster: Cluster) -> dict[str, Any]:
     """The last run of a cluster, as values of a line in the log."""
     record = cluster.record
     revisions = ",".join(f"{source}@{commit[:7]}" for source, commit in record.commits.items())
-    told = {"cluster": cluster.name, "result": record.result, "ended": _time(record.ended)}
+    told = {"cluster": cluster.name, "result": record.result, "ended": instant(record.ended)}
     told |= {"revision": revisions or "none", "report": record.report or "none"}
     return told | ({"why": "; ".join(record.failures[:3])} if record.failures else {})
 
 
-def _cluster(in_force: InForce, cluster: Cluster) -> dict[str, Any]:
+def cluster_status(in_force: InForce, cluster: Cluster) -> dict[str, Any]:
+    """One cluster of it."""
     record = cluster.record
     return {
         "name": cluster.name,
         "suspended": in_force.suspensions.holds(cluster.name),
         "suspended_apps": list(in_force.suspensions.apps(cluster.name)),
-        "running_since": _time(cluster.running_since),
+        "running_since": instant(cluster.running_since),
         "runs": cluster.begun,
         "next_in": round(cluster.seconds_left, 1),
         "last_run": {
-            "ended": _time(record.ended),
+            "ended": instant(record.ended),
             "result": record.result,
             "cause": record.cause,
             "failures": list(record.failures),
         },
-        "last_good": _time(record.good),
+        "last_good": instant(record.good),
         "failed_in_a_row": record.failed,
         "report": record.report,
         "watch": cluster.watch.status(),
@@ -59,6 +67,6 @@ def _cluster(in_force: InForce, cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def _time(seconds: float) -> str:
+def instant(seconds: float) -> str:
     """RFC 3339 in UTC; empty for 0, which is never."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""

@@ -50,6 +50,12 @@ def test_an_election_has_defaults() -> None:
     ("words", "said"),
     [
         ({"intervall": "5m"}, "intervall is unknown. Did you mean interval?"),
+        ({"http": {"trusted_user_header": "Host"}}, "'Host' is no header's name"),
+        (
+            {"http": {"listen": "0.0.0.0:8400", "trusted_user_header": "X-User"}},
+            "whoever reaches 0.0.0.0 could say any user",
+        ),
+        ({"http": {"listen": ":8400", "trusted_user_header": "X-User"}}, "whoever reaches any address"),
         ({"interval": 300}, "'300' is no text"),
         ({"interval": "300"}, "is not a duration"),
         ({"inventory": "inventory.yml"}, "'inventory.yml' is no absolute path"),
@@ -90,3 +96,9 @@ def test_a_wrong_file_is_refused(text: str | None, said: str, tmp_path: Path) ->
     with pytest.raises(PlumbError) as refused:
         read_config(file)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8400", "localhost:8400", "[::1]:8400", "127.8.0.1:1"])
+def test_a_proxy_on_this_machine_may_say_who_reads(listen: str) -> None:
+    found = config(http={"listen": listen, "trusted_user_header": "X-Forwarded-User"})
+    assert found.http.trusted_user_header == "X-Forwarded-User"

@@ -1,0 +1,179 @@
+// Copyright (c) 2026, The Plumb authors
+// GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One cluster: how it stands and why, its revisions, what is not as Git says, its apps, and what happened.
+
+import { h, svg, time } from "./elements.js";
+import { finding, mark } from "./finding.js";
+import { RESULTS, STANDINGS, WHATS, counted, duration, now } from "./words.js";
+
+const FEW = 8; // moments shown at once
+const FEW_APPS = 12;
+const SPANS = [[3600, "1 hour"], [6 * 3600, "6 hours"], [86400, "24 hours"], [7 * 86400, "7 days"], [30 * 86400, "30 days"]];
+
+export function cluster(one) {
+  const standing = STANDINGS[one.standing];
+  const id = anchor(one);
+  return h("section", { class: `cluster ${standing.tone}`, id, "data-key": one.name, "data-standing": one.standing, "aria-labelledby": `${id}-name` },
+    h("header", null,
+      h("h2", { id: `${id}-name` }, one.name, h("span", { class: "unseen" }, ": ")),
+      mark(standing),
+      h("p", { class: "pace" }, pace(one))),
+    why(one),
+    sources(one),
+    fights(one),
+    standingFindings(one, id),
+    h("details", { class: "more", "data-key": "more", open: isWorthIt(one), "data-wish": isWorthIt(one) ? "open" : "closed" },
+      h("summary", null, h("span", null, "Apps and drift timeline"), h("span", { class: "aside" }, counts(one))),
+      apps(one),
+      timeline(one, id)));
+}
+
+export function anchor(one) {
+  return `cluster-${one.name}`;
+}
+
+// Whether there is more to see than that all is well.
+function isWorthIt(one) {
+  return one.standing !== "good" || one.timeline.some((moment) => moment.what !== "applied" && now() - Date.parse(moment.since) < 86400000);
+}
+
+function pace(one) {
+  const last = one.last_run;
+  const said = [];
+  if (one.running_since) said.push(h("span", { class: "running" }, "Running since ", time(one.running_since)));
+  if (last.ended) said.push(h("span", null, "Last run ", time(last.ended), `, ${RESULTS[last.result] || last.result} (${last.cause})`));
+  if (last.ended && last.result !== "good") said.push(h("span", null, "Last good ", one.last_good ? time(one.last_good) : "never"));
+  if (one.next_run && !one.running_since) said.push(h("span", null, "Next ", time(one.next_run)));
+  return said;
+}
+
+function counts(one) {
+  const objects = one.apps.reduce((sum, app) => sum + held(app), 0);
+  const drift = one.timeline.filter((moment) => moment.what === "reverted");
+  const last = drift.length ? [", last drift ", time(drift[0].time)] : [", no drift on record"];
+  return [`${counted(one.apps.length, "app")}, ${counted(objects, "object")}`, last];
+}
+
+function held(app) {
+  return Object.entries(app.counts).reduce((sum, [word, number]) => sum + (["drifted", "failed", "prune"].includes(word) ? 0 : number), 0);
+}
+
+// What is about no single object; objects stand below, each with its reason.
+function why(one) {
+  const reasons = one.why.filter((reason) => !reason.object);
+  if (!reasons.length) return null;
+  return h("ul", { class: "why", "aria-label": `Why ${one.name} ${STANDINGS[one.standing].says}` }, reasons.map((reason) =>
+    h("li", { class: (STANDINGS[reason.standing] || STANDINGS.failed).tone }, reason.app ? h("span", { class: "of" }, reason.app) : null, reason.text)));
+}
+
+function sources(one) {
+  return h("ul", { class: "sources", "aria-label": `Revisions of ${one.name}` }, one.sources.map((source) =>
+    h("li", null,
+      h("span", { class: "of" }, source.name),
+      source.commit ? h("code", { title: source.commit }, source.commit.slice(0, 7)) : null,
+      source.ref && source.ref !== source.commit ? h("span", { class: "ref" }, source.resolved ? `${source.ref} (${source.resolved})` : source.ref) : null,
+      source.subject ? h("q", null, source.subject) : null,
+      source.author ? h("span", { class: "author" }, source.author, source.authored ? [", ", time(source.authored)] : null) : null,
+      source.signer || source.signature ? h("span", { class: "signed" }, `signed ${source.signer || source.signature}`) : null,
+      source.error ? h("span", { class: "wrong" }, source.error) : null,
+      source.warning ? h("span", { class: "warning" }, source.warning) : null)));
+}
+
+function fights(one) {
+  if (!one.fights.length) return null;
+  return h("div", { class: "fights" },
+    h("h3", null, "Fights"),
+    h("ul", null, one.fights.map((fight) => h("li", null,
+      h("span", { class: "of" }, fight.app), h("b", null, fight.object), " ",
+      fight.field ? h("code", null, fight.field) : null,
+      fight.reverts ? ` set back ${counted(fight.reverts, "time")} against ` : " keeps moving by ",
+      h("strong", null, fight.manager || "someone who left no entry"),
+      fight.waits ? `; changes start no run for ${duration(fight.waits)}` : ""))));
+}
+
+function standingFindings(one, id) {
+  const found = one.apps.flatMap((app) => app.findings.map((each) => ({ ...each, app: app.name })));
+  const unhealthy = one.apps.flatMap((app) => app.unhealthy.map((each) => ({ ...each, what: "unhealthy", app: app.name, changes: [], error: `${each.status}: ${each.message || "not there yet"}` })));
+  const all = [...found, ...unhealthy];
+  const hidden = one.apps.reduce((sum, app) => sum + app.more_findings, 0);
+  const notes = one.apps.flatMap((app) => [app.prune_blocked, ...app.warnings].filter(Boolean).map((text) => ({ app: app.name, text })));
+  if (!all.length && !notes.length && !one.unclaimed.length) return null;
+  return [
+    h("h3", { id: `${id}-now`, "data-key": "now-title" }, all.length ? `Not as Git says: ${counted(all.length + hidden, "object")}` : "To look at"),
+    h("ul", { class: "findings", "data-key": "now", "aria-labelledby": `${id}-now` },
+      all.map((each) => finding(each, { key: `${each.app}/${each.what}/${each.object}`, app: each.app, when: each.since ? h("span", { class: "when" }, "since ", time(each.since)) : null }))),
+    hidden ? h("p", { class: "more" }, `and ${counted(hidden, "more object")}, in the report`) : null,
+    notes.length ? h("ul", { class: "notes", "aria-label": "Remarks" }, notes.map((note) => h("li", null, h("span", { class: "of" }, note.app), note.text))) : null,
+    one.unclaimed.length ? h("p", { class: "notes" }, `No app claims these apply sets: ${one.unclaimed.join(", ")}`) : null,
+  ];
+}
+
+function apps(one) {
+  const notable = one.apps.length > FEW_APPS ? one.apps.filter((app) => app.standing !== "good") : one.apps;
+  const rest = one.apps.length > FEW_APPS ? one.apps.filter((app) => app.standing === "good") : [];
+  return [
+    h("h3", null, "Apps"),
+    notable.length ? table(notable, `Apps of ${one.name}`) : null,
+    rest.length ? h("details", { class: "rest", "data-key": "rest" }, h("summary", null, `${counted(rest.length, "app")} as Git says`), table(rest, `Apps of ${one.name} that are as Git says`)) : null,
+  ];
+}
+
+function table(shown, label) {
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, h("table", { class: "apps", "aria-label": label },
+    h("thead", null, h("tr", null, ["App", "State", "Objects", "Set back", "From"].map((word, at) => h("th", { scope: "col", class: at === 2 || at === 3 ? "number" : null }, word)))),
+    h("tbody", null, shown.map((app) => h("tr", { "data-key": app.name },
+      h("th", { scope: "row" }, app.name),
+      h("td", null, mark(STANDINGS[app.standing]), app.suspended && app.standing !== "suspended" ? ", suspended" : ""),
+      h("td", { class: "number" }, held(app).toLocaleString("en")),
+      h("td", { class: "number" }, app.reverted ? app.reverted.toLocaleString("en") : "–"),
+      h("td", { class: "place" }, app.source ? h("code", null, `${app.source}: ${app.path}`) : ""))))));
+}
+
+function timeline(one, id) {
+  const title = h("h3", { id: `${id}-time` }, "Drift timeline");
+  if (!one.timeline.length) return [title, h("p", { class: "calm" }, "Nothing has happened since this agent keeps a record.")];
+  const [first, later] = [one.timeline.slice(0, FEW), one.timeline.slice(FEW)];
+  return [
+    title,
+    strip(one.timeline),
+    h("ol", { class: "findings", "data-key": "timeline", "aria-labelledby": `${id}-time` }, first.map(moment)),
+    later.length ? h("details", { class: "rest", "data-key": "earlier" }, h("summary", null, `${counted(later.length, "earlier entry", "earlier entries")}`), h("ol", { class: "findings" }, later.map(moment))) : null,
+  ];
+}
+
+// What tells one moment from all others.
+export function keyOf(one) {
+  return `${one.since}/${one.app}/${one.what}/${one.object}`;
+}
+
+function moment(one) {
+  const key = keyOf(one);
+  const when = h("span", { class: "when" }, time(one.since));
+  if (one.what === "applied" || one.what === "ended") {
+    return h("li", { "data-key": key, class: "line" }, h("span", { class: "what" }, mark(WHATS[one.what])), h("span", { class: "gist" }, one.what === "applied" ? applied(one) : one.error), h("span", { class: "aside" }, when));
+  }
+  return finding(one, { key, when, app: one.app });
+}
+
+function applied(one) {
+  const written = Object.entries(one.written);
+  const total = written.reduce((sum, [, number]) => sum + number, 0);
+  const commits = Object.entries(one.commits).map(([source, commit]) => [" ", h("code", null, `${source}@${commit.slice(0, 7)}`), one.subjects[source] ? [" ", h("q", null, one.subjects[source])] : ""]);
+  return [`${counted(total, "object")} of ${written.map(([app]) => app).join(", ")}`, commits];
+}
+
+// Where in time things happened; the list below says the same in words.
+function strip(moments) {
+  const told = moments.filter((one) => one.what !== "applied");
+  if (!told.length) return null;
+  const age = (one) => (now() - Date.parse(one.since)) / 1000;
+  const oldest = Math.max(...told.map(age));
+  const [span, word] = SPANS.find(([seconds]) => oldest <= seconds) || SPANS.at(-1);
+  const at = (one) => Math.max(2, 1000 - (age(one) / span) * 1000);
+  return h("div", { class: "strip", "aria-hidden": "true", "data-key": "strip" },
+    svg("svg", { viewBox: "0 0 1000 28", preserveAspectRatio: "none" },
+      svg("line", { x1: 0, x2: 1000, y1: 24, y2: 24, class: "axis" }),
+      told.filter((one) => age(one) <= span).map((one) => svg("rect", { x: (at(one) - 2).toFixed(1), y: 4, width: 4, height: 20, rx: 1.5, class: (WHATS[one.what] || WHATS.failed).tone }))),
+    h("p", null, h("span", null, `${word} ago`), h("span", null, "now")));
+}

@@ -1,0 +1,231 @@
+// Copyright (c) 2026, The Plumb authors
+// GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The page: signs in, gets the state, listens for what changes, and gets that anew. It never writes to a cluster.
+
+import { anchor, cluster, keyOf } from "./cluster.js";
+import { h, show, tick } from "./elements.js";
+import { mark } from "./finding.js";
+import { STANDINGS, WHATS, counted, listed, now, setClock, who } from "./words.js";
+
+const SILENCE = 35000; // milliseconds without a sign of life after which the agent counts as gone
+const RETRIES = [1000, 2000, 5000, 10000, 30000]; // milliseconds
+const MOST_TILES = 24; // with more clusters, only of those that are not good
+const ORDER = Object.keys(STANDINGS);
+
+const place = (id) => document.getElementById(id);
+const clusters = new Map();
+let agent = null;
+let events = null;
+let failures = 0;
+let heard = 0;
+let retry = 0;
+
+// Who reads, and whether anyone may.
+
+async function begin() {
+  clearTimeout(retry);
+  try {
+    const answer = await fetch("api/v1/session");
+    if (!answer.ok) throw new Error(await reasonOf(answer));
+    const session = await answer.json();
+    if (!session.by) return closed(session);
+    place("who").hidden = session.by === "token";
+    place("reader").textContent = session.name;
+    place("leave").hidden = session.by !== "session";
+    place("door").hidden = place("closed").hidden = true;
+    listen();
+  } catch (error) {
+    again(error);
+  }
+}
+
+function closed(session) {
+  stop();
+  clusters.clear();
+  place("fleet").hidden = place("who").hidden = true;
+  place("closed").hidden = session.sign_in;
+  const wasHidden = place("door").hidden;
+  place("door").hidden = !session.sign_in;
+  document.title = "Sign in – Plumb";
+  link("none", "");
+  if (session.sign_in && wasHidden) place("token").focus();
+}
+
+async function signIn(event) {
+  event.preventDefault();
+  place("token-wrong").textContent = "";
+  let said = "The agent does not answer.";
+  try {
+    const answer = await fetch("sign-in", { method: "POST", body: new URLSearchParams({ token: place("token").value }) });
+    if (answer.ok) {
+      place("token").value = "";
+      await begin();
+      place("main").focus();
+      return;
+    }
+    said = answer.status === 401 ? "This is not the token." : await reasonOf(answer);
+  } catch {
+    // said above
+  }
+  place("token-wrong").textContent = said;
+  place("token").select();
+}
+
+async function signOut() {
+  await fetch("sign-out", { method: "POST" });
+  await begin();
+}
+
+async function reasonOf(answer) {
+  try {
+    return `${(await answer.json()).error}.`;
+  } catch {
+    return `The agent answered ${answer.status}.`;
+  }
+}
+
+// What changes. An event says only of which clusters; what is shown is always the whole state of those.
+
+function stop() {
+  if (events) events.close();
+  events = null;
+}
+
+function listen() {
+  stop();
+  events = new EventSource("api/v1/events");
+  events.addEventListener("alive", (event) => {
+    alive(event);
+    if (!agent || failures) get("");
+  });
+  events.addEventListener("changed", (event) => {
+    const said = alive(event);
+    if (said.clusters.length > 3) get("");
+    else said.clusters.forEach(get);
+  });
+  events.addEventListener("error", () => {
+    stop();
+    again(new Error("the agent does not answer"));
+  });
+}
+
+function alive(event) {
+  heard = Date.now();
+  const said = JSON.parse(event.data);
+  setClock(said.time);
+  return said;
+}
+
+function again(error) {
+  stop();
+  const wait = RETRIES[Math.min(failures, RETRIES.length - 1)];
+  failures += 1;
+  link("lost", `Not live: ${error.message}. This is what was known last.`);
+  clearTimeout(retry);
+  retry = setTimeout(begin, wait);
+}
+
+async function get(name) {
+  try {
+    const answer = await fetch(name ? `api/v1/state?cluster=${encodeURIComponent(name)}` : "api/v1/state");
+    if (answer.status === 401) return begin();
+    if (answer.status === 404) clusters.delete(name);
+    else if (!answer.ok) throw new Error(await reasonOf(answer));
+    else take(await answer.json(), name);
+    failures = 0;
+    link("live", "Live");
+    render();
+  } catch (error) {
+    again(error);
+  }
+}
+
+function take(state, name) {
+  setClock(Date.parse(state.time) / 1000);
+  const isFirst = !agent;
+  agent = state;
+  if (!name) {
+    const names = new Set(state.clusters.map((one) => one.name));
+    for (const known of [...clusters.keys()]) if (!names.has(known)) clusters.delete(known);
+  }
+  for (const one of state.clusters) {
+    const before = clusters.get(one.name);
+    clusters.set(one.name, one);
+    if (before && !isFirst) tell(before, one);
+  }
+}
+
+// What is new, in a sentence, for who does not see it.
+function tell(before, one) {
+  const said = [];
+  if (before.standing !== one.standing) said.push(`${one.name} ${STANDINGS[one.standing].says}`);
+  const known = new Set(before.timeline.map(keyOf));
+  for (const moment of one.timeline.filter((each) => !known.has(keyOf(each))).slice(0, 3)) {
+    const what = (WHATS[moment.what] || {}).word || moment.what;
+    if (moment.what === "applied") said.push(`${one.name}: applied what Git says`);
+    else {
+      const [change] = moment.changes || [];
+      const by = change && who(change.culprit);
+      said.push(`${one.name}: ${moment.object} ${change ? change.path : ""}: ${what}${by ? `, changed by ${by}` : ""}`);
+    }
+  }
+  if (said.length) place("news").textContent = `${said.join(". ")}.`;
+}
+
+// What is shown.
+
+function link(state, text) {
+  place("link").dataset.link = state;
+  if (place("link").textContent !== text) place("link").textContent = text;
+}
+
+function render() {
+  const all = [...clusters.values()].sort((one, other) => ORDER.indexOf(one.standing) - ORDER.indexOf(other.standing) || one.name.localeCompare(other.name));
+  const off = all.filter((one) => !["good", "waiting", "suspended"].includes(one.standing));
+  show(place("summary"), summary(all, off));
+  show(place("clusters"), all.map(cluster));
+  place("fleet").hidden = false;
+  document.title = off.length ? `(${off.length}) ${listed(off.slice(0, 2).map((one) => one.name))} – Plumb` : "Plumb";
+  tick();
+}
+
+function summary(all, off) {
+  const quiet = all.filter((one) => ["waiting", "suspended"].includes(one.standing));
+  const apps = all.reduce((sum, one) => sum + one.apps.length, 0);
+  const tiles = all.length > MOST_TILES ? all.filter((one) => one.standing !== "good") : all;
+  const reverted = all.flatMap((one) => one.timeline).filter((one) => one.what === "reverted" && now() - Date.parse(one.since) < 86400000);
+  return [
+    h("h1", { id: "verdict", class: off.length ? STANDINGS[off[0].standing].tone : "good" }, verdict(all, off, quiet)),
+    off.length ? h("p", { class: "reasons" }, off.length === 1 ? gist(off[0]) : off.slice(0, 3).map((one) => h("span", null, h("b", null, one.name), " ", gist(one)))) : null,
+    h("p", { class: "sub" },
+      [counted(all.length, "cluster"), counted(apps, "app"), reverted.length ? `${counted(reverted.length, "drift")} set back in the last 24 hours` : "no drift in the last 24 hours"].join(" · "),
+      agent.leader ? "" : " · another agent leads; this one waits"),
+    tiles.length > 1 ? h("nav", { "aria-label": "Clusters" }, h("ul", { class: "tiles" }, tiles.map((one) => h("li", { "data-key": one.name },
+      h("a", { href: `#${anchor(one)}`, class: `tile ${STANDINGS[one.standing].tone}` }, h("b", null, one.name), mark(STANDINGS[one.standing])))))) : null,
+  ];
+}
+
+// `1 object refused, 2 drifted`: of what kind it is; the cluster below says the rest.
+function gist(one) {
+  const found = one.apps.flatMap((app) => [...app.findings.map((each) => each.what), ...app.unhealthy.map(() => "unhealthy")]);
+  const counts = ["failed", "refused", "unhealthy", "drifted", "unproven"].map((what) => [found.filter((each) => each === what).length, what]).filter(([number]) => number);
+  const said = counts.map(([number, what], at) => at ? `${number} ${what}` : `${counted(number, "object")} ${what}`).join(", ");
+  return said || (one.why[0] || {}).text || "";
+}
+
+function verdict(all, off, quiet) {
+  if (!all.length) return "There is no cluster in the inventory";
+  if (off.length === 1) return `${off[0].name} ${STANDINGS[off[0].standing].says}`;
+  if (off.length) return `${listed(off.slice(0, 2).map((one) => one.name).concat(off.length > 2 ? [counted(off.length - 2, "other cluster")] : []))} are not what Git says`;
+  if (quiet.length === all.length) return all.length === 1 ? `${all[0].name} ${STANDINGS[all[0].standing].says}` : "No cluster has been looked at yet";
+  return quiet.length ? "All that is not suspended is what Git says" : "Everything is what Git says";
+}
+
+place("sign-in").addEventListener("submit", signIn);
+place("leave").addEventListener("click", signOut);
+setInterval(() => {
+  tick();
+  if (events && heard && Date.now() - heard > SILENCE) again(new Error("the agent has gone quiet"));
+}, 1000);
+begin();

@@ -1,0 +1,81 @@
+// Copyright (c) 2026, The Plumb authors
+// GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What things are called, and times as people say them.
+
+export const STANDINGS = {
+  failed: { word: "Failed", sign: "×", says: "is not what Git says", tone: "bad" },
+  refused: { word: "Refused", sign: "×", says: "is not what Git says", tone: "bad" },
+  unhealthy: { word: "Unhealthy", sign: "!", says: "is as Git says, but not healthy", tone: "warn" },
+  drifted: { word: "Drifted", sign: "!", says: "is not what Git says", tone: "warn" },
+  unproven: { word: "Unproven", sign: "?", says: "could not be looked at in full", tone: "warn" },
+  suspended: { word: "Suspended", sign: "‖", says: "is suspended", tone: "still" },
+  waiting: { word: "No run yet", sign: "…", says: "has had no run yet", tone: "still" },
+  good: { word: "As Git says", sign: "✓", says: "is what Git says", tone: "good" },
+};
+
+// What became of an object: a finding's or a moment's `what`.
+export const WHATS = {
+  failed: { word: "Failed", sign: "×", tone: "bad" },
+  refused: { word: "Refused", sign: "×", tone: "bad" },
+  unproven: { word: "Unproven", sign: "?", tone: "warn" },
+  drifted: { word: "Drifted, left so", sign: "!", tone: "warn" },
+  reverted: { word: "Drifted, set back", sign: "↺", tone: "drift" },
+  skipped: { word: "Not attempted", sign: "–", tone: "still" },
+  unhealthy: { word: "Unhealthy", sign: "!", tone: "warn" },
+  applied: { word: "Applied", sign: "→", tone: "good" },
+  ended: { word: "Run ended", sign: "×", tone: "bad" },
+};
+
+export const RESULTS = {
+  good: "good",
+  failed: "failed",
+  deadline: "ended at its deadline",
+  died: "died",
+};
+
+let ahead = 0; // milliseconds by which the agent's clock is ahead of this one
+
+export function setClock(seconds) {
+  ahead = seconds * 1000 - Date.now();
+}
+
+export function now() {
+  return Date.now() + ahead;
+}
+
+const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+
+export function duration(seconds) {
+  const left = Math.max(0, Math.round(seconds));
+  const [unit, size] = UNITS.find(([, size]) => left >= size) || UNITS[3];
+  return `${Math.floor(left / size)} ${unit}`;
+}
+
+// `12 s ago`, `in 4 min`; an instant is RFC 3339.
+export function relative(instant) {
+  const seconds = (Date.parse(instant) - now()) / 1000;
+  if (seconds > 0.5) return `in ${duration(seconds)}`;
+  return seconds > -1.5 ? "just now" : `${duration(-seconds)} ago`;
+}
+
+export function absolute(instant) {
+  return new Date(instant).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+}
+
+export function counted(number, word, words) {
+  return `${number.toLocaleString("en")} ${number === 1 ? word : words || `${word}s`}`;
+}
+
+export function listed(names) {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+// Who changed a field, as far as anything says it.
+export function who(culprit) {
+  if (!culprit) return "";
+  if (culprit.one_of?.length) return `one of ${[culprit.one_of].flat().join(", ")}`;
+  const name = culprit.user || culprit.manager || "";
+  const by = [culprit.user && culprit.manager, culprit.subresource || culprit.verb || culprit.operation].filter(Boolean);
+  return by.length ? `${name} (${by.join(", ")})` : name;
+}

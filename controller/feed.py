@@ -1,0 +1,80 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tells whoever listens that something changed: which clusters, and never how much, so that nobody can fall behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+MOST_LISTENERS = 64
+
+
+class FullError(Exception):
+    """There are as many listeners as there may be."""
+
+
+class Listener:
+    """Collects what changed until it is taken; what changed twice is told once."""
+
+    def __init__(self) -> None:
+        self._changed: set[str] = set()
+        self._moved = asyncio.Event()
+        self.is_over = False
+
+    def tell(self, cluster: str) -> None:
+        """Something is new of this cluster."""
+        self._changed.add(cluster)
+        self._moved.set()
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self.is_over = True
+        self._moved.set()
+
+    async def take(self, seconds: float) -> tuple[str, ...]:
+        """What changed, as soon as something has; nothing after this time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._moved.wait()
+        self._moved.clear()
+        taken = tuple(sorted(self._changed))
+        self._changed.clear()
+        return taken
+
+
+class Feed:
+    """All listeners, and a number that grows with each change."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._listeners: set[Listener] = set()
+        self._is_over = False
+
+    def changed(self, cluster: str) -> None:
+        """Something is new of this cluster."""
+        self.version += 1
+        for listener in self._listeners:
+            listener.tell(cluster)
+
+    def end(self) -> None:
+        """End all listeners, those to come too."""
+        self._is_over = True
+        for listener in self._listeners:
+            listener.end()
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[Listener]:
+        """A listener, as long as the block lasts. Raises FullError."""
+        if len(self._listeners) >= MOST_LISTENERS:
+            raise FullError
+        listener = Listener()
+        if self._is_over:
+            listener.end()
+        self._listeners.add(listener)
+        try:
+            yield listener
+        finally:
+            self._listeners.discard(listener)

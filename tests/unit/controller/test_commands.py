@@ -1,0 +1,31 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a command answers: which run of each cluster to wait for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from ansible_collections.plumb.gitops.controller.commands import Commands
+from ansible_collections.plumb.gitops.controller.suspension import Suspensions
+
+
+@pytest.mark.parametrize("running_since", [0.0, 1.0], ids=["idle", "running"])
+def test_the_run_to_wait_for_is_the_next_one_that_begins(running_since: float) -> None:
+    """A run under way is counted already; waiting for one more than the next would be for ever."""
+    asked: list[str] = []
+
+    def pull(trigger: Any) -> None:
+        asked.append(trigger.cause)
+
+    cluster = SimpleNamespace(name="prod", begun=3, running_since=running_since, apps=("shop",), pull=pull)
+    now = SimpleNamespace(suspensions=Suspensions())
+    commands = Commands(
+        cast("Any", {"prod": cluster}), lambda: cast("Any", now), lambda _now: None, cast("Any", None)
+    )
+    assert commands.sync("prod", "")["runs"] == {"prod": 4}
+    assert asked == ["sync by request"]

@@ -1,0 +1,210 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the page is told: of a run, of a cluster's past, of all clusters. Reports are the engine's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.plumb.gitops.controller.history import (
+    MOST_MOMENTS,
+    History,
+    after_none,
+    after_run,
+    read_history,
+    write_history,
+)
+from ansible_collections.plumb.gitops.controller.overview import Seen, overview
+from ansible_collections.plumb.gitops.controller.reports import summary_of
+from ansible_collections.plumb.gitops.controller.status import instant
+from ansible_collections.plumb.gitops.controller.story import story_of
+from ansible_collections.plumb.gitops.plugins.module_utils.model.change import ABSENT, Cause, FieldChange
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Outcome, Result, Verb
+from ansible_collections.plumb.gitops.plugins.module_utils.model.report import Report
+from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
+from ansible_collections.plumb.gitops.tests.unit.report.reports import (
+    EDITED,
+    IMAGE,
+    REPORTS,
+    SCALED,
+    action,
+    app,
+    report,
+)
+
+NOON = 1_800_000_000.0
+REFUSED = action("ConfigMap", "flags", Verb.REFUSED, reason="nobody's set owns it; say adopt: true")
+SET_BACK = action("Deployment", "cart", Verb.UPDATE, SCALED, IMAGE)
+LEFT = action("ConfigMap", "banner", Verb.UNCHANGED, EDITED)
+QUIET = action("Service", "web", Verb.UNCHANGED)
+
+
+def ran(*actions: Any, name: str = "shop", **more: Any) -> Report:
+    done = tuple(
+        Outcome(one, Result.DONE) for one in actions
+    )  # of what needs no write, too: nothing is left to do
+    return report(app(name, *actions, outcomes=done, executed=True, **more), check=False)
+
+
+def after(*runs: Report, start: History | None = None, whole: bool = True) -> History:
+    history = start or History()
+    for number, run in enumerate(runs):
+        history = after_run(history, story_of(document(run)), NOON + 60 * number, whole=whole)
+    return history
+
+
+def state(*runs: Report, **status: Any) -> dict[str, Any]:
+    """The state of one cluster after these runs."""
+    summary = summary_of(document(runs[-1])) if runs else {}
+    last = {"ended": instant(NOON) if runs else "", "cause": "interval"}
+    last |= {
+        "result": "failed" if summary.get("failed") else "good",
+        "failures": summary.get("failures", []),
+    }
+    given = {
+        "name": "prod-eu", "suspended": False, "suspended_apps": [], "running_since": "", "next_in": 60,
+        "last_run": last, "last_good": "", "failed_in_a_row": 0, "sources": [], "apps": summary.get("apps", []),
+        **status,
+    }  # fmt: skip
+    places = [{"name": "shop", "source": "fleet", "path": "apps/shop"}]
+    seen = Seen(status=given, history=after(*runs), apps=places)
+    whole = overview({"leader": True}, [seen], version=3, now=NOON)
+    assert json.loads(json.dumps(whole)) == whole
+    (cluster,) = whole["clusters"]
+    return dict(cluster)
+
+
+def test_a_cluster_as_git_says_stands_so_and_says_its_revision_with_author() -> None:
+    found = state(ran(QUIET))
+    assert (found["standing"], found["why"]) == ("good", [])
+    (source,) = found["sources"]
+    assert (source["subject"], source["author"]) == ("Raise checkout limits", "Ada Lovelace")
+    assert found["apps"][0]["path"] == "apps/shop"
+    assert found["timeline"] == []
+
+
+def test_what_is_refused_stands_with_its_reason() -> None:
+    found = state(ran(QUIET, REFUSED))
+    assert found["standing"] == "refused"
+    assert found["why"] == [
+        {"standing": "refused", "app": "shop", "object": "ConfigMap shop/flags", "text": REFUSED.reason}
+    ]
+
+
+def test_drift_that_was_set_back_is_in_the_timeline_and_no_reason() -> None:
+    found = state(ran(QUIET, SET_BACK))
+    assert found["standing"] == "good"
+    assert found["apps"][0]["findings"] == []
+    assert found["apps"][0]["reverted"] == 1
+    (moment,) = found["timeline"]
+    assert moment["what"] == "reverted"
+    (change,) = moment["changes"]  # what a commit changes with it is not the culprit's
+    assert change["path"] == "spec.replicas"
+    assert change["culprit"] == {"manager": "kubectl", "operation": "Update", "subresource": "scale"}
+
+
+def test_drift_that_is_left_stands() -> None:
+    found = state(ran(LEFT))
+    assert found["standing"] == "drifted"
+    assert found["apps"][0]["findings"][0]["changes"][0]["live"] == "Sale!"
+
+
+def test_a_failure_that_no_app_explains_is_said() -> None:
+    found = state(
+        ran(QUIET), last_run={"ended": "T", "result": "deadline", "cause": "", "failures": ["ended"]}
+    )
+    assert (found["standing"], found["why"][0]["text"]) == ("failed", "ended")
+
+
+@pytest.mark.parametrize(
+    ("status", "standing"),
+    [({"suspended": True}, "suspended"), ({"suspended_apps": ["shop"]}, "suspended"), ({}, "good")],
+)
+def test_who_is_suspended_stands_so(status: dict[str, Any], standing: str) -> None:
+    assert state(ran(QUIET), **status)["standing"] == standing
+
+
+def test_without_a_run_nothing_is_claimed() -> None:
+    assert state()["standing"] == "waiting"
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_report_makes_a_state(name: str) -> None:
+    assert state(REPORTS[name])["name"] == "prod-eu"
+
+
+def test_what_stands_is_one_moment_that_says_since_when_and_how_often() -> None:
+    (moment,) = after(ran(REFUSED), ran(REFUSED), ran(REFUSED)).moments
+    assert (moment["since"], moment["time"], moment["times"]) == (NOON, NOON + 120, 3)
+
+
+def test_what_was_gone_in_between_is_new_again() -> None:
+    again, first = after(ran(REFUSED), ran(QUIET), ran(REFUSED)).moments
+    assert (again["since"], again["times"]) == (NOON + 120, 1)
+    assert first["since"] == NOON
+
+
+def test_each_time_that_drift_is_set_back_is_a_moment() -> None:
+    assert len(after(ran(SET_BACK), ran(SET_BACK)).moments) == 2
+
+
+def test_quiet_runs_push_nothing_out() -> None:
+    history = after(ran(SET_BACK), *[ran(QUIET)] * 300)
+    assert [moment["what"] for moment in history.moments] == ["reverted"]
+
+
+def test_a_run_of_some_apps_leaves_the_others_as_they_were() -> None:
+    history = after(ran(QUIET, name="cart"), start=after(ran(REFUSED)), whole=False)
+    assert set(history.apps) == {"shop", "cart"}
+    assert history.apps["shop"]["findings"]
+    assert set(after(ran(QUIET, name="cart"), start=after(ran(REFUSED))).apps) == {"cart"}
+
+
+def test_a_run_that_came_to_nothing_is_a_moment() -> None:
+    history = after_none(after(ran(QUIET)), "deadline", ("ended after 30m",), NOON)
+    history = after_none(history, "deadline", ("ended after 30m",), NOON + 9)
+    (moment,) = history.moments
+    assert (moment["what"], moment["error"], moment["times"]) == ("ended", "ended after 30m", 2)
+    assert history.apps  # what was known stays
+
+
+def test_what_a_commit_changed_is_one_moment() -> None:
+    changed = action("Deployment", "checkout", Verb.UPDATE, IMAGE)
+    (moment,) = after(ran(changed)).moments
+    assert (moment["what"], moment["written"]) == ("applied", {"shop": 1})
+    assert moment["subjects"] == {"fleet": "Raise checkout limits"}
+
+
+def test_a_history_is_bounded_kept_and_a_damaged_one_is_none(tmp_path: Path) -> None:
+    history = after(*[ran(SET_BACK)] * (MOST_MOMENTS + 5))
+    assert len(history.moments) == MOST_MOMENTS
+    assert history.moments[0]["time"] > history.moments[-1]["time"]
+    write_history(tmp_path, "prod-eu", history)
+    assert read_history(tmp_path, "prod-eu") == history
+    (tmp_path / "prod-eu").write_text("{")
+    assert read_history(tmp_path, "prod-eu") == History()
+
+
+def test_a_story_is_bounded_whatever_the_report_holds() -> None:
+    change = FieldChange("data.x", "x" * 100_000, {"deep": ["y" * 100_000]}, Cause.DRIFT)
+    many = [action("ConfigMap", f"c{number}", Verb.UNCHANGED, *[change] * 50) for number in range(2000)]
+    worst = action("ConfigMap", "worst", Verb.REFUSED, reason="r" * 100_000)
+    story = story_of(document(ran(*many, worst, warnings=("w" * 100_000,) * 50)))
+    assert len(json.dumps(story)) < 8 * 1024 * 1024
+    (told,) = story["apps"]
+    assert told["findings"][0]["object"] == "ConfigMap shop/worst"
+    assert len(told["findings"]) + told["more_findings"] == 2001
+    assert told["warnings"][-1] == "and 45 more"
+
+
+def test_an_added_field_has_no_wanted_value() -> None:
+    added = FieldChange("metadata.labels[team]", "theirs", ABSENT, Cause.ADDITION)
+    story = story_of(document(ran(action("ConfigMap", "c", Verb.UNCHANGED, added))))
+    assert story["apps"][0]["findings"][0]["changes"] == [
+        {"path": "metadata.labels[team]", "cause": "addition", "live": "theirs"}
+    ]
