@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.faults.hidden import Hidden, broken_secrets
+from ansible_collections.plumb.gitops.tests.faults.hidden import OF_GIT, Hidden, broken_secrets
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.manifests import config_map, secret
 from ansible_collections.plumb.gitops.tests.play import Play, Played
@@ -64,7 +64,9 @@ class Vault:
     def hits(self, *texts: str) -> list[str]:
         """Where a value shows, raw or in base64: in these texts, or in a file other than Git's own."""
         files = [file for file in self.folder.rglob("*") if file.is_file() and "git" not in file.parts[-3:-1]]
-        places = {str(file): file.read_bytes() for file in files}
+        of_git = [file for file in files if OF_GIT.intersection(file.parts)]
+        assert all(file.stat().st_mode & 0o077 == 0 for file in of_git)
+        places = {str(file): file.read_bytes() for file in files if file not in of_git}
         places |= {f"text {number}": text.encode() for number, text in enumerate(texts)}
         return [place for place, content in places.items() if self.hidden.shows(content)]
 
