@@ -177,7 +177,6 @@ def test_drift_appears_by_itself_with_its_culprit_and_what_became_of_it(
     part = scene.cluster("prod-us")
     reader.run("window.stays = true")
     scene.edit("prod-us", "configmap", "settings", '{"data": {"app": "log: debug\\nport: 8080\\n"}}', MANAGER)
-    scene.sync("prod-us")
     row = reader.one(f"{part} .finding", "ConfigMap prod-us/settings")
     assert "Drifted, set back" in row.text
     assert MANAGER in row.text
@@ -252,7 +251,6 @@ def test_a_refused_object_is_shown_with_the_reason(scene: Scene, reader: Browser
 
 def test_a_secret_shows_that_it_changed_and_not_what(scene: Scene, reader: Browser) -> None:
     scene.edit("prod-us", "secret", "key", '{"stringData": {"password": "hunter2-hunter2"}}', "kubectl-edit")
-    scene.sync("prod-us")
     row = reader.one(f"{scene.cluster('prod-us')} .finding", "Secret prod-us/key")
     assert "(hidden)" in row.text
     state = scene.agent.get("/api/v1/state", token="sesame")[1]
@@ -307,7 +305,6 @@ def test_it_is_light_or_dark_still_and_narrow_as_the_reader_wants_it(scene: Scen
 def test_the_pictures(scene: Scene, reader: Browser) -> None:
     """What the README shows; made only when asked, so that a test run leaves the working tree as it was."""
     scene.edit("prod-eu", "deployment", "checkout", '{"spec": {"replicas": 2}}', "kubectl-edit")
-    scene.sync("prod-eu")
     scene.repository.commit({"payments/limits.yaml": config_map("limits", most="2500")}, "Raise the limits")
     for cluster in CLUSTERS:
         reader.one(scene.cluster(cluster), "Raise the limits")

@@ -23,7 +23,13 @@ from ansible_collections.plumb.gitops.controller.overview import Seen, overview
 from ansible_collections.plumb.gitops.controller.reports import summary_of
 from ansible_collections.plumb.gitops.controller.status import instant
 from ansible_collections.plumb.gitops.controller.story import story_of
-from ansible_collections.plumb.gitops.plugins.module_utils.model.change import ABSENT, Cause, FieldChange
+from ansible_collections.plumb.gitops.plugins.module_utils.model.change import (
+    ABSENT,
+    AUDIT_LOG,
+    Cause,
+    Culprit,
+    FieldChange,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Outcome, Result, Verb
 from ansible_collections.plumb.gitops.plugins.module_utils.model.report import Report
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
@@ -105,7 +111,21 @@ def test_drift_that_was_set_back_is_in_the_timeline_and_no_reason() -> None:
     assert moment["what"] == "reverted"
     (change,) = moment["changes"]  # what a commit changes with it is not the culprit's
     assert change["path"] == "spec.replicas"
-    assert change["culprit"] == {"manager": "kubectl", "operation": "Update", "subresource": "scale"}
+    assert change["culprit"] == {
+        "manager": "kubectl",
+        "operation": "Update",
+        "subresource": "scale",
+        "evidence": "managedFields",
+    }
+
+
+def test_who_deleted_an_object_is_told_as_far_as_it_is_known() -> None:
+    by = Culprit("", "", user="bo@example.com", groups=("g" * 700,), verb="delete", evidence=AUDIT_LOG)
+    gone = action("Service", "gone", Verb.CREATE, deleted_by_someone=True, culprit=by)
+    (moment,) = state(ran(gone))["timeline"]
+    assert (moment["what"], moment["changes"]) == ("reverted", [])
+    assert moment["culprit"]["user"] == "bo@example.com"
+    assert len(json.dumps(moment["culprit"]["groups"])) < 700
 
 
 def test_drift_that_is_left_stands() -> None:
