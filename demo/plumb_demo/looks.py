@@ -109,7 +109,8 @@ def healthy(cluster: Cluster) -> None:
         f"{deployments} Deployments are available, the stock is rolled out, its seed Job is complete"
     )
     screen.verified(f"{len(pods)} Pods run")
-    # Git says no replicas for it; wait, so that the autoscaler's write is not taken for Plumb's later.
+    # Git says no replicas for it; wait, so that the autoscaler's write is not taken for Plumb's later, nor comes
+    # between the two halves of a comparison.
     wait_until("2 storefronts by the autoscaler", lambda: replicas(cluster, "storefront") == 2, 60.0)
     screen.verified("The autoscaler has brought the storefront to 2 replicas, on which Git is silent")
 

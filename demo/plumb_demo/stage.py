@@ -91,10 +91,16 @@ def _clear(stages: Stages) -> None:
         signal.signal(number, signal.SIG_IGN)  # cleaning up takes a second; a second Ctrl-C must not break it
     for site in stages.stage.sites.values() if stages.stage else ():
         site.agent.end()
+    failed: DemoError | None = None
     for folder in map(stages.place.sandbox, _CLUSTERS):
-        if folder.exists():
-            sandbox.stop(folder)
+        try:
+            if folder.exists():
+                sandbox.stop(folder)
+        except DemoError as error:  # it ends with this process; the rest is cleared up all the same
+            failed = error
     shutil.rmtree(stages.place.root, ignore_errors=True)
+    if failed is not None:
+        raise failed
 
 
 def _play(stages: Stages, *, keep: bool) -> None:

@@ -30,9 +30,9 @@ def bootstrap_and_first_sync(stage: Stage) -> None:
     start = time.monotonic()
     line = east.agent.run()
     holds(line.event == "reconciled", "The agent's first run has failed nothing")
-    looks.as_git_says(east.cluster, stage.developer.clone)
     looks.healthy(east.cluster)
-    screen.tell(f"From an empty cluster to a healthy shop: {time.monotonic() - start:.1f} s.")
+    looks.as_git_says(east.cluster, stage.developer.clone)
+    screen.tell(f"From an empty cluster to a healthy and verified shop: {time.monotonic() - start:.1f} s.")
 
 
 def nothing_to_do(stage: Stage) -> None:
@@ -219,6 +219,7 @@ def two_clusters(stage: Stage) -> None:
         )
     west = stage.set_up("west")
     holds(west.agent.run().event == "reconciled", "The new agent's first run has failed nothing")
+    looks.healthy(west.cluster)
     looks.as_git_says(west.cluster, developer.clone)
     screen.tell("One commit for both. Neither agent knows of the other.")
     for site in (east, west):
