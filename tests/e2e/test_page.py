@@ -113,6 +113,7 @@ def scene(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         plumb_cache_dir=str(folder / "cache"),
         plumb_sources=[source | {"token_file": str(repository.token_file)}],
     )
+    agent.configure(watch=True, start_ahead=True)  # as users have it
     with browser(folder / "profile") as reader, running(agent):
         reader.size(1280, 900)
         for cluster in CLUSTERS:
@@ -171,7 +172,6 @@ def test_names_and_subjects_are_shown_as_they_are_and_never_run(scene: Scene, re
     assert reader.run("return document.querySelectorAll('main img, main script, main b b').length") == 0
 
 
-@pytest.mark.skip(reason="fails since the page and the audit evidence came together; not understood yet")
 def test_drift_appears_by_itself_with_its_culprit_and_what_became_of_it(
     scene: Scene, reader: Browser
 ) -> None:
@@ -250,7 +250,6 @@ def test_a_refused_object_is_shown_with_the_reason(scene: Scene, reader: Browser
     reader.one(f"{scene.cluster('staging')} header", "As Git says")
 
 
-@pytest.mark.skip(reason="fails since the page and the audit evidence came together; not understood yet")
 def test_a_secret_shows_that_it_changed_and_not_what(scene: Scene, reader: Browser) -> None:
     scene.edit("prod-us", "secret", "key", '{"stringData": {"password": "hunter2-hunter2"}}', "kubectl-edit")
     row = reader.one(f"{scene.cluster('prod-us')} .finding", "Secret prod-us/key")
@@ -318,7 +317,7 @@ def test_the_pictures(scene: Scene, reader: Browser) -> None:
         return
     reader.size(1180, 1120)
     for scheme in ("light", "dark"):
-        reader.prefers(color_scheme=scheme)
+        reader.prefers(color_scheme=scheme, reduced_motion="reduce")
         reader.picture(IMAGES / f"page-{scheme}.png")
     reader.size(1280, 900)
 

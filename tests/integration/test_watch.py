@@ -276,7 +276,6 @@ def test_a_suspended_app_is_not_touched(watched: Watched) -> None:
     watched.settled()
 
 
-@pytest.mark.skip(reason="fails since the page and the watch came together; not understood yet")
 def test_a_fight_backs_off_and_is_told(watched: Watched) -> None:
     """Somebody's loop edits a field again as soon as it was set back."""
     agent = watched.fleet.agent
@@ -305,7 +304,8 @@ def test_a_fight_backs_off_and_is_told(watched: Watched) -> None:
     assert watched.live("configmap", "quiet")["data"]["greeting"] == "mine"
     until(lambda: watched.live("configmap", "quiet")["data"]["greeting"] == "hello", "the fight goes on")
     agent.await_run(more_than=runs + 1)
-    assert sum(" fight  " in line for line in agent.lines()[seen:]) == 1
+    # Told once. The other app's object is edited all over this file, so that may have become a fight by now, too.
+    assert sum(" fight  " in line and "app=quiet" in line for line in agent.lines()[seen:]) == 1
 
 
 def test_what_is_watched_is_measured(watched: Watched) -> None:
