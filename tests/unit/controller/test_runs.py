@@ -104,7 +104,7 @@ def test_a_run_past_its_deadline_is_ended_with_all_that_it_started(tmp_path: Pat
 
     ending = asyncio.run(watched())
     assert ending.code == DEADLINE
-    assert "15.0s, its deadline" in ending.failures[0]
+    assert "15s, its deadline" in ending.failures[0]
     assert len(set(started)) > 5
     assert not [pid for pid in started if _command(pid)]
 
