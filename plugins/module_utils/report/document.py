@@ -11,7 +11,7 @@ from typing import Any
 from ..model.app import Revision
 from ..model.change import ABSENT, Culprit, FieldChange
 from ..model.health import Health
-from ..model.plan import Action, AppResult, Counts, Outcome, Verb
+from ..model.plan import Action, AppResult, Counts, Outcome
 from ..model.report import ConfigReport, Report, SourceReport
 
 API_VERSION = "plumb.gitops/v1"
@@ -127,9 +127,7 @@ def action_document(action: Action, outcome: Outcome | None = None) -> dict[str,
             "culprit": culprit_document(action.culprit) if action.culprit is not None else None,
             "changes": [_change(change) for change in action.changes],
             "health": _health(action.health) if action.health is not None else None,
-            "result": outcome.result.value
-            if outcome is not None and action.verb is not Verb.UNCHANGED
-            else None,
+            "result": outcome.result.value if outcome is not None and action.verb.writes else None,
             "error": outcome.error if outcome is not None else "",
         }
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,11 +22,16 @@ class ReportError(PlumbError):
 
 
 def report_file(path: str, cluster: str, started: str, suffix: str = ".json") -> Path:
-    """Where a report goes: `path` itself if it names a file with this suffix, else `path/<cluster>/<time><suffix>`."""
+    """Where a report goes: `path` itself if it names a file with this suffix, else `path/<cluster>/<time><suffix>`.
+
+    A run that started within the second of another has a number after the time, from 2: no report replaces another.
+    """
     if path.endswith(suffix):
         return Path(path)
+    folder = Path(path) / (cluster.replace("/", "_") or "cluster")
     stamp = started.replace("-", "").replace(":", "")
-    return Path(path) / (cluster.replace("/", "_") or "cluster") / f"{stamp}{suffix}"
+    names = itertools.chain([stamp], (f"{stamp}-{number}" for number in itertools.count(2)))
+    return next(file for name in names if not (file := folder / f"{name}{suffix}").exists())
 
 
 def see_report_place(target: Path) -> None:

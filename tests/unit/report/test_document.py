@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.change import ABSENT, FieldChange
-from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Outcome, Result, Verb
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
 from ansible_collections.plumb.gitops.plugins.module_utils.report.file import (
     ReportError,
@@ -89,6 +89,22 @@ def test_absent_is_left_out_and_null_is_not(live: Any, desired: Any, shown: dict
 )
 def test_where_a_report_goes(path: str, cluster: str, file: str) -> None:
     assert report_file(path, cluster, "2026-11-23T09:13:02Z") == Path(file)
+
+
+def test_a_report_of_the_same_second_replaces_none(tmp_path: Path) -> None:
+    names = []
+    for _ in range(3):
+        target = report_file(str(tmp_path), "prod", "2026-11-23T09:13:02Z")
+        write_report(target, {})
+        names.append(target.name)
+    assert names == ["20261123T091302Z.json", "20261123T091302Z-2.json", "20261123T091302Z-3.json"]
+
+
+def test_only_what_is_written_has_a_result() -> None:
+    actions = [action("ConfigMap", verb.value, verb) for verb in Verb]
+    outcomes = tuple(Outcome(one, Result.DONE) for one in actions)
+    (made,) = document(report(app("shop", *actions, outcomes=outcomes)))["apps"]
+    assert {one["action"] for one in made["actions"] if "result" not in one} == {"unchanged", "refused"}
 
 
 def test_a_report_is_readable_by_its_owner_only(tmp_path: Path) -> None:
