@@ -13,6 +13,7 @@ description:
   - A source whose ref has not moved costs one question to its host. A commit that is there already costs none.
   - Never C(changed), because its cache is not state; it does the same in check mode.
   - A checkout stays as it is while it is in use, and old ones are cleared away.
+  - Where a ref cannot be read, its last good revision stays in force if the cache has it, and the source is in error.
 attributes:
   check_mode:
     support: full

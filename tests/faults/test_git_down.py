@@ -63,7 +63,12 @@ def test_row_42_while_git_fails_the_cluster_stays_at_the_last_verified_revision(
         assert "Traceback" not in done.output
         assert settled.report()["failed"] is True
     assert audit.writes() == []
-    assert kubectl.live("configmap", "c", settled.namespace)["data"] == {"a": "1"}
+    kubectl("delete", "configmap", "left", "-n", settled.namespace)
+    kubectl("patch", "configmap", "c", "-n", settled.namespace, "--type=merge", "-p", '{"data":{"a":"9"}}')
+    done = settled.reconcile()
+    assert done.code == 2
+    assert "its last good revision, stays in force" in done.output
+    assert kubectl.live("configmap", "c", settled.namespace)["data"] == {"a": "1"}, "drift is still reverted"
     assert kubectl.live("configmap", "left", settled.namespace)
 
     settled.server.meddle, settled.server.cut_after = (lambda _request: None), None

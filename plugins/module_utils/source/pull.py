@@ -32,7 +32,8 @@ WIDTH = 8  # sources at a time
 class PulledSource:
     """What became of one source: a checkout, or the error that kept it from one.
 
-    It has both where the ref was rewritten and that is refused: then the checkout is that of the last good revision.
+    It has both where the ref could not be read, or was rewritten and that is refused: then the checkout is that of the
+    last good revision, which stays in force.
     """
 
     name: str
@@ -112,7 +113,7 @@ def _runner(spec: SourceSpec, limits: Limits) -> GitRunner:
 def _pulled(spec: SourceSpec, cache: Path, limits: Limits) -> PulledSource:
     try:
         return _pull(spec, cache, limits)
-    except (SourceError, InputError) as exc:
+    except InputError as exc:
         return PulledSource(spec.name, None, exc)
     except OSError as exc:
         where = f": {exc.filename}" if exc.filename else ""
@@ -128,6 +129,13 @@ def _pulled(spec: SourceSpec, cache: Path, limits: Limits) -> PulledSource:
 def _pull(spec: SourceSpec, cache: Path, limits: Limits) -> PulledSource:
     runner = _runner(spec, limits)
     entry = open_entry(cache, spec)
+    try:
+        return _follow(runner, entry, spec)
+    except SourceError as exc:
+        return _keep(entry, spec, exc)
+
+
+def _follow(runner: GitRunner, entry: Entry, spec: SourceSpec) -> PulledSource:
     remote = ask_remote(runner, spec)
     last = last_good(entry, spec)
     if last and last.refused == remote.commit and spec.rewritten is RewritePolicy.REFUSE:
@@ -178,6 +186,16 @@ def _judge(
 def _go_on(entry: Entry, spec: SourceSpec, checkout: Checkout, warning: str = "") -> PulledSource:
     remember(entry, spec, Record(checkout.revision.commit, checkout.revision.resolved))
     return PulledSource(spec.name, checkout, None, warning)
+
+
+def _keep(entry: Entry, spec: SourceSpec, error: SourceError) -> PulledSource:
+    """The last good revision, if the cache has it, beside the error that kept a newer one away."""
+    kept = recall(entry, spec)
+    if kept is None:
+        return PulledSource(spec.name, None, error)
+    stays = f"Until then {kept.revision.commit[:7]}, its last good revision, stays in force."
+    told = SourceError(error.subject, error.operation, error.reason, f"{error.next_step} {stays}".strip())
+    return PulledSource(spec.name, kept, told)
 
 
 def _stay(entry: Entry, spec: SourceSpec, last: Record, commit: str) -> PulledSource:
