@@ -53,14 +53,15 @@ class Api:
         return body
 
     def ask(
-        self, method: str, path: str, body: Any = None, accept: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        accept: str = "application/json",
+        content: str = "application/json",
     ) -> tuple[int, dict[str, Any]]:
-        """Status and answer of a request."""
-        headers = {
-            "Authorization": f"Bearer {self.token}",
-            "Accept": accept,
-            "Content-Type": "application/json",
-        }
+        """Status and answer of a request whose body is of type `content`."""
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": accept, "Content-Type": content}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.server}{path}", data, headers, method=method)  # noqa: S310
         try:

@@ -8,16 +8,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from ansible_collections.plumb.gitops.tests.bench.agent import MEASURES
 from ansible_collections.plumb.gitops.tests.bench.contenders import KUBECTL, MODULE
-from ansible_collections.plumb.gitops.tests.bench.environment import machine
+from ansible_collections.plumb.gitops.tests.bench.environment import commit, machine
 from ansible_collections.plumb.gitops.tests.bench.figures import SERIES, points
 from ansible_collections.plumb.gitops.tests.bench.fleet import Shape
 from ansible_collections.plumb.gitops.tests.bench.page import PLOT, page
 from ansible_collections.plumb.gitops.tests.bench.plot import plot
 from ansible_collections.plumb.gitops.tests.bench.process import CommandFailed
-from ansible_collections.plumb.gitops.tests.bench.results import Results, Scenario, load, save
+from ansible_collections.plumb.gitops.tests.bench.results import Agents, Results, Scenario, load, save
 from ansible_collections.plumb.gitops.tests.bench.rounds import measure
 
 _HERE = Path(__file__).resolve().parent
@@ -37,6 +40,10 @@ def main(arguments: Sequence[str]) -> int:
             rounds = given.rounds or (1 if shape.objects >= _LARGE else 3)
             results = results.with_run(measure(shape, rounds, given.skip))
             _write(results, given.out)
+        if given.agent:
+            measured = [one for measure_agent in MEASURES for one in measure_agent()]
+            day = datetime.now(UTC).strftime("%Y-%m-%d")
+            results = replace(results, agents=Agents(day=day, commit=commit(), measures=tuple(measured)))
     except CommandFailed as error:
         sys.stderr.write(f"bench: {error}\n")
         return 1
@@ -52,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         "--rounds", type=int, default=0, help=f"of each; 0: 3, and 1 from {_LARGE} objects on"
     )
     parser.add_argument("--skip", nargs="*", default=[], choices=(KUBECTL, MODULE), help="leave these out")
+    parser.add_argument("--agent", action="store_true", help="measure the running agent, too")
     parser.add_argument("--out", type=Path, default=_HERE, help="the folder of results.json and RESULTS.md")
     return parser
 

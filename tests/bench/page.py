@@ -18,7 +18,7 @@ from ansible_collections.plumb.gitops.tests.bench.figures import (
     points,
     seconds,
 )
-from ansible_collections.plumb.gitops.tests.bench.results import Results, Run, Sample, Scenario
+from ansible_collections.plumb.gitops.tests.bench.results import Agents, Results, Run, Sample, Scenario
 from ansible_collections.plumb.gitops.tests.bench.targets import Judged, judge
 
 PLOT = "growth.svg"
@@ -38,6 +38,8 @@ def page(results: Results) -> str:
         *_targets(judge(results)),
         *_growth(results),
     ]
+    if results.agents is not None:
+        lines += _agents(results.agents)
     for run in results.runs:
         lines += _run(run)
     return "\n".join(lines).rstrip() + "\n"
@@ -56,15 +58,37 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+_MET = {True: "yes", False: "**no**", None: "not measured"}
+
+
+def _agents(agents: Agents) -> list[str]:
+    rows = [
+        (
+            one.fleet,
+            one.what,
+            "" if one.most is None else f"{one.most:g} {one.unit}".strip(),
+            f"{one.value:.3g} {one.unit}".strip(),
+            "" if one.most is None else _MET[one.value <= one.most],
+        )
+        for one in agents.measures
+    ]
+    return [
+        "## The running agent",
+        "",
+        f"{agents.day}, commit {agents.commit}.",
+        "",
+        *_table(("fleet", "what", "at most", "measured", "met"), rows),
+    ]
+
+
 def _targets(judged: Sequence[Judged]) -> list[str]:
-    words = {True: "yes", False: "**no**", None: "not measured"}
     rows = [
         (
             each.target.shape.title,
             each.target.what,
             f"{each.target.most:g} {each.target.unit}".strip(),
             "" if each.measured is None else f"{each.measured:.4g} {each.target.unit}".strip(),
-            words[each.met],
+            _MET[each.met],
         )
         for each in judged
     ]

@@ -38,6 +38,26 @@ class Sample:
     traffic: Traffic
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number about the running agent. `most` is what is aimed at, None where nothing is."""
+
+    fleet: str
+    what: str
+    unit: str
+    value: float
+    most: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agents:
+    """All numbers about the running agent, of one sitting."""
+
+    day: str
+    commit: str
+    measures: tuple[Measure, ...]
+
+
 Samples = Mapping[str, Mapping[Scenario, tuple[Sample, ...]]]  # by contender
 
 
@@ -72,6 +92,7 @@ class Results:
 
     machine: Mapping[str, str]
     runs: tuple[Run, ...] = field(default=())
+    agents: Agents | None = None
 
     def with_run(self, run: Run) -> Results:
         """With this run in place of an earlier one of the same shape."""
@@ -90,11 +111,16 @@ def load(path: Path, machine: Mapping[str, str]) -> Results:
     kept = json.loads(path.read_text(encoding="utf-8"))
     if kept["machine"] != machine:
         return Results(machine)
-    return Results(machine, tuple(map(_run, kept["runs"])))
+    agents = kept.get("agents")
+    if agents is not None:
+        agents = Agents(**{**agents, "measures": tuple(Measure(**one) for one in agents["measures"])})
+    return Results(machine, tuple(map(_run, kept["runs"])), agents)
 
 
 def save(results: Results, path: Path) -> None:
     kept = {"machine": dict(results.machine), "runs": [_kept(run) for run in results.runs]}
+    if results.agents is not None:
+        kept["agents"] = asdict(results.agents)
     path.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

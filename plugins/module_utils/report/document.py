@@ -134,8 +134,12 @@ def action_document(action: Action, outcome: Outcome | None = None) -> dict[str,
 
 
 def failures(whole: Mapping[str, Any]) -> list[str]:
-    """Why the run of this document failed: one line for each thing that did, of many alike only one."""
-    said: list[str] = []
+    """Why the run of this document failed: one line for each thing that did, of many alike only one.
+
+    What keeps whole apps back comes first.
+    """
+    said = [source["error"] for source in whole["sources"] if source.get("error")]
+    said += filter(None, [whole.get("config", {}).get("error")])
     for app in whole["apps"]:
         if app.get("error"):
             said.append(app["error"])
@@ -148,8 +152,6 @@ def failures(whole: Mapping[str, Any]) -> list[str]:
             f"app {app['name']}: {one['object']} is not healthy: {one['status']} {one.get('message', '')}".rstrip()
             for one in app.get("unhealthy", ())
         ]
-    said += [source["error"] for source in whole["sources"] if source.get("error")]
-    said += filter(None, [whole.get("config", {}).get("error")])
     return list(dict.fromkeys(said))
 
 

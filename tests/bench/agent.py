@@ -1,0 +1,309 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The running agent: from an edit to its revert, from a commit to the cluster, its own look, its memory, a soak."""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ansible_collections.plumb.gitops.controller.followers import Followers, Moved
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
+from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running, until
+from ansible_collections.plumb.gitops.tests.agent_fleet import AgentFleet
+from ansible_collections.plumb.gitops.tests.api import Api, api_of
+from ansible_collections.plumb.gitops.tests.bench.fleet import KINDS, Shape, apps_of, changed, files_of
+from ansible_collections.plumb.gitops.tests.bench.results import Measure
+from ansible_collections.plumb.gitops.tests.sandbox_session import sandbox_session
+
+_EDITS = 100
+_PAUSE = 2.0  # seconds from a revert to the next edit: people do not queue
+_LOOKS = 3
+_COMMITS = 5
+_SOAK = 120  # runs at an interval of a second
+_PATIENCE = 300.0  # seconds; a bound against hanging
+_MERGE = "application/merge-patch+json"
+
+
+@dataclass(slots=True)
+class _Bench:
+    """An agent that has brought a fleet of a shape to a cluster, and watches it."""
+
+    fleet: AgentFleet
+    files: dict[str, str]
+    api: Api
+
+    @property
+    def agent(self) -> AgentProcess:
+        return self.fleet.agent
+
+
+def drift(edits: int = _EDITS) -> list[Measure]:
+    """Edits of 1,000 objects one after another, by another manager, each seen to be back."""
+    with _settled(Shape(1000)) as bench:
+        drawn = random.Random(1)  # noqa: S311 - the same edits each time
+        numbers = drawn.sample(range(1000 // len(KINDS)), edits)
+        took = [_edit(bench, drawn.choice(_EDITED), number) for number in numbers]
+        took.sort()
+    return [
+        Measure(
+            "1,000 objects",
+            f"from an edit to its revert, median of {edits}",
+            "s",
+            statistics.median(took),
+            2.0,
+        ),
+        Measure("1,000 objects", "the same, 95th percentile", "s", took[int(len(took) * 0.95) - 1], 5.0),
+        Measure("1,000 objects", "the same, the longest", "s", took[-1]),
+    ]
+
+
+def watching(objects: int = 5000) -> list[Measure]:
+    """What the agent holds while it watches so many objects and nothing happens, and what it asks meanwhile."""
+    with _settled(Shape(objects)) as bench:
+        resident = bench.agent.resident() / 1e6
+        waiting = sum(map(_proportional, [bench.agent.pid, *bench.agent.tree()])) / 1e6
+        runs = len(bench.agent.runs())
+        before, since = _processor_seconds(bench.agent.pid), time.monotonic()
+        time.sleep(30)
+        used = (_processor_seconds(bench.agent.pid) - before) / (time.monotonic() - since)
+        assert len(bench.agent.runs()) == runs, "a run, and nothing had happened"
+    where = f"{objects:,} objects"
+    return [
+        Measure(where, "resident memory of the watching agent", "MB", resident, 200),
+        Measure(where, "the same, with the process of the next run waiting", "MB", waiting),
+        Measure(where, "processor while nothing happens, of one core", "%", used * 100),
+    ]
+
+
+def own_look(objects: int) -> list[Measure]:
+    """The agent's own look at all objects: metadata of each kind, compared with what it knows of each object."""
+    most = {1000: 0.3, 5000: 0.8, 10000: 1.5}.get(objects)
+    with _settled(Shape(objects), watch=False) as bench:
+        where = ConnectionSpec(kubeconfig=bench.fleet.sandbox.kubeconfig)
+        kinds = frozenset(GroupKind(version.rpartition("/")[0], kind) for kind, version, _plural in KINDS)
+        took = [_look(where, kinds, objects) for _number in range(_LOOKS)]
+    return [Measure(f"{objects:,} objects", "the agent's own look", "s", statistics.median(took), most)]
+
+
+def one_commit(apps: int = 500) -> list[Measure]:
+    """One commit that changes an object of one of so many apps, pushed while the agent polls each second."""
+    with _settled(Shape(apps * 10, apps)) as bench:
+        took = [_commit(bench, number) for number in range(_COMMITS)]
+    where = f"{apps * 10:,} objects in {apps:,} apps"
+    polled, pushed = zip(*took, strict=True)
+    return [
+        Measure(where, "from the poll to one object changed, median", "s", statistics.median(polled), 3.0),
+        Measure(where, "from the push to the same, polling each second", "s", statistics.median(pushed)),
+    ]
+
+
+def _commit(bench: _Bench, number: int) -> tuple[float, float]:
+    """Seconds from the start of the run that a poll asks for, and from the push, until the cluster has the change."""
+    runs = len(bench.agent.runs())
+    path = next(iter(changed(bench.files)))
+    settings = f"/api/v1/namespaces/{bench.fleet.namespace}/configmaps/{Path(path).stem}"
+    wanted = f"log level: {number}\n"
+    bench.fleet.repository.commit({path: bench.files[path].replace("log level: info\n", wanted, 1)})
+    pushed = time.monotonic()
+    until(lambda: _under_way(bench.agent, runs), "the poll", _PATIENCE)
+    began = time.monotonic()
+    until(lambda: wanted in _asked(bench.api, settings)["data"]["settings.yaml"], "the change", _PATIENCE)
+    done = time.monotonic()
+    bench.agent.await_run(more_than=runs)
+    time.sleep(_PAUSE)
+    return done - began, done - pushed
+
+
+def soak(runs: int = _SOAK) -> list[Measure]:
+    """So many whole runs in a row; how memory, descriptors and files grew after the first ten."""
+    with _settled(Shape(100), interval="1s") as bench:
+        agent = bench.agent
+        agent.await_run(more_than=10)
+        memory, descriptors, files = agent.resident(), _descriptors(agent.pid), _files(agent)
+        until(lambda: len(agent.runs()) >= runs, f"{runs} runs", 30.0 * runs)
+        grown = (agent.resident() - memory) / 1e6
+        return [
+            Measure("100 objects", f"resident memory gained in {runs} runs", "MB", grown, 4),
+            Measure("100 objects", "descriptors gained", "", _descriptors(agent.pid) - descriptors, 8),
+            Measure("100 objects", "files gained", "", _files(agent) - files, 8),
+        ]
+
+
+@contextmanager
+def _settled(shape: Shape, **words: Any) -> Iterator[_Bench]:
+    with (
+        TemporaryDirectory(prefix="plumb-bench-") as folder,
+        sandbox_session(Path(folder) / "sandbox", controllers=False) as sandbox,
+    ):
+        fleet = AgentFleet(sandbox, Path(folder), "bench", "fleet")
+        files = files_of(apps_of(shape, fleet.namespace))
+        fleet.repository.commit(files)
+        names = sorted({path.partition("/")[0] for path in files})
+        apps = [
+            fleet.app(name=name, path=name, wait=False, create_namespace=name == names[0]) for name in names
+        ]
+        if len(names) > 1:
+            apps[1:] = [{**app, "depends_on": names[:1]} for app in apps[1:]]
+        fleet.write(plumb_apps=apps)
+        fleet.agent.configure(
+            **{"watch": True, "start_ahead": True, "interval": "1h", "keep_reports": 5, **words}
+        )
+        with running(fleet.agent):
+            _say(f"{shape.title}: the agent applies them")
+            until(fleet.agent.runs, "the first run", _PATIENCE)
+            line = fleet.agent.runs()[0]
+            assert " reconciled " in line, line
+            if fleet.agent.words["watch"]:
+                until(lambda: _watched(fleet.agent) >= shape.objects, "the watch", _PATIENCE)
+                time.sleep(5)  # what the first run left to be told
+            _say(f"{shape.title}: measuring")
+            yield _Bench(fleet, files, api_of(sandbox.kubeconfig))
+            assert all(" reconciled " in line for line in fleet.agent.runs()), fleet.agent.lines()[-3:]
+
+
+# By plural: where it lies, a change that Git did not make, and how to tell that it is gone.
+_Edit = tuple[str, dict[str, Any], Callable[[dict[str, Any]], Any]]
+_EDITED: tuple[_Edit, ...] = (
+    ("/api/v1/namespaces/{}/configmaps/{}", {"data": {"region": "by hand"}}, lambda o: o["data"]["region"]),
+    (
+        "/api/v1/namespaces/{}/services/{}",
+        {"spec": {"selector": {"app.kubernetes.io/name": "by-hand"}}},
+        lambda o: o["spec"]["selector"],
+    ),
+    (
+        "/apis/apps/v1/namespaces/{}/deployments/{}",
+        {"spec": {"template": {"spec": {"serviceAccountName": "by-hand"}}}},
+        lambda o: o["spec"]["template"]["spec"]["serviceAccountName"],
+    ),
+    (
+        "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies/{}",
+        {"spec": {"policyTypes": ["Egress"]}},
+        lambda o: o["spec"]["policyTypes"],
+    ),
+    (
+        "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles/{}",
+        {"rules": []},
+        lambda o: o.get("rules"),
+    ),
+)
+
+
+def _edit(bench: _Bench, edit: _Edit, number: int) -> float:
+    where, patch, of = edit
+    path = where.format(bench.fleet.namespace, f"service-{number:04}")
+    before = of(_asked(bench.api, path))
+    status, said = bench.api.ask("PATCH", f"{path}?fieldManager=hand", patch, content=_MERGE)
+    assert status == 200, said
+    began = time.monotonic()
+    assert of(said) != before
+    until(lambda: of(_asked(bench.api, path)) == before, f"the revert of {path}", _PATIENCE)
+    took = time.monotonic() - began
+    time.sleep(_PAUSE)
+    return took
+
+
+def _asked(api: Api, path: str) -> dict[str, Any]:
+    status, said = api.ask("GET", path)
+    assert status == 200, said
+    return said
+
+
+def _look(where: ConnectionSpec, kinds: frozenset[GroupKind], objects: int) -> float:
+    hears = _Hears(kinds)
+    followers = Followers("bench", where, hears)
+    followers.want(kinds)
+    began = time.monotonic()
+    followers.start()
+    assert hears.all.wait(_PATIENCE), "not all kinds were listed"
+    took = time.monotonic() - began
+    assert followers.objects >= objects
+    followers.stop.now()
+    return took
+
+
+@dataclass(slots=True)
+class _Hears:
+    """Waits until each kind has been listed."""
+
+    kinds: frozenset[GroupKind]
+    all: threading.Event = field(default_factory=threading.Event)
+    seen: set[GroupKind] = field(default_factory=set)
+
+    def moved(self, moved: Moved) -> None:
+        raise AssertionError(f"{moved.key} moved, and nobody had touched it")
+
+    def hinted(self, set_id: str, kinds: frozenset[GroupKind]) -> None:
+        """Nothing: the kinds are known."""
+
+    def listed(self, kind: GroupKind, sets: frozenset[str]) -> None:
+        assert sets
+        self.seen.add(kind)
+        if self.seen == self.kinds:
+            self.all.set()
+
+    def trouble(self, about: str, error: PlumbError | None) -> None:
+        assert error is None, error
+
+    def restarted(self) -> None:
+        """Nothing: the next list says the same."""
+
+
+def _status(agent: AgentProcess) -> dict[str, Any]:
+    _code, said = agent.get("/api/v1/status", token="sesame")
+    cluster: dict[str, Any] = json.loads(said)["clusters"][0]
+    return cluster
+
+
+def _watched(agent: AgentProcess) -> int:
+    return int(_status(agent)["watch"]["objects"])
+
+
+def _under_way(agent: AgentProcess, runs: int) -> bool:
+    return bool(_status(agent)["running_since"]) or len(agent.runs()) > runs
+
+
+def _proportional(pid: int) -> float:
+    """A process's share of memory in bytes: what it has in common with others is divided among them."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    return float(next(line.split()[1] for line in lines if line.startswith("Pss:"))) * 1024
+
+
+def _processor_seconds(pid: int) -> float:
+    words = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / 100
+
+
+def _descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def _files(agent: AgentProcess) -> int:
+    return sum(1 for file in agent.folder.rglob("*") if agent.runtime not in file.parents)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"bench: {text}\n")
+    sys.stderr.flush()
+
+
+MEASURES: Sequence[Callable[[], list[Measure]]] = (
+    drift,
+    *(lambda objects=objects: own_look(objects) for objects in (1000, 5000, 10000)),
+    one_commit,
+    watching,
+    soak,
+)
