@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import stat
+import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.plumb.gitops.tests.agent import until
 from ansible_collections.plumb.gitops.tests.play import Play, Played
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
@@ -58,6 +60,19 @@ class Gitea:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.loads(answer.read() or b"null")
 
+    def commits(self, name: str) -> list[Any]:
+        """The commits of a repository. For a moment after the first push Gitea says that it is empty."""
+
+        def asked() -> Any:
+            try:
+                return self.api(f"/repos/{self.sandbox.forge_user}/{name}/commits")
+            except urllib.error.HTTPError as error:
+                assert error.code == 409
+                return None
+
+        found: list[Any] = until(asked, "the commits")
+        return found
+
 
 @pytest.fixture
 def gitea(sandbox: Sandbox, play: Play, tmp_path: Path) -> Gitea:
@@ -84,7 +99,7 @@ def test_a_repository_is_made_as_a_check_says_and_can_then_be_pulled(gitea: Gite
     assert made["repository"]["created"]
     seen = gitea.api(f"/repos/{gitea.sandbox.forge_user}/{name}")
     assert (seen["private"], seen["description"], seen["default_branch"]) == (True, "What runs where", "main")
-    commits = gitea.api(f"/repos/{gitea.sandbox.forge_user}/{name}/commits")
+    commits = gitea.commits(name)
     assert [commit["sha"] for commit in commits] == [made["repository"]["commit"]]
 
     assert gitea.run("repository", name, files=FILES)["changed"] is False

@@ -121,6 +121,8 @@ class Streams:
         try:
             with stop.cuts(lambda: _cut(response)):
                 for line in self._lines(response, request, ends, stop):
+                    if stop.asked:  # what is read of a TLS connection after the cut may be its ciphertext
+                        return
                     yield _event(line, request)
         except urllib3.exceptions.HTTPError as exc:
             if not stop.asked:
