@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import stat
-import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Mapping
@@ -60,18 +59,9 @@ class Gitea:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.loads(answer.read() or b"null")
 
-    def commits(self, name: str) -> list[Any]:
-        """The commits of a repository. For a moment after the first push Gitea says that it is empty."""
-
-        def asked() -> Any:
-            try:
-                return self.api(f"/repos/{self.sandbox.forge_user}/{name}/commits")
-            except urllib.error.HTTPError as error:
-                assert error.code == 409
-                return None
-
-        found: list[Any] = until(asked, "the commits")
-        return found
+    def filled(self, owner: str, name: str) -> None:
+        """Wait until Gitea has seen the first push: for a moment after it the repository is said to be empty."""
+        until(lambda: self.api(f"/repos/{owner}/{name}")["empty"] is False, f"the commit in {name}")
 
 
 @pytest.fixture
@@ -99,7 +89,8 @@ def test_a_repository_is_made_as_a_check_says_and_can_then_be_pulled(gitea: Gite
     assert made["repository"]["created"]
     seen = gitea.api(f"/repos/{gitea.sandbox.forge_user}/{name}")
     assert (seen["private"], seen["description"], seen["default_branch"]) == (True, "What runs where", "main")
-    commits = gitea.commits(name)
+    gitea.filled(gitea.sandbox.forge_user, name)
+    commits = gitea.api(f"/repos/{gitea.sandbox.forge_user}/{name}/commits")
     assert [commit["sha"] for commit in commits] == [made["repository"]["commit"]]
 
     assert gitea.run("repository", name, files=FILES)["changed"] is False
@@ -117,7 +108,7 @@ def test_a_repository_of_an_organization_is_made_there(gitea: Gitea) -> None:
     gitea.api("/orgs", "POST", {"username": owner})
     made = gitea.run("repository", "fleet", owner=owner, files=FILES)
     assert made["changed"], made
-    assert gitea.api(f"/repos/{owner}/fleet")["empty"] is False
+    gitea.filled(owner, "fleet")
     wrong = gitea.run("repository", "fleet", "--check", owner=f"{owner}-not")
     assert "looking up the owner" in wrong["msg"]
 
