@@ -115,6 +115,21 @@ def test_what_was_proven_is_settled_by_metadata_alone(settled: Engine) -> None:
     assert again.result.looks == proven.result.looks
 
 
+def test_what_the_server_answered_to_an_apply_is_proven_by_its_content(engine: Engine) -> None:
+    """So a second run reads no whole object of those; what only a dry-run can prove has no look yet."""
+    engine.write("app/all.yaml", MANIFESTS.replace("NAMESPACE", engine.namespace))
+    made = engine.apply()
+    (looks,) = made.result.looks.values()
+    assert {ref.kind for ref in looks} == {"ConfigMap", "PriorityClass"}
+    read = engine.check().result.looks
+    (whole,) = read.values()
+    assert all(whole[ref] == look for ref, look in looks.items())
+    engine.write("app/all.yaml", MANIFESTS.replace("NAMESPACE", engine.namespace).replace('"1"', '"9"'))
+    (changed,) = engine.apply(looks=read).result.looks.values()
+    (again,) = engine.check().result.looks.values()
+    assert changed == again, "an update is looked at as well"
+
+
 def test_a_waiting_run_is_settled_too(settled: Engine) -> None:
     app = settled.spec(wait=True)
     first = settled.apply(app)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..cluster.client import Cluster
@@ -21,9 +21,10 @@ from ..cluster.errors import DeadlineExceeded, NotFound, RequestError, StaleVers
 from ..model.errors import ClusterError
 from ..model.objects import Body, ObjectRef
 from ..model.plan import Action, Outcome, Result, Verb
-from .decide import plan_object
+from .decide import look_after, plan_object
 from .ground import Ground
 from .inventory import is_member, part_of
+from .look import Look
 from .ownership import CREATOR, FIELD_MANAGER, rewritten
 from .prune import withheld
 from .reads import look_up
@@ -56,34 +57,40 @@ def looked_again(ground: Ground, steps: Sequence[Step]) -> list[Step]:
     return [replace(step, appeared=True) if step.action.ref in appeared else step for step in steps]
 
 
-def carry_out(ground: Ground, step: Step) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a step came to, and a look at the object where the answer to the write proves it to be as wanted."""
+
+    outcome: Outcome
+    look: Look | None = None
+
+
+def carry_out(ground: Ground, step: Step) -> Carried:
     """Do what a step of an apply says. Failures come back as outcomes, not as exceptions."""
     if not step.action.verb.writes:
-        return Outcome(step.action, Result.DONE)
+        return Carried(Outcome(step.action, Result.DONE), step.look)
     try:
         return _written(ground, step)
     except RequestError as error:
         origin = f" ({step.action.origin})" if step.action.origin else ""
-        return Outcome(step.action, Result.FAILED, f"{error.account}{origin}")
+        return Carried(Outcome(step.action, Result.FAILED, f"{error.account}{origin}"))
 
 
-def _written(ground: Ground, step: Step) -> Outcome:
+def _written(ground: Ground, step: Step) -> Carried:
     for attempt in range(_TRIES):
         try:
-            _write(ground, step)
-            return Outcome(step.action, Result.DONE)
+            applied = _write(ground, step)
+            look = look_after(ground, step.wanted, applied) if step.wanted is not None else None
+            return Carried(Outcome(step.action, Result.DONE), look)
         except StaleVersion:
             if attempt == _TRIES - 1:
                 raise
             _pause(attempt)
             step = _again(ground, step)
             if not step.action.verb.writes:
-                failed = step.action.verb is Verb.REFUSED
-                return Outcome(
-                    step.action,
-                    Result.FAILED if failed else Result.DONE,
-                    step.action.reason if failed else "",
-                )
+                if step.action.verb is Verb.REFUSED:
+                    return Carried(Outcome(step.action, Result.FAILED, step.action.reason))
+                return Carried(Outcome(step.action, Result.DONE), step.look)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -92,7 +99,8 @@ def _pause(attempt: int) -> None:
     time.sleep(random.uniform(0, _PAUSE * 2**attempt))  # noqa: S311 - no secret
 
 
-def _write(ground: Ground, step: Step) -> None:
+def _write(ground: Ground, step: Step) -> Body:
+    """The object as the server answered the last write to it."""
     body = step.body
     if body is None:
         raise AssertionError(f"a step to {step.action.verb.value} has no body")
@@ -100,16 +108,15 @@ def _write(ground: Ground, step: Step) -> None:
     verb = step.action.verb
     if verb is Verb.RECREATE or (verb is Verb.CREATE and step.live is not None):
         _remove_first(ground, resource, step)
-        _apply(ground.cluster, resource, body, force=False)
-    elif verb is Verb.CREATE and step.wanted is None:
-        ground.cluster.apply(resource, body, field_manager=CREATOR, force=False)
-    elif verb is Verb.CREATE:
-        if step.appeared:
-            raise StaleVersion(str(step.action.ref), "creating it", "it has appeared since it was planned")
-        applied = _apply(ground.cluster, resource, body, force=False)
-        _strike_nobody(ground.cluster, resource, step.action.ref, applied)
-    else:
-        _take_over(ground.cluster, resource, step, body)
+        return _apply(ground.cluster, resource, body, force=False)
+    if verb is Verb.CREATE and step.wanted is None:
+        return ground.cluster.apply(resource, body, field_manager=CREATOR, force=False)
+    if verb is not Verb.CREATE:
+        return _take_over(ground.cluster, resource, step, body)
+    if step.appeared:
+        raise StaleVersion(str(step.action.ref), "creating it", "it has appeared since it was planned")
+    applied = _apply(ground.cluster, resource, body, force=False)
+    return _strike_nobody(ground.cluster, resource, step.action.ref, applied)
 
 
 def known_resource(cluster: Cluster, api_version: str, ref: ObjectRef) -> ApiResource:
@@ -127,22 +134,24 @@ def known_resource(cluster: Cluster, api_version: str, ref: ObjectRef) -> ApiRes
     return resource
 
 
-def _take_over(cluster: Cluster, resource: ApiResource, step: Step, body: Body) -> None:
+def _take_over(cluster: Cluster, resource: ApiResource, step: Step, body: Body) -> Body:
     """Put ownership right where it has to be, then apply by force, on the very state that was planned on."""
     if step.live is None:
         raise AssertionError("an update is planned on a live object")
     version = str(step.live["metadata"]["resourceVersion"])
     if step.managed_fields is not None:
-        version = _own(cluster, resource, step.action.ref, version, step.managed_fields)
+        owned = _own(cluster, resource, step.action.ref, version, step.managed_fields)
+        version = str(owned["metadata"]["resourceVersion"])
     applied = _apply(cluster, resource, _at(body, version), force=True)
-    _strike_nobody(cluster, resource, step.action.ref, applied)
+    return _strike_nobody(cluster, resource, step.action.ref, applied)
 
 
-def _strike_nobody(cluster: Cluster, resource: ApiResource, ref: ObjectRef, applied: Body) -> None:
+def _strike_nobody(cluster: Cluster, resource: ApiResource, ref: ObjectRef, applied: Body) -> Body:
     """Where the object had no managedFields, the server has just made somebody unknown its owner: strike that."""
     left = rewritten(applied, fold={}, release={}, api_version=resource.api_version)
-    if left is not None:
-        _own(cluster, resource, ref, str(applied["metadata"]["resourceVersion"]), left)
+    if left is None:
+        return applied
+    return _own(cluster, resource, ref, str(applied["metadata"]["resourceVersion"]), left)
 
 
 def _apply(cluster: Cluster, resource: ApiResource, body: Body, *, force: bool) -> dict[str, Any]:
@@ -153,9 +162,9 @@ def _at(body: Body, version: str) -> Body:
     return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
 
 
-def _own(cluster: Cluster, resource: ApiResource, ref: ObjectRef, version: str, managed: list[Any]) -> str:
-    """Write managedFields, if the object is still at `version`; its new resourceVersion."""
-    patched = cluster.json_patch(
+def _own(cluster: Cluster, resource: ApiResource, ref: ObjectRef, version: str, managed: list[Any]) -> Body:
+    """Write managedFields, if the object is still at `version`; the object then."""
+    return cluster.json_patch(
         resource,
         namespace=ref.namespace,
         name=ref.name,
@@ -165,7 +174,6 @@ def _own(cluster: Cluster, resource: ApiResource, ref: ObjectRef, version: str, 
         ],
         field_manager=FIELD_MANAGER,
     )
-    return str(patched["metadata"]["resourceVersion"])
 
 
 def _remove_first(ground: Ground, resource: ApiResource, step: Step) -> None:

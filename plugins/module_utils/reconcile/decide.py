@@ -124,6 +124,18 @@ def _remembered(ground: Ground, step: Step) -> Step:
     return replace(step, look=look)
 
 
+def look_after(ground: Ground, wanted: Wanted, applied: Body) -> Look | None:
+    """A look at what the server answered to an apply, where its content alone proves it to be as wanted."""
+    ignored = on_live(ignored_of(ground.app, wanted), applied)
+    left, _warning = _leave_replicas(ground, left_to_others(ignored, wanted, applied), applied)
+    is_ours = holder_of(applied, ground.inventory.identity.id) is Holder.OURS
+    if not is_ours or not proven(left.body, applied) or additions(applied, wanted.ref.group_kind, ignored):
+        return None
+    return _remembered(
+        ground, Step(action=action_for(wanted, Verb.UNCHANGED, applied), wanted=left, live=applied)
+    ).look
+
+
 def _is_inventory(live: Body | None) -> str:
     """Why the object is nobody's to apply, if it is a parent; those of other owners and tools too."""
     if live is None or ID_LABEL not in (live["metadata"].get("labels") or {}):

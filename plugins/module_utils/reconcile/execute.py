@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource
@@ -17,12 +17,13 @@ from ..model.app import AppState
 from ..model.errors import ClusterError, InventoryError
 from ..model.objects import GroupKind, ObjectRef
 from ..model.plan import AppResult, Outcome, Result, Unhealthy, Verb
-from .carry_out import carry_out, looked_again, prune, wait_until
+from .carry_out import Carried, carry_out, looked_again, prune, wait_until
 from .decide import remembers
 from .desired import digest_of_all
 from .ground import Ground
 from .health import assess
 from .inventory import Inventory, read_inventory
+from .look import Look
 from .order import Stage, staged
 from .ownership import CREATOR, FIELD_MANAGER
 from .plan import AppPlan
@@ -31,13 +32,22 @@ from .wait import wait_for_health
 _NAMESPACE = GroupKind("", "Namespace")
 
 
-def execute(made: AppPlan) -> AppResult:
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What an app came to, and looks at those of its objects that are known to be as wanted now."""
+
+    result: AppResult
+    looks: Mapping[ObjectRef, Look]
+
+
+def execute(made: AppPlan) -> Executed:
     """Bring the cluster to an app's plan. What fails is in the result; nothing is raised for a request that fails."""
     started = time.monotonic()
     if made.ground is None or made.inventory is None:
-        return AppResult(plan=made.plan, executed=True)
-    result = _Execution(made, made.ground, made.inventory).run()
-    return replace(result, seconds=time.monotonic() - started)
+        return Executed(AppResult(plan=made.plan, executed=True), made.looks)
+    execution = _Execution(made, made.ground, made.inventory)
+    result = replace(execution.run(), seconds=time.monotonic() - started)
+    return Executed(result, {**made.looks, **execution.looks})
 
 
 class _Execution:
@@ -50,6 +60,7 @@ class _Execution:
         self._inventory = inventory
         self._outcomes: list[Outcome] = []
         self._early: set[ObjectRef] = set()
+        self.looks: dict[ObjectRef, Look] = {}
 
     def run(self) -> AppResult:
         try:
@@ -57,12 +68,12 @@ class _Execution:
         except (ClusterError, InventoryError) as error:
             return self._result(f"nothing was written: its inventory could not be recorded: {error}")
         for stage, steps in staged((step.action.ref, step) for step in self._made.applies):
-            done = self._cluster.map(
+            carried = self._cluster.map(
                 lambda step: carry_out(self._ground, step),
                 looked_again(self._ground, [step for step in steps if step.action.ref not in self._early]),
                 asks=lambda step: step.action.verb.writes,
             )
-            self._outcomes += done
+            done = self._noted(carried)
             if stage is Stage.DEFINITIONS:
                 self._await_definitions(done)
         self._prune()
@@ -84,6 +95,13 @@ class _Execution:
             executed=True,
         )
 
+    def _noted(self, carried: Sequence[Carried]) -> list[Outcome]:
+        """The outcomes, which are kept, and so are the looks."""
+        self.looks |= {one.outcome.action.ref: one.look for one in carried if one.look is not None}
+        outcomes = [one.outcome for one in carried]
+        self._outcomes += outcomes
+        return outcomes
+
     @property
     def _failed(self) -> bool:
         return any(outcome.result is Result.FAILED for outcome in self._outcomes)
@@ -104,17 +122,16 @@ class _Execution:
         """See that the namespace of the parent is there: the app's own manifest for it, or a plain one."""
         home = self._inventory.identity.namespace
         for step in self._made.first:
-            self._outcomes.append(carry_out(self._ground, step))
+            self._noted([carry_out(self._ground, step)])
         if self._inventory.exists:
             return
         own = next(
             (s for s in self._made.applies if s.action.ref == ObjectRef("", "Namespace", "", home)), None
         )
         if own is not None and own.action.verb is not Verb.REFUSED:
-            outcome = carry_out(self._ground, own)
-            self._outcomes.append(outcome)
+            done = self._noted([carry_out(self._ground, own)])
             self._early.add(own.action.ref)
-            self._await_definitions([outcome])
+            self._await_definitions(done)
         elif home not in {step.action.ref.name for step in self._made.first}:
             self._create_home(home)
 

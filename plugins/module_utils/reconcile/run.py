@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from ..cluster.client import Cluster
 from ..model.app import AppSpec, AppState, Checkout
 from ..model.errors import ClusterError, PlumbError, SourceError
-from ..model.objects import Manifest
+from ..model.objects import Manifest, ObjectRef
 from ..model.plan import AppResult, Plan
 from .claims import RENDERERS, Claims, Render, check_former_names, former_identities
 from .dependencies import dependencies
-from .execute import execute
+from .execute import Executed, execute
 from .inventory import DEFAULT_NAMESPACE, SetIdentity, identity_of, set_of_parent
-from .look import Looks
+from .look import Look, Looks
 from .lost import scan
 from .observe import read_parents
 from .plan import AppPlan, Setting, plan_apps
@@ -96,13 +96,15 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
     if run.check:
         plans = plan_apps(setting, discovery, selected)
         results = [AppResult(plan=made.plan) for made in plans]
+        seen: dict[str, Mapping[ObjectRef, Look]] = {
+            made.inventory.identity.id: made.looks for made in plans if made.inventory is not None
+        }
     else:
         waves = _Waves(setting, selected)
-        results, plans = waves.run(), waves.plans
+        results, seen = waves.run(), waves.looks
     current = {identity_of(app, run.home).id for app in run.apps}
-    looks = {set_id: of for set_id, of in run.looks.items() if set_id in current}
-    looks |= {made.inventory.identity.id: made.looks for made in plans if made.inventory is not None}
-    return RunResult(tuple(results), unclaimed, looks)
+    kept = {set_id: of for set_id, of in run.looks.items() if set_id in current}
+    return RunResult(tuple(results), unclaimed, {**kept, **seen})
 
 
 def _sets(app: AppSpec, home: str) -> tuple[SetIdentity, ...]:
@@ -149,15 +151,15 @@ class _Waves:
         self._apps = {app.name: app for app in selected}
         self._results: dict[str, AppResult] = {}
         self._held: list[str] = []  # settled without being executed
-        self.plans: list[AppPlan] = []
+        self.looks: dict[str, Mapping[ObjectRef, Look]] = {}  # by set
 
     def run(self) -> list[AppResult]:
         sorter = dependencies([_within(app, self._apps) for app in self._apps.values()])
         with ThreadPoolExecutor(_APPS_AT_ONCE) as pool:
-            running: dict[Future[AppResult], str] = {}
+            running: dict[Future[Executed], AppPlan] = {}
             while sorter.is_active():
                 for made in self._plan(list(sorter.get_ready())):
-                    running[pool.submit(execute, made)] = made.app.name
+                    running[pool.submit(execute, made)] = made
                 for finished in self._settled(running):
                     sorter.done(finished)
         return [self._results[name] for name in self._apps]
@@ -185,10 +187,9 @@ class _Waves:
             for app in free:
                 self._results[app.name] = AppResult(plan=Plan(app=app.name, error=str(error)), executed=True)
         self._held = [name for name in names if name in self._results]
-        self.plans += planned
         return planned
 
-    def _settled(self, running: dict[Future[AppResult], str]) -> list[str]:
+    def _settled(self, running: dict[Future[Executed], AppPlan]) -> list[str]:
         """The names of apps that are done now, waiting for one if none is."""
         settled = self._held
         self._held = []
@@ -196,9 +197,11 @@ class _Waves:
             return settled
         done, _rest = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
-            name = running.pop(future)
-            self._results[name] = future.result()
-            settled.append(name)
+            made, executed = running.pop(future), future.result()
+            self._results[made.app.name] = executed.result
+            if made.inventory is not None:
+                self.looks[made.inventory.identity.id] = executed.looks
+            settled.append(made.app.name)
         return settled
 
 
