@@ -30,7 +30,7 @@ def report_file(path: str, cluster: str, started: str, suffix: str = ".json") ->
         return Path(path)
     folder = Path(path) / (cluster.replace("/", "_") or "cluster")
     stamp = started.replace("-", "").replace(":", "")
-    names = itertools.chain([stamp], (f"{stamp}-{number}" for number in itertools.count(2)))
+    names = itertools.chain([stamp], (f"{stamp}_{number}" for number in itertools.count(2)))
     return next(file for name in names if not (file := folder / f"{name}{suffix}").exists())
 
 

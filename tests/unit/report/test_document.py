@@ -97,7 +97,7 @@ def test_a_report_of_the_same_second_replaces_none(tmp_path: Path) -> None:
         target = report_file(str(tmp_path), "prod", "2026-11-23T09:13:02Z")
         write_report(target, {})
         names.append(target.name)
-    assert names == ["20261123T091302Z.json", "20261123T091302Z-2.json", "20261123T091302Z-3.json"]
+    assert names == ["20261123T091302Z.json", "20261123T091302Z_2.json", "20261123T091302Z_3.json"]
 
 
 def test_only_what_is_written_has_a_result() -> None:
