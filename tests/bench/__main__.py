@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from ansible_collections.plumb.gitops.tests.bench.fleet import Shape
 from ansible_collections.plumb.gitops.tests.bench.page import PLOT, page
 from ansible_collections.plumb.gitops.tests.bench.plot import plot
 from ansible_collections.plumb.gitops.tests.bench.process import CommandFailed
-from ansible_collections.plumb.gitops.tests.bench.results import Agents, Results, Scenario, load, save
+from ansible_collections.plumb.gitops.tests.bench.results import Results, Scenario, load, save
 from ansible_collections.plumb.gitops.tests.bench.rounds import measure
 
 _HERE = Path(__file__).resolve().parent
@@ -40,10 +39,10 @@ def main(arguments: Sequence[str]) -> int:
             rounds = given.rounds or (1 if shape.objects >= _LARGE else 3)
             results = results.with_run(measure(shape, rounds, given.skip))
             _write(results, given.out)
-        if given.agent:
-            measured = [one for measure_agent in MEASURES for one in measure_agent()]
+        for measure_agent in MEASURES if given.agent else ():
             day = datetime.now(UTC).strftime("%Y-%m-%d")
-            results = replace(results, agents=Agents(day=day, commit=commit(), measures=tuple(measured)))
+            results = results.with_agent(day, commit(), measure_agent())
+            _write(results, given.out)
     except CommandFailed as error:
         sys.stderr.write(f"bench: {error}\n")
         return 1

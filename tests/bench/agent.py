@@ -116,8 +116,8 @@ def _commit(bench: _Bench, number: int) -> tuple[float, float]:
     runs = len(bench.agent.runs())
     path = next(iter(changed(bench.files)))
     settings = f"/api/v1/namespaces/{bench.fleet.namespace}/configmaps/{Path(path).stem}"
-    wanted = f"log level: {number}\n"
-    bench.fleet.repository.commit({path: bench.files[path].replace("log level: info\n", wanted, 1)})
+    wanted = f"log level: {number}"
+    bench.fleet.repository.commit({path: bench.files[path].replace("log level: info", wanted, 1)})
     pushed = time.monotonic()
     until(lambda: _under_way(bench.agent, runs), "the poll", _PATIENCE)
     began = time.monotonic()

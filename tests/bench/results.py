@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -51,11 +51,16 @@ class Measure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agents:
-    """All numbers about the running agent, of one sitting."""
+    """All numbers about the running agent; `day` and `commit` are those of the last of them."""
 
     day: str
     commit: str
     measures: tuple[Measure, ...]
+
+    def with_measures(self, measures: Sequence[Measure]) -> tuple[Measure, ...]:
+        """With these in place of earlier ones about the same."""
+        new = {(one.fleet, one.what) for one in measures}
+        return (*(one for one in self.measures if (one.fleet, one.what) not in new), *measures)
 
 
 Samples = Mapping[str, Mapping[Scenario, tuple[Sample, ...]]]  # by contender
@@ -99,6 +104,11 @@ class Results:
         others = [other for other in self.runs if other.shape != run.shape]
         ordered = sorted([*others, run], key=lambda r: (r.shape.apps, r.shape.objects))
         return replace(self, runs=tuple(ordered))
+
+    def with_agent(self, day: str, commit: str, measures: Sequence[Measure]) -> Results:
+        """With these numbers about the running agent in place of earlier ones about the same."""
+        kept = self.agents or Agents(day=day, commit=commit, measures=())
+        return replace(self, agents=Agents(day=day, commit=commit, measures=kept.with_measures(measures)))
 
     def run_of(self, objects: int, apps: int = 1) -> Run | None:
         return next((run for run in self.runs if run.shape == Shape(objects, apps)), None)
