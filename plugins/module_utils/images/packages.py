@@ -1,0 +1,31 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one place where this room imports requests, which a target may lack."""
+
+from __future__ import annotations
+
+from ..model.errors import InputError
+
+try:
+    import requests
+    from requests.adapters import HTTPAdapter
+    from requests.utils import get_environ_proxies
+except ImportError as exc:
+    requests = HTTPAdapter = get_environ_proxies = None  # type: ignore[assignment,misc]
+    _missing: ImportError | None = exc
+else:
+    _missing = None
+
+__all__ = ["HTTPAdapter", "get_environ_proxies", "requests", "require_packages"]
+
+
+def require_packages() -> None:
+    """Raise InputError where requests is missing."""
+    if _missing is not None:
+        raise InputError(
+            "the Python packages",
+            "loading what asks registries",
+            "requests cannot be imported",
+            "Install what the collection's requirements.txt names into the Python that runs Ansible's modules.",
+        ) from _missing

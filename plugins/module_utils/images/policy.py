@@ -1,0 +1,148 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which tag of an image is wanted: a table of policies, each an order of tags. Values only, nothing is asked here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from ..model.errors import InputError
+from ..source.semver_range import VersionRange, parse_range, versions_of
+
+_NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?", re.ASCII)
+# Signatures, attestations and bills of materials that tools attach by a tag made of the image's digest
+# (cosign; the referrers tag schema of the OCI distribution specification 1.1).
+_ATTACHED = re.compile(r"sha(?:256|512)-[0-9a-f]{64,128}(?:\.[A-Za-z0-9._-]+)?", re.ASCII)
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Kind(Enum):
+    """The five kinds of policies; the value is the word for it."""
+
+    SEMVER = "semver"
+    NUMERICAL = "numerical"
+    ALPHABETICAL = "alphabetical"
+    NEWEST = "newest"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`value` is the range for `semver`, `asc` or `desc` for the orders, `build` for `newest`, the tag for `digest`."""
+
+    kind: Kind
+    value: str
+    versions: VersionRange | None = None
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the tags alone say which is newer."""
+        return self.kind in {Kind.SEMVER, Kind.NUMERICAL, Kind.ALPHABETICAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A tag, and what of it is compared: the tag itself, or what a filter took out of it."""
+
+    tag: str
+    key: str
+
+
+def make_policy(given: Mapping[str, Any], *, subject: str) -> Policy:
+    """The policy of a map with one word. Raises InputError, naming `subject`."""
+    words = {kind.value: kind for kind in Kind}
+    said = {name: value for name, value in given.items() if value not in (None, "")}
+    if len(said) != 1 or not said.keys() <= words.keys():
+        why = "it is not one of " + ", ".join(words)
+        raise InputError(subject, "reading policy", why, 'Write for example {semver: ">=1.0.0 <2.0.0"}.')
+    ((name, value),) = said.items()
+    kind, text = words[name], str(value)
+    if kind is Kind.SEMVER:
+        return Policy(kind, text, parse_range(text, subject=subject))
+    allowed = _VALUES[kind]
+    if not allowed.fullmatch(text):
+        raise InputError(subject, f"reading policy {name}", f"{text[:80]!r} is not its value", _HINTS[kind])
+    return Policy(kind, text)
+
+
+def without_attached(tags: Sequence[str]) -> list[str]:
+    """The tags that are images, without those of signatures, attestations and the like."""
+    return [tag for tag in tags if not _ATTACHED.fullmatch(tag)]
+
+
+def ranked(
+    policy: Policy, candidates: Sequence[Candidate], created: Mapping[str, datetime] | None = None
+) -> list[str]:
+    """The tags that the policy admits, the one that it wants most first. `created` by tag is for `newest`."""
+    return _ORDERS[policy.kind](policy, candidates, created or {})
+
+
+def is_older(policy: Policy, one: Candidate, other: Candidate) -> bool | None:
+    """Whether the policy wants `one` less than `other`; None where tags alone do not say it."""
+    if not policy.is_ordered:
+        return None
+    order = ranked(policy, (one, other))
+    if one.tag == other.tag or other.tag not in order:
+        return False
+    return order[0] == other.tag
+
+
+def _semver(policy: Policy, candidates: Sequence[Candidate], _created: Mapping[str, datetime]) -> list[str]:
+    wanted = policy.versions
+    if wanted is None:
+        return []
+    rows = [(versions_of([one.key]), one.tag) for one in candidates]
+    found = [(versions[0][0], tag) for versions, tag in rows if versions and wanted.admits(versions[0][0])]
+    return [tag for _version, tag in sorted(found, reverse=True)]
+
+
+def _numerical(
+    policy: Policy, candidates: Sequence[Candidate], _created: Mapping[str, datetime]
+) -> list[str]:
+    found = [(Decimal(one.key), one.tag) for one in candidates if _NUMBER.fullmatch(one.key)]
+    return [tag for _number, tag in sorted(found, reverse=policy.value == "asc")]
+
+
+def _alphabetical(
+    policy: Policy, candidates: Sequence[Candidate], _created: Mapping[str, datetime]
+) -> list[str]:
+    found = [(one.key, one.tag) for one in candidates]
+    return [tag for _key, tag in sorted(found, reverse=policy.value == "asc")]
+
+
+def _newest(_policy: Policy, candidates: Sequence[Candidate], created: Mapping[str, datetime]) -> list[str]:
+    found = [(created[one.tag], one.key, one.tag) for one in candidates if one.tag in created]
+    return [tag for _moment, _key, tag in sorted(found, reverse=True)]
+
+
+def _digest(policy: Policy, candidates: Sequence[Candidate], _created: Mapping[str, datetime]) -> list[str]:
+    return [one.tag for one in candidates if one.tag == policy.value]
+
+
+_ORDERS: Mapping[Kind, Callable[[Policy, Sequence[Candidate], Mapping[str, datetime]], list[str]]] = {
+    Kind.SEMVER: _semver,
+    Kind.NUMERICAL: _numerical,
+    Kind.ALPHABETICAL: _alphabetical,
+    Kind.NEWEST: _newest,
+    Kind.DIGEST: _digest,
+}
+_DIRECTION = re.compile("asc|desc")
+_VALUES = {
+    Kind.NUMERICAL: _DIRECTION,
+    Kind.ALPHABETICAL: _DIRECTION,
+    Kind.NEWEST: re.compile("build"),
+    Kind.DIGEST: re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII),
+}
+_HINTS = {
+    Kind.NUMERICAL: "Write asc for the highest number, desc for the lowest.",
+    Kind.ALPHABETICAL: "Write asc for the last by name, desc for the first.",
+    Kind.NEWEST: "Write newest: build.",
+    Kind.DIGEST: "Write the tag whose digest is to be followed.",
+}
