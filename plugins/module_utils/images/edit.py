@@ -57,6 +57,11 @@ class Change:
     before: str
     after: str
 
+    @property
+    def slot(self) -> str:
+        """The policy and part, as a marker writes them."""
+        return slot(self.policy, self.part)
+
 
 @dataclass(frozen=True, slots=True)
 class Edited:
@@ -125,9 +130,14 @@ def edit(content: bytes, file: str, decisions: Mapping[str, Decision], known: fr
     return Edited(edited.encode(), tuple(changes), tuple(told))
 
 
-def wanted_text(file: str, marked: Marked, decision: Decision) -> str:
-    """What is to stand at a marker."""
-    return decision.text(_part(file, marked))
+def slot(policy: str, part: Part) -> str:
+    """A policy and part, as a marker writes them."""
+    return f"{policy}:{part.value}" if part.value else policy
+
+
+def slot_of(file: str, marked: Marked) -> str:
+    """The policy and part that a marker comes to: in a kustomization the key decides where it names no part."""
+    return slot(marked.marker.policy, _part(file, marked))
 
 
 def _replaced(text: str, spans: Sequence[tuple[Written, str]]) -> str:

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was decided and written before: with nothing new Git is not asked, and what was taken back stays taken back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..model.errors import printable
+from ..state.file import keep, kept
+from .errors import UpdateError
+
+_KIND = "plumb.gitops/images"
+_FORMAT = 1
+_MOST = 20  # values that are remembered of each slot in each file
+
+Values = Mapping[str, Mapping[str, tuple[str, ...]]]  # by file and slot (`shop:tag`), oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What an update came to last: its declaration, the choice of each policy, and all that it wrote where."""
+
+    declared: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    written: Values = field(default_factory=dict)
+
+    def knows(self, declared: str, choices: Mapping[str, str]) -> bool:
+        """Whether Git has been looked at with just this."""
+        return self.declared == declared and all(
+            self.choices.get(name) == said for name, said in choices.items()
+        )
+
+    def last(self, file: str, slot: str) -> str:
+        """What was written last at a slot's markers in a file; empty where nothing is remembered."""
+        return (self.written.get(file, {}).get(slot) or ("",))[-1]
+
+    def after(
+        self, declared: str, choices: Mapping[str, str], written: Iterable[tuple[str, str, str]]
+    ) -> Committed:
+        """The same with what was decided now, and with file, slot and value of all that stands in Git by it."""
+        values = {file: dict(of_file) for file, of_file in self.written.items()}
+        for file, slot, value in written:
+            of_file = values.setdefault(file, {})
+            before = [one for one in of_file.get(slot, ()) if one != value]
+            of_file[slot] = (*before, value)[-_MOST:]
+        return replace(self, declared=declared, choices={**self.choices, **choices}, written=values)
+
+
+def committed_file(cache: Path, cluster: str, update: str, url: str) -> Path:
+    """Where an update's memory is kept."""
+    digest = hashlib.sha256("\0".join((cluster, update, url)).encode("utf-8", "surrogateescape")).hexdigest()
+    return cache / "images" / f"{digest[:32]}.json"
+
+
+def recall(file: Path) -> Committed:
+    """The memory in a file; an empty one where there is none, or none that can be used."""
+    content = kept(file, _KIND, _FORMAT)
+    try:
+        return _read(content) if content is not None else Committed()
+    except (KeyError, TypeError, AttributeError):
+        return Committed()
+
+
+def remember(file: Path, memory: Committed) -> None:
+    """Keep a memory. One that is known is not written again. Raises UpdateError where the disk does not take it."""
+    if memory == recall(file):
+        return
+    content = {
+        "declared": memory.declared,
+        "choices": dict(memory.choices),
+        "written": {
+            file: {name: list(values) for name, values in one.items()} for file, one in memory.written.items()
+        },
+    }
+    try:
+        keep(file, _KIND, _FORMAT, content)
+    except OSError as error:
+        raise UpdateError(
+            f"cache {file.parent}",
+            "keeping what was written to Git",
+            printable(error.strerror or str(error)),
+            "Set plumb_cache_dir (cache_dir) to a place this account can write, with room left.",
+        ) from error
+
+
+def fingerprint(declared: Any) -> str:
+    """By which a declaration is known again. `declared` is of JSON types."""
+    return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
+
+
+def _read(content: Mapping[str, Any]) -> Committed:
+    written = {
+        str(file): {str(name): tuple(map(str, values)) for name, values in one.items()}
+        for file, one in content["written"].items()
+    }
+    choices = {str(name): str(said) for name, said in content["choices"].items()}
+    return Committed(str(content["declared"]), choices, written)

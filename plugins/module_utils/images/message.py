@@ -1,0 +1,65 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a commit and a pull request say: the operator's text with a closed list of words in it, and trailers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from ..model.errors import InputError
+from .edit import Change, Decision
+
+DEFAULT = "Update {images}"
+WORDS = ("images", "changes", "update", "branch")
+_WORD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_TRAILER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
+_LONGEST = 10_000  # characters
+_MOST_CHANGES = 50  # that a message lists
+
+
+def check_message(text: str, trailers: Mapping[str, str], *, subject: str) -> None:
+    """Raise InputError for a text with a word that is none, or a trailer that Git would not read as one."""
+    if not text.strip() or len(text) > _LONGEST:
+        raise InputError(
+            subject, "reading message", "it is empty or too long", f"Write for example {DEFAULT!r}."
+        )
+    for found in _WORD.finditer(text):
+        if found[0] in {"{", "}"} or (found[1] is not None and found[1] not in WORDS):
+            words = ", ".join(f"{{{word}}}" for word in WORDS)
+            why = f"{found[0][:40]!r} is no word of a message"
+            raise InputError(subject, "reading message", why, f"The words are {words}; write braces twice.")
+    for name, value in trailers.items():
+        if not _TRAILER.fullmatch(name) or not value.strip() or not value.isprintable():
+            why = f"{name[:40]!r} is not a name of letters, digits and dashes with one line of text"
+            raise InputError(subject, "reading trailers", why, 'Write for example {Reviewed-by: "CI"}.')
+
+
+def message(
+    text: str,
+    trailers: Mapping[str, str],
+    *,
+    update: str,
+    branch: str,
+    decisions: Sequence[Decision],
+    changes: Sequence[Change],
+) -> str:
+    """The text with its words filled in; the values are put in as they are, and nothing in them is a word."""
+    listed = [f"- {one.file}:{one.line} {one.before} -> {one.after}" for one in changes[:_MOST_CHANGES]]
+    more = len(changes) - len(listed)
+    values = {
+        "images": ", ".join(f"{one.policy.name} to {said(one)}" for one in decisions),
+        "changes": "\n".join([*listed, *([f"- and {more} more"] if more else [])]),
+        "update": update,
+        "branch": branch,
+    }
+    filled = _WORD.sub(lambda found: values[found[1]] if found[1] is not None else found[0][0], text).strip()
+    lines = [f"{name}: {value.strip()}" for name, value in trailers.items()]
+    return "\n\n".join([filled, *(["\n".join(lines)] if lines else [])]) + "\n"
+
+
+def said(decision: Decision) -> str:
+    """A choice in a few words: its tag, and the digest where it is the digest that moves."""
+    tag, digest = decision.choice.tag, decision.choice.digest.partition(":")[2][:12]
+    return f"{tag} ({digest})" if decision.policy.policy.kind.value == "digest" else tag

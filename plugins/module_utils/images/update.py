@@ -1,0 +1,248 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing choices to Git: cloned, edited, committed and pushed, where there is anything new."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..model.app import Person, SourceSpec
+from ..source.signing import Signing
+from ..source.writing import Clone, NewCommit, PushRaceError, clone_for_writing
+from .committed import Committed, fingerprint
+from .edit import Change, Decision
+from .errors import UpdateError
+from .message import DEFAULT, message
+from .plan import Planned, Planner
+from .proposal import Manner, Per, Proposal, Proposed, PullRequests
+
+_TRIES = 5  # pushes of one commit that came second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateSpec:
+    """Where in Git choices are written, and how they get there."""
+
+    name: str
+    source: SourceSpec  # with what may write
+    base: str  # the branch that is followed
+    branch: str = ""  # the one that is pushed to; empty: base, or one of its own for pull requests
+    paths: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    author: Person = field(default=Person("Plumb", "plumb@localhost"))
+    message: str = DEFAULT
+    trailers: Mapping[str, str] = field(default_factory=dict)
+    signing: Signing | None = None
+    pull_request: Manner | None = None
+
+    @property
+    def subject(self) -> str:
+        """How errors call it."""
+        return f"image update {self.name}"
+
+    @property
+    def heads(self) -> str:
+        """What the branches of its pull requests begin with."""
+        return (
+            f"{self.branch or f'plumb/{self.name}'}-"
+            if self._per_image
+            else self.branch or f"plumb/{self.name}"
+        )
+
+    @property
+    def _per_image(self) -> bool:
+        return self.pull_request is not None and self.pull_request.per is Per.IMAGE
+
+    def declared(self) -> str:
+        """By which it is known again that it says the same as before."""
+        said = [self.source.url, self.base, self.branch, list(self.paths), list(self.images)]
+        manner = self.pull_request
+        return fingerprint([*said, manner and [manner.per.value, manner.auto_merge, list(manner.labels)]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """A branch that has, or in a check would get, the changes; `commit` is empty where nothing had to be pushed."""
+
+    branch: str
+    commit: str
+    changes: tuple[Change, ...]
+    proposed: Proposed | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Updated:
+    """What became of an update. `asked`: whether Git was asked at all."""
+
+    name: str
+    asked: bool
+    pushed: tuple[Pushed, ...] = ()
+    warnings: tuple[str, ...] = ()
+    memory: Committed = field(default_factory=Committed)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was, or would be, pushed or proposed."""
+        return any(one.commit or (one.proposed and one.proposed.created) for one in self.pushed)
+
+
+def update(
+    spec: UpdateSpec,
+    decisions: Sequence[Decision],
+    memory: Committed,
+    *,
+    known: frozenset[str],
+    pulls: PullRequests | None = None,
+    check: bool = False,
+) -> Updated:
+    """Write these decisions where they are wanted. `known` are the names of all policies.
+
+    With nothing new nobody is asked. In a check Git is read and nothing is pushed; its commits are called `check`.
+    Raises InputError, SourceError, UpdateError, and what `pulls` raises.
+    """
+    wanted = [one for one in decisions if not spec.images or one.policy.name in spec.images]
+    choices = {one.policy.name: one.choice.identity for one in wanted}
+    if not wanted or memory.knows(spec.declared(), choices):
+        return Updated(name=spec.name, asked=False, memory=memory)
+    with clone_for_writing(spec.source) as clone:
+        work = _Work(spec, clone, memory, known, check=check)
+        groups = [[one] for one in wanted] if _per_image(spec) else [wanted]
+        results = [work.write(group, _head(spec, group)) for group in groups]
+    pushed = [one for one, _planned in results if one is not None]
+    if spec.pull_request is not None and pulls is not None and not check:
+        pushed = [_proposed(spec, one, wanted, pulls) for one in pushed]
+        pulls.close_overtaken([one.branch for one in pushed], spec.heads)
+    there = [row for _one, planned in results for row in planned.there]
+    # What is on a branch of its own does not stand in Git yet: it may be merged, or not.
+    there += [
+        (one.file, one.slot, one.after) for each in pushed if each.branch == spec.base for one in each.changes
+    ]
+    return Updated(
+        name=spec.name,
+        asked=True,
+        pushed=tuple(pushed),
+        warnings=tuple(dict.fromkeys(line for _one, planned in results for line in planned.warnings)),
+        memory=memory.after(spec.declared(), choices, there),
+    )
+
+
+def _per_image(spec: UpdateSpec) -> bool:
+    return spec.pull_request is not None and spec.pull_request.per is Per.IMAGE
+
+
+def _head(spec: UpdateSpec, group: Sequence[Decision]) -> str:
+    if spec.pull_request is None:
+        return spec.branch or spec.base
+    return f"{spec.heads}{group[0].policy.name}" if _per_image(spec) else spec.heads
+
+
+class _Work:
+    """One update in its clone."""
+
+    def __init__(
+        self, spec: UpdateSpec, clone: Clone, memory: Committed, known: frozenset[str], *, check: bool
+    ) -> None:
+        self._spec, self._clone, self._check = spec, clone, check
+        self._planner = Planner(clone=clone, memory=memory, paths=spec.paths, known=known)
+
+    def write(self, decisions: Sequence[Decision], head: str) -> tuple[Pushed | None, Planned]:
+        """Bring a branch to these decisions; a push that comes second is done again from what is there then."""
+        for attempt in range(_TRIES):
+            refs = self._clone.fetch(*dict.fromkeys((self._spec.base, head)))
+            base = refs.get(self._spec.base)
+            if base is None:
+                raise self._refused(f"there is no branch {self._spec.base}", "Push a first commit to it.")
+            planned = self._planner.plan(base, decisions)
+            if not planned.files:
+                return None, planned
+            if self._check:
+                return self._pushed(head, "check", planned), planned
+            try:
+                return self._pushed(
+                    head, self._push(planned, decisions, base, head, refs.get(head)), planned
+                ), planned
+            except PushRaceError:
+                time.sleep(random.random() * 0.2 * 2**attempt)  # noqa: S311 - spreads load
+        why = f"others pushed to {head} {_TRIES} times meanwhile"
+        raise self._refused(why, "Nothing was forced; it is tried again at the next run.")
+
+    def _pushed(self, head: str, commit: str, planned: Planned) -> Pushed:
+        return Pushed(branch=head, commit=commit, changes=planned.changes)
+
+    def _push(
+        self, planned: Planned, decisions: Sequence[Decision], base: str, head: str, tip: str | None
+    ) -> str:
+        """Push the planned files; the commit, or nothing where the branch has them already."""
+        parents: tuple[str, ...] = (base,)
+        if tip is not None and tip != base and not self._clone.holds(base, tip):
+            if self._has(tip, planned):
+                return ""
+            self._check_tip(tip, head)
+            parents = (tip,) if self._clone.holds(tip, base) else (tip, base)
+        used = {change.policy for change in planned.changes}
+        commit = self._clone.commit(
+            NewCommit(
+                parents=parents,
+                tree=base,
+                files=planned.files,
+                message=message(
+                    self._spec.message,
+                    self._spec.trailers,
+                    update=self._spec.name,
+                    branch=head,
+                    decisions=[one for one in decisions if one.policy.name in used],
+                    changes=planned.changes,
+                ),
+                author=self._spec.author,
+                signing=self._spec.signing,
+            )
+        )
+        self._clone.push(commit, head)
+        return commit
+
+    def _has(self, tip: str, planned: Planned) -> bool:
+        there = {entry.path: entry.oid for entry in self._clone.files(tip)}
+        oids = [there.get(path) for path in planned.files]
+        known = [oid for oid in oids if oid is not None]
+        contents = [content for _mode, content in planned.files.values()]
+        return len(known) == len(oids) and self._clone.read(known) == contents
+
+    def _check_tip(self, tip: str, head: str) -> None:
+        """See that nothing of somebody else is on a branch of ours: its tree is made anew from the base."""
+        person = self._clone.commit_object(tip).committer
+        if person.email != self._spec.author.email:
+            why = f"the last commit of {head} is by {person.name} <{person.email}>, and would be lost"
+            raise self._refused(why, f"Merge {head} or delete it, or name another branch.")
+
+    def _refused(self, why: str, next_step: str) -> UpdateError:
+        return UpdateError(self._spec.subject, f"writing to {self._spec.source.name}", why, next_step)
+
+
+def _proposed(spec: UpdateSpec, pushed: Pushed, decisions: Sequence[Decision], pulls: PullRequests) -> Pushed:
+    used = {change.policy for change in pushed.changes}
+    text = message(
+        spec.message,
+        {},
+        update=spec.name,
+        branch=pushed.branch,
+        decisions=[one for one in decisions if one.policy.name in used],
+        changes=pushed.changes,
+    )
+    title, _blank, rest = text.strip().partition("\n")
+    lines = [
+        f"- `{one.file}:{one.line}` {one.policy}: `{one.before}` → `{one.after}`" for one in pushed.changes
+    ]
+    body = "\n\n".join(part for part in (rest.strip(), "\n".join(lines)) if part)
+    proposal = Proposal(
+        head=pushed.branch, base=spec.base, title=title, body=body, manner=spec.pull_request or Manner()
+    )
+    return Pushed(
+        branch=pushed.branch,
+        commit=pushed.commit,
+        changes=pushed.changes,
+        proposed=pulls.find_or_open(proposal),
+    )
