@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -88,11 +87,6 @@ def remember(file: Path, memory: Committed) -> None:
             printable(error.strerror or str(error)),
             "Set plumb_cache_dir (cache_dir) to a place this account can write, with room left.",
         ) from error
-
-
-def fingerprint(declared: Any) -> str:
-    """By which a declaration is known again. `declared` is of JSON types."""
-    return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
 
 
 def _read(content: Mapping[str, Any]) -> Committed:

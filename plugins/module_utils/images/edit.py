@@ -13,10 +13,10 @@ from pathlib import PurePosixPath
 from ..model.errors import printable
 from ..render.pyyaml import yaml
 from ..render.scalars import resolve_plain
+from .declared import Change, Decision, Part, slot
 from .errors import UpdateError
-from .marker import MARKS, Marked, Part, Stray, find_marked
+from .marker import MARKS, Marked, Stray, find_marked
 from .reference import ImageName, is_digest, is_tag, name_of
-from .scan import Choice, ImagePolicy, Write
 from .written import NotYamlError, Written, scalars
 
 LARGEST_FILE = (
@@ -25,42 +25,6 @@ LARGEST_FILE = (
 _KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 _OF_ENTRY = {"newTag": Part.TAG, "digest": Part.DIGEST, "newName": Part.NAME}
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@:-]*[A-Za-z0-9._-]|[A-Za-z0-9_]", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a policy came to: its declaration and its choice."""
-
-    policy: ImagePolicy
-    choice: Choice
-
-    def text(self, part: Part) -> str:
-        """What is written for a part of it."""
-        name, tag, digest = self.choice.image, self.choice.tag, self.choice.digest
-        if part is Part.REFERENCE:
-            return {
-                Write.TAG: f"{name}:{tag}",
-                Write.DIGEST: f"{name}@{digest}",
-                Write.BOTH: f"{name}:{tag}@{digest}",
-            }[self.policy.write]
-        return {Part.NAME: name, Part.TAG: tag, Part.DIGEST: digest}[part]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A value that is to be another. `before` is shown only where it can be an image, a tag or a digest."""
-
-    file: str
-    line: int
-    policy: str
-    part: Part
-    before: str
-    after: str
-
-    @property
-    def slot(self) -> str:
-        """The policy and part, as a marker writes them."""
-        return slot(self.policy, self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +92,6 @@ def edit(content: bytes, file: str, decisions: Mapping[str, Decision], known: fr
         {id(value): change.after for (value, _new), change in zip(spans, changes, strict=True)},
     )
     return Edited(edited.encode(), tuple(changes), tuple(told))
-
-
-def slot(policy: str, part: Part) -> str:
-    """A policy and part, as a marker writes them."""
-    return f"{policy}:{part.value}" if part.value else policy
 
 
 def slot_of(file: str, marked: Marked) -> str:

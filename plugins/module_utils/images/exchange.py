@@ -53,7 +53,6 @@ class Way:
     subject: str  # how errors call what is asked about
     insecure: bool = False  # http instead of https
     ca_file: Path | None = None
-    proxy: str = ""
 
 
 class Exchange:
@@ -178,7 +177,7 @@ class Exchange:
             timeout=left,
             allow_redirects=False,
             stream=True,
-            proxies=_proxies(self.way, address),
+            proxies=_proxies(address),
         ) as response:
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                 raise self.failure(operation, "it is compressed, which was not asked for", _LOOK)
@@ -216,7 +215,7 @@ class Exchange:
 
 
 _LOOK = "See whether this is the registry that is meant, and what it answers by hand."
-_NEXT = "See that the image's registry, ca_file and proxy are right, and that the registry answers from here."
+_NEXT = "See that the image's registry, its ca_file and the environment's proxies are right, and that it answers here."
 _REASONS: tuple[tuple[str, str], ...] = (
     ("SSLError", "its certificate is not signed by an authority that is trusted here"),
     ("ProxyError", "the proxy does not let the question through"),
@@ -270,9 +269,7 @@ def _authorities(way: Way) -> str | bool:
     return str(way.ca_file)
 
 
-def _proxies(way: Way, address: str) -> dict[str, str]:
-    if way.proxy:
-        return {"http": way.proxy, "https": way.proxy}
+def _proxies(address: str) -> dict[str, str]:
     parts = urlsplit(address)
     return {} if _is_inside(parts) else dict(get_environ_proxies(address))
 

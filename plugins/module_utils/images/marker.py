@@ -18,8 +18,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
+from .declared import Part
 from .written import Written
 
 MARKS = (b'"$plumb"', b'"$imagepolicy"')  # a file without any of these has no marker
@@ -30,15 +30,6 @@ _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?"
 _PLUMB = re.compile(rf"(?P<policy>{_NAME})(?::(?P<part>name|tag|digest))?", re.ASCII)
 _FLUX = re.compile(rf"{_NAME}:(?P<policy>{_NAME})(?::(?P<part>name|tag|digest))?", re.ASCII)
 _WORDS = {"$plumb": _PLUMB, "$imagepolicy": _FLUX}
-
-
-class Part(Enum):
-    """What of a choice stands at a marker."""
-
-    REFERENCE = ""
-    NAME = "name"
-    TAG = "tag"
-    DIGEST = "digest"
 
 
 @dataclass(frozen=True, slots=True)

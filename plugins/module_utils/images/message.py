@@ -9,9 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..model.errors import InputError
-from .edit import Change, Decision
+from .declared import DEFAULT_MESSAGE, Change, Decision
 
-DEFAULT = "Update {images}"
 WORDS = ("images", "changes", "update", "branch")
 _WORD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _TRAILER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
@@ -23,7 +22,7 @@ def check_message(text: str, trailers: Mapping[str, str], *, subject: str) -> No
     """Raise InputError for a text with a word that is none, or a trailer that Git would not read as one."""
     if not text.strip() or len(text) > _LONGEST:
         raise InputError(
-            subject, "reading message", "it is empty or too long", f"Write for example {DEFAULT!r}."
+            subject, "reading message", "it is empty or too long", f"Write for example {DEFAULT_MESSAGE!r}."
         )
     for found in _WORD.finditer(text):
         if found[0] in {"{", "}"} or (found[1] is not None and found[1] not in WORDS):

@@ -12,9 +12,9 @@ from ..model.errors import printable
 from ..source.repository import TreeEntry
 from ..source.writing import Clone
 from .committed import Committed
-from .edit import LARGEST_FILE, Change, Decision, edit, marked_values, may_have_markers, slot, slot_of
+from .declared import Change, Decision, Part, slot
+from .edit import LARGEST_FILE, edit, marked_values, may_have_markers, slot_of
 from .filter import filtered
-from .marker import Part
 from .policy import Candidate, is_older
 from .reference import tag_of
 

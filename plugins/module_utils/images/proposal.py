@@ -41,11 +41,12 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A pull request that is open; `created` if it was not before."""
+    """A pull request that is open; `created` if it was not before. `warnings` are what the forge did not take."""
 
     number: int
     url: str
     created: bool
+    warnings: tuple[str, ...] = ()
 
 
 class PullRequests(Protocol):

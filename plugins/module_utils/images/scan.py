@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
-from pathlib import Path
 
 from ..model.duration import format_seconds
 from ..model.errors import InputError, PlumbError, SourceError
+from .declared import Choice, ImagePolicy
 from .docker_config import ANONYMOUS, Login, login_from_config, login_from_file
 from .errors import ChoiceError, RegistryError
 from .exchange import Way
-from .filter import TagFilter, filtered
+from .filter import filtered
 from .image_manifest import Built, Manifest
-from .policy import NEVER, Candidate, Kind, Policy, ranked, without_attached
-from .reference import ImageName
+from .policy import NEVER, Candidate, Kind, ranked, without_attached
 from .registry import Repository
 from .remembered import Remembered
 from .threads import side_by_side
@@ -29,61 +27,6 @@ SECONDS = 120.0  # for all images of a scan
 _WIDTH = 8  # images asked for at a time, and builds of one image
 _MOST_BUILDS = 500  # whose times are asked for by `newest`
 _MOST_TRIED = 50  # tags that are looked at for a platform or an age
-
-
-class Write(Enum):
-    """What is written of a choice where a whole reference stands."""
-
-    TAG = "tag"
-    DIGEST = "digest"
-    BOTH = "both"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Who asks. Credentials are named by file, never held."""
-
-    username: str = ""
-    password_file: Path | None = None
-    docker_config: Path | None = None
-    realm: str = ""
-    ca_file: Path | None = None
-    proxy: str = ""
-    insecure: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagePolicy:
-    """Which tag of an image is wanted. `minimum_age` in seconds."""
-
-    name: str
-    image: ImageName
-    policy: Policy
-    filter: TagFilter | None = None
-    platform: str = ""
-    minimum_age: float = 0.0
-    write: Write = Write.TAG
-    account: Account = field(default_factory=Account)
-
-    @property
-    def subject(self) -> str:
-        """How errors call it."""
-        return f"image {self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The tag that a policy wants, and what it leads to now."""
-
-    policy: str
-    image: str
-    tag: str
-    digest: str
-
-    @property
-    def identity(self) -> str:
-        """By which two choices are the same."""
-        return f"{self.image}:{self.tag}@{self.digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +80,7 @@ def _scanned(policy: ImagePolicy, remembered: Remembered, until: float) -> Scann
 
 def _asked(policy: ImagePolicy, remembered: Remembered, until: float) -> Scanned:
     account = policy.account
-    way = Way(subject=policy.subject, insecure=account.insecure, ca_file=account.ca_file, proxy=account.proxy)
+    way = Way(subject=policy.subject, insecure=account.insecure, ca_file=account.ca_file)
     try:
         with Repository(
             policy.image,

@@ -7,61 +7,18 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..model.app import Person, SourceSpec
-from ..source.signing import Signing
 from ..source.writing import Clone, NewCommit, PushRaceError, clone_for_writing
-from .committed import Committed, fingerprint
-from .edit import Change, Decision
+from .committed import Committed
+from .declared import Change, Decision, UpdateSpec
 from .errors import UpdateError
-from .message import DEFAULT, message
+from .message import message
 from .plan import Planned, Planner
 from .proposal import Manner, Per, Proposal, Proposed, PullRequests
 
 _TRIES = 5  # pushes of one commit that came second
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateSpec:
-    """Where in Git choices are written, and how they get there."""
-
-    name: str
-    source: SourceSpec  # with what may write
-    base: str  # the branch that is followed
-    branch: str = ""  # the one that is pushed to; empty: base, or one of its own for pull requests
-    paths: tuple[str, ...] = ()
-    images: tuple[str, ...] = ()
-    author: Person = field(default=Person("Plumb", "plumb@localhost"))
-    message: str = DEFAULT
-    trailers: Mapping[str, str] = field(default_factory=dict)
-    signing: Signing | None = None
-    pull_request: Manner | None = None
-
-    @property
-    def subject(self) -> str:
-        """How errors call it."""
-        return f"image update {self.name}"
-
-    @property
-    def heads(self) -> str:
-        """What the branches of its pull requests begin with."""
-        return (
-            f"{self.branch or f'plumb/{self.name}'}-"
-            if self._per_image
-            else self.branch or f"plumb/{self.name}"
-        )
-
-    @property
-    def _per_image(self) -> bool:
-        return self.pull_request is not None and self.pull_request.per is Per.IMAGE
-
-    def declared(self) -> str:
-        """By which it is known again that it says the same as before."""
-        said = [self.source.url, self.base, self.branch, list(self.paths), list(self.images)]
-        manner = self.pull_request
-        return fingerprint([*said, manner and [manner.per.value, manner.auto_merge, list(manner.labels)]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +61,8 @@ def update(
     With nothing new nobody is asked. In a check Git is read and nothing is pushed; its commits are called `check`.
     Raises InputError, SourceError, UpdateError, and what `pulls` raises.
     """
-    wanted = [one for one in decisions if not spec.images or one.policy.name in spec.images]
-    choices = {one.policy.name: one.choice.identity for one in wanted}
-    if not wanted or memory.knows(spec.declared(), choices):
+    wanted = _wanted(spec, decisions)
+    if not is_news(spec, decisions, memory):
         return Updated(name=spec.name, asked=False, memory=memory)
     with clone_for_writing(spec.source) as clone:
         work = _Work(spec, clone, memory, known, check=check)
@@ -126,8 +82,22 @@ def update(
         asked=True,
         pushed=tuple(pushed),
         warnings=tuple(dict.fromkeys(line for _one, planned in results for line in planned.warnings)),
-        memory=memory.after(spec.declared(), choices, there),
+        memory=memory.after(spec.declared(), _choices(wanted), there),
     )
+
+
+def is_news(spec: UpdateSpec, decisions: Sequence[Decision], memory: Committed) -> bool:
+    """Whether Git has not been looked at with just these decisions."""
+    wanted = _wanted(spec, decisions)
+    return bool(wanted) and not memory.knows(spec.declared(), _choices(wanted))
+
+
+def _wanted(spec: UpdateSpec, decisions: Sequence[Decision]) -> list[Decision]:
+    return [one for one in decisions if not spec.images or one.policy.name in spec.images]
+
+
+def _choices(decisions: Sequence[Decision]) -> dict[str, str]:
+    return {one.policy.name: one.choice.identity for one in decisions}
 
 
 def _per_image(spec: UpdateSpec) -> bool:

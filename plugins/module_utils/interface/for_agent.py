@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..model.errors import InputError
-from .options import CONNECTION, INVENTORY, SOURCE
+from .image_options import IMAGE, IMAGES, SIGNING, UPDATE
+from .options import CONNECTION, INVENTORY, SOURCE, Spec
 from .words import PREFIX
 
 # How an agent's own account is reached stands in the kubeconfig that is made for it; these still hold for it.
@@ -19,9 +20,15 @@ _OF_ANY_ACCOUNT = frozenset({"impersonate_user", "impersonate_groups", "request_
 _OF_THE_AGENT = frozenset({"impersonate_user", "impersonate_groups"})  # who sets it up acts as himself
 # What is about one run from one place.
 _OF_A_RUN = frozenset({"cache_dir", "lease_file", "only", "report_path", "serial", "suspended"})
-_WORDS = (INVENTORY.keys() - CONNECTION.keys() - _OF_A_RUN) | _OF_ANY_ACCOUNT
+_WORDS = (INVENTORY.keys() - CONNECTION.keys() - _OF_A_RUN) | IMAGES.keys() | _OF_ANY_ACCOUNT
 
-_FILES = tuple(name for name, option in SOURCE.items() if option["type"] == "path")
+# Lists whose items name files, each with what an item is called and what the names of its copies begin with. They all
+# are in one folder: in a pod that is a Secret's.
+_NAMING_FILES: Mapping[str, tuple[Spec, str, str]] = {
+    "sources": (SOURCE, "source", ""),
+    "images": (IMAGE, "image", "image."),
+    "image_updates": (UPDATE, "image update", "update."),
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", re.ASCII)
 _TEMPLATE = re.compile(r"\{[{%#]")
 
@@ -57,8 +64,16 @@ def for_agent(given: Mapping[str, Any], *, access: str, credentials: str, cache:
     words = {word: _literal(value, f"{PREFIX}{word} of {name}") for word, value in given["variables"].items()}
     home = f"{credentials}/{name}"
     files: list[dict[str, str]] = []
-    if "sources" in words:
-        words["sources"] = [_with_files(source, home, name, files) for source in words["sources"]]
+    for word, (spec, what, start) in _NAMING_FILES.items():
+        if word in words:
+            words[word] = [
+                _with_files(one, spec, f"{home}/{start}", f"{what} {{}} of {name}", files)
+                for one in words[word]
+            ]
+    for one in words.get("image_updates") or ():
+        if one.get("signing"):
+            key = f"{home}/update.{one['name']}."
+            one["signing"] = _with_files(one["signing"], SIGNING, key, "", files, name="signing")
     if (words.get("config") or {}).get("credentials_dir"):
         origin = Path(str(words["config"]["credentials_dir"])).expanduser().absolute()
         words["config"] = {**words["config"], "credentials_dir": f"{home}/config"}
@@ -77,16 +92,22 @@ def for_agent(given: Mapping[str, Any], *, access: str, credentials: str, cache:
 
 
 def _with_files(
-    source: Mapping[str, Any], home: str, cluster_name: str, files: list[dict[str, str]]
+    given: Mapping[str, Any],
+    spec: Spec,
+    start: str,
+    subject: str,
+    files: list[dict[str, str]],
+    *,
+    name: str = "",
 ) -> dict[str, Any]:
-    """The source with the files it names in the agent's folder; what is to be copied is added to `files`."""
-    name, changed = str(source.get("name")), dict(source)
-    named = [option for option in _FILES if source.get(option)]
+    """An item with the files it names as the agent has them; what is to be copied is added to `files`."""
+    name, changed = name or str(given.get("name")), dict(given)
+    named = [option for option, said in spec.items() if said["type"] == "path" and given.get(option)]
     if named:
-        _check_name(name, f"source {name[:80]!r} of {cluster_name}", "Rename the source.")
+        _check_name(name, subject.format(repr(name[:80])), "Rename it.")
     for option in named:
-        origin = str(Path(str(source[option])).expanduser().absolute())
-        changed[option] = f"{home}/{name}.{option}"
+        origin = str(Path(str(given[option])).expanduser().absolute())
+        changed[option] = f"{start}{name}.{option}"
         files.append({"src": origin, "dest": changed[option]})
     return changed
 

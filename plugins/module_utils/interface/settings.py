@@ -10,6 +10,7 @@ from typing import Any
 
 from ..reconcile.inventory import DEFAULT_NAMESPACE
 from .accepted import accepted_file
+from .image_options import IMAGE, UPDATE
 from .options import CONFIG, CONNECTION, SOURCE
 from .runs import cache_of
 from .values import source_spec
@@ -25,6 +26,8 @@ def shown_settings(settings: Mapping[str, Any], cluster: str) -> dict[str, Any]:
         "config": _config(settings, cluster),
         "sources": [_given(source, tuple(SOURCE)) for source in settings.get("sources") or ()],
         "apps": [{name: app[name] for name in _OF_APP} for app in settings.get("apps") or ()],
+        "images": [_given(image, tuple(IMAGE)) for image in settings.get("images") or ()],
+        "image_updates": [_given(update, tuple(UPDATE)) for update in settings.get("image_updates") or ()],
         "namespace": settings.get("namespace") or DEFAULT_NAMESPACE,
         "cache_dir": str(cache_of(settings)),
         "connection": _given(settings, _OF_CONNECTION),

@@ -19,11 +19,13 @@ from ..reconcile.claims import check_former_names
 from ..reconcile.dependencies import dependencies
 from ..source.address import check_spec
 from .agent_options import AGENT
+from .image_options import IMAGES
+from .image_values import check_images
 from .options import INVENTORY, Spec, for_ansible
 from .values import app_specs, connection_spec, source_spec
 
 PREFIX = "plumb_"
-_KNOWN: Spec = {**INVENTORY, **AGENT}
+_KNOWN: Spec = {**INVENTORY, **IMAGES, **AGENT}
 
 _OF_CONFIG = {name: INVENTORY[name] for name in ("sources", "apps")}  # what a config in Git may say
 _FILES = ("token_file", "ssh_key_file", "known_hosts_file", "ca_file")
@@ -134,6 +136,7 @@ def _unusable(settings: Mapping[str, Any], *, addresses: bool) -> list[str]:
         lambda: dependencies(app_specs(apps)),
         lambda: check_former_names(app_specs(apps), settings["namespace"]),
         lambda: connection_spec(settings),
+        lambda: check_images(settings),
     ):
         try:
             check()

@@ -18,15 +18,19 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.committed impo
     recall,
     remember,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.images.edit import Decision
+from ansible_collections.plumb.gitops.plugins.module_utils.images.declared import (
+    Choice,
+    Decision,
+    ImagePolicy,
+    UpdateSpec,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.images.errors import UpdateError
 from ansible_collections.plumb.gitops.plugins.module_utils.images.filter import TagFilter
 from ansible_collections.plumb.gitops.plugins.module_utils.images.message import check_message
 from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import make_policy
 from ansible_collections.plumb.gitops.plugins.module_utils.images.proposal import Manner, Per, Proposed
 from ansible_collections.plumb.gitops.plugins.module_utils.images.reference import parse_name
-from ansible_collections.plumb.gitops.plugins.module_utils.images.scan import Choice, ImagePolicy
-from ansible_collections.plumb.gitops.plugins.module_utils.images.update import UpdateSpec, update
+from ansible_collections.plumb.gitops.plugins.module_utils.images.update import update
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Person
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, SourceError
 from ansible_collections.plumb.gitops.plugins.module_utils.source.signing import Format, Signing

@@ -1,0 +1,193 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `images` does between its options and its result, and what a scheduler asks of it: whether a choice is new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..images.committed import committed_file, recall, remember
+from ..images.declared import Decision, ImagePolicy, UpdateSpec
+from ..images.filter import check_filter
+from ..images.proposal import PullRequests
+from ..images.remembered import Remembered
+from ..images.scan import Scanned, scan
+from ..images.update import Pushed, Updated, is_news, update
+from ..model.errors import InputError, PlumbError
+from .image_values import image_policies, update_specs
+from .mode import Mode
+from .runs import cache_of
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a scan found: the updates with something new, how many images were asked for, and what failed."""
+
+    new: tuple[str, ...]
+    scanned: int
+    failures: tuple[str, ...]
+    notes: tuple[str, ...]
+    choices: tuple[tuple[str, str], ...]  # by policy, the tag
+
+
+def images(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
+    """The result of `images`. What fails is told beside what did not, and makes the task fail at the end."""
+    policies, updates = _declared(options, "updates")
+    for policy in policies:
+        if policy.filter is not None:
+            check_filter(policy.filter, subject=policy.subject)
+    scanned = scan(policies, Remembered())
+    results, errors = [], [str(one.error) for one in scanned if one.error is not None]
+    for spec in updates:
+        try:
+            results.append(_updated(spec, policies, scanned, options, check=mode.check))
+        except PlumbError as error:
+            errors.append(str(error))
+    result: dict[str, Any] = {
+        "changed": any(one.changed for one in results),
+        "choices": [_choice(one) for one in scanned],
+        "updates": [_update(one) for one in results],
+        "lines": [line for one in results for line in _lines(one, check=mode.check)],
+        "warnings": [line for one in results for line in one.warnings],
+    }
+    if mode.diff:
+        result["diff"] = [_diff(one, each) for one in results for each in one.pushed]
+    if errors:
+        result |= {"failed": True, "msg": " ".join(errors), "errors": errors}
+    return result
+
+
+def look(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> Look:
+    """Ask the registries, and nobody else, whether there is anything that `images` would have to look at Git for.
+
+    `settings` are those that a scheduler is told (`settings.shown_settings`). Raises InputError.
+    """
+    policies, updates = _declared(settings, "image_updates")
+    used = {name for spec in updates for name in spec.images} if all(one.images for one in updates) else None
+    wanted = [one for one in policies if used is None or one.name in used]
+    scanned = scan(wanted, remembered) if updates else ()
+    new = []
+    for spec in updates:
+        memory = recall(committed_file(cache_of(settings), cluster, spec.name, spec.source.url))
+        if is_news(spec, _decisions(policies, scanned), memory):
+            new.append(spec.name)
+    return Look(
+        tuple(new),
+        len(scanned),
+        tuple(str(one.error) for one in scanned if one.error is not None),
+        tuple(f"image {one.policy}: {one.note}" for one in scanned if one.note),
+        tuple((one.policy, one.choice.tag) for one in scanned if one.choice is not None),
+    )
+
+
+def _declared(
+    options: Mapping[str, Any], updates: str
+) -> tuple[tuple[ImagePolicy, ...], tuple[UpdateSpec, ...]]:
+    given = options.get("images") or ()
+    return image_policies(given), update_specs(
+        options.get(updates) or (), options.get("sources") or (), given
+    )
+
+
+def _decisions(policies: Sequence[ImagePolicy], scanned: Sequence[Scanned]) -> list[Decision]:
+    chosen = {one.policy: one.choice for one in scanned}
+    return [
+        Decision(policy, choice) for policy in policies if (choice := chosen.get(policy.name)) is not None
+    ]
+
+
+def _updated(
+    spec: UpdateSpec,
+    policies: Sequence[ImagePolicy],
+    scanned: Sequence[Scanned],
+    options: Mapping[str, Any],
+    *,
+    check: bool,
+) -> Updated:
+    file = committed_file(cache_of(options), options.get("cluster") or "", spec.name, spec.source.url)
+    done = update(
+        spec,
+        _decisions(policies, scanned),
+        recall(file),
+        known=frozenset(policy.name for policy in policies),
+        pulls=_pull_requests(spec),
+        check=check,
+    )
+    if not check:
+        remember(file, done.memory)
+    return done
+
+
+def _pull_requests(spec: UpdateSpec) -> PullRequests | None:
+    """The forge on which an update opens its pull requests; None where it opens none."""
+    if spec.pull_request is None:
+        return None
+    why = "there is no forge that it could be opened on"
+    raise InputError(spec.subject, "opening a pull request", why, "Leave pull_request out.")
+
+
+def _choice(one: Scanned) -> dict[str, Any]:
+    choice = one.choice
+    said = {"image": choice.image, "tag": choice.tag, "digest": choice.digest} if choice else {}
+    error = {"error": str(one.error)} if one.error else {}
+    return {"name": one.policy, **said, **error, **({"note": one.note} if one.note else {})}
+
+
+def _update(one: Updated) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "changed": one.changed,
+        "asked": one.asked,
+        "branches": [_branch(each) for each in one.pushed],
+        "warnings": list(one.warnings),
+    }
+
+
+def _branch(each: Pushed) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "branch": each.branch,
+        "commit": each.commit,
+        "changes": [
+            {
+                "file": change.file,
+                "line": change.line,
+                "policy": change.policy,
+                "before": change.before,
+                "after": change.after,
+            }
+            for change in each.changes
+        ],
+    }
+    if each.proposed is not None:
+        said["pull_request"] = {
+            "number": each.proposed.number,
+            "url": each.proposed.url,
+            "created": each.proposed.created,
+        }
+    return said
+
+
+def _lines(one: Updated, *, check: bool) -> list[str]:
+    """What a person reads."""
+    lines = []
+    for each in one.pushed:
+        if each.commit:
+            lines.append(f"{one.name} {each.branch} " + ("would change" if check else each.commit[:7]))
+            lines += [f"  ~ {c.file}:{c.line}   {c.before} -> {c.after}" for c in each.changes]
+        if each.proposed is not None and each.proposed.created:
+            lines.append(f"{one.name} pull request {each.proposed.url}")
+    return lines
+
+
+def _diff(one: Updated, each: Pushed) -> dict[str, str]:
+    """The marked values alone: what else a file holds may be nobody's to see."""
+    head = f"{one.name} {each.branch}"
+    return {
+        "before_header": head,
+        "after_header": head,
+        "before": "".join(f"{change.file}:{change.line}: {change.before}\n" for change in each.changes),
+        "after": "".join(f"{change.file}:{change.line}: {change.after}\n" for change in each.changes),
+    }

@@ -1,0 +1,388 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: images
+short_description: Commit new images to Git
+version_added: 0.1.0
+description:
+  - Asks registries which tag of each image its policy wants, and commits that to Git where markers stand.
+  - A marker is a comment behind a value, C({"$plumb": "NAME"}), with C(:name), C(:tag) or C(:digest) behind the name
+    for a part of the reference. Flux's C($imagepolicy) is read as it is. Nothing else of a file changes.
+  - With nothing new since the last time, only registries are asked. What that was is kept in O(cache_dir).
+  - A push that comes second is done again on what is there then, and never forced. A value that somebody took back in
+    Git is not written again until a newer one appears.
+  - One image or update that fails does not hold up the others. The task fails at the end.
+attributes:
+  check_mode:
+    support: full
+    description: Registries and Git are read, and nothing is pushed.
+  diff_mode:
+    support: full
+    description: The marked values before and after. The rest of a file is never shown.
+author: The Plumb authors (@plumb-gitops)
+requirements: [requests, GitPython, semver, PyYAML, git]
+options:
+  images:
+    description: The policies, each of which says which tag of an image is wanted.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The name that markers and updates refer to.
+        type: str
+        required: true
+      image:
+        description: The image without a tag, such as V(registry.example.com/shop/web). It is written as it is here.
+        type: str
+        required: true
+      policy:
+        description: Which tag. Exactly one of the words.
+        type: dict
+        required: true
+        suboptions:
+          semver:
+            description:
+              - The highest version in a range, such as V(>=1.0.0 <2.0.0) or V(~1.4). A prerelease needs a range that
+                names one.
+            type: str
+          numerical:
+            description: The highest number with V(asc), the lowest with V(desc).
+            type: str
+            choices: [asc, desc]
+          alphabetical:
+            description: The last by name with V(asc), the first with V(desc).
+            type: str
+            choices: [asc, desc]
+          newest:
+            description: The one that was built last, by the image's own word. It costs requests for each tag.
+            type: str
+            choices: [build]
+          digest:
+            description: This tag, whose digest moves.
+            type: str
+      filter:
+        description: Which tags are looked at, and what of them is compared.
+        type: dict
+        suboptions:
+          tags:
+            description: A regular expression as Python reads it. It runs in a process that is ended after some seconds.
+            type: str
+            required: true
+          extract:
+            description: What is compared, with groups as C($name), C(${name}) or C($1). The whole tag if not given.
+            type: str
+            default: ''
+      platform:
+        description: A tag counts only if it has this platform, such as V(linux/amd64).
+        type: str
+        default: ''
+      minimum_age:
+        description: A tag counts only if it was built this long ago, such as V(10m).
+        type: str
+        default: ''
+      write:
+        description:
+          - What is written where a whole reference stands - C(NAME:TAG), C(NAME@DIGEST) or C(NAME:TAG@DIGEST).
+          - V(tag) if not given, and V(digest) for a policy of O(images[].policy.digest).
+        type: str
+        choices: [tag, digest, both]
+      username:
+        description: The user for the registry.
+        type: str
+        default: ''
+      password_file:
+        description: The file with the password or token of that user, on one line.
+        type: path
+      docker_config:
+        description: A Docker C(config.json) with the login, or with the credential helper that has it.
+        type: path
+      realm:
+        description:
+          - The token service that may see the login, where it is not on the registry's host, such as
+            V(https://gitlab.example.com).
+        type: str
+        default: ''
+      ca_file:
+        description: The file with the certificates of the authority that signed the registry's.
+        type: path
+      insecure:
+        description: Whether the registry is asked by C(http), which shows the login to the network.
+        type: bool
+        default: false
+  updates:
+    description: Where in Git choices are written, and how they get there.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The name of the update.
+        type: str
+        required: true
+      source:
+        description: The name of the source that is written to.
+        type: str
+        required: true
+      username:
+        description: The user that goes with O(updates[].token_file).
+        type: str
+        default: ''
+      token_file:
+        description: The file with a token that may write. The source's own if not given.
+        type: path
+      ssh_key_file:
+        description: The file with a key that may write. The source's own if not given.
+        type: path
+      paths:
+        description: The files and folders that are looked at. The whole repository if not given.
+        type: list
+        elements: str
+        default: []
+      images:
+        description: The names of the images that are written. All if not given.
+        type: list
+        elements: str
+        default: []
+      branch:
+        description:
+          - The branch that is pushed to. The source's own if not given, and for a pull request C(plumb/NAME).
+          - On a branch of its own, what is there by somebody else is never replaced.
+        type: str
+        default: ''
+      author:
+        description: The author of commits.
+        type: dict
+        default: {}
+        suboptions:
+          name:
+            description: The author's name.
+            type: str
+            default: Plumb
+          email:
+            description: The author's address.
+            type: str
+            default: plumb@localhost
+      message:
+        description:
+          - The message of commits. C({images}), C({changes}), C({update}) and C({branch}) are filled in.
+          - Braces are written twice.
+        type: str
+        default: Update {images}
+      trailers:
+        description: Lines at the end of the message, by name.
+        type: dict
+        default: {}
+      signing:
+        description: What commits are signed with.
+        type: dict
+        suboptions:
+          format:
+            description: The kind of key.
+            type: str
+            required: true
+            choices: [ssh, gpg]
+          key_file:
+            description: The file with the private key, without a passphrase.
+            type: path
+            required: true
+      pull_request:
+        description: Opens a pull request, and keeps it up to date, in place of a commit to the branch.
+        type: dict
+        suboptions:
+          per:
+            description: One for all images of the update, or one for each.
+            type: str
+            choices: [update, image]
+            default: update
+          labels:
+            description: Its labels.
+            type: list
+            elements: str
+            default: []
+          reviewers:
+            description: Who is asked to review it.
+            type: list
+            elements: str
+            default: []
+          auto_merge:
+            description: Whether the forge is to merge it once its checks are good.
+            type: bool
+            default: false
+  sources:
+    description: The sources, with the options of M(plumb.gitops.pull).
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: See M(plumb.gitops.pull).
+        type: str
+        required: true
+      url:
+        description: See M(plumb.gitops.pull).
+        type: str
+        required: true
+      branch:
+        description: See M(plumb.gitops.pull).
+        type: str
+      tag:
+        description: See M(plumb.gitops.pull).
+        type: str
+      semver:
+        description: See M(plumb.gitops.pull).
+        type: str
+      commit:
+        description: See M(plumb.gitops.pull).
+        type: str
+      username:
+        description: See M(plumb.gitops.pull).
+        type: str
+        default: ''
+      token_file:
+        description: See M(plumb.gitops.pull).
+        type: path
+      ssh_key_file:
+        description: See M(plumb.gitops.pull).
+        type: path
+      known_hosts_file:
+        description: See M(plumb.gitops.pull).
+        type: path
+      ca_file:
+        description: See M(plumb.gitops.pull).
+        type: path
+      proxy:
+        description: See M(plumb.gitops.pull).
+        type: str
+        default: ''
+      allow_http:
+        description: See M(plumb.gitops.pull).
+        type: bool
+        default: false
+      rewritten:
+        description: See M(plumb.gitops.pull).
+        type: str
+        choices: [follow, refuse]
+        default: follow
+      timeout:
+        description: See M(plumb.gitops.pull).
+        type: str
+        default: 60s
+  cluster:
+    description: The cluster whose agent writes. Each keeps its own memory.
+    type: str
+    default: ''
+  cache_dir:
+    description:
+      - The folder for what can be made anew; what was written is remembered in its C(images).
+      - C(~/.cache/plumb) if not given.
+    type: path
+seealso:
+  - module: plumb.gitops.pull
+"""
+
+EXAMPLES = r"""
+- name: Commit new versions of the shop to the branch that is followed
+  plumb.gitops.images:
+    images:
+      - name: shop
+        image: registry.example.com/shop/web
+        policy: {semver: ">=1.0.0 <2.0.0"}
+    updates:
+      - name: fleet
+        source: fleet
+        paths: [apps]
+        author: {name: Plumb, email: plumb@example.com}
+    sources:
+      - name: fleet
+        url: https://git.example.com/platform/fleet.git
+        branch: main
+        token_file: /etc/plumb/git-token
+
+- name: Follow the builds of a branch, by their number
+  plumb.gitops.images:
+    images:
+      - name: shop
+        image: registry.example.com/shop/web
+        policy: {numerical: asc}
+        filter: {tags: '^main-(?P<build>\d+)$', extract: '$build'}
+        docker_config: /etc/plumb/docker.json
+    updates: "{{ plumb_image_updates }}"
+    sources: "{{ plumb_sources }}"
+"""
+
+RETURN = r"""
+choices:
+  description: What each policy came to, in the order given.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the policy.
+      type: str
+    image:
+      description: The image. Only where there is a choice, as the two below.
+      type: str
+    tag:
+      description: The tag.
+      type: str
+    digest:
+      description: The digest of that tag's manifest, or index.
+      type: str
+    error:
+      description: Why there is no choice. Only if it failed.
+      type: str
+    note:
+      description: Why there is no choice yet.
+      type: str
+updates:
+  description: What became of each update that did not fail.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the update.
+      type: str
+    changed:
+      description: Whether anything was pushed or opened, or in a check would be.
+      type: bool
+    asked:
+      description: Whether Git was asked at all.
+      type: bool
+    branches:
+      description: The branches with changes, each with C(branch), C(commit), C(changes) and C(pull_request).
+      type: list
+      elements: dict
+    warnings:
+      description: What was left as it is, and why.
+      type: list
+      elements: str
+lines:
+  description: What changed, for people.
+  returned: always
+  type: list
+  elements: str
+errors:
+  description: What failed.
+  returned: failure
+  type: list
+  elements: str
+"""
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.image_options import spec_of_images
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.images import images
+
+
+def main() -> None:
+    run_module(spec_of_images(), images)
+
+
+if __name__ == "__main__":
+    main()
