@@ -35,6 +35,7 @@ from ansible_collections.plumb.gitops.controller.overview import Seen, overview
 from ansible_collections.plumb.gitops.controller.page import Shown
 from ansible_collections.plumb.gitops.controller.poll import Poller
 from ansible_collections.plumb.gitops.controller.runs import Runs
+from ansible_collections.plumb.gitops.controller.scans import Scanner
 from ansible_collections.plumb.gitops.controller.schedule import Trigger
 from ansible_collections.plumb.gitops.controller.status import agent_status, cluster_status, status, told
 from ansible_collections.plumb.gitops.controller.suspension import Suspensions, read_suspensions
@@ -59,6 +60,7 @@ class Agent:
         self.in_force = InForce(config, Accepted(Path(), Path(), {}), Suspensions())
         self._file = file
         self._runs = Runs(config.runtime_dir)
+        self._scanner = Scanner(self.clusters, lambda: self.in_force, self._runs, log, self.metrics)
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._reload = asyncio.Event()
         self._seen: tuple[str, ...] = ()
@@ -95,6 +97,7 @@ class Agent:
                 self._start_and_stop(tasks)
                 tasks.create_task(self._watch(tasks))
                 tasks.create_task(Poller(self.clusters, lambda: self.in_force, self.log).loop())
+                tasks.create_task(self._scanner.loop())
                 tasks.create_task(Renewer(lambda: self.in_force, self.log).loop())
                 if config.leader_election is not None:
                     tasks.create_task(self._leader(config.leader_election).run(asyncio.Event()))
@@ -244,7 +247,7 @@ class Agent:
                 cluster.pull(Trigger("inventory changed"))
             cluster.look_again()
         used = {cluster.inventory_used for cluster in self.clusters.values() if cluster.inventory_used}
-        await asyncio.to_thread(drop_others, config, used | {accepted.folder})
+        await asyncio.to_thread(drop_others, config, used | self._scanner.inventories | {accepted.folder})
 
     def _files(self) -> tuple[str, ...]:
         """What changes when a file does that the agent goes by."""

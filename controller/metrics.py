@@ -86,11 +86,31 @@ class Metrics:
         self._fights = Gauge(
             "plumb_fights", "Fields that somebody else keeps writing.", cluster, registry=self.registry
         )
+        self._scans = Counter(
+            "plumb_image_scans",
+            "Scans for new images by result.",
+            ("cluster", "result"),
+            registry=self.registry,
+        )
+        self._scan_seconds = Histogram(
+            "plumb_image_scan_seconds",
+            "How long scans for new images took.",
+            cluster,
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._written = Counter(
+            "plumb_image_runs",
+            "Runs that commit new images to Git, by result.",
+            ("cluster", "result"),
+            registry=self.registry,
+        )
         self._leader = Gauge("plumb_leader", "Whether this agent makes runs.", registry=self.registry)
         self._leader.set(1)
         self._all = (
             self._seconds, self._runs, self._objects, self._actions, self._drift, self._failures, self._age,
             self._revision, self._watched, self._restarts, self._fights, self._found, self._reverted,
+            self._scans, self._scan_seconds, self._written,
         )  # fmt: skip
         self._good: dict[str, float] = {}
         self._managers: dict[str, set[str]] = {}  # by cluster: those with series of their own
@@ -115,6 +135,15 @@ class Metrics:
     def watch_restarted(self, cluster: str) -> None:
         """Count a watch that broke."""
         self._restarts.labels(cluster).inc()
+
+    def scanned(self, cluster: str, seconds: float, *, failed: bool) -> None:
+        """Take in a scan for new images."""
+        self._scans.labels(cluster, "failed" if failed else "good").inc()
+        self._scan_seconds.labels(cluster).observe(seconds)
+
+    def images_written(self, cluster: str, *, good: bool) -> None:
+        """Take in a run that was to commit new images."""
+        self._written.labels(cluster, "good" if good else "failed").inc()
 
     def run(self, cluster: str, record: Record, summary: Mapping[str, Any] | None, seconds: float) -> None:
         """Take in one run: its record, and the summary of its report if it made one."""

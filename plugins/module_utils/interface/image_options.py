@@ -50,12 +50,7 @@ IMAGE: Spec = MappingProxyType(
         "insecure": {"type": "bool", "default": False},
     }
 )
-IMAGE_RULES: Spec = MappingProxyType(
-    {
-        "mutually_exclusive": [["password_file", "docker_config"]],
-        "required_by": {"password_file": "username"},
-    }
-)
+IMAGE_RULES: Spec = MappingProxyType({"mutually_exclusive": [["password_file", "docker_config"]]})
 
 AUTHOR: Spec = MappingProxyType(
     {

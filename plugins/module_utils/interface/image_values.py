@@ -98,6 +98,8 @@ def _account(given: Mapping[str, Any], subject: str) -> Account:
     username, realm = given.get("username") or "", given.get("realm") or ""
     if username and (":" in username or not username.isprintable()):
         raise InputError(subject, "reading username", "it holds a colon or is not printable", "Correct it.")
+    if given.get("password_file") and not username:
+        raise InputError(subject, "reading password_file", "it is a password of nobody", "Name username too.")
     parts = urlsplit(realm)
     if realm and not (parts.scheme == "https" and parts.hostname and not parts.username):
         why = "it is not the https address of a token service"

@@ -1,0 +1,213 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks registries between runs whether there are new images, and starts the run that commits them to Git.
+
+It reads through the engine and writes nothing itself. A cluster whose inventory names no update costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ansible_collections.plumb.gitops.controller.cluster import Cluster, InForce
+from ansible_collections.plumb.gitops.controller.launch import Ending
+from ansible_collections.plumb.gitops.controller.log import Log
+from ansible_collections.plumb.gitops.controller.metrics import Metrics
+from ansible_collections.plumb.gitops.controller.runs import Order, Runs
+from ansible_collections.plumb.gitops.controller.schedule import Pace, Trigger, wait_after
+from ansible_collections.plumb.gitops.plugins.module_utils.images.remembered import Remembered
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
+
+if TYPE_CHECKING:
+    from ansible_collections.plumb.gitops.plugins.module_utils.interface.images import Look
+
+PLAYBOOK = "plumb.gitops.images"
+_Result = TypeVar("_Result")
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known of one cluster between its scans."""
+
+    failures: tuple[str, ...] = ()  # of the last scan, so that each is told once
+    choices: tuple[tuple[str, str], ...] = ()  # those of the last run that failed
+    failed: int = 0  # runs in a row
+    not_before: float = 0.0  # when a run with the same choices may be tried again
+    inventory: Path | None = None  # of a run that is under way
+
+
+class Scanner:
+    """Scans for each cluster at an interval, each in turn of its own: a registry that hangs holds up no other."""
+
+    def __init__(
+        self,
+        clusters: Mapping[str, Cluster],
+        in_force: Callable[[], InForce],
+        runs: Runs,
+        log: Log,
+        metrics: Metrics,
+    ) -> None:
+        self._clusters, self._in_force, self._runs = clusters, in_force, runs
+        self._log, self._metrics = log, metrics
+        self._remembered = Remembered()
+        self._states: dict[str, _State] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._asked: set[str] = set()
+        self._hastened = asyncio.Event()
+
+    @property
+    def inventories(self) -> set[Path]:
+        """The inventories that runs under way work with."""
+        return {state.inventory for state in self._states.values() if state.inventory is not None}
+
+    def hasten(self, cluster: str) -> None:
+        """Scan for this cluster now, or once the scan that is under way has ended."""
+        self._asked.add(cluster)
+        self._hastened.set()
+
+    async def loop(self) -> None:
+        """Scan for ever, at the configured interval."""
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._in_force().config.images_interval):
+                        await self._hastened.wait()
+                hastened = self._hastened.is_set()
+                self._hastened.clear()
+                for cluster in self._due(only=self._asked if hastened else None):
+                    self._asked.discard(cluster.name)
+                    self._tasks[cluster.name] = asyncio.create_task(self._turn(cluster))
+        finally:
+            for task in tuple(self._tasks.values()):
+                task.cancel()
+
+    def _due(self, only: set[str] | None) -> list[Cluster]:
+        now = self._in_force()
+        for gone in self._states.keys() - self._clusters.keys():
+            del self._states[gone]
+        return [
+            cluster
+            for name, cluster in self._clusters.items()
+            if now.may_run
+            and not now.suspensions.holds(name)
+            and name not in self._tasks
+            and (only is None or name in only)
+            and cluster.settings.get("image_updates")
+        ]
+
+    async def _turn(self, cluster: Cluster) -> None:
+        state = self._states.setdefault(cluster.name, _State())
+        try:
+            await self._scan(cluster, state)
+        except PlumbError as error:
+            self._tell(cluster, state, (str(error),))
+        except Exception as error:  # noqa: BLE001 - the loop goes on whatever a scan came to
+            self._log.error(
+                "images not scanned", cluster=cluster.name, why=f"{type(error).__name__}: {error}"
+            )
+        finally:
+            del self._tasks[cluster.name]
+            if cluster.name in self._asked:
+                self._hastened.set()
+
+    async def _scan(self, cluster: Cluster, state: _State) -> None:
+        began, settings = time.monotonic(), cluster.settings
+        found = await _in_daemon(lambda: _looked(settings, cluster.name, self._remembered))
+        self._metrics.scanned(cluster.name, time.monotonic() - began, failed=bool(found.failures))
+        self._tell(cluster, state, found.failures)
+        waits = state.choices == found.choices and time.monotonic() < state.not_before
+        if found.new and not waits:
+            await self._write(cluster, state, found)
+
+    def _tell(self, cluster: Cluster, state: _State, failures: tuple[str, ...]) -> None:
+        """Tell of failures that are new, and of the last one's end."""
+        for failure in failures:
+            if failure not in state.failures:
+                self._log.warning("image not scanned", cluster=cluster.name, why=failure)
+        if state.failures and not failures:
+            self._log.info("images scanned again", cluster=cluster.name)
+        state.failures = failures
+
+    async def _write(self, cluster: Cluster, state: _State, found: Look) -> None:
+        now, began = self._in_force(), time.monotonic()
+        order = Order(
+            playbook=PLAYBOOK,
+            inventory=now.accepted.path,
+            limit=cluster.name,
+            timeout=now.config.run_timeout,
+            vault_password_file=now.config.vault_password_file,
+        )
+        state.inventory = now.accepted.folder
+        try:
+            ending = await self._runs.make(order)
+        finally:
+            state.inventory = None
+        good = ending.code == 0
+        self._metrics.images_written(cluster.name, good=good)
+        values = {
+            "cluster": cluster.name,
+            "updates": ",".join(found.new),
+            "seconds": round(time.monotonic() - began, 1),
+        }
+        if good:
+            state.failed, state.choices = 0, ()
+            self._log.info("images in git", **values, choices=_shown(found))
+            cluster.pull(Trigger("new images"))
+        else:
+            state.failed, state.choices = state.failed + 1, found.choices
+            pace = Pace(now.config.interval, now.config.jitter)
+            state.not_before = time.monotonic() + wait_after(pace, state.failed, random.random())  # noqa: S311 - spreads load
+            self._log.error("images not in git", **values, why=_why(ending))
+        if now.config.start_ahead:
+            await self._runs.start_ahead(now.config.vault_password_file)
+
+
+def _looked(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> Look:
+    from ansible_collections.plumb.gitops.plugins.module_utils.interface.images import (  # noqa: PLC0415
+        look,  # brings requests, which only an agent that scans is to hold in memory
+    )
+
+    return look(settings, cluster, remembered)
+
+
+def _shown(found: Look) -> str:
+    return ",".join(f"{policy}={tag}" for policy, tag in found.choices[:10])
+
+
+def _why(ending: Ending) -> str:
+    return "; ".join(ending.failures[:3]) or f"ansible-playbook ended with code {ending.code}"
+
+
+async def _in_daemon(work: Callable[[], _Result]) -> _Result:
+    """Do it in a thread that does not keep the agent from ending."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[_Result] = loop.create_future()
+
+    def settle(result: _Result | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast("_Result", result))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as raised:  # noqa: BLE001 - it is raised again where it is awaited
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the agent has ended
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, daemon=True, name="scan").start()
+    return await future

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent scans registries, and what it finds goes by way of Git into the cluster. Nobody calls a playbook."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from ansible_collections.plumb.gitops.tests.agent import running, until
+from ansible_collections.plumb.gitops.tests.agent_fleet import AgentFleet as Fleet
+from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.registry_server import RegistryServer
+from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+
+NAMESPACE = "agent"
+
+
+@dataclass
+class Scanned:
+    """An agent, and the registry that it scans each second."""
+
+    fleet: Fleet
+    registry: RegistryServer
+
+    def manifest(self, tag: str) -> str:
+        image = f"{self.registry.host}/shop/web:{tag}"
+        return (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata:\n"
+            f'  image: {image} # {{"$plumb": "shop"}}\n'
+        )
+
+    def live(self, kubectl: Kubectl) -> str:
+        found = kubectl.get("configmap", "settings", NAMESPACE)
+        return found["data"]["image"].rpartition(":")[2] if found else ""
+
+    def lines(self, words: str) -> list[str]:
+        return [line for line in self.fleet.agent.lines() if f" {words} " in line]
+
+
+@pytest.fixture(scope="module")
+def scanned(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scanned]:
+    fleet = Fleet(sandbox, tmp_path_factory.mktemp("scans"), "scan-fleet")
+    with RegistryServer() as registry:
+        found = Scanned(fleet, registry)
+        registry.push("shop/web", ["1.0.0"])
+        fleet.repository.commit({"app/config.yaml": found.manifest("1.0.0")})
+        image = {
+            "name": "shop",
+            "image": f"{registry.host}/shop/web",
+            "policy": {"semver": "*"},
+            "insecure": True,
+        }
+        fleet.write(plumb_images=[image], plumb_image_updates=[{"name": "fleet", "source": "fleet"}])
+        fleet.agent.configure(images_interval="1s", poll_interval="1h")
+        with running(fleet.agent) as agent:
+            agent.await_run()
+            yield found
+
+
+def test_a_new_image_comes_into_git_and_into_the_cluster(scanned: Scanned, kubectl: Kubectl) -> None:
+    agent = scanned.fleet.agent
+    agent.await_line(
+        "images in git", 'choices="shop=1.0.0"'
+    )  # the first look: Git has it, and that is remembered
+    began = time.monotonic()
+    scanned.registry.push("shop/web", ["1.1.0"], content="new")
+    until(lambda: scanned.live(kubectl) == "1.1.0", "the new image in the cluster")
+    assert time.monotonic() - began < 60
+    assert "updates=fleet" in agent.await_line("images in git", 'choices="shop=1.1.0"')
+    assert 'cause="new images"' in agent.runs()[-1]
+
+
+def test_with_nothing_new_only_the_registry_is_asked(scanned: Scanned) -> None:
+    written, asked = len(scanned.lines("images in git")), len(scanned.registry.requests)
+    until(lambda: len(scanned.registry.requests) > asked + 6, "three more scans")
+    assert len(scanned.lines("images in git")) == written
+    series = scanned.fleet.agent.series()
+    assert series['plumb_image_scans_total{cluster="here",result="good"}'] > 3
+    assert series['plumb_image_runs_total{cluster="here",result="good"}'] == written
+
+
+def test_a_registry_that_fails_is_told_once(scanned: Scanned) -> None:
+    held = scanned.registry.repositories.pop("shop/web")
+    line = scanned.fleet.agent.await_line("image not scanned")
+    assert "there is no such image" in line
+    asked = len(scanned.registry.requests)
+    until(lambda: len(scanned.registry.requests) > asked + 3, "three more scans")
+    assert len(scanned.lines("image not scanned")) == 1
+    scanned.registry.repositories["shop/web"] = held
+    scanned.fleet.agent.await_line("images scanned again")
+    assert scanned.fleet.agent.series()['plumb_image_scans_total{cluster="here",result="failed"}'] > 0
+
+
+def test_what_is_suspended_is_not_scanned(scanned: Scanned) -> None:
+    agent = scanned.fleet.agent
+    assert agent.command("suspend", "here")[0] == 0
+    time.sleep(1.5)  # one may be under way
+    asked = len(scanned.registry.requests)
+    time.sleep(3)
+    assert len(scanned.registry.requests) == asked
+    assert agent.command("resume", "here")[0] == 0
+    until(lambda: len(scanned.registry.requests) > asked, "a scan")
