@@ -150,7 +150,8 @@ options:
         default: []
       branch:
         description:
-          - The branch that is pushed to. The source's own if not given, and for a pull request C(plumb/NAME).
+          - The branch that is pushed to. The source's own if not given.
+          - With O(updates[].pull_request) it is what their branches begin with, C(plumb/NAME) if not given.
           - On a branch of its own, what is there by somebody else is never replaced.
         type: str
         default: ''

@@ -13,7 +13,9 @@ from typing import Any
 
 from ..model.errors import printable
 from ..state.file import keep, kept
+from .declared import Choice, ImagePolicy
 from .errors import UpdateError
+from .reference import is_digest, name_of, tag_of
 
 _KIND = "plumb.gitops/images"
 _FORMAT = 1
@@ -39,6 +41,14 @@ class Committed:
     def last(self, file: str, slot: str) -> str:
         """What was written last at a slot's markers in a file; empty where nothing is remembered."""
         return (self.written.get(file, {}).get(slot) or ("",))[-1]
+
+    def choice(self, policy: ImagePolicy) -> Choice | None:
+        """What a policy came to last; None where it was for another image, or nothing is remembered."""
+        said = self.choices.get(policy.name, "")
+        name, tag, digest = name_of(said), tag_of(said), said.partition("@")[2]
+        if name is None or name.text != policy.image.text or not tag or not is_digest(digest):
+            return None
+        return Choice(policy.name, policy.image.text, tag, digest)
 
     def after(
         self, declared: str, choices: Mapping[str, str], written: Iterable[tuple[str, str, str]]

@@ -16,7 +16,7 @@ from ..model.app import Person, SourceSpec
 from ..source.signing import Signing
 from .filter import TagFilter
 from .policy import Policy
-from .proposal import Manner, Per
+from .proposal import Manner
 from .reference import ImageName
 
 DEFAULT_MESSAGE = "Update {images}"
@@ -133,7 +133,7 @@ class UpdateSpec:
     name: str
     source: SourceSpec  # with what may write
     base: str  # the branch that is followed
-    branch: str = ""  # the one that is pushed to; empty: base, or one of its own for pull requests
+    branch: str = ""  # pushed to; empty: base. For pull requests what their branches begin with
     paths: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     author: Person = field(default=Person("Plumb", "plumb@localhost"))
@@ -149,16 +149,8 @@ class UpdateSpec:
 
     @property
     def heads(self) -> str:
-        """What the branches of its pull requests begin with."""
-        return (
-            f"{self.branch or f'plumb/{self.name}'}-"
-            if self._per_image
-            else self.branch or f"plumb/{self.name}"
-        )
-
-    @property
-    def _per_image(self) -> bool:
-        return self.pull_request is not None and self.pull_request.per is Per.IMAGE
+        """What the branches of its pull requests begin with; a slash at its end, so that it is nobody else's."""
+        return f"{self.branch or f'plumb/{self.name}'}/"
 
     def declared(self) -> str:
         """By which it is known again that it says the same as before."""

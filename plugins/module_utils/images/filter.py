@@ -54,11 +54,6 @@ class TagFilter:
     extract: str = ""
 
 
-def check_filter(wanted: TagFilter, *, subject: str) -> None:
-    """Raise InputError for an expression or an extract that cannot be used."""
-    filtered(wanted, (), subject=subject)
-
-
 def filtered(
     wanted: TagFilter, tags: Sequence[str], *, subject: str, seconds: float = SECONDS
 ) -> list[Candidate]:

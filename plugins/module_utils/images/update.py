@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..source.writing import Clone, NewCommit, PushRaceError, clone_for_writing
 from .committed import Committed
@@ -55,19 +56,21 @@ def update(
     known: frozenset[str],
     pulls: PullRequests | None = None,
     check: bool = False,
+    work: Path | None = None,
 ) -> Updated:
     """Write these decisions where they are wanted. `known` are the names of all policies.
 
-    With nothing new nobody is asked. In a check Git is read and nothing is pushed; its commits are called `check`.
-    Raises InputError, SourceError, UpdateError, and what `pulls` raises.
+    With nothing new nobody is asked; else the clone is made below `work`, and is gone at the end. In a check Git is
+    read and nothing is pushed; its commits are called `check`. Raises InputError, SourceError, UpdateError, and what
+    `pulls` raises.
     """
     wanted = _wanted(spec, decisions)
     if not is_news(spec, decisions, memory):
         return Updated(name=spec.name, asked=False, memory=memory)
-    with clone_for_writing(spec.source) as clone:
-        work = _Work(spec, clone, memory, known, check=check)
+    with clone_for_writing(spec.source, work) as clone:
+        writer = _Writer(spec, clone, memory, known, check=check)
         groups = [[one] for one in wanted] if _per_image(spec) else [wanted]
-        results = [work.write(group, _head(spec, group)) for group in groups]
+        results = [writer.write(group, _head(spec, group)) for group in groups]
     pushed = [one for one, _planned in results if one is not None]
     if spec.pull_request is not None and pulls is not None and not check:
         pushed = [_proposed(spec, one, wanted, pulls) for one in pushed]
@@ -107,10 +110,10 @@ def _per_image(spec: UpdateSpec) -> bool:
 def _head(spec: UpdateSpec, group: Sequence[Decision]) -> str:
     if spec.pull_request is None:
         return spec.branch or spec.base
-    return f"{spec.heads}{group[0].policy.name}" if _per_image(spec) else spec.heads
+    return f"{spec.heads}{group[0].policy.name if _per_image(spec) else 'images'}"
 
 
-class _Work:
+class _Writer:
     """One update in its clone."""
 
     def __init__(

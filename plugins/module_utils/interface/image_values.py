@@ -124,9 +124,9 @@ def _update(
         _one_of(subject, "image", name, {one: one for one in images})
     spec = source_spec(source)
     branch = given.get("branch") or ""
-    if spec.ref_kind is not RefKind.BRANCH and not branch:
+    if spec.ref_kind is not RefKind.BRANCH and (not branch or given.get("pull_request") is not None):
         why = f"source {spec.name} follows no branch that could be written to"
-        raise InputError(subject, "reading branch", why, "Name the branch to push to.")
+        raise InputError(subject, "reading branch", why, "Name the branch to push to, without pull_request.")
     base = spec.ref if spec.ref_kind is RefKind.BRANCH else branch
     writing = _for_writing(given, replace(spec, ref_kind=RefKind.BRANCH, ref=branch or base))
     check_spec(writing)

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..images.committed import committed_file, recall, remember
+from ..images.committed import Committed, committed_file, recall, remember
 from ..images.declared import Decision, ImagePolicy, UpdateSpec
-from ..images.filter import check_filter
 from ..images.proposal import PullRequests
 from ..images.remembered import Remembered
 from ..images.scan import Scanned, scan
@@ -36,9 +35,6 @@ class Look:
 def images(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `images`. What fails is told beside what did not, and makes the task fail at the end."""
     policies, updates = _declared(options, "updates")
-    for policy in policies:
-        if policy.filter is not None:
-            check_filter(policy.filter, subject=policy.subject)
     scanned = scan(policies, Remembered())
     results, errors = [], [str(one.error) for one in scanned if one.error is not None]
     for spec in updates:
@@ -72,7 +68,7 @@ def look(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> L
     new = []
     for spec in updates:
         memory = recall(committed_file(cache_of(settings), cluster, spec.name, spec.source.url))
-        if is_news(spec, _decisions(policies, scanned), memory):
+        if is_news(spec, _decisions(wanted, scanned, memory), memory):
             new.append(spec.name)
     return Look(
         tuple(new),
@@ -92,11 +88,15 @@ def _declared(
     )
 
 
-def _decisions(policies: Sequence[ImagePolicy], scanned: Sequence[Scanned]) -> list[Decision]:
+def _decisions(
+    policies: Sequence[ImagePolicy], scanned: Sequence[Scanned], memory: Committed
+) -> list[Decision]:
+    """What is to stand in Git. For an image that could not be asked for it is what it came to last: a branch with the
+    changes of several images must not lose one of them for a registry that is down.
+    """
     chosen = {one.policy: one.choice for one in scanned}
-    return [
-        Decision(policy, choice) for policy in policies if (choice := chosen.get(policy.name)) is not None
-    ]
+    found = ((policy, chosen.get(policy.name) or memory.choice(policy)) for policy in policies)
+    return [Decision(policy, choice) for policy, choice in found if choice is not None]
 
 
 def _updated(
@@ -108,13 +108,15 @@ def _updated(
     check: bool,
 ) -> Updated:
     file = committed_file(cache_of(options), options.get("cluster") or "", spec.name, spec.source.url)
+    memory = recall(file)
     done = update(
         spec,
-        _decisions(policies, scanned),
-        recall(file),
+        _decisions(policies, scanned, memory),
+        memory,
         known=frozenset(policy.name for policy in policies),
         pulls=_pull_requests(spec),
         check=check,
+        work=cache_of(options) / "images" / "work",
     )
     if not check:
         remember(file, done.memory)

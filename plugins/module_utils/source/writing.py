@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,8 @@ from .signing import Signing, signer
 
 DEPTH = 50  # commits of history that are fetched
 _OUTPUT = 1 << 20
+_PREFIX = "plumb-"
+_LEFT_AFTER = 24 * 3600.0  # seconds
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _RAW = re.compile(rb":[0-7]{6} [0-7]{6} ([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [A-Z][0-9]*")
 # What a server says to a push that came second.
@@ -219,11 +223,30 @@ class Clone:
 
 
 @contextlib.contextmanager
-def clone_for_writing(spec: SourceSpec) -> Iterator[Clone]:
-    """A repository of its own, gone afterwards; nothing is fetched yet. Raises InputError, SourceError."""
+def clone_for_writing(spec: SourceSpec, below: Path | None = None) -> Iterator[Clone]:
+    """A repository of its own below a folder (else where temporary files are), gone afterwards; nothing is fetched yet.
+
+    What a process that was killed left in the folder is removed after a day. Raises InputError, SourceError.
+    """
     runner = runner_of(spec)
-    with tempfile.TemporaryDirectory(prefix="plumb-") as folder:
+    try:
+        if below is not None:
+            below.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _clear(below)
+        made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=below)
+    except OSError as exc:
+        why, where = exc.strerror or str(exc), below or tempfile.gettempdir()
+        next_step = "See that its disk has space, and that it belongs to the user who runs this."
+        raise SourceError(runner.subject, f"making a clone in {where}", why, next_step) from exc
+    with made as folder:
         yield Clone(runner, spec, Path(folder) / "r")
+
+
+def _clear(folder: Path) -> None:
+    for left in folder.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_AFTER:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _import(commit: str, files: Mapping[bytes, tuple[int, bytes]]) -> bytes:

@@ -325,16 +325,16 @@ def test_one_pull_request_for_all_images_is_kept_up_to_date(upstream, server):
     upstream.commit({"apps": {"shop.yaml": shop("1.4.0"), "cart.yaml": shop("1.0.0", "cart")}})
     result = run(server, decided("1.5.0"), decided("1.1.0", "cart"), pulls=forge, pull_request=manner)
     (proposal,) = forge.open.values()
-    assert (proposal.head, proposal.base, proposal.manner) == ("plumb/fleet", "main", manner)
+    assert (proposal.head, proposal.base, proposal.manner) == ("plumb/fleet/images", "main", manner)
     assert proposal.title == "Update shop to 1.5.0, cart to 1.1.0"
     assert f"- `apps/shop.yaml:3` shop: `{IMAGE}:1.4.0` → `{IMAGE}:1.5.0`" in proposal.body
     memory = result.memory
     result = run(
         server, decided("1.5.1"), decided("1.1.0", "cart"), pulls=forge, pull_request=manner, memory=memory
     )
-    assert forge.open["plumb/fleet"].title == "Update shop to 1.5.1, cart to 1.1.0"
+    assert forge.open["plumb/fleet/images"].title == "Update shop to 1.5.1, cart to 1.1.0"
     assert len(forge.open) == 1
-    upstream.git("update-ref", "refs/heads/main", "plumb/fleet")
+    upstream.git("update-ref", "refs/heads/main", "plumb/fleet/images")
     result = run(
         server, decided("1.5.1", digest="6"), decided("1.1.0", "cart"), pulls=forge, pull_request=manner
     )
@@ -345,12 +345,19 @@ def test_a_pull_request_for_each_image(upstream, server):
     forge, manner = Forge(), Manner(per=Per.IMAGE)
     upstream.commit({"apps": {"shop.yaml": shop("1.4.0"), "cart.yaml": shop("1.0.0", "cart")}})
     run(server, decided("1.5.0"), decided("1.1.0", "cart"), pulls=forge, pull_request=manner)
-    assert sorted(forge.open) == ["plumb/fleet-cart", "plumb/fleet-shop"]
-    for head, policy in (("plumb/fleet-cart", "cart"), ("plumb/fleet-shop", "shop")):
+    assert sorted(forge.open) == ["plumb/fleet/cart", "plumb/fleet/shop"]
+    for head, policy in (("plumb/fleet/cart", "cart"), ("plumb/fleet/shop", "shop")):
         assert upstream.git("diff", "--name-only", "main", head) == f"apps/{policy}.yaml"
-    upstream.git("update-ref", "refs/heads/main", "plumb/fleet-cart")
+    upstream.git("update-ref", "refs/heads/main", "plumb/fleet/cart")
     run(server, decided("1.5.0"), decided("1.1.0", "cart"), pulls=forge, pull_request=manner)
-    assert sorted(forge.open) == ["plumb/fleet-shop"]
+    assert sorted(forge.open) == ["plumb/fleet/shop"]
+
+
+def test_pull_requests_of_another_update_are_left_alone(upstream, server):
+    forge = Forge()
+    for name in ("fleet", "fleet2", "fleet-shop"):
+        run(server, decided("1.5.0"), pulls=forge, pull_request=Manner(), name=name)
+    assert sorted(forge.open) == sorted(f"plumb/{name}/images" for name in ("fleet", "fleet-shop", "fleet2"))
 
 
 def test_a_forge_that_fails_after_the_push_gets_the_same_branch_again(upstream, server):
@@ -358,13 +365,13 @@ def test_a_forge_that_fails_after_the_push_gets_the_same_branch_again(upstream, 
     forge.fails = True
     with pytest.raises(UpdateError, match="502"):
         run(server, decided("1.5.0"), pulls=forge, pull_request=Manner())
-    tip = upstream.git("rev-parse", "plumb/fleet")
+    tip = upstream.git("rev-parse", "plumb/fleet/images")
     forge.fails = False
     result = run(server, decided("1.5.0"), pulls=forge, pull_request=Manner())
-    assert (result.changed, upstream.git("rev-parse", "plumb/fleet"), list(forge.open)) == (
+    assert (result.changed, upstream.git("rev-parse", "plumb/fleet/images"), list(forge.open)) == (
         True,
         tip,
-        ["plumb/fleet"],
+        ["plumb/fleet/images"],
     )
 
 
@@ -461,3 +468,16 @@ def test_a_key_that_is_none(upstream, server, tmp_path, kind):
 def test_a_message_with_what_is_no_word(text, trailers):
     with pytest.raises(InputError, match="image update fleet"):
         check_message(text, trailers, subject="image update fleet")
+
+
+def test_an_image_that_cannot_be_asked_for_keeps_its_place_in_a_shared_branch(upstream, server):
+    upstream.commit({"apps": {"shop.yaml": shop("1.4.0"), "cart.yaml": shop("1.0.0", "cart")}})
+    memory = run(server, decided("1.5.0"), decided("1.1.0", "cart"), branch="images").memory
+    cart = decided("", "cart").policy
+    kept = memory.choice(cart)
+    assert kept is not None
+    assert (kept.tag, kept.image) == ("1.1.0", IMAGE)
+    assert Committed().choice(cart) is None
+    assert memory.choice(decided("", "none").policy) is None
+    run(server, decided("1.6.0"), Decision(cart, kept), branch="images", memory=memory)
+    assert shown(upstream, "apps/cart.yaml", "images") == shop("1.1.0", "cart")

@@ -51,7 +51,7 @@ def specs(**more):
 def test_the_defaults():
     policy, update = specs()
     assert (policy.write, policy.minimum_age, policy.filter) == (Write.TAG, 0.0, None)
-    assert (update.base, update.branch, update.paths, update.heads) == ("main", "", (), "plumb/fleet")
+    assert (update.base, update.branch, update.paths, update.heads) == ("main", "", (), "plumb/fleet/")
     assert (update.source.token_file, update.author.name, update.message) == (
         Path("/t/read"),
         "Plumb",
