@@ -182,12 +182,18 @@ def test_names_of_files_are_only_names(upstream, server, tmp_path):
 # Races
 
 
-def other_pushes_first(upstream, server, times):
-    """Before each of the next pushes reaches the server, another commit is there."""
+MOMENTS = (
+    "info/refs?service=git-receive-pack",
+    "/git-receive-pack",
+)  # before the server says its refs, and after
+
+
+def other_pushes_first(upstream, server, times, moment):
+    """At this moment of each of the next pushes another commit comes to the server."""
     left = [times]
 
     def meddle(request):
-        if request.path.endswith("git-receive-pack") and request.method == "POST" and left[0]:
+        if request.path.endswith(moment) and left[0]:
             left[0] -= 1
             number = times - left[0]
             upstream.commit(
@@ -197,15 +203,17 @@ def other_pushes_first(upstream, server, times):
     server.meddle = meddle
 
 
-def test_a_push_that_comes_second_is_done_again_on_top(upstream, server):
-    other_pushes_first(upstream, server, 3)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_push_that_comes_second_is_done_again_on_top(upstream, server, moment):
+    other_pushes_first(upstream, server, 3, moment)
     assert run(server, decided("1.5.0")).changed
     assert log(upstream) == ["Update shop to 1.5.0", "Other 3", "Other 2", "Other 1", "First commit"]
     assert shown(upstream, "apps/other.yaml") == "a: 3\n"
 
 
-def test_a_race_that_is_always_lost_is_given_up_and_nothing_is_forced(upstream, server):
-    other_pushes_first(upstream, server, 100)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_race_that_is_always_lost_is_given_up_and_nothing_is_forced(upstream, server, moment):
+    other_pushes_first(upstream, server, 100, moment)
     with pytest.raises(UpdateError, match="others pushed to main 5 times meanwhile"):
         run(server, decided("1.5.0"))
     assert log(upstream) == [*(f"Other {number}" for number in (5, 4, 3, 2, 1)), "First commit"]
