@@ -5,89 +5,19 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
-from ansible_collections.plumb.gitops.tests.oci_push import Pusher
-from ansible_collections.plumb.gitops.tests.play import Play, Played
+from ansible_collections.plumb.gitops.tests.image_shop import Shop, new_shop
+from ansible_collections.plumb.gitops.tests.play import Play
 from ansible_collections.plumb.gitops.tests.registry_server import basic
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
-
-PLAYBOOK = "plumb.gitops.images"
-
-
-@dataclass
-class Shop:
-    """An image, a repository with a marker for it, and an inventory that joins them."""
-
-    play: Play
-    sandbox: Sandbox
-    git: Repository
-    folder: Path
-    name: str
-
-    @property
-    def image(self) -> str:
-        return f"{self.sandbox.registry}/{self.sandbox.forge_user}/{self.name}"
-
-    def push(self, tag: str, **more: Any) -> str:
-        pusher = Pusher(self.sandbox.forge_url, basic(self.sandbox.forge_user, self.sandbox.forge_token))
-        return pusher.push(f"{self.sandbox.forge_user}/{self.name}", tag, **more)
-
-    def manifest(self, tag: str) -> str:
-        return f'kind: ConfigMap\ndata:\n  image: {self.image}:{tag} # {{"$plumb": "shop"}}\n'
-
-    def variables(self, **more: Any) -> dict[str, Any]:
-        policy = {
-            "name": "shop",
-            "image": self.image,
-            "policy": {"semver": ">=1.0.0"},
-            "username": self.sandbox.forge_user,
-            "password_file": str(self.git.token_file),
-            "insecure": True,
-        }
-        source = {
-            "name": "fleet",
-            "url": self.git.url,
-            "branch": "main",
-            "token_file": str(self.git.token_file),
-        }
-        return {
-            "plumb_kubeconfig": str(self.sandbox.kubeconfig),
-            "plumb_cache_dir": str(self.folder / "cache"),
-            "plumb_sources": [source],
-            "plumb_images": [policy],
-            "plumb_image_updates": [{"name": "fleet", "source": "fleet", "paths": ["apps"], **more}],
-        }
-
-    def run(self, *words: str, **more: Any) -> Played:
-        inventory = self.folder / "inventory.yml"
-        group = {"hosts": {"here": {}}, "vars": self.variables(**more)}
-        inventory.write_text(yaml.safe_dump({"plumb_clusters": group}), encoding="utf-8")
-        return self.play.playbook(PLAYBOOK, "-i", str(inventory), *words)
-
-    def in_git(self, path: str = "apps/shop.yaml") -> str:
-        self.git._git("fetch", "-q", self.git._push_url, "main")
-        self.git._git("reset", "-q", "--hard", "FETCH_HEAD")
-        return (self.git.folder / path).read_text(encoding="utf-8")
-
-    def log(self) -> list[str]:
-        self.in_git()
-        return self.git._git("log", "--format=%an <%ae> %s").splitlines()
 
 
 @pytest.fixture
 def shop(play: Play, sandbox: Sandbox, tmp_path: Path) -> Shop:
-    name = f"i-{uuid.uuid4().hex[:8]}"
-    found = Shop(play, sandbox, new_repository(sandbox, name, tmp_path / "clone"), tmp_path, name)
-    found.git.commit({"apps/shop.yaml": found.manifest("1.0.0"), "apps/other.yaml": "a: 1\n"}, "Begin")
-    return found
+    return new_shop(play, sandbox, tmp_path)
 
 
 def test_an_image_is_noticed_and_committed_once(shop):
@@ -135,10 +65,7 @@ def test_one_that_fails_is_told_beside_what_is_done(shop):
     variables = shop.variables()
     missing = {**variables["plumb_images"][0], "name": "cart", "image": f"{shop.image}-none"}
     variables["plumb_images"].append(missing)
-    inventory = shop.folder / "inventory.yml"
-    group = {"hosts": {"here": {}}, "vars": variables}
-    inventory.write_text(yaml.safe_dump({"plumb_clusters": group}), encoding="utf-8")
-    done = shop.play.playbook(PLAYBOOK, "-i", str(inventory))
+    done = shop.run_with(variables)
     assert done.code == 2
     assert "image cart: " in done.output
     assert shop.in_git() == shop.manifest("1.1.0")
