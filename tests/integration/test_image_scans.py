@@ -98,10 +98,10 @@ def test_a_registry_that_fails_is_told_once(scanned: Scanned) -> None:
 
 def test_what_is_suspended_is_not_scanned(scanned: Scanned) -> None:
     agent = scanned.fleet.agent
-    assert agent.command("suspend", "here")[0] == 0
+    assert agent.command("suspend", "--cluster", "here")[0] == 0
     time.sleep(1.5)  # one may be under way
     asked = len(scanned.registry.requests)
     time.sleep(3)
     assert len(scanned.registry.requests) == asked
-    assert agent.command("resume", "here")[0] == 0
+    assert agent.command("resume", "--cluster", "here")[0] == 0
     until(lambda: len(scanned.registry.requests) > asked, "a scan")
