@@ -10,7 +10,8 @@ short_description: Commit new images to Git
 version_added: 0.1.0
 description:
   - Asks registries which tag of each image its policy wants, and commits that to Git where markers stand.
-  - A marker is a comment behind a value, C({"$plumb": "NAME"}), with C(:name), C(:tag) or C(:digest) behind the name
+  - >-
+    A marker is a comment behind a value, C({"$plumb": "NAME"}), with C(:name), C(:tag) or C(:digest) behind the name
     for a part of the reference. Flux's C($imagepolicy) is read as it is. Nothing else of a file changes.
   - With nothing new since the last time, only registries are asked. What that was is kept in O(cache_dir).
   - A push that comes second is done again on what is there then, and never forced. A value that somebody took back in
