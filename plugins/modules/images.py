@@ -169,7 +169,7 @@ options:
             description: The author's address.
             type: str
             default: plumb@localhost
-      message:
+      commit_message:
         description:
           - The message of commits. C({images}), C({changes}), C({update}) and C({branch}) are filled in.
           - Braces are written twice.

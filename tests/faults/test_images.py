@@ -168,7 +168,7 @@ def test_row_49_names_of_files_values_and_messages_are_literal(shop: Shop, canar
     marked = f'image: "{canary.jinja}" # {{"$plumb": "shop"}}\n'
     shop.git.commit({**names, "apps/values.yaml": values + marked}, f"{canary.jinja} {canary.shell}")
     message = {
-        "message": "Update {images}\n\n$(touch canary) `touch canary`\n{changes}",
+        "commit_message": "Update {images}\n\n$(touch canary) `touch canary`\n{changes}",
         "trailers": {"By": canary.shell},
     }
     for words in (("--check", "--diff", "-vvv"), ("--diff", "-vvv")):

@@ -22,13 +22,18 @@ def check_message(text: str, trailers: Mapping[str, str], *, subject: str) -> No
     """Raise InputError for a text with a word that is none, or a trailer that Git would not read as one."""
     if not text.strip() or len(text) > _LONGEST:
         raise InputError(
-            subject, "reading message", "it is empty or too long", f"Write for example {DEFAULT_MESSAGE!r}."
+            subject,
+            "reading commit_message",
+            "it is empty or too long",
+            f"Write for example {DEFAULT_MESSAGE!r}.",
         )
     for found in _WORD.finditer(text):
         if found[0] in {"{", "}"} or (found[1] is not None and found[1] not in WORDS):
             words = ", ".join(f"{{{word}}}" for word in WORDS)
             why = f"{found[0][:40]!r} is no word of a message"
-            raise InputError(subject, "reading message", why, f"The words are {words}; write braces twice.")
+            raise InputError(
+                subject, "reading commit_message", why, f"The words are {words}; write braces twice."
+            )
     for name, value in trailers.items():
         if not _TRAILER.fullmatch(name) or not value.strip() or not value.isprintable():
             why = f"{name[:40]!r} is not a name of letters, digits and dashes with one line of text"

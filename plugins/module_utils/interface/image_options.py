@@ -84,7 +84,7 @@ UPDATE: Spec = MappingProxyType(
         "images": {"type": "list", "elements": "str", "default": []},
         "branch": {"type": "str", "default": ""},
         "author": {"type": "dict", "options": AUTHOR, "default": {}},
-        "message": {"type": "str", "default": "Update {images}"},
+        "commit_message": {"type": "str", "default": "Update {images}"},
         "trailers": {"type": "dict", "default": {}},
         "signing": {"type": "dict", "options": SIGNING},
         "pull_request": {"type": "dict", "options": PULL_REQUEST},

@@ -131,7 +131,7 @@ def _update(
     writing = _for_writing(given, replace(spec, ref_kind=RefKind.BRANCH, ref=branch or base))
     check_spec(writing)
     trailers = {str(name): str(value) for name, value in (given.get("trailers") or {}).items()}
-    text = given.get("message") or DEFAULT_MESSAGE
+    text = given.get("commit_message") or DEFAULT_MESSAGE
     check_message(text, trailers, subject=subject)
     return UpdateSpec(
         name=str(given["name"]),
