@@ -13,6 +13,7 @@ from enum import Enum
 from pathlib import Path
 
 from ..model.app import Person, SourceSpec
+from ..model.errors import printable
 from ..source.signing import Signing
 from .filter import TagFilter
 from .policy import Policy
@@ -114,6 +115,11 @@ class Change:
     part: Part
     before: str
     after: str
+
+    @property
+    def where(self) -> str:
+        """The file and line on one line of text, with nothing in it that Markdown would end a quotation at."""
+        return f"{printable(self.file, 300).replace('`', chr(39))}:{self.line}"
 
     @property
     def slot(self) -> str:

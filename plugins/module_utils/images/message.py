@@ -50,7 +50,7 @@ def message(
     changes: Sequence[Change],
 ) -> str:
     """The text with its words filled in; the values are put in as they are, and nothing in them is a word."""
-    listed = [f"- {one.file}:{one.line} {one.before} -> {one.after}" for one in changes[:_MOST_CHANGES]]
+    listed = [f"- {one.where} {one.before} -> {one.after}" for one in changes[:_MOST_CHANGES]]
     more = len(changes) - len(listed)
     values = {
         "images": ", ".join(f"{one.policy.name} to {said(one)}" for one in decisions),

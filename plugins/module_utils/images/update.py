@@ -206,9 +206,7 @@ def _proposed(spec: UpdateSpec, pushed: Pushed, decisions: Sequence[Decision], p
         changes=pushed.changes,
     )
     title, _blank, rest = text.strip().partition("\n")
-    lines = [
-        f"- `{one.file}:{one.line}` {one.policy}: `{one.before}` → `{one.after}`" for one in pushed.changes
-    ]
+    lines = [f"- `{one.where}` {one.policy}: `{one.before}` → `{one.after}`" for one in pushed.changes]
     body = "\n\n".join(part for part in (rest.strip(), "\n".join(lines)) if part)
     proposal = Proposal(
         head=pushed.branch, base=spec.base, title=title, body=body, manner=spec.pull_request or Manner()

@@ -178,7 +178,7 @@ def _lines(one: Updated, *, check: bool) -> list[str]:
     for each in one.pushed:
         if each.commit:
             lines.append(f"{one.name} {each.branch} " + ("would change" if check else each.commit[:7]))
-            lines += [f"  ~ {c.file}:{c.line}   {c.before} -> {c.after}" for c in each.changes]
+            lines += [f"  ~ {c.where}   {c.before} -> {c.after}" for c in each.changes]
         if each.proposed is not None and each.proposed.created:
             lines.append(f"{one.name} pull request {each.proposed.url}")
     return lines
@@ -190,6 +190,6 @@ def _diff(one: Updated, each: Pushed) -> dict[str, str]:
     return {
         "before_header": head,
         "after_header": head,
-        "before": "".join(f"{change.file}:{change.line}: {change.before}\n" for change in each.changes),
-        "after": "".join(f"{change.file}:{change.line}: {change.after}\n" for change in each.changes),
+        "before": "".join(f"{change.where}: {change.before}\n" for change in each.changes),
+        "after": "".join(f"{change.where}: {change.after}\n" for change in each.changes),
     }
