@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 from ..render.limits import MAX_DEPTH
 from ..render.pyyaml import parser_class, yaml
 
-Path = tuple[str | int, ...]
+Step = Union[str, int]  # noqa: UP007 - pylint takes the other form for arithmetic
+Path = tuple[Step, ...]
 _BYTE_ORDER_MARK = "\ufeff"
 _PROPERTIES = re.compile(r"(?:[&!]\S*[ \t\r\n]+)+")
 
