@@ -136,7 +136,7 @@ def _handler(server: GitServer) -> type[http.server.BaseHTTPRequestHandler]:
                 return
             self.wfile.write(reply.body)
 
-        do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - http.server's names
+        do_GET = do_POST = do_DELETE = do_PATCH = do_PUT = _answer  # noqa: N815 - http.server's names
 
     return Handler
 

@@ -21,15 +21,17 @@ from urllib.parse import quote, urljoin, urlsplit
 from ..model.errors import InputError, printable
 from ..source.address import parse_address
 from ..source.credentials import read_token
+from .call import Action, Call
 from .errors import ForgeError, refusal
 from .packages import HTTPAdapter, Retry, get_environ_proxies, requests, require_packages
 from .place import Place, check_place
-from .table import Action, Call
 
 _MAX_ANSWER = 8 << 20  # bytes
 _MAX_PAGES = 100
 _MAX_REDIRECTS = 3
 _MASK = "********"
+_OF_TOKENS = frozenset({Action.LIST_TOKENS, Action.ADD_TOKEN, Action.REMOVE_TOKEN})
+_FILLED = frozenset({"head", "user"})  # of a query, what only fills the table's in
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -87,37 +89,55 @@ class Client:
         values: Mapping[str, Any] | None = None,
         *,
         identity: str = "",
+        inner: str = "",
         missing: bool = False,
         query: Mapping[str, str] | None = None,
     ) -> Answer:
         """Do it, and return the answer; raises ForgeError for a refusal, except a 404 where `missing` is allowed.
 
-        `values` are those that the body is made of, by our names; `identity` is the `{id}` of the path.
+        `values` are those that the body is made of, by our names; `identity` and `inner` are `{id}` and `{inner}` of
+        the path; `query` fills in and adds to that of the table.
         """
         call = self._call(action)
         known = values or {}
-        body = {theirs: known[ours] for theirs, ours in call.sends.items() if ours in known} or None
-        answer = self._exchange(action, call.method, self._address(call, identity), body, query)
+        sent = {theirs: known[ours] for theirs, ours in call.sends.items() if ours in known}
+        body = {**call.fixed, **sent} or None
+        asked = self._query(call, query or {})
+        answer = self._exchange(action, call.method, self._address(call, identity, inner), body, asked)
         if answer.status // 100 == 2 or (missing and answer.status == 404):
             return answer
         raise refusal(self._about(action), action.value, answer.status, self._message(answer.content))
 
-    def all(self, action: Action) -> Iterator[Mapping[str, Any]]:
-        """Every item of a list, page by page."""
+    def all(
+        self, action: Action, *, identity: str = "", query: Mapping[str, str] | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        """Every item of a list, page by page; the arguments are those of `ask`.
+
+        Some lists have no pages (Gitea's comments): the same items come again, and are the end.
+        """
+        before: Any = None
         for page in range(1, _MAX_PAGES + 1):
-            query = {key: value.format(page=page) for key, value in self.place.forge.page.items()}
-            found = self.ask(action, query=query).content
+            paged = {key: value.format(page=page) for key, value in self.place.forge.page.items()}
+            found = self.ask(action, identity=identity, query={**(query or {}), **paged}).content
             if not isinstance(found, list):
                 raise self._unread(action, "it is not a list")
-            if not found:
+            if not found or found[0] == before:
                 return
+            before = found[0]
             yield from (one for one in found if isinstance(one, dict))
         raise self._unread(action, f"it has more than {_MAX_PAGES} pages")
 
     def read(self, content: Any, ours: str) -> str:
         """A field of an answer as text, by our name; empty where there is none."""
-        value = content.get(self.place.forge.reads.get(ours, "")) if isinstance(content, dict) else None
+        value = self.value(content, ours)
         return "" if value is None else str(value)
+
+    def value(self, content: Any, ours: str) -> Any:
+        """A field of an answer as it is, by our name; None where there is none."""
+        found = content
+        for key in self.place.forge.reads.get(ours, "").split("."):
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
 
     def holds(self, content: Mapping[str, Any], ours: str) -> bool:
         """A yes or no of an answer, by our name."""
@@ -131,14 +151,22 @@ class Client:
                 f"forge {self.place.forge.title}",
                 action.value,
                 "its API has no way to do this",
-                "Use a deploy key (key_file).",
+                "Use a deploy key (key_file)." if action in _OF_TOKENS else "",
             )
         return call
 
-    def _address(self, call: Call, identity: str) -> str:
+    def _address(self, call: Call, identity: str, inner: str) -> str:
         place = self.place
-        names = {"owner": place.owner, "name": place.name, "project": place.title, "id": identity}
-        return place.api + call.path.format(**{key: quote(value, safe="") for key, value in names.items()})
+        names = {"owner": place.owner, "name": place.name, "project": place.title}
+        names |= {"id": identity, "inner": inner}
+        path = call.path.format(**{key: quote(value, safe="") for key, value in names.items()})
+        return (place.graphql if call.graphql else place.api) + path
+
+    def _query(self, call: Call, given: Mapping[str, str]) -> Mapping[str, str] | None:
+        """The query of the table with our values in it, and what else was given."""
+        names = {"owner": self.place.owner, **given}
+        filled = {key: value.format(**names) for key, value in call.query.items()}
+        return {**filled, **{key: value for key, value in given.items() if key not in _FILLED}} or None
 
     def _exchange(
         self, action: Action, method: str, address: str, body: Any, query: Mapping[str, str] | None

@@ -19,6 +19,11 @@ class ForgeError(PlumbError):
         super().__init__(subject, operation, reason, next_step)
         self.status = status
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether it may be otherwise a moment later: no answer, or a forge that is not well."""
+        return self.status == 0 or self.status >= 500
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:

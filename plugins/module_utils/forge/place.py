@@ -12,7 +12,8 @@ from pathlib import Path
 from ..model.app import RefKind, SourceSpec
 from ..model.errors import InputError
 from ..source.address import check_spec
-from .table import FORGES, Forge
+from .call import Forge
+from .table import FORGES
 
 _WORD = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?"
 _NAME = re.compile(_WORD)
@@ -55,6 +56,12 @@ class Place:
     def api(self) -> str:
         """The address of the API."""
         return self.forge.elsewhere.get(self.base.lower(), f"{self.base}{self.forge.api}")
+
+    @property
+    def graphql(self) -> str:
+        """The address of GraphQL, where the forge has that."""
+        elsewhere = self.forge.elsewhere.get(self.base.lower())
+        return f"{elsewhere}/graphql" if elsewhere else f"{self.base}{self.forge.graphql}"
 
     @property
     def clone_url(self) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..model.errors import InputError
 from ..source.first_commit import FirstCommit, check_first_commit, is_empty, push_first_commit
+from .call import Action
 from .client import Client
-from .table import Action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

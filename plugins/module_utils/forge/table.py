@@ -4,62 +4,16 @@
 """How the forges differ: addresses, headers, paths, names of fields. All of it is data; what is done is elsewhere.
 
 From their public API documents: https://docs.gitea.com/api, https://docs.github.com/rest (version 2022-11-28) and
-https://docs.gitlab.com/api/rest (version 4). Forgejo speaks Gitea's.
+https://docs.gitlab.com/api/rest (version 4). Forgejo speaks Gitea's. Pull requests and statuses are in table_pulls.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
 from types import MappingProxyType
 
-
-class Action(Enum):
-    """What a forge is asked to do. A forge that lacks a row for one cannot do it."""
-
-    WHO = "asking whose token it is"
-    OWNER = "looking up the owner"
-    FIND = "looking up the repository"
-    CREATE_OWN = "creating the repository"
-    CREATE_FOR = "creating the repository for its owner"
-    LIST_KEYS = "listing the deploy keys"
-    ADD_KEY = "adding the deploy key"
-    REMOVE_KEY = "removing the deploy key"
-    LIST_TOKENS = "listing the deploy tokens"
-    ADD_TOKEN = "creating the deploy token"  # noqa: S105 - a name
-    REMOVE_TOKEN = "removing the deploy token"  # noqa: S105 - a name
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request. `{owner}`, `{name}`, `{project}` (both, as one word) and `{id}` in the path are filled in, quoted.
-
-    `sends` are the fields of its body: the forge's name, and ours (see `repository.py` and `deploy_key.py`).
-    """
-
-    method: str
-    path: str
-    sends: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forge:
-    """One kind of forge."""
-
-    title: str
-    api: str  # what follows the forge's address
-    elsewhere: Mapping[str, str]  # addresses whose API has one of its own
-    authorization: tuple[str, str]  # the header, and its value with {token}
-    headers: Mapping[str, str]
-    page: Mapping[str, str]  # the query of a list; {page} counts from 1
-    calls: Mapping[Action, Call]
-    reads: Mapping[str, str]  # our name of a field, and the forge's
-    means: Mapping[
-        str, tuple[str, object]
-    ]  # our name of a yes or no; the forge's field, and its value for yes
-    nested_owners: bool = False  # whether an owner may be a path: group/subgroup
-
+from .call import Action, Call, Forge
+from .table_pulls import GITEA_PULLS, GITHUB_PULLS, GITLAB_PULLS, OF_GITEA, OF_GITHUB, OF_GITLAB
 
 _CREATES = MappingProxyType({"name": "name", "description": "description", "private": "private"})
 _KEY = MappingProxyType({"title": "title", "key": "key", "read_only": "read_only"})
@@ -95,13 +49,16 @@ GITEA = Forge(
     authorization=("Authorization", "token {token}"),
     headers={"Accept": "application/json"},
     page={"page": "{page}", "limit": "50"},
-    calls=_REPOS
-    | {  # Gitea takes the first branch's name beforehand; the others take it from the first push
+    calls={
+        **_REPOS,
+        **GITEA_PULLS,
+        # Gitea takes the first branch's name beforehand; the others take it from the first push.
         Action.CREATE_OWN: Call("POST", "/user/repos", {**_CREATES, "default_branch": "branch"}),
         Action.CREATE_FOR: Call("POST", "/orgs/{owner}/repos", {**_CREATES, "default_branch": "branch"}),
     },
-    reads=_REPOS_READ,
+    reads={**_REPOS_READ, **OF_GITEA},
     means=_REPOS_MEAN,
+    states={state: state for state in ("pending", "success", "failure")},
 )
 
 GITHUB = Forge(
@@ -111,9 +68,12 @@ GITHUB = Forge(
     authorization=("Authorization", "Bearer {token}"),
     headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
     page={"page": "{page}", "per_page": "100"},
-    calls=_REPOS,
-    reads=_REPOS_READ,
+    calls={**_REPOS, **GITHUB_PULLS},
+    reads={**_REPOS_READ, **OF_GITHUB},
     means=_REPOS_MEAN,
+    graphql="/api/graphql",
+    states={state: state for state in ("pending", "success", "failure")},
+    longest_status=140,
 )
 
 _GITLAB_CREATE = Call(
@@ -153,8 +113,10 @@ GITLAB = Forge(
             "POST", "/projects/{project}/deploy_tokens", {"name": "title", "scopes": "scopes"}
         ),
         Action.REMOVE_TOKEN: Call("DELETE", "/projects/{project}/deploy_tokens/{id}"),
+        **GITLAB_PULLS,
     },
     reads={
+        **OF_GITLAB,
         "login": "username",
         "ssh_url": "ssh_url_to_repo",
         "page": "web_url",
@@ -173,6 +135,7 @@ GITLAB = Forge(
         "expired": ("expired", True),
     },
     nested_owners=True,
+    states={"pending": "pending", "success": "success", "failure": "failed"},
 )
 
 FORGES: Mapping[str, Forge] = MappingProxyType(

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Having the forge merge a pull request by itself, as soon as its checks and reviews let it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..model.errors import printable
+from .call import Action
+from .client import Client
+from .errors import ForgeError
+
+_TRIES = 6
+_PAUSE = 0.5  # seconds; a forge looks for conflicts first, and takes no order meanwhile
+_MERGED_OR_ORDERED = 409  # Gitea's word for what was ordered before
+_NOT_YET = frozenset({405, 422})
+_ASK = (
+    "mutation($pull: ID!, $method: PullRequestMergeMethod!) {"
+    " enablePullRequestAutoMerge(input: {pullRequestId: $pull, mergeMethod: $method}) { clientMutationId } }"
+)
+# GitHub's ways to merge, in the order in which they are tried: what the repository says of each, and its name.
+_METHODS = (
+    ("allow_merge_commit", "MERGE"),
+    ("allow_squash_merge", "SQUASH"),
+    ("allow_rebase_merge", "REBASE"),
+)
+
+
+def merge_later(client: Client, number: str, pull: Mapping[str, Any]) -> None:
+    """Order it, unless it was ordered already. Raises ForgeError."""
+    if pull.get("auto_merge") or pull.get("merge_when_pipeline_succeeds"):
+        return
+    values = _values(client, pull)
+    for attempt in range(1, _TRIES + 1):
+        try:
+            answer = client.ask(Action.AUTO_MERGE, values, identity=number)
+        except ForgeError as error:
+            if error.status == _MERGED_OR_ORDERED:
+                return
+            if error.status not in _NOT_YET or attempt == _TRIES:
+                raise
+            time.sleep(_PAUSE)
+            continue
+        _check_graphql(client, answer.content)
+        return
+
+
+def _values(client: Client, pull: Mapping[str, Any]) -> dict[str, Any]:
+    repository = client.ask(Action.FIND).content
+    said = repository if isinstance(repository, dict) else {}
+    method = next((name for key, name in _METHODS if said.get(key, True)), "MERGE")
+    return {
+        "merge_style": client.read(said, "merge_style") or "merge",
+        "graphql": _ASK,
+        "variables": {"pull": client.read(pull, "node"), "method": method},
+    }
+
+
+def _check_graphql(client: Client, content: Any) -> None:
+    """GraphQL says its refusals in answers that are good."""
+    errors = content.get("errors") if isinstance(content, dict) else None
+    if errors:
+        messages = [str(one.get("message", "")) for one in errors if isinstance(one, dict)]
+        raise ForgeError(
+            client.place.subject,
+            Action.AUTO_MERGE.value,
+            printable("; ".join(messages) or json.dumps(errors), 300),
+            "Allow it in the repository's settings, and have a branch rule that asks for something first.",
+        )
