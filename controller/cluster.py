@@ -82,6 +82,7 @@ class Cluster:
         self._interval = config.interval
         self._paced = self._due = time.monotonic()
         self._trigger: Trigger | None = Trigger("started")
+        self._untold: frozenset[str] = frozenset()
         self._moved = asyncio.Event()
         self.watch = Watch(self, self._held, shared.log, lambda: shared.metrics.watch_restarted(name))
 
@@ -245,6 +246,10 @@ class Cluster:
     def _tell(self, ending: Ending, trigger: Trigger, seconds: float) -> None:
         self._shared.metrics.run(self.name, self.record, ending.summary, seconds)
         log, values = self._shared.log, _line(self.name, ending, trigger, seconds)
+        for why in ending.warnings:
+            if why not in self._untold:  # said once, until it has passed
+                log.warning("could not be told", cluster=self.name, why=why)
+        self._untold = frozenset(ending.warnings)
         if self.record.result == "good":
             log.info("reconciled", **values)
         elif ending.summary is not None and self.record.result == "failed":

@@ -31,6 +31,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import P
 GUARDED = "ansible_collections.plumb.gitops.controller.guarded"
 _MOST_FAILURES = 20
 _CHECK = "plumb.gitops.check_inventory"
+_ANSWERS = frozenset({f"plumb.gitops.{name}" for name in ("commit_status", "notify", "preview")})
 _FAILED = frozenset({"runner_on_failed", "runner_on_unreachable", "runner_item_on_failed"})
 
 
@@ -51,6 +52,7 @@ class Ending:
 
     code: int
     failures: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # what could not be told to others
     settings: Mapping[str, Any] = field(default_factory=dict)
     summary: Mapping[str, Any] | None = None
     findings: Mapping[str, Any] | None = None  # see reports.findings_of
@@ -62,6 +64,7 @@ class Listener:
     """Takes what matters from Ansible's events. Of a result only the message is kept: the rest may quote anything."""
 
     failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
     def hear(self, event: Mapping[str, Any]) -> bool:
@@ -69,6 +72,9 @@ class Listener:
         kind, data = event.get("event"), event.get("event_data") or {}
         if kind in _FAILED and not data.get("ignore_errors"):
             self._say(f"{data.get('host')}: {data.get('task')}", data.get("res") or {})
+        elif kind == "runner_on_ok" and data.get("task_action") in _ANSWERS:
+            said = (data.get("res") or {}).get("warnings") or ()
+            self.warnings += [printable(str(line)) for line in said]
         elif kind == "runner_on_ok" and data.get("task_action") == _CHECK:
             found = (data.get("res") or {}).get("settings")
             if isinstance(found, Mapping):
@@ -157,6 +163,7 @@ def _ending(job: Job | None, code: int | None, listener: Listener) -> Ending:
     return Ending(
         code=code if code is not None else 254,
         failures=tuple(failures[:_MOST_FAILURES]),
+        warnings=tuple(dict.fromkeys(listener.warnings))[:_MOST_FAILURES],
         settings=listener.settings,
         summary=summary,
         findings=findings,

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
@@ -45,6 +46,32 @@ class Repository:
             ["git", *_AUTHOR, *words], cwd=self.folder, capture_output=True, text=True, check=True
         )
         return done.stdout
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Gitea's API as its administrator, for looking; `title` is the repository's owner and name."""
+
+    sandbox: Sandbox
+    title: str
+
+    def ask(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        """The JSON of an answer. Raises HTTPError."""
+        request = urllib.request.Request(  # noqa: S310 - the sandbox speaks http on the loopback
+            f"{self.sandbox.forge_url}/api/v1{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"token {self.sandbox.forge_token}",
+                "Content-Type": "application/json",
+            },
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return json.loads(answer.read() or b"null")
+
+    def repo(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        """The same, of the repository."""
+        return self.ask(f"/repos/{self.title}{path}", method, body)
 
 
 def new_repository(sandbox: Sandbox, name: str, folder: Path) -> Repository:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -31,7 +29,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.pull_request im
     find_or_open,
 )
 from ansible_collections.plumb.gitops.tests.agent import until
-from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
+from ansible_collections.plumb.gitops.tests.forge import Api, Repository, new_repository
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
 BRANCH = "plumb/images/shop"
@@ -39,28 +37,16 @@ BRANCH = "plumb/images/shop"
 
 @dataclass(slots=True)
 class Gitea:
-    """A repository on the sandbox's forge: a clone, the place as the client knows it, and the API for looking."""
+    """A repository on the sandbox's forge: a clone, the place as the client knows it, and its API."""
 
     sandbox: Sandbox
     repository: Repository
     place: Place
+    api: Api
     base: str
 
-    def api(self, path: str, method: str = "GET", body: Any = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310 - the sandbox speaks http on the loopback
-            f"{self.sandbox.forge_url}/api/v1{path}",
-            data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Authorization": f"token {self.sandbox.forge_token}",
-                "Content-Type": "application/json",
-            },
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return json.loads(answer.read() or b"null")
-
     def repo(self, path: str, method: str = "GET", body: Any = None) -> Any:
-        return self.api(f"/repos/{self.place.title}{path}", method, body)
+        return self.api.repo(path, method, body)
 
     def push(self, branch: str, text: str) -> str:
         """A commit on a branch of its own."""
@@ -83,7 +69,7 @@ def gitea(sandbox: Sandbox, tmp_path: Path) -> Gitea:
         name=name,
         token_file=repository.token_file,
     )
-    gitea = Gitea(sandbox, repository, place, base)
+    gitea = Gitea(sandbox, repository, place, Api(sandbox, place.title), base)
     until(lambda: not gitea.repo("")["empty"], "Gitea to have taken the first push in", 30)
     return gitea
 
@@ -102,7 +88,7 @@ def wanted(**more: Any) -> PullRequest:
 def test_the_same_branch_keeps_its_pull_request(gitea: Gitea, client: Client) -> None:
     user = f"mira-{uuid.uuid4().hex[:6]}"
     account = {"username": user, "email": f"{user}@example.com", "password": "not-a-secret-1"}
-    gitea.api("/admin/users", "POST", {**account, "must_change_password": False})
+    gitea.api.ask("/admin/users", "POST", {**account, "must_change_password": False})
     gitea.repo(f"/collaborators/{user}", "PUT", {"permission": "write"})
     gitea.push(BRANCH, "image: shop:2\n")
     made = find_or_open(client, gitea.place, wanted(reviewers=(user,)))

@@ -36,6 +36,13 @@ class Status:
     link: str = ""
 
 
+def is_news(before: Status | None, now: Status) -> bool:
+    """Whether `now` says what `before` did not: another commit or state, or another reason of a failure."""
+    if before is None or (before.commit, before.state) != (now.commit, now.state):
+        return True
+    return now.state is State.FAILURE and before.description != now.description
+
+
 def as_shown(client: Client, status: Status) -> Status:
     """The status as this kind of forge can show it: its description is cut to what fits."""
     _check(status)

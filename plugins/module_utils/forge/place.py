@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..model.app import RefKind, SourceSpec
 from ..model.errors import InputError
@@ -97,3 +98,25 @@ def check_place(place: Place) -> None:
 
 def _refused(option: str, reason: str, next_step: str = "Write it as the forge shows it.") -> InputError:
     return InputError("the forge", f"reading {option}", reason, next_step)
+
+
+def repository_at(base: str, url: str) -> tuple[str, str] | None:
+    """Owner and name of the repository that Git reaches at `url`, where that is on the forge at `base`; else None.
+
+    Over ssh a forge's repositories have its host and the same path, whatever the port.
+    """
+    forge = urlsplit(base)
+    if "://" not in url:
+        before, _colon, path = url.partition(":")
+        scheme, host = "ssh", before.rpartition("@")[2]
+    else:
+        given = urlsplit(url)
+        scheme, host, path = given.scheme, given.hostname or "", given.path
+        if scheme != "ssh" and (scheme, given.netloc.lower()) != (forge.scheme, forge.netloc.lower()):
+            return None
+    below = forge.path.rstrip("/") if scheme != "ssh" else ""
+    if host.lower() != (forge.hostname or "") or not f"/{path.lstrip('/')}".startswith(f"{below}/"):
+        return None
+    inner = f"/{path.lstrip('/')}".removeprefix(below)
+    owner, _slash, name = inner.strip("/").removesuffix(".git").rpartition("/")
+    return (owner, name) if owner and name else None

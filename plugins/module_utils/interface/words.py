@@ -19,13 +19,12 @@ from ..reconcile.claims import check_former_names
 from ..reconcile.dependencies import dependencies
 from ..source.address import check_spec
 from .agent_options import AGENT
-from .image_options import IMAGES
-from .image_values import check_images
+from .answer_options import ANSWERS
 from .options import INVENTORY, Spec, for_ansible
 from .values import app_specs, connection_spec, source_spec
 
 PREFIX = "plumb_"
-_KNOWN: Spec = {**INVENTORY, **IMAGES, **AGENT}
+_KNOWN: Spec = {**INVENTORY, **ANSWERS, **AGENT}
 
 _OF_CONFIG = {name: INVENTORY[name] for name in ("sources", "apps")}  # what a config in Git may say
 _FILES = ("token_file", "ssh_key_file", "known_hosts_file", "ca_file")
@@ -164,6 +163,8 @@ def _unusable(settings: Mapping[str, Any], *, addresses: bool) -> list[str]:
         wrong.append(
             f"config: there is no source {config['source']!r}; known are {', '.join(sorted(names)) or 'none'}."
         )
+    if settings.get("commit_status") and not settings.get("forge"):
+        wrong.append("commit_status: there is no plumb_forge that the statuses could be set on.")
     if config and config["credentials_dir"] and not Path(config["credentials_dir"]).is_absolute():
         wrong.append("config: credentials_dir is not an absolute path.")
     return list(dict.fromkeys(wrong))

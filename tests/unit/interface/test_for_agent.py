@@ -56,6 +56,26 @@ def test_the_agent_gets_its_own_account_and_files_and_nothing_of_the_operators()
     assert check_inventory(words).wrong == ()
 
 
+def test_the_files_of_the_forge_go_along() -> None:
+    forge = {
+        "kind": "gitea",
+        "url": "https://git.example.com",
+        "token_file": "/root/f",
+        "ca_file": "/root/ca",
+    }
+    found = told(plumb_forge=forge, plumb_commit_status=True)
+    here = "/c/credentials/prod/_forge"
+    assert found["variables"]["plumb_forge"] == {
+        **forge,
+        "token_file": f"{here}.token_file",
+        "ca_file": f"{here}.ca_file",
+    }
+    assert {"src": "/root/f", "dest": f"{here}.token_file"} in found["files"]
+    assert found["variables"]["plumb_commit_status"] is True
+    words = {name: value for name, value in found["variables"].items() if name.startswith("plumb_")}
+    assert check_inventory(words).wrong == ()
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of what answers on a commit: statuses, notifications, hooks, previews; and their inventory variables."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from .options import FORGE, RUN, Spec, for_ansible
+
+# How the forge is reached; which repository is meant follows from the source's address.
+FLEET_FORGE: Spec = MappingProxyType(
+    {
+        "kind": FORGE["forge"],
+        **{name: FORGE[name] for name in ("url", "token_file", "ca_file", "proxy", "allow_http")},
+        "timeout": {"type": "str", "default": "10s"},
+    }
+)
+
+# The inventory's variables, by name without `plumb_`.
+ANSWERS: Spec = MappingProxyType(
+    {
+        "forge": {"type": "dict", "options": FLEET_FORGE},
+        "commit_status": {"type": "bool", "default": False},
+        "page_url": {"type": "str", "default": ""},
+    }
+)
+
+
+def spec_of_commit_status() -> dict[str, Any]:
+    """The argument spec of `commit_status`."""
+    return for_ansible(
+        {
+            "forge": {"type": "dict", "required": True, "options": FLEET_FORGE},
+            "sources": {"type": "list", "elements": "dict", "required": True},
+            "pulled": {"type": "list", "elements": "dict", "required": True},
+            "apps": {"type": "list", "elements": "dict", "required": True},
+            "config": RUN["config"],
+            "only": RUN["only"],
+            "suspended": RUN["suspended"],
+            "cluster": {"type": "str", "required": True},
+            "applied": {"type": "dict"},
+            "page_url": ANSWERS["page_url"],
+            "cache_dir": RUN["cache_dir"],
+        }
+    )

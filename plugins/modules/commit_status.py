@@ -1,0 +1,106 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: commit_status
+short_description: Say on the commit what became of it in a cluster
+version_added: 0.1.0
+description:
+  - Sets a status of the commit for each app, named C(plumb/<cluster>/<app>), on the forge that the app's source is on.
+  - Without O(applied), the status of an app whose commit is new becomes pending. With it, it becomes success, or
+    failure with the reason.
+  - Only sources of the inventory get statuses, not those that a config in Git adds.
+  - A status is set on change only. What was said last is kept in O(cache_dir); where that is lost, the forge is asked.
+  - It does not fail because of the forge. What could not be said is a warning, and is said by the next run.
+attributes:
+  check_mode:
+    support: full
+    description: It says which statuses would be set, as far as that is known without the forge.
+  diff_mode:
+    support: none
+    description: The statuses are in the result.
+  action:
+    support: full
+    description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
+author: The Plumb authors (@plumb-gitops)
+requirements: [requests]
+extends_documentation_fragment:
+  - plumb.gitops.answers.forge
+  - plumb.gitops.answers
+options:
+  pulled:
+    description: What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:sources).
+    type: list
+    elements: dict
+    required: true
+  only:
+    description: The apps of this run; all, if empty.
+    type: list
+    elements: str
+    default: []
+  suspended:
+    description: Apps that this run leaves alone.
+    type: list
+    elements: str
+    default: []
+  applied:
+    description: The result of M(plumb.gitops.apply), once there is one.
+    type: dict
+seealso:
+  - module: plumb.gitops.apply
+"""
+
+EXAMPLES = r"""
+- name: Say on the commit what became of it
+  plumb.gitops.commit_status:
+    forge:
+      kind: gitea
+      url: https://git.example.com
+      token_file: /etc/plumb/forge-token
+    cluster: prod-eu
+    sources: "{{ plumb_sources }}"
+    pulled: "{{ pulled.sources }}"
+    apps: "{{ plumb_apps }}"
+    applied: "{{ applied }}"
+"""
+
+RETURN = r"""
+statuses:
+  description: The statuses that were set, or in a check would be.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    commit:
+      description: The commit.
+      type: str
+    context:
+      description: The name of the status.
+      type: str
+    state:
+      description: V(pending), V(success) or V(failure).
+      type: str
+    description:
+      description: What it says.
+      type: str
+    link:
+      description: Where it leads to.
+      type: str
+"""
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.answer_options import (
+    spec_of_commit_status,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.statuses import commit_status
+
+
+def main() -> None:
+    run_module(spec_of_commit_status(), commit_status)
+
+
+if __name__ == "__main__":
+    main()
