@@ -21,6 +21,7 @@ from ansible_collections.plumb.gitops.controller.cluster import Cluster, InForce
 from ansible_collections.plumb.gitops.controller.commands import Commands
 from ansible_collections.plumb.gitops.controller.config import AT_START, Config, Election, read_config
 from ansible_collections.plumb.gitops.controller.feed import Feed
+from ansible_collections.plumb.gitops.controller.hasten import Nudges
 from ansible_collections.plumb.gitops.controller.inventory import (
     Accepted,
     accept,
@@ -41,6 +42,7 @@ from ansible_collections.plumb.gitops.controller.status import agent_status, clu
 from ansible_collections.plumb.gitops.controller.suspension import Suspensions, read_suspensions
 from ansible_collections.plumb.gitops.controller.tokens import Renewer
 from ansible_collections.plumb.gitops.controller.web import Served, listen
+from ansible_collections.plumb.gitops.controller.webhook import Receiver
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease import LeaseSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import format_seconds
@@ -57,6 +59,7 @@ class Agent:
         self.metrics = Metrics()
         self.clusters: dict[str, Cluster] = {}
         self.feed = Feed()
+        self.nudges = Nudges()
         self.in_force = InForce(config, Accepted(Path(), Path(), {}), Suspensions())
         self._file = file
         self._runs = Runs(config.runtime_dir)
@@ -96,8 +99,7 @@ class Agent:
                 tasks = await stack.enter_async_context(asyncio.TaskGroup())
                 self._start_and_stop(tasks)
                 tasks.create_task(self._watch(tasks))
-                tasks.create_task(Poller(self.clusters, lambda: self.in_force, self.log).loop())
-                tasks.create_task(self._scanner.loop())
+                tasks.create_task(Poller(self.clusters, lambda: self.in_force, self.log, self.nudges).loop())
                 tasks.create_task(Renewer(lambda: self.in_force, self.log).loop())
                 if config.leader_election is not None:
                     tasks.create_task(self._leader(config.leader_election).run(asyncio.Event()))
@@ -111,6 +113,7 @@ class Agent:
             status=lambda: status(self.in_force, self.clusters),
             commands=commands,
             sink=self._sink(),
+            receiver=self._receiver(),
             page=Shown(self._state, self.feed),
         )
 
@@ -129,6 +132,12 @@ class Agent:
         config = self.in_force.config
         token = config.http.audit_token_file
         return Sink(config.state_dir / "audit", token, self.clusters.keys) if token is not None else None
+
+    def _receiver(self) -> Receiver | None:
+        webhooks = self.in_force.config.http.webhooks
+        if not webhooks:
+            return None
+        return Receiver(webhooks, self.nudges, lambda: self.in_force.may_run, self.metrics.delivered)
 
     def _leader(self, election: Election) -> Leader:
         async def lead(*, leads: bool) -> None:

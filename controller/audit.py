@@ -19,6 +19,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ansible_collections.plumb.gitops.controller.body import Refused, read_body
 from ansible_collections.plumb.gitops.plugins.module_utils.state.rotated import WINDOW, rotated
 
 MOST_BODY = 16 * 1024 * 1024  # bytes; the API server sends 400 events at once
@@ -30,15 +31,6 @@ _KEPT = (
     "stageTimestamp",
 )  # fmt: skip
 _OF_USER = ("username", "groups")
-
-
-class Refused(Exception):
-    """Why a request is not taken."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(status, why)
-        self.status = status
-        self.why = why
 
 
 class Sink:
@@ -55,7 +47,7 @@ class Sink:
         cluster = request.match_info["cluster"]
         try:
             self._admit(request, cluster)
-            lines = kept_of(await _body(request))
+            lines = kept_of(await read_body(request, most=MOST_BODY, seconds=_READING))
             async with self._lock:
                 await asyncio.to_thread(_append, audit_file(self._folder, cluster), lines)
         except Refused as refused:
@@ -133,18 +125,3 @@ def _append(file: Path, lines: list[bytes]) -> None:
             data = data[os.write(descriptor, data) :]
     finally:
         os.close(descriptor)
-
-
-async def _body(request: web.Request) -> bytes:
-    """The body; no more is read than it may have. Raises Refused."""
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(_READING):
-            async for part in request.content.iter_chunked(64 * 1024):
-                size += len(part)
-                if size > MOST_BODY:
-                    raise Refused(413, f"the body has more than {MOST_BODY // 1024 // 1024} MiB")
-                parts.append(part)
-    except TimeoutError as exc:
-        raise Refused(408, "the body takes too long") from exc
-    return b"".join(parts)

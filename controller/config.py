@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import parse_duration
+from ansible_collections.plumb.gitops.controller.words import OPERATION, Words
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.plugins.module_utils.render.documents import read_documents
 from ansible_collections.plumb.gitops.plugins.module_utils.render.limits import Meter
@@ -24,7 +23,18 @@ _LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):(\d{1,5})", re.ASCII)
 _HEADER = re.compile(
     r"[Xx]-[A-Za-z0-9-]{1,60}|[Rr]emote-[A-Za-z0-9-]{1,60}", re.ASCII
 )  # none that has a meaning
-_OPERATION = "reading the configuration"
+_HOOK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
+KINDS = ("gitea", "github", "gitlab", "generic", "registry")  # of webhooks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Somebody who may hasten a pull or a scan by `POST /webhook/<name>`. Without sources, all are meant."""
+
+    name: str
+    kind: str  # one of KINDS
+    secret_file: Path
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +50,7 @@ class Http:
     token_file: Path | None = None
     audit_token_file: Path | None = None
     trusted_user_header: str = ""
+    webhooks: tuple[Webhook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +100,7 @@ def read_config(path: Path) -> Config:
 
 def config_of(given: Mapping[str, Any], *, subject: str, environment: Mapping[str, str]) -> Config:
     """The configuration from its words. Raises InputError."""
-    read = _Words(subject, "", given, {field.name for field in fields(Config)})
+    read = Words(subject, "", given, {field.name for field in fields(Config)})
     state_dir = read.folder("state_dir", environment.get("STATE_DIRECTORY") or "/var/lib/plumb")
     return Config(
         inventory=read.path("inventory") or read.missing("inventory"),
@@ -118,12 +129,12 @@ def _document(path: Path) -> Mapping[str, Any]:
         data = path.read_bytes()
     except OSError as exc:
         why = exc.strerror or "it cannot be read"
-        raise InputError(subject, _OPERATION, why, "Name a file that this user can read (--config).") from exc
+        raise InputError(subject, OPERATION, why, "Name a file that this user can read (--config).") from exc
     documents = read_documents(data, file=path.name, meter=Meter(subject))
     if len(documents) != 1 or not isinstance(documents[0].value, Mapping):
         raise InputError(
             subject,
-            _OPERATION,
+            OPERATION,
             "it is not one map of words",
             "Begin with: inventory: /etc/plumb/inventory.yml",
         )
@@ -139,8 +150,8 @@ def _memory(state_dir: Path) -> str:
     return str(state_dir / "run")
 
 
-def _http(read: _Words) -> Http:
-    inner = read.inner("http", {"listen", "token_file", "audit_token_file", "trusted_user_header"})
+def _http(read: Words) -> Http:
+    inner = read.inner("http", {field.name for field in fields(Http)} - {"host", "port"} | {"listen"})
     listen = inner.text("listen", "127.0.0.1:8400")
     match = _LISTEN.fullmatch(listen)
     if match is None or int(match[2]) > 65535:
@@ -159,7 +170,24 @@ def _http(read: _Words) -> Http:
         token_file=inner.path("token_file"),
         audit_token_file=inner.path("audit_token_file"),
         trusted_user_header=header,
+        webhooks=_webhooks(inner),
     )
+
+
+def _webhooks(read: Words) -> tuple[Webhook, ...]:
+    webhooks: dict[str, Webhook] = {}
+    for index, item in enumerate(read.items("webhooks")):
+        inner = replace(item, known={field.name for field in fields(Webhook)})
+        name = inner.text("name", "")
+        if not _HOOK_NAME.fullmatch(name) or name in webhooks:
+            why = f"{name[:80]!r} of number {index + 1} is no name, or there twice"
+            raise inner.refused("name", why, "fleet: letters, digits, '.', '_' and '-'")
+        kind = inner.choice("kind", KINDS)
+        secret_file = inner.path("secret_file") or inner.missing("secret_file")
+        webhooks[name] = Webhook(
+            name=name, kind=kind, secret_file=secret_file, sources=inner.texts("sources")
+        )
+    return tuple(webhooks.values())
 
 
 def is_loopback(host: str) -> bool:
@@ -170,7 +198,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _election(read: _Words) -> Election | None:
+def _election(read: Words) -> Election | None:
     if read.given.get("leader_election") is None:
         return None
     inner = read.inner("leader_election", {field.name for field in fields(Election)})
@@ -189,74 +217,3 @@ def _election(read: _Words) -> Election | None:
             "retry", "two of them have to fit into the duration", "3s, with a duration of 15s"
         )
     return election
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """The words of one map of the file, each read with its type."""
-
-    subject: str
-    place: str  # with a dot at its end, empty at the top
-    given: Mapping[str, Any]
-    known: set[str]
-
-    def __post_init__(self) -> None:
-        for word in self.given:
-            if word not in self.known:
-                near = difflib.get_close_matches(str(word), self.known, n=1)
-                known = f"The words are {', '.join(sorted(self.known))}."
-                why = f"{self.place}{word} is unknown"
-                raise InputError(self.subject, _OPERATION, why, f"Did you mean {near[0]}?" if near else known)
-
-    def refused(self, word: str, why: str, example: str) -> InputError:
-        return InputError(
-            f"{self.subject}, {self.place}{word}", _OPERATION, why, f"Write for example {example}."
-        )
-
-    def missing(self, word: str) -> Any:
-        raise InputError(self.subject, _OPERATION, f"{word} is missing", f"Add {self.place}{word}.")
-
-    def _of(self, word: str, kind: type, default: Any, example: str) -> Any:
-        value = self.given.get(word, default)
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise self.refused(word, f"{str(value)[:80]!r} is no {_KINDS[kind]}", example)
-        return value
-
-    def text(self, word: str, default: str) -> str:
-        text: str = self._of(word, str, default, "a text")
-        return text
-
-    def flag(self, word: str, *, default: bool) -> bool:
-        flag: bool = self._of(word, bool, default, "true")
-        return flag
-
-    def number(self, word: str, default: int, least: int, most: int) -> int:
-        number: int = self._of(word, int, default, str(default))
-        if not least <= number <= most:
-            raise self.refused(word, f"{number} is not between {least} and {most}", str(default))
-        return number
-
-    def choice(self, word: str, choices: tuple[str, ...]) -> str:
-        text = self.text(word, choices[0])
-        if text not in choices:
-            raise self.refused(word, f"{text[:80]!r} is none of {', '.join(choices)}", choices[0])
-        return text
-
-    def duration(self, word: str, default: str) -> float:
-        return parse_duration(self.text(word, default), subject=f"{self.subject}, {self.place}{word}")
-
-    def path(self, word: str) -> Path | None:
-        text = self.text(word, "")
-        if text and not Path(text).is_absolute():
-            raise self.refused(word, f"{text[:80]!r} is no absolute path", f"/etc/plumb/{Path(text).name}")
-        return Path(text) if text else None
-
-    def folder(self, word: str, default: str) -> Path:
-        return self.path(word) or Path(default)
-
-    def inner(self, word: str, known: set[str]) -> _Words:
-        given = self._of(word, Mapping, {}, "a map") if self.given.get(word) is not None else {}
-        return _Words(self.subject, f"{self.place}{word}.", given, known)
-
-
-_KINDS: Mapping[type, str] = {str: "text", bool: "true or false", int: "whole number", Mapping: "map"}

@@ -86,23 +86,10 @@ class Metrics:
         self._fights = Gauge(
             "plumb_fights", "Fields that somebody else keeps writing.", cluster, registry=self.registry
         )
-        self._scans = Counter(
-            "plumb_image_scans",
-            "Scans for new images by result.",
-            ("cluster", "result"),
-            registry=self.registry,
-        )
-        self._scan_seconds = Histogram(
-            "plumb_image_scan_seconds",
-            "How long scans for new images took.",
-            cluster,
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
-        self._written = Counter(
-            "plumb_image_runs",
-            "Runs that commit new images to Git, by result.",
-            ("cluster", "result"),
+        self._webhooks = Counter(
+            "plumb_webhook_deliveries",
+            "Deliveries of webhooks, by the status of the answer.",
+            ("webhook", "status"),
             registry=self.registry,
         )
         self._leader = Gauge("plumb_leader", "Whether this agent makes runs.", registry=self.registry)
@@ -118,6 +105,10 @@ class Metrics:
     def leads(self, *, leader: bool) -> None:
         """Say whether this agent makes runs."""
         self._leader.set(leader)
+
+    def delivered(self, webhook: str, status: int) -> None:
+        """Count a delivery of a webhook (empty: of none that is known)."""
+        self._webhooks.labels(webhook, str(status)).inc()
 
     def known(self, cluster: str, record: Record) -> None:
         """Begin with what is on record of a cluster."""

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from ansible_collections.plumb.gitops.controller.cluster import Cluster, InForce
+from ansible_collections.plumb.gitops.controller.hasten import Nudges, Work
 from ansible_collections.plumb.gitops.controller.log import Log
 from ansible_collections.plumb.gitops.controller.schedule import Trigger
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.values import source_spec
@@ -19,14 +20,19 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import P
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import current_revision
 
 _WIDTH = 8  # remotes asked at a time
+_SOON = 1.0  # seconds until a hastened poll looks again at clusters whose run is under way
 _PATIENCE = 20.0  # seconds for an answer; a Git that outlives an agent which was killed ends then, too
 
 
 class Poller:
     """Asks each remote in turn of its own, so that one which hangs holds up no other."""
 
-    def __init__(self, clusters: Mapping[str, Cluster], in_force: Callable[[], InForce], log: Log) -> None:
+    def __init__(
+        self, clusters: Mapping[str, Cluster], in_force: Callable[[], InForce], log: Log, nudges: Nudges
+    ) -> None:
         self._clusters = clusters
+        self._nudges = nudges
+        self._hastened: frozenset[str] | None = None  # sources, empty for all; None where nothing is hastened
         self._in_force = in_force
         self._log = log
         self._threads = ThreadPoolExecutor(_WIDTH, thread_name_prefix="poll")
@@ -37,10 +43,13 @@ class Poller:
         ] = {}  # by cluster and source, the commit a run was asked for
 
     async def loop(self) -> None:
-        """Ask for ever, at the configured interval."""
+        """Ask for ever: at the configured interval of all sources, and of some as soon as that is hastened."""
         try:
+            due = asyncio.get_running_loop().time()
             while True:
-                await asyncio.sleep(self._in_force().config.poll_interval)
+                interval = self._in_force().config.poll_interval
+                due = min(due + interval, asyncio.get_running_loop().time() + interval)
+                await self._until(due)
                 wanted = self._wanted() if self._in_force().may_run else set()
                 self._silent &= wanted
                 for spec in wanted - self._asking.keys():
@@ -49,6 +58,26 @@ class Poller:
             for task in tuple(self._asking.values()):
                 task.cancel()
             self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _until(self, due: float) -> None:
+        """Wait for the interval's end; meanwhile ask of what is hastened."""
+        clock = asyncio.get_running_loop()
+        while (left := due - clock.time()) > 0:
+            names = await self._nudges.wait(
+                Work.PULL, min(left, _SOON) if self._hastened is not None else left
+            )
+            if names is not None:
+                self._hastened = names if not names or not self._hastened else self._hastened | names
+            if self._hastened is not None and self._in_force().may_run:
+                self._ask_of(self._hastened)
+
+    def _ask_of(self, names: frozenset[str]) -> None:
+        """Ask of these sources (all, if empty); again a little later while a run that may be too old is under way."""
+        for spec in self._wanted() - self._asking.keys():
+            if not names or spec.name in names:
+                self._asking[spec] = asyncio.create_task(self._ask(spec))
+        if not any(cluster.running_since for cluster in self._clusters.values()):
+            self._hastened = None
 
     def _wanted(self) -> set[SourceSpec]:
         """The sources of all clusters that wait for their next run."""

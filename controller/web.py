@@ -18,9 +18,11 @@ from ansible_collections.plumb.gitops.controller.commands import Commands
 from ansible_collections.plumb.gitops.controller.config import Http
 from ansible_collections.plumb.gitops.controller.door import Door, Handler, wrong
 from ansible_collections.plumb.gitops.controller.page import Shown, add_no_page, add_page, harden
+from ansible_collections.plumb.gitops.controller.webhook import Receiver
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 
 _MOST_BODY = 4096  # bytes
+_LINGERING = 2.0  # seconds for which the rest of a refused body is thrown away, so that its sender hears why
 _WORDS = {"cluster", "app"}
 
 
@@ -35,11 +37,14 @@ class Served:
     commands: Commands
     page: Shown
     sink: Sink | None = None  # for audit events
+    receiver: Receiver | None = None  # of webhooks
 
 
 async def listen(http: Http, served: Served) -> web.AppRunner:
     """Listen until the runner is cleaned up. Raises InputError where the address cannot be had."""
-    runner = web.AppRunner(_application(http, served), access_log=None, handle_signals=False)
+    runner = web.AppRunner(
+        _application(http, served), access_log=None, handle_signals=False, lingering_time=_LINGERING
+    )
     await runner.setup()
     site = web.TCPSite(runner, http.host or None, http.port, shutdown_timeout=0.1)
     try:
@@ -70,6 +75,8 @@ def _application(http: Http, served: Served) -> web.Application:
     if served.sink is not None:
         for path in ("/audit/{cluster}", "/audit/{cluster}/{token}"):
             application.router.add_post(path, served.sink.receive)
+    if served.receiver is not None:
+        application.router.add_post("/webhook/{name}", served.receiver.receive)
     if http.token_file is not None or http.trusted_user_header:
         add_page(application, door, served.page)
     else:

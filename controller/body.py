@@ -1,0 +1,42 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading the body of a request: no more than it may have, no longer than it may take."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+
+class Refused(Exception):
+    """Why a request is not taken, and the status that says so."""
+
+    def __init__(self, status: int, why: str, wait: float = 0.0) -> None:
+        super().__init__(status, why)
+        self.status = status
+        self.why = why
+        self.wait = wait  # seconds until it is of use to try again
+
+
+async def read_body(request: web.Request, *, most: int, seconds: float) -> bytes:
+    """The body, of at most `most` bytes, within `seconds`. Raises Refused; then the connection is given up."""
+    if (request.content_length or 0) > most:
+        raise too_large(most)
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for part in request.content.iter_chunked(64 * 1024):
+                size += len(part)
+                if size > most:
+                    raise too_large(most)
+                parts.append(part)
+    except TimeoutError as exc:
+        raise Refused(408, "the body takes too long") from exc
+    return b"".join(parts)
+
+
+def too_large(most: int) -> Refused:
+    """The refusal of a body with more than `most` bytes."""
+    return Refused(413, f"the body has more than {most // 1024 // 1024} MiB")
