@@ -9,11 +9,24 @@ from __future__ import annotations
 class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
-  sources:
-    description: The sources, as M(plumb.gitops.pull) takes them. Their addresses say which are on the forge.
+  pulled:
+    description: What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:sources).
     type: list
     elements: dict
     required: true
+  only:
+    description: The apps of this run; all, if empty.
+    type: list
+    elements: str
+    default: []
+  suspended:
+    description: Apps that this run leaves alone.
+    type: list
+    elements: str
+    default: []
+  applied:
+    description: The result of M(plumb.gitops.apply), once there is one.
+    type: dict
   apps:
     description: The apps, as M(plumb.gitops.apply) takes them.
     type: list

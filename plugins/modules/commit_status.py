@@ -31,24 +31,11 @@ extends_documentation_fragment:
   - plumb.gitops.answers.forge
   - plumb.gitops.answers
 options:
-  pulled:
-    description: What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:sources).
+  sources:
+    description: The sources, as M(plumb.gitops.pull) takes them. Their addresses say which are on the forge.
     type: list
     elements: dict
     required: true
-  only:
-    description: The apps of this run; all, if empty.
-    type: list
-    elements: str
-    default: []
-  suspended:
-    description: Apps that this run leaves alone.
-    type: list
-    elements: str
-    default: []
-  applied:
-    description: The result of M(plumb.gitops.apply), once there is one.
-    type: dict
 seealso:
   - module: plumb.gitops.apply
 """

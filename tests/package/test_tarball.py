@@ -10,7 +10,14 @@ import pytest
 from ansible_collections.plumb.gitops.tests.package.as_installed import working_tree
 
 SHIPPED = ("changelogs", "controller", "docs", "meta", "playbooks", "plugins", "roles")
-AT_THE_TOP = {"LICENSE", "README.md", "bindep.txt", "requirements-agent.txt", "requirements.txt"}
+AT_THE_TOP = {
+    "LICENSE",
+    "README.md",
+    "bindep.txt",
+    "requirements-agent.txt",
+    "requirements-notify.txt",
+    "requirements.txt",
+}
 MADE_BY_GALAXY = {"MANIFEST.json", "FILES.json"}
 
 

@@ -19,12 +19,60 @@ FLEET_FORGE: Spec = MappingProxyType(
     }
 )
 
+NOTIFICATION: Spec = MappingProxyType(
+    {
+        "name": {"type": "str", "required": True},
+        "severity": {"type": "str", "choices": ["info", "warning", "error"], "default": "warning"},
+        "webhook_url_file": {"type": "path", "no_log": False},
+        "apprise_url_file": {"type": "path", "no_log": False},
+        "secret_file": {"type": "path", "no_log": False},
+        "ca_file": {"type": "path"},
+        "allow_http": {"type": "bool", "default": False},
+        "timeout": {"type": "str", "default": "10s"},
+        "repeat_after": {"type": "str", "default": "24h"},
+        "most_per_hour": {"type": "int", "default": 30},
+    }
+)
+NOTIFICATION_RULES: Spec = MappingProxyType(
+    {
+        "mutually_exclusive": [["webhook_url_file", "apprise_url_file"], ["secret_file", "apprise_url_file"]],
+        "required_one_of": [["webhook_url_file", "apprise_url_file"]],
+    }
+)
+
+# The operator's own tasks, each a file.
+HOOKS: Spec = MappingProxyType(
+    {name: {"type": "path"} for name in ("before_sync", "after_sync", "on_drift", "on_failure")}
+)
+
 # The inventory's variables, by name without `plumb_`.
 ANSWERS: Spec = MappingProxyType(
     {
         "forge": {"type": "dict", "options": FLEET_FORGE},
         "commit_status": {"type": "bool", "default": False},
         "page_url": {"type": "str", "default": ""},
+        "notifications": {
+            "type": "list",
+            "elements": "dict",
+            "options": NOTIFICATION,
+            **NOTIFICATION_RULES,
+        },
+        "hooks": {"type": "dict", "options": HOOKS},
+    }
+)
+
+# What all that tells of a run takes.
+_TELLING: Spec = MappingProxyType(
+    {
+        "pulled": {"type": "list", "elements": "dict", "required": True},
+        "apps": {"type": "list", "elements": "dict", "required": True},
+        "config": RUN["config"],
+        "only": RUN["only"],
+        "suspended": RUN["suspended"],
+        "cluster": {"type": "str", "required": True},
+        "applied": {"type": "dict"},
+        "page_url": ANSWERS["page_url"],
+        "cache_dir": RUN["cache_dir"],
     }
 )
 
@@ -35,14 +83,12 @@ def spec_of_commit_status() -> dict[str, Any]:
         {
             "forge": {"type": "dict", "required": True, "options": FLEET_FORGE},
             "sources": {"type": "list", "elements": "dict", "required": True},
-            "pulled": {"type": "list", "elements": "dict", "required": True},
-            "apps": {"type": "list", "elements": "dict", "required": True},
-            "config": RUN["config"],
-            "only": RUN["only"],
-            "suspended": RUN["suspended"],
-            "cluster": {"type": "str", "required": True},
-            "applied": {"type": "dict"},
-            "page_url": ANSWERS["page_url"],
-            "cache_dir": RUN["cache_dir"],
+            **_TELLING,
         }
     )
+
+
+def spec_of_notify() -> dict[str, Any]:
+    """The argument spec of `notify`."""
+    notifications = {**ANSWERS["notifications"], "required": True}
+    return for_ansible({"notifications": notifications, **_TELLING})

@@ -22,6 +22,7 @@ from ..forge.errors import ForgeError
 from ..forge.place import Place, repository_at
 from ..model.duration import parse_duration
 from ..model.errors import PlumbError, printable
+from ..notify.news import failure_text
 from ..state.file import keep, kept
 from .config import apps_in_force
 from .mode import Mode
@@ -142,7 +143,7 @@ def _wanted(options: Mapping[str, Any]) -> Iterator[Wanted]:
 
 def _outcome(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> tuple[State, str]:
     if app.get("failed"):
-        return State.FAILURE, _reason(app, actions)
+        return State.FAILURE, failure_text(app, actions)
     counts = app.get("counts", {})
     changed = sum(counts.get(verb, 0) for verb in ("create", "update", "adopt", "recreate", "prune"))
     told = [f"{sum(counts.get(verb, 0) for verb in _VERBS) - counts.get('prune', 0)} objects as Git says"]
@@ -152,23 +153,6 @@ def _outcome(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> tu
 
 
 _VERBS = ("create", "update", "adopt", "recreate", "prune", "unchanged", "refused")
-
-
-def _reason(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> str:
-    """The first thing that failed, and how many more did."""
-    said = [app["error"]] if app.get("error") else []
-    said += [
-        f"{action['object']}: {action.get('error') or action.get('reason', '')}"
-        for action in actions
-        if action["app"] == app["name"]
-        and (action.get("result") == "failed" or action["action"] == "refused")
-    ]
-    said += [
-        f"{one['object']} is not healthy: {one['status']} {one.get('message', '')}".rstrip()
-        for one in app.get("unhealthy", ())
-    ]
-    more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
-    return f"{printable(said[0], 300)}{more}" if said else "it failed; the report says why"
 
 
 def _first_line(text: Any) -> str:

@@ -1,0 +1,39 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is to be told of what, from options as Ansible has checked and converted them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..model.duration import parse_duration
+from ..notify.bounds import Bounds
+from ..notify.news import Severity
+from ..notify.receiver import Receiver
+
+
+def receiver_of(given: Mapping[str, Any]) -> tuple[Receiver, Bounds]:
+    """A receiver from its options. Raises InputError for a duration that is none."""
+    subject = f"notification {given['name']}"
+    receiver = Receiver(
+        name=given["name"],
+        webhook_url_file=_path(given, "webhook_url_file"),
+        apprise_url_file=_path(given, "apprise_url_file"),
+        secret_file=_path(given, "secret_file"),
+        ca_file=_path(given, "ca_file"),
+        allow_http=bool(given.get("allow_http")),
+        timeout=parse_duration(given.get("timeout") or "10s", subject=f"{subject}, timeout"),
+    )
+    bounds = Bounds(
+        severity=Severity[(given.get("severity") or "warning").upper()],
+        repeat_after=parse_duration(given.get("repeat_after") or "24h", subject=f"{subject}, repeat_after"),
+        most=int(given.get("most_per_hour") or 30),
+    )
+    return receiver, bounds
+
+
+def _path(given: Mapping[str, Any], key: str) -> Path | None:
+    return Path(given[key]) if given.get(key) else None

@@ -1,0 +1,131 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: notify
+short_description: Tell people and programs what a run came to
+version_added: 0.1.0
+description:
+  - Sends one message about a run to each receiver that has to be told of something. What failed is an error, drift a
+    warning, what Git changed is info, and that something no longer fails goes to whom the failure went.
+  - The same news is told once in O(notifications[].repeat_after). More messages than O(notifications[].most_per_hour)
+    are left out, and the next one says how many.
+  - It does not fail because of a receiver. What one did not take is a warning, and is told by the next run.
+attributes:
+  check_mode:
+    support: full
+    description: It says who would be told, and sends nothing.
+  diff_mode:
+    support: none
+    description: The news are in the result.
+  action:
+    support: full
+    description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
+author: The Plumb authors (@plumb-gitops)
+requirements: [requests, "apprise (for apprise_url_file: requirements-notify.txt)"]
+extends_documentation_fragment:
+  - plumb.gitops.answers
+options:
+  notifications:
+    description: Who is told, and of what.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Its name in errors.
+        type: str
+        required: true
+      severity:
+        description: What it is told of, that and worse.
+        type: str
+        choices: [info, warning, error]
+        default: warning
+      webhook_url_file:
+        description:
+          - The file with the address, on one line. The message is sent to it as JSON by POST. The address is a secret.
+          - Exactly one of O(notifications[].webhook_url_file) and O(notifications[].apprise_url_file) is given.
+        type: path
+      apprise_url_file:
+        description: The file with an address of apprise, such as one of a chat or of mail, on one line.
+        type: path
+      secret_file:
+        description: The file with the secret that messages to a webhook are signed with, as Standard Webhooks have it.
+        type: path
+      ca_file:
+        description: The file with the certificates of the authority that signed the webhook's.
+        type: path
+      allow_http:
+        description: Whether C(http) is allowed to a host that is not the loopback.
+        type: bool
+        default: false
+      timeout:
+        description: How long a webhook may take to answer.
+        type: str
+        default: 10s
+      repeat_after:
+        description: How long the same news is not told again.
+        type: str
+        default: 24h
+      most_per_hour:
+        description: How many messages it gets in an hour.
+        type: int
+        default: 30
+seealso:
+  - module: plumb.gitops.apply
+  - module: plumb.gitops.commit_status
+"""
+
+EXAMPLES = r"""
+- name: Tell the team
+  plumb.gitops.notify:
+    notifications:
+      - name: team
+        severity: error
+        webhook_url_file: /etc/plumb/team-webhook
+    cluster: prod-eu
+    pulled: "{{ pulled.sources }}"
+    apps: "{{ plumb_apps }}"
+    applied: "{{ applied }}"
+"""
+
+RETURN = r"""
+sent:
+  description: The names of those who were told, or in a check would be.
+  returned: success
+  type: list
+  elements: str
+news:
+  description: What there is to tell, whoever wants to know.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    severity:
+      description: V(info), V(warning) or V(error).
+      type: str
+    kind:
+      description: V(failed), V(drifted) or V(changed).
+      type: str
+    app:
+      description: The app; empty for a source or the whole run.
+      type: str
+    text:
+      description: What happened.
+      type: str
+"""
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.answer_options import spec_of_notify
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.notifications import notify
+
+
+def main() -> None:
+    run_module(spec_of_notify(), notify)
+
+
+if __name__ == "__main__":
+    main()
