@@ -35,6 +35,7 @@ from ansible_collections.plumb.gitops.controller.metrics import Metrics
 from ansible_collections.plumb.gitops.controller.overview import Seen, overview
 from ansible_collections.plumb.gitops.controller.page import Shown
 from ansible_collections.plumb.gitops.controller.poll import Poller
+from ansible_collections.plumb.gitops.controller.previews import Previews
 from ansible_collections.plumb.gitops.controller.runs import Runs
 from ansible_collections.plumb.gitops.controller.scans import Scanner
 from ansible_collections.plumb.gitops.controller.schedule import Trigger
@@ -63,7 +64,7 @@ class Agent:
         self.in_force = InForce(config, Accepted(Path(), Path(), {}), Suspensions())
         self._file = file
         self._runs = Runs(config.runtime_dir)
-        self._scanner = Scanner(self.clusters, lambda: self.in_force, self._runs, log, self.metrics)
+        self._previews = Previews(self.clusters, lambda: self.in_force, self._runs, self.log, self.nudges)
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._reload = asyncio.Event()
         self._seen: tuple[str, ...] = ()
@@ -100,6 +101,7 @@ class Agent:
                 self._start_and_stop(tasks)
                 tasks.create_task(self._watch(tasks))
                 tasks.create_task(Poller(self.clusters, lambda: self.in_force, self.log, self.nudges).loop())
+                tasks.create_task(self._previews.loop())
                 tasks.create_task(Renewer(lambda: self.in_force, self.log).loop())
                 if config.leader_election is not None:
                     tasks.create_task(self._leader(config.leader_election).run(asyncio.Event()))
@@ -256,7 +258,7 @@ class Agent:
                 cluster.pull(Trigger("inventory changed"))
             cluster.look_again()
         used = {cluster.inventory_used for cluster in self.clusters.values() if cluster.inventory_used}
-        await asyncio.to_thread(drop_others, config, used | self._scanner.inventories | {accepted.folder})
+        await asyncio.to_thread(drop_others, config, used | {accepted.folder, *self._previews.used})
 
     def _files(self) -> tuple[str, ...]:
         """What changes when a file does that the agent goes by."""

@@ -42,7 +42,7 @@ _PASSED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A run that is to be made. `timeout` in seconds."""
+    """A run that is to be made. `timeout` in seconds; `hurries` may take the process that waits ready."""
 
     playbook: str
     inventory: Path
@@ -51,6 +51,7 @@ class Order:
     variables: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     report: Path | None = None
     vault_password_file: Path | None = None
+    hurries: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,8 @@ class Runs:
     async def make(self, order: Order) -> Ending:
         """Make one run. It is over when this returns or is cancelled; a failure is in the result."""
         try:
-            child = self._taken(order) or await self._start(order.vault_password_file)
+            child = self._taken(order) if order.hurries else None
+            child = child or await self._start(order.vault_password_file)
         except OSError as error:
             return Ending(code=DIED, failures=(f"the run could not be started: {error}",))
         try:

@@ -63,7 +63,7 @@ def test_a_commit_gets_its_statuses_on_change_only(telling: Telling) -> None:
     context = "plumb/here/app"
     good = [
         (context, "pending", "is to be applied"),
-        (context, "success", "1 objects as Git says, 1 changed"),
+        (context, "success", "1 object as Git says, 1 changed"),
     ]
     assert telling.statuses(commit) == good
     assert telling.api.repo(f"/commits/{commit}/status")["statuses"][0]["target_url"] == page

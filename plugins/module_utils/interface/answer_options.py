@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from .options import FORGE, RUN, Spec, for_ansible
+from .options import APP, CONNECTION, FORGE, RUN, SOURCE, SOURCE_RULES, Spec, for_ansible
 
 # How the forge is reached; which repository is meant follows from the source's address.
 FLEET_FORGE: Spec = MappingProxyType(
@@ -45,6 +45,14 @@ HOOKS: Spec = MappingProxyType(
     {name: {"type": "path"} for name in ("before_sync", "after_sync", "on_drift", "on_failure")}
 )
 
+PREVIEW: Spec = MappingProxyType(
+    {
+        "enabled": {"type": "bool", "default": True},
+        "forks": {"type": "bool", "default": False},
+        "max_age": {"type": "str", "default": "1h"},
+    }
+)
+
 # The inventory's variables, by name without `plumb_`.
 ANSWERS: Spec = MappingProxyType(
     {
@@ -58,6 +66,7 @@ ANSWERS: Spec = MappingProxyType(
             **NOTIFICATION_RULES,
         },
         "hooks": {"type": "dict", "options": HOOKS},
+        "preview": {"type": "dict", "options": PREVIEW},
     }
 )
 
@@ -92,3 +101,21 @@ def spec_of_notify() -> dict[str, Any]:
     """The argument spec of `notify`."""
     notifications = {**ANSWERS["notifications"], "required": True}
     return for_ansible({"notifications": notifications, **_TELLING})
+
+
+def spec_of_preview() -> dict[str, Any]:
+    """The argument spec of `preview`."""
+    sources = {"type": "list", "elements": "dict", "required": True, "options": SOURCE, **SOURCE_RULES}
+    return for_ansible(
+        {
+            "forge": {"type": "dict", "required": True, "options": FLEET_FORGE},
+            "forks": PREVIEW["forks"],
+            "max_age": PREVIEW["max_age"],
+            "sources": sources,
+            "pulled": _TELLING["pulled"],
+            "apps": {"type": "list", "elements": "dict", "required": True, "options": APP},
+            "cluster": _TELLING["cluster"],
+            **{name: RUN[name] for name in ("suspended", "owner", "namespace", "config", "cache_dir")},
+            **CONNECTION,
+        }
+    )

@@ -1,15 +1,17 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is to be told of what, from options as Ansible has checked and converted them."""
+"""Who is to be told of what, from options as Ansible has checked and converted them; and what of that cannot be."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..model.duration import parse_duration
+from ..model.errors import PlumbError
 from ..notify.bounds import Bounds
 from ..notify.news import Severity
 from ..notify.receiver import Receiver
@@ -37,3 +39,30 @@ def receiver_of(given: Mapping[str, Any]) -> tuple[Receiver, Bounds]:
 
 def _path(given: Mapping[str, Any], key: str) -> Path | None:
     return Path(given[key]) if given.get(key) else None
+
+
+def wrong_answers(settings: Mapping[str, Any]) -> list[str]:
+    """What in a checked inventory about forge, statuses, previews, notifications and hooks cannot be, a line each."""
+    forge, preview = settings.get("forge") or {}, settings.get("preview") or {}
+    wanted = [word for word in ("commit_status", "preview") if settings.get(word)]
+    wrong = [f"{word}: there is no plumb_forge." for word in wanted if not forge]
+    durations = (("forge, timeout", forge.get("timeout")), ("preview, max_age", preview.get("max_age")))
+    checks: list[Callable[[], object]] = [
+        partial(receiver_of, one) for one in settings.get("notifications") or ()
+    ]
+    checks += [partial(parse_duration, value, subject=name) for name, value in durations if value]
+    for check in checks:
+        try:
+            check()
+        except PlumbError as error:
+            wrong.append(str(error))
+    names = [one["name"] for one in settings.get("notifications") or ()]
+    wrong += [
+        f"notifications: two are called {name!r}." for name in sorted(set(names)) if names.count(name) > 1
+    ]
+    wrong += [
+        f"hooks: {name} is not an absolute path."
+        for name, path in (settings.get("hooks") or {}).items()
+        if path and not Path(path).is_absolute()
+    ]
+    return wrong

@@ -89,7 +89,7 @@ def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `apply`: counts, what is not unchanged, the lines for people; the rest is in the report."""
     if not mode.check:
         see_places(options)
-    apps = _apps(options)
+    apps = apps_of(options)
     report, forgotten = _report(options, apps, check=mode.check)
     whole = document(report)
     telling = tell(options, cache_of(options), report, whole, apps)
@@ -140,7 +140,7 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
             Run(
                 apps=apps,
                 sources=sources,
-                render=_renderer(memo),
+                render=renderer_of(memo),
                 only=only,
                 check=check,
                 owner=options.get("owner") or "plumb",
@@ -208,7 +208,9 @@ def _keep(file: Path, memory: Memory) -> str:
     return ""
 
 
-def _renderer(memo: Memo) -> Callable[[Checkout, AppSpec], tuple[Manifest, ...]]:
+def renderer_of(memo: Memo) -> Callable[[Checkout, AppSpec], tuple[Manifest, ...]]:
+    """How an app is rendered from a checkout, with what was rendered before."""
+
     def render(checkout: Checkout, app: AppSpec) -> tuple[Manifest, ...]:
         return render_app(
             checkout.path, checkout.revision.source, app.path, subject=f"app {app.name}", memo=memo
@@ -217,7 +219,7 @@ def _renderer(memo: Memo) -> Callable[[Checkout, AppSpec], tuple[Manifest, ...]]
     return render
 
 
-def _apps(options: Mapping[str, Any]) -> tuple[AppSpec, ...]:
+def apps_of(options: Mapping[str, Any]) -> tuple[AppSpec, ...]:
     """The apps; those named in `suspended` are left alone, whatever they say themselves."""
     suspended = frozenset(options.get("suspended") or ())
     apps = app_specs([*options["apps"], *apps_in_force(options)])

@@ -29,6 +29,7 @@ def shown_settings(settings: Mapping[str, Any], cluster: str) -> dict[str, Any]:
         "images": [_given(image, tuple(IMAGE)) for image in settings.get("images") or ()],
         "image_updates": [_given(update, tuple(UPDATE)) for update in settings.get("image_updates") or ()],
         "namespace": settings.get("namespace") or DEFAULT_NAMESPACE,
+        "preview": bool((settings.get("preview") or {}).get("enabled")),
         "cache_dir": str(cache_of(settings)),
         "connection": _given(settings, _OF_CONNECTION),
     }

@@ -29,6 +29,7 @@ from .mode import Mode
 from .runs import cache_of
 
 _KIND, _FORMAT = "plumb.gitops/statuses", 1
+_STAYING = ("create", "update", "adopt", "recreate", "unchanged")  # what an app has after them
 _PATIENCE = 30.0  # seconds that a run waits for statuses; the rest is said by the next one
 
 Said = dict[str, Status]  # by repository and context
@@ -146,13 +147,11 @@ def _outcome(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> tu
         return State.FAILURE, failure_text(app, actions)
     counts = app.get("counts", {})
     changed = sum(counts.get(verb, 0) for verb in ("create", "update", "adopt", "recreate", "prune"))
-    told = [f"{sum(counts.get(verb, 0) for verb in _VERBS) - counts.get('prune', 0)} objects as Git says"]
+    number = sum(counts.get(verb, 0) for verb in _STAYING)
+    told = [f"{number} {'object' if number == 1 else 'objects'} as Git says"]
     told += [f"{changed} changed"] if changed else []
     told += [f"{counts['drifted']} drifted"] if counts.get("drifted") else []
     return State.SUCCESS, ", ".join(told)
-
-
-_VERBS = ("create", "update", "adopt", "recreate", "prune", "unchanged", "refused")
 
 
 def _first_line(text: Any) -> str:

@@ -21,7 +21,7 @@ from ..source.address import check_spec
 from .agent_options import AGENT
 from .answer_options import ANSWERS
 from .options import INVENTORY, Spec, for_ansible
-from .receivers import receiver_of
+from .receivers import wrong_answers
 from .values import app_specs, connection_spec, source_spec
 
 PREFIX = "plumb_"
@@ -164,18 +164,7 @@ def _unusable(settings: Mapping[str, Any], *, addresses: bool) -> list[str]:
         wrong.append(
             f"config: there is no source {config['source']!r}; known are {', '.join(sorted(names)) or 'none'}."
         )
-    for one in settings.get("notifications") or ():
-        try:
-            receiver_of(one)
-        except PlumbError as error:
-            wrong.append(str(error))
-    wrong += [
-        f"hooks: {name} is not an absolute path."
-        for name, path in (settings.get("hooks") or {}).items()
-        if path and not Path(path).is_absolute()
-    ]
-    if settings.get("commit_status") and not settings.get("forge"):
-        wrong.append("commit_status: there is no plumb_forge that the statuses could be set on.")
+    wrong += wrong_answers(settings)
     if config and config["credentials_dir"] and not Path(config["credentials_dir"]).is_absolute():
         wrong.append("config: credentials_dir is not an absolute path.")
     return list(dict.fromkeys(wrong))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.config import Http, config_of, read_config
+from ansible_collections.plumb.gitops.controller.config import Http, Webhook, config_of, read_config
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 
 INVENTORY = {"inventory": "/etc/plumb/inventory.yml"}
@@ -37,6 +37,15 @@ def test_systemd_names_the_folders() -> None:
 
 def test_each_state_folder_has_a_runtime_folder_of_its_own() -> None:
     assert config(state_dir="/srv/a").runtime_dir != config(state_dir="/srv/b").runtime_dir
+
+
+def test_webhooks_are_read() -> None:
+    given = {"name": "fleet", "kind": "github", "secret_file": "/etc/plumb/hook", "sources": ["fleet"]}
+    (found,) = config(http={"webhooks": [given]}).http.webhooks
+    assert found == Webhook(
+        name="fleet", kind="github", secret_file=Path("/etc/plumb/hook"), sources=("fleet",)
+    )
+    assert config().previews_interval == 300
 
 
 def test_an_election_has_defaults() -> None:
@@ -68,6 +77,13 @@ def test_an_election_has_defaults() -> None:
         ({"http": {"listen": "localhost:84000"}}, "is not an address and a port"),
         ({"http": {"tokenfile": "/x"}}, "http.tokenfile is unknown. Did you mean token_file?"),
         ({"http": "127.0.0.1:8400"}, "is no map"),
+        ({"http": {"webhooks": {"name": "a"}}}, "is no list"),
+        ({"http": {"webhooks": ["a"]}}, "is no map"),
+        ({"http": {"webhooks": [{"name": "a/b", "secret_file": "/s"}]}}, "is no name"),
+        ({"http": {"webhooks": [{"name": "a", "kind": "gitea"}]}}, "secret_file is missing"),
+        ({"http": {"webhooks": [{"name": "a", "kind": "gitee", "secret_file": "/s"}]}}, "'gitee' is none of"),
+        ({"http": {"webhooks": [{"name": "a", "secret_file": "/s"}] * 2}}, "there twice"),
+        ({"http": {"webhooks": [{"name": "a", "secret": "x"}]}}, "Did you mean secret_file?"),
         ({"leader_election": {"retry": "8s"}}, "two of them have to fit into the duration"),
         ({"renew_tokens": "yes"}, "is no true or false"),
     ],

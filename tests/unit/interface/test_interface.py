@@ -29,7 +29,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.values impo
     pulled_sources,
     source_spec,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import wrong_words
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import check_inventory, wrong_words
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
     AppSpec,
     Checkout,
@@ -209,3 +209,23 @@ def test_an_error_of_ours_is_told_as_it_is() -> None:
 
     result = outcome_of(work, {}, Mode(check=False, diff=False))
     assert result == {"failed": True, "msg": "app shop: reading it: no. Mend it.", "error": "InputError"}
+
+
+FORGE = {"kind": "gitea", "url": "https://git.example.com", "token_file": "/t"}
+TEAM = {"name": "team", "webhook_url_file": "/u"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"plumb_commit_status": True}, "commit_status: there is no plumb_forge"),
+        ({"plumb_preview": {}}, "preview: there is no plumb_forge"),
+        ({"plumb_preview": {"max_age": "5"}, "plumb_forge": FORGE}, "preview, max_age"),
+        ({"plumb_forge": {**FORGE, "timeout": "x"}}, "forge, timeout"),
+        ({"plumb_notifications": [{**TEAM, "repeat_after": "1"}]}, "notification team, repeat_after"),
+        ({"plumb_notifications": [TEAM, dict(TEAM)]}, "two are called 'team'"),
+        ({"plumb_hooks": {"on_drift": "tasks.yml"}}, "on_drift is not an absolute path"),
+    ],
+)
+def test_what_answers_on_a_commit_is_checked_beforehand(variables: dict[str, Any], said: str) -> None:
+    assert said in "\n".join(check_inventory(variables).wrong)

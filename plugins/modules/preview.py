@@ -1,0 +1,114 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preview
+short_description: Say on open pull requests what they would do to a cluster
+version_added: 0.1.0
+description:
+  - Looks at the open pull requests to the branches that O(sources) follow, plans what each would change in the cluster,
+    and keeps one comment on it with the plan and its risks.
+  - Base and head are rendered under the limits of every other revision. Nothing is written to the cluster.
+  - A pull request that changes nothing of the cluster gets no comment. One whose commits are as they were is planned
+    again after O(max_age).
+attributes:
+  check_mode:
+    support: full
+    description: It plans, and writes no comment.
+  diff_mode:
+    support: none
+    description: The comments are in the result.
+  action:
+    support: full
+    description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
+author: The Plumb authors (@plumb-gitops)
+requirements: [requests, kubernetes, PyYAML, GitPython, git, kubectl for kustomizations]
+extends_documentation_fragment:
+  - plumb.gitops.answers.forge
+  - plumb.gitops.run.apps
+  - plumb.gitops.connection
+options:
+  forks:
+    description: Whether pull requests from forks are planned, too. Whoever may open one then has this machine render.
+    type: bool
+    default: false
+  max_age:
+    description: How long a plan stands while neither the pull request nor its branch moves.
+    type: str
+    default: 1h
+  pulled:
+    description: What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:sources).
+    type: list
+    elements: dict
+    required: true
+  cluster:
+    description: The name of the cluster.
+    type: str
+    required: true
+  suspended:
+    description: Apps that are left alone.
+    type: list
+    elements: str
+    default: []
+  cache_dir:
+    description: The folder for checkouts and for what was planned before. C(~/.cache/plumb) if not given.
+    type: path
+seealso:
+  - module: plumb.gitops.diff
+"""
+
+EXAMPLES = r"""
+- name: Preview pull requests
+  plumb.gitops.preview:
+    forge:
+      kind: gitea
+      url: https://git.example.com
+      token_file: /etc/plumb/forge-token
+    kubeconfig: /etc/plumb/prod.kubeconfig
+    cluster: prod-eu
+    sources: "{{ plumb_sources }}"
+    pulled: "{{ pulled.sources }}"
+    apps: "{{ plumb_apps }}"
+"""
+
+RETURN = r"""
+pulls:
+  description: The pull requests that were planned now and have a comment.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    source:
+      description: The source.
+      type: str
+    number:
+      description: The number of the pull request.
+      type: int
+    head:
+      description: Its commit.
+      type: str
+    url:
+      description: Its page.
+      type: str
+    commented:
+      description: Whether the comment was written now, or in a check would be.
+      type: bool
+    comment:
+      description: The comment, as Markdown.
+      type: str
+"""
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.answer_options import spec_of_preview
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.preview import preview
+
+
+def main() -> None:
+    run_module(spec_of_preview(), preview)
+
+
+if __name__ == "__main__":
+    main()

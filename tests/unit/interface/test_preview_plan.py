@@ -1,0 +1,133 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a pull request touches, and what of a plan is about that. The plan itself is tested on a real API server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.open_pulls import OpenPull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.preview import _markdown, _plain
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.preview_plan import (
+    Fleet,
+    Touched,
+    _only,
+    preview_report,
+    touched_by,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
+    AppSpec,
+    AppState,
+    Checkout,
+    Person,
+    Revision,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, ObjectRef, Origin
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Action, AppResult, Plan, Verb
+
+WHO = Person("Alma Berg", "alma@example.com")
+
+
+def checkout(commit: str, source: str = "fleet") -> Checkout:
+    revision = Revision(
+        source=source, ref=commit, commit=commit * 40, subject="Change @it", author=WHO, committer=WHO,
+        authored="", committed="",
+    )  # fmt: skip
+    return Checkout(revision, Path("/nowhere"))
+
+
+BASE, HEAD = checkout("b"), checkout("e")
+
+
+def config_map(name: str, value: str = "1", **metadata: str) -> Manifest:
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, **metadata},
+        "data": {"a": value},
+    }
+    return Manifest.of(body, Origin("a.yaml"))
+
+
+def fleet(rendered: dict[tuple[str, str], Any], *apps: AppSpec) -> Fleet:
+    """A fleet in which `rendered` has, by commit and app, the manifests or the error."""
+
+    def render(of: Checkout, app: AppSpec) -> tuple[Manifest, ...]:
+        found = rendered[of.revision.commit[0], app.name]
+        if isinstance(found, Exception):
+            raise found
+        return tuple(found)
+
+    class Nowhere:
+        server = "https://nowhere"
+
+    return Fleet(
+        cluster=cast("Cluster", Nowhere()), name="prod", apps=apps, sources={}, render=render, owner="plumb",
+        home="plumb-system", looks={},
+    )  # fmt: skip
+
+
+SHOP = AppSpec(name="shop", source="fleet", namespace="shop")
+BROKEN = RenderError("app shop", "rendering", "a.yaml is no manifest", "Correct it.")
+
+
+def test_what_differs_between_base_and_head_is_touched() -> None:
+    before = [config_map("same"), config_map("old"), config_map("new-value")]
+    after = [config_map("same"), config_map("added"), config_map("new-value", "2")]
+    (found,) = touched_by(fleet({("b", "shop"): before, ("e", "shop"): after}, SHOP), BASE, HEAD)
+    assert {name for _group, _kind, _namespace, name in found.keys} == {"old", "added", "new-value"}
+
+
+def test_an_object_that_moves_to_another_namespace_counts_twice() -> None:
+    rendered = {("b", "shop"): [config_map("a")], ("e", "shop"): [config_map("a", namespace="other")]}
+    (found,) = touched_by(fleet(rendered, SHOP), BASE, HEAD)
+    assert {namespace for _group, _kind, namespace, _name in found.keys} == {"shop", "other"}
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        AppSpec(name="shop", source="another"),
+        AppSpec(name="shop", source="fleet", suspend=True),
+        AppSpec(name="shop", source="fleet", state=AppState.ABSENT),
+    ],
+)
+def test_apps_that_it_cannot_change_are_not_touched(app: AppSpec) -> None:
+    assert touched_by(fleet({}, app), BASE, HEAD) == ()
+
+
+def test_a_head_that_does_not_render_is_told_and_not_planned() -> None:
+    broken = fleet({("b", "shop"): [config_map("a")], ("e", "shop"): BROKEN}, SHOP)
+    touched = touched_by(broken, BASE, HEAD)
+    assert touched == (Touched("shop", frozenset(), str(BROKEN)),)
+    report = preview_report(broken, HEAD, touched)
+    assert report.check
+    assert report.failed
+    pull = OpenPull(number=1, title="", author="", branch="main", head="e" * 40, fork=False, url="")
+    text = _markdown(pull, report)
+    assert "is no manifest" in text
+    assert "@it" not in text
+
+
+def test_a_base_that_did_not_render_counts_for_nothing() -> None:
+    (found,) = touched_by(fleet({("b", "shop"): BROKEN, ("e", "shop"): [config_map("a")]}, SHOP), BASE, HEAD)
+    assert len(found.keys) == 1
+
+
+def test_of_a_plan_only_what_is_touched_is_kept() -> None:
+    mine, other = ObjectRef("", "ConfigMap", "shop", "a"), ObjectRef("", "ConfigMap", "shop", "b")
+    elsewhere, whole = ObjectRef("", "ConfigMap", "other", "a"), ObjectRef("", "Namespace", "", "shop")
+    actions = tuple(Action(ref=ref, verb=Verb.UPDATE) for ref in (mine, other, elsewhere, whole))
+    keys = frozenset({("", "ConfigMap", "shop", "a"), ("", "Namespace", "shop", "shop")})
+    kept = _only(AppResult(plan=Plan(app="shop", actions=actions)), keys)
+    assert [action.ref for action in kept.plan.actions] == [mine, whole]
+
+
+def test_names_stay_inside_of_their_code() -> None:
+    assert _plain("ConfigMap x/a`<b>\n@c") == "ConfigMap x/abc"
