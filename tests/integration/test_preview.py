@@ -134,7 +134,8 @@ def test_a_pull_request_gets_one_comment_with_its_plan_and_risks(
     assert previewing.comments(silent) == [], "it touches nothing of the cluster"
     for said in (
         f"**restarts** (1): `Deployment {namespace}/web`",
-        f"**prunes** (1): `ConfigMap {namespace}/old`",
+        f"ConfigMap `{namespace}/old`: left Git",  # it stays while something is refused
+        "pull request 1",
         f"**immutable** (1): `Job {namespace}/once`",
         f"ConfigMap `{namespace}/new`",
         f"Secret `{namespace}/key`",

@@ -136,7 +136,9 @@ def _body(options: Mapping[str, Any], client: Client, given: Mapping[str, Any], 
         now = sources[given["name"]]
         before = base or (now if isinstance(now, Checkout) else head)
         touched = touched_by(fleet, before, head)
-        return _markdown(pull, preview_report(fleet, head, touched)) if touched else None
+        if not touched:
+            return None
+        return _markdown(pull, preview_report(fleet, head, touched, f"pull request {pull.number}"))
 
 
 def _checkout(options: Mapping[str, Any], given: Mapping[str, Any], commit: str) -> Checkout:

@@ -70,8 +70,8 @@ def touched_by(fleet: Fleet, base: Checkout, head: Checkout) -> tuple[Touched, .
     return tuple(found)
 
 
-def preview_report(fleet: Fleet, head: Checkout, touched: Sequence[Touched]) -> Report:
-    """The plan of what the pull request touches, as the report of a check. Raises ClusterError, InputError."""
+def preview_report(fleet: Fleet, head: Checkout, touched: Sequence[Touched], title: str) -> Report:
+    """The plan of what the pull request `title` touches, as the report of a check. Raises ClusterError, InputError."""
     started, clock = datetime.now(UTC), time.monotonic()
     planned = [one.app for one in touched if not one.error]
     results: dict[str, AppResult] = {
@@ -99,7 +99,7 @@ def preview_report(fleet: Fleet, head: Checkout, touched: Sequence[Touched]) -> 
         check=True,
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         seconds=time.monotonic() - clock,
-        sources=(SourceReport(head.revision.source, head.revision),),
+        sources=(SourceReport(head.revision.source, replace(head.revision, ref=title)),),
         apps=tuple(results[one.app] for one in touched),
     )
 

@@ -106,7 +106,7 @@ def test_a_head_that_does_not_render_is_told_and_not_planned() -> None:
     broken = fleet({("b", "shop"): [config_map("a")], ("e", "shop"): BROKEN}, SHOP)
     touched = touched_by(broken, BASE, HEAD)
     assert touched == (Touched("shop", frozenset(), str(BROKEN)),)
-    report = preview_report(broken, HEAD, touched)
+    report = preview_report(broken, HEAD, touched, "pull request 1")
     assert report.check
     assert report.failed
     pull = OpenPull(number=1, title="", author="", branch="main", head="e" * 40, fork=False, url="")
