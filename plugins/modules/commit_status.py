@@ -28,7 +28,7 @@ attributes:
 author: The Plumb authors (@plumb-gitops)
 requirements: [requests]
 extends_documentation_fragment:
-  - plumb.gitops.answers.forge
+  - plumb.gitops.fleet_forge
   - plumb.gitops.answers
 options:
   sources:

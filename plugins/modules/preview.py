@@ -27,7 +27,8 @@ attributes:
 author: The Plumb authors (@plumb-gitops)
 requirements: [requests, kubernetes, PyYAML, GitPython, git, kubectl for kustomizations]
 extends_documentation_fragment:
-  - plumb.gitops.answers.forge
+  - plumb.gitops.fleet_forge
+  - plumb.gitops.source
   - plumb.gitops.run.apps
   - plumb.gitops.connection
 options:

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the forge of the fleet's repositories is reached, documented once."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  forge:
+    description: How the forge is reached. Which repository is meant follows from the source's address.
+    type: dict
+    required: true
+    suboptions:
+      kind:
+        description: What kind of forge it is. Forgejo speaks Gitea's API.
+        type: str
+        required: true
+        choices: [gitea, forgejo, github, gitlab]
+      url:
+        description:
+          - The forge's address as a browser shows it, such as V(https://git.example.com).
+          - C(http) only to the loopback, or with O(forge.allow_http).
+        type: str
+        required: true
+      token_file:
+        description: The file with the access token for the forge's API, on one line. See docs/forges.md for its scopes.
+        type: path
+        required: true
+      ca_file:
+        description: The file with the certificates of the authority that signed the forge's, instead of the system's.
+        type: path
+      proxy:
+        description: The URL of an HTTP proxy, without credentials. Without it the environment's proxies hold.
+        type: str
+        default: ''
+      allow_http:
+        description: Whether C(http) is allowed to a host that is not the loopback.
+        type: bool
+        default: false
+      timeout:
+        description: How long one request may take, such as V(10s).
+        type: str
+        default: 10s
+"""
