@@ -108,7 +108,8 @@ def test_a_repository_of_an_organization_is_made_there(gitea: Gitea) -> None:
     gitea.api("/orgs", "POST", {"username": owner})
     made = gitea.run("repository", "fleet", owner=owner, files=FILES)
     assert made["changed"], made
-    gitea.filled(owner, "fleet")
+    # Gitea takes a push in a moment after it has answered.
+    until(lambda: gitea.api(f"/repos/{owner}/fleet")["empty"] is False, "the first commit", 30)
     wrong = gitea.run("repository", "fleet", "--check", owner=f"{owner}-not")
     assert "looking up the owner" in wrong["msg"]
 
