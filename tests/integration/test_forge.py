@@ -89,8 +89,9 @@ def test_a_repository_is_made_as_a_check_says_and_can_then_be_pulled(gitea: Gite
     assert made["repository"]["created"]
     seen = gitea.api(f"/repos/{gitea.sandbox.forge_user}/{name}")
     assert (seen["private"], seen["description"], seen["default_branch"]) == (True, "What runs where", "main")
-    gitea.filled(gitea.sandbox.forge_user, name)
-    commits = gitea.api(f"/repos/{gitea.sandbox.forge_user}/{name}/commits")
+    repository = f"/repos/{gitea.sandbox.forge_user}/{name}"
+    until(lambda: gitea.api(repository)["empty"] is False, "the first commit", 30)
+    commits = gitea.api(f"{repository}/commits")
     assert [commit["sha"] for commit in commits] == [made["repository"]["commit"]]
 
     assert gitea.run("repository", name, files=FILES)["changed"] is False
