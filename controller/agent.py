@@ -64,6 +64,14 @@ class Agent:
         self.in_force = InForce(config, Accepted(Path(), Path(), {}), Suspensions())
         self._file = file
         self._runs = Runs(config.runtime_dir)
+        self._scanner = Scanner(
+            self.clusters,
+            lambda: self.in_force,
+            runs=self._runs,
+            log=log,
+            metrics=self.metrics,
+            nudges=self.nudges,
+        )
         self._previews = Previews(self.clusters, lambda: self.in_force, self._runs, self.log, self.nudges)
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._reload = asyncio.Event()
@@ -101,6 +109,7 @@ class Agent:
                 self._start_and_stop(tasks)
                 tasks.create_task(self._watch(tasks))
                 tasks.create_task(Poller(self.clusters, lambda: self.in_force, self.log, self.nudges).loop())
+                tasks.create_task(self._scanner.loop())
                 tasks.create_task(self._previews.loop())
                 tasks.create_task(Renewer(lambda: self.in_force, self.log).loop())
                 if config.leader_election is not None:
@@ -258,7 +267,8 @@ class Agent:
                 cluster.pull(Trigger("inventory changed"))
             cluster.look_again()
         used = {cluster.inventory_used for cluster in self.clusters.values() if cluster.inventory_used}
-        await asyncio.to_thread(drop_others, config, used | {accepted.folder, *self._previews.used})
+        used |= self._scanner.inventories | {accepted.folder, *self._previews.used}
+        await asyncio.to_thread(drop_others, config, used)
 
     def _files(self) -> tuple[str, ...]:
         """What changes when a file does that the agent goes by."""

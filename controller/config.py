@@ -75,6 +75,7 @@ class Config:
     interval: float
     jitter: int  # percent of the interval
     poll_interval: float
+    images_interval: float
     previews_interval: float
     run_timeout: float
     state_dir: Path
@@ -109,6 +110,7 @@ def config_of(given: Mapping[str, Any], *, subject: str, environment: Mapping[st
         interval=read.duration("interval", "5m"),
         jitter=read.number("jitter", 10, 0, 100),
         poll_interval=read.duration("poll_interval", "15s"),
+        images_interval=read.duration("images_interval", "1m"),
         previews_interval=read.duration("previews_interval", "5m"),
         run_timeout=read.duration("run_timeout", "30m"),
         state_dir=state_dir,

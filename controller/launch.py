@@ -31,7 +31,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import P
 GUARDED = "ansible_collections.plumb.gitops.controller.guarded"
 _MOST_FAILURES = 20
 _CHECK = "plumb.gitops.check_inventory"
-_ANSWERS = frozenset({f"plumb.gitops.{name}" for name in ("commit_status", "notify", "preview")})
+_ANSWERS = frozenset({f"plumb.gitops.{name}" for name in ("commit_status", "images", "notify", "preview")})
 _FAILED = frozenset({"runner_on_failed", "runner_on_unreachable", "runner_item_on_failed"})
 
 

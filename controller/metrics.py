@@ -86,6 +86,25 @@ class Metrics:
         self._fights = Gauge(
             "plumb_fights", "Fields that somebody else keeps writing.", cluster, registry=self.registry
         )
+        self._scans = Counter(
+            "plumb_image_scans",
+            "Scans for new images by result.",
+            ("cluster", "result"),
+            registry=self.registry,
+        )
+        self._scan_seconds = Histogram(
+            "plumb_image_scan_seconds",
+            "How long scans for new images took.",
+            cluster,
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._written = Counter(
+            "plumb_image_runs",
+            "Runs that commit new images to Git, by result.",
+            ("cluster", "result"),
+            registry=self.registry,
+        )
         self._webhooks = Counter(
             "plumb_webhook_deliveries",
             "Deliveries of webhooks, by the status of the answer.",

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ansible_collections.plumb.gitops.controller.cluster import Cluster, InForce
+from ansible_collections.plumb.gitops.controller.hasten import Nudges, Work
 from ansible_collections.plumb.gitops.controller.launch import Ending
 from ansible_collections.plumb.gitops.controller.log import Log
 from ansible_collections.plumb.gitops.controller.metrics import Metrics
@@ -52,45 +53,39 @@ class Scanner:
         self,
         clusters: Mapping[str, Cluster],
         in_force: Callable[[], InForce],
+        *,
         runs: Runs,
         log: Log,
         metrics: Metrics,
+        nudges: Nudges,
     ) -> None:
         self._clusters, self._in_force, self._runs = clusters, in_force, runs
+        self._nudges = nudges
         self._log, self._metrics = log, metrics
         self._remembered = Remembered()
         self._states: dict[str, _State] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._asked: set[str] = set()
-        self._hastened = asyncio.Event()
+        self._again: set[str] = set()  # were to be scanned while a scan was under way
 
     @property
     def inventories(self) -> set[Path]:
         """The inventories that runs under way work with."""
         return {state.inventory for state in self._states.values() if state.inventory is not None}
 
-    def hasten(self, cluster: str) -> None:
-        """Scan for this cluster now, or once the scan that is under way has ended."""
-        self._asked.add(cluster)
-        self._hastened.set()
-
     async def loop(self) -> None:
-        """Scan for ever, at the configured interval."""
+        """Scan for ever, at the configured interval or when that is hastened."""
         try:
             while True:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._in_force().config.images_interval):
-                        await self._hastened.wait()
-                hastened = self._hastened.is_set()
-                self._hastened.clear()
-                for cluster in self._due(only=self._asked if hastened else None):
-                    self._asked.discard(cluster.name)
+                hastened = await self._nudges.wait(Work.IMAGES, self._in_force().config.images_interval)
+                if hastened is not None:
+                    self._again |= self._tasks.keys()  # they may have asked before the news
+                for cluster in self._due():
                     self._tasks[cluster.name] = asyncio.create_task(self._turn(cluster))
         finally:
             for task in tuple(self._tasks.values()):
                 task.cancel()
 
-    def _due(self, only: set[str] | None) -> list[Cluster]:
+    def _due(self) -> list[Cluster]:
         now = self._in_force()
         for gone in self._states.keys() - self._clusters.keys():
             del self._states[gone]
@@ -100,7 +95,6 @@ class Scanner:
             if now.may_run
             and not now.suspensions.holds(name)
             and name not in self._tasks
-            and (only is None or name in only)
             and cluster.settings.get("image_updates")
         ]
 
@@ -116,8 +110,9 @@ class Scanner:
             )
         finally:
             del self._tasks[cluster.name]
-            if cluster.name in self._asked:
-                self._hastened.set()
+            if cluster.name in self._again:
+                self._again.discard(cluster.name)
+                self._nudges.hasten(Work.IMAGES)
 
     async def _scan(self, cluster: Cluster, state: _State) -> None:
         began, settings = time.monotonic(), cluster.settings
@@ -158,6 +153,8 @@ class Scanner:
             "updates": ",".join(found.new),
             "seconds": round(time.monotonic() - began, 1),
         }
+        for why in ending.warnings:
+            self._log.warning("images not all written", cluster=cluster.name, why=why)
         if good:
             state.failed, state.choices = 0, ()
             self._log.info("images in git", **values, choices=_shown(found))

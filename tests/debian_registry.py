@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from plumb_sandbox.push import Pusher
 
-from ansible_collections.plumb.gitops.tests.oci_push import Pusher
 from ansible_collections.plumb.gitops.tests.registry_server import basic
 from ansible_collections.plumb.gitops.tests.tls_server import Authority
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from plumb_sandbox.push import Pusher
 
 from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
-from ansible_collections.plumb.gitops.tests.oci_push import Pusher
 from ansible_collections.plumb.gitops.tests.play import Play, Played
 from ansible_collections.plumb.gitops.tests.registry_server import basic
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox

@@ -38,6 +38,18 @@ def write_inventory(place: Place, clusters: Mapping[str, Sandbox], forge: Forge)
     group["vars"]["plumb_sources"] = [
         {**source, "url": forge.clone_url, "token_file": str(forge.gitea.token_file)}
     ]
+    group["vars"]["plumb_forge"] |= {"url": forge.gitea.url, "token_file": str(forge.gitea.token_file)}
+    # One agent writes to Git, that of the first cluster.
+    group["hosts"]["east"]["plumb_image_updates"] = group["vars"].pop("plumb_image_updates")
+    group["vars"]["plumb_images"] = [
+        {
+            **policy,
+            "image": forge.image(policy["name"]),
+            "username": forge.gitea.user,
+            "password_file": str(forge.gitea.token_file),
+        }
+        for policy in group["vars"]["plumb_images"]
+    ]
     place.ansible_config.write_text("[defaults]\n", encoding="utf-8")
     place.inventory.write_text(yaml.safe_dump(inventory, sort_keys=False), encoding="utf-8")
 

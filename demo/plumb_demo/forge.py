@@ -29,6 +29,24 @@ class Forge:
     def clone_url(self) -> str:
         return f"{self.gitea.url}/{self.gitea.user}/{self.repository}.git"
 
+    def image(self, name: str) -> str:
+        """An image in the forge's registry, without a tag."""
+        return f"{self.gitea.registry}/{self.gitea.user}/{name}"
+
+    def open_pull_requests(self) -> dict[int, str]:
+        """The titles of those that are open, by number."""
+        found = self._call("GET", f"{self._path}/pulls?state=open")
+        return {int(one["number"]): str(one["title"]) for one in found}
+
+    def statuses(self, commit: str) -> dict[str, str]:
+        """What was said of a commit last, by context."""
+        found = self._call("GET", f"{self._path}/commits/{commit}/status")
+        return {str(one["context"]): str(one["status"]) for one in found.get("statuses") or ()}
+
+    def head(self) -> str:
+        """The commit that main is at."""
+        return str(self._call("GET", f"{self._path}/branches/main")["commit"]["id"])
+
     def create(self) -> None:
         """An empty private repository: whoever reads it needs the token."""
         self._call(
@@ -50,7 +68,7 @@ class Forge:
         self._call(
             "POST", f"{self._path}/pulls/{number}/merge", {"Do": "rebase", "delete_branch_after_merge": True}
         )
-        return str(self._call("GET", f"{self._path}/branches/main")["commit"]["id"])
+        return self.head()
 
     @property
     def _path(self) -> str:

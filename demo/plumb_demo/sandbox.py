@@ -37,6 +37,7 @@ class Gitea:
     user: str
     token_file: Path
     password_file: Path
+    registry: str  # as names of images begin
 
 
 def start(folder: Path, *, outlives_us: bool, forge: bool = True) -> Sandbox:
@@ -59,6 +60,11 @@ def stop(folder: Path) -> None:
     run((sys.executable, str(SANDBOX), "down", "--dir", str(folder)))
 
 
+def push_image(folder: Path, image: str) -> str:
+    """Push an image, NAME:TAG, to the sandbox's registry as a build does; its whole name with tag and digest."""
+    return run((sys.executable, str(SANDBOX), "push", "--dir", str(folder), image)).strip()
+
+
 def stop_command(folder: Path) -> str:
     """What a person types to stop it."""
     return shlex.join((sys.executable, str(SANDBOX), "down", "--dir", str(folder)))
@@ -77,6 +83,7 @@ def _read(said: dict[str, Any]) -> Sandbox:
             user=forge["admin_user"],
             token_file=Path(forge["admin_token_file"]),
             password_file=Path(forge["admin_password_file"]),
+            registry=forge["registry"],
         )
         if forge
         else None,

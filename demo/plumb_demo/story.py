@@ -232,6 +232,82 @@ def two_clusters(stage: Stage) -> None:
         looks.as_git_says(site.cluster, developer.clone)
 
 
+def new_images(stage: Stage) -> None:
+    """CI pushes images and stops there; the agent commits them, by a pull request or directly, and answers."""
+    east, developer, forge = stage.east, stage.developer, stage.forge
+    screen.tell(
+        "A developer marks two tags in Git as the agent's: the basket's by pull request, the storefront's directly."
+    )
+    _push(stage, "basket:1.6.0")
+    developer.change(
+        _OVERLAY, "shop/basket\n    newTag: 1.6.0", f"shop/basket\n{_followed(stage, 'basket', '1.6.0')}"
+    )
+    storefront = f"  - name: {_IMAGE}storefront\n{_followed(stage, 'storefront', '2.3.0')}\n"
+    developer.change(_OVERLAY, "replicas:\n", f"{storefront}replicas:\n")
+    east.agent.skip()
+    commit = developer.commit_and_push("Let the agent raise the basket and the storefront")
+    east.agent.run(revision=commit[:7])
+
+    screen.tell("CI pushes a new basket.")
+    start = time.monotonic()
+    _push(stage, "basket:1.7.0")
+    number = _proposed(stage, "basket")
+    screen.took(f"From the push to pull request {number}, opened by the agent,", time.monotonic() - start)
+    start = time.monotonic()
+    merged = forge.merge(number)
+    developer.back_to_main()
+    screen.verified(f"Somebody merges it: main is at {merged[:7]}")
+    _answered(stage, merged)
+    screen.took("From the merge to a green commit", time.monotonic() - start)
+    looks.rolled_out(east.cluster, "basket", f"{forge.image('basket')}:1.7.0", count=3)
+
+    screen.tell("CI pushes a new storefront. Nobody has to merge it.")
+    start, before = time.monotonic(), forge.head()
+    _push(stage, "storefront:2.4.0")
+    looks.rolled_out(east.cluster, "storefront", f"{forge.image('storefront')}:2.4.0", count=2)
+    screen.took(
+        "From the push to ready Pods, by way of a commit, asking the registry every 15 s,",
+        time.monotonic() - start,
+    )
+    holds(forge.head() != before, "It is in Git: the agent has committed it")
+    developer.back_to_main()
+    _answered(stage, forge.head())
+    looks.as_git_says(east.cluster, developer.clone)
+
+
+def _followed(stage: Stage, name: str, tag: str) -> str:
+    """The rest of an entry of `images:`, for an image of the forge's registry whose tag the agent writes."""
+    return f'    newName: {stage.forge.image(name)}\n    newTag: {tag} # {{"$plumb": "{name}:tag"}}'
+
+
+def _push(stage: Stage, image: str) -> None:
+    screen.verified(f"Pushed {sandbox.push_image(stage.place.sandbox('east'), image)}")
+
+
+def _proposed(stage: Stage, word: str) -> int:
+    """Wait for the agent's pull request; its number."""
+    found: list[int] = []
+
+    def is_open() -> bool:
+        found[:] = [number for number, title in stage.forge.open_pull_requests().items() if word in title]
+        return bool(found)
+
+    wait_until(f"a pull request about the {word}", is_open, 60)
+    return found[0]
+
+
+def _answered(stage: Stage, commit: str) -> None:
+    """Wait until each agent has said of the commit that its apps are well."""
+    wanted = {f"plumb/{name}/shop" for name in stage.sites}
+
+    def is_green() -> bool:
+        said = stage.forge.statuses(commit)
+        return all(said.get(context) == "success" for context in wanted)
+
+    wait_until(f"a green status of {commit[:7]} from {', '.join(sorted(wanted))}", is_green, 60)
+    screen.verified(f"The commit {commit[:7]} is green in Gitea: {', '.join(sorted(wanted))}")
+
+
 SCENES: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("Bootstrap, and the first sync until all is healthy", bootstrap_and_first_sync),
     ("Nothing to do", nothing_to_do),
@@ -242,6 +318,7 @@ SCENES: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("The agent is killed in the middle", killed_in_an_apply),
     ("API server and forge are away", servers_stop_and_start),
     ("A second cluster", two_clusters),
+    ("New images", new_images),
 )
 
 

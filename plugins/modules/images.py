@@ -26,6 +26,9 @@ attributes:
     description: The marked values before and after. The rest of a file is never shown.
 author: The Plumb authors (@plumb-gitops)
 requirements: [requests, GitPython, semver, PyYAML, git]
+extends_documentation_fragment:
+  - plumb.gitops.fleet_forge
+  - plumb.gitops.source
 options:
   images:
     description: The policies, each of which says which tag of an image is wanted.
@@ -215,65 +218,9 @@ options:
             description: Whether the forge is to merge it once its checks are good.
             type: bool
             default: false
-  sources:
-    description: The sources, with the options of M(plumb.gitops.pull).
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: See M(plumb.gitops.pull).
-        type: str
-        required: true
-      url:
-        description: See M(plumb.gitops.pull).
-        type: str
-        required: true
-      branch:
-        description: See M(plumb.gitops.pull).
-        type: str
-      tag:
-        description: See M(plumb.gitops.pull).
-        type: str
-      semver:
-        description: See M(plumb.gitops.pull).
-        type: str
-      commit:
-        description: See M(plumb.gitops.pull).
-        type: str
-      username:
-        description: See M(plumb.gitops.pull).
-        type: str
-        default: ''
-      token_file:
-        description: See M(plumb.gitops.pull).
-        type: path
-      ssh_key_file:
-        description: See M(plumb.gitops.pull).
-        type: path
-      known_hosts_file:
-        description: See M(plumb.gitops.pull).
-        type: path
-      ca_file:
-        description: See M(plumb.gitops.pull).
-        type: path
-      proxy:
-        description: See M(plumb.gitops.pull).
-        type: str
-        default: ''
-      allow_http:
-        description: See M(plumb.gitops.pull).
-        type: bool
-        default: false
-      rewritten:
-        description: See M(plumb.gitops.pull).
-        type: str
-        choices: [follow, refuse]
-        default: follow
-      timeout:
-        description: See M(plumb.gitops.pull).
-        type: str
-        default: 60s
+  forge:
+    description: The forge that pull requests are opened on. An update with O(updates[].pull_request) needs it.
+    required: false
   cluster:
     description: The cluster whose agent writes. Each keeps its own memory.
     type: str

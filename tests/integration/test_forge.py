@@ -89,9 +89,8 @@ def test_a_repository_is_made_as_a_check_says_and_can_then_be_pulled(gitea: Gite
     assert made["repository"]["created"]
     seen = gitea.api(f"/repos/{gitea.sandbox.forge_user}/{name}")
     assert (seen["private"], seen["description"], seen["default_branch"]) == (True, "What runs where", "main")
-    repository = f"/repos/{gitea.sandbox.forge_user}/{name}"
-    until(lambda: gitea.api(repository)["empty"] is False, "the first commit", 30)
-    commits = gitea.api(f"{repository}/commits")
+    gitea.filled(gitea.sandbox.forge_user, name)
+    commits = gitea.api(f"/repos/{gitea.sandbox.forge_user}/{name}/commits")
     assert [commit["sha"] for commit in commits] == [made["repository"]["commit"]]
 
     assert gitea.run("repository", name, files=FILES)["changed"] is False
@@ -109,8 +108,7 @@ def test_a_repository_of_an_organization_is_made_there(gitea: Gitea) -> None:
     gitea.api("/orgs", "POST", {"username": owner})
     made = gitea.run("repository", "fleet", owner=owner, files=FILES)
     assert made["changed"], made
-    # Gitea takes a push in a moment after it has answered.
-    until(lambda: gitea.api(f"/repos/{owner}/fleet")["empty"] is False, "the first commit", 30)
+    gitea.filled(owner, "fleet")
     wrong = gitea.run("repository", "fleet", "--check", owner=f"{owner}-not")
     assert "looking up the owner" in wrong["msg"]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from plumb_sandbox.push import Pusher
 
 from ansible_collections.plumb.gitops.plugins.module_utils.images.declared import Account, ImagePolicy
 from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import make_policy
@@ -18,7 +19,6 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.reference impo
 from ansible_collections.plumb.gitops.plugins.module_utils.images.remembered import Remembered
 from ansible_collections.plumb.gitops.plugins.module_utils.images.scan import scan
 from ansible_collections.plumb.gitops.tests.debian_registry import BINARY, PASSWORD, USER, debian_registry
-from ansible_collections.plumb.gitops.tests.oci_push import Pusher
 from ansible_collections.plumb.gitops.tests.registry_server import basic
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..model.errors import InputError
-from .answer_options import ANSWERS
+from .answer_options import ANSWERS, FLEET_FORGE, HOOKS, NOTIFICATION
+from .image_options import IMAGE, IMAGES, SIGNING, UPDATE
 from .options import CONNECTION, INVENTORY, SOURCE, Spec
 from .words import PREFIX
 
@@ -20,7 +21,7 @@ _OF_ANY_ACCOUNT = frozenset({"impersonate_user", "impersonate_groups", "request_
 _OF_THE_AGENT = frozenset({"impersonate_user", "impersonate_groups"})  # who sets it up acts as himself
 # What is about one run from one place.
 _OF_A_RUN = frozenset({"cache_dir", "lease_file", "only", "report_path", "serial", "suspended"})
-_WORDS = (INVENTORY.keys() - CONNECTION.keys() - _OF_A_RUN) | _OF_ANY_ACCOUNT | ANSWERS.keys()
+_WORDS = (INVENTORY.keys() - CONNECTION.keys() - _OF_A_RUN) | IMAGES.keys() | ANSWERS.keys() | _OF_ANY_ACCOUNT
 
 # Lists whose items name files, each with what an item is called and what the names of its copies begin with. They all
 # are in one folder: in a pod that is a Secret's.
@@ -28,7 +29,10 @@ _NAMING_FILES: Mapping[str, tuple[Spec, str, str]] = {
     "sources": (SOURCE, "source", ""),
     "images": (IMAGE, "image", "image."),
     "image_updates": (UPDATE, "image update", "update."),
+    "notifications": (NOTIFICATION, "notification", "notification."),
 }
+# The same of single things; no source, of which the names of copies begin otherwise, is called so.
+_NAMES_FILES: Mapping[str, Spec] = {"forge": FLEET_FORGE, "hooks": HOOKS}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", re.ASCII)
 _TEMPLATE = re.compile(r"\{[{%#]")
 
@@ -65,7 +69,7 @@ def for_agent(given: Mapping[str, Any], *, access: str, credentials: str, cache:
     home = f"{credentials}/{name}"
     files: list[dict[str, str]] = []
     for word, (spec, what, start) in _NAMING_FILES.items():
-        if word in words:
+        if words.get(word):
             words[word] = [
                 _with_files(one, spec, f"{home}/{start}", f"{what} {{}} of {name}", files)
                 for one in words[word]
@@ -78,8 +82,9 @@ def for_agent(given: Mapping[str, Any], *, access: str, credentials: str, cache:
         origin = Path(str(words["config"]["credentials_dir"])).expanduser().absolute()
         words["config"] = {**words["config"], "credentials_dir": f"{home}/config"}
         files.append({"src": f"{origin}/", "dest": f"{home}/config/"})
-    for word in ANSWERS.keys() & words.keys():
-        words[word] = _placed(word, words[word], ANSWERS[word].get("options", {}), home, files)
+    for word, spec in _NAMES_FILES.items():
+        if words.get(word):
+            words[word] = _with_files(words[word], spec, f"{home}/_", "", files, name=word)
     variables = {f"{PREFIX}{word}": value for word, value in sorted(words.items())}
     variables[f"{PREFIX}kubeconfig"] = f"{access}/{name}.kubeconfig"
     variables[f"{PREFIX}cache_dir"] = cache
@@ -91,24 +96,6 @@ def for_agent(given: Mapping[str, Any], *, access: str, credentials: str, cache:
         "files": files,
         "folder": home,
     }
-
-
-def _placed(word: str, value: Any, options: Spec, home: str, files: list[dict[str, str]]) -> Any:
-    """The value of a variable, a map or a list of maps with names, with the files it names in the agent's folder."""
-    if isinstance(value, list):
-        for item in value:
-            _check_name(str(item.get("name")), f"{PREFIX}{word}", "Give each a plain name.")
-        return [_placed(f"{word}.{item['name']}", item, options, home, files) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    changed = dict(value)
-    for option in sorted(
-        name for name, about in options.items() if about["type"] == "path" and value.get(name)
-    ):
-        changed[option] = f"{home}/_{word}.{option}"  # no source begins so
-        origin = str(Path(str(value[option])).expanduser().absolute())
-        files.append({"src": origin, "dest": changed[option]})
-    return changed
 
 
 def _with_files(

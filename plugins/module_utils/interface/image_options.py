@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
+from .answer_options import FLEET_FORGE
 from .options import SOURCE, SOURCE_RULES, Spec, for_ansible
 
 POLICY: Spec = MappingProxyType(
@@ -107,6 +108,7 @@ def spec_of_images() -> dict[str, Any]:
             "images": {**_IMAGES, "required": True},
             "updates": {**_UPDATES, "required": True},
             "sources": sources,
+            "forge": {"type": "dict", "options": FLEET_FORGE},
             "cluster": {"type": "str", "default": ""},
             "cache_dir": {"type": "path"},
         }

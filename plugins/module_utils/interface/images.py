@@ -11,11 +11,11 @@ from typing import Any
 
 from ..images.committed import Committed, committed_file, recall, remember
 from ..images.declared import Decision, ImagePolicy, UpdateSpec
-from ..images.proposal import PullRequests
 from ..images.remembered import Remembered
 from ..images.scan import Scanned, scan
 from ..images.update import Pushed, Updated, is_news, update
-from ..model.errors import InputError, PlumbError
+from ..model.errors import PlumbError
+from .image_pulls import pull_requests
 from .image_values import image_policies, update_specs
 from .mode import Mode
 from .runs import cache_of
@@ -47,7 +47,7 @@ def images(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         "choices": [_choice(one) for one in scanned],
         "updates": [_update(one) for one in results],
         "lines": [line for one in results for line in _lines(one, check=mode.check)],
-        "warnings": [line for one in results for line in one.warnings],
+        "warnings": [line for one in results for line in _warnings(one)],
     }
     if mode.diff:
         result["diff"] = [_diff(one, each) for one in results for each in one.pushed]
@@ -109,26 +109,19 @@ def _updated(
 ) -> Updated:
     file = committed_file(cache_of(options), options.get("cluster") or "", spec.name, spec.source.url)
     memory = recall(file)
-    done = update(
-        spec,
-        _decisions(policies, scanned, memory),
-        memory,
-        known=frozenset(policy.name for policy in policies),
-        pulls=_pull_requests(spec),
-        check=check,
-        work=cache_of(options) / "images" / "work",
-    )
+    with pull_requests(options, spec) as pulls:
+        done = update(
+            spec,
+            _decisions(policies, scanned, memory),
+            memory,
+            known=frozenset(policy.name for policy in policies),
+            pulls=pulls,
+            check=check,
+            work=cache_of(options) / "images" / "work",
+        )
     if not check:
         remember(file, done.memory)
     return done
-
-
-def _pull_requests(spec: UpdateSpec) -> PullRequests | None:
-    """The forge on which an update opens its pull requests; None where it opens none."""
-    if spec.pull_request is None:
-        return None
-    why = "there is no forge that it could be opened on"
-    raise InputError(spec.subject, "opening a pull request", why, "Leave pull_request out.")
 
 
 def _choice(one: Scanned) -> dict[str, Any]:
@@ -144,8 +137,13 @@ def _update(one: Updated) -> dict[str, Any]:
         "changed": one.changed,
         "asked": one.asked,
         "branches": [_branch(each) for each in one.pushed],
-        "warnings": list(one.warnings),
+        "warnings": _warnings(one),
     }
+
+
+def _warnings(one: Updated) -> list[str]:
+    of_forge = [line for each in one.pushed if each.proposed is not None for line in each.proposed.warnings]
+    return [*one.warnings, *of_forge]
 
 
 def _branch(each: Pushed) -> dict[str, Any]:

@@ -20,12 +20,14 @@ from ..reconcile.dependencies import dependencies
 from ..source.address import check_spec
 from .agent_options import AGENT
 from .answer_options import ANSWERS
+from .image_options import IMAGES
+from .image_values import check_images
 from .options import INVENTORY, Spec, for_ansible
 from .receivers import wrong_answers
 from .values import app_specs, connection_spec, source_spec
 
 PREFIX = "plumb_"
-_KNOWN: Spec = {**INVENTORY, **ANSWERS, **AGENT}
+_KNOWN: Spec = {**INVENTORY, **ANSWERS, **IMAGES, **AGENT}
 
 _OF_CONFIG = {name: INVENTORY[name] for name in ("sources", "apps")}  # what a config in Git may say
 _FILES = ("token_file", "ssh_key_file", "known_hosts_file", "ca_file")

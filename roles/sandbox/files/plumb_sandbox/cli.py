@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import shlex
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,6 +25,7 @@ from .errors import SandboxError
 from .layout import Layout
 from .processes import dies_with
 from .progress import Stopwatch, say
+from .push import Pusher
 from .supervisor import read_order, supervise
 
 _ENDS = {
@@ -62,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         ("down", _down, "stop a sandbox; no process is left"),
         ("status", _status, "say whether a sandbox runs; exit status 3 if not"),
         ("run", _run, "start a sandbox, run a command with it, stop it"),
+        ("push", _push, "push an image without content to the sandbox's registry, as a build would"),
     ):
         command = commands.add_parser(name, help=text)
         command.set_defaults(run=run)
@@ -77,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--purge", action="store_true", help="remove the folder, too")
         if name == "run":
             command.add_argument("words", nargs="+", metavar="COMMAND", help="after --")
+        if name == "push":
+            command.add_argument("image", metavar="NAME:TAG", help="below the forge's administrator")
     commands.add_parser("build", help="only find or build the programs").set_defaults(run=_build)
     hidden = commands.add_parser("supervise")
     hidden.set_defaults(run=_supervise)
@@ -160,6 +166,23 @@ def _supervise(given: argparse.Namespace) -> int:
     os.set_inheritable(given.tell, False)
     order = read_order(sys.stdin.read())
     return supervise(order, os.fdopen(given.tell, "w"))
+
+
+def _push(given: argparse.Namespace) -> int:
+    forge = (lifecycle.status(Layout(given.dir)) or {}).get("forge")
+    name, _colon, tag = given.image.rpartition(":")
+    if forge is None or not name:
+        why = "it is no NAME:TAG" if forge else f"no sandbox with a forge runs in {given.dir}"
+        raise SandboxError(
+            f"pushing {given.image}", why, "Start one with `up`, and write the image like web:1.0.0."
+        )
+    user, token = forge["admin_user"], Path(forge["admin_token_file"]).read_text(encoding="ascii").strip()
+    proof = base64.b64encode(f"{user}:{token}".encode()).decode()
+    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    digest = Pusher(forge["url"], f"Basic {proof}").push(f"{user}/{name}", tag, created=created, label=tag)
+    pushed = {"image": f"{forge['registry']}/{user}/{name}", "tag": tag, "digest": digest}
+    print(json.dumps(pushed) if given.json else f"{pushed['image']}:{tag}@{digest}")
+    return 0
 
 
 def _wish(given: argparse.Namespace, owner: int | None) -> lifecycle.Wish:

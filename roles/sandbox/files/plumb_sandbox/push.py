@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pushing small images to a real registry by plain HTTP, as the OCI distribution specification has it."""
+"""Push images without content to a registry by plain HTTP, as the OCI distribution specification has it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin
+
+from .errors import SandboxError
 
 _OCI = "application/vnd.oci.image"
 
@@ -91,9 +93,16 @@ class Pusher:
             "Content-Type": kind,
             **({"Authorization": self.authorization} if self.authorization else {}),
         }
-        request = urllib.request.Request(address, data=body, headers=headers, method=method)  # noqa: S310 - of tests
+        request = urllib.request.Request(address, data=body, headers=headers, method=method)  # noqa: S310 - a registry's own address
         try:
             with urllib.request.urlopen(request, timeout=30, context=self.tls) as answer:  # noqa: S310
                 return str(answer.headers.get("Location", ""))
         except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} {address}: {error.code} {error.read()[:500]!r}") from error
+            said = error.read()[:500].decode(errors="replace")
+            raise _refused(method, address, f"{error.code} {said}") from error
+        except OSError as error:
+            raise _refused(method, address, str(error)) from error
+
+
+def _refused(method: str, address: str, why: str) -> SandboxError:
+    return SandboxError(f"{method} {address}", why, "See that the registry runs, and who may push there.")
