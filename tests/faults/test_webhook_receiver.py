@@ -211,7 +211,6 @@ def test_58_a_body_of_ten_mebibytes_is_refused_whether_it_says_so_or_not(followe
 
 def test_58_a_body_that_does_not_come_is_given_up_and_holds_up_nobody(followed: FollowedGit) -> None:
     slow = [connect(followed) for _number in range(12)]
-    began = time.monotonic()
     try:
         for raw in slow:
             raw.sendall(request("/webhook/gitea", {**gitea(PUSH), "Content-Length": str(len(PUSH))}) + b"{")
@@ -221,7 +220,6 @@ def test_58_a_body_that_does_not_come_is_given_up_and_holds_up_nobody(followed: 
         for raw in slow:
             raw.close()
     assert statuses == [408] * 8 + [503] * 4, "so many are read side by side, and no more"
-    assert READING <= time.monotonic() - began + 1 < READING + 20
     assert post(followed, "gitea", gitea(b"[0]"), b"[0]") == 202
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -174,11 +173,10 @@ def test_a_filter_chooses_and_extracts():
     assert [one.key for one in found("(x)?main", "$1", *tags)] == ["", ""]
 
 
+@pytest.mark.timeout(60)  # it would go on for ever
 def test_a_regular_expression_that_never_ends_is_ended():
-    began = time.monotonic()
     with pytest.raises(InputError, match=r"takes longer than 0.5s for 1 tags and was ended"):
         found(r"(a+)+$", "", "a" * 60 + "!", seconds=0.5)
-    assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize(
