@@ -76,20 +76,14 @@ class Api:
 
 def new_repository(sandbox: Sandbox, name: str, folder: Path) -> Repository:
     """An empty private repository on the forge, and an empty clone in `folder`."""
-    request = urllib.request.Request(  # noqa: S310 - the sandbox speaks http on the loopback
-        f"{sandbox.forge_url}/api/v1/user/repos",
-        data=json.dumps({"name": name, "private": True, "default_branch": "main"}).encode(),
-        headers={"Authorization": f"token {sandbox.forge_token}", "Content-Type": "application/json"},
-        method="POST",
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-        assert answer.status == 201
+    title = f"{sandbox.forge_user}/{name}"
+    Api(sandbox, title).ask("/user/repos", "POST", {"name": name, "private": True, "default_branch": "main"})
     folder.mkdir(parents=True)
     subprocess.run(["git", "init", "-q", "-b", "main"], cwd=folder, check=True)
     token_file = folder.parent / f"{name}.token"
     token_file.write_text(sandbox.forge_token, encoding="utf-8")
     token_file.chmod(0o600)
     scheme, _sep, rest = sandbox.forge_url.partition("://")
-    path = f"{sandbox.forge_user}/{name}.git"
+    path = f"{title}.git"
     push = f"{scheme}://{sandbox.forge_user}:{sandbox.forge_token}@{rest}/{path}"
     return Repository(folder, f"{sandbox.forge_url}/{path}", token_file, push)

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import json
 import stat
-import urllib.request
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.tests.agent import until
+from ansible_collections.plumb.gitops.tests.forge import Api
 from ansible_collections.plumb.gitops.tests.play import Play, Played
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
@@ -47,17 +46,7 @@ class Gitea:
         return self.play.module(module, self.options(name, **more), *words)
 
     def api(self, path: str, method: str = "GET", body: Any = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310 - the sandbox speaks http on the loopback
-            f"{self.sandbox.forge_url}/api/v1{path}",
-            data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Authorization": f"token {self.sandbox.forge_token}",
-                "Content-Type": "application/json",
-            },
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return json.loads(answer.read() or b"null")
+        return Api(self.sandbox, "").ask(path, method, body)
 
     def filled(self, owner: str, name: str) -> None:
         """Wait until Gitea has seen the first push: for a moment after it the repository is said to be empty."""
