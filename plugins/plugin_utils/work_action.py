@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import Work, outcome_of
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.plain import plain
 
 
 class WorkAction(ActionBase):
@@ -45,6 +46,7 @@ class WorkAction(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         if not self._is_here(task_vars or {}):
             return {**result, **self._execute_module(module_name=self.module, task_vars=task_vars)}
+        self._task.args = plain(self._task.args)
         _checked, options = self.validate_argument_spec(argument_spec=dict(self.argument_spec))
         mode = Mode(check=bool(self._task.check_mode), diff=bool(self._task.diff))
         return {**result, **outcome_of(type(self).work, options, mode)}

@@ -23,6 +23,7 @@ from .answer_options import ANSWERS
 from .image_options import IMAGES
 from .image_values import check_images
 from .options import INVENTORY, Spec, for_ansible
+from .plain import plain
 from .receivers import wrong_answers
 from .values import app_specs, connection_spec, source_spec
 
@@ -46,7 +47,7 @@ class Checked:
 def check_inventory(variables: Mapping[str, Any], *, addresses: bool = False) -> Checked:
     """Check the `plumb_*` variables of a host; with `addresses` also its sources' addresses, as a pull does."""
     given = {
-        name.removeprefix(PREFIX): _apart(value)
+        name.removeprefix(PREFIX): plain(value)
         for name, value in variables.items()
         if name.startswith(PREFIX)
     }
@@ -59,13 +60,6 @@ def check_inventory(variables: Mapping[str, Any], *, addresses: bool = False) ->
         return Checked({}, tuple(f"{PREFIX}*: {message}" for message in checked.error_messages))
     settings = checked.validated_parameters
     return Checked(settings, tuple(_unusable(settings, addresses=addresses)))
-
-
-def _apart(value: Any) -> Any:
-    """The value with each map and list on its own: checking fills defaults into them, into one of two aliases twice."""
-    if isinstance(value, Mapping):
-        return {key: _apart(inner) for key, inner in value.items()}
-    return [_apart(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def check_config(document: Mapping[str, Any], credentials_dir: str, inventory: Mapping[str, Any]) -> Checked:

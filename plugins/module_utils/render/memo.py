@@ -34,6 +34,7 @@ class Memo:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._folders: dict[str, str] = {}  # real paths; nothing moves in a checkout while a run reads it
 
     def recall(self, root: Path, source: str, path: str) -> tuple[Manifest, ...] | None:
         """What `path` of a source was rendered to, if all that it was made of is the same in the checkout `root`."""
@@ -42,7 +43,9 @@ class Memo:
         if content is None:
             return None
         try:
-            if content["digest"] != inputs_digest(root, content["inputs"], content["programs"]):
+            if content["digest"] != inputs_digest(
+                root, content["inputs"], content["programs"], self._folders
+            ):
                 return None
             manifests = tuple(map(_manifest, content["manifests"]))
         except (KeyError, TypeError, ValueError, OSError):
@@ -65,7 +68,7 @@ class Memo:
             content = {
                 "inputs": list(inputs),
                 "programs": list(programs),
-                "digest": inputs_digest(root, inputs, programs),
+                "digest": inputs_digest(root, inputs, programs, self._folders),
                 "manifests": [[one.body, one.origin.file, one.origin.line, one.digest] for one in manifests],
             }
             keep(self._file(source, path), _KIND, _FORMAT, content, sort=False)
@@ -82,12 +85,15 @@ class Memo:
         return self._folder / f"{named[:32]}.json"
 
 
-def inputs_digest(root: Path, inputs: Iterable[str], programs: Iterable[str]) -> str:
-    """A digest of what these paths lead to: a file's bytes, a folder's names, and of a program its size and time."""
+def inputs_digest(root: Path, inputs: Iterable[str], programs: Iterable[str], folders: dict[str, str]) -> str:
+    """A digest of what these paths lead to: a file's bytes, a folder's names, and of a program its size and time.
+
+    `folders` are those whose real path is known; more are added.
+    """
     digest = hashlib.sha256()
-    top = os.path.realpath(root)
+    top = _real(str(root), folders)
     for name in inputs:
-        real = os.path.realpath(os.path.join(top, name))  # noqa: PTH118 - thousands of them
+        real = _real(os.path.normpath(f"{top}/{name}"), folders)
         if real != top and not real.startswith(f"{top}/"):
             raise ValueError("a path leads out of the checkout now")
         digest.update(f"\0{name}\0{real[len(top) :]}\0".encode("utf-8", "surrogateescape"))
@@ -96,6 +102,15 @@ def inputs_digest(root: Path, inputs: Iterable[str], programs: Iterable[str]) ->
         status = os.stat(program)  # noqa: PTH116
         digest.update(f"\0{program}\0{status.st_size}\0{status.st_mtime_ns}".encode())
     return digest.hexdigest()
+
+
+def _real(path: str, folders: dict[str, str]) -> str:
+    """The path without symbolic links, asking for each folder once: a run has thousands of paths in few folders."""
+    folder, _slash, name = path.rpartition("/")
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    joined = f"{folders[folder]}/{name}"
+    return os.path.realpath(joined) if os.path.islink(joined) else joined  # noqa: PTH114
 
 
 def _state(path: str) -> bytes:

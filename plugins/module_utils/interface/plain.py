@@ -1,0 +1,22 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Ansible hands over, as Python's own maps, lists and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """The value with each map and list on its own, and texts without what Ansible notes of their origin.
+
+    Checking options fills defaults into maps, into one of two aliases of YAML twice; and it copies them first, which
+    takes fifty times as long for texts that carry their origin.
+    """
+    if isinstance(value, Mapping):
+        return {plain(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return str.__str__(value) if isinstance(value, str) else value
