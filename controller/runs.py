@@ -231,5 +231,11 @@ def _ansible_cfg(place: Path, vault_password_file: Path | None) -> str:
     if vault_password_file is not None:
         settings["vault_password_file"] = vault_password_file
     lines = [f"{key} = {str(value).replace('%', '%%')}" for key, value in settings.items()]
-    checks = ["inventory_unparsed_warning = false", "[inventory]", "any_unparsed_is_failed = true"]
-    return "\n".join(["[defaults]", *lines, *checks, ""])
+    of_inventory = [
+        "any_unparsed_is_failed = true",
+        # Ansible's own, with yaml first: the others read the whole of such a file before they leave it to the next.
+        "enable_plugins = yaml, host_list, script, auto, ini, toml",
+    ]
+    return "\n".join(
+        ["[defaults]", *lines, "inventory_unparsed_warning = false", "[inventory]", *of_inventory, ""]
+    )

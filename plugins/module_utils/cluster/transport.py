@@ -76,6 +76,9 @@ class Transport:
         self._lease_file = lease_file
         if lease_file is not None:
             self._pool.pool_classes_by_scheme = checked_pools()
+        # A proxy has to be told where each request goes. Without one there is one host, whose connections are asked.
+        self._root = access.server if access.proxy else urlsplit(access.server).path
+        self._send = (self._pool if access.proxy else self._pool.connection_from_url(access.server)).urlopen
         # The server compresses long lists, which costs more than it saves where no network lies between.
         self._encoding = "identity" if is_loopback(access.server) else "gzip"
 
@@ -152,9 +155,9 @@ class Transport:
         seconds = max(ends - self._clock.now(), _SHORTEST)
         try:
             with self._allowed(request):
-                response = self._pool.request(
+                response = self._send(
                     request.method,
-                    self._access.server + request.url,
+                    self._root + request.url,
                     body=request.body,
                     headers=headers_of(self._access, request, self._encoding),
                     timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds),
