@@ -79,6 +79,7 @@ class Transport:
         # A proxy has to be told where each request goes. Without one there is one host, whose connections are asked.
         self._root = access.server if access.proxy else urlsplit(access.server).path
         self._send = (self._pool if access.proxy else self._pool.connection_from_url(access.server)).urlopen
+        self._made: dict[tuple[str, str, str], Any] = {}  # headers
         # The server compresses long lists, which costs more than it saves where no network lies between.
         self._encoding = "identity" if is_loopback(access.server) else "gzip"
 
@@ -159,7 +160,7 @@ class Transport:
                     request.method,
                     self._root + request.url,
                     body=request.body,
-                    headers=headers_of(self._access, request, self._encoding),
+                    headers=self._headers(request),
                     timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds),
                     pool_timeout=seconds,
                     retries=False,
@@ -176,6 +177,13 @@ class Transport:
         except urllib3.exceptions.HTTPError as exc:
             raise no_answer(exc, request.target, self._access.server, seconds) from exc
         return response.status, response.headers, data
+
+    def _headers(self, request: Request) -> Any:
+        """The headers of a request. Thousands have the same ones, which nobody changes."""
+        key = (request.accept, request.content_type, self._access.authorization())
+        if key not in self._made:
+            self._made[key] = headers_of(self._access, request, self._encoding)
+        return self._made[key]
 
     def _allowed(self, request: Request) -> AbstractContextManager[None]:
         """Where there is a lease, a write leaves only while it is held."""

@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from ..model.app import AppSpec
@@ -58,8 +59,13 @@ class SetIdentity:
     @property
     def id(self) -> str:
         """Source: KEP-3659, `applyset-<base64url(sha256("name.namespace.kind.group"))>-v1`."""
-        digest = hashlib.sha256(f"{self.name}.{self.namespace}.ConfigMap.".encode()).digest()
-        return f"applyset-{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}-v1"
+        return _set_id(self.name, self.namespace)
+
+
+@lru_cache(maxsize=4096)  # asked for with each object
+def _set_id(name: str, namespace: str) -> str:
+    digest = hashlib.sha256(f"{name}.{namespace}.ConfigMap.".encode()).digest()
+    return f"applyset-{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}-v1"
 
 
 def identity_of(app: AppSpec, default_namespace: str) -> SetIdentity:
