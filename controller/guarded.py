@@ -34,8 +34,10 @@ def _guard_forks() -> None:
 _AHEAD = (
     "ansible.executor.task_queue_manager",
     "ansible.plugins.strategy.linear",
-    "ansible_collections.plumb.gitops.plugins.plugin_utils.work_action",
-    "ansible_collections.plumb.gitops.plugins.module_utils.interface.runs",
+    *(
+        f"ansible_collections.plumb.gitops.plugins.action.{name}"
+        for name in ("check_inventory", "pull", "apply", "report")
+    ),
 )
 
 
