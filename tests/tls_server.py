@@ -15,6 +15,23 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+_MAY_SIGN = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    **dict.fromkeys(
+        (
+            "digital_signature",
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    ),
+)
+
 
 class Authority:
     """An authority of its own; `certificate` is what a client names as its ca_file."""
@@ -26,8 +43,9 @@ class Authority:
         self._name = _name(f"Plumb test authority {folder.name}")
         self.certificate = folder / "ca.pem"
         made = (
-            _builder(self._name, self._name, self._key)
+            _builder(self._name, self._name, self._key, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(_MAY_SIGN, critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
@@ -36,7 +54,7 @@ class Authority:
         """The settings of a server whose certificate names `host`, a name or an address."""
         key = ec.generate_private_key(ec.SECP256R1())
         made = (
-            _builder(_name(host), self._name, key)
+            _builder(_name(host), self._name, key, self._key)
             .add_extension(x509.SubjectAlternativeName([_alternative(host)]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -62,8 +80,12 @@ def _alternative(host: str) -> x509.GeneralName:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    signer: ec.EllipticCurvePrivateKey,
 ) -> x509.CertificateBuilder:
+    """A certificate with the key identifiers that Python asks for from 3.13 on (VERIFY_X509_STRICT)."""
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
@@ -73,4 +95,8 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
     )
