@@ -10,29 +10,34 @@ and CA bundles are not looked at; its proxies are, except for the loopback inter
 from __future__ import annotations
 
 import json
-import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
+from ..http.answer import AGAIN, BUSY, asked_wait, is_worth_another_try, pause, read_body, why_unanswered
+from ..http.packages import get_environ_proxies, requests
+from ..http.session import REDIRECTS, open_session
 from ..model.errors import InputError, printable
 from ..source.address import parse_address
 from ..source.credentials import read_token
 from .call import Action, Call
 from .errors import ForgeError, refusal
-from .packages import HTTPAdapter, Retry, get_environ_proxies, requests, require_packages
 from .place import Place, check_place
+
+if TYPE_CHECKING:
+    from requests import Response
 
 _MAX_ANSWER = 8 << 20  # bytes
 _MAX_PAGES = 100
 _MAX_REDIRECTS = 3
+_TRIES = 3  # of a read
+_PATIENCE = 10.0  # seconds that a forge's Retry-After is waited for
 _MASK = "********"
 _OF_TOKENS = frozenset({Action.LIST_TOKENS, Action.ADD_TOKEN, Action.REMOVE_TOKEN})
 _FILLED = frozenset({"head", "user"})  # of a query, what only fills the table's in
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +52,13 @@ class Client:
     """A session with one forge about one repository; a context manager. Raises InputError for what cannot be used."""
 
     def __init__(self, place: Place) -> None:
-        require_packages()
         check_place(place)
         self.place = place
         self._token = read_token(place.git, place.token_file)
         header, value = place.forge.authorization
-        self._session = requests.Session()
-        self._session.trust_env = False  # a .netrc would replace the token
-        self._session.headers.update(
-            {**place.forge.headers, "User-Agent": "plumb", header: value.format(token=self._token)}
-        )
-        self._session.verify = _authorities(place)
+        self._session = open_session(place.subject, "loading the client of the forge", ca_file=place.ca_file)
+        self._session.headers.update({**place.forge.headers, header: value.format(token=self._token)})
         self._session.proxies.update(_proxies(place))
-        retry = Retry(
-            total=2,
-            redirect=False,
-            allowed_methods=frozenset({"GET"}),
-            status_forcelist=(429, 502, 503, 504),
-            backoff_factor=0.5,
-            backoff_jitter=0.5,
-            retry_after_max=10,
-            raise_on_status=False,
-        )
-        self._session.mount(f"{urlsplit(place.api).scheme}://", HTTPAdapter(max_retries=retry))
 
     def __enter__(self) -> Client:
         return self
@@ -172,41 +161,61 @@ class Client:
         self, action: Action, method: str, address: str, body: Any, query: Mapping[str, str] | None
     ) -> Answer:
         for _again in range(_MAX_REDIRECTS + 1):
-            answer, location = self._once(action, method, address, body, query)
+            answer, location = self._patiently(action, method, address, body, query)
             if not location:
                 return answer
             address, query = self._next(action, method, address, location), None
         raise self._unread(action, "it redirects in a circle")
 
-    def _once(
+    def _patiently(
         self, action: Action, method: str, address: str, body: Any, query: Mapping[str, str] | None
     ) -> tuple[Answer, str]:
-        """One request: the answer, and where it redirects to."""
-        until = time.monotonic() + self.place.timeout
-        try:
-            with self._session.request(
-                method,
-                address,
-                json=body,
-                params=query,
-                timeout=self.place.timeout,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                raw = bytearray()
-                for chunk in response.iter_content(1 << 16):
-                    raw += chunk
-                    if len(raw) > _MAX_ANSWER or time.monotonic() > until:
-                        raise self._unread(action, "it is too long or does not end in time")
-                location = response.headers.get("Location", "") if response.status_code in _REDIRECTS else ""
-                return Answer(response.status_code, _json(bytes(raw))), location
-        except requests.RequestException as exc:
-            raise ForgeError(
-                self._about(action),
-                action.value,
-                self._masked(_reason(exc)),
-                "See that url, ca_file and proxy are right, and that the forge answers from here.",
-            ) from exc
+        """The answer, and where it redirects to; a read is tried again where that may help."""
+        until = time.monotonic() + _TRIES * self.place.timeout
+        for attempt in range(_TRIES):
+            last = attempt == _TRIES - 1 or method != "GET"
+            try:
+                with self._session.request(
+                    method,
+                    address,
+                    json=body,
+                    params=query,
+                    timeout=self.place.timeout,
+                    allow_redirects=False,
+                    stream=True,
+                ) as response:
+                    if response.status_code not in AGAIN or last:
+                        return self._read_answer(action, response)
+                    wait = asked_wait(response.headers) if response.status_code in BUSY else None
+                    if wait is not None and wait > _PATIENCE:
+                        return self._read_answer(action, response)
+            except requests.RequestException as exc:
+                if last or not is_worth_another_try(exc):
+                    raise self._unanswered(action, exc) from exc
+                wait = None
+            if wait is None:
+                pause(attempt, until)
+            else:
+                time.sleep(wait)
+        raise AssertionError("the last try returns or raises")
+
+    def _read_answer(self, action: Action, response: Response) -> tuple[Answer, str]:
+        raw = read_body(
+            response,
+            limit=_MAX_ANSWER,
+            until=time.monotonic() + self.place.timeout,
+            refusal=lambda why: self._unread(action, why),
+        )
+        location = response.headers.get("Location", "") if response.status_code in REDIRECTS else ""
+        return Answer(response.status_code, _json(raw)), location
+
+    def _unanswered(self, action: Action, exc: Exception) -> ForgeError:
+        return ForgeError(
+            self._about(action),
+            action.value,
+            self._masked(why_unanswered(exc)),
+            "See that url, ca_file and proxy are right, and that the forge answers from here.",
+        )
 
     def _next(self, action: Action, method: str, address: str, location: str) -> str:
         target = urljoin(address, location)
@@ -253,50 +262,7 @@ def _json(raw: bytes) -> Any:
         return None
 
 
-def _authorities(place: Place) -> str | bool:
-    """Whom to trust: the file that is named, else the system's, else the ones that requests brings."""
-    if place.ca_file is None:
-        return ssl.get_default_verify_paths().cafile or True
-    try:
-        ssl.create_default_context(cafile=place.ca_file)
-    except (OSError, ssl.SSLError) as exc:
-        raise InputError(
-            place.subject,
-            f"reading ca_file {place.ca_file}",
-            exc.strerror or "it holds no certificate in PEM",
-            "Name the file with the certificates of the authority that signed the forge's.",
-        ) from exc
-    return str(place.ca_file)
-
-
 def _proxies(place: Place) -> Mapping[str, str]:
     if place.proxy:
         return {"http": place.proxy, "https": place.proxy}
     return {} if parse_address(place.git).loopback else dict(get_environ_proxies(place.api))
-
-
-_REASONS: tuple[tuple[str, str], ...] = (
-    ("SSLError", "the forge's certificate is not signed by an authority that is trusted here"),
-    ("ProxyError", "the proxy does not let the request through"),
-    ("ConnectTimeout", "no connection within the timeout"),
-    ("ReadTimeout", "no answer within the timeout"),
-    ("ChunkedEncodingError", "the answer breaks off"),
-    ("ConnectionError", "no connection"),
-)
-
-
-def _reason(exc: Exception) -> str:
-    """Why there was no answer; the kind of error decides, its text only adds what the system says."""
-    kinds = {kind.__name__ for kind in type(exc).__mro__}
-    said = next((reason for name, reason in _REASONS if name in kinds), "the request cannot be made")
-    return f"{said} ({printable(_innermost(exc), 200)})"
-
-
-def _innermost(exc: BaseException) -> str:
-    """The last cause's own words: `requests` wraps them in descriptions of objects and whole addresses."""
-    while True:
-        inner = getattr(exc, "reason", None) or (exc.args[0] if exc.args else None)
-        if not isinstance(inner, BaseException):
-            break
-        exc = inner
-    return str(exc.args[-1]) if exc.args else type(exc).__name__

@@ -8,31 +8,26 @@ A registry is not trusted: its answer may be endless, compressed to nothing, slo
 
 from __future__ import annotations
 
-import email.utils
 import ipaddress
-import random
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from ..http.answer import AGAIN, BUSY, asked_wait, is_worth_another_try, pause, read_body, why_unanswered
+from ..http.packages import get_environ_proxies, requests
+from ..http.session import REDIRECTS, open_session
 from ..model.duration import format_seconds
-from ..model.errors import InputError, printable
+from ..model.errors import printable
 from .errors import RegistryError
-from .packages import HTTPAdapter, get_environ_proxies, requests, require_packages
 from .remembered import Remembered
 
 TIMEOUT = 30.0  # seconds for one question
 _PATIENCE = 30.0  # seconds that a registry's Retry-After is waited for
 _TRIES = 3
 _MAX_REDIRECTS = 5
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_BUSY = frozenset({429, 503})
-_AGAIN = frozenset({429, 500, 502, 503, 504})
 _WIDTH = 8
 _MASK = "********"
 
@@ -61,20 +56,13 @@ class Exchange:
     def __init__(
         self, way: Way, remembered: Remembered, *, until: float, secrets: tuple[str, ...] = ()
     ) -> None:
-        require_packages()
         self.way = way
         self._remembered = remembered
         self._until = until
         self._secrets = list(secrets)
-        self._session = requests.Session()
-        self._session.trust_env = False  # no .netrc
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # Else requests reads all of a redirect's body, and what it says, even where it is told not to follow.
-        self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
-        self._session.verify = _authorities(way)
-        self._session.headers.update({"User-Agent": "plumb", "Accept-Encoding": "identity"})
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=_WIDTH, max_retries=0))
+        self._session = open_session(
+            way.subject, "loading what asks registries", ca_file=way.ca_file, width=_WIDTH
+        )
 
     def close(self) -> None:
         self._session.close()
@@ -103,7 +91,7 @@ class Exchange:
         for _redirect in range(_MAX_REDIRECTS + 1):
             reply = self._patiently(address, operation, limit, sent, form)
             location = reply.headers.get("Location", "")
-            if reply.status not in _REDIRECTS or not location:
+            if reply.status not in REDIRECTS or not location:
                 return reply
             if not follow or form is not None:
                 raise self.failure(operation, "it redirects where that is not followed", _LOOK)
@@ -130,20 +118,18 @@ class Exchange:
             last = attempt == _TRIES - 1
             try:
                 reply = self._once(address, operation, limit, headers, form)
-            except requests.ConnectionError as exc:
-                if last or isinstance(exc, (requests.exceptions.SSLError, requests.exceptions.ProxyError)):
-                    raise self._unreached(address, operation, exc) from exc
-                self._pause(attempt)
-                continue
             except requests.RequestException as exc:
-                raise self._unreached(address, operation, exc) from exc
-            asked = _retry_after(reply.headers) if reply.status in _BUSY else None
+                if last or not is_worth_another_try(exc):
+                    raise self._unreached(address, operation, exc) from exc
+                pause(attempt, self._until)
+                continue
+            asked = asked_wait(reply.headers) if reply.status in BUSY else None
             if asked is not None:
                 self._remembered.hold(host, asked)
-            if reply.status not in _AGAIN or last:
+            if reply.status not in AGAIN or last:
                 return reply
             if asked is None:
-                self._pause(attempt)
+                pause(attempt, self._until)
         raise AssertionError("the last try returns or raises")
 
     def _wait_for(self, host: str, operation: str) -> None:
@@ -160,10 +146,6 @@ class Exchange:
             )
         time.sleep(wait)
 
-    def _pause(self, attempt: int) -> None:
-        seconds = 0.25 * 2**attempt * (0.5 + random.random())  # noqa: S311 - spreads load
-        time.sleep(max(0.0, min(seconds, self._until - time.monotonic())))
-
     def _once(self, address: str, operation: str, limit: int, headers: Mapping[str, str], form: Any) -> Reply:
         until = min(self._until, time.monotonic() + TIMEOUT)
         left = until - time.monotonic()
@@ -179,16 +161,10 @@ class Exchange:
             stream=True,
             proxies=_proxies(address),
         ) as response:
-            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise self.failure(operation, "it is compressed, which was not asked for", _LOOK)
-            body = bytearray()
-            for chunk in response.iter_content(1 << 16):
-                body += chunk
-                if len(body) > limit:
-                    raise self.failure(operation, f"the answer is larger than {limit >> 10} KiB", _LOOK)
-                if time.monotonic() > until:
-                    raise self.failure(operation, "the answer does not end in time", _LOOK)
-            return Reply(response.status_code, response.headers, bytes(body))
+            body = read_body(
+                response, limit=limit, until=until, refusal=lambda why: self.failure(operation, why, _LOOK)
+            )
+            return Reply(response.status_code, response.headers, body)
 
     def _target(self, address: str, location: str, operation: str) -> str:
         """Where a redirect leads, if it may be followed."""
@@ -207,23 +183,12 @@ class Exchange:
         return target
 
     def _unreached(self, address: str, operation: str, exc: Exception) -> RegistryError:
-        kinds = {kind.__name__ for kind in type(exc).__mro__}
-        reason = next((said for name, said in _REASONS if name in kinds), "the question cannot be asked")
         host = printable(urlsplit(address).netloc, 100)
-        said = printable(_innermost(exc), 200)
-        return self.failure(operation, f"{host}: {reason} ({said})", _NEXT)
+        return self.failure(operation, f"{host}: {why_unanswered(exc)}", _NEXT)
 
 
 _LOOK = "See whether this is the registry that is meant, and what it answers by hand."
 _NEXT = "See that the image's registry, its ca_file and the environment's proxies are right, and that it answers here."
-_REASONS: tuple[tuple[str, str], ...] = (
-    ("SSLError", "its certificate is not signed by an authority that is trusted here"),
-    ("ProxyError", "the proxy does not let the question through"),
-    ("ConnectTimeout", "no connection in time"),
-    ("ReadTimeout", "no answer in time"),
-    ("ChunkedEncodingError", "the answer breaks off"),
-    ("ConnectionError", "no connection"),
-)
 
 
 def origin(address: str) -> tuple[str, str, int]:
@@ -242,43 +207,6 @@ def _is_inside(parts: SplitResult) -> bool:
     return not found.is_global
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After, a number or a date (RFC 9110, 10.2.3), at most an hour; None where there is none."""
-    said = headers.get("Retry-After", "").strip()
-    if said.isascii() and said.isdigit() and len(said) < 10:
-        return min(float(said), 3600.0)
-    try:
-        moment = email.utils.parsedate_to_datetime(said)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return min(max(moment.timestamp() - time.time(), 0.0), 3600.0)
-
-
-def _authorities(way: Way) -> str | bool:
-    if way.ca_file is None:
-        return ssl.get_default_verify_paths().cafile or True
-    try:
-        ssl.create_default_context(cafile=way.ca_file)
-    except (OSError, ssl.SSLError) as exc:
-        raise InputError(
-            way.subject,
-            f"reading ca_file {way.ca_file}",
-            exc.strerror or "it holds no certificate in PEM",
-            "Name the file with the certificates of the authority that signed the registry's.",
-        ) from exc
-    return str(way.ca_file)
-
-
 def _proxies(address: str) -> dict[str, str]:
     parts = urlsplit(address)
     return {} if _is_inside(parts) else dict(get_environ_proxies(address))
-
-
-def _innermost(exc: BaseException) -> str:
-    """The last cause's own words: `requests` wraps them in descriptions of objects and whole addresses."""
-    while True:
-        inner = getattr(exc, "reason", None) or (exc.args[0] if exc.args else None)
-        if not isinstance(inner, BaseException):
-            break
-        exc = inner
-    return str(exc.args[-1]) if exc.args else type(exc).__name__

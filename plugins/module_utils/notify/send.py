@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..http.packages import requests
+from ..http.session import open_session
 from ..model.errors import InputError, PlumbError, printable
 from .message import Message
-from .packages import load_apprise, requests, require_requests
+from .packages import load_apprise
 from .receiver import Receiver
 from .signature import key_of, signed_headers
 
@@ -37,13 +39,12 @@ def send(receiver: Receiver, message: Message) -> None:
 
 
 def _post(receiver: Receiver, url: str, message: Message) -> None:
-    require_requests()
     _check_url(receiver, url)
     body = json.dumps(message.document(), sort_keys=True).encode()
-    headers = {"Content-Type": "application/json", "User-Agent": "plumb", **_signature(receiver, body)}
+    headers = {"Content-Type": "application/json", **_signature(receiver, body)}
+    session = open_session(receiver.subject, "loading what sends notifications", ca_file=receiver.ca_file)
     try:
-        with requests.Session() as session:
-            session.trust_env = False
+        with session:
             answer = session.post(
                 url,
                 data=body,
@@ -51,7 +52,6 @@ def _post(receiver: Receiver, url: str, message: Message) -> None:
                 timeout=receiver.timeout,
                 allow_redirects=False,
                 stream=True,  # what it says is not read
-                verify=str(receiver.ca_file) if receiver.ca_file else True,
             )
             status = answer.status_code
             answer.close()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place where this room imports requests, which a target may lack."""
+"""The one place that imports requests, which a target may lack."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ else:
 __all__ = ["HTTPAdapter", "get_environ_proxies", "requests", "require_packages"]
 
 
-def require_packages() -> None:
-    """Raise InputError where requests is missing."""
+def require_packages(operation: str) -> None:
+    """Raise InputError where requests is missing; `operation` is what it is loaded for."""
     if _missing is not None:
         raise InputError(
             "the Python packages",
-            "loading what asks registries",
+            operation,
             "requests cannot be imported",
             "Install what the collection's requirements.txt names into the Python that runs Ansible's modules.",
         ) from _missing

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server answers, which may be endless, slow, compressed to nothing, or no answer at all."""
+
+from __future__ import annotations
+
+import email.utils
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from ..model.errors import PlumbError, printable
+
+if TYPE_CHECKING:
+    from requests import Response
+
+BUSY = frozenset({429, 503})  # whose Retry-After is heeded
+AGAIN = frozenset({429, 500, 502, 503, 504})  # may be otherwise a moment later
+
+
+def read_body(response: Response, *, limit: int, until: float, refusal: Callable[[str], PlumbError]) -> bytes:
+    """All of it: at most `limit` bytes, by `until` (`time.monotonic()`), as it was sent; else raises the refusal."""
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise refusal("it is compressed, which was not asked for")
+    body = bytearray()
+    for chunk in response.iter_content(1 << 16):
+        body += chunk
+        if len(body) > limit:
+            raise refusal(f"the answer is larger than {limit >> 10} KiB")
+        if time.monotonic() > until:
+            raise refusal("the answer does not end in time")
+    return bytes(body)
+
+
+def asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a Retry-After, a number or a date (RFC 9110, 10.2.3), at most an hour; None where there is none."""
+    said = headers.get("Retry-After", "").strip()
+    if said.isascii() and said.isdigit() and len(said) < 10:
+        return min(float(said), 3600.0)
+    try:
+        moment = email.utils.parsedate_to_datetime(said)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return min(max(moment.timestamp() - time.time(), 0.0), 3600.0)
+
+
+def pause(attempt: int, until: float) -> None:
+    """Wait a little before the next try, longer each time, not beyond `until` (`time.monotonic()`)."""
+    seconds = 0.25 * 2**attempt * (0.5 + random.random())  # noqa: S311 - spreads load
+    time.sleep(max(0.0, min(seconds, until - time.monotonic())))
+
+
+def is_worth_another_try(error: Exception) -> bool:
+    """Whether what `requests` raises may be otherwise a moment later."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return "ConnectionError" in kinds and not kinds & {"SSLError", "ProxyError"}
+
+
+_REASONS: tuple[tuple[str, str], ...] = (
+    ("SSLError", "its certificate is not signed by an authority that is trusted here"),
+    ("ProxyError", "the proxy does not let the request through"),
+    ("ConnectTimeout", "no connection in time"),
+    ("ReadTimeout", "no answer in time"),
+    ("ChunkedEncodingError", "the answer breaks off"),
+    ("ConnectionError", "no connection"),
+)
+
+
+def why_unanswered(error: Exception) -> str:
+    """Why there was no answer; the kind of error decides, its text only adds what the system says."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    said = next((reason for name, reason in _REASONS if name in kinds), "the request cannot be made")
+    return f"{said} ({printable(_innermost(error), 200)})"
+
+
+def _innermost(error: BaseException) -> str:
+    """The last cause's own words: `requests` wraps them in descriptions of objects and whole addresses."""
+    while True:
+        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
+    return str(error.args[-1]) if error.args else type(error).__name__

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A session that nothing of the environment or of an answer changes: no .netrc, no cookies, no redirects of its own."""
+
+from __future__ import annotations
+
+import ssl
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..model.errors import InputError
+from .packages import HTTPAdapter, requests, require_packages
+
+if TYPE_CHECKING:
+    from requests import Session
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+def open_session(subject: str, operation: str, *, ca_file: Path | None, width: int = 1) -> Session:
+    """A session for `width` requests at once. `subject` and `operation` are of the InputError for what is missing."""
+    require_packages(operation)
+    session = requests.Session()
+    session.trust_env = False  # a .netrc would replace the login
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    # Else requests reads all of a redirect's body, and what it says, even where it is told not to follow.
+    session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
+    session.verify = _authorities(subject, ca_file)
+    session.headers.update({"User-Agent": "plumb", "Accept-Encoding": "identity"})
+    for scheme in ("https://", "http://"):
+        # Without its retries, before which it reads all of the answer.
+        session.mount(scheme, HTTPAdapter(pool_maxsize=width, max_retries=0))
+    return session
+
+
+def _authorities(subject: str, ca_file: Path | None) -> str | bool:
+    """Whom to trust: the file that is named, else the system's, else the ones that requests brings."""
+    if ca_file is None:
+        return ssl.get_default_verify_paths().cafile or True
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as exc:
+        raise InputError(
+            subject,
+            f"reading ca_file {ca_file}",
+            exc.strerror or "it holds no certificate in PEM",
+            "Name the file with the certificates of the authority that signed the server's.",
+        ) from exc
+    return str(ca_file)
