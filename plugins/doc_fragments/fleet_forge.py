@@ -44,4 +44,12 @@ options:
         description: How long one request may take, such as V(10s).
         type: str
         default: 10s
+      repositories:
+        description:
+          - Where the token may be used for sources that a config in Git adds, beside the repositories of the
+            inventory's own sources. Each is V(OWNER/NAME), or V(OWNER/*) for all of an owner.
+          - Who can commit to the config can have statuses and comments written in each of them.
+        type: list
+        elements: str
+        default: []
 """

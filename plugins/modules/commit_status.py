@@ -12,7 +12,7 @@ description:
   - Sets a status of the commit for each app, named C(plumb/<cluster>/<app>), on the forge that the app's source is on.
   - Without O(applied), the status of an app whose commit is new becomes pending. With it, it becomes success, or
     failure with the reason.
-  - Only sources of the inventory get statuses, not those that a config in Git adds.
+  - Sources that a config in Git adds get statuses, too, where O(forge.repositories) allows their repository.
   - A status is set on change only. What was said last is kept in O(cache_dir); where that is lost, the forge is asked.
   - It does not fail because of the forge. What could not be said is a warning, and is said by the next run.
 attributes:
@@ -76,6 +76,13 @@ statuses:
     link:
       description: Where it leads to.
       type: str
+left_out:
+  description:
+    - Sources of the config in Git that are on the forge, in a repository that the forge's token may not be used for.
+    - O(forge.repositories) allows it.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.answer_options import (

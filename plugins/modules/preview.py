@@ -9,8 +9,8 @@ module: preview
 short_description: Say on open pull requests what they would do to a cluster
 version_added: 0.1.0
 description:
-  - Looks at the open pull requests to the branches that O(sources) follow, plans what each would change in the cluster,
-    and keeps one comment on it with the plan and its risks.
+  - Looks at the open pull requests to the branches that O(sources) and those of O(config) follow, plans what each would
+    change in the cluster, and keeps one comment on it with the plan and its risks.
   - Base and head are rendered under the limits of every other revision. Nothing is written to the cluster.
   - A pull request that changes nothing of the cluster gets no comment. One whose commits are as they were is planned
     again after O(max_age).
@@ -100,6 +100,13 @@ pulls:
     comment:
       description: The comment, as Markdown.
       type: str
+left_out:
+  description:
+    - Sources of the config in Git that are on the forge, in a repository that the forge's token may not be used for.
+    - O(forge.repositories) allows it.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.answer_options import spec_of_preview

@@ -16,6 +16,7 @@ FLEET_FORGE: Spec = MappingProxyType(
         "kind": FORGE["forge"],
         **{name: FORGE[name] for name in ("url", "token_file", "ca_file", "proxy", "allow_http")},
         "timeout": {"type": "str", "default": "10s"},
+        "repositories": {"type": "list", "elements": "str", "default": []},
     }
 )
 

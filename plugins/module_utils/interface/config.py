@@ -130,10 +130,21 @@ def _document(checkout: Checkout, subject: str, path: str) -> Mapping[str, Any]:
 
 
 def apps_in_force(options: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The apps of the config that `pull` found to be in force, for `apply`. Raises InputError if it is not there."""
+    """The apps of the config that `pull` found to be in force. Raises InputError if it is not there."""
+    config = _in_force(options)
+    return config.apps if config is not None else ()
+
+
+def sources_in_force(options: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The sources of that config, as their options. Raises InputError if it is not there."""
+    config = _in_force(options)
+    return config.sources if config is not None else ()
+
+
+def _in_force(options: Mapping[str, Any]) -> Accepted | None:
     said = options.get("config") or {}
     if not said.get("path"):
-        return ()
+        return None
     config = accepted(Path(said["path"]))
     if config is None or config.commit != said.get("commit"):
         raise InputError(
@@ -142,7 +153,7 @@ def apps_in_force(options: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
             "it is not there any more, or another run has replaced it",
             "Pull again, and give config what that returns.",
         )
-    return config.apps
+    return config
 
 
 def config_report(options: Mapping[str, Any]) -> ConfigReport | None:

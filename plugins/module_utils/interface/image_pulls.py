@@ -16,7 +16,7 @@ from ..forge.pull_request import PullRequest, close_overtaken, find_or_open
 from ..images.declared import UpdateSpec
 from ..images.proposal import Proposal, Proposed, PullRequests
 from ..model.errors import InputError
-from .statuses import forge_place
+from .on_forge import forge_place
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ from ..source.pull import pull_sources
 from ..state.file import keep, kept
 from .memory import memory_file, recall
 from .mode import Mode
+from .on_forge import forge_place, on_forge
 from .preview_plan import Fleet, preview_report, touched_by
 from .runs import apps_of, cache_of, renderer_of
-from .statuses import forge_place, repositories
 from .values import connection_spec, pulled_sources, source_spec
 
 _KIND, _FORMAT = "plumb.gitops/previews", 1
@@ -52,28 +52,38 @@ def preview(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `preview`. One pull request's failure does not hide the others; it fails in the end."""
     file = _file(options)
     seen = Seen((kept(file, _KIND, _FORMAT) or {}).get("seen") or {})
-    places = repositories(options)
-    for given in options["sources"]:
+    where = on_forge(options)
+    followed: set[tuple[tuple[str, str], str]] = set()
+    for given in where.sources:
         spec = source_spec(given)
-        if spec.ref_kind is not RefKind.BRANCH or spec.name not in places:
+        if spec.ref_kind is not RefKind.BRANCH:
             continue
         try:
-            with Client(forge_place(options, places[spec.name])) as client:
-                _source(options, mode, client, given, seen)
+            with Client(forge_place(options, where.repositories[spec.name])) as client:
+                place = where.repositories[spec.name], spec.ref
+                mark = f"preview {options['cluster']}" + (f" {spec.name}" if place in followed else "")
+                followed.add(place)
+                _source(options, mode, client, given, seen, comment_mark=mark)
         except PlumbError as error:
             seen.errors.append(str(error))
             seen.after |= {k: v for k, v in seen.before.items() if k.startswith(f"{spec.name} ")}
     if seen.after != seen.before and not mode.check:
         _remember(file, seen)
     changed = any(one["commented"] for one in seen.pulls)
-    result: dict[str, Any] = {"changed": changed, "pulls": seen.pulls}
+    result: dict[str, Any] = {"changed": changed, "pulls": seen.pulls, "left_out": list(where.left_out)}
     return {**result, "failed": True, "msg": "\n".join(seen.errors)} if seen.errors else result
 
 
 def _source(
-    options: Mapping[str, Any], mode: Mode, client: Client, given: Mapping[str, Any], seen: Seen
+    options: Mapping[str, Any],
+    mode: Mode,
+    client: Client,
+    given: Mapping[str, Any],
+    seen: Seen,
+    *,
+    comment_mark: str,
 ) -> None:
-    """The pull requests to the branch that a source follows."""
+    """The pull requests to the branch that a source follows; two sources of one branch have a comment each."""
     name, branch = given["name"], given["branch"]
     base = next((one for one in options["pulled"] if one["name"] == name and one.get("revision")), None)
     if base is None:
@@ -97,7 +107,7 @@ def _source(
                 seen.after[key] = {"mark": mark, "time": time.time(), "comment": False}
                 continue
             text = comment or f"This pull request changes nothing of cluster {options['cluster']}.\n"
-            said = mode.check or keep_comment(client, pull.number, f"preview {options['cluster']}", text)
+            said = mode.check or keep_comment(client, pull.number, comment_mark, text)
             seen.after[key] = {"mark": mark, "time": time.time(), "comment": True}
             seen.pulls.append(_told(name, pull, text, said=said))
         except PlumbError as error:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ from ..model.errors import PlumbError
 from ..notify.bounds import Bounds
 from ..notify.news import Severity
 from ..notify.receiver import Receiver
+
+_REPOSITORIES = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/(\*|[A-Za-z0-9._-]+)", re.ASCII)
 
 
 def receiver_of(given: Mapping[str, Any]) -> tuple[Receiver, Bounds]:
@@ -46,6 +49,7 @@ def wrong_answers(settings: Mapping[str, Any]) -> list[str]:
     forge, preview = settings.get("forge") or {}, settings.get("preview") or {}
     wanted = [word for word in ("commit_status", "preview") if settings.get(word)]
     wrong = [f"{word}: there is no plumb_forge." for word in wanted if not forge]
+    wrong += _wrong_repositories(forge)
     durations = (("forge, timeout", forge.get("timeout")), ("preview, max_age", preview.get("max_age")))
     checks: list[Callable[[], object]] = [
         partial(receiver_of, one) for one in settings.get("notifications") or ()
@@ -66,3 +70,12 @@ def wrong_answers(settings: Mapping[str, Any]) -> list[str]:
         if path and not Path(path).is_absolute()
     ]
     return wrong
+
+
+def _wrong_repositories(forge: Mapping[str, Any]) -> list[str]:
+    """What of `repositories` cannot be meant, a line each."""
+    return [
+        f"forge: repositories has {str(one)[:80]!r}; write OWNER/NAME, or OWNER/* for all of an owner."
+        for one in forge.get("repositories") or ()
+        if not _REPOSITORIES.fullmatch(str(one))
+    ]

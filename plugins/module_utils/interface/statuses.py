@@ -19,13 +19,12 @@ from typing import Any
 from ..forge.client import Client
 from ..forge.commit_status import State, Status, as_shown, is_news, newest_status, set_status
 from ..forge.errors import ForgeError
-from ..forge.place import Place, repository_at
-from ..model.duration import parse_duration
 from ..model.errors import PlumbError, printable
 from ..notify.news import failure_text
 from ..state.file import keep, kept
 from .config import apps_in_force
 from .mode import Mode
+from .on_forge import OnForge, forge_place, on_forge
 from .runs import cache_of
 
 _KIND, _FORMAT = "plumb.gitops/statuses", 1
@@ -60,7 +59,8 @@ def commit_status(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `commit_status`. A forge that does not take a status is a warning, never a failure."""
     file = _file(options)
     before = _recall(file)
-    wanted = list(_wanted(options))
+    where = on_forge(options)
+    wanted = list(_wanted(options, where))
     due = [one for one in wanted if _is_due(before.get(one.key), one.status)]
     done = Done(dict(before))
     if due and not mode.check:
@@ -72,24 +72,8 @@ def commit_status(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         _remember(file, done)
     told = [one.status for one in due] if mode.check else done.set
     result: dict[str, Any] = {"changed": bool(told), "statuses": [_shown(one) for one in told]}
+    result["left_out"] = list(where.left_out)
     return {**result, "warnings": done.warnings} if done.warnings else result
-
-
-def forge_place(options: Mapping[str, Any], repository: tuple[str, str]) -> Place:
-    """A repository on the inventory's forge (`plumb_forge`)."""
-    forge = options["forge"]
-    owner, name = repository
-    return Place(
-        kind=forge["kind"],
-        url=forge["url"],
-        owner=owner,
-        name=name,
-        token_file=Path(forge["token_file"]),
-        ca_file=Path(forge["ca_file"]) if forge.get("ca_file") else None,
-        proxy=forge.get("proxy") or "",
-        allow_http=bool(forge.get("allow_http")),
-        timeout=parse_duration(forge.get("timeout") or "10s", subject="the forge, timeout"),
-    )
 
 
 def app_sources(options: Mapping[str, Any]) -> dict[str, str]:
@@ -102,18 +86,9 @@ def app_sources(options: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def repositories(options: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """The repository on the forge of each source that is on it, by the source's name."""
-    found = {
-        source["name"]: repository_at(options["forge"]["url"], str(source["url"]))
-        for source in options["sources"]
-    }
-    return {name: place for name, place in found.items() if place is not None}
-
-
-def _wanted(options: Mapping[str, Any]) -> Iterator[Wanted]:
+def _wanted(options: Mapping[str, Any], where: OnForge) -> Iterator[Wanted]:
     """A status for each app whose commit is known, of a source on the forge."""
-    places = repositories(options)
+    places = where.repositories
     commits = {
         source["name"]: source["revision"]["commit"]
         for source in options["pulled"]
