@@ -53,6 +53,7 @@ class Ending:
     code: int
     failures: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()  # what could not be told to others
+    pushed: tuple[str, ...] = ()  # the branches that got commits with new images
     settings: Mapping[str, Any] = field(default_factory=dict)
     summary: Mapping[str, Any] | None = None
     findings: Mapping[str, Any] | None = None  # see reports.findings_of
@@ -65,6 +66,7 @@ class Listener:
 
     failures: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    pushed: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
     def hear(self, event: Mapping[str, Any]) -> bool:
@@ -75,6 +77,12 @@ class Listener:
         elif kind == "runner_on_ok" and data.get("task_action") in _ANSWERS:
             said = (data.get("res") or {}).get("warnings") or ()
             self.warnings += [printable(str(line)) for line in said]
+            self.pushed += [
+                str(branch["branch"])
+                for update in (data.get("res") or {}).get("updates") or ()
+                for branch in update["branches"]
+                if branch["commit"]
+            ]
         elif kind == "runner_on_ok" and data.get("task_action") == _CHECK:
             found = (data.get("res") or {}).get("settings")
             if isinstance(found, Mapping):
@@ -164,6 +172,7 @@ def _ending(job: Job | None, code: int | None, listener: Listener) -> Ending:
         code=code if code is not None else 254,
         failures=tuple(failures[:_MOST_FAILURES]),
         warnings=tuple(dict.fromkeys(listener.warnings))[:_MOST_FAILURES],
+        pushed=tuple(dict.fromkeys(listener.pushed)),
         settings=listener.settings,
         summary=summary,
         findings=findings,

@@ -196,7 +196,8 @@ def _job(order: Order) -> Job:
 def _ending(said: bytes, code: int | None) -> Ending:
     try:
         given = json.loads(said)
-        return Ending(**{**given, "failures": tuple(given["failures"]), "warnings": tuple(given["warnings"])})
+        lines = {name: tuple(given[name]) for name in ("failures", "warnings", "pushed")}
+        return Ending(**{**given, **lines})
     except (ValueError, TypeError, KeyError):
         how = f"signal {-code}" if code is not None and code < 0 else f"code {code}"
         return Ending(code=DIED, failures=(f"the process of the run ended with {how} and said nothing",))

@@ -155,10 +155,14 @@ class Scanner:
         }
         for why in ending.warnings:
             self._log.warning("images not all written", cluster=cluster.name, why=why)
+        if ending.pushed:
+            self._log.info("images in git", **values, choices=_shown(found))
+        if set(ending.pushed) & {source.get("branch") for source in cluster.settings["sources"]}:
+            cluster.pull(Trigger("new images"))
         if good:
             state.failed, state.choices = 0, ()
-            self._log.info("images in git", **values, choices=_shown(found))
-            cluster.pull(Trigger("new images"))
+            if not ending.pushed:
+                self._log.info("git has the images", **values, choices=_shown(found))
         else:
             state.failed, state.choices = state.failed + 1, found.choices
             pace = Pace(now.config.interval, now.config.jitter)

@@ -35,6 +35,13 @@ class Scanned:
             f'  image: {image} # {{"$plumb": "shop"}}\n'
         )
 
+    def commit(self, files: dict[str, str | None], subject: str) -> None:
+        """On top of what the agent has pushed."""
+        git = self.fleet.repository
+        git._git("fetch", "-q", git._push_url, "main")
+        git._git("reset", "-q", "--hard", "FETCH_HEAD")
+        git.commit(files, subject)
+
     def live(self, kubectl: Kubectl) -> str:
         found = kubectl.get("configmap", "settings", NAMESPACE)
         return found["data"]["image"].rpartition(":")[2] if found else ""
@@ -69,22 +76,50 @@ def scanned(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def test_a_new_image_comes_into_git_and_into_the_cluster(scanned: Scanned, kubectl: Kubectl) -> None:
     agent = scanned.fleet.agent
-    agent.await_line(
-        "images in git", 'choices="shop=1.0.0"'
-    )  # the first look: Git has it, and that is remembered
+    agent.await_line("git has the images", 'choices="shop=1.0.0"')  # the first look, which is remembered
+    assert [line for line in agent.runs() if "new images" in line] == [], "nothing was committed"
     scanned.registry.push("shop/web", ["1.1.0"], content="new")
     until(lambda: scanned.live(kubectl) == "1.1.0", "the new image in the cluster")
     assert "updates=fleet" in agent.await_line("images in git", 'choices="shop=1.1.0"')
-    assert 'cause="new images"' in agent.runs()[-1]
+    agent.await_line(" reconciled ", 'cause="new images"')
 
 
 def test_with_nothing_new_only_the_registry_is_asked(scanned: Scanned) -> None:
-    written, asked = len(scanned.lines("images in git")), len(scanned.registry.requests)
+    agent = scanned.fleet.agent
+    runs = 'plumb_image_runs_total{cluster="here",result="good"}'
+    looked, asked = agent.series()[runs], len(scanned.registry.requests)
     until(lambda: len(scanned.registry.requests) > asked + 6, "three more scans")
-    assert len(scanned.lines("images in git")) == written
-    series = scanned.fleet.agent.series()
-    assert series['plumb_image_scans_total{cluster="here",result="good"}'] > 3
-    assert series['plumb_image_runs_total{cluster="here",result="good"}'] == written
+    assert agent.series()['plumb_image_scans_total{cluster="here",result="good"}'] > 3
+    assert agent.series()[runs] == looked
+
+
+def test_a_marker_that_is_added_is_filled_in_at_the_next_scan(scanned: Scanned, kubectl: Kubectl) -> None:
+    agent = scanned.fleet.agent
+    added = scanned.manifest("1.0.0").replace("name: settings", "name: later")
+    scanned.commit({"app/config.yaml": scanned.manifest("1.1.0"), "app/later.yaml": added}, "Mark another")
+    assert agent.command("sync", "--cluster", "here")[0] == 0
+    until(
+        lambda: (
+            (kubectl.get("configmap", "later", NAMESPACE) or {}).get("data", {}).get("image", "")[-5:]
+            == "1.1.0"
+        ),
+        "the image of the new marker in the cluster",
+    )
+
+
+def test_what_was_taken_back_in_git_stays_so_until_a_newer_image(scanned: Scanned, kubectl: Kubectl) -> None:
+    agent = scanned.fleet.agent
+    seen = len(agent.lines())
+    scanned.commit({"app/config.yaml": scanned.manifest("1.0.0")}, "Take it back")
+    assert agent.command("sync", "--cluster", "here")[0] == 0
+    line = agent.await_line("images not all written", after=seen)
+    assert "1.1.0 was taken back in Git" in line
+    until(lambda: scanned.live(kubectl) == "1.0.0", "the older image in the cluster")
+    asked = len(scanned.registry.requests)
+    until(lambda: len(scanned.registry.requests) > asked + 6, "three more scans")
+    assert scanned.live(kubectl) == "1.0.0"
+    scanned.registry.push("shop/web", ["1.1.1"], content="newer")
+    until(lambda: scanned.live(kubectl) == "1.1.1", "the newer image in the cluster")
 
 
 def test_a_registry_that_fails_is_told_once(scanned: Scanned) -> None:

@@ -1,13 +1,16 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was decided and written before: with nothing new Git is not asked, and what was taken back stays taken back."""
+"""What was decided and written before: with nothing new Git is not asked, and what was taken back stays taken back.
+
+The same for what was only offered, on another branch: a pull request that somebody closed is not opened again.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +29,31 @@ Values = Mapping[str, Mapping[str, tuple[str, ...]]]  # by file and slot (`shop:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What an update came to last: its declaration, the choice of each policy, and all that it wrote where."""
+    """What an update came to last: its declaration, the choice of each policy, and all that it wrote where.
+
+    `offered` is what it wrote to other branches than the one that is followed; `looked` are the commit of that branch
+    which was looked at last, and those before it.
+    """
 
     declared: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
     written: Values = field(default_factory=dict)
+    offered: Values = field(default_factory=dict)
+    looked: tuple[str, ...] = ()
 
     def knows(self, declared: str, choices: Mapping[str, str]) -> bool:
         """Whether Git has been looked at with just this."""
         return self.declared == declared and all(
             self.choices.get(name) == said for name, said in choices.items()
         )
+
+    def has_looked_at(self, commit: str) -> bool:
+        """Whether Git was looked at when it had this commit; so, too, where either is not known (empty)."""
+        return not commit or not self.looked or commit in self.looked
+
+    def was_offered(self, file: str, slot: str, value: str) -> bool:
+        """Whether this was written to another branch already."""
+        return value in self.offered.get(file, {}).get(slot, ())
 
     def last(self, file: str, slot: str) -> str:
         """What was written last at a slot's markers in a file; empty where nothing is remembered."""
@@ -50,16 +67,33 @@ class Committed:
             return None
         return Choice(policy.name, policy.image.text, tag, digest)
 
-    def after(
-        self, declared: str, choices: Mapping[str, str], written: Iterable[tuple[str, str, str]]
-    ) -> Committed:
-        """The same with what was decided now, and with file, slot and value of all that stands in Git by it."""
-        values = {file: dict(of_file) for file, of_file in self.written.items()}
-        for file, slot, value in written:
-            of_file = values.setdefault(file, {})
-            before = [one for one in of_file.get(slot, ()) if one != value]
-            of_file[slot] = (*before, value)[-_MOST:]
-        return replace(self, declared=declared, choices={**self.choices, **choices}, written=values)
+    def after(self, declared: str, choices: Mapping[str, str], found: Found) -> Committed:
+        """The same with what was decided and found now."""
+        return Committed(
+            declared=declared,
+            choices={**self.choices, **choices},
+            written=_with(self.written, found.there),
+            offered=_with(self.offered, found.offered),
+            looked=found.looked,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """File, slot and value of all that stands in Git by the choices, and that is offered; the commits looked at."""
+
+    there: tuple[tuple[str, str, str], ...]
+    offered: tuple[tuple[str, str, str], ...]
+    looked: tuple[str, ...]
+
+
+def _with(values: Values, new: Iterable[tuple[str, str, str]]) -> Values:
+    found = {file: dict(of_file) for file, of_file in values.items()}
+    for file, slot, value in new:
+        of_file = found.setdefault(file, {})
+        before = [one for one in of_file.get(slot, ()) if one != value]
+        of_file[slot] = (*before, value)[-_MOST:]
+    return found
 
 
 def committed_file(cache: Path, cluster: str, update: str, url: str) -> Path:
@@ -84,9 +118,9 @@ def remember(file: Path, memory: Committed) -> None:
     content = {
         "declared": memory.declared,
         "choices": dict(memory.choices),
-        "written": {
-            file: {name: list(values) for name, values in one.items()} for file, one in memory.written.items()
-        },
+        "written": _lists(memory.written),
+        "offered": _lists(memory.offered),
+        "looked": list(memory.looked),
     }
     try:
         keep(file, _KIND, _FORMAT, content)
@@ -99,10 +133,22 @@ def remember(file: Path, memory: Committed) -> None:
         ) from error
 
 
+def _lists(values: Values) -> dict[str, dict[str, list[str]]]:
+    return {file: {name: list(those) for name, those in one.items()} for file, one in values.items()}
+
+
 def _read(content: Mapping[str, Any]) -> Committed:
-    written = {
+    return Committed(
+        declared=str(content["declared"]),
+        choices={str(name): str(said) for name, said in content["choices"].items()},
+        written=_tuples(content["written"]),
+        offered=_tuples(content["offered"]),
+        looked=tuple(map(str, content["looked"])),
+    )
+
+
+def _tuples(content: Mapping[str, Any]) -> Values:
+    return {
         str(file): {str(name): tuple(map(str, values)) for name, values in one.items()}
-        for file, one in content["written"].items()
+        for file, one in content.items()
     }
-    choices = {str(name): str(said) for name, said in content["choices"].items()}
-    return Committed(str(content["declared"]), choices, written)

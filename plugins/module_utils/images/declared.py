@@ -139,6 +139,7 @@ class UpdateSpec:
     name: str
     source: SourceSpec  # with what may write
     base: str  # the branch that is followed
+    followed: SourceSpec | None = None  # the source as it is pulled, where that is of the same branch
     branch: str = ""  # pushed to; empty: base. For pull requests what their branches begin with
     paths: tuple[str, ...] = ()
     images: tuple[str, ...] = ()

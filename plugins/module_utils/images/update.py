@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..source.writing import Clone, NewCommit, PushRaceError, clone_for_writing
-from .committed import Committed
+from .committed import Committed, Found
 from .declared import Change, Decision, UpdateSpec
 from .errors import UpdateError
 from .message import message
@@ -54,45 +54,62 @@ def update(
     memory: Committed,
     *,
     known: frozenset[str],
+    now: str = "",
     pulls: PullRequests | None = None,
     check: bool = False,
     work: Path | None = None,
 ) -> Updated:
-    """Write these decisions where they are wanted. `known` are the names of all policies.
+    """Write these decisions where they are wanted. `known` are the names of all policies, `now` the commit that the
+    followed branch is known to have (empty: not known).
 
     With nothing new nobody is asked; else the clone is made below `work`, and is gone at the end. In a check Git is
     read and nothing is pushed; its commits are called `check`. Raises InputError, SourceError, UpdateError, and what
     `pulls` raises.
     """
     wanted = _wanted(spec, decisions)
-    if not is_news(spec, decisions, memory):
+    if not is_news(spec, decisions, memory, now):
         return Updated(name=spec.name, asked=False, memory=memory)
     with clone_for_writing(spec.source, work) as clone:
-        writer = _Writer(spec, clone, memory, known, check=check)
+        writer = _Writer(
+            spec, clone, memory, known, check=check, again=memory.knows(spec.declared(), _choices(wanted))
+        )
         groups = [[one] for one in wanted] if _per_image(spec) else [wanted]
         results = [writer.write(group, _head(spec, group)) for group in groups]
-    pushed = [one for one, _planned in results if one is not None]
+    pushed = [one.pushed for one in results if one.pushed is not None]
     if spec.pull_request is not None and pulls is not None and not check:
         pushed = [_proposed(spec, one, wanted, pulls) for one in pushed]
-        pulls.close_overtaken([one.branch for one in pushed], spec.heads)
-    there = [row for _one, planned in results for row in planned.there]
-    # What is on a branch of its own does not stand in Git yet: it may be merged, or not.
-    there += [
-        (one.file, one.slot, one.after) for each in pushed if each.branch == spec.base for one in each.changes
-    ]
+        left = [one.head for one in results if one.is_left]
+        pulls.close_overtaken([*(one.branch for one in pushed), *left], spec.heads)
     return Updated(
         name=spec.name,
         asked=True,
         pushed=tuple(pushed),
-        warnings=tuple(dict.fromkeys(line for _one, planned in results for line in planned.warnings)),
-        memory=memory.after(spec.declared(), _choices(wanted), there),
+        warnings=tuple(dict.fromkeys(line for one in results for line in one.planned.warnings)),
+        memory=memory.after(spec.declared(), _choices(wanted), _found(spec, results, now)),
     )
 
 
-def is_news(spec: UpdateSpec, decisions: Sequence[Decision], memory: Committed) -> bool:
-    """Whether Git has not been looked at with just these decisions."""
+def is_news(spec: UpdateSpec, decisions: Sequence[Decision], memory: Committed, now: str = "") -> bool:
+    """Whether Git has not been looked at with just these decisions, or before it had the commit `now`."""
     wanted = _wanted(spec, decisions)
-    return bool(wanted) and not memory.knows(spec.declared(), _choices(wanted))
+    return bool(wanted) and not (
+        memory.knows(spec.declared(), _choices(wanted)) and memory.has_looked_at(now)
+    )
+
+
+def _found(spec: UpdateSpec, results: Sequence[_Written], now: str) -> Found:
+    """What is on a branch of its own does not stand in Git yet: it may be merged, or not.
+
+    `now` counts as looked at wherever the branch is: it may have been rewritten, which the source need not follow.
+    """
+    there = [row for one in results for row in one.planned.there]
+    offered: list[tuple[str, str, str]] = []
+    for one in results:
+        if one.pushed is not None:
+            rows = [(change.file, change.slot, change.after) for change in one.pushed.changes]
+            (there if one.head == spec.base else offered).extend(rows)
+    looked = dict.fromkeys([now] * bool(now) + [commit for one in results for commit in one.looked])
+    return Found(there=tuple(there), offered=tuple(offered), looked=tuple(looked))
 
 
 def _wanted(spec: UpdateSpec, decisions: Sequence[Decision]) -> list[Decision]:
@@ -113,16 +130,35 @@ def _head(spec: UpdateSpec, group: Sequence[Decision]) -> str:
     return f"{spec.heads}{group[0].policy.name if _per_image(spec) else 'images'}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """What became of one branch. `is_left`: it is left as it is, since all was offered there before."""
+
+    head: str
+    planned: Planned
+    looked: tuple[str, ...]  # the commit of the followed branch, and those before it
+    pushed: Pushed | None = None
+    is_left: bool = False
+
+
 class _Writer:
-    """One update in its clone."""
+    """One update in its clone. `again`: only the followed branch has moved since the last look."""
 
     def __init__(
-        self, spec: UpdateSpec, clone: Clone, memory: Committed, known: frozenset[str], *, check: bool
+        self,
+        spec: UpdateSpec,
+        clone: Clone,
+        memory: Committed,
+        known: frozenset[str],
+        *,
+        check: bool,
+        again: bool,
     ) -> None:
         self._spec, self._clone, self._check = spec, clone, check
+        self._memory, self._again = memory, again
         self._planner = Planner(clone=clone, memory=memory, paths=spec.paths, known=known)
 
-    def write(self, decisions: Sequence[Decision], head: str) -> tuple[Pushed | None, Planned]:
+    def write(self, decisions: Sequence[Decision], head: str) -> _Written:
         """Bring a branch to these decisions; a push that comes second is done again from what is there then."""
         for attempt in range(_TRIES):
             refs = self._clone.fetch(*dict.fromkeys((self._spec.base, head)))
@@ -130,26 +166,37 @@ class _Writer:
             if base is None:
                 raise self._refused(f"there is no branch {self._spec.base}", "Push a first commit to it.")
             planned = self._planner.plan(base, decisions)
+            looked = tuple(self._clone.near(base))
             if not planned.files:
-                return None, planned
-            if self._check:
-                return self._pushed(head, "check", planned), planned
+                return _Written(head=head, planned=planned, looked=looked)
+            if self._was_offered(planned, head):
+                return _Written(head=head, planned=planned, looked=looked, is_left=True)
             try:
-                return self._pushed(
-                    head, self._push(planned, decisions, base, head, refs.get(head)), planned
-                ), planned
+                commit = "check" if self._check else self._push(planned, decisions, base, head, refs)
+                return _Written(
+                    head=head,
+                    planned=planned,
+                    looked=(commit, *looked) if head == self._spec.base else looked,
+                    pushed=Pushed(branch=head, commit=commit, changes=planned.changes),
+                )
             except PushRaceError:
                 time.sleep(random.random() * 0.2 * 2**attempt)  # noqa: S311 - spreads load
         why = f"others pushed to {head} {_TRIES} times meanwhile"
         raise self._refused(why, "Nothing was forced; it is tried again at the next run.")
 
-    def _pushed(self, head: str, commit: str, planned: Planned) -> Pushed:
-        return Pushed(branch=head, commit=commit, changes=planned.changes)
+    def _was_offered(self, planned: Planned, head: str) -> bool:
+        """Whether a branch had all of it before: whoever closed its pull request since, or removed it, meant that."""
+        return (
+            self._again
+            and head != self._spec.base
+            and all(self._memory.was_offered(one.file, one.slot, one.after) for one in planned.changes)
+        )
 
     def _push(
-        self, planned: Planned, decisions: Sequence[Decision], base: str, head: str, tip: str | None
+        self, planned: Planned, decisions: Sequence[Decision], base: str, head: str, refs: Mapping[str, str]
     ) -> str:
         """Push the planned files; the commit, or nothing where the branch has them already."""
+        tip = refs.get(head)
         parents: tuple[str, ...] = (base,)
         if tip is not None and tip != base and not self._clone.holds(base, tip):
             if self._has(tip, planned):

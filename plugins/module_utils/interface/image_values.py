@@ -137,6 +137,7 @@ def _update(
         name=str(given["name"]),
         source=writing,
         base=base,
+        followed=spec if spec.ref_kind is RefKind.BRANCH else None,
         branch=branch,
         paths=tuple(path for path in (_below(subject, one) for one in given.get("paths") or ()) if path),
         images=wanted,

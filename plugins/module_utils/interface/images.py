@@ -15,6 +15,7 @@ from ..images.remembered import Remembered
 from ..images.scan import Scanned, scan
 from ..images.update import Pushed, Updated, is_news, update
 from ..model.errors import PlumbError
+from ..source.pull import last_commit
 from .image_pulls import pull_requests
 from .image_values import image_policies, update_specs
 from .mode import Mode
@@ -68,7 +69,7 @@ def look(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> L
     new = []
     for spec in updates:
         memory = recall(committed_file(cache_of(settings), cluster, spec.name, spec.source.url))
-        if is_news(spec, _decisions(wanted, scanned, memory), memory):
+        if is_news(spec, _decisions(wanted, scanned, memory), memory, _now(settings, spec)):
             new.append(spec.name)
     return Look(
         tuple(new),
@@ -115,6 +116,7 @@ def _updated(
             _decisions(policies, scanned, memory),
             memory,
             known=frozenset(policy.name for policy in policies),
+            now=_now(options, spec),
             pulls=pulls,
             check=check,
             work=cache_of(options) / "images" / "work",
@@ -122,6 +124,11 @@ def _updated(
     if not check:
         remember(file, done.memory)
     return done
+
+
+def _now(options: Mapping[str, Any], spec: UpdateSpec) -> str:
+    """The commit that the last pull on this machine brought of what the update writes to; nobody is asked."""
+    return last_commit(spec.followed, cache_of(options) / "sources") if spec.followed is not None else ""
 
 
 def _choice(one: Scanned) -> dict[str, Any]:

@@ -84,6 +84,16 @@ def last_known(spec: SourceSpec, cache_dir: Path) -> Checkout | None:
     return recall(open_entry(open_cache(cache_dir), spec), spec)
 
 
+def last_commit(spec: SourceSpec, cache_dir: Path) -> str:
+    """The commit that the last good pull of this source brought, as is written down; empty where nothing is.
+
+    Raises InputError for a source or cache directory that cannot be used.
+    """
+    check_spec(spec)
+    found = last_good(open_entry(open_cache(cache_dir), spec), spec)
+    return found.commit if found else ""
+
+
 def runner_of(spec: SourceSpec) -> GitRunner:
     """What runs Git for a source without a deadline for all of it. Raises InputError, SourceError."""
     _require_programs()

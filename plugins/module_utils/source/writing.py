@@ -147,6 +147,11 @@ class Clone:
         oids = [match[2].decode() for match in found] + [match[1].decode() for match in found[-1:]]
         return [oid for oid in oids if oid.strip("0")]
 
+    def near(self, commit: str) -> list[str]:
+        """A commit and those before it, as far as they were fetched."""
+        raw = self._stream(("rev-list", f"--max-count={DEPTH}", commit), b"", "reading the history")
+        return raw.decode().split()
+
     def holds(self, commit: str, ancestor: str) -> bool:
         """Whether a commit has another one in its history, as far as that was fetched."""
         asked = self._runner.run(

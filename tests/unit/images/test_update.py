@@ -74,7 +74,7 @@ def spec_of(server, **more):
 
 
 def run(server, *decisions, memory=None, **more):
-    extra = {word: more.pop(word) for word in ("check", "pulls") if word in more}
+    extra = {word: more.pop(word) for word in ("check", "pulls", "now") if word in more}
     known = frozenset(one.policy.name for one in decisions)
     return update(spec_of(server, **more), decisions, memory or Committed(), known=known, **extra)
 
@@ -283,6 +283,50 @@ def test_a_new_place_is_no_taking_back(upstream, server):
     assert shown(upstream, "apps/new.yaml") == shop("1.5.0")
 
 
+# What is marked later
+
+
+def test_a_marker_that_is_added_is_filled_in_once_its_commit_is_known(upstream, server):
+    memory = run(server, decided("1.5.0")).memory
+    before, pushed = upstream.git("rev-parse", "main~1", "main").split()
+    asked = len(server.requests)
+    for known in ("", before, pushed):
+        assert not run(server, decided("1.5.0"), memory=memory, now=known).asked
+    new = upstream.commit({"apps": {"shop.yaml": shop("1.5.0"), "new.yaml": shop("1.4.0")}}, "Mark it")
+    assert not run(server, decided("1.5.0"), memory=memory).asked
+    assert len(server.requests) == asked
+    result = run(server, decided("1.5.0"), memory=memory, now=new)
+    assert result.changed
+    assert shown(upstream, "apps/new.yaml") == shop("1.5.0")
+    asked = len(server.requests)
+    for known in (before, pushed, new, upstream.git("rev-parse", "main")):
+        assert not run(server, decided("1.5.0"), memory=result.memory, now=known).asked
+    assert len(server.requests) == asked
+
+
+def test_what_was_taken_back_stays_so_when_git_is_looked_at_again(upstream, server):
+    memory = run(server, decided("1.5.0")).memory
+    back = upstream.commit({"apps": {"shop.yaml": shop("1.4.0")}}, "Revert it")
+    result = run(server, decided("1.5.0"), memory=memory, now=back)
+    assert (result.asked, result.changed) == (True, False)
+    assert "1.5.0 was taken back in Git" in result.warnings[0]
+    assert not run(server, decided("1.5.0"), memory=result.memory, now=back).asked
+    files = {"shop.yaml": shop("1.4.0"), "new.yaml": shop("1.4.0")}
+    marked = upstream.commit({"apps": files}, "Mark another")
+    result = run(server, decided("1.5.0"), memory=result.memory, now=marked)
+    assert (shown(upstream), shown(upstream, "apps/new.yaml")) == (shop("1.4.0"), shop("1.5.0"))
+    assert run(server, decided("1.6.0"), memory=result.memory, now=marked).changed
+    assert shown(upstream) == shop("1.6.0")
+
+
+def test_a_commit_that_the_branch_has_no_more_is_looked_for_once(upstream, server):
+    """The source may refuse to follow a branch that was rewritten; its own commit then stays what it is."""
+    memory = run(server, decided("1.5.0")).memory
+    result = run(server, decided("1.5.0"), memory=memory, now="a" * 40)
+    assert (result.asked, result.changed) == (True, False)
+    assert not run(server, decided("1.5.0"), memory=result.memory, now="a" * 40).asked
+
+
 # Other branches and pull requests
 
 
@@ -326,6 +370,23 @@ class Forge:
         self.open = {
             head: one for head, one in self.open.items() if head in keep or not head.startswith(prefix)
         }
+
+
+def test_a_pull_request_that_somebody_closed_is_not_opened_again_by_another_commit(upstream, server):
+    forge, more = Forge(), {"pull_request": Manner()}
+    memory = run(server, decided("1.5.0"), pulls=forge, **more).memory
+    later = upstream.commit({"apps": {"shop.yaml": shop("1.4.0"), "other.yaml": "a: 2\n"}}, "Go on")
+    memory = run(server, decided("1.5.0"), pulls=forge, memory=memory, now=later, **more).memory
+    assert list(forge.open) == ["plumb/fleet/images"], "it is not overtaken either"
+    forge.open.clear()
+    later = upstream.commit({"apps": {"shop.yaml": shop("1.4.0"), "other.yaml": "a: 3\n"}}, "Go on")
+    result = run(server, decided("1.5.0"), pulls=forge, memory=memory, now=later, **more)
+    assert (result.asked, result.changed, forge.open) == (True, False, {})
+    marked = upstream.commit({"apps": {"shop.yaml": shop("1.4.0"), "new.yaml": shop("1.4.0")}}, "Mark it")
+    memory = run(server, decided("1.5.0"), pulls=forge, memory=result.memory, now=marked, **more).memory
+    assert "apps/new.yaml" in forge.open.pop("plumb/fleet/images").body
+    assert run(server, decided("1.6.0"), pulls=forge, memory=memory, **more).changed
+    assert list(forge.open) == ["plumb/fleet/images"]
 
 
 def test_one_pull_request_for_all_images_is_kept_up_to_date(upstream, server):
