@@ -1,10 +1,11 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A proxy before the API server that fails as it is told to.
+"""A proxy before the API server, or before the forge, that fails as it is told to.
 
-It speaks plain HTTP on a free loopback port and forwards with the admin's credentials, so clients need none. A fault
-is tried against each request in the order in which faults were added; the first that fits has its way with it.
+It speaks plain HTTP on a free loopback port. To the API server it forwards with the admin's credentials, so clients
+need none; to the forge, with the client's own. A fault is tried against each request in the order in which faults were
+added; the first that fits has its way with it.
 """
 
 from __future__ import annotations
@@ -77,6 +78,16 @@ def status(code: int, reason: str = "", *, retry_after: int | None = None) -> Ef
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
     return lambda _asked, _forward: Answered(code, headers, json.dumps(said).encode())
+
+
+def status_after(code: int) -> Effect:
+    """Let the server carry the request out, and answer with a status and the page of a gateway."""
+
+    def ill(asked: Asked, forward: Forward) -> Answered:
+        forward(asked)
+        return Answered(code, {"Content-Type": "text/html"}, b"<html>bad gateway</html>")
+
+    return ill
 
 
 def delay(seconds: float) -> Effect:
@@ -171,7 +182,8 @@ class Fault:
 class Proxy:
     """A running proxy: where it is, its faults, and all that was asked through it."""
 
-    kubeconfig: Path
+    url: str
+    kubeconfig: Path  # that leads here, where it stands before an API server
     _upstream: Forward
     faults: list[Fault] = field(default_factory=list)
     asked: list[tuple[Asked, Answered | None]] = field(default_factory=list)
@@ -246,7 +258,20 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def proxy_before(sandbox: Sandbox, folder: Path) -> Iterator[Proxy]:
     """A proxy before the sandbox's API server, with a kubeconfig in `folder` that leads to it."""
+    streams: list[http.client.HTTPConnection] = []
+    with _serving(_forwarder(sandbox, streams), streams, folder) as running:
+        yield running
 
+
+@contextmanager
+def proxy_before_forge(sandbox: Sandbox, folder: Path) -> Iterator[Proxy]:
+    """A proxy before the sandbox's forge: its API, Git and registry."""
+    with _serving(_forge_forwarder(sandbox), [], folder) as running:
+        yield running
+
+
+@contextmanager
+def _serving(forward: Forward, streams: list[http.client.HTTPConnection], folder: Path) -> Iterator[Proxy]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -286,9 +311,8 @@ def proxy_before(sandbox: Sandbox, folder: Path) -> Iterator[Proxy]:
             return None
 
     with _Server(("127.0.0.1", 0), Handler) as server:
-        streams: list[http.client.HTTPConnection] = []
-        kubeconfig = _kubeconfig(folder, server.server_address[1])
-        proxy = Proxy(kubeconfig, _forwarder(sandbox, streams), _streams=streams)
+        port = server.server_address[1]
+        proxy = Proxy(f"http://127.0.0.1:{port}", _kubeconfig(folder, port), forward, _streams=streams)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
@@ -339,6 +363,26 @@ def _forwarder(sandbox: Sandbox, streams: list[http.client.HTTPConnection]) -> F
         except (OSError, http.client.HTTPException):
             kept.connection.close()
             return None
+
+    return forward
+
+
+def _forge_forwarder(sandbox: Sandbox) -> Forward:
+    """Asks the real forge as whoever asks."""
+    address = urlsplit(sandbox.forge_url)
+
+    def forward(asked: Asked) -> Answered | None:
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_DEADLINE)
+        theirs = {name: v for name, v in asked.headers.items() if name.lower() not in _PER_CONNECTION}
+        who = {name: v for name, v in asked.headers.items() if name.lower() == "authorization"}
+        try:
+            connection.request(asked.method, asked.target, asked.body or None, {**theirs, **who})
+            answer = connection.getresponse()
+            return Answered(answer.status, dict(answer.getheaders()), answer.read())
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
 
     return forward
 
