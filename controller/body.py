@@ -9,6 +9,9 @@ import asyncio
 
 from aiohttp import web
 
+READING = 10.0  # seconds for a body
+MOST_WORDS = 4096  # bytes of a body that holds words
+
 
 class Refused(Exception):
     """Why a request is not taken, and the status that says so."""
@@ -39,4 +42,5 @@ async def read_body(request: web.Request, *, most: int, seconds: float) -> bytes
 
 def too_large(most: int) -> Refused:
     """The refusal of a body with more than `most` bytes."""
-    return Refused(413, f"the body has more than {most // 1024 // 1024} MiB")
+    size = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
+    return Refused(413, f"the body has more than {size}")

@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from ansible_collections.plumb.gitops.controller.body import MOST_WORDS, READING, Refused, read_body
 from ansible_collections.plumb.gitops.controller.door import Door, Handler, RefusedError, refusal, wrong
 from ansible_collections.plumb.gitops.controller.feed import Feed, FullError, Listener
 
@@ -138,10 +140,13 @@ def _state(shown: Shown) -> Handler:
 def _sign_in(door: Door) -> Handler:
     async def answer(request: web.Request) -> web.Response:
         try:
-            said = (await request.post()).get("token", "")
-            return door.sign_in(request, said if isinstance(said, str) else "")
+            said = await read_body(request, most=MOST_WORDS, seconds=READING)
+            form = dict(parse_qsl(said.decode("utf-8", "replace"), keep_blank_values=True))
+            return door.sign_in(request, form.get("token", ""))
         except RefusedError as refused:
             return refusal(refused)
+        except Refused as refused:
+            return wrong(refused.status, refused.why)
 
     return answer
 

@@ -14,14 +14,15 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ansible_collections.plumb.gitops.controller.audit import Sink
+from ansible_collections.plumb.gitops.controller.body import MOST_WORDS, READING, Refused, read_body
 from ansible_collections.plumb.gitops.controller.commands import Commands
 from ansible_collections.plumb.gitops.controller.config import Http
 from ansible_collections.plumb.gitops.controller.door import Door, Handler, wrong
+from ansible_collections.plumb.gitops.controller.listening import HEADERS, BoundedSite, Bounds
 from ansible_collections.plumb.gitops.controller.page import Shown, add_no_page, add_page, harden
 from ansible_collections.plumb.gitops.controller.webhook import Receiver
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 
-_MOST_BODY = 4096  # bytes
 _LINGERING = 2.0  # seconds for which the rest of a refused body is thrown away, so that its sender hears why
 _WORDS = {"cluster", "app"}
 
@@ -42,11 +43,17 @@ class Served:
 
 async def listen(http: Http, served: Served) -> web.AppRunner:
     """Listen until the runner is cleaned up. Raises InputError where the address cannot be had."""
+    bounds = Bounds()
     runner = web.AppRunner(
-        _application(http, served), access_log=None, handle_signals=False, lingering_time=_LINGERING
+        _application(http, served, bounds),
+        access_log=None,
+        handle_signals=False,
+        keepalive_timeout=HEADERS,
+        lingering_time=_LINGERING,
+        shutdown_timeout=0.1,
     )
     await runner.setup()
-    site = web.TCPSite(runner, http.host or None, http.port, shutdown_timeout=0.1)
+    site = BoundedSite(runner, http.host or None, http.port, bounds)
     try:
         await site.start()
     except OSError as exc:
@@ -60,8 +67,8 @@ async def listen(http: Http, served: Served) -> web.AppRunner:
     return runner
 
 
-def _application(http: Http, served: Served) -> web.Application:
-    application = web.Application(client_max_size=_MOST_BODY)
+def _application(http: Http, served: Served, bounds: Bounds) -> web.Application:
+    application = web.Application(middlewares=[bounds.middleware])
     application.router.add_get("/healthz", _words(served.health))
     application.router.add_get("/readyz", _words(served.readiness))
     application.router.add_get("/metrics", _metrics(served.metrics))
@@ -109,18 +116,27 @@ def _status(served: Served) -> Handler:
 def _command(command: Callable[[str, str], dict[str, Any]]) -> Handler:
     async def answer(request: web.Request) -> web.Response:
         try:
-            said = json.loads(await request.read() or b"{}")
-        except (ValueError, RecursionError):
-            return wrong(400, 'the body is no JSON; send for example {"cluster": "prod", "app": "shop"}')
-        if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
-            return wrong(400, "the body is no map of texts")
-        if unknown := sorted(said.keys() - _WORDS):
-            return wrong(400, f"{unknown[0]!r} is unknown; the words are app and cluster")
-        try:
+            said = _words_of(await read_body(request, most=MOST_WORDS, seconds=READING))
             return web.json_response(command(said.get("cluster", ""), said.get("app", "")))
+        except Refused as refused:
+            return wrong(refused.status, refused.why)
         except InputError as error:
             return wrong(409, str(error))
         except OSError as error:
             return wrong(500, f"it could not be kept: {error.strerror}")
 
     return answer
+
+
+def _words_of(body: bytes) -> Mapping[str, str]:
+    """What a command is about. Raises Refused."""
+    try:
+        said = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        why = 'the body is no JSON; send for example {"cluster": "prod", "app": "shop"}'
+        raise Refused(400, why) from None
+    if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
+        raise Refused(400, "the body is no map of texts")
+    if unknown := sorted(said.keys() - _WORDS):
+        raise Refused(400, f"{unknown[0]!r} is unknown; the words are app and cluster")
+    return said

@@ -18,13 +18,12 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from ansible_collections.plumb.gitops.controller.body import Refused, read_body
+from ansible_collections.plumb.gitops.controller.body import READING, Refused, read_body
 from ansible_collections.plumb.gitops.controller.config import Webhook
 from ansible_collections.plumb.gitops.controller.hasten import Nudges, Work
 from ansible_collections.plumb.gitops.controller.senders import SENDERS, Sender
 
 MOST_BODY = 2 * 1024 * 1024  # bytes; a forge's push of a hundred commits has some 200 KiB
-READING = 10.0  # seconds for a body
 _SHORTEST = 16  # bytes of a secret
 _SIDE_BY_SIDE = 8  # bodies that are read at once
 _REMEMBERED = 10_000  # deliveries of one webhook
