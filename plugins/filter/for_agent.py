@@ -68,6 +68,10 @@ _value:
     folder:
       description: The folder of all C(dest).
       type: str
+    ports:
+      description: The TCP ports that its sources, images, forge and their proxies name, or that go with their schemes.
+      type: list
+      elements: int
 """
 
 from collections.abc import Callable

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -79,6 +80,10 @@ class InCluster:
             "plumb_agent_namespace": self.name,
             "plumb_agent_image": IMAGE,
             "plumb_agent_image_digest": DIGEST,
+            "plumb_agent_environment": {"no_proxy": "*", "https_proxy": "http://proxy.example.com:3128"},
+            "plumb_images": [
+                {"name": "shop", "image": "registry.example.com:5000/shop", "policy": {"semver": "*"}}
+            ],
             **variables,
         }
         inventory = self.folder / "inventory.yml"
@@ -160,6 +165,9 @@ def test_it_is_set_up_as_a_check_says_and_only_once(agent: InCluster) -> None:
     assert main["image"] == f"{IMAGE}@{DIGEST}"
     config = agent.kubectl.live("configmap", agent.name, agent.name)
     assert token not in json.dumps([live, config])
+    policy = agent.kubectl.live("networkpolicy", agent.name, agent.name)
+    opened = {rule["port"] for rule in policy["spec"]["egress"][1]["ports"]}
+    assert opened == {443, 6443, 3128, 5000, urlsplit(agent.sandbox.forge_url).port}
     assert "kubeconfig" not in config["data"]["inventory.yml"]
     leftovers = [
         path for path in (agent.folder / "cache").rglob("*") if path.is_file() and _holds(path, token)

@@ -14,6 +14,7 @@ from ..model.errors import InputError
 from .answer_options import ANSWERS, FLEET_FORGE, HOOKS, NOTIFICATION
 from .image_options import IMAGE, IMAGES, SIGNING, UPDATE
 from .options import CONNECTION, INVENTORY, SOURCE, Spec
+from .ports import ports_of
 from .words import PREFIX
 
 # How an agent's own account is reached stands in the kubeconfig that is made for it; these still hold for it.
@@ -59,9 +60,10 @@ def _chosen(variables: Mapping[str, Any], words: Iterable[str]) -> dict[str, Any
 def for_agent(given: Mapping[str, Any], *, access: str, credentials: str, cache: str) -> dict[str, Any]:
     """What an agent is to be given of what `cluster` gave. The folders are on the agent's host.
 
-    `variables` are those of the host in the agent's inventory. `files` are to be copied there, each with `src` on this
-    machine (absolute; a folder ends in `/`) and `dest`. Raises InputError for a name that cannot be a file's, and for a
-    value with template syntax: Ansible would evaluate it where the agent runs.
+    `variables` are those of the host in the agent's inventory, and `ports` those that it connects to for them. `files`
+    are to be copied there, each with `src` on this machine (absolute; a folder ends in `/`) and `dest`. Raises
+    InputError for a name that cannot be a file's, and for a value with template syntax: Ansible would evaluate it where
+    the agent runs.
     """
     name = str(given["name"])
     _check_name(name, f"host {name[:80]!r}", "Rename the host.")
@@ -95,6 +97,7 @@ def for_agent(given: Mapping[str, Any], *, access: str, credentials: str, cache:
         "variables": {"ansible_connection": "local", **variables},
         "files": files,
         "folder": home,
+        "ports": ports_of(words),
     }
 
 

@@ -77,6 +77,35 @@ def test_the_files_of_the_forge_go_along() -> None:
 
 
 @pytest.mark.parametrize(
+    ("variables", "ports"),
+    [
+        ({}, [443]),
+        ({"plumb_sources": []}, []),
+        ({"plumb_sources": [{**SOURCE, "url": "http://git.example.com/f.git"}]}, [80]),
+        ({"plumb_sources": [{**SOURCE, "url": "git@git.example.com:f.git"}]}, [22]),
+        ({"plumb_sources": [{**SOURCE, "url": "ssh://git@git.example.com/f.git"}]}, [22]),
+        ({"plumb_sources": [{**SOURCE, "url": "ssh://git@[2001:db8::1]:2222/f.git"}]}, [2222]),
+        ({"plumb_sources": [{**SOURCE, "url": "https://git.example.com:99999/f.git"}]}, []),
+        ({"plumb_sources": [{**SOURCE, "proxy": "http://proxy:3128"}]}, [443, 3128]),
+        ({"plumb_forge": {"kind": "gitea", "url": "https://git.example.com:3000"}}, [443, 3000]),
+        ({"plumb_images": [{"name": "a", "image": "registry.example.com:5000/shop/web"}]}, [443, 5000]),
+        ({"plumb_sources": [], "plumb_images": [{"name": "a", "image": "shop/web"}]}, [443]),
+        ({"plumb_sources": [], "plumb_images": [{"name": "a", "image": "localhost:5000/web"}]}, [5000]),
+        (
+            {"plumb_images": [{"name": "a", "image": "r.example.com/x", "insecure": True}]},
+            [80, 443],
+        ),
+        (
+            {"plumb_images": [{"name": "a", "image": "[::1]:5000/x", "realm": "https://g.example.com:8443"}]},
+            [443, 5000, 8443],
+        ),
+    ],
+)
+def test_the_ports_that_the_agent_has_to_reach(variables: dict[str, Any], ports: list[int]) -> None:
+    assert told(**variables)["ports"] == ports
+
+
+@pytest.mark.parametrize(
     ("variables", "said"),
     [
         ({"plumb_owner": "{{ lookup('pipe', 'id') }}"}, "plumb_owner of prod"),
