@@ -64,15 +64,9 @@ class Agent:
         self.in_force = InForce(config, Accepted(Path(), Path(), {}), Suspensions())
         self._file = file
         self._runs = Runs(config.runtime_dir)
-        self._scanner = Scanner(
-            self.clusters,
-            lambda: self.in_force,
-            runs=self._runs,
-            log=log,
-            metrics=self.metrics,
-            nudges=self.nudges,
-        )
-        self._previews = Previews(self.clusters, lambda: self.in_force, self._runs, self.log, self.nudges)
+        self._shared = Shared(lambda: self.in_force, self._runs, log, self.metrics, self.feed.changed)
+        self._scanner = Scanner(self.clusters, self._shared, self.nudges)
+        self._previews = Previews(self.clusters, self._shared, self.nudges)
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._reload = asyncio.Event()
         self._seen: tuple[str, ...] = ()
@@ -222,8 +216,7 @@ class Agent:
             self.metrics.forget(name)
             self.feed.changed(name)
         for name in sorted(wanted - self.clusters.keys()):
-            shared = Shared(lambda: self.in_force, self._runs, self.log, self.metrics, self.feed.changed)
-            cluster = self.clusters[name] = Cluster(name, shared)
+            cluster = self.clusters[name] = Cluster(name, self._shared)
             self.metrics.known(name, cluster.record)
             self.metrics.watches(name, cluster.watch)
             if cluster.record.result:

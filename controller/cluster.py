@@ -54,7 +54,7 @@ class InForce:
 
 @dataclass(slots=True)
 class Shared:
-    """What the clusters of one agent share."""
+    """What the clusters of one agent share, and what works for them."""
 
     in_force: Callable[[], InForce]
     runs: Runs

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from ansible_collections.plumb.gitops.controller.cluster import Cluster, InForce
+from ansible_collections.plumb.gitops.controller.cluster import Cluster, Shared
 from ansible_collections.plumb.gitops.controller.hasten import Nudges, Work
-from ansible_collections.plumb.gitops.controller.log import Log
-from ansible_collections.plumb.gitops.controller.runs import Order, Runs
+from ansible_collections.plumb.gitops.controller.runs import Order
 
 PLAYBOOK = "plumb.gitops.preview"
 _GAP = 5.0  # seconds between two rounds, however often they are hastened
@@ -21,33 +20,22 @@ _GAP = 5.0  # seconds between two rounds, however often they are hastened
 class Previews:
     """One round after another; a cluster's preview beside its runs, since it writes nothing to the cluster."""
 
-    def __init__(
-        self,
-        clusters: Mapping[str, Cluster],
-        in_force: Callable[[], InForce],
-        runs: Runs,
-        log: Log,
-        nudges: Nudges,
-    ) -> None:
-        self._clusters = clusters
-        self._in_force = in_force
-        self._runs = runs
-        self._log = log
-        self._nudges = nudges
+    def __init__(self, clusters: Mapping[str, Cluster], shared: Shared, nudges: Nudges) -> None:
+        self._clusters, self._shared, self._nudges = clusters, shared, nudges
         self.used: list[Path] = []  # copies of inventories that previews read now
         self._failing: dict[str, str] = {}
 
     async def loop(self) -> None:
         """Preview for ever."""
         while True:
-            await self._nudges.wait(Work.PREVIEWS, self._in_force().config.previews_interval)
-            if self._in_force().may_run:
+            await self._nudges.wait(Work.PREVIEWS, self._shared.in_force().config.previews_interval)
+            if self._shared.in_force().may_run:
                 await asyncio.gather(*(self._preview(name) for name in self._wanted()))
             await asyncio.sleep(_GAP)
 
     def _wanted(self) -> list[str]:
         """The clusters that want it and are followed; one that has never run has nothing to compare with."""
-        suspensions = self._in_force().suspensions
+        suspensions = self._shared.in_force().suspensions
         return [
             name
             for name, cluster in sorted(self._clusters.items())
@@ -55,7 +43,7 @@ class Previews:
         ]
 
     async def _preview(self, name: str) -> None:
-        now = self._in_force()
+        now = self._shared.in_force()
         suspended = list(now.suspensions.apps(name))
         order = Order(
             playbook=PLAYBOOK,
@@ -68,7 +56,7 @@ class Previews:
         )
         self.used.append(now.accepted.folder)
         try:
-            ending = await self._runs.make(order)
+            ending = await self._shared.runs.make(order)
         finally:
             self.used.remove(now.accepted.folder)
         why = "; ".join(ending.failures[:3]) or f"ansible-playbook ended with code {ending.code}"
@@ -79,6 +67,6 @@ class Previews:
         before = self._failing.get(name, "")
         self._failing[name] = why
         if why and why != before:
-            self._log.error("not previewed", cluster=name, why=why)
+            self._shared.log.error("not previewed", cluster=name, why=why)
         elif before and not why:
-            self._log.info("previewed again", cluster=name)
+            self._shared.log.info("previewed again", cluster=name)

@@ -18,12 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from ansible_collections.plumb.gitops.controller.cluster import Cluster, InForce
+from ansible_collections.plumb.gitops.controller.cluster import Cluster, Shared
 from ansible_collections.plumb.gitops.controller.hasten import Nudges, Work
 from ansible_collections.plumb.gitops.controller.launch import Ending
-from ansible_collections.plumb.gitops.controller.log import Log
-from ansible_collections.plumb.gitops.controller.metrics import Metrics
-from ansible_collections.plumb.gitops.controller.runs import Order, Runs
+from ansible_collections.plumb.gitops.controller.runs import Order
 from ansible_collections.plumb.gitops.controller.schedule import Pace, Trigger, wait_after
 from ansible_collections.plumb.gitops.plugins.module_utils.images.remembered import Remembered
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
@@ -49,19 +47,8 @@ class _State:
 class Scanner:
     """Scans for each cluster at an interval, each in turn of its own: a registry that hangs holds up no other."""
 
-    def __init__(
-        self,
-        clusters: Mapping[str, Cluster],
-        in_force: Callable[[], InForce],
-        *,
-        runs: Runs,
-        log: Log,
-        metrics: Metrics,
-        nudges: Nudges,
-    ) -> None:
-        self._clusters, self._in_force, self._runs = clusters, in_force, runs
-        self._nudges = nudges
-        self._log, self._metrics = log, metrics
+    def __init__(self, clusters: Mapping[str, Cluster], shared: Shared, nudges: Nudges) -> None:
+        self._clusters, self._shared, self._nudges = clusters, shared, nudges
         self._remembered = Remembered()
         self._states: dict[str, _State] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -76,7 +63,9 @@ class Scanner:
         """Scan for ever, at the configured interval or when that is hastened."""
         try:
             while True:
-                hastened = await self._nudges.wait(Work.IMAGES, self._in_force().config.images_interval)
+                hastened = await self._nudges.wait(
+                    Work.IMAGES, self._shared.in_force().config.images_interval
+                )
                 if hastened is not None:
                     self._again |= self._tasks.keys()  # they may have asked before the news
                 for cluster in self._due():
@@ -86,7 +75,7 @@ class Scanner:
                 task.cancel()
 
     def _due(self) -> list[Cluster]:
-        now = self._in_force()
+        now = self._shared.in_force()
         for gone in self._states.keys() - self._clusters.keys():
             del self._states[gone]
         return [
@@ -105,7 +94,7 @@ class Scanner:
         except PlumbError as error:
             self._tell(cluster, state, (str(error),))
         except Exception as error:  # noqa: BLE001 - the loop goes on whatever a scan came to
-            self._log.error(
+            self._shared.log.error(
                 "images not scanned", cluster=cluster.name, why=f"{type(error).__name__}: {error}"
             )
         finally:
@@ -117,7 +106,7 @@ class Scanner:
     async def _scan(self, cluster: Cluster, state: _State) -> None:
         began, settings = time.monotonic(), cluster.settings
         found = await _in_daemon(lambda: _looked(settings, cluster.name, self._remembered))
-        self._metrics.scanned(cluster.name, time.monotonic() - began, failed=bool(found.failures))
+        self._shared.metrics.scanned(cluster.name, time.monotonic() - began, failed=bool(found.failures))
         self._tell(cluster, state, found.failures)
         waits = state.choices == found.choices and time.monotonic() < state.not_before
         if found.new and not waits:
@@ -127,13 +116,13 @@ class Scanner:
         """Tell of failures that are new, and of the last one's end."""
         for failure in failures:
             if failure not in state.failures:
-                self._log.warning("image not scanned", cluster=cluster.name, why=failure)
+                self._shared.log.warning("image not scanned", cluster=cluster.name, why=failure)
         if state.failures and not failures:
-            self._log.info("images scanned again", cluster=cluster.name)
+            self._shared.log.info("images scanned again", cluster=cluster.name)
         state.failures = failures
 
     async def _write(self, cluster: Cluster, state: _State, found: Look) -> None:
-        now, began = self._in_force(), time.monotonic()
+        now, began = self._shared.in_force(), time.monotonic()
         order = Order(
             playbook=PLAYBOOK,
             inventory=now.accepted.path,
@@ -143,33 +132,33 @@ class Scanner:
         )
         state.inventory = now.accepted.folder
         try:
-            ending = await self._runs.make(order)
+            ending = await self._shared.runs.make(order)
         finally:
             state.inventory = None
         good = ending.code == 0
-        self._metrics.images_written(cluster.name, good=good)
+        self._shared.metrics.images_written(cluster.name, good=good)
         values = {
             "cluster": cluster.name,
             "updates": ",".join(found.new),
             "seconds": round(time.monotonic() - began, 1),
         }
         for why in ending.warnings:
-            self._log.warning("images not all written", cluster=cluster.name, why=why)
+            self._shared.log.warning("images not all written", cluster=cluster.name, why=why)
         if ending.pushed:
-            self._log.info("images in git", **values, choices=_shown(found))
+            self._shared.log.info("images in git", **values, choices=_shown(found))
         if set(ending.pushed) & {source.get("branch") for source in cluster.settings["sources"]}:
             cluster.pull(Trigger("new images"))
         if good:
             state.failed, state.choices = 0, ()
             if not ending.pushed:
-                self._log.info("git has the images", **values, choices=_shown(found))
+                self._shared.log.info("git has the images", **values, choices=_shown(found))
         else:
             state.failed, state.choices = state.failed + 1, found.choices
             pace = Pace(now.config.interval, now.config.jitter)
             state.not_before = time.monotonic() + wait_after(pace, state.failed, random.random())  # noqa: S311 - spreads load
-            self._log.error("images not in git", **values, why=_why(ending))
+            self._shared.log.error("images not in git", **values, why=_why(ending))
         if now.config.start_ahead:
-            await self._runs.start_ahead(now.config.vault_password_file)
+            await self._shared.runs.start_ahead(now.config.vault_password_file)
 
 
 def _looked(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> Look:
