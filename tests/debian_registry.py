@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from plumb_sandbox.push import Pusher
@@ -37,8 +38,8 @@ class DebianRegistry:
 
 
 @contextlib.contextmanager
-def debian_registry(folder: Path) -> Iterator[DebianRegistry]:
-    """Run one in this folder; it is gone at the end."""
+def debian_registry(folder: Path, *, tell: str = "", secret: str = "") -> Iterator[DebianRegistry]:
+    """Run one in this folder; it is gone at the end. It tells the address `tell` of pushes, with the token `secret`."""
     authority = Authority(folder / "ca")
     authority.server_context("127.0.0.1")  # writes the certificate beside the authority's
     with socket.socket() as probe:
@@ -47,13 +48,23 @@ def debian_registry(folder: Path) -> Iterator[DebianRegistry]:
     passwords = folder / "htpasswd"
     passwords.write_text(f"{USER}:{_HASH}\n", encoding="utf-8")
     pem = str(folder / "ca" / "127.0.0.1.pem")
-    config = {
+    config: dict[str, Any] = {
         "version": 0.1,
         "log": {"level": "error", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(folder / "storage")}, "delete": {"enabled": True}},
         "http": {"addr": host, "tls": {"certificate": pem, "key": pem}},
         "auth": {"htpasswd": {"realm": "tests", "path": str(passwords)}},
     }
+    if tell:
+        endpoint = {
+            "name": "plumb",
+            "url": tell,
+            "headers": {"Authorization": [f"Bearer {secret}"]},
+            "timeout": "5s",
+            "threshold": 5,
+            "backoff": "1s",
+        }
+        config["notifications"] = {"endpoints": [endpoint]}
     file = folder / "config.yml"
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "OTEL_TRACES_EXPORTER": "none"}

@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import email.utils
 import json
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -520,6 +522,19 @@ def test_tokens_that_are_none(password_file):
         assert "redirects where that is not followed" in refused(shop(registry.host, account=account))
         registry.meddle = lambda _request: None
         assert all(request.authorization != basic(USER, PASSWORD) for request in registry.asked("/elsewhere"))
+
+
+def test_images_are_asked_for_side_by_side(registry):
+    """No answer comes before all are asked for."""
+    policies = []
+    for number in range(4):
+        registry.push(f"shop/{number}", ["1.0.0"])
+        name = parse_name(f"{registry.host}/shop/{number}", subject="image shop")
+        policies.append(replace(shop(registry.host), name=str(number), image=name))
+    together = threading.Barrier(4, timeout=60)
+    registry.meddle = lambda request: together.wait() and None if "/tags/" in request.path else None
+    found = scan(policies, Remembered())
+    assert [one.choice and one.choice.tag for one in found] == ["1.0.0"] * 4
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Notifications: signed, told once, bounded, and sent over real HTTP; chats by apprise itself."""
+"""Notifications: signed, told once, bounded, and sent over real HTTP; chats and mail by apprise itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ import base64
 import hashlib
 import hmac
 import json
+import socketserver
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from email import message_from_string
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +226,38 @@ def test_a_chat_is_told_by_apprise(tmp_path: Path, server: Server) -> None:
     file.write_text("nothing://known", encoding="utf-8")
     with pytest.raises(InputError, match="does not know such an address"):
         send(Receiver(name="chat", apprise_url_file=file), MESSAGE)
+
+
+class Mail(socketserver.StreamRequestHandler):
+    """Enough of SMTP (RFC 5321) to be given a mail, which it keeps."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 mail.example.com\r\n")
+        for line in self.rfile:
+            word = line[:4].upper()
+            if word == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                self.server.mails.append(b"".join(iter(self.rfile.readline, b".\r\n")).decode())  # type: ignore[attr-defined]
+            self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 fine\r\n")
+            if word == b"QUIT":
+                return
+
+
+def test_mail_is_sent_by_apprise(tmp_path: Path) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail) as server:
+        mails: list[str] = []
+        server.mails = mails  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{server.server_address[1]}"
+        file = tmp_path / "apprise"
+        file.write_text(f"mailto://{host}/?from=plumb@example.com&to=team@example.com\n", encoding="utf-8")
+        send(Receiver(name="mail", apprise_url_file=file), MESSAGE)
+        server.shutdown()
+    (text,) = mails
+    said = message_from_string(text, policy=default)
+    assert (said["To"], said["Subject"]) == ("team@example.com", "prod: 1 failed")
+    assert "plumb@example.com" in said["From"]
+    assert "it does not render" in said.get_body().get_content()  # type: ignore[union-attr]
 
 
 def test_without_apprise_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Debian's registry and Gitea's tell the agent of a push themselves; nothing else would make it look."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from plumb_sandbox.push import Pusher
+
+from ansible_collections.plumb.gitops.tests.agent import running, until
+from ansible_collections.plumb.gitops.tests.agent_fleet import AgentFleet
+from ansible_collections.plumb.gitops.tests.debian_registry import BINARY, PASSWORD, USER, debian_registry
+from ansible_collections.plumb.gitops.tests.forge import Api
+from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.registry_server import basic
+from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+
+SECRET = "hook-of-the-registry-0123456789"
+
+
+@dataclass(slots=True)
+class Told:
+    """An agent that asks neither Git nor registries for an hour, but for what a webhook says."""
+
+    fleet: AgentFleet
+    kubectl: Kubectl
+    namespace: str
+
+    def configure(self, kind: str) -> str:
+        """The address of a webhook of this kind."""
+        agent = self.fleet.agent
+        secret = agent.folder / "hook-secret"
+        secret.write_text(SECRET, encoding="utf-8")
+        hook = {"name": "images", "kind": kind, "secret_file": str(secret)}
+        agent.configure(
+            http={**agent.words["http"], "webhooks": [hook]}, images_interval="1h", poll_interval="1h"
+        )
+        return f"http://{agent.words['http']['listen']}/webhook/images"
+
+    def follow(self, image: str, account: dict[str, Any]) -> None:
+        """Mark the image in Git at 1.0.0, and declare it."""
+        marked = f'  image: {image}:1.0.0 # {{"$plumb": "shop"}}\n'
+        text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings}}\ndata:\n{marked}"
+        self.fleet.repository.commit({"app/map.yaml": text})
+        policy = {"name": "shop", "image": image, "policy": {"semver": "*"}, **account}
+        update = {"name": "fleet", "source": "fleet"}
+        self.fleet.write(plumb_images=[policy], plumb_image_updates=[update])
+
+    def see(self, image: str, push: Callable[[], object]) -> None:
+        """A push comes into Git and into the cluster."""
+        with running(self.fleet.agent) as agent:
+            agent.await_run()
+            push()
+
+            def live() -> str:
+                found = self.kubectl.get("configmap", "settings", self.namespace)
+                return found["data"]["image"] if found else ""
+
+            until(lambda: live() == f"{image}:1.1.0", "the new image in the cluster")
+            assert agent.series()['plumb_webhook_deliveries_total{status="202",webhook="images"}'] >= 1
+
+
+@pytest.fixture
+def told(sandbox: Sandbox, kubectl: Kubectl, namespace: str, tmp_path: Path) -> Told:
+    fleet = AgentFleet(sandbox, tmp_path, f"hook-{uuid.uuid4().hex[:8]}", namespace)
+    return Told(fleet, kubectl, namespace)
+
+
+@pytest.mark.skipif(not BINARY.exists(), reason="Debian's docker-registry is not there: scripts/registry")
+def test_debians_registry_tells_of_a_push(told: Told, tmp_path: Path) -> None:
+    password, folder = tmp_path / "password", tmp_path / "registry"
+    password.write_text(PASSWORD, encoding="utf-8")
+    folder.mkdir()
+    with debian_registry(folder, tell=told.configure("registry"), secret=SECRET) as registry:
+        registry.pusher.push("shop/web", "1.0.0")
+        account = {"username": USER, "password_file": str(password)}
+        image = f"{registry.host}/shop/web"
+        told.follow(image, {**account, "ca_file": str(registry.authority.certificate)})
+        told.see(image, lambda: registry.pusher.push("shop/web", "1.1.0", label="newer"))
+
+
+def test_giteas_registry_tells_of_a_push(told: Told, sandbox: Sandbox, tmp_path: Path) -> None:
+    name = f"{sandbox.forge_user}/i-{uuid.uuid4().hex[:8]}"
+    password = tmp_path / "password"
+    password.write_text(sandbox.forge_token, encoding="utf-8")
+    config = {"url": told.configure("gitea"), "content_type": "json", "secret": SECRET}
+    made = {"type": "gitea", "config": config, "events": ["package"], "active": True}
+    pusher = Pusher(sandbox.forge_url, basic(sandbox.forge_user, sandbox.forge_token))
+    pusher.push(name, "1.0.0")
+    account = {"username": sandbox.forge_user, "password_file": str(password), "insecure": True}
+    image = f"{sandbox.registry}/{name}"
+    told.follow(image, account)
+    api = Api(sandbox, name)
+    hook = api.ask("/user/hooks", "POST", made)["id"]
+    try:
+        told.see(image, lambda: pusher.push(name, "1.1.0", label="newer"))
+    finally:
+        api.ask(f"/user/hooks/{hook}", "DELETE")
