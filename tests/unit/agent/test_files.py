@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files that the role brings to a host: pinned packages, the collection, and a look at what the host lacks."""
+"""The files that the role brings: pinned packages, the collection, manifests, and a look at what a host lacks."""
 
 from __future__ import annotations
 
@@ -44,6 +44,37 @@ def test_every_package_is_pinned_by_hash_and_as_tested() -> None:
     assert len(blocks) == len(found)
     assert all("--hash=sha256:" in block for block in blocks)
     assert "://" not in text
+
+
+def write_manifests(tmp_path: Path, given: dict[str, str | None]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", (FILES / "write_manifests.py").read_text(encoding="utf-8")],
+        input=json.dumps(given),
+        env={"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_manifests_are_written_into_a_folder_that_nobody_else_reads(tmp_path: Path) -> None:
+    done = write_manifests(tmp_path, {"agent": "a: 1\n", "namespace": None})
+    folder = Path(done.stdout.strip())
+    assert (done.returncode, done.stderr, folder.parent) == (0, "", tmp_path)
+    assert (folder / "agent" / "all.yaml").read_text(encoding="utf-8") == "a: 1\n"
+    assert list((folder / "namespace").iterdir()) == []
+    modes = {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*")) if path.is_dir()}
+    assert (modes, (folder / "agent" / "all.yaml").stat().st_mode & 0o777) == ({0o700}, 0o600)
+
+
+def test_manifests_that_cannot_be_written_are_told_and_leave_nothing(tmp_path: Path) -> None:
+    done = write_manifests(tmp_path, {"agent": "password: hunter2\n", "gone/namespace": None})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{tmp_path}/plumb-agent-")
+    assert "writing the agent's manifests: [Errno 2] No such file or directory" in done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def pack(*words: str | Path) -> subprocess.CompletedProcess[str]:
