@@ -119,16 +119,24 @@ def test_whoever_of_a_run_is_killed_the_rest_of_it_ends(whom: str, tmp_path: Pat
         tree = [entry.pid for entry in descendants(os.getpid())]
         return tree if any("sleep(1000)" in _command(pid) for pid in tree) else []
 
-    async def killed() -> tuple[Ending, list[int]]:
-        run = asyncio.create_task(runs(tmp_path).make(wanted))
-        tree: list[int] = await asyncio.to_thread(until, begun, "the run")
-        os.kill(next(pid for pid in tree if f"controller.{whom}" in _command(pid)), signal.SIGKILL)
-        return await run, tree
+    tree: list[int] = []
 
-    ending, tree = asyncio.run(killed())
-    assert ending.code == DIED if whom == "launch" else ending.code != 0
-    ansible = [pid for pid in tree if "controller.guarded" in _command(pid)]
-    until(lambda: not [pid for pid in ansible if _command(pid)], "ansible-playbook and its workers")
+    async def killed() -> Ending:
+        run = asyncio.create_task(runs(tmp_path).make(wanted))
+        tree.extend(await asyncio.to_thread(until, begun, "the run"))
+        os.kill(next(pid for pid in tree if f"controller.{whom}" in _command(pid)), signal.SIGKILL)
+        return await run
+
+    try:
+        ending = asyncio.run(killed())
+        assert ending.code == DIED if whom == "launch" else ending.code != 0
+        ansible = [pid for pid in tree if "controller.guarded" in _command(pid)]
+        until(lambda: not [pid for pid in ansible if _command(pid)], "ansible-playbook and its workers")
+    finally:
+        # What a task has started is no process of Ansible's, and would go on sleeping for as long as it was told.
+        for pid in tree:
+            if "sleep(1000)" in _command(pid):
+                os.kill(pid, signal.SIGKILL)
 
 
 def test_a_cancelled_run_is_gone_at_once(tmp_path: Path) -> None:
