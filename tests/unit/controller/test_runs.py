@@ -93,12 +93,13 @@ def test_a_run_past_its_deadline_is_ended_with_all_that_it_started(tmp_path: Pat
     script = tmp_path / "forever.py"
     script.write_text(FOREVER)
     started: list[int] = []
+    others = _children()
 
     async def watched() -> Ending:
         wanted = order(tmp_path, f"  - ansible.builtin.command: {sys.executable} {script}\n", 15.0)
         run = asyncio.create_task(runs(tmp_path).make(wanted))
         while not run.done():
-            started.extend(entry.pid for entry in descendants(os.getpid()))
+            started.extend(_children() - others)
             await asyncio.sleep(0.05)
         return run.result()
 
@@ -116,7 +117,7 @@ def test_whoever_of_a_run_is_killed_the_rest_of_it_ends(whom: str, tmp_path: Pat
     )
 
     def begun() -> list[int]:
-        tree = [entry.pid for entry in descendants(os.getpid())]
+        tree = list(_children())
         return tree if any("sleep(1000)" in _command(pid) for pid in tree) else []
 
     tree: list[int] = []
@@ -140,17 +141,19 @@ def test_whoever_of_a_run_is_killed_the_rest_of_it_ends(whom: str, tmp_path: Pat
 
 
 def test_a_cancelled_run_is_gone_at_once(tmp_path: Path) -> None:
+    others = _children()
+
     async def cancelled() -> None:
         run = asyncio.create_task(
             runs(tmp_path).make(order(tmp_path, "  - ansible.builtin.pause: {minutes: 9}\n"))
         )
-        await asyncio.to_thread(until, lambda: descendants(os.getpid()), "the run")
+        await asyncio.to_thread(until, lambda: _children() - others, "the run")
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run
 
     asyncio.run(cancelled())
-    assert not descendants(os.getpid())
+    assert not _children() - others
     assert list((tmp_path / "run").iterdir()) == []
 
 
@@ -187,6 +190,11 @@ def test_a_censored_result_stays_censored() -> None:
     data = {"host": "one", "task": "Try", "res": {"msg": "hunter2", "censored": "it was hidden"}}
     assert listener.hear({"event": "runner_on_failed", "event_data": data}) is False
     assert listener.failures == ["one: Try: it was hidden"]
+
+
+def _children() -> set[int]:
+    """What this process has started, and they: other tests' helpers among them, which live as long as it does."""
+    return {entry.pid for entry in descendants(os.getpid())}
 
 
 def _command(pid: int) -> str:
