@@ -36,5 +36,7 @@ class _Finder:
 
 
 def use_bytecode() -> None:
-    """Have the engine's modules that are imported from now on come with their bytecode."""
-    sys.meta_path.insert(0, _Finder())
+    """Have the engine's modules that are imported from now on come with their bytecode, if Ansible imports them."""
+    names = [type(finder).__name__ for finder in sys.meta_path]
+    if "_AnsibleCollectionFinder" in names:
+        sys.meta_path.insert(names.index("_AnsibleCollectionFinder"), _Finder())

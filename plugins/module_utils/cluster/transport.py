@@ -78,7 +78,7 @@ class Transport:
             self._pool.pool_classes_by_scheme = checked_pools()
         # A proxy has to be told where each request goes. Without one there is one host, whose connections are asked.
         self._root = access.server if access.proxy else urlsplit(access.server).path
-        self._send = (self._pool if access.proxy else self._pool.connection_from_url(access.server)).urlopen
+        self._send = (self._pool if access.proxy else self._pool.connection_from_url(access.server)).request
         self._made: dict[tuple[str, str, str], Any] = {}  # headers
         # The server compresses long lists, which costs more than it saves where no network lies between.
         self._encoding = "identity" if is_loopback(access.server) else "gzip"
