@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..model.compact import compact
+
 # Characters that JSON may hold as they are and YAML may not, or folds as line breaks (YAML 1.2, 5.1 and 5.4).
-_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def encode(body: Mapping[str, Any] | Sequence[Any]) -> bytes:
@@ -20,5 +21,7 @@ def encode(body: Mapping[str, Any] | Sequence[Any]) -> bytes:
     So characters beyond the Basic Multilingual Plane stand as themselves: their JSON escape is a pair of surrogates,
     which YAML refuses.
     """
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+    data = compact(body)
+    if data.isascii() and b"\x7f" not in data:
+        return data
+    return _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", data.decode()).encode()

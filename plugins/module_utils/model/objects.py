@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from .compact import compact
 
 Body = Mapping[str, Any]  # one object as JSON gives it; read only
 
@@ -71,8 +72,7 @@ def ref_of(body: Body) -> ObjectRef:
 
 def digest_of(content: Any) -> str:
     """A digest of JSON types, 32 hexadecimal digits; the order of keys does not matter."""
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+    return hashlib.sha256(compact(content, sort=True)).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True, order=True)

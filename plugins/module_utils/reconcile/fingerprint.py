@@ -17,6 +17,7 @@ from enum import Enum
 from sys import intern
 from typing import Any
 
+from ..model.compact import compact
 from ..model.objects import Body, GroupKind
 from .cowriters import may_add
 from .fieldset import Path, leaves, owns, owns_exactly
@@ -203,5 +204,4 @@ def _generation(metadata: Mapping[str, Any]) -> int:
 
 
 def _digest(content: Any) -> int:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(compact(content, sort=True), digest_size=8).digest(), "big")

@@ -9,15 +9,13 @@ lost at any time: what they do not settle is proven by content.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
 from ..model.change import ABSENT, Cause, Culprit, FieldChange
-from ..model.objects import Body, GroupKind, ObjectRef
+from ..model.objects import Body, GroupKind, ObjectRef, digest_of
 from .additions import Addition, additions
 from .desired import Wanted
 from .fieldset import display
@@ -178,8 +176,7 @@ def claim_of(live: Body) -> str:
     entry = our_entry(owners(live))
     if entry is None:
         return ""
-    text = json.dumps([entry.api_version, entry.fields], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return digest_of([entry.api_version, entry.fields])
 
 
 def _holds(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:

@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..model.compact import compact
+
 _LARGEST = 256 * 1024 * 1024  # bytes; more was not written by us
 
 
@@ -48,7 +50,7 @@ def keep(target: Path, kind: str, form: int, content: Mapping[str, Any], *, sort
 
     Without `sort`, keys keep their order, for content in which it is of use to people.
     """
-    text = json.dumps(content, sort_keys=sort, separators=(",", ":"))
+    text = compact(content, sort=sort).decode()
     head = json.dumps({"kind": kind, "format": form, "checksum": _checksum(text)})
     write_whole(target, f"{head}\n{text}\n")
 
