@@ -4,7 +4,7 @@
 """The engine with its bytecode, in Ansible's own process.
 
 Ansible's loader of collections compiles every module from its source at each start (ansible-core,
-`_collection_finder.py`, `get_code`), which took a fifth of a run with nothing to do. Python's own loader keeps what it
+`_collection_finder.py`, `get_code`), which took 0.15 s of each run. Python's own loader keeps what it
 compiled, or takes what `compileall` left, and looks at the source's time and size as it always does.
 """
 
