@@ -186,7 +186,11 @@ def test_a_wrong_file_is_refused_and_a_right_one_taken(fleet: Fleet, kubectl: Ku
     fleet.write(plumb_apps=[fleet.app(), fleet.app(name="more", path="more")])
     agent.await_line('cause="inventory changed"', after=seen)
     assert greeting(kubectl, "more") == "more"
-    assert len(list((agent.state / "inventory").glob("*/inventory.yml"))) == 1
+    copies = agent.state / "inventory"
+    until(
+        lambda: len(list(copies.glob("*/inventory.yml"))) == 1,
+        "the copy of what is no longer in force is gone",
+    )
 
 
 def test_drift_is_reverted_at_the_interval(fleet: Fleet, kubectl: Kubectl) -> None:

@@ -9,6 +9,8 @@ import json
 import re
 from typing import Any
 
+__all__ = ["compact", "orjson"]
+
 try:
     import orjson
 except ImportError:
