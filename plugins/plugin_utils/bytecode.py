@@ -4,8 +4,8 @@
 """The engine with its bytecode, in Ansible's own process.
 
 Ansible's loader of collections compiles every module from its source at each start (ansible-core,
-`_collection_finder.py`, `get_code`), which took 0.15 s of each run. Python's own loader keeps what it
-compiled, or takes what `compileall` left, and looks at the source's time and size as it always does.
+`_collection_finder.py`, `get_code`), which took 0.15 s of each run. Python's own loader keeps what it compiled, or
+takes what `compileall` left, and looks at the source's time and size as it always does.
 """
 
 from __future__ import annotations

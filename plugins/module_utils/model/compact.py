@@ -23,7 +23,7 @@ def compact(value: Any, *, sort: bool = False) -> bytes:
     """JSON types as JSON in UTF-8 without spaces; with `sort` by key.
 
     What UTF-8 cannot hold, half a surrogate pair, stands as an escape. The two writers differ in how they write some
-    numbers (`1e16`, `1e+16`), never in what that means. Raises ValueError or TypeError for what is no JSON.
+    numbers (`1e-7`, `1e-07`), never in what that means. Raises ValueError or TypeError for what is no JSON.
     """
     if orjson is not None:
         try:
