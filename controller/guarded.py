@@ -31,7 +31,7 @@ def _guard_forks() -> None:
 
 
 # What a run imports on its way, the collection's own by Ansible's way to import collections.
-_AHEAD = (
+AHEAD = (
     "ansible.executor.task_queue_manager",
     "ansible.plugins.strategy.linear",
     *(
@@ -53,7 +53,7 @@ def main() -> None:
 
     init_plugin_loader()
     warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
-    for name in _AHEAD:
+    for name in AHEAD:
         importlib.import_module(name)
     arguments = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))  # waits for them
     sys.argv[:] = ["ansible-playbook", *arguments]

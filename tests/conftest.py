@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import uuid
 from collections.abc import Iterator
@@ -63,4 +62,4 @@ def engine(sandbox: Sandbox, namespace: str, tmp_path: Path) -> Engine:
 @pytest.fixture
 def play(sandbox: Sandbox, tmp_path: Path) -> Play:
     """ansible-playbook, with a clean environment."""
-    return Play(tmp_path / "play", dict(os.environ), sandbox)
+    return Play(tmp_path / "play", sandbox)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import uuid
 from collections.abc import Iterator, Mapping
@@ -69,7 +68,7 @@ def followed_git(
     upstream = Upstream(folder / "git" / "fleet.git")
     agent = AgentProcess(folder / "agent")
     agent.configure(runtime_dir=str(agent.folder / "run"))
-    play = Play(folder / "play", dict(os.environ), sandbox)
+    play = Play(folder / "play", sandbox)
     reached = replace(sandbox, kubeconfig=kubeconfig or sandbox.kubeconfig)
     with GitServer(folder / "git", token=git_token) as server:
         git = {"url": server.url("fleet.git")}

@@ -10,7 +10,6 @@ a token of the Deployment's service account and the files of its ConfigMap.
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -127,9 +126,7 @@ def agent(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     kubectl = Kubectl(sandbox.kubeconfig)
     repository = new_repository(sandbox, name, folder / "clone")
     repository.commit({"shop/all.yaml": SHOP}, "Open the shop")
-    yield InCluster(
-        sandbox, Play(folder / "play", dict(os.environ), sandbox), kubectl, repository, folder, name
-    )
+    yield InCluster(sandbox, Play(folder / "play", sandbox), kubectl, repository, folder, name)
     kubectl("delete", "namespace", name, f"{name}-shop", "--wait=false", "--ignore-not-found")
 
 

@@ -143,7 +143,7 @@ def site(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     root = Path(tempfile.mkdtemp(prefix="plumb-test-", dir="/srv"))
     root.chmod(0o755)
     (root / "unit").mkdir()
-    yield Site(Play(folder / "play", dict(os.environ), sandbox), sandbox, repository, root, name, name)
+    yield Site(Play(folder / "play", sandbox), sandbox, repository, root, name, name)
     shutil.rmtree(root)
     if any(user.pw_name == name for user in pwd.getpwall()):
         subprocess.run(["userdel", name], check=True)
