@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import gc
+
 from ansible_collections.plumb.gitops.plugins.plugin_utils.bytecode import use_bytecode
 
+gc.freeze()  # what Ansible imported, or each search for cycles on the way goes through it
 use_bytecode()

@@ -13,6 +13,9 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.settings import shown_settings
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import PREFIX, check_inventory
 
+NO_CLUSTER = (
+    "The inventory has no host in the group {0}, so there is no cluster. Add a host for each cluster to it."
+)
 SERIAL = f"{PREFIX}serial"
 
 
@@ -25,8 +28,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _checked, options = self.validate_argument_spec(
-            argument_spec={"settings": {"type": "bool", "default": False}}
+            argument_spec={"settings": {"type": "bool", "default": False}, "group": {"type": "str"}}
         )
+        group = options["group"]
+        if group and not (task_vars or {}).get("groups", {}).get(group):
+            return {**result, "failed": True, "msg": NO_CLUSTER.format(group)}
         given = {
             name: self._templar.template(value)
             for name, value in (task_vars or {}).items()

@@ -24,6 +24,11 @@ attributes:
     description: It runs where ansible-playbook runs, as an action plugin.
 author: The Plumb authors (@plumb-gitops)
 options:
+  group:
+    description:
+      - The group whose hosts are the clusters. It fails where the inventory has no host in it.
+      - Ansible passes over a play for a group that has no host, and nobody would be told.
+    type: str
   settings:
     description:
       - Whether to return what the variables come to, for a program that schedules runs on the host.
@@ -35,6 +40,10 @@ options:
 EXAMPLES = r"""
 - name: Check the inventory
   plumb.gitops.check_inventory:
+
+- name: Check it, and that there is a cluster
+  plumb.gitops.check_inventory:
+    group: plumb_clusters
 
 - name: Check it, and say what it comes to
   plumb.gitops.check_inventory:
