@@ -10,6 +10,7 @@ through it as JSON, when what costs time has been done.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -45,6 +46,7 @@ def main() -> None:
     """Run ansible-playbook in this process."""
     end_with(int(sys.argv[1]), signal.SIGKILL)
     _guard_forks()
+    gc.disable()  # what is imported stays, and searching it for cycles on the way takes as long as half of the rest
     # Ansible has its own way to import collections, and wants to be the first.
     for name in [name for name in sys.modules if name.partition(".")[0] == "ansible_collections"]:
         del sys.modules[name]
@@ -55,6 +57,8 @@ def main() -> None:
     warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
     for name in AHEAD:
         importlib.import_module(name)
+    gc.freeze()
+    gc.enable()
     arguments = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))  # waits for them
     sys.argv[:] = ["ansible-playbook", *arguments]
     ansible_playbook()

@@ -11,6 +11,7 @@ input does.
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -35,6 +36,7 @@ def main() -> None:
     importlib.import_module("ansible.plugins.loader").init_plugin_loader()
     for name in AHEAD:
         importlib.import_module(name)
+    gc.freeze()  # or each run copies it by looking through it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait for a run
     with socket.socket(fileno=int(sys.argv[1])) as server:
         while server in select.select([server, sys.stdin], [], [])[0]:
