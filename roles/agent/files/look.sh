@@ -1,4 +1,4 @@
-# What of the agent's needs a host lacks, as JSON: {"python": "/usr/bin/python3.11", "lacking": ["..."]}
+# What of the agent's needs a host lacks, as JSON: {"python": "/usr/bin/python3.11", "systemd": true, "lacking": ["..."]}
 # The agent sees no home folder, so a Python below one is none for it.
 lacking=""
 need() { lacking="$lacking${lacking:+, }\"$1\""; }
@@ -19,4 +19,6 @@ elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 command -v git >/dev/null || need "The host has no git. Install it."
 [ "$(id -u)" = 0 ] || need "The agent is set up as root. Run the playbook as a user that may become root."
-printf '{"python": "%s", "lacking": [%s]}\n' "$python" "$lacking"
+systemd=false
+[ ! -d /run/systemd/system ] || systemd=true # sd_booted(3)
+printf '{"python": "%s", "systemd": %s, "lacking": [%s]}\n' "$python" "$systemd" "$lacking"
