@@ -24,6 +24,9 @@ attributes:
   diff_mode:
     support: full
     description: The marked values before and after. The rest of a file is never shown.
+  action:
+    support: full
+    description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
 author: The Plumb authors (@plumb-gitops)
 requirements: [requests, GitPython, semver, PyYAML, git]
 extends_documentation_fragment:
