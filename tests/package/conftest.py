@@ -52,20 +52,20 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-@pytest.fixture(scope="session", params=["tarball", "git"])
-def installed(
-    request: pytest.FixtureRequest, python: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Ansible:
-    """An Ansible whose only collection is this one, installed from the tarball or from Git."""
-    if request.param == "tarball":
-        source = [str(request.getfixturevalue("tarball")), "--offline"]
-    else:
-        source = [f"git+{request.getfixturevalue('repository').as_uri()}"]
-    ansible = Ansible(
-        python=python,
-        collections=tmp_path_factory.mktemp("collections"),
-        home=tmp_path_factory.mktemp("home"),
-    )
+@pytest.fixture(scope="session")
+def installed(python: Path, tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> Ansible:
+    """An Ansible whose only collection is this one, installed from the tarball."""
+    return _install(python, tmp_path_factory, str(tarball), "--offline")
+
+
+@pytest.fixture(scope="session")
+def installed_from_git(python: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Ansible:
+    """The same, installed from a Git repository."""
+    return _install(python, tmp_path_factory, f"git+{repository.as_uri()}")
+
+
+def _install(python: Path, folders: pytest.TempPathFactory, *source: str) -> Ansible:
+    ansible = Ansible(python=python, collections=folders.mktemp("collections"), home=folders.mktemp("home"))
     done = ansible.run("galaxy", "collection", "install", *source, "-p", str(ansible.collections))
     assert done.returncode == 0, done.stderr
     assert "installed successfully" in done.stdout

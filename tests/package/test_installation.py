@@ -108,3 +108,18 @@ def test_the_installed_collection_is_the_one_that_is_found(installed: Ansible) -
     listed = installed.run("galaxy", "collection", "list", "--format", "json")
     places = [place for place, found in json.loads(listed.stdout).items() if "plumb.gitops" in found]
     assert places == [str(installed.collections / "ansible_collections")]
+
+
+def test_what_is_installed_from_git_is_the_same(installed: Ansible, installed_from_git: Ansible) -> None:
+    """So what is seen of the one is so of the other."""
+    one, other = (
+        _files(each.collections / "ansible_collections/plumb/gitops")
+        for each in (installed, installed_from_git)
+    )
+    assert one
+    assert other == one
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
