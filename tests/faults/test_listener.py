@@ -67,8 +67,8 @@ class Drip:
         return False
 
 
-def drip_until_given_up(drips: list[Drip], agent: AgentProcess) -> int:
-    """Drip until none of them is listened to any more; how often others were served meanwhile, whenever they asked."""
+def drip_until_given_up(drips: list[Drip], agent: AgentProcess) -> None:
+    """Drip until none of them is listened to any more, and see that others are served meanwhile, whenever they ask."""
     given_up = threading.Event()
 
     def drip() -> None:
@@ -78,15 +78,14 @@ def drip_until_given_up(drips: list[Drip], agent: AgentProcess) -> int:
 
     thread = threading.Thread(target=drip)
     thread.start()
-    served = 0
     try:
-        while not given_up.is_set():
+        done = False
+        while not done:
+            done = given_up.is_set()  # some are given up at once: others ask once at least
             assert agent.get("/healthz") == (200, "ok\n")
             assert agent.get("/api/v1/status", token=TOKEN)[0] == 200
-            served += 1
     finally:
         thread.join()
-    return served
 
 
 HEADER = b"GET /healthz HTTP/1.1\r\nHost: agent\r\nX-Slow: "
@@ -100,7 +99,7 @@ def test_58_a_client_that_drips_is_given_up_and_others_are_served(
     agent: AgentProcess, beginning: bytes
 ) -> None:
     drips = [Drip(agent, beginning) for _number in range(8)]
-    assert drip_until_given_up(drips, agent)
+    drip_until_given_up(drips, agent)
     told = {(one.told or b"").partition(b"\r\n")[0] for one in drips}
     wanted = {BODY: b"HTTP/1.1 408 Request Timeout", UNREAD: b"HTTP/1.1 200 OK"}
     assert told == {wanted.get(beginning, b"")}

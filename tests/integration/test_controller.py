@@ -258,7 +258,7 @@ def test_many_short_intervals_leave_memory_descriptors_and_files_flat(
     agent = AgentProcess(tmp_path / "agent")
     hosts: dict[str, Any] = {name: {} for name in ("one", "two")}
     agent.inventory(hosts, plumb_kubeconfig=str(sandbox.kubeconfig), plumb_cache_dir=str(tmp_path / "cache"))
-    agent.configure(interval="10ms", keep_reports=5, runtime_dir=str(agent.folder / "run"))
+    agent.configure(interval="10ms", keep_reports=2, runtime_dir=str(agent.folder / "run"))
 
     def count() -> int:
         return sum(len(agent.runs(name)) for name in hosts)
