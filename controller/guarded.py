@@ -32,7 +32,7 @@ def _guard_forks() -> None:
 
 
 # What a run imports on its way, the collection's own by Ansible's way to import collections.
-AHEAD = (
+_AHEAD = (
     "ansible.executor.task_queue_manager",
     "ansible.plugins.strategy.linear",
     *(
@@ -42,23 +42,28 @@ AHEAD = (
 )
 
 
-def main() -> None:
-    """Run ansible-playbook in this process."""
-    end_with(int(sys.argv[1]), signal.SIGKILL)
-    _guard_forks()
+def load_ahead() -> None:
+    """Import Ansible and what a run needs of the collection."""
     gc.disable()  # what is imported stays, and searching it for cycles on the way takes as long as half of the rest
     # Ansible has its own way to import collections, and wants to be the first.
     for name in [name for name in sys.modules if name.partition(".")[0] == "ansible_collections"]:
         del sys.modules[name]
-    from ansible.cli.playbook import main as ansible_playbook  # noqa: PLC0415 - a second, which the guard has to precede
-    from ansible.plugins.loader import init_plugin_loader  # noqa: PLC0415
-
-    init_plugin_loader()
+    importlib.import_module("ansible.cli.playbook")
+    importlib.import_module("ansible.plugins.loader").init_plugin_loader()
     warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
-    for name in AHEAD:
+    for name in _AHEAD:
         importlib.import_module(name)
-    gc.freeze()
+    gc.freeze()  # or a fork copies it by looking through it
     gc.enable()
+
+
+def main() -> None:
+    """Run ansible-playbook in this process."""
+    end_with(int(sys.argv[1]), signal.SIGKILL)
+    _guard_forks()
+    load_ahead()
+    from ansible.cli.playbook import main as ansible_playbook  # noqa: PLC0415 - the guard has to precede it
+
     arguments = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))  # waits for them
     sys.argv[:] = ["ansible-playbook", *arguments]
     ansible_playbook()

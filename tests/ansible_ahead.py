@@ -11,32 +11,22 @@ input does.
 from __future__ import annotations
 
 import atexit
-import gc
-import importlib
 import json
 import os
 import select
 import signal
 import socket
 import sys
-import warnings
 from typing import Any, NoReturn
+
+from ansible_collections.plumb.gitops.controller.guarded import load_ahead
 
 _LARGEST = 1 << 20  # bytes of a call
 
 
 def main() -> None:
     """Serve until nobody is there to ask."""
-    from ansible_collections.plumb.gitops.controller.guarded import AHEAD  # noqa: PLC0415 - forgotten below
-
-    # Ansible has its own way to import collections, and wants to be the first.
-    for name in [name for name in sys.modules if name.partition(".")[0] == "ansible_collections"]:
-        del sys.modules[name]
-    importlib.import_module("ansible.cli.playbook")
-    importlib.import_module("ansible.plugins.loader").init_plugin_loader()
-    for name in AHEAD:
-        importlib.import_module(name)
-    gc.freeze()  # or each run copies it by looking through it
+    load_ahead()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait for a run
     with socket.socket(fileno=int(sys.argv[1])) as server:
         while server in select.select([server, sys.stdin], [], [])[0]:
@@ -73,7 +63,6 @@ def _play(call: dict[str, Any], output: int) -> NoReturn:
     from ansible.cli.playbook import main as ansible_playbook  # noqa: PLC0415
 
     constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value("DEFAULT_LOCAL_TMP")
-    warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
     code: Any = 1
     try:
         ansible_playbook(["ansible-playbook", *call["words"]])
