@@ -121,6 +121,8 @@ class Cluster:
 
     def discover(self) -> Discovery:
         """Which kinds the server knows: asked once, then remembered."""
+        if self._known is not None:
+            return self._known
         with self._learning:
             if self._known is None:
                 self._known = discover(self._transport, self._workers, self.server)

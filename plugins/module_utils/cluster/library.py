@@ -15,15 +15,16 @@ from typing import Any
 from ..model.errors import InputError
 
 try:
+    import httptools
     import urllib3
     import yaml
 except ImportError as exc:
     MISSING: ImportError | None = exc
-    urllib3 = yaml = None  # type: ignore[assignment]
+    httptools = urllib3 = yaml = None  # type: ignore[assignment]
 else:
     MISSING = None
 
-__all__ = ["Package", "package", "require", "urllib3", "yaml"]
+__all__ = ["Package", "httptools", "package", "require", "urllib3", "yaml"]
 
 
 @dataclass(frozen=True, slots=True)

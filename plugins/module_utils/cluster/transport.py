@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
@@ -20,17 +20,15 @@ from .access import Access, is_loopback
 from .answer import read_answer
 from .counts import RequestCounts
 from .errors import DeadlineExceeded, LeaseLost, RequestError, Unreachable
+from .http1 import Answer, Terms, on_terms, pools
 from .lease_file import why_not
 from .library import urllib3
 from .no_answer import no_answer
 from .refusal import Target, refusal
 from .retry import LONGEST_WAIT, Clock, Failure, Repeat, Trouble, pause, read_retry_after
-from .sending import before_sending, checked_pools
 
 CONNECT_TIMEOUT = 10.0  # seconds, within the request's own
 _SHORTEST = 0.001  # seconds; urllib3 takes no timeout of 0
-_CHUNK = 1 << 20
-_MOST_OF_A_REFUSAL = 1 << 20  # bytes read of an error's body
 
 # The moment (monotonic) by which requests of this context must be done. Cluster.map carries it into its threads.
 _until: ContextVar[float | None] = ContextVar("plumb_cluster_until", default=None)
@@ -52,7 +50,13 @@ class Request:
 
     @property
     def url(self) -> str:
-        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+        return f"{self.path}?{_encoded(tuple(self.query.items()))}" if self.query else self.path
+
+
+@lru_cache(maxsize=64)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    """A query as a URL has it. Thousands of requests have the same one."""
+    return urlencode(query)
 
 
 class Transport:
@@ -73,13 +77,12 @@ class Transport:
         self._counts = counts
         self._clock = clock
         self._pool = pool_of(access, concurrency)
+        self._pool.pool_classes_by_scheme = pools()
         self._lease_file = lease_file
-        if lease_file is not None:
-            self._pool.pool_classes_by_scheme = checked_pools()
         # A proxy has to be told where each request goes. Without one there is one host, whose connections are asked.
         self._root = access.server if access.proxy else urlsplit(access.server).path
-        self._send = (self._pool if access.proxy else self._pool.connection_from_url(access.server)).request
-        self._made: dict[tuple[str, str, str], Any] = {}  # headers
+        self._send = (self._pool if access.proxy else self._pool.connection_from_url(access.server)).urlopen
+        self._made: dict[tuple[str, str, str], dict[str, tuple[str, ...]]] = {}  # headers
         # The server compresses long lists, which costs more than it saves where no network lies between.
         self._encoding = "identity" if is_loopback(access.server) else "gzip"
 
@@ -143,20 +146,26 @@ class Transport:
                 "the time for it was over before it was sent",
             )
             raise Failure(error, Trouble.UNSENT, final=True)
-        status, headers, data = self._roundtrip(request, ends)
-        if 200 <= status < 300:
-            return _document(data, request)
+        answer = self._roundtrip(request, ends)
+        if 200 <= answer.status < 300:
+            return _document(answer.data, request)
         raise Failure(
-            refusal(read_answer(status, data), request.target),
+            refusal(read_answer(answer.status, answer.data), request.target),
             Trouble.ANSWERED,
-            retry_after=read_retry_after(headers.get("Retry-After")),
+            retry_after=read_retry_after(answer.headers.get(b"retry-after", b"").decode("latin-1")),
         )
 
-    def _roundtrip(self, request: Request, ends: float) -> tuple[int, Mapping[str, str], bytes]:
+    def _roundtrip(self, request: Request, ends: float) -> Answer:
         seconds = max(ends - self._clock.now(), _SHORTEST)
+
+        def in_time(received: int) -> None:
+            """A read timeout is of one read; the clock is of them all."""
+            if self._clock.now() > ends:
+                raise _incomplete(request.target, received)
+
         try:
-            with self._allowed(request):
-                response = self._send(
+            with on_terms(Terms(before_sending=self._check(request.target), on_received=in_time)):
+                answer: Answer = self._send(
                     request.method,
                     self._root + request.url,
                     body=request.body,
@@ -166,65 +175,48 @@ class Transport:
                     retries=False,
                     redirect=False,
                     preload_content=False,
+                    release_conn=True,
                 )
-            try:
-                data = self._read(response, request, ends)
-            finally:
-                # After a complete read the connection is in the pool already and stays open. Else it is closed, and
-                # given back nevertheless: the pool counts them.
-                response.close()
-                response.release_conn()
         except urllib3.exceptions.HTTPError as exc:
             raise no_answer(exc, request.target, self._access.server, seconds) from exc
-        return response.status, response.headers, data
+        self._counts.add(received=len(answer.data))
+        return answer
 
-    def _headers(self, request: Request) -> Any:
-        """The headers of a request. Thousands have the same ones, which nobody changes."""
+    def _headers(self, request: Request) -> dict[str, tuple[str, ...]]:
+        """The headers of a request by name. Thousands have the same ones, which nobody changes."""
         key = (request.accept, request.content_type, self._access.authorization())
         if key not in self._made:
-            self._made[key] = headers_of(self._access, request, self._encoding)
+            pairs = headers_of(self._access, request, self._encoding)
+            self._made[key] = {name: tuple(v for n, v in pairs if n == name) for name, _value in pairs}
         return self._made[key]
 
-    def _allowed(self, request: Request) -> AbstractContextManager[None]:
+    def _check(self, target: Target) -> Callable[[], None] | None:
         """Where there is a lease, a write leaves only while it is held."""
-        if self._lease_file is None or not request.target.write:
-            return nullcontext()
-        return before_sending(partial(_see_lease, self._lease_file, request.target))
-
-    def _read(self, response: Any, request: Request, ends: float) -> bytes:
-        """The whole body, decompressed. A read timeout is of one read; the clock is of them all."""
-        most = None if 200 <= response.status < 300 else _MOST_OF_A_REFUSAL
-        chunks = []
-        received = 0
-        while chunk := response.read1(_CHUNK):
-            chunks.append(chunk)
-            received += len(chunk)
-            if most is not None and received > most:
-                break
-            if self._clock.now() > ends:
-                error = DeadlineExceeded(
-                    request.target.subject,
-                    request.target.operation,
-                    f"the answer was not complete in time, after {received} bytes",
-                )
-                raise Failure(error, Trouble.SILENT)
-        self._counts.add(received=received)
-        return b"".join(chunks)
+        if self._lease_file is None or not target.write:
+            return None
+        return partial(_see_lease, self._lease_file, target)
 
 
-def headers_of(access: Access, request: Request, encoding: str) -> Any:
+def headers_of(access: Access, request: Request, encoding: str) -> list[tuple[str, str]]:
     """The headers of a request, with the credentials as they are now."""
-    headers = urllib3.HTTPHeaderDict(
-        {"Accept": request.accept, "Accept-Encoding": encoding, "User-Agent": f"plumb/{VERSION}"}
-    )
-    for name, value in access.headers:
-        headers.add(name, value)
+    headers = [
+        ("Host", urlsplit(access.server).netloc),
+        ("Accept", request.accept),
+        ("Accept-Encoding", encoding),
+        ("User-Agent", f"plumb/{VERSION}"),
+        *access.headers,
+    ]
     authorization = access.authorization()
     if authorization:
-        headers["Authorization"] = authorization
+        headers.append(("Authorization", authorization))
     if request.content_type:
-        headers["Content-Type"] = request.content_type
+        headers.append(("Content-Type", request.content_type))
     return headers
+
+
+def _incomplete(target: Target, received: int) -> Failure:
+    why = f"the answer was not complete in time, after {received} bytes"
+    return Failure(DeadlineExceeded(target.subject, target.operation, why), Trouble.SILENT)
 
 
 def _see_lease(file: Path, target: Target) -> None:

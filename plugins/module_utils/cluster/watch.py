@@ -138,7 +138,7 @@ class Streams:
         response = self._pool.request(
             request.method,
             self._access.server + request.url,
-            headers=headers_of(self._access, request, "identity"),
+            headers=urllib3.HTTPHeaderDict(headers_of(self._access, request, "identity")),
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=QUIET),
             retries=False,
             redirect=False,

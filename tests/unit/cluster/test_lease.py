@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors, transport
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease import Clocks, Lease, LeaseSpec
@@ -23,7 +23,6 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease_file im
     forbid_writes,
     why_not,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.sending import before_sending
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep
 
 BODY = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}}
@@ -106,22 +105,13 @@ def test_a_write_that_may_have_happened_stays_unknown(leased, server, says, conf
     assert caught.value.outcome_unknown
 
 
-def test_a_lease_that_is_lost_while_the_headers_leave_keeps_the_body(server, pauses, config_map, lease_file):
+def test_a_lease_that_is_lost_while_the_headers_leave_keeps_the_body(server, leased, config_map, monkeypatch):
     """As when the process is paused between the two: the server waits, and gets a request that is cut off."""
-    looks: list[int] = []
-
-    def look():
-        looks.append(1)
-        if len(looks) == 2:
-            raise errors.LeaseLost("ConfigMap n/a", "applying", "it is lost")
-
-    spec = ConnectionSpec(host=server.url, api_key="sesame", request_timeout=5)
-    with (
-        connect(spec, clock=pauses.clock(), lease_file=lease_file) as cluster,
-        before_sending(look),
-        pytest.raises(errors.LeaseLost),
-    ):
-        cluster.apply(config_map, BODY, field_manager="plumb", force=False, dry_run=True)
+    looks = iter(["", "it is lost"])
+    monkeypatch.setattr(transport, "why_not", lambda _file: next(looks))
+    with pytest.raises(errors.LeaseLost):
+        applied(leased, config_map)
+    assert next(looks, None) is None
     assert all(seen.body is None for seen in server.seen)
 
 
