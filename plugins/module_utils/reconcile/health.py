@@ -9,8 +9,6 @@ the docstring of the rule says so; docs/health.md lists the differences.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ..model.errors import printable
 from ..model.health import Health, HealthStatus
 from ..model.objects import Body
@@ -24,7 +22,7 @@ def assess(body: Body) -> Health:
     Order, as in kstatus: deletion; generation; Reconciling; Stalled; the kind's own rule; Ready; else it is current.
     Never raises: what cannot be read counts as not said, and a body that is no object is `Unknown`.
     """
-    if not isinstance(body, Mapping) or not isinstance(body.get("metadata"), Mapping):
+    if not isinstance(body, dict) or not isinstance(body.get("metadata"), dict):
         return Health(HealthStatus.UNKNOWN, "The server's answer is not an object")
     view = LiveView(body)
     found = _deletion(view) or _generation(view) or _standard_conditions(view)

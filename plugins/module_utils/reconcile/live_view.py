@@ -8,7 +8,7 @@ A field that is missing or of the wrong type reads as its default. Nothing here 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +45,7 @@ class LiveView:
         """The value at `path`, or None where the path ends early."""
         value: Any = self.body
         for key in path:
-            if not isinstance(value, Mapping):
+            if not isinstance(value, dict):
                 return None
             value = value.get(key)
         return value
@@ -67,10 +67,10 @@ class LiveView:
         return self.at(*path) is True
 
     def items(self, *path: str) -> Iterator[LiveView]:
-        """Those elements of the list at `path` that are mappings."""
+        """Those elements of the list at `path` that are maps."""
         value = self.at(*path)
         if isinstance(value, list | tuple):
-            yield from (LiveView(item) for item in value if isinstance(item, Mapping))
+            yield from (LiveView(item) for item in value if isinstance(item, dict))
 
     def texts(self, *path: str) -> tuple[str, ...]:
         """Those elements of the list at `path` that are strings."""

@@ -41,11 +41,12 @@ def proven(desired: Body, live: Body) -> bool:
 
 def same(one: Any, other: Any) -> bool:
     """Whether two JSON values are of the same type and equal: `1` is neither `true` nor `1.0`."""
-    if type(one) is not type(other):
+    kind = type(one)
+    if kind is not type(other):
         return False
-    if isinstance(one, Mapping):
+    if kind is dict:
         return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
-    if isinstance(one, list):
+    if kind is list:
         return len(one) == len(other) and all(map(same, one, other))
     return bool(one == other)
 
@@ -56,7 +57,7 @@ def _holds(fields: FieldSet, others: Others, desired: Any, live: Any) -> bool:
         # Owned whole: a scalar, an empty map, an atomic list or map. Only a map that is not atomic has members that
         # others own; ours in it were lost to them.
         return desired is not None and same(desired, live) and not any(map(_has_members, others))
-    if isinstance(desired, Mapping) and isinstance(live, Mapping):
+    if isinstance(desired, dict) and isinstance(live, dict):
         return _map_holds(fields, others, desired, live)
     if isinstance(desired, list) and isinstance(live, list):
         return _list_holds(fields, others, desired, live)
@@ -65,11 +66,11 @@ def _holds(fields: FieldSet, others: Others, desired: Any, live: Any) -> bool:
 
 def _has_members(fields: FieldSet) -> bool:
     """Whether something below the node is a member, not only the node itself."""
-    return any(key != SELF for key in fields)
+    return len(fields) > (SELF in fields)
 
 
 def _below(others: Others, key: str) -> Others:
-    return [fields[key] for fields in others if key in fields]
+    return [fields[key] for fields in others if key in fields] if others else others
 
 
 def _map_holds(fields: FieldSet, others: Others, desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
@@ -132,5 +133,5 @@ def _matching(items: Sequence[Any], keys: Mapping[str, Any]) -> list[int]:
     return [
         index
         for index, item in enumerate(items)
-        if isinstance(item, Mapping) and all(n in item and same(item[n], v) for n, v in keys.items())
+        if isinstance(item, dict) and all(n in item and same(item[n], v) for n, v in keys.items())
     ]

@@ -44,7 +44,7 @@ class _Frame:
 
     def __init__(self, container: Any, anchor: _Anchor | None, values: int, text: int) -> None:
         self.container, self.anchor = container, anchor
-        self.is_map = isinstance(container, dict)
+        self.is_map = type(container) is dict
         self.key: Any = _NOTHING
         self.key_lines: dict[str, int] = {}
         self.values, self.text = values, text
@@ -55,7 +55,7 @@ def read_yaml(text: str, *, file: str, meter: Meter) -> Iterator[Found]:
     loader = parser_class(meter.subject)
     builder = _Builder(file, meter)
     try:
-        yield from builder.documents(yaml.parse(text, Loader=loader))
+        yield from builder.documents(loader(text))
     except yaml.reader.ReaderError as exc:
         # The C parser gives a position in bytes, the one in Python one in characters.
         before = (
@@ -82,7 +82,7 @@ class _Builder:
         self._plain: dict[str, Any] = {}  # each plain scalar is resolved once
         self._values = self._text = 0  # of this document, aliases written out
         self._next_check = _CHECK_EVERY
-        self.line = 0  # of the last event
+        self._last: Any = None  # event
         self._reset()
         self._handlers: dict[type, Callable[[Any], None]] = {
             yaml.ScalarEvent: self._scalar,
@@ -102,21 +102,31 @@ class _Builder:
         self._values = self._text = 0
         self._next_check = _CHECK_EVERY
 
-    def documents(self, events: Iterator[Any]) -> Iterator[Found]:
-        """Read events to the end of the stream."""
-        handlers = self._handlers
-        for event in events:
-            self.line = event.start_mark.line + 1
-            handler = handlers.get(type(event))
-            if handler is not None:
-                handler(event)
-            elif isinstance(event, yaml.DocumentStartEvent):
-                self._reset()
-                self._meter.document(self._at(event))
-            elif isinstance(event, yaml.DocumentEndEvent):
-                self._meter.expanded(self._at(event), self._values, self._text)
-                if self._root is not None:
-                    yield self._root, self._root_line, tuple(self._item_lines)
+    @property
+    def line(self) -> int:
+        """Of the last event; 0 before the first."""
+        return self._last.start_mark.line + 1 if self._last is not None else 0
+
+    def documents(self, parser: Any) -> Iterator[Found]:
+        """Read a parser's events to the end of the stream."""
+        handlers, next_event = self._handlers, parser.get_event
+        try:
+            while (event := next_event()) is not None:
+                self._last = event
+                handler = handlers.get(type(event))
+                if handler is not None:
+                    handler(event)
+                elif isinstance(event, yaml.DocumentStartEvent):
+                    self._reset()
+                    self._meter.document(self._at(event))
+                elif isinstance(event, yaml.DocumentEndEvent):
+                    self._meter.expanded(self._at(event), self._values, self._text)
+                    if self._root is not None:
+                        yield self._root, self._root_line, tuple(self._item_lines)
+                elif isinstance(event, yaml.StreamEndEvent):
+                    return
+        finally:
+            parser.dispose()
 
     def _at(self, event: Any) -> str:
         return f"{self._file}:{event.start_mark.line + 1}"
@@ -137,15 +147,16 @@ class _Builder:
     # Scalars
 
     def _scalar(self, event: Any) -> None:
-        if not event.value.isascii():
-            event.value.encode()  # the parser in Python lets half a surrogate pair pass
+        text = event.value
+        if not text.isascii():
+            text.encode()  # the parser in Python lets half a surrogate pair pass
+        value = self._resolve(event)
         frame = self._stack[-1] if self._stack else None
         if frame is not None and frame.is_map and frame.key is _NOTHING:
-            self._count(event, 0, len(event.value))
-            self._set_key(frame, event, self._resolve(event))
+            self._text += len(text)
+            self._set_key(frame, event, value)
         else:
-            self._count(event, 1, len(event.value))
-            value = self._resolve(event)
+            self._count(event, 1, len(text))
             if isinstance(value, float) and not math.isfinite(value):
                 raise self._fail(
                     event, "infinity and NaN cannot be written in JSON", "Quote it if it is a string."
@@ -164,10 +175,10 @@ class _Builder:
             return self._tagged(event)
         if not event.implicit[0]:
             return event.value
-        text = event.value
-        if text not in self._plain:
-            self._plain[text] = resolve_plain(text)
-        return self._plain[text]
+        text, known = event.value, self._plain
+        if text not in known:
+            known[text] = resolve_plain(text)
+        return known[text]
 
     def _tagged(self, event: Any) -> Any:
         try:
@@ -233,7 +244,7 @@ class _Builder:
         if value == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
             name, frame.key = "<<", _MERGE
         else:
-            name = frame.key = self._key_text(event, value)
+            name = frame.key = value if type(value) is str else self._key_text(event, value)
         if name in frame.key_lines:
             shown = printable(name, 100)
             first = frame.key_lines[name]
@@ -243,8 +254,7 @@ class _Builder:
         frame.key_lines[name] = event.start_mark.line + 1
 
     def _key_text(self, event: Any, value: Any) -> str:
-        if isinstance(value, str):
-            return value
+        """The text of a key that is written as something else."""
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, int):
