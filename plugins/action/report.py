@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 from ansible import constants
@@ -30,7 +31,7 @@ class ActionModule(ActionBase):
         )
         applied = given["applied"]
         display = Display()
-        for line in applied.get("lines", ()):
-            colour = colour_of(line)
-            display.display(line, color=getattr(constants, colour) if colour else None)
+        for colour, lines in groupby(applied.get("lines", ()), colour_of):
+            # Each call goes to Ansible's first process and back to a screen, so there is one for all of a colour.
+            display.display("\n".join(lines), color=getattr(constants, colour) if colour else None)
         return {**result, **verdict(applied, given["fail_on"])}

@@ -15,7 +15,7 @@ from ..cluster.events import MOST, Event, Reason, write_events
 from ..model.app import AppSpec
 from ..model.errors import ClusterError
 from ..model.objects import ObjectRef
-from ..model.plan import Action
+from ..model.plan import Action, Outcome, Result, Verb
 from ..model.report import Report
 from ..report.trail import records
 from .standing import keep_standing, news
@@ -28,7 +28,8 @@ def notify(cluster: Cluster, report: Report, apps: Sequence[AppSpec], standing: 
 
     What stays as it is was told before: `standing` is the file in which that is kept. What Git changed is no news.
     """
-    fresh, told = news(standing, records(report, {app.name: app.source for app in apps}, ""), report)
+    sources = {app.name: app.source for app in apps}
+    fresh, told = news(standing, records(report, sources, "", _may_be_news), report)
     actions = {(a.plan.app, str(x.ref), x.ref.group): x for a in report.apps for x in a.plan.actions}
     discovery = cluster.discover() if fresh else None
     events = [
@@ -49,6 +50,12 @@ def notify(cluster: Cluster, report: Report, apps: Sequence[AppSpec], standing: 
     if len(events) > MOST:
         return (f"{len(events) - MOST} of {len(events)} objects got no Event; the report has them all",)
     return ()
+
+
+def _may_be_news(action: Action, outcome: Outcome | None) -> bool:
+    """Not what was done because Git says so, unless something was removed."""
+    done = outcome is not None and outcome.result is Result.DONE
+    return not done or action.drifted or action.verb in (Verb.PRUNE, Verb.REFUSED)
 
 
 def _reason(record: Mapping[str, Any]) -> Reason | None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from ..model.report import Report, SourceReport
 from ..reconcile.run import Run, run_apps
 from ..render.app import render_app
 from ..render.memo import Memo
-from ..report.document import action_document, counts, document, failures, source_document
+from ..report.document import counts, document, failures, source_document
 from ..report.terminal import lines
 from ..source.pull import PulledSource, pull_sources
 from .audit import audit_place, evident
@@ -100,7 +101,7 @@ def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         "drifted": report.drifted,
         "counts": counts(report),
         "apps": [_app(app) for app in whole["apps"]],
-        "actions": _actions(report),
+        "actions": _actions(whole),
         "lines": told,
         "unclaimed": list(report.unclaimed),
         "requests": dict(report.requests),
@@ -252,17 +253,15 @@ def _app(app: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in app.items() if key != "actions"}
 
 
-def _actions(report: Report) -> list[dict[str, Any]]:
+def _actions(whole: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What is not unchanged, at most `_MOST_ACTIONS`, each with its app; its changes while there is room for them."""
-    told: list[dict[str, Any]] = []
-    for app in report.apps:
-        outcomes = {outcome.action.ref: outcome for outcome in app.outcomes}
-        told += [
-            {"app": app.plan.app, **action_document(action, outcomes.get(action.ref))}
-            for action in app.plan.actions
-            if action.verb is not Verb.UNCHANGED or action.drifted
-        ]
-    return _with_room(told[:_MOST_ACTIONS])
+    told = (
+        {"app": app["name"], **action}
+        for app in whole["apps"]
+        for action in app.get("actions", ())
+        if action["action"] != Verb.UNCHANGED.value or action.get("drifted")
+    )
+    return _with_room([*islice(told, _MOST_ACTIONS)])
 
 
 def _with_room(actions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -48,13 +48,14 @@ def news(
     standing: Told = {app: dict(said) for app, said in before.items() if app not in known}
     fresh: list[Mapping[str, Any]] = []
     for record in records:
+        if record["result"] == Result.DONE.value:  # it passes
+            fresh.append(record)
+            continue
         digest = digest_of(_lasting(record))
         app, name = record["app"], f"{record['object']} {record.get('group', '')}"
-        passes = record["result"] == Result.DONE.value
-        if passes or before.get(app, {}).get(name) != digest:
+        if before.get(app, {}).get(name) != digest:
             fresh.append(record)
-        if not passes:
-            standing.setdefault(app, {})[name] = digest
+        standing.setdefault(app, {})[name] = digest
     return fresh, standing
 
 

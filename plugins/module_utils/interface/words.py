@@ -21,7 +21,6 @@ from ..source.address import check_spec
 from .agent_options import AGENT
 from .answer_options import ANSWERS
 from .image_options import IMAGES
-from .image_values import check_images
 from .options import INVENTORY, Spec, for_ansible
 from .plain import plain
 from .receivers import wrong_answers
@@ -143,7 +142,7 @@ def _unusable(settings: Mapping[str, Any], *, addresses: bool) -> list[str]:
         lambda: dependencies(app_specs(apps)),
         lambda: check_former_names(app_specs(apps), settings["namespace"]),
         lambda: connection_spec(settings),
-        lambda: check_images(settings),
+        lambda: _check_images(settings),
     ):
         try:
             check()
@@ -164,6 +163,13 @@ def _unusable(settings: Mapping[str, Any], *, addresses: bool) -> list[str]:
     if config and config["credentials_dir"] and not Path(config["credentials_dir"]).is_absolute():
         wrong.append("config: credentials_dir is not an absolute path.")
     return list(dict.fromkeys(wrong))
+
+
+def _check_images(settings: Mapping[str, Any]) -> None:
+    if settings.get("images") or settings.get("image_updates"):
+        from .image_values import check_images  # noqa: PLC0415 - a room that most runs do without
+
+        check_images(settings)
 
 
 def wrong_words(variables: Iterable[str], given: Mapping[str, Any], spec: Spec) -> list[str]:

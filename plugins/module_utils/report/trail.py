@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,16 @@ def write_trail(target: Path, told: Sequence[Mapping[str, Any]]) -> Head:
         raise _unusable(target, error) from error
 
 
-def records(report: Report, sources: Mapping[str, str], time: str) -> list[dict[str, Any]]:
+def records(
+    report: Report,
+    sources: Mapping[str, str],
+    time: str,
+    wanted: Callable[[Action, Outcome | None], bool] = lambda _action, _outcome: True,
+) -> list[dict[str, Any]]:
     """A record for each change made or refused in a run, and for each object that had drifted, in the report's order.
 
     `sources` names each app's source; `time` (RFC 3339, UTC) is when they are written. Values are masked as in the
-    report.
+    report. Where few of them matter, `wanted` says which.
     """
     revisions = {source.name: source.revision for source in report.sources}
     return [
@@ -70,6 +75,7 @@ def records(report: Report, sources: Mapping[str, str], time: str) -> list[dict[
         }
         for app in report.apps
         for action, outcome in _told(app)
+        if wanted(action, outcome)
     ]
 
 

@@ -15,130 +15,129 @@ from ..model.errors import SourceError, printable
 class Meaning:
     """One kind of failure. `remote`: the far side or the way there; a new copy of the cache would not help."""
 
-    pattern: re.Pattern[str]
+    pattern: str  # of a regular expression, in any case; compiled when something has gone wrong
     reason: str
     next_step: str
     remote: bool = True
 
-
-def _row(pattern: str, reason: str, next_step: str, *, remote: bool = True) -> Meaning:
-    return Meaning(re.compile(pattern, re.IGNORECASE), reason, next_step, remote)
+    def fits(self, complaint: str) -> bool:
+        return re.search(self.pattern, complaint, re.IGNORECASE) is not None
 
 
 MEANINGS = (
-    _row(
+    Meaning(
         r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed|No .* host key is known",
         "the server's host key is not the one in known_hosts_file",
         "Compare the forge's published fingerprints; only if they changed, put the new key into known_hosts_file.",
     ),
-    _row(
+    Meaning(
         r"UNPROTECTED PRIVATE KEY FILE|bad permissions",
         "ssh refuses the key file because others may read it",
         "chmod 600 the ssh_key_file.",
     ),
-    _row(
+    Meaning(
         r"Load key .*: |invalid format|incorrect passphrase",
         "ssh cannot read the key file",
         "Name a private key in OpenSSH's format, without a passphrase.",
     ),
-    _row(
+    Meaning(
         r"Permission denied \(|Too many authentication failures",
         "the server does not accept the ssh key",
         "Add the public key to the repository as a deploy key (reading is enough), and check the user in the address.",
     ),
-    _row(
+    Meaning(
         r"could not read (?:Username|Password)",
         "the server asks for credentials",
         "Name a token_file whose token may read this repository.",
     ),
-    _row(
+    Meaning(
         r"Authentication failed|HTTP Basic: Access denied|error: 401",
         "the server does not accept the token",
         "Put a token that may read this repository, and has not expired, into token_file; some forges also want its "
         "username.",
     ),
-    _row(
+    Meaning(
         r"error: 403",
         "the server denies access (403)",
         "Give the token the right to read this repository, or ask whether the forge blocks this address.",
     ),
-    _row(
+    Meaning(
         r"error: 407|Proxy Authentication|CONNECT tunnel failed|from proxy after CONNECT",
         "the proxy refused the connection",
         "Check the source's proxy, or https_proxy of the environment.",
     ),
-    _row(
+    Meaning(
         r"error: 30[1278]",
         "the server redirects to another address, which is not followed",
         "Write the address that the forge shows for cloning; often only .git is missing at the end.",
     ),
-    _row(
+    Meaning(
         r"repository .* not found|Repository not found|does not appear to be a git repository|error: 404"
         r"|not valid: is this a git repository|no such repository|Cannot find repository",
         "there is no such repository, or these credentials may not see it",
         "Check the url, and that the token or key may read the repository: forges hide private ones as not found.",
     ),
-    _row(
+    Meaning(
         r"couldn't find remote ref|not our ref|unadvertised object|no such remote ref",
         "the server has no such ref or does not hand out that commit",
         "Check that it was pushed and still exists; a commit must be reachable from a branch or a tag.",
     ),
-    _row(
+    Meaning(
         r"Could not resolve (?:host|proxy)|Name or service not known|nodename nor servname|Temporary failure in name",
         "the host's name does not resolve",
         "Check the host in the url, and this machine's DNS.",
     ),
-    _row(
+    Meaning(
         r"SSL certificate problem|certificate verif|unable to get local issuer|SSL: no alternative certificate"
         r"|certificate subject name|server certificate|certificate has expired",
         "the server's certificate is not trusted",
         "Name the issuing authority's certificate as ca_file; the certificate must also name the url's host.",
     ),
-    _row(
+    Meaning(
         r"gnutls_handshake|SSL_ERROR|SSL routines|TLS (?:connect|connection)|wrong version number",
         "TLS with the server failed",
         "Check that the port speaks https, and the proxy in between.",
     ),
-    _row(
+    Meaning(
         r"Connection refused|Couldn't connect to server|Failed to connect|No route to host|Network is unreachable",
         "the server cannot be reached",
         "Check the host and the port in the url, a firewall, and whether a proxy is needed.",
     ),
-    _row(
+    Meaning(
         r"Operation too slow|timed out|Timeout|Connection reset|Connection closed|Empty reply|early EOF"
         r"|hung up unexpectedly|transfer closed|unexpected disconnect|Recv failure|HTTP/2 stream"
         r"|expected flush after|bad line length|curl 18|curl 56",
         "the connection broke off",
         "Run again; see whether the Git server and the way to it are well.",
     ),
-    _row(
+    Meaning(
         r"error: 5\d\d|error: 429|Internal Server Error",
         "the server failed",
         "Run again later; see the Git server's log.",
     ),
-    _row(
+    Meaning(
         r"fsck error|badTree|error in object|fsck_|hasDotgit|gitmodules",
         "the repository holds an object that Git's own check refuses",
         "Run `git fsck` in a clone of it, and remove what it names.",
     ),
-    _row(
+    Meaning(
         r"No space left on device|Disk quota exceeded",
         "there is no space left for the cache",
         "Free space, or name another cache directory.",
     ),
-    _row(
+    Meaning(
         r"unknown transport|transport .* not allowed|unsupported (?:protocol|URL protocol)|Unsupported proxy",
         "git on this machine cannot speak this protocol",
         "Install git with its https helper, or the ssh client.",
     ),
-    _row(
+    Meaning(
         r"unsupported object format|mismatched (?:object format|algorithms)",
         "the repository's object format is not supported by this git",
         "Install a newer git.",
     ),
 )
 _UNKNOWN = Meaning(
-    re.compile(""),
+    "",
     "Git failed",
     "See that the cache's disk has space, and try `git clone --depth 1` of this address by hand.",
     remote=False,
@@ -147,7 +146,7 @@ _UNKNOWN = Meaning(
 
 def meaning_of(complaint: str) -> Meaning:
     """The first row whose pattern is in the complaint, or one that says no more than that Git failed."""
-    return next((row for row in MEANINGS if row.pattern.search(complaint)), _UNKNOWN)
+    return next((row for row in MEANINGS if row.fits(complaint)), _UNKNOWN)
 
 
 def failure(subject: str, operation: str, complaint: str, meaning: Meaning | None = None) -> SourceError:

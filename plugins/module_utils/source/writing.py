@@ -38,20 +38,17 @@ _RACE = re.compile(
 )
 _REFUSALS = (
     Meaning(
-        re.compile(r"protected branch|GH006|not allowed to push|protected by|branch.*protect", re.IGNORECASE),
+        r"protected branch|GH006|not allowed to push|protected by|branch.*protect",
         "the branch is protected",
         "Let this account push to it, or use pull_request.",
     ),
     Meaning(
-        re.compile(r"hook declined|GH0\d\d", re.IGNORECASE),
+        r"hook declined|GH0\d\d",
         "the server refuses the commit",
         "See what the server's rules for commits are: an author's address, a signature, a message.",
     ),
     Meaning(
-        re.compile(
-            r"error: 403|denied to|Permission to .* denied|read.?only|not authorized|Unauthorized",
-            re.IGNORECASE,
-        ),
+        r"error: 403|denied to|Permission to .* denied|read.?only|not authorized|Unauthorized",
         "these credentials may not write",
         "Name a token_file or ssh_key_file for writing in the update.",
     ),
@@ -191,10 +188,10 @@ class Clone:
         if pushed.status == 0:
             return
         said = pushed.complaint
-        if _RACE.search(said) and not _REFUSALS[0].pattern.search(said):
+        if _RACE.search(said) and not _REFUSALS[0].fits(said):
             why = "the branch has moved meanwhile"
             raise PushRaceError(self._runner.subject, operation, why, "Nothing was pushed; run again.")
-        meaning = next((row for row in _REFUSALS if row.pattern.search(said)), meaning_of(said))
+        meaning = next((row for row in _REFUSALS if row.fits(said)), meaning_of(said))
         raise failure(self._runner.subject, operation, said, meaning)
 
     def _done(self, words: tuple[str, ...], operation: str) -> None:

@@ -166,7 +166,7 @@ def test_actions_are_bounded_in_number_and_size() -> None:
     many = [action("ConfigMap", f"c{n}", Verb.UPDATE, change) for n, change in enumerate(changes)]
     more = [action("ConfigMap", f"d{n}", Verb.CREATE) for n in range(300)]
     same = action("ConfigMap", "same", Verb.UNCHANGED)
-    told = _actions(report(app("shop", same, *many, *more)))
+    told = _actions(document(report(app("shop", same, *many, *more))))
     assert len(told) == 200
     assert len(json.dumps(told)) < 128 * KIB
     assert [one.get("changes_cut", False) for one in told[:5]] == [False, False, True, True, False]
