@@ -81,22 +81,16 @@ class Answer:
 @cache
 def pools() -> dict[str, Any]:
     """What a PoolManager takes as its `pool_classes_by_scheme`. Requests need `release_conn=True`."""
+    return {
+        "http": _pool(urllib3.HTTPConnectionPool, urllib3.connection.HTTPConnection),
+        "https": _pool(urllib3.HTTPSConnectionPool, urllib3.connection.HTTPSConnection),
+    }
 
-    class Http(urllib3.connection.HTTPConnection):
-        request = _send
-        getresponse = _receive
 
-    class Https(urllib3.connection.HTTPSConnection):
-        request = _send
-        getresponse = _receive
-
-    class HttpPool(urllib3.HTTPConnectionPool):
-        ConnectionCls = Http
-
-    class HttpsPool(urllib3.HTTPSConnectionPool):
-        ConnectionCls = Https
-
-    return {"http": HttpPool, "https": HttpsPool}
+def _pool(pool: Any, connection: Any) -> Any:
+    """A class of urllib3's pools, whose connections send and read as is said here."""
+    ours = type(connection.__name__, (connection,), {"request": _send, "getresponse": _receive})
+    return type(pool.__name__, (pool,), {"ConnectionCls": ours})
 
 
 def _send(
