@@ -235,6 +235,7 @@ class Agent:
             if asked or seen != self._seen:
                 self._seen = seen
                 await self._adopt(tasks)
+            await self._drop_copies()
 
     async def _adopt(self, tasks: asyncio.TaskGroup) -> None:
         """Put the files as they are now in force; if one is wrong, all stays as it was."""
@@ -259,9 +260,12 @@ class Agent:
             if accepted is not before.accepted and cluster.begun:
                 cluster.pull(Trigger("inventory changed"))
             cluster.look_again()
+
+    async def _drop_copies(self) -> None:
+        """Remove copies of inventories; one that a run still uses goes at a later look."""
         used = {cluster.inventory_used for cluster in self.clusters.values() if cluster.inventory_used}
-        used |= self._scanner.inventories | {accepted.folder, *self._previews.used}
-        await asyncio.to_thread(drop_others, config, used)
+        used |= self._scanner.inventories | {self.in_force.accepted.folder, *self._previews.used}
+        await asyncio.to_thread(drop_others, self.in_force.config, used)
 
     def _files(self) -> tuple[str, ...]:
         """What changes when a file does that the agent goes by."""

@@ -81,7 +81,8 @@ class Transport:
         self._lease_file = lease_file
         # A proxy has to be told where each request goes. Without one there is one host, whose connections are asked.
         self._root = access.server if access.proxy else urlsplit(access.server).path
-        self._send = (self._pool if access.proxy else self._pool.connection_from_url(access.server)).urlopen
+        pool = self._pool if access.proxy else self._pool.connection_from_url(access.server)
+        self._send = pool.request_encode_url  # which leaves headers and body as they are
         self._made: dict[tuple[str, str, str], dict[str, tuple[str, ...]]] = {}  # headers
         # The server compresses long lists, which costs more than it saves where no network lies between.
         self._encoding = "identity" if is_loopback(access.server) else "gzip"

@@ -44,7 +44,7 @@ class _Frame:
 
     def __init__(self, container: Any, anchor: _Anchor | None, values: int, text: int) -> None:
         self.container, self.anchor = container, anchor
-        self.is_map = type(container) is dict
+        self.is_map = isinstance(container, dict)
         self.key: Any = _NOTHING
         self.key_lines: dict[str, int] = {}
         self.values, self.text = values, text
@@ -244,7 +244,7 @@ class _Builder:
         if value == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
             name, frame.key = "<<", _MERGE
         else:
-            name = frame.key = value if type(value) is str else self._key_text(event, value)
+            name = frame.key = value if isinstance(value, str) else self._key_text(event, value)
         if name in frame.key_lines:
             shown = printable(name, 100)
             first = frame.key_lines[name]
