@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,9 +101,10 @@ def last_accepted(config: Config) -> Accepted | None:
 
 def drop_others(config: Config, used: set[Path]) -> None:
     """Remove copies that no run uses and that are not in force."""
-    for folder in (config.state_dir / "inventory").iterdir():
-        if folder.is_dir() and folder not in used:
-            shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # a later look tries again
+        for folder in (config.state_dir / "inventory").iterdir():
+            if folder.is_dir() and folder not in used:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _settings(config: Config, ending: Ending) -> Mapping[str, Mapping[str, Any]]:

@@ -221,7 +221,7 @@ def _service_account(pod: Pod) -> Settings:
 
 def _server(host: str) -> str:
     parts = urlsplit(host)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc or parts.query:
         raise _refused(
             "the server's address is not a plain http or https URL",
             "Write it like https://api.example.com:6443.",

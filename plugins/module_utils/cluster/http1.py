@@ -9,6 +9,7 @@ of the processor time that http.client takes for them (ADR 0014); a first apply 
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -54,6 +55,10 @@ def on_terms(terms: Terms) -> Iterator[None]:
         yield
     finally:
         _terms.reset(token)
+
+
+class NoAnswer(HTTPException):
+    """What came is no whole answer. The text says why and quotes nothing of it."""
 
 
 class Answer:
@@ -131,16 +136,19 @@ def _receive(connection: Any) -> Answer:
     terms = _terms.get()
     connection.sock.settimeout(connection.timeout)
     reader = _Reader()
-    while not reader.complete:
-        data = connection.sock.recv(_CHUNK)
-        if not data:
-            reader.end()
-            break
-        reader.feed(data)
-        if reader.status >= 300 and reader.received > terms.most_of_a_refusal:
-            break
-        terms.on_received(reader.received)
-    answer = reader.answer(terms.most_of_a_refusal)
+    try:
+        while not reader.complete:
+            data = connection.sock.recv(_CHUNK)
+            if not data:
+                reader.end()
+                break
+            reader.feed(data)
+            if reader.status >= 300 and reader.received > terms.most_of_a_refusal:
+                break
+            terms.on_received(reader.received)
+        answer = reader.answer(terms.most_of_a_refusal)
+    finally:
+        reader.release()
     if not (reader.complete and reader.keeps_open):
         connection.close()
     return answer
@@ -150,7 +158,7 @@ class _Reader:
     """What llhttp finds in an answer; it calls the methods whose names begin with `on_`."""
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
         self._head = 0
@@ -160,8 +168,13 @@ class _Reader:
         self.complete = False
         self.keeps_open = False
 
+    def release(self) -> None:
+        """Let go of the parser, which holds this in turn: whoever collects no garbage would keep each answer."""
+        self._parser = None
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.lower()] = value
+        if not self._in_body:  # a trailer says nothing that matters here
+            self._headers[name.lower()] = value.strip()
 
     def on_headers_complete(self) -> None:
         self._in_body = True
@@ -180,34 +193,38 @@ class _Reader:
 
     def on_message_begin(self) -> None:
         if self.complete:
-            raise HTTPException("a second answer to one request")
+            raise NoAnswer("two answers to one request")
 
     def feed(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
+            asked = exc.__context__  # whatever comes up in a method above arrives here, a stop that was asked for too
+            if asked is not None and not isinstance(asked, Exception):
+                raise asked from None
             if not self.complete:
-                raise HTTPException("the answer is not HTTP") from exc
+                raise NoAnswer("it is not HTTP as it should be") from exc
             self.keeps_open = False
         if not self._in_body:
             self._head += len(data)
             if self._head > _LONGEST_HEAD:
-                raise HTTPException("the headers do not end")
+                raise NoAnswer(f"its headers have more than {_LONGEST_HEAD} bytes")
 
     def end(self) -> None:
         """The server has closed the connection: the end of a body that has no other (RFC 9112, 6.3), or too early."""
         if not self._in_body or b"content-length" in self._headers or b"transfer-encoding" in self._headers:
-            raise HTTPException("the connection was closed before the answer was complete")
+            raise NoAnswer("the connection was closed")
 
     def answer(self, most_of_a_refusal: int) -> Answer:
         data = b"".join(self._body)
-        if self._headers.get(b"content-encoding") == b"gzip":
-            unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)
-            refused = self.status >= 300
-            try:
-                data = unpacking.decompress(data, most_of_a_refusal if refused else 0)
-            except zlib.error as exc:
-                raise HTTPException("the answer is not gzip") from exc
-            if not (unpacking.eof or refused):
-                raise HTTPException("the compressed answer is not complete")
+        if self._headers.get(b"content-encoding", b"").lower() in (b"gzip", b"x-gzip"):
+            data = self._unpacked(data, most_of_a_refusal)
         return Answer(self.status, self._headers, data)
+
+    def _unpacked(self, data: bytes, most_of_a_refusal: int) -> bytes:
+        try:
+            if self.status < 300:
+                return gzip.decompress(data)
+            return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data, most_of_a_refusal)
+        except (EOFError, OSError, zlib.error) as exc:
+            raise NoAnswer("what is compressed in it cannot be read") from exc

@@ -10,6 +10,7 @@ import ssl
 from dataclasses import dataclass
 
 from .errors import DeadlineExceeded, RequestError, Unreachable
+from .http1 import NoAnswer
 from .library import urllib3
 from .refusal import Target
 from .retry import Failure, Trouble
@@ -45,7 +46,7 @@ _ROWS = (
         "HTTPError",
         Unreachable,
         Trouble.LOST,
-        "the connection to {server} broke before the answer was complete",
+        "the connection to {server} broke before the answer was complete{detail}",
     ),
 )
 
@@ -71,8 +72,10 @@ def _certificate_refused(exc: BaseException) -> ssl.SSLCertVerificationError | N
 
 
 def _detail(exc: BaseException) -> str:
-    """What the operating system or OpenSSL calls it, from their own tables."""
+    """What the operating system or OpenSSL calls it, from their own tables, or what was wrong with the answer."""
     for cause in _chain(exc):
+        if isinstance(cause, NoAnswer):
+            return f": {cause}"
         if isinstance(cause, ssl.SSLError):
             return f": {cause.reason}" if cause.reason else ""
         if isinstance(cause, OSError) and cause.errno:

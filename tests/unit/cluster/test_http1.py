@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import gzip
 import socket
 import threading
@@ -14,12 +15,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors, http1
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 
 OK = b"HTTP/1.1 200 OK\r\n"
 LIST = b'{"items": [], "metadata": {"resourceVersion": "7"}}'
 ZIPPED = gzip.compress(LIST)
+TWO_MEMBERS = gzip.compress(LIST[:9]) + gzip.compress(LIST[9:])
 
 
 def sized(body: bytes, *headers: bytes) -> bytes:
@@ -99,6 +101,8 @@ WHOLE = {
     "chunked with a trailer": (chunked(LIST)[:-2] + b"X-Checked: yes\r\n\r\n",),
     "names in any case": (sized(ZIPPED, b"cOnTeNt-EnCoDiNg: gzip"),),
     "compressed": (sized(ZIPPED, b"Content-Encoding: gzip"),),
+    "compressed, in capitals": (sized(ZIPPED, b"Content-Encoding: GZIP "),),
+    "compressed in two members": (sized(TWO_MEMBERS, b"Content-Encoding: x-gzip"),),
     "after an interim answer": (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + sized(LIST),),
 }
 
@@ -159,8 +163,48 @@ def test_what_is_no_answer_is_asked_for_again(wire, wired, config_map, pieces):
 def test_and_in_the_end_it_is_told(wire, wired, config_map):
     for _try in range(5):
         wire.says(sized(LIST)[:-1], b"")
-    with pytest.raises(errors.Unreachable, match="broke before the answer was complete"):
+    with pytest.raises(errors.Unreachable, match="broke before the answer was complete: the connection was closed"):
         wired.list(config_map)
+
+
+def test_an_answer_is_gone_when_it_is_read(wire, wired, config_map):
+    """A run collects no garbage: a cycle would keep each answer until its end."""
+    for _request in range(3):
+        wire.says(sized(LIST))
+    wired.list(config_map)
+    gc.collect()
+    gc.disable()
+    try:
+        wired.list(config_map)
+        wired.list(config_map)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_stop_while_an_answer_is_read_is_no_broken_answer(wire, wired, config_map, monkeypatch):
+    """As by Ctrl-C, or by the `timeout` of a task."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(http1._Reader, "on_body", stop)
+    wire.says(sized(LIST))
+    with pytest.raises(KeyboardInterrupt):
+        wired.list(config_map)
+    assert len(wire.requests) == 1
+
+
+def test_through_a_proxy_that_forwards(server, says, pauses, config_map):
+    server.says(says(body={"items": []}))
+    spec = ConnectionSpec(
+        host="http://bücher.test:8080", proxy=server.url, impersonate_user="u", impersonate_groups=("g", "h")
+    )
+    with connect(spec, clock=pauses.clock()) as cluster:
+        cluster.list(config_map)
+    (seen,) = server.seen
+    assert seen.groups == ["g", "h"]
+    assert seen.headers["Host"] == "xn--bcher-kva.test:8080"
 
 
 @pytest.mark.parametrize("header", [b"", b"Content-Encoding: gzip\r\n"])
