@@ -199,9 +199,10 @@ class _Reader:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
-            asked = exc.__context__  # whatever comes up in a method above arrives here, a stop that was asked for too
-            if asked is not None and not isinstance(asked, Exception):
-                raise asked from None
+            # What comes up in a method above arrives here, a stop that was asked for too.
+            raised = exc.__context__
+            if raised is not None and not isinstance(raised, Exception):
+                raise raised from None
             if not self.complete:
                 raise NoAnswer("it is not HTTP as it should be") from exc
             self.keeps_open = False

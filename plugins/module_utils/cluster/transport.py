@@ -201,7 +201,7 @@ class Transport:
 def headers_of(access: Access, request: Request, encoding: str) -> list[tuple[str, str]]:
     """The headers of a request, with the credentials as they are now."""
     headers = [
-        ("Host", urllib3.util.parse_url(access.server).netloc),  # in ASCII
+        ("Host", urllib3.util.parse_url(access.server).netloc or ""),  # in ASCII
         ("Accept", request.accept),
         ("Accept-Encoding", encoding),
         ("User-Agent", f"plumb/{VERSION}"),

@@ -163,7 +163,9 @@ def test_what_is_no_answer_is_asked_for_again(wire, wired, config_map, pieces):
 def test_and_in_the_end_it_is_told(wire, wired, config_map):
     for _try in range(5):
         wire.says(sized(LIST)[:-1], b"")
-    with pytest.raises(errors.Unreachable, match="broke before the answer was complete: the connection was closed"):
+    with pytest.raises(
+        errors.Unreachable, match="broke before the answer was complete: the connection was closed"
+    ):
         wired.list(config_map)
 
 

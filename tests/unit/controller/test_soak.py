@@ -17,7 +17,7 @@ from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running, 
 
 def test_many_intervals_leave_memory_descriptors_and_files_flat(tmp_path: Path) -> None:
     """PLUMB_SOAK is the number of intervals."""
-    wanted = int(os.environ.get("PLUMB_SOAK", "120"))
+    wanted = int(os.environ.get("PLUMB_SOAK", "60"))
     agent = AgentProcess(tmp_path / "agent", module=answering.__name__)
     agent.inventory(dict.fromkeys(answering.HOSTS))
     agent.configure(interval="1ms", keep_reports=5, runtime_dir=str(agent.folder / "run"))
