@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for shape in shapes:
             rounds = given.rounds or (1 if shape.objects >= _LARGE else 3)
-            results = results.with_run(measure(shape, rounds, given.skip))
+            results = results.with_run(measure(shape, rounds, given.skip, given.once))
             _write(results, given.out)
         for measure_agent in MEASURES if given.agent else ():
             day = datetime.now(UTC).strftime("%Y-%m-%d")
@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         "--rounds", type=int, default=0, help=f"of each; 0: 3, and 1 from {_LARGE} objects on"
     )
     parser.add_argument("--skip", nargs="*", default=[], choices=(KUBECTL, MODULE), help="leave these out")
+    parser.add_argument(
+        "--once", nargs="*", default=[], choices=(KUBECTL, MODULE), help="have these in the first round only"
+    )
     parser.add_argument("--agent", action="store_true", help="measure the running agent, too")
     parser.add_argument("--out", type=Path, default=_HERE, help="the folder of results.json and RESULTS.md")
     return parser

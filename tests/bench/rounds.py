@@ -32,8 +32,8 @@ _WARM_UP = Shape(16)
 _Taken = dict[str, dict[Scenario, list[Sample]]]
 
 
-def measure(shape: Shape, rounds: int, skip: Collection[str] = ()) -> Run:
-    """All contenders but those to skip, on fleets of one shape.
+def measure(shape: Shape, rounds: int, skip: Collection[str] = (), once: Collection[str] = ()) -> Run:
+    """All contenders but those to skip, on fleets of one shape; those named in `once` in the first round only.
 
     Each round has a sandbox of its own, so each starts from the same.
     """
@@ -41,11 +41,12 @@ def measure(shape: Shape, rounds: int, skip: Collection[str] = ()) -> Run:
     taken: _Taken = defaultdict(lambda: defaultdict(list))
     kubernetes = ""
     for number in range(rounds):
+        out = {*skip, *once} if number else set(skip)
         with TemporaryDirectory(prefix="plumb-bench-") as folder:
             place = Path(folder)
             with sandbox_session(place / "sandbox", controllers=False) as sandbox:
                 kubernetes = _server_version(sandbox)
-                contenders = [c for c in _contenders(sandbox, place, tools, shape) if c.name not in skip]
+                contenders = [c for c in _contenders(sandbox, place, tools, shape) if c.name not in out]
                 _say(f"{shape.title}: round {number + 1} of {rounds}")
                 _round(sandbox, place, shape, _turns(contenders, number), taken)
     return Run(
