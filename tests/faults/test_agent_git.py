@@ -144,20 +144,13 @@ def test_row_50_what_a_repository_ships_and_a_hostile_environment_run_nothing(
 
 
 def _untrusted(fleet: FollowedGit, folder: Path) -> Mapping[str, Any]:
-    """What a config in Git may not say, by what the agent says of it."""
+    """What a config in Git may not say, by what the agent says of it: one word for each rule of interface/config.py."""
     more = fleet.app(name="more", path="more")
     other = {"name": "other", "url": fleet.server.url("fleet.git"), "branch": "main"}
     return {
         "'plumb_kubeconfig' is unknown": {"plumb_apps": [more], "plumb_kubeconfig": str(folder / "evil.kubeconfig")},
-        "'plumb_validate_certs' is unknown": {"plumb_apps": [more], "plumb_validate_certs": False},
-        "option 'kubeconfig' is unknown": {
-            "plumb_apps": [{**more, "kubeconfig": str(folder / "evil.kubeconfig")}]
-        },
         "token_file names a file of this machine": {
             "plumb_sources": [{**other, "token_file": str(folder / "secret")}], "plumb_apps": [more],
-        },
-        "ca_file names a file of this machine": {
-            "plumb_sources": [{**other, "ca_file": str(folder / "secret")}], "plumb_apps": [more],
         },
         "option 'validate_certs' is unknown": {
             "plumb_sources": [{**other, "validate_certs": False}], "plumb_apps": [more],
