@@ -13,9 +13,6 @@ import json
 import sys
 from pathlib import Path
 
-from ansible_collections.plumb.gitops.controller import runs
-from ansible_collections.plumb.gitops.controller.__main__ import main
-from ansible_collections.plumb.gitops.controller.inventory import PLAYBOOK
 from ansible_collections.plumb.gitops.controller.launch import Ending, Job
 from ansible_collections.plumb.gitops.controller.reports import read_report, summary_of
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
@@ -27,7 +24,7 @@ HOSTS = ("one", "two", "three")
 
 
 def _answer(job: Job) -> Ending:
-    if job.playbook == PLAYBOOK:
+    if not job.report:  # the inventory is to be checked
         return Ending(code=0, settings=dict.fromkeys(HOSTS, SETTINGS))
     file = Path(job.report)
     write_report(file, document(report(app("shop"))))
@@ -37,6 +34,9 @@ def _answer(job: Job) -> Ending:
 if __name__ == "__main__":
     if sys.argv[1].isdigit():  # a run: the parent's process id
         json.dump(dataclasses.asdict(_answer(Job(**json.load(sys.stdin)))), sys.stdout)
-    else:
+    else:  # an agent: imported here only, since a run of it would do nothing else for most of its time
+        from ansible_collections.plumb.gitops.controller import runs
+        from ansible_collections.plumb.gitops.controller.__main__ import main
+
         runs.LAUNCH = __spec__.name
         sys.exit(main(sys.argv[1:]))

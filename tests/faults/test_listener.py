@@ -81,7 +81,7 @@ def drip_until_given_up(drips: list[Drip], agent: AgentProcess) -> None:
     try:
         done = False
         while not done:
-            done = given_up.is_set()  # some are given up at once: others ask once at least
+            done = given_up.wait(0.05)  # some are given up at once: others ask once at least
             assert agent.get("/healthz") == (200, "ok\n")
             assert agent.get("/api/v1/status", token=TOKEN)[0] == 200
     finally:
