@@ -19,7 +19,7 @@ class AgentFleet:
     """A repository, and an agent that follows it on one cluster, `here`."""
 
     def __init__(self, sandbox: Sandbox, folder: Path, name: str, namespace: str = NAMESPACE) -> None:
-        self.repository: Repository = new_repository(sandbox, name, folder / "git")
+        self.repository: Repository = new_repository(sandbox, name, folder / "git", past_hooks=True)
         self.agent = AgentProcess(folder / "agent")
         self.sandbox = sandbox
         self.namespace = namespace

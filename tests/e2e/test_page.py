@@ -95,7 +95,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("page")
-    repository = new_repository(sandbox, "page-fleet", folder / "git")
+    repository = new_repository(sandbox, "page-fleet", folder / "git", past_hooks=True)
     repository.commit(MANIFESTS, SUBJECT)
     agent = AgentProcess(folder / "agent")
     source = {"name": "fleet", "url": repository.url, "branch": "main", "allow_http": True}

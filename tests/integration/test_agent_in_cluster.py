@@ -124,7 +124,7 @@ def agent(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder = tmp_path_factory.mktemp("in-cluster")
     name = f"ac-{uuid.uuid4().hex[:8]}"
     kubectl = Kubectl(sandbox.kubeconfig)
-    repository = new_repository(sandbox, name, folder / "clone")
+    repository = new_repository(sandbox, name, folder / "clone", past_hooks=True)
     repository.commit({"shop/all.yaml": SHOP}, "Open the shop")
     yield InCluster(sandbox, Play(folder / "play", sandbox), kubectl, repository, folder, name)
     kubectl("delete", "namespace", name, f"{name}-shop", "--wait=false", "--ignore-not-found")

@@ -41,7 +41,7 @@ class ConfigFleet(Fleet):
 
 @pytest.fixture
 def fleet(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> ConfigFleet:
-    repository = new_repository(sandbox, f"r-{uuid.uuid4().hex[:8]}", tmp_path / "clone")
+    repository = new_repository(sandbox, f"r-{uuid.uuid4().hex[:8]}", tmp_path / "clone", past_hooks=True)
     git = {"url": repository.url, "token_file": str(repository.token_file)}
     made = ConfigFleet(play, sandbox, git, namespace, tmp_path)
     made.repository, made.credentials = repository, repository.token_file

@@ -72,7 +72,7 @@ class Shop:
 
 @pytest.fixture
 def shop(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> Shop:
-    repository = new_repository(sandbox, f"m-{uuid.uuid4().hex[:8]}", tmp_path / "clone")
+    repository = new_repository(sandbox, f"m-{uuid.uuid4().hex[:8]}", tmp_path / "clone", past_hooks=True)
     audit = Audit(sandbox.audit_log)
     audit.writes()
     return Shop(play, sandbox, repository, namespace, audit, tmp_path)

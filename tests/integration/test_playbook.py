@@ -57,7 +57,7 @@ class ForgeFleet(Fleet):
 
 @pytest.fixture
 def fleet(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> ForgeFleet:
-    repository = new_repository(sandbox, f"r-{uuid.uuid4().hex[:8]}", tmp_path / "clone")
+    repository = new_repository(sandbox, f"r-{uuid.uuid4().hex[:8]}", tmp_path / "clone", past_hooks=True)
     git = {"url": repository.url, "token_file": str(repository.token_file)}
     return ForgeFleet(play, sandbox, git, namespace, tmp_path, repository)
 
