@@ -210,6 +210,7 @@ class Cluster:
             variables=_variables(self.name, now, trigger, folder / f"{stamp}.json"),
             report=folder / f"{stamp}.json",
             vault_password_file=now.config.vault_password_file,
+            stays=now.config.start_ahead,
         )
         self.running_since, self.inventory_used = started, now.accepted.folder
         self.begun += 1
@@ -232,8 +233,6 @@ class Cluster:
         self.history = _history(self.history, ending, self.record, whole=whole)
         write_history(self._histories, self.name, self.history)
         self._shared.changed(self.name)
-        if now.config.start_ahead:
-            await self._shared.runs.start_ahead(now.config.vault_password_file)
 
     def _pace(self) -> None:
         """Say when the next run is due, counted from the end of the last one."""

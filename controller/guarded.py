@@ -1,25 +1,28 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ansible-playbook that ends with who started it, and whose workers end with it.
+"""ansible-playbook in a process that has imported it long ago; it ends with who forked it, and its workers end with it.
 
 The kernel's parent-death signal does not pass through a fork. Ansible forks its workers, so each asks for it again.
-Run as `python -m ... PARENT GATE`, where PARENT is the process id of who starts it, and GATE a FIFO: the arguments come
-through it as JSON, when what costs time has been done.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
 import os
 import signal
+import socket
 import sys
 import warnings
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from ansible_collections.plumb.gitops.controller.processes import end_with
+
+LONGEST_CALL = 1 << 20  # bytes
 
 
 def _guard_forks() -> None:
@@ -57,17 +60,50 @@ def load_ahead() -> None:
     gc.enable()
 
 
-def main() -> None:
-    """Run ansible-playbook in this process."""
-    end_with(int(sys.argv[1]), signal.SIGKILL)
+def play(words: Sequence[str]) -> int:
+    """Be ansible-playbook, once: its exit code. What of its settings is a run's own comes from the environment."""
+    from ansible import constants  # noqa: PLC0415 - imported long ago
+    from ansible.cli.playbook import main as ansible_playbook  # noqa: PLC0415
+
+    constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value("DEFAULT_LOCAL_TMP")
+    code: Any = 1
+    try:
+        ansible_playbook(["ansible-playbook", *words])
+    except SystemExit as end:
+        code = end.code
+    finally:
+        atexit._run_exitfuncs()  # noqa: SLF001 - what was registered since `forked`
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return code if isinstance(code, int) else 1
+
+
+def forked() -> None:
+    """In a process that was just forked: leave to the other one what it meant to do at its end."""
+    atexit._clear()  # noqa: SLF001 - there is no other way
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def stand_behind(door: socket.socket, parent: int, words: Sequence[str]) -> NoReturn:
+    """Be ansible-playbook for whoever comes to the door (stand_in.py): with its output, environment and folder."""
+    forked()
+    end_with(parent, signal.SIGKILL)
     _guard_forks()
-    load_ahead()
-    from ansible.cli.playbook import main as ansible_playbook  # noqa: PLC0415 - the guard has to precede it
-
-    arguments = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))  # waits for them
-    sys.argv[:] = ["ansible-playbook", *arguments]
-    ansible_playbook()
-
-
-if __name__ == "__main__":
-    main()
+    stand_in, _address = door.accept()
+    said, output, _flags, _from = socket.recv_fds(stand_in, LONGEST_CALL, 3)
+    given = json.loads(said)
+    for number, descriptor in enumerate(output):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.chdir(given["folder"])
+    os.environ.clear()
+    os.environ.update(given["environment"])
+    code = 1
+    try:
+        code = play(words)
+    finally:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number in range(3):  # a terminal has an end when nobody holds it any more
+            os.dup2(nowhere, number)
+        stand_in.send(str(code).encode())
+        os._exit(code)

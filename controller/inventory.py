@@ -81,6 +81,7 @@ async def accept(config: Config, runs: Runs, current: Accepted | None) -> Accept
             limit=config.limit,
             timeout=min(config.run_timeout, 300.0),
             vault_password_file=config.vault_password_file,
+            stays=config.start_ahead,
         )
     )
     settings = _settings(config, ending)

@@ -1,12 +1,11 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The child process of one run: exactly one ansible-runner run, and nothing of it is left when the process ends.
+"""The process that runs are forked from, and what one of them does: exactly one ansible-runner run.
 
-It reads a `Job` from standard input and writes an `Ending` to standard output, both JSON. All that takes time and does
-not depend on the job is done before: Ansible is started, and waits with its imports done (guarded.py). So a process
-that was started ahead runs its job at once. ansible-runner is imported here and not in the agent, which stays small;
-what a run leaves in memory goes with the process.
+Ansible and ansible-runner are imported once, here, before anybody asks for a run. They are not imported in the agent,
+which stays small. A run is a fork: what it leaves in memory goes with it, and nothing that it started is left when it
+ends. It reads a `Job` from its socket and writes an `Ending` to it, both JSON.
 """
 
 from __future__ import annotations
@@ -14,21 +13,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import select
 import signal
+import socket
 import sys
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
+from ansible_collections.plumb.gitops.controller import guarded
 from ansible_collections.plumb.gitops.controller.processes import adopt_orphans, end_descendants, end_with
 from ansible_collections.plumb.gitops.controller.reports import findings_of, read_report, summary_of
 from ansible_collections.plumb.gitops.controller.story import story_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError, printable
 
-GUARDED = "ansible_collections.plumb.gitops.controller.guarded"
+_STAND_IN = Path(__file__).with_name("stand_in.py")
+_DOOR = (
+    "door"  # in the folder of a run; the path of a Unix socket has to be short, so it is never said in full
+)
 _MOST_FAILURES = 20
 _CHECK = "plumb.gitops.check_inventory"
 _ANSWERS = frozenset({f"plumb.gitops.{name}" for name in ("commit_status", "images", "notify", "preview")})
@@ -104,39 +108,39 @@ class Listener:
             self.failures.append(first)
 
 
-@dataclass(slots=True)
-class Order:
-    """The job, which comes when it comes; it is passed on to Ansible, which waits for it at the other end of `gate`."""
-
-    gate: Path
-    job: Job | None = None
-
-    def take(self) -> None:
-        """Wait for the job. Without one, because whoever would give it has gone, this process ends."""
-        said = sys.stdin.read()
-        if not said:
-            _end_all(signal.SIGTERM, None)
-        self.job = Job(**json.loads(said))
-        with self.gate.open("w", encoding="utf-8") as gate:  # waits until Ansible has come so far
-            json.dump(_arguments(self.job), gate)
-
-
 def _arguments(job: Job) -> list[str]:
     limit = ["--limit", job.limit] if job.limit else []
     variables = ["--extra-vars", json.dumps(dict(job.variables))] if job.variables else []
     return ["--inventory", job.inventory, *limit, "--forks", "1", *variables, job.playbook]
 
 
-def run(place: Path) -> Ending:
-    """Start Ansible, run the playbook of the job as soon as that is known, and say what came of it.
+def run(job: Job, place: Path) -> Ending:
+    """Run the playbook of the job and say what came of it.
 
-    `place` is a folder of this run's own, mode 0700.
+    `place` is the working directory, a folder of this run's own, mode 0700.
     """
-    import ansible_runner  # noqa: PLC0415 - dear, and only this process needs it
-
-    listener, order = Listener(), Order(place / "gate")
-    os.mkfifo(order.gate, 0o600)
+    listener = Listener()
+    os.environ.update(ANSIBLE_HOME=str(place / "ansible"), **_temporary(place))
     (place / "project").mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+        door.bind(_DOOR)
+        door.listen()
+        parent = os.getpid()
+        if os.fork() == 0:
+            guarded.stand_behind(door, parent, _arguments(job))
+    runner = _runner(place, listener)
+    runner.config.command = [sys.executable, "-I", "-S", str(_STAND_IN), f"../{_DOOR}"]
+    runner.run()
+    return _ending(job, runner.rc, listener)
+
+
+def _temporary(place: Path) -> dict[str, str]:
+    return dict.fromkeys(("ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP"), str(place / "tmp"))
+
+
+def _runner(place: Path, listener: Listener) -> Any:
+    import ansible_runner  # noqa: PLC0415 - dear, and only a process that makes runs needs it
+
     runner = ansible_runner.interface.init_runner(
         private_data_dir=str(place),
         ident="run",
@@ -151,18 +155,12 @@ def run(place: Path) -> Ending:
     # Settings for these are read from the files that are not written.
     runner.config.suppress_output_file = True
     runner.config.suppress_ansible_output = True
-    runner.config.command = [sys.executable, "-P", "-m", GUARDED, str(os.getpid()), str(order.gate)]
-    taking = threading.Thread(target=order.take, daemon=True)
-    taking.start()
-    runner.run()  # in this thread: the kernel ends a child with the thread that started it
-    if order.job is None:
-        taking.join()
-    return _ending(order.job, runner.rc, listener)
+    return runner
 
 
-def _ending(job: Job | None, code: int | None, listener: Listener) -> Ending:
+def _ending(job: Job, code: int | None, listener: Listener) -> Ending:
     summary, findings, story, failures = None, None, None, listener.failures
-    if job is not None and job.report and Path(job.report).exists():
+    if job.report and Path(job.report).exists():
         try:
             document = read_report(Path(job.report))
             summary, findings, story = summary_of(document), findings_of(document), story_of(document)
@@ -191,22 +189,88 @@ def _end_all(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
-def main() -> None:
-    """Run one job; the arguments are the parent's process id, and the folder of the run."""
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever is printed on the way is no answer
+def serve(agent: socket.socket, make: Callable[[Job, Path], Ending]) -> NoReturn:
+    """Fork a run for each message of the agent, until it has gone.
+
+    A message is the folder of the run, and comes with the socket that gives the job and takes the ending. The answers
+    are JSON: `begun`, a process id, for each in its turn; `ended` with a process id and `code`, when it has.
+    """
+    runs: dict[int, int] = {}  # process ids, and the descriptors by which they are waited for
+    waiting = select.poll()
+    waiting.register(agent, select.POLLIN)
+    while True:
+        if agent.fileno() in dict(waiting.poll()):
+            place, sockets, _flags, _from = socket.recv_fds(agent, 1 << 16, 1)
+            if not place:
+                _end_all(signal.SIGTERM, None)
+            os.set_inheritable(sockets[0], False)  # for the programs that the run will start
+            connection, parent = socket.socket(fileno=sockets[0]), os.getpid()
+            if (pid := os.fork()) == 0:
+                agent.close()
+                _be(connection, parent, Path(os.fsdecode(place)), make)
+            connection.close()
+            runs[pid] = os.pidfd_open(pid)
+            waiting.register(runs[pid], select.POLLIN)
+            agent.send(json.dumps({"begun": pid}).encode())
+        for pid, status in _dead():
+            if pid in runs:  # else an orphan
+                waiting.unregister(runs[pid])
+                os.close(runs.pop(pid))
+                agent.send(json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
+
+
+def _dead() -> list[tuple[int, int]]:
+    found = []
+    try:
+        while (child := os.waitpid(-1, os.WNOHANG))[0]:
+            found.append(child)
+    except ChildProcessError:  # there is none at all
+        pass
+    return found
+
+
+def _be(connection: socket.socket, parent: int, place: Path, make: Callable[[Job, Path], Ending]) -> NoReturn:
+    """Be one run."""
+    guarded.forked()
+    _end_whole(parent)
+    try:
+        os.chdir(place)
+        with connection.makefile("rw", encoding="utf-8") as agent:
+            if said := agent.read():  # nothing, where whoever would give the job has gone
+                try:
+                    ending = make(Job(**json.loads(said)), place)
+                except Exception as error:  # noqa: BLE001 - a traceback could quote anything
+                    why = f"ansible-runner: {type(error).__name__}: {printable(str(error))}"
+                    ending = Ending(code=254, failures=(why,))
+                end_descendants(os.getpid())
+                json.dump(dataclasses.asdict(ending), agent)
+    finally:
+        os._exit(0)
+
+
+def _end_whole(parent: int) -> None:
+    """Have this process end with its parent, and all that it has started with it."""
     signal.signal(signal.SIGTERM, _end_all)
     adopt_orphans()
-    end_with(int(sys.argv[1]), signal.SIGTERM)
-    try:
-        ending = run(Path(sys.argv[2]))
-    except Exception as error:  # noqa: BLE001 - the only exit of this process; a traceback could quote anything
-        ending = Ending(
-            code=254, failures=(f"ansible-runner: {type(error).__name__}: {printable(str(error))}",)
-        )
-    end_descendants(os.getpid())
-    with answer:
-        json.dump(dataclasses.asdict(ending), answer)
+    end_with(parent, signal.SIGTERM)
+
+
+def started_by_the_agent() -> socket.socket:
+    """The socket of a process that an agent has started, by the arguments: the agent's process id, and a descriptor."""
+    _end_whole(int(sys.argv[1]))
+    return socket.socket(fileno=int(sys.argv[2]))
+
+
+def main() -> None:
+    """Import all that runs need, then fork them."""
+    agent = started_by_the_agent()
+    # Ansible reads its settings while it is imported: it is shown those that ansible-runner will give it.
+    own = dict(os.environ)
+    os.environ.update(_runner(Path.cwd(), Listener()).config.env)
+    guarded.load_ahead()
+    os.environ.clear()
+    os.environ.update(own)
+    serve(agent, run)
 
 
 if __name__ == "__main__":

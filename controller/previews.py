@@ -52,7 +52,7 @@ class Previews:
             timeout=now.config.run_timeout,
             variables={"plumb_suspended": suspended} if suspended else {},
             vault_password_file=now.config.vault_password_file,
-            hurries=False,
+            stays=now.config.start_ahead,
         )
         self.used.append(now.accepted.folder)
         try:

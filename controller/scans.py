@@ -129,6 +129,7 @@ class Scanner:
             limit=cluster.name,
             timeout=now.config.run_timeout,
             vault_password_file=now.config.vault_password_file,
+            stays=now.config.start_ahead,
         )
         state.inventory = now.accepted.folder
         try:
@@ -157,8 +158,6 @@ class Scanner:
             pace = Pace(now.config.interval, now.config.jitter)
             state.not_before = time.monotonic() + wait_after(pace, state.failed, random.random())  # noqa: S311 - spreads load
             self._shared.log.error("images not in git", **values, why=_why(ending))
-        if now.config.start_ahead:
-            await self._shared.runs.start_ahead(now.config.vault_password_file)
 
 
 def _looked(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> Look:

@@ -37,6 +37,14 @@ def until(holds: Callable[[], Any], what: str, seconds: float = _PATIENCE) -> An
     return found
 
 
+def command_of(pid: int) -> str:
+    """The command line of a process; empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
 @dataclass(slots=True)
 class AgentProcess:
     """An agent with files of its own below `folder`; it is started and stopped by the test."""
@@ -58,7 +66,6 @@ class AgentProcess:
             "interval": "1h",
             "poll_interval": "1s",
             "watch": False,  # tests of watches take it out
-            "start_ahead": False,
             "http": {"listen": f"127.0.0.1:{_free_port()}", "token_file": str(token)},
             **self.words,
         }
@@ -111,6 +118,15 @@ class AgentProcess:
     def tree(self) -> list[int]:
         """What it has started that still runs."""
         return [entry.pid for entry in descendants(self.pid) if entry.state != "Z"]
+
+    def at_work(self) -> list[int]:
+        """What it has started that does something: all but the process that waits to fork runs."""
+        waits = {
+            entry.pid
+            for entry in descendants(self.pid)
+            if entry.parent == self.pid and "launch" in command_of(entry.pid)
+        }
+        return [pid for pid in self.tree() if pid not in waits]
 
     def lines(self) -> list[str]:
         """The log so far."""

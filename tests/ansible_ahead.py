@@ -10,7 +10,6 @@ input does.
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import select
@@ -19,14 +18,14 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from ansible_collections.plumb.gitops.controller.guarded import load_ahead
+from ansible_collections.plumb.gitops.controller import guarded
 
 _LARGEST = 1 << 20  # bytes of a call
 
 
 def main() -> None:
     """Serve until nobody is there to ask."""
-    load_ahead()
+    guarded.load_ahead()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait for a run
     with socket.socket(fileno=int(sys.argv[1])) as server:
         while server in select.select([server, sys.stdin], [], [])[0]:
@@ -52,27 +51,18 @@ def _answer(connection: socket.socket) -> NoReturn:
 
 def _play(call: dict[str, Any], output: int) -> NoReturn:
     """Be ansible-playbook."""
-    atexit._clear()
+    guarded.forked()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.chdir(call["folder"])
     os.environ.clear()
     os.environ.update(call["environment"])
-    from ansible import constants  # noqa: PLC0415 - imported long ago
-    from ansible.cli.playbook import main as ansible_playbook  # noqa: PLC0415
-
-    constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value("DEFAULT_LOCAL_TMP")
-    code: Any = 1
+    code = 1
     try:
-        ansible_playbook(["ansible-playbook", *call["words"]])
-    except SystemExit as end:
-        code = end.code
+        code = guarded.play(call["words"])
     finally:
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else 1)
+        os._exit(code)
 
 
 if __name__ == "__main__":

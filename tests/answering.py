@@ -1,18 +1,17 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In place of a run's child process, for tests of the agent alone: it answers at once, as the real one would.
+"""In place of a run, for tests of the agent alone: it answers at once, as the real one would.
 
 Started as a program it is an agent whose runs are this.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import sys
 from pathlib import Path
 
+from ansible_collections.plumb.gitops.controller import launch
 from ansible_collections.plumb.gitops.controller.launch import Ending, Job
 from ansible_collections.plumb.gitops.controller.reports import read_report, summary_of
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
@@ -32,11 +31,10 @@ def _answer(job: Job) -> Ending:
 
 
 if __name__ == "__main__":
-    if sys.argv[1].isdigit():  # a run: the parent's process id
-        json.dump(dataclasses.asdict(_answer(Job(**json.load(sys.stdin)))), sys.stdout)
-    else:  # an agent: imported here only, since a run of it would do nothing else for most of its time
-        from ansible_collections.plumb.gitops.controller import runs
-        from ansible_collections.plumb.gitops.controller.__main__ import main
+    if sys.argv[1].isdigit():  # what runs are forked from
+        launch.serve(launch.started_by_the_agent(), lambda job, _place: _answer(job))
+    from ansible_collections.plumb.gitops.controller import ahead
+    from ansible_collections.plumb.gitops.controller.__main__ import main
 
-        runs.LAUNCH = __spec__.name
-        sys.exit(main(sys.argv[1:]))
+    ahead.LAUNCH = __spec__.name
+    sys.exit(main(sys.argv[1:]))

@@ -84,7 +84,7 @@ def watching(objects: int = 5000) -> list[Measure]:
     where = f"{objects:,} objects"
     return [
         Measure(where, "resident memory of the watching agent", "MB", resident, 200),
-        Measure(where, "the same, with the process of the next run waiting", "MB", waiting),
+        Measure(where, "the same, with the process that runs are forked from", "MB", waiting),
         Measure(where, "processor while nothing happens, of one core", "%", used * 100),
     ]
 
@@ -159,9 +159,7 @@ def _settled(shape: Shape, **words: Any) -> Iterator[_Bench]:
         if len(names) > 1:
             apps[1:] = [{**app, "depends_on": names[:1]} for app in apps[1:]]
         fleet.write(plumb_apps=apps)
-        fleet.agent.configure(
-            **{"watch": True, "start_ahead": True, "interval": "1h", "keep_reports": 5, **words}
-        )
+        fleet.agent.configure(**{"watch": True, "interval": "1h", "keep_reports": 5, **words})
         with running(fleet.agent):
             _say(f"{shape.title}: the agent applies them")
             until(fleet.agent.runs, "the first run", _PATIENCE)

@@ -113,7 +113,7 @@ def scene(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         plumb_cache_dir=str(folder / "cache"),
         plumb_sources=[source | {"token_file": str(repository.token_file)}],
     )
-    agent.configure(watch=True, start_ahead=True)  # as users have it
+    agent.configure(watch=True)  # as users have it
     with browser(folder / "profile") as reader, running(agent):
         reader.size(1280, 900)
         for cluster in CLUSTERS:

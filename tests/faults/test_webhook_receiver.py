@@ -111,12 +111,12 @@ def test_58_a_push_that_is_proven_hastens_the_pull_and_nothing_else(followed: Fo
     assert post(followed, "gitea", gitea(PUSH)) == 202
     until(lambda: asked_of_git(followed) > asked, "Git to be asked")
     settled(followed)
-    assert followed.agent.tree() == [], "nothing had moved, so nothing runs"
+    assert followed.agent.at_work() == [], "nothing had moved, so nothing runs"
 
     commit = followed.push({"a.yaml": config_map("a"), "b.yaml": config_map("b")})
     assert post(followed, "other", gitea(PUSH + b" "), PUSH + b" ") == 202  # of another source
     settled(followed)
-    assert followed.agent.tree() == []
+    assert followed.agent.at_work() == []
     assert post(followed, "gitea", gitea(PUSH + b" "), PUSH + b" ") == 202
     line = followed.agent.await_run(more_than=runs)
     assert f"fleet@{commit[:7]}" in line
@@ -240,7 +240,7 @@ def test_58_what_a_body_says_is_not_done(followed: FollowedGit) -> None:
     deep = b"[" * 100_000
     assert post(followed, "gitea", gitea(deep), deep) == 202
     settled(followed)
-    assert followed.agent.tree() == []
+    assert followed.agent.at_work() == []
     assert not canary.exists()
     assert len(followed.agent.runs()) == runs
     status, told = followed.agent.get("/api/v1/status", token=followed.token)

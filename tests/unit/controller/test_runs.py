@@ -10,15 +10,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.plumb.gitops.controller.launch import Ending, Listener
-from ansible_collections.plumb.gitops.controller.processes import descendants, end_tree
+from ansible_collections.plumb.gitops.controller.processes import Entry, descendants, end_tree
 from ansible_collections.plumb.gitops.controller.runs import DEADLINE, DIED, Order, Runs
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
-from ansible_collections.plumb.gitops.tests.agent import until
+from ansible_collections.plumb.gitops.tests.agent import command_of, until
 
 FOREVER = """
 import os, subprocess, sys, time
@@ -107,37 +108,67 @@ def test_a_run_past_its_deadline_is_ended_with_all_that_it_started(tmp_path: Pat
     assert ending.code == DEADLINE
     assert "15s, its deadline" in ending.failures[0]
     assert len(set(started)) > 5
-    assert not [pid for pid in started if _command(pid)]
+    assert not [pid for pid in started if command_of(pid)]
 
 
-@pytest.mark.parametrize("whom", ["launch", "guarded"])
-def test_whoever_of_a_run_is_killed_the_rest_of_it_ends(whom: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("generation", [0, 1, 2], ids=["what forks the runs", "the run", "ansible-playbook"])
+def test_whoever_of_a_run_is_killed_the_rest_of_it_ends(generation: int, tmp_path: Path) -> None:
     wanted = order(
         tmp_path, f"  - ansible.builtin.command: {sys.executable} -c 'import time; time.sleep(1000)'\n"
     )
 
-    def begun() -> list[int]:
-        tree = list(_children())
-        return tree if any("sleep(1000)" in _command(pid) for pid in tree) else []
+    def begun() -> list[Entry]:
+        tree = list(descendants(os.getpid()))
+        return tree if any("sleep(1000)" in command_of(entry.pid) for entry in tree) else []
 
-    tree: list[int] = []
+    tree: list[Entry] = []
 
     async def killed() -> Ending:
         run = asyncio.create_task(runs(tmp_path).make(wanted))
         tree.extend(await asyncio.to_thread(until, begun, "the run"))
-        os.kill(next(pid for pid in tree if f"controller.{whom}" in _command(pid)), signal.SIGKILL)
+        os.kill(_forked(tree)[generation], signal.SIGKILL)
         return await run
 
     try:
         ending = asyncio.run(killed())
-        assert ending.code == DIED if whom == "launch" else ending.code != 0
-        ansible = [pid for pid in tree if "controller.guarded" in _command(pid)]
-        until(lambda: not [pid for pid in ansible if _command(pid)], "ansible-playbook and its workers")
+        assert ending.code == DIED if generation < 2 else ending.code != 0
+        assert ending.failures or generation == 2
+        until(
+            lambda: not [pid for pid in _forked(tree) if command_of(pid)], "ansible-playbook and its workers"
+        )
+        assert list((tmp_path / "run").iterdir()) == []
     finally:
         # What a task has started is no process of Ansible's, and would go on sleeping for as long as it was told.
-        for pid in tree:
-            if "sleep(1000)" in _command(pid):
-                os.kill(pid, signal.SIGKILL)
+        for entry in tree:
+            if "sleep(1000)" in command_of(entry.pid):
+                os.kill(entry.pid, signal.SIGKILL)
+
+
+def test_runs_share_what_they_are_forked_from_as_long_as_it_may_stay(tmp_path: Path) -> None:
+    others = _children()
+
+    async def made() -> None:
+        mine = runs(tmp_path)
+        wanted = order(tmp_path, "  - ansible.builtin.debug: {msg: well}\n")
+        stays = replace(wanted, stays=True)
+        assert [*await asyncio.gather(mine.make(stays), mine.make(stays))] == [Ending(code=0)] * 2
+        (first,) = _children() - others
+        assert await mine.make(stays) == Ending(code=0)
+        assert _children() - others == {first}
+        os.kill(first, signal.SIGKILL)
+        until(lambda: not command_of(first), "its end")
+        assert await mine.make(stays) == Ending(code=0), "after it was killed there is another one"
+        (second,) = _children() - others
+        (tmp_path / "password").write_text("sesame")
+        other = replace(stays, vault_password_file=tmp_path / "password")
+        assert await mine.make(other) == Ending(code=0)
+        (third,) = _children() - others
+        assert len({first, second, third}) == 3, "settings are read at the start"
+        assert await mine.make(replace(other, stays=False)) == Ending(code=0)
+        assert not _children() - others
+
+    asyncio.run(made())
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_a_cancelled_run_is_gone_at_once(tmp_path: Path) -> None:
@@ -182,7 +213,7 @@ def test_a_tree_is_ended_whatever_its_processes_do_to_hide(tmp_path: Path) -> No
     tree = until(lambda: found if len(found := descendants(root.pid)) == 2 else None, "two orphans")
     end_tree(root.pid)
     assert root.wait(30) == -signal.SIGKILL
-    until(lambda: not [entry for entry in tree if _command(entry.pid)], "the orphans")
+    until(lambda: not [entry for entry in tree if command_of(entry.pid)], "the orphans")
 
 
 def test_a_censored_result_stays_censored() -> None:
@@ -197,8 +228,6 @@ def _children() -> set[int]:
     return {entry.pid for entry in descendants(os.getpid())}
 
 
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""
+def _forked(tree: list[Entry]) -> list[int]:
+    """What forks the runs, a run, its ansible-playbook and its workers, in this order."""
+    return [entry.pid for entry in tree if "controller.launch" in command_of(entry.pid)]

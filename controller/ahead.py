@@ -1,0 +1,198 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent's side of the process that runs are forked from (launch.py), which is started ahead of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.plumb.gitops.controller.processes import end_tree
+
+LAUNCH = "ansible_collections.plumb.gitops.controller.launch"
+PREFIX = "run-"  # of the folders of all processes, in the one that is the agent's own
+_COLLECTIONS = (
+    Path(__file__).absolute().parents[4]
+)  # not resolved: a checkout is linked into its collections folder
+_LARGEST_WORD = 4096  # bytes
+
+# What of the agent's environment a run sees. Neither ANSIBLE_* nor K8S_AUTH_* nor GIT_*: files say what a run does.
+_PASSED = (
+    "HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "TMPDIR",
+    "XDG_CACHE_HOME", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Forked:
+    """A run of its own process. `ended` has its exit code; None where whoever would know it has gone."""
+
+    pid: int
+    ended: asyncio.Future[int | None]
+    _ours: socket.socket
+
+    async def ask(self, job: bytes) -> bytes:
+        """Give it the job; its whole answer, when it has ended."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.sock_sendall(self._ours, job)
+            self._ours.shutdown(socket.SHUT_WR)
+            said = bytearray()
+            while part := await loop.sock_recv(self._ours, 1 << 16):
+                said += part
+        except ConnectionError:  # it was killed
+            return b""
+        return bytes(said)
+
+    def end(self) -> None:
+        """Kill it and all that it has started, as far as that is there; nothing is left when this returns."""
+        self._ours.close()
+        if not self.ended.done() or self.ended.result() is None:
+            end_tree(self.pid)
+
+
+@dataclass(slots=True)
+class Ahead:
+    """The process, its folder, and what is waited for."""
+
+    place: Path
+    vault_password_file: Path | None
+    _process: subprocess.Popen[bytes]
+    _ours: socket.socket
+    _beginning: deque[asyncio.Future[int]] = field(default_factory=deque)
+    _running: dict[int, asyncio.Future[int | None]] = field(default_factory=dict)
+    runs: int = 0  # that use it
+
+    @classmethod
+    def start(cls, folder: Path, vault_password_file: Path | None) -> Ahead:
+        """Start it, in a new folder below this one. It takes calls at once and answers when it can. Raises OSError."""
+        place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                (place / "project").mkdir()
+                (place / "ansible.cfg").write_text(_ansible_cfg(place, vault_password_file), encoding="utf-8")
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", LAUNCH, str(os.getpid()), str(theirs.fileno())],
+                    cwd=place,
+                    env=_environment(place),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                )
+        except BaseException:
+            ours.close()
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        ours.setblocking(False)
+        found = cls(place, vault_password_file, process, ours)
+        asyncio.get_running_loop().add_reader(ours, found._hear)
+        return found
+
+    def is_for(self, vault_password_file: Path | None) -> bool:
+        """Whether it is there and makes runs with these settings."""
+        return self._process.poll() is None and self.vault_password_file == vault_password_file
+
+    async def fork(self, place: Path) -> Forked:
+        """A run in this folder, which waits for its job. Raises OSError."""
+        begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                socket.send_fds(self._ours, [os.fsencode(place)], [theirs.fileno()])
+            self._beginning.append(begun)
+            ours.setblocking(False)
+            pid = await begun
+        except BaseException:
+            ours.close()  # a run that gets no job ends
+            raise
+        return Forked(pid, self._running[pid], ours)
+
+    def end(self) -> None:
+        """End it, and all that it has started; nothing is left when this returns, and it may have ended before."""
+        if self._ours.fileno() < 0:
+            return
+        asyncio.get_running_loop().remove_reader(self._ours)
+        self._ours.close()
+        if self._process.poll() is None:  # else its runs, which it would have ended, end by themselves
+            end_tree(self._process.pid)
+            self._process.wait()
+        for begun in self._beginning:
+            if not begun.done():
+                begun.set_exception(ChildProcessError("the process that forks the runs has ended"))
+        for ended in self._running.values():
+            ended.set_result(None)
+        self._beginning.clear()
+        self._running.clear()
+        shutil.rmtree(self.place, ignore_errors=True)
+
+    def _hear(self) -> None:
+        try:
+            word = self._ours.recv(_LARGEST_WORD)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            word = b""
+        if not word:
+            self.end()
+            return
+        said = json.loads(word)
+        if "begun" in said:
+            pid, begun = said["begun"], self._beginning.popleft()
+            self._running[pid] = asyncio.get_running_loop().create_future()
+            if not begun.done():  # else nobody waits for it any more, and without a job it ends
+                begun.set_result(pid)
+        else:
+            self._running.pop(said["ended"]).set_result(said["code"])
+
+
+def _environment(place: Path) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    return passed | {
+        "ANSIBLE_CONFIG": str(place / "ansible.cfg"),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "PYTHONPATH": str(_COLLECTIONS),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _ansible_cfg(place: Path, vault_password_file: Path | None) -> str:
+    """The only Ansible settings of a run. A `%` would be an interpolation, so it is doubled."""
+    settings = {
+        "home": place / "ansible",
+        "local_tmp": place / "tmp",
+        "remote_tmp": place / "tmp",
+        "collections_path": _COLLECTIONS,
+        "collections_scan_sys_path": False,
+        "gathering": "explicit",
+        "host_key_checking": True,
+        "localhost_warning": False,
+        "nocows": True,
+        "nocolor": True,
+        "retry_files_enabled": False,
+        "duplicate_dict_key": "error",
+    }
+    if vault_password_file is not None:
+        settings["vault_password_file"] = vault_password_file
+    lines = [f"{key} = {str(value).replace('%', '%%')}" for key, value in settings.items()]
+    of_inventory = [
+        "any_unparsed_is_failed = true",
+        # Ansible's own, with yaml first: the others read the whole of such a file before they leave it to the next.
+        "enable_plugins = yaml, host_list, script, auto, ini, toml",
+    ]
+    return "\n".join(
+        ["[defaults]", *lines, "inventory_unparsed_warning = false", "[inventory]", *of_inventory, ""]
+    )
