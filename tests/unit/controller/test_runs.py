@@ -156,7 +156,7 @@ def test_runs_share_what_they_are_forked_from_as_long_as_it_may_stay(tmp_path: P
         assert await mine.make(stays) == Ending(code=0)
         assert _children() - others == {first}
         os.kill(first, signal.SIGKILL)
-        until(lambda: not command_of(first), "its end")
+        until(lambda: Entry(first, "Z", os.getpid()) in descendants(os.getpid()), "its end")
         assert await mine.make(stays) == Ending(code=0), "after it was killed there is another one"
         (second,) = _children() - others
         (tmp_path / "password").write_text("sesame")
