@@ -25,6 +25,7 @@ _COLLECTIONS = (
     Path(__file__).absolute().parents[4]
 )  # not resolved: a checkout is linked into its collections folder
 _LARGEST_WORD = 4096  # bytes
+_MOST_WAITING = 64  # calls that are not answered yet; some more and they would not fit into the socket
 
 # What of the agent's environment a run sees. Neither ANSIBLE_* nor K8S_AUTH_* nor GIT_*: files say what a run does.
 _PASSED = (
@@ -70,8 +71,9 @@ class Ahead:
     vault_password_file: Path | None
     _process: subprocess.Popen[bytes]
     _ours: socket.socket
-    _beginning: deque[asyncio.Future[int]] = field(default_factory=deque)
+    _beginning: deque[tuple[asyncio.Future[Forked], socket.socket]] = field(default_factory=deque)
     _running: dict[int, asyncio.Future[int | None]] = field(default_factory=dict)
+    _calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_WAITING))
     runs: int = 0  # that use it
 
     @classmethod
@@ -108,18 +110,18 @@ class Ahead:
 
     async def fork(self, place: Path) -> Forked:
         """A run in this folder, which waits for its job. Raises OSError."""
-        begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                socket.send_fds(self._ours, [os.fsencode(place)], [theirs.fileno()])
-            self._beginning.append(begun)
+        async with self._calls:
+            begun: asyncio.Future[Forked] = asyncio.get_running_loop().create_future()
+            ours, theirs = socket.socketpair()
             ours.setblocking(False)
-            pid = await begun
-        except BaseException:
-            ours.close()  # a run that gets no job ends
-            raise
-        return Forked(pid, self._running[pid], ours)
+            try:
+                with theirs:
+                    socket.send_fds(self._ours, [os.fsencode(place)], [theirs.fileno()])
+                self._beginning.append((begun, ours))
+                return await begun
+            except BaseException:
+                ours.close()  # a run that gets no job ends
+                raise
 
     def end(self) -> None:
         """End it, and all that it has started; nothing is left when this returns, and it may have ended before."""
@@ -130,9 +132,9 @@ class Ahead:
         if self._process.poll() is None:  # else its runs, which it would have ended, end by themselves
             end_tree(self._process.pid)
             self._process.wait()
-        for begun in self._beginning:
+        for begun, _ours in self._beginning:
             if not begun.done():
-                begun.set_exception(ChildProcessError("the process that forks the runs has ended"))
+                begun.set_exception(ChildProcessError(_died(self._process.returncode)))
         for ended in self._running.values():
             ended.set_result(None)
         self._beginning.clear()
@@ -151,12 +153,19 @@ class Ahead:
             return
         said = json.loads(word)
         if "begun" in said:
-            pid, begun = said["begun"], self._beginning.popleft()
+            pid, (begun, ours) = said["begun"], self._beginning.popleft()
             self._running[pid] = asyncio.get_running_loop().create_future()
             if not begun.done():  # else nobody waits for it any more, and without a job it ends
-                begun.set_result(pid)
+                begun.set_result(Forked(pid, self._running[pid], ours))
         else:
             self._running.pop(said["ended"]).set_result(said["code"])
+
+
+def _died(code: int | None) -> str:
+    return (
+        f"the process that forks the runs ended with code {code}. See as the agent's user that "
+        f"{sys.executable} -m ansible --version does well."
+    )
 
 
 def _environment(place: Path) -> dict[str, str]:
