@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.plumb.gitops.controller.processes import end_tree
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import printable
 
 LAUNCH = "ansible_collections.plumb.gitops.controller.launch"
 PREFIX = "run-"  # of the folders of all processes, in the one that is the agent's own
@@ -35,13 +36,14 @@ _PASSED = (
 )  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Forked:
     """A run of its own process. `ended` has its exit code; None where whoever would know it has gone."""
 
     pid: int
     ended: asyncio.Future[int | None]
     _ours: socket.socket
+    why: str = ""  # it was killed
 
     async def ask(self, job: bytes) -> bytes:
         """Give it the job; its whole answer, when it has ended."""
@@ -56,11 +58,15 @@ class Forked:
             return b""
         return bytes(said)
 
-    def end(self) -> None:
-        """Kill it and all that it has started, as far as that is there; nothing is left when this returns."""
-        self._ours.close()
-        if not self.ended.done() or self.ended.result() is None:
+    def kill(self, why: str) -> None:
+        """Kill it and all that it has started; nothing is left when this returns."""
+        if not self.ended.done():
+            self.why = why
             end_tree(self.pid)
+
+    def close(self) -> None:
+        """Take no more of it."""
+        self._ours.close()
 
 
 @dataclass(slots=True)
@@ -74,13 +80,15 @@ class Ahead:
     _beginning: deque[tuple[asyncio.Future[Forked], socket.socket]] = field(default_factory=deque)
     _running: dict[int, asyncio.Future[int | None]] = field(default_factory=dict)
     _calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_WAITING))
+    _version: tuple[int, int] = (0, 0)
+    _said: str = ""  # what it died of
     runs: int = 0  # that use it
 
     @classmethod
     def start(cls, folder: Path, vault_password_file: Path | None) -> Ahead:
         """Start it, in a new folder below this one. It takes calls at once and answers when it can. Raises OSError."""
-        place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
         try:
             with theirs:
                 (place / "project").mkdir()
@@ -100,17 +108,20 @@ class Ahead:
             shutil.rmtree(place, ignore_errors=True)
             raise
         ours.setblocking(False)
-        found = cls(place, vault_password_file, process, ours)
+        found = cls(place, vault_password_file, process, ours, _version=_version())
         asyncio.get_running_loop().add_reader(ours, found._hear)
         return found
 
     def is_for(self, vault_password_file: Path | None) -> bool:
         """Whether it is there and makes runs with these settings."""
-        return self._process.poll() is None and self.vault_password_file == vault_password_file
+        same = self.vault_password_file == vault_password_file and self._version == _version()
+        return same and self._ours.fileno() >= 0 and self._process.poll() is None
 
     async def fork(self, place: Path) -> Forked:
         """A run in this folder, which waits for its job. Raises OSError."""
         async with self._calls:
+            if self._ours.fileno() < 0:
+                raise ChildProcessError(self._said)
             begun: asyncio.Future[Forked] = asyncio.get_running_loop().create_future()
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
@@ -123,18 +134,22 @@ class Ahead:
                 ours.close()  # a run that gets no job ends
                 raise
 
-    def end(self) -> None:
+    def end(self, why: str) -> None:
         """End it, and all that it has started; nothing is left when this returns, and it may have ended before."""
         if self._ours.fileno() < 0:
             return
         asyncio.get_running_loop().remove_reader(self._ours)
         self._ours.close()
-        if self._process.poll() is None:  # else its runs, which it would have ended, end by themselves
+        self._said = self._said or why
+        if self._process.poll() is None:
             end_tree(self._process.pid)
             self._process.wait()
+        else:  # its runs were told by the kernel, which does not wait for them
+            for pid in self._running:
+                end_tree(pid)
         for begun, _ours in self._beginning:
             if not begun.done():
-                begun.set_exception(ChildProcessError(_died(self._process.returncode)))
+                begun.set_exception(ChildProcessError(self._said))
         for ended in self._running.values():
             ended.set_result(None)
         self._beginning.clear()
@@ -144,12 +159,10 @@ class Ahead:
     def _hear(self) -> None:
         try:
             word = self._ours.recv(_LARGEST_WORD)
-        except BlockingIOError:
+        except (BlockingIOError, ConnectionError):  # it ended before it had read all: its words come yet
             return
-        except ConnectionError:
-            word = b""
         if not word:
-            self.end()
+            self.end(f"the process that forks the runs ended with code {self._process.wait()}")
             return
         said = json.loads(word)
         if "begun" in said:
@@ -157,15 +170,22 @@ class Ahead:
             self._running[pid] = asyncio.get_running_loop().create_future()
             if not begun.done():  # else nobody waits for it any more, and without a job it ends
                 begun.set_result(Forked(pid, self._running[pid], ours))
+        elif "refused" in said:
+            begun, _ours = self._beginning.popleft()
+            if not begun.done():
+                begun.set_exception(ChildProcessError(said["refused"]))
+        elif "died" in said:
+            self._said = (
+                f"the process that forks the runs cannot import what they need: {printable(said['died'])}"
+            )
         else:
             self._running.pop(said["ended"]).set_result(said["code"])
 
 
-def _died(code: int | None) -> str:
-    return (
-        f"the process that forks the runs ended with code {code}. See as the agent's user that "
-        f"{sys.executable} -m ansible --version does well."
-    )
+def _version() -> tuple[int, int]:
+    """What changes when another version of the collection is installed."""
+    found = Path(__file__).stat()
+    return found.st_ino, found.st_mtime_ns
 
 
 def _environment(place: Path) -> dict[str, str]:

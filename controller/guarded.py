@@ -9,6 +9,7 @@ The kernel's parent-death signal does not pass through a fork. Ansible forks its
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -22,7 +23,7 @@ from typing import Any, NoReturn
 
 from ansible_collections.plumb.gitops.controller.processes import end_with
 
-LONGEST_CALL = 1 << 20  # bytes
+_LONGEST_CALL = 1 << 18  # bytes; the socket takes no more than some 200 KB
 
 
 def _guard_forks() -> None:
@@ -75,7 +76,7 @@ def play(words: Sequence[str]) -> int:
         atexit._run_exitfuncs()  # noqa: SLF001 - what was registered since `forked`
         sys.stdout.flush()
         sys.stderr.flush()
-    return code if isinstance(code, int) else 1
+    return 0 if code is None else code if isinstance(code, int) else 1
 
 
 def forked() -> None:
@@ -86,24 +87,25 @@ def forked() -> None:
 
 def stand_behind(door: socket.socket, parent: int, words: Sequence[str]) -> NoReturn:
     """Be ansible-playbook for whoever comes to the door (stand_in.py): with its output, environment and folder."""
-    forked()
-    end_with(parent, signal.SIGKILL)
-    _guard_forks()
-    stand_in, _address = door.accept()
-    said, output, _flags, _from = socket.recv_fds(stand_in, LONGEST_CALL, 3)
-    given = json.loads(said)
-    for number, descriptor in enumerate(output):
-        os.dup2(descriptor, number)
-        os.close(descriptor)
-    os.chdir(given["folder"])
-    os.environ.clear()
-    os.environ.update(given["environment"])
     code = 1
     try:
+        forked()
+        end_with(parent, signal.SIGKILL)
+        _guard_forks()
+        stand_in, _address = door.accept()
+        said, output, _flags, _from = socket.recv_fds(stand_in, _LONGEST_CALL, 2)
+        for number, descriptor in enumerate(output, start=1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        given = json.loads(said)
+        os.chdir(given["folder"])
+        os.environ.clear()
+        os.environ.update(given["environment"])
         code = play(words)
-    finally:
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for number in range(3):  # a terminal has an end when nobody holds it any more
-            os.dup2(nowhere, number)
-        stand_in.send(str(code).encode())
+    finally:  # whatever comes up, it is not for the code that forked this process
+        with contextlib.suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for number in (1, 2):  # a terminal has an end when nobody holds it any more
+                os.dup2(nowhere, number)
+            stand_in.send(str(code).encode())
         os._exit(code)

@@ -34,6 +34,7 @@ _DOOR = (
     "door"  # in the folder of a run; the path of a Unix socket has to be short, so it is never said in full
 )
 _MOST_FAILURES = 20
+_LONGEST_REASON = 1000  # characters
 _CHECK = "plumb.gitops.check_inventory"
 _ANSWERS = frozenset({f"plumb.gitops.{name}" for name in ("commit_status", "images", "notify", "preview")})
 _FAILED = frozenset({"runner_on_failed", "runner_on_unreachable", "runner_item_on_failed"})
@@ -120,7 +121,7 @@ def run(job: Job, place: Path) -> Ending:
     `place` is the working directory, a folder of this run's own, mode 0700.
     """
     listener = Listener()
-    os.environ.update(ANSIBLE_HOME=str(place / "ansible"), **_temporary(place))
+    os.environ.update(dict.fromkeys(("ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP"), str(place / "tmp")))
     (place / "project").mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
         door.bind(_DOOR)
@@ -132,10 +133,6 @@ def run(job: Job, place: Path) -> Ending:
     runner.config.command = [sys.executable, "-I", "-S", str(_STAND_IN), f"../{_DOOR}"]
     runner.run()
     return _ending(job, runner.rc, listener)
-
-
-def _temporary(place: Path) -> dict[str, str]:
-    return dict.fromkeys(("ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP"), str(place / "tmp"))
 
 
 def _runner(place: Path, listener: Listener) -> Any:
@@ -193,7 +190,7 @@ def serve(agent: socket.socket, make: Callable[[Job, Path], Ending]) -> NoReturn
     """Fork a run for each message of the agent, until it has gone.
 
     A message is the folder of the run, and comes with the socket that gives the job and takes the ending. The answers
-    are JSON: `begun`, a process id, for each in its turn; `ended` with a process id and `code`, when it has.
+    are JSON: `begun`, a process id, or `refused`, a reason, for each in its turn; `ended`, a process id, with `code`.
     """
     runs: dict[int, int] = {}  # process ids, and the descriptors by which they are waited for
     waiting = select.poll()
@@ -203,20 +200,36 @@ def serve(agent: socket.socket, make: Callable[[Job, Path], Ending]) -> NoReturn
             place, sockets, _flags, _from = socket.recv_fds(agent, 1 << 16, 1)
             if not place:
                 _end_all(signal.SIGTERM, None)
-            os.set_inheritable(sockets[0], False)  # for the programs that the run will start
-            connection, parent = socket.socket(fileno=sockets[0]), os.getpid()
-            if (pid := os.fork()) == 0:
-                agent.close()
-                _be(connection, parent, Path(os.fsdecode(place)), make)
-            connection.close()
-            runs[pid] = os.pidfd_open(pid)
-            waiting.register(runs[pid], select.POLLIN)
-            agent.send(json.dumps({"begun": pid}).encode())
+            try:
+                pid = _fork(agent, sockets, Path(os.fsdecode(place)), make)
+            except OSError as error:  # too many processes or descriptors: of this run, and no other
+                _say(agent, refused=str(error))
+            else:
+                runs[pid] = os.pidfd_open(pid)
+                waiting.register(runs[pid], select.POLLIN)
+                _say(agent, begun=pid)
         for pid, status in _dead():
             if pid in runs:  # else an orphan
                 waiting.unregister(runs[pid])
                 os.close(runs.pop(pid))
-                agent.send(json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
+                _say(agent, ended=pid, code=os.waitstatus_to_exitcode(status))
+
+
+def _say(agent: socket.socket, **words: Any) -> None:
+    agent.send(json.dumps(words).encode())
+
+
+def _fork(agent: socket.socket, sockets: list[int], place: Path, make: Callable[[Job, Path], Ending]) -> int:
+    """Fork one run; its process id. Raises OSError."""
+    if not sockets:
+        raise OSError("it has too many open files to take the socket of another run")
+    with socket.socket(fileno=sockets[0]) as connection:
+        connection.set_inheritable(False)  # by the programs that the run will start
+        parent = os.getpid()
+        if (pid := os.fork()) == 0:
+            agent.close()
+            _be(connection, parent, place, make)
+    return pid
 
 
 def _dead() -> list[tuple[int, int]]:
@@ -239,8 +252,9 @@ def _be(connection: socket.socket, parent: int, place: Path, make: Callable[[Job
             if said := agent.read():  # nothing, where whoever would give the job has gone
                 try:
                     ending = make(Job(**json.loads(said)), place)
-                except Exception as error:  # noqa: BLE001 - a traceback could quote anything
-                    why = f"ansible-runner: {type(error).__name__}: {printable(str(error))}"
+                except Exception as error:  # noqa: BLE001 - it could quote anything
+                    said = f": {error}" if isinstance(error, OSError | PlumbError) else ""
+                    why = f"ansible-runner: {type(error).__name__}{printable(said)}"
                     ending = Ending(code=254, failures=(why,))
                 end_descendants(os.getpid())
                 json.dump(dataclasses.asdict(ending), agent)
@@ -251,6 +265,7 @@ def _be(connection: socket.socket, parent: int, place: Path, make: Callable[[Job
 def _end_whole(parent: int) -> None:
     """Have this process end with its parent, and all that it has started with it."""
     signal.signal(signal.SIGTERM, _end_all)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or nobody would learn how a run has ended
     adopt_orphans()
     end_with(parent, signal.SIGTERM)
 
@@ -266,8 +281,12 @@ def main() -> None:
     agent = started_by_the_agent()
     # Ansible reads its settings while it is imported: it is shown those that ansible-runner will give it.
     own = dict(os.environ)
-    os.environ.update(_runner(Path.cwd(), Listener()).config.env)
-    guarded.load_ahead()
+    try:
+        os.environ.update(_runner(Path.cwd(), Listener()).config.env)
+        guarded.load_ahead()
+    except BaseException as error:
+        _say(agent, died=f"{type(error).__name__}: {error}"[:_LONGEST_REASON])
+        raise
     os.environ.clear()
     os.environ.update(own)
     serve(agent, run)

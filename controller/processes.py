@@ -85,7 +85,7 @@ def end_descendants(root: int) -> None:
 
 
 def end_tree(root: int) -> None:
-    """Kill `root`, a child of this process that adopts orphans, with all that is below it.
+    """Kill `root`, which this process has started or had started and which adopts orphans, with all that is below it.
 
     It is stopped first, so that it starts nothing more while its tree is walked.
     """

@@ -18,9 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ansible_collections.plumb.gitops.controller.ahead import PREFIX, Ahead
+from ansible_collections.plumb.gitops.controller.ahead import PREFIX, Ahead, Forked
 from ansible_collections.plumb.gitops.controller.launch import Ending, Job
-from ansible_collections.plumb.gitops.controller.processes import end_tree
 from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import format_seconds
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 
@@ -46,8 +45,7 @@ class Runs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._children: set[int] = set()
-        self._ended: dict[int, str] = {}  # runs that were ended from outside, and why
+        self._children: set[Forked] = set()
         self._aheads: list[Ahead] = []  # the last one takes new runs
 
     def prepare(self) -> None:
@@ -68,11 +66,10 @@ class Runs:
 
     def end_all(self, why: str) -> None:
         """Kill every run that is under way, and whatever it started; they are gone when this returns."""
-        for pid in tuple(self._children):
-            self._ended[pid] = why
-            end_tree(pid)
+        for child in self._children:
+            child.kill(why)
         for ahead in self._aheads:
-            ahead.end()
+            ahead.end(why)
 
     async def make(self, order: Order) -> Ending:
         """Make one run. It is over when this returns or is cancelled; a failure is in the result."""
@@ -101,23 +98,24 @@ class Runs:
             ahead.runs -= 1
             for one in [one for one in self._aheads if not one.runs]:
                 if not (order.stays and one is self._aheads[-1]):
-                    one.end()
+                    one.end("nobody wants a run")
                     self._aheads.remove(one)
 
     async def _make(self, order: Order, ahead: Ahead, place: Path) -> Ending:
         async with asyncio.timeout(order.timeout):
             child = await ahead.fork(place)
-            self._children.add(child.pid)
+            self._children.add(child)
             try:
                 said = await child.ask(json.dumps(dataclasses.asdict(_job(order))).encode())
                 code = await asyncio.shield(child.ended)
             finally:
-                child.end()
-                await asyncio.shield(child.ended)
-                self._children.discard(child.pid)
-                why = self._ended.pop(child.pid, "")
-        if why:
-            return Ending(code=DIED, failures=(f"ended: {why}",))
+                self._children.discard(child)
+                child.close()
+                if not child.ended.done():
+                    child.kill("nobody waits for it")
+                    await asyncio.shield(child.ended)
+        if child.why:
+            return Ending(code=DIED, failures=(f"ended: {child.why}",))
         return _ending(said, code)
 
 

@@ -178,7 +178,8 @@ def test_a_cancelled_run_is_gone_at_once(tmp_path: Path) -> None:
         run = asyncio.create_task(
             runs(tmp_path).make(order(tmp_path, "  - ansible.builtin.pause: {minutes: 9}\n"))
         )
-        await asyncio.to_thread(until, lambda: _children() - others, "the run")
+        at_work = lambda: any("stand_in" in command_of(pid) for pid in _children() - others)  # noqa: E731
+        await asyncio.to_thread(until, at_work, "the run")
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run
@@ -186,6 +187,18 @@ def test_a_cancelled_run_is_gone_at_once(tmp_path: Path) -> None:
     asyncio.run(cancelled())
     assert not _children() - others
     assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_pause_pauses_although_nobody_is_there_to_be_asked(tmp_path: Path) -> None:
+    tasks = "  - ansible.builtin.pause: {seconds: 1}\n  - ansible.builtin.pause: {prompt: Well?}\n"
+    assert make(tmp_path, tasks) == Ending(code=0)
+
+
+def test_what_the_runs_cannot_do_without_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    (failure,) = make(tmp_path, "  - ansible.builtin.debug: {msg: well}\n").failures
+    assert "the run could not be started" in failure
+    assert "Ansible requires the locale encoding to be UTF-8" in failure
 
 
 def test_a_runtime_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
