@@ -124,11 +124,11 @@ def test_what_was_taken_back_in_git_stays_so_until_a_newer_image(scanned: Scanne
 
 def test_a_registry_that_fails_is_told_once(scanned: Scanned) -> None:
     held = scanned.registry.repositories.pop("shop/web")
-    line = scanned.fleet.agent.await_line("image not scanned")
-    assert "there is no such image" in line
+    scanned.fleet.agent.await_line("image not scanned", "there is no such image")
     asked = len(scanned.registry.requests)
     until(lambda: len(scanned.registry.requests) > asked + 3, "three more scans")
-    assert len(scanned.lines("image not scanned")) == 1
+    # A scan that was under way may have failed in another way.
+    assert len([line for line in scanned.lines("image not scanned") if "no such image" in line]) == 1
     scanned.registry.repositories["shop/web"] = held
     scanned.fleet.agent.await_line("images scanned again")
     assert scanned.fleet.agent.series()['plumb_image_scans_total{cluster="here",result="failed"}'] > 0
