@@ -22,9 +22,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import p
 
 LAUNCH = "ansible_collections.plumb.gitops.controller.launch"
 PREFIX = "run-"  # of the folders of all processes, in the one that is the agent's own
-_COLLECTIONS = (
-    Path(__file__).absolute().parents[4]
-)  # not resolved: a checkout is linked into its collections folder
+# Not resolved: a checkout is linked into its collections folder.
+_COLLECTIONS = Path(__file__).absolute().parents[4]
 _LARGEST_WORD = 4096  # bytes
 _MOST_WAITING = 64  # calls that are not answered yet; some more and they would not fit into the socket
 

@@ -30,9 +30,8 @@ from ansible_collections.plumb.gitops.controller.story import story_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError, printable
 
 _STAND_IN = Path(__file__).with_name("stand_in.py")
-_DOOR = (
-    "door"  # in the folder of a run; the path of a Unix socket has to be short, so it is never said in full
-)
+# In the folder of a run. The path of a Unix socket has to be short, so it is never said in full.
+_DOOR = "door"
 _MOST_FAILURES = 20
 _LONGEST_REASON = 1000  # characters
 _CHECK = "plumb.gitops.check_inventory"
