@@ -200,12 +200,12 @@ def serve(agent: socket.socket, make: Callable[[Job, Path], Ending]) -> NoReturn
             if not place:
                 _end_all(signal.SIGTERM, None)
             try:
-                pid = _fork(agent, sockets, Path(os.fsdecode(place)), make)
+                pid, descriptor = _fork(agent, sockets, Path(os.fsdecode(place)), make)
             except OSError as error:  # too many processes or descriptors: of this run, and no other
                 _say(agent, refused=str(error))
             else:
-                runs[pid] = os.pidfd_open(pid)
-                waiting.register(runs[pid], select.POLLIN)
+                runs[pid] = descriptor
+                waiting.register(descriptor, select.POLLIN)
                 _say(agent, begun=pid)
         for pid, status in _dead():
             if pid in runs:  # else an orphan
@@ -218,8 +218,10 @@ def _say(agent: socket.socket, **words: Any) -> None:
     agent.send(json.dumps(words).encode())
 
 
-def _fork(agent: socket.socket, sockets: list[int], place: Path, make: Callable[[Job, Path], Ending]) -> int:
-    """Fork one run; its process id. Raises OSError."""
+def _fork(
+    agent: socket.socket, sockets: list[int], place: Path, make: Callable[[Job, Path], Ending]
+) -> tuple[int, int]:
+    """Fork one run; its process id, and a descriptor by which it is waited for. Raises OSError."""
     if not sockets:
         raise OSError("it has too many open files to take the socket of another run")
     with socket.socket(fileno=sockets[0]) as connection:
@@ -228,7 +230,11 @@ def _fork(agent: socket.socket, sockets: list[int], place: Path, make: Callable[
         if (pid := os.fork()) == 0:
             agent.close()
             _be(connection, parent, place, make)
-    return pid
+    try:
+        return pid, os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        raise
 
 
 def _dead() -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -166,6 +167,30 @@ def test_runs_share_what_they_are_forked_from_as_long_as_it_may_stay(tmp_path: P
         assert len({first, second, third}) == 3, "settings are read at the start"
         assert await mine.make(replace(other, stays=False)) == Ending(code=0)
         assert not _children() - others
+
+    asyncio.run(made())
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_run_that_cannot_be_forked_leaves_the_others_alone(tmp_path: Path) -> None:
+    async def made() -> None:
+        mine = runs(tmp_path)
+        stays = replace(order(tmp_path, "  - ansible.builtin.pause: {seconds: 4}\n"), stays=True)
+        going = asyncio.create_task(mine.make(stays))
+
+        def at_work() -> list[int]:
+            found = _forked(list(descendants(os.getpid())))
+            return found if len(found) > 2 else []
+
+        forks, *_ = await asyncio.to_thread(until, at_work, "the run")
+        before = resource.prlimit(
+            forks, resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        )
+        refused = await mine.make(stays)
+        resource.prlimit(forks, resource.RLIMIT_NOFILE, before)
+        assert "too many open files" in refused.failures[0]
+        assert await going == Ending(code=0)
+        assert await mine.make(replace(stays, stays=False)) == Ending(code=0)
 
     asyncio.run(made())
     assert list((tmp_path / "run").iterdir()) == []
