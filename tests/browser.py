@@ -21,7 +21,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from ansible_collections.plumb.gitops.tests.agent import until
 
-_AXE = Path("plumb") / "axe-core-4.14.1" / "axe.min.js"  # scripts/browser puts it there
+_AXE = Path("plumb") / "axe-core-4.14.1" / "axe.min.js"  # scripts/programs puts it there
 _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
@@ -93,7 +93,7 @@ class Browser:
         """What axe-core finds wrong for people who cannot see, point or tell colours apart."""
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         if not (cache / _AXE).exists():
-            pytest.skip("axe-core is not in the cache: scripts/browser fetches it with npm")
+            pytest.skip("axe-core is not in the cache: scripts/programs fetches it with npm")
         self.run((cache / _AXE).read_text(encoding="utf-8"))
         found = self.driver.execute_async_script(
             "axe.run(document, {resultTypes: ['violations']}).then(arguments[arguments.length - 1])"
@@ -119,7 +119,7 @@ def browser(folder: Path, *flags: str) -> Iterator[Browser]:
     """A browser with a new profile in `folder`. The test is skipped where there is none."""
     programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
     if None in programs:
-        pytest.skip("Chromium or its driver is missing: scripts/browser installs them")
+        pytest.skip("Chromium or its driver is missing: scripts/programs installs them")
     driver = webdriver.Chrome(options=_options(str(programs[0]), folder, flags), service=Service(programs[1]))
     try:
         driver.set_page_load_timeout(60)

@@ -166,7 +166,7 @@ def test_row_19_a_clock_that_is_off_by_an_hour_changes_nothing(
     agents: Agents, audit: Audit, kubectl: Kubectl, wrong: str
 ) -> None:
     if shutil.which("faketime") is None:
-        pytest.skip("faketime is not installed (bindep.txt, profile test)")
+        pytest.skip("faketime is not installed: scripts/programs installs it")
     library = subprocess.run(
         ["faketime", "now", "printenv", "LD_PRELOAD"], check=True, capture_output=True, text=True
     ).stdout.strip()
