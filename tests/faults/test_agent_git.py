@@ -109,6 +109,9 @@ def test_row_42_while_git_fails_the_agent_keeps_the_last_verified_revision_and_i
         assert "source fleet" in line
         assert audit.writes() == []
         assert value_of(kubectl, fleet) == value_of(kubectl, fleet, "left") == f"before {fail.__name__}"
+        kubectl("patch", "configmap", "c", "-n", fleet.namespace, "-p", '{"data": {"a": "edited"}}')
+        assert "drifted=1" in fleet.sync(), "Git is not needed to see drift from it"
+        assert value_of(kubectl, fleet) == f"before {fail.__name__}"
         assert _commit_told(fleet) == before
         fleet.is_well()
     finally:

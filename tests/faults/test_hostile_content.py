@@ -133,6 +133,6 @@ def test_row_51_hostile_addresses_and_refs_are_refused_before_anything_runs(
     assert done.code == 2
     assert "Traceback" not in done.output
     assert not canary.sings()
-    for number, _given in enumerate(hostile):
-        assert f"s{number}" in done.output, "each is named"
+    for number, (field, *_) in enumerate(hostile):
+        assert f"source s{number}: reading {field}" in done.output, "each is refused as it is read"
     assert kubectl.live("configmap", "c", git_fleet.namespace), "the app of the good source is applied"
