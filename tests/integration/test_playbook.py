@@ -147,6 +147,19 @@ def test_plumb_only_selects_apps_and_a_wrong_name_is_refused(fleet: ForgeFleet, 
     assert "app, other" in wrong.output
 
 
+def test_more_apps_are_no_more_tasks(fleet: ForgeFleet) -> None:
+    names = [f"app-{number}" for number in range(12)]
+    fleet.repository.commit({f"{name}/config.yaml": CONFIG.replace("settings", name) for name in names})
+    apps = [fleet.app(name=name, path=name) for name in names]
+    results = re.compile(r"^(?:TASK \[.*\]|(?:ok|changed|skipping|included): .*)", re.MULTILINE)
+
+    one, all_of_them = (fleet.run("--check", plumb_apps=wanted) for wanted in (apps[:1], apps))
+
+    assert (one.code, all_of_them.code) == (0, 0), all_of_them.output
+    assert len(fleet.report()["apps"]) == len(apps)
+    assert results.findall(all_of_them.output) == results.findall(one.output)
+
+
 def test_plumb_suspended_leaves_apps_alone_and_tells_of_names_without_one(
     fleet: ForgeFleet, kubectl: Kubectl
 ) -> None:
