@@ -24,7 +24,7 @@ from ansible_collections.plumb.gitops.tests.bench.rounds import measure
 
 _HERE = Path(__file__).resolve().parent
 _OF_AN_APP = 10  # objects
-_LARGE = 5000  # objects from which on one round is enough: the runs are long, and vary less
+_LARGE = 5000  # objects from which on there is one round: it takes minutes
 _PLOTTED = (Scenario.FIRST, Scenario.AGAIN, Scenario.CHECK)
 
 
