@@ -35,7 +35,9 @@ options:
         type: str
         default: ''
       create_namespace:
-        description: Whether O(apps[].namespace) is created if it is missing. It is never pruned with the app.
+        description:
+          - Whether O(apps[].namespace) is created if it is missing. It is never pruned with the app.
+          - Without it, and without a manifest for it, the app fails where it is missing, and nothing is written.
         type: bool
         default: false
       prune:

@@ -73,11 +73,13 @@ def test_row_35_create_namespace_makes_it_and_never_prunes_it(
     engine: Engine, kubectl: Kubectl, new_namespace: str
 ) -> None:
     engine.write("app/all.yaml", config_map("a") + config_map("b"))
-    refused = engine.apply(engine.spec(namespace=new_namespace))
-    assert refused.app.failed
-    assert kubectl.get("namespace", new_namespace) is None or not kubectl(
-        "get", "configmap", "a", "-n", new_namespace, "--ignore-not-found"
-    )
+    engine.write("wide/all.yaml", manifest("rbac.authorization.k8s.io/v1", "ClusterRole", new_namespace))
+    homeless, wide = engine.spec(namespace=new_namespace), engine.spec("wide", namespace=new_namespace)
+    for done in (engine.check(homeless), engine.apply(homeless), engine.apply(homeless), engine.apply(wide)):
+        assert done.writes == 0
+        assert f"its namespace {new_namespace} is missing." in done.app.plan.error
+        assert "create_namespace: true" in done.app.plan.error
+    assert kubectl.get("namespace", new_namespace) is None
     app = engine.spec(namespace=new_namespace, create_namespace=True)
     assert not engine.check(app).app.failed
     assert not engine.apply(app).app.failed

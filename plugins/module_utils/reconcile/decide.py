@@ -28,6 +28,7 @@ from .ownership import FIELD_MANAGER, our_entry, owners
 from .proof import proven
 from .step import Step
 
+ADD_NAMESPACE = "Add it to Git, or set create_namespace: true."  # what to do about a missing one
 _REPLICAS = ("f:spec", "f:replicas")
 _TTL = "ttlSecondsAfterFinished"
 _DEFECT = (
@@ -177,7 +178,7 @@ def _plan_missing(ground: Ground, wanted: Wanted) -> Step:
         return _left_finished(wanted)
     namespace = wanted.ref.namespace
     if namespace in ground.missing_namespaces:
-        reason = f"namespace {namespace} is missing ({wanted.origin}). Add it to Git, or set create_namespace: true."
+        reason = f"namespace {namespace} is missing ({wanted.origin}). {ADD_NAMESPACE}"
         return refused(wanted, reason, None)
     if ground.applied_before and ground.app.drift is DriftPolicy.REPORT:
         action = action_for(wanted, Verb.UNCHANGED, None, reason=LEFT_AS_IT_IS, deleted_by_someone=True)

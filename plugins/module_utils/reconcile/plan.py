@@ -17,7 +17,7 @@ from ..model.errors import ClusterError, InventoryError, PlumbError
 from ..model.objects import Body, GroupKind, ObjectRef
 from ..model.plan import Action, Plan, Verb
 from .claims import Claims, former_identities
-from .decide import plan_object
+from .decide import ADD_NAMESPACE, plan_object
 from .desired import Desired, Wanted, digest_of_all
 from .ground import Ground
 from .inventory import DEFAULT_NAMESPACE, Inventory, SetIdentity, identity_of, read_inventory
@@ -133,8 +133,21 @@ def _plan_ready(
         mine = steps[start : start + len(need.wanted)]
         start += len(need.wanted)
         seen = _Seen(app=app, desired=desired, need=need, ground=ground, observed=observed)
-        plans.append(_app_plan(setting, seen, mine))
+        homeless = _homeless(ground)
+        plans.append(
+            AppPlan(app=app, plan=Plan(app=app.name, error=homeless))
+            if homeless
+            else _app_plan(setting, seen, mine)
+        )
     return plans
+
+
+def _homeless(ground: Ground) -> str:
+    """Why nothing of the app can be recorded, and so nothing written: its namespace is missing and does not come."""
+    app = ground.app
+    if app.state is AppState.ABSENT or app.namespace not in ground.missing_namespaces:
+        return ""
+    return f"app {app.name}: its namespace {app.namespace} is missing. {ADD_NAMESPACE}"
 
 
 def _need(setting: Setting, app: AppSpec, desired: Desired, inventories: tuple[Inventory, ...]) -> Need:
@@ -191,6 +204,7 @@ def _grounds(  # noqa: PLR0917 - one caller
     }
     coming |= {app.namespace for app in apps if app.create_namespace and app.namespace}
     asked = {w.ref.namespace for need in needs for w in need.wanted if observed.live(w) is None}
+    asked |= {need.app.namespace for need in needs if not need.inventory.exists}
     known = existing_namespaces(setting.cluster, discovery, asked | coming)
     absent = frozenset(name for name, body in known.items() if body is None)
     if setting.check:
