@@ -24,11 +24,11 @@ from .ground import Ground, action_for, applied_at, failed_dry_run, refused, uid
 from .ignore import ignored_of, left_to_others, on_live
 from .inventory import ID_LABEL, set_of
 from .look import Look, look_at
+from .namespaces import ADD_NAMESPACE
 from .ownership import FIELD_MANAGER, our_entry, owners
 from .proof import proven
 from .step import Step
 
-ADD_NAMESPACE = "Add it to Git, or set create_namespace: true."  # what to do about a missing one
 _REPLICAS = ("f:spec", "f:replicas")
 _TTL = "ttlSecondsAfterFinished"
 _DEFECT = (

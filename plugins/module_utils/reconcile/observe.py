@@ -27,7 +27,6 @@ from .look import Look
 from .reads import EVERYWHERE, FEW, Listed, list_objects, look_up
 
 _HPA = GroupKind("autoscaling", "HorizontalPodAutoscaler")
-_NAMESPACE = GroupKind("", "Namespace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,21 +269,6 @@ def _target(hpa: Body) -> ObjectRef:
     view, target = LiveView(hpa), ("spec", "scaleTargetRef")  # a manifest's shape is not checked yet
     group = api_group(view.text(*target, "apiVersion"))
     return ObjectRef(group, view.text(*target, "kind"), ref_of(hpa).namespace, view.text(*target, "name"))
-
-
-def existing_namespaces(
-    cluster: Cluster, discovery: Discovery, names: Iterable[str]
-) -> dict[str, Body | None]:
-    """Each of these namespaces as it is, None for one that is not there. One that may not be read is taken as there."""
-    resource = discovery.of(_NAMESPACE)
-    if resource is None:
-        return {}
-    names = sorted(set(names) - {""})
-    found, unreadable = look_up(cluster, [(resource, ObjectRef("", "Namespace", "", name)) for name in names])
-    known: dict[str, Body | None] = {
-        name: found.get((resource.api_version, ObjectRef("", "Namespace", "", name))) for name in names
-    }
-    return {**known, **{ref.name: {"metadata": {"name": ref.name}} for ref in unreadable}}
 
 
 def _resources(discovery: Discovery, needs: Sequence[Need]) -> set[ApiResource]:

@@ -17,13 +17,14 @@ from ..model.errors import ClusterError, InventoryError, PlumbError
 from ..model.objects import Body, GroupKind, ObjectRef
 from ..model.plan import Action, Plan, Verb
 from .claims import Claims, former_identities
-from .decide import ADD_NAMESPACE, plan_object
+from .decide import plan_object
 from .desired import Desired, Wanted, digest_of_all
 from .ground import Ground
 from .inventory import DEFAULT_NAMESPACE, Inventory, SetIdentity, identity_of, read_inventory
 from .look import Look, Looks
 from .lost import Lost, scan_within
-from .observe import Autoscalers, Need, Observed, existing_namespaces, observe, read_autoscalers
+from .namespaces import existing_namespaces, homeless, namespace_to_create
+from .observe import Autoscalers, Need, Observed, observe, read_autoscalers
 from .order import sort_key
 from .prune import Prune, plan_prune
 from .step import Step
@@ -133,21 +134,8 @@ def _plan_ready(
         mine = steps[start : start + len(need.wanted)]
         start += len(need.wanted)
         seen = _Seen(app=app, desired=desired, need=need, ground=ground, observed=observed)
-        homeless = _homeless(ground)
-        plans.append(
-            AppPlan(app=app, plan=Plan(app=app.name, error=homeless))
-            if homeless
-            else _app_plan(setting, seen, mine)
-        )
+        plans.append(_app_plan(setting, seen, mine))
     return plans
-
-
-def _homeless(ground: Ground) -> str:
-    """Why nothing of the app can be recorded, and so nothing written: its namespace is missing and does not come."""
-    app = ground.app
-    if app.state is AppState.ABSENT or app.namespace not in ground.missing_namespaces:
-        return ""
-    return f"app {app.name}: its namespace {app.namespace} is missing. {ADD_NAMESPACE}"
 
 
 def _need(setting: Setting, app: AppSpec, desired: Desired, inventories: tuple[Inventory, ...]) -> Need:
@@ -263,6 +251,8 @@ class _Seen:
 
 
 def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
+    if error := homeless(seen.ground):
+        return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=error))
     members, wanted = seen.members, seen.wanted
     refused = (Step(action=action) for action in seen.desired.refused)
     applies = sorted((*steps, *refused), key=lambda step: sort_key(step.action.ref))
@@ -279,7 +269,7 @@ def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
     )
     if setting.check and blocked and not seen.observed.failed & _kinds(seen):
         prune = replace(prune, steps=tuple(_unproven(step, blocked) for step in prune.steps))
-    first = _namespaces_to_create(seen.ground, seen.need)
+    first = namespace_to_create(seen.ground, seen.need.wanted)
     return AppPlan(
         app=seen.app,
         plan=Plan(
@@ -336,19 +326,3 @@ def _left(setting: Setting, app: AppSpec) -> str:
         return "the app is absent"
     revision = setting.revisions.get(app.source, "")
     return f"left Git in {revision}" if revision else "left Git"
-
-
-def _namespaces_to_create(ground: Ground, need: Need) -> tuple[Step, ...]:
-    """The app's namespace, where it says create_namespace, it is missing and no manifest is for it.
-
-    It is created, and from then on left alone: it is no member of the app, so it is never pruned with it.
-    """
-    app = ground.app
-    missing = (
-        app.namespace in ground.coming_namespaces and app.create_namespace and app.state is AppState.PRESENT
-    )
-    if not missing or any(w.ref == ObjectRef("", "Namespace", "", app.namespace) for w in need.wanted):
-        return ()
-    ref = ObjectRef("", "Namespace", "", app.namespace)
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": app.namespace}}
-    return (Step(action=Action(ref=ref, verb=Verb.CREATE, reason="create_namespace"), body=body),)
