@@ -11,7 +11,7 @@ fetch or run something (remote bases, Helm charts, plugins that are not built in
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from ..model.errors import printable
 from ..model.objects import Origin
 from .documents import Document, read_documents, read_yaml_documents
+from .inline_entries import is_inline, objects_of
 from .place import Place
 from .private_text import content_of, env_values, literal_values, patch_values, scalars_of, secret_values
 from .tree import Tree
@@ -125,7 +126,7 @@ class _Walk:
             **dict.fromkeys(("crds", "configurations"), self._file),
             **dict.fromkeys(("generators", "transformers", "validators"), self._plugin),
             **dict.fromkeys(_ENTRY_KEYS, self._entry),
-            "patchesStrategicMerge": self._patch,
+            "patchesStrategicMerge": self._merge_patch,
         }
 
     def folder(self, folder: Path) -> None:
@@ -195,7 +196,7 @@ class _Walk:
 
     def _note(self, document: Document, shown: str) -> None:
         """Remember where an object is written, and its values where it is a Secret."""
-        for value in _each(document.value):
+        for value in objects_of(document.value):
             if not isinstance(value, dict):
                 continue
             metadata = value.get("metadata")
@@ -204,12 +205,14 @@ class _Walk:
             self.reach.origins[key] = None if key in self.reach.origins else Origin(shown, document.line)
             self.reach.private |= secret_values(value)
 
-    def _patch(self, name: str, written: Any, place: Place, target_kind: str = "") -> None:
-        """A patch as a path or as text: what it holds may belong to a Secret."""
-        if isinstance(written, str) and ("\n" in written or written.lstrip()[:1] in ("{", "[")):
-            data, shown = written.encode(), place.origin.file
+    def _merge_patch(self, name: str, written: Any, place: Place) -> None:
+        if is_inline(name, written, place, self.tree.meter):
+            self._note_patch(written.encode(), place.origin.file)
         else:
-            data, shown = self._content(name, written, place)
+            self._note_patch(*self._content(name, written, place))
+
+    def _note_patch(self, data: bytes, shown: str, target_kind: str = "") -> None:
+        """Remember a patch: what it holds may belong to a Secret."""
         self.reach.patches.add(data.decode("utf-8", "replace").strip())
         for document in read_documents(data, file=shown, meter=self.tree.meter):
             self.reach.private |= patch_values(document.value, target_kind)
@@ -227,9 +230,9 @@ class _Walk:
         target = entry.get("target")
         kind = str(target.get("kind") or "") if isinstance(target, dict) else ""
         if entry.get("patch"):
-            self._patch(name, f"{entry['patch']}\n", place, kind)
+            self._note_patch(str(entry["patch"]).encode(), place.origin.file, kind)
         if entry.get("path") and name.startswith("patches"):
-            self._patch(name, entry["path"], place, kind)
+            self._note_patch(*self._content(name, entry["path"], place), kind)
         elif entry.get("path"):
             self._file(name, entry["path"], place)
 
@@ -248,7 +251,7 @@ class _Walk:
 
     def _plugin(self, name: str, written: Any, place: Place) -> None:
         """Only kustomize's own plugins, and none that fetches."""
-        if isinstance(written, str) and "\n" in written:
+        if is_inline(name, written, place, self.tree.meter):
             data, shown = written.encode(), place.origin.file
         else:
             real = self._reference(name, written, place)
@@ -259,7 +262,7 @@ class _Walk:
             data, shown = self.tree.read(real), self.tree.shown(real)
         for document in read_yaml_documents(data, file=shown, meter=self.tree.meter):
             at = Place(place.subject, Origin(shown, document.line))
-            for value in _each(document.value):
+            for value in objects_of(document.value):
                 _check_plugin(name, value, at)
                 self.reach.private |= content_of(value)
 
@@ -279,13 +282,6 @@ def _check_plugin(name: str, value: Any, place: Place) -> None:
         )
     if any(_WEB.search(text) for text in scalars_of(value)):
         raise place.error(f"{name}: the configuration names a web address, and nothing is fetched", _OFFLINE)
-
-
-def _each(value: Any) -> Iterator[Any]:
-    items = (
-        value.get("items") if isinstance(value, dict) and str(value.get("kind")).endswith("List") else None
-    )
-    yield from items if isinstance(items, list) else (value,)
 
 
 def _without_credentials(address: str) -> str:
