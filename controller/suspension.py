@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
-from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import is_newer, keep, kept
 
 _KIND = "plumb.gitops/suspensions"
 _FORMAT = 1
@@ -44,11 +44,13 @@ def read_suspensions(file: Path) -> Suspensions:
     """What was suspended. Raises InputError for a file that cannot be read: nothing is resumed by accident."""
     content = kept(file, _KIND, _FORMAT)
     if content is None and file.exists():
+        newer = is_newer(file, _KIND, _FORMAT)
         raise InputError(
             f"suspensions {file}",
             "reading what is suspended",
-            "the file is not as it was written",
-            "Remove it, which resumes everything, and suspend again what has to be.",
+            "it was written by a newer version" if newer else "the file is not as it was written",
+            ("Install that version again, or remove the file" if newer else "Remove it")
+            + ", which resumes everything, and suspend again what has to be.",
         )
     return Suspensions(frozenset((str(c), str(a)) for c, a in (content or {}).get("suspended", ())))
 

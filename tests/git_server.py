@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,8 @@ def _read_body(handler: http.server.BaseHTTPRequestHandler) -> bytes:
 
 
 def _backend(root: Path, handler: http.server.BaseHTTPRequestHandler, body: bytes) -> Reply:
-    path, _question, query = handler.path.partition("?")
+    address = urlsplit(handler.path)  # a whole one where this server is asked as a proxy
+    path, query = address.path, address.query
     environment = {
         "PATH": os.environ["PATH"],
         "GIT_PROJECT_ROOT": str(root),

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..state.file import keep, kept, see_room
+from ..state.file import is_newer, keep, kept, see_room
 
 LARGEST = 16 * 1024 * 1024  # bytes of a file before the next record goes into a new one
 GENESIS = "0" * 64  # what the first record names as the one before it
@@ -132,6 +132,11 @@ def kept_head(path: Path) -> Head | None:
     if content is None or not isinstance(content.get("seq"), int):
         return None
     return Head(content["seq"], str(content.get("hash")))
+
+
+def is_of_newer_version(path: Path) -> bool:
+    """Whether a newer version has appended last. It may chain records otherwise, so nothing is appended after it."""
+    return is_newer(head_file(path), _KIND, _FORMAT)
 
 
 def lines_of(path: Path) -> Iterator[bytes]:

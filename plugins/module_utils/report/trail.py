@@ -14,7 +14,7 @@ from ..model.app import Revision
 from ..model.errors import PlumbError, printable
 from ..model.plan import Action, AppResult, Outcome, Verb
 from ..model.report import Report
-from .chain import Head, append, see_chain_place
+from .chain import Head, append, is_of_newer_version, see_chain_place
 from .document import action_document, revision_document
 
 SUFFIX = ".jsonl"
@@ -37,6 +37,7 @@ def trail_file(path: str, cluster: str) -> Path:
 
 def see_trail_place(target: Path) -> None:
     """See that the trail could be written now, before anything is done that it has to tell. Raises TrailError."""
+    _refuse_newer(target)
     try:
         see_chain_place(target)
     except OSError as error:
@@ -45,6 +46,7 @@ def see_trail_place(target: Path) -> None:
 
 def write_trail(target: Path, told: Sequence[Mapping[str, Any]]) -> Head:
     """Append records to the trail; where it ends then. Raises TrailError."""
+    _refuse_newer(target)
     try:
         return append(target, told)
     except OSError as error:
@@ -115,6 +117,16 @@ def _revision(source: str, revisions: Mapping[str, Revision | None]) -> dict[str
     whole = revision_document(revision)
     told = {key: whole[key] for key in ("ref", "commit", "subject", "author") if key in whole}
     return {"source": source, "revision": told}
+
+
+def _refuse_newer(target: Path) -> None:
+    if is_of_newer_version(target):
+        raise TrailError(
+            f"audit trail {target}",
+            "writing it",
+            "it was written by a newer version",
+            "Install that version again, or move the trail and its .head to an archive, so that a new one begins.",
+        )
 
 
 def _unusable(target: Path, error: OSError) -> TrailError:

@@ -20,6 +20,7 @@ from typing import Any
 
 from ..model.compact import compact
 
+_LONGEST_HEAD = 1024  # characters of a file's first line
 _LARGEST = 256 * 1024 * 1024  # bytes; more was not written by us
 
 
@@ -68,6 +69,20 @@ def kept(target: Path, kind: str, form: int) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def is_newer(target: Path, kind: str, form: int) -> bool:
+    """Whether a file of this kind is there in a later format: a newer version wrote it, and this one cannot read it.
+
+    For what may not be made anew: there `kept` says None as of a damaged file, and people need to know which it is.
+    """
+    try:
+        with target.open(encoding="utf-8") as file:
+            head = json.loads(file.readline(_LONGEST_HEAD))
+    except (OSError, ValueError, RecursionError):
+        return False
+    found = head.get("format") if isinstance(head, dict) and head.get("kind") == kind else None
+    return isinstance(found, int) and found > form
 
 
 def _checksum(text: str) -> str:

@@ -33,6 +33,13 @@ class Upstream:
         path.mkdir(parents=True)
         self.git("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}", "-b", "main")
 
+    @classmethod
+    def existing(cls, path: Path) -> Upstream:
+        """One that is there already."""
+        upstream = cls.__new__(cls)
+        upstream.path = path
+        return upstream
+
     def git(self, *arguments: str, given: bytes = b"", **variables: str) -> str:
         environment = {
             "PATH": os.environ["PATH"],

@@ -12,7 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept, write_whole
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import (
+    is_newer,
+    keep,
+    kept,
+    write_whole,
+)
 
 CONTENT = {"b": [1, 2, {"ü": None}], "a": "x" * 100}
 
@@ -40,6 +45,33 @@ def test_what_is_missing_or_of_another_kind_or_format_is_not_there(file: Path) -
     assert kept(file.parent, "looks", 1) is None
     assert kept(file, "reports", 1) is None
     assert kept(file, "looks", 0) is None
+    assert kept(file, "looks", 2) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "newer"),
+    [
+        ('{"kind": "looks", "format": 3, "checksum": ""}\n{}\n', True),
+        ('{"kind": "looks", "format": 3, "more": "of a later version"}', True),
+        ('{"kind": "looks", "format": 2, "checksum": ""}\n{}\n', False),
+        ('{"kind": "looks", "format": 1, "checksum": ""}\n{}\n', False),
+        ('{"kind": "looks", "format": "3"}\n', False),
+        ('{"kind": "looks", "format": true}\n', False),
+        ('{"kind": "other", "format": 3}\n', False),
+        ('["looks", 3]\n', False),
+        ('{"kind": "looks", "form', False),
+        ('{"kind": "looks", "format": 3, "more": "' + "x" * 2000 + '"}', False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_row_109_a_file_of_a_newer_version_is_told_from_a_damaged_one(
+    tmp_path: Path, text: str | None, newer: bool
+) -> None:
+    file = tmp_path / "kept.json"
+    if text is not None:
+        file.write_text(text)
+    assert is_newer(file, "looks", 2) is newer
     assert kept(file, "looks", 2) is None
 
 
