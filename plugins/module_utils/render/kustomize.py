@@ -15,9 +15,10 @@ from typing import Any
 
 from ..model.errors import RenderError, printable
 from ..model.objects import Manifest, Origin
-from .child import Ending, Finished, run_bounded
+from .bounded_subprocess import UNCONFINED_PROGRAMS, Bounds, Ending, Finished, run_bounded
 from .kustomization import Reach, check_kustomization, kustomization_file
-from .limits import KUSTOMIZE_SECONDS, MAX_APP_BYTES, MAX_MESSAGE, MIB, STDERR_BYTES
+from .launcher import CONFINEMENT
+from .limits import KUSTOMIZE_MEMORY, KUSTOMIZE_SECONDS, MAX_APP_BYTES, MAX_MESSAGE, MIB, STDERR_BYTES
 from .manifest import parse_manifests
 from .private_text import masked
 from .tree import Tree
@@ -53,6 +54,8 @@ def build_kustomization(tree: Tree, folder: Path) -> tuple[Manifest, ...]:
     tree.programs[str(kubectl)] = None
     with tempfile.TemporaryDirectory(prefix="plumb-kustomize-") as empty:
         finished = _run(kubectl, folder, Path(empty), tree.meter.subject)
+    if finished.ending is Ending.REFUSED:
+        raise _not_started(finished, tree.meter.subject)
     if finished.ending is not Ending.EXITED or finished.status != 0:
         raise RenderError(
             tree.meter.subject, f"building {file}", _reason(finished, tree, reach), "Correct the files."
@@ -73,33 +76,52 @@ def _origin(value: Any, reach: Reach, file: str) -> Origin:
 
 
 def _run(kubectl: Path, folder: Path, empty: Path, subject: str) -> Finished:
-    # An address that slips through finds no git on PATH and a proxy where nobody listens.
-    nowhere = "http://127.0.0.1:9"
     env = {
         "HOME": str(empty),
         "TMPDIR": str(empty),
         "PATH": str(empty),
         "KUBECONFIG": os.devnull,
         "KUBERC": "off",
-        "HTTP_PROXY": nowhere,
-        "HTTPS_PROXY": nowhere,
         "LC_ALL": "C",
+        "GOMEMLIMIT": str(KUSTOMIZE_MEMORY * 3 // 4),
     }
     try:
         return run_bounded(
             [str(kubectl), "kustomize", str(folder)],
             env=env,
             cwd=empty,
-            seconds=KUSTOMIZE_SECONDS,
-            max_stdout=MAX_APP_BYTES,
-            max_stderr=STDERR_BYTES,
+            bounds=Bounds(
+                memory=KUSTOMIZE_MEMORY,
+                seconds=KUSTOMIZE_SECONDS,
+                max_stdout=MAX_APP_BYTES,
+                max_stderr=STDERR_BYTES,
+            ),
         )
     except OSError as exc:
-        reason = f"kubectl cannot be started ({exc.strerror})"
-        raise RenderError(subject, "building a kustomization", reason, _INSTALL) from exc
+        reason = f"Python, which starts kubectl, cannot be started ({exc.strerror})"
+        raise RenderError(
+            subject, "building a kustomization", reason, "Check the Python that runs this."
+        ) from exc
+
+
+def _not_started(finished: Finished, subject: str) -> RenderError:
+    refusal = printable(finished.stderr.decode("utf-8", "replace"), 300)
+    without = refusal.removeprefix(CONFINEMENT)
+    if without == refusal:
+        reason = f"kubectl cannot be started ({refusal})"
+        return RenderError(subject, "building a kustomization", reason, _INSTALL)
+    return RenderError(
+        subject,
+        "building a kustomization",
+        f"nothing keeps kubectl from the network on this machine, so it is not run ({without})",
+        "Allow seccomp filters or user namespaces where Plumb runs, or take the risk on every source: "
+        f"{UNCONFINED_PROGRAMS}=allow in the environment of Plumb (plumb_agent_environment for the agent).",
+    )
 
 
 def _reason(finished: Finished, tree: Tree, reach: Reach) -> str:
+    if finished.ending is Ending.MEMORY:
+        return f"kustomize needed more than {KUSTOMIZE_MEMORY // MIB} MiB of memory"
     if finished.ending is Ending.DEADLINE:
         return f"kustomize did not end within {KUSTOMIZE_SECONDS:.0f} seconds"
     if finished.ending is Ending.OUTPUT:

@@ -14,6 +14,7 @@ MAX_DOCUMENTS = 50_000  # YAML documents of an app, empty ones too
 MAX_FILES = 50_000  # files and folders looked at for an app
 MAX_VALUES = 1_000_000  # scalars, lists and maps of an app with aliases written out
 MAX_DEPTH = 100  # lists and maps inside one another; also folders
+KUSTOMIZE_MEMORY = 512 * MIB  # of one build
 KUSTOMIZE_SECONDS = 120.0  # one build; a thousand resources take some 5 s
 STDERR_BYTES = MIB  # what is kept of a child's messages
 MAX_MESSAGE = 16 * 1024  # characters of a message, quotations left out, that are searched for private text
