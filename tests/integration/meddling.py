@@ -188,9 +188,50 @@ def without_one(draw: Draw, body: Body) -> Body:
     return less
 
 
+def without_place(draw: Draw, body: Body) -> tuple[tuple[Any, ...], Body]:
+    """A place in a manifest, and the manifest without it."""
+    places = [path for path, _value in nodes(body) if len(path) > 1]
+    path = draw(st.sampled_from(places)) if places else ()
+    less = deepcopy(body)
+    holder: Any = less
+    for key in path[:-1]:
+        holder = holder[key]
+    if path:
+        del holder[path[-1]]
+    return path, less
+
+
+def other_values(body: Body, path: tuple[Any, ...]) -> list[Operation]:
+    """A JSON patch that changes values at a place: text and numbers, but none that an item of a list is known by."""
+    value: Any = body
+    for key in path:
+        value = value[key]
+    scalars = [(path, value)] if not isinstance(value, dict | list) else []
+    if isinstance(value, dict | list):
+        scalars = [((*path, *below), leaf) for below, leaf in _leaves(value)]
+    return [
+        {"op": "replace", "path": pointer(where), "value": f"{leaf}x" if isinstance(leaf, str) else leaf + 1}
+        for where, leaf in scalars
+        if isinstance(leaf, str | int) and not isinstance(leaf, bool) and not _KEY_FIELDS & {*where[-2:]}
+    ]
+
+
+_KEY_FIELDS = {"name", "port", "containerPort", "protocol", "mountPath", "ip", "host", "type", "set"}
+
+
+def _leaves(value: Any) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        if isinstance(item, dict | list):
+            yield from (((key, *below), leaf) for below, leaf in _leaves(item))
+        else:
+            yield (key,), item
+
+
 # What the server or a controller writes into each object on its own.
 _ITS_OWN = {"clusterIP", "clusterIPs"}
 _DIGEST = "plumb.gitops/manifest"
+_FIELDS = "plumb.gitops/applied-fields"
 _PART_OF = "applyset.kubernetes.io/part-of"
 
 
@@ -199,7 +240,9 @@ def said(live: Body) -> Body:
     content = _content(live)
     metadata = content.pop("metadata")
     labels = {k: v for k, v in metadata.get("labels", {}).items() if k != _PART_OF}
-    notes = {k: v for k, v in metadata.get("annotations", {}).items() if k not in {_DIGEST, _REVISION}}
+    notes = {
+        k: v for k, v in metadata.get("annotations", {}).items() if k not in {_DIGEST, _FIELDS, _REVISION}
+    }
     spec = content.get("spec")
     if isinstance(spec, dict):
         content["spec"] = {key: value for key, value in spec.items() if key not in _ITS_OWN}

@@ -133,20 +133,6 @@ def test_a_field_that_git_and_an_editor_came_to_share_is_gone_when_git_drops_it(
     assert settled(engine)
 
 
-def test_a_field_that_was_edited_and_dropped_from_git_before_the_next_run_is_the_editors_now(
-    engine: Engine, kubectl: Kubectl
-) -> None:
-    engine.write("app/c.yaml", config_map("c", {"a": "1", "b": "2"}))
-    engine.apply()
-    patch = json.dumps({"data": {"b": "3"}})
-    kubectl("patch", "configmap", "c", "-n", engine.namespace, "-p", patch, "--field-manager=kubectl-edit")
-    engine.write("app/c.yaml", config_map("c", {"a": "1"}))
-    engine.apply()
-    # The edit took the field from us, and nothing in the cluster says that it ever was Git's.
-    assert kubectl.live("configmap", "c", engine.namespace)["data"] == {"a": "1", "b": "3"}
-    assert settled(engine)
-
-
 def test_a_controller_of_any_name_does_not_hold_a_field_that_git_drops(
     engine: Engine, kubectl: Kubectl
 ) -> None:

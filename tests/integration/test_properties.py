@@ -204,6 +204,41 @@ def test_what_leaves_git_leaves_the_cluster(bench: Bench) -> None:
     assert all(seen[history] > 0 for history in _HISTORIES), seen
 
 
+def test_row_84_what_was_changed_by_hand_and_left_git_leaves_the_cluster(bench: Bench) -> None:
+    seen: Counter[str] = Counter()
+
+    @examples(20)
+    @given(st.data())
+    def explore(data: st.DataObject) -> None:
+        body = bench.named(data.draw(manifests))
+        path, less = meddling.without_place(data.draw, body)
+        less = bench.named(less)
+        operations = meddling.other_values(body, path)
+        assume(operations and not (meddling.has_empty_list(body) or meddling.has_empty_list(less)))
+        try:
+            bench.apply(bench.ready(less))
+        except RequestError:
+            assume(False)  # it cannot be left out
+        app = body["metadata"]["name"]
+        bench.run(app, [body])
+        try:
+            bench.patch(body, operations, data.draw(st.sampled_from(meddling.EDITORS)))
+        except RequestError:
+            assume(False)  # nothing was changed
+        note(f"{operations} on {body} -> {less}")
+        smaller = {**less, "metadata": {**less["metadata"], "name": app}}
+        forecast, _writes = bench.run(app, [smaller], check=True)
+        result, _writes = bench.run(app, [smaller])
+        assume(not result.failed)  # immutable
+        assert meddling.said(bench.get(body)) == meddling.said(bench.get(less))
+        assert forecast.plan.actions[0].changes == result.plan.actions[0].changes
+        assert_settled(bench, app, [smaller])
+        seen[body["kind"]] += 1
+
+    explore()
+    assert sum(seen.values()) > 10, seen
+
+
 def _plain(bench: Bench, _draw: meddling.Draw, app: str, body: Body) -> None:
     bench.run(app, [body])
 

@@ -21,6 +21,7 @@ from ..cluster.errors import DeadlineExceeded, NotFound, RequestError, StaleVers
 from ..model.errors import ClusterError
 from ..model.objects import Body, ObjectRef
 from ..model.plan import Action, Outcome, Result, Verb
+from .applied_fields import with_applied_fields
 from .decide import look_after, plan_object
 from .ground import Ground
 from .inventory import is_member, part_of
@@ -101,9 +102,9 @@ def _pause(attempt: int) -> None:
 
 def _write(ground: Ground, step: Step) -> Body:
     """The object as the server answered the last write to it."""
-    body = step.body
-    if body is None:
+    if step.body is None:
         raise AssertionError(f"a step to {step.action.verb.value} has no body")
+    body = step.body if step.wanted is None else with_applied_fields(step.body, step.live)
     resource = known_resource(ground.cluster, str(body["apiVersion"]), step.action.ref)
     verb = step.action.verb
     if verb is Verb.RECREATE or (verb is Verb.CREATE and step.live is not None):

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..model.change import ABSENT, Cause, FieldChange
 from ..model.objects import Body
+from .applied_fields import ANNOTATION_PATH
 from .desired import DIGEST
 from .difference import differences, masked
 from .fieldset import Path, display, item_key, owns, set_value
@@ -17,32 +18,26 @@ from .inventory import MEMBER_PATH
 from .ownership import Owner, our_entry, owner_of, owners
 from .proof import same
 
-_DIGEST_PATH: Path = ("f:metadata", "f:annotations", f"f:{DIGEST}")
+_RECORDS = frozenset({("f:metadata", "f:annotations", f"f:{DIGEST}"), ANNOTATION_PATH})
 
 
 def explain(
     live: Body,
     predicted: Body,
     *,
-    gone: Iterable[Path],
     drift_only: bool,
     adopting: bool,
     moving: bool = False,
 ) -> tuple[FieldChange, ...]:
     """The changes that lead from `live` to `predicted`, each with its cause, sorted by path.
 
-    `gone` are fields that a dry-run cannot show as removed, because the write first takes them from another manager.
-    What Plumb itself keeps on an object is left out: its digest and, if it is `moving` between apps, its member label.
+    What Plumb itself keeps on an object is left out: its digest, the names of its fields and, if it is `moving` between
+    apps, its member label.
     `drift_only` says that the manifest is the one the object was last applied from: then every difference is drift.
     """
     entries = owners(live)
-    unsaid = {_DIGEST_PATH, MEMBER_PATH} if moving else {_DIGEST_PATH}
+    unsaid = {*_RECORDS, MEMBER_PATH} if moving else _RECORDS
     found = [d for d in differences(live, predicted) if d[0] not in unsaid]
-    told = {path for path, _live, _wanted in found}
-    for path in gone:
-        value = value_at(live, path)
-        if value is not ABSENT and not any(path[: len(known)] == known for known in told):
-            found.append((path, value, ABSENT))
     changes = [
         _change(live, entries, path, value, wanted, drift_only=drift_only, adopting=adopting)
         for path, value, wanted in sorted(found, key=lambda difference: difference[0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ..cluster.discovery import ApiResource
 from ..cluster.errors import Invalid, RequestError
 from ..model.app import AdditionPolicy, DriftPolicy
 from ..model.change import Cause, FieldChange
@@ -16,11 +17,15 @@ from ..model.plan import Action, Verb
 from .additions import Addition, as_changes, beyond, in_the_way, removable
 from .changes import explain
 from .desired import Wanted, applied_digest
-from .fieldset import FieldSet, display, leaves, subtract, union
+from .dropped import dropped
+from .fieldset import FieldSet, display, leaves, outside, subtract, union
 from .ground import Ground, action_for, failed_dry_run, refused, why
+from .ignore import Ignored
 from .ownership import FIELD_MANAGER, Owner, co_owned, foldable, lost_claims, our_entry, owners, rewritten
+from .predict import as_replaced
 from .prune import CONSENT, CONTAINERS, PROTECTED, consent_of
 from .step import Step
+from .structure import content_of, without
 
 LEFT_AS_IT_IS = "drift: report, it stays as it is until its manifest changes"
 
@@ -36,6 +41,7 @@ class Case:
     live: Body
     adopting: bool  # nobody's set owns it
     moving: bool  # another set owns it that may not, or need not, keep it
+    ignored: Ignored  # what is left to others
     added: tuple[Addition, ...]  # what others have added to it
     warning: str
 
@@ -50,6 +56,12 @@ class Case:
         if self.ground.app.additions is not AdditionPolicy.REMOVE or self.is_left:
             return {}
         return removable(self.added, from_appliers=self.ground.app.force_conflicts)
+
+    def dropped(self, coming: FieldSet) -> FieldSet:
+        """The fields that left Git after somebody had changed them."""
+        if self.adopting or self.same_manifest:
+            return {}
+        return dropped(self.live, self.wanted.ref.group_kind, self.ignored, coming)
 
     @property
     def is_left(self) -> bool:
@@ -76,7 +88,7 @@ def compare(case: Case) -> Step:
     taken = lost_claims(owners(live), owners(predicted))
     if taken and not ground.app.force_conflicts:
         return refused(wanted, _claimed(taken), live)
-    return _step(case, predicted)
+    return _step(case, resource, predicted)
 
 
 def _cleared(case: Case) -> Step | None:
@@ -107,18 +119,25 @@ def _cleared(case: Case) -> Step | None:
     )
 
 
-def _step(case: Case, predicted: Body) -> Step:
+def _step(case: Case, resource: ApiResource, predicted: Body) -> Step:
     before = owners(case.live)
     entry, coming = our_entry(before), our_entry(owners(predicted))
     kept: FieldSet = coming.fields if coming is not None else {}
     fold = foldable(before) if case.adopting or entry is None else {}
     release = co_owned(before, subtract(entry.fields, kept)) if entry is not None else {}
-    fold, release = union(fold, case.removed), union(release, case.removed)
+    taken = union(case.removed, case.dropped(kept))
+    fold, release = union(fold, taken), union(release, taken)
     managed = rewritten(case.live, fold=fold, release=release, api_version=case.wanted.api_version)
+    leaving = outside(union(fold, release), union(kept, _held_on(before)))
+    if leaving:
+        content = without(content_of(predicted), leaving)
+        try:
+            predicted = as_replaced(case.ground.cluster, resource, case.wanted.ref, case.live, content)
+        except RequestError as error:
+            return failed_dry_run(case.wanted, Verb.UPDATE, case.live, error)
     changes = explain(
         case.live,
         predicted,
-        gone=[*leaves(subtract(fold, kept)), *leaves(release)],
         drift_only=case.same_manifest,
         adopting=case.adopting,
         moving=case.moving,
@@ -141,6 +160,15 @@ def _step(case: Case, predicted: Body) -> Step:
         live=case.live,
         managed_fields=managed,
     )
+
+
+def _held_on(entries: Sequence[Owner]) -> FieldSet:
+    """What is held by those from whom nothing is taken before an apply: other appliers, and writers of subresources."""
+    held: FieldSet = {}
+    for owner in entries:
+        if owner.is_applier or owner.subresource:
+            held = union(held, owner.fields)
+    return held
 
 
 def _with_additions(changes: Sequence[FieldChange], added: Sequence[FieldChange]) -> tuple[FieldChange, ...]:

@@ -17,11 +17,12 @@ from ..model.health import Health
 from ..model.objects import Body
 from ..model.plan import Action, Verb
 from .additions import additions, as_changes
+from .applied_fields import as_recorded
 from .compare import LEFT_AS_IT_IS, Case, compare
 from .desired import Wanted, applied_digest
 from .fieldset import owns_exactly
 from .ground import Ground, action_for, applied_at, failed_dry_run, refused, uid_of
-from .ignore import ignored_of, left_to_others, on_live
+from .ignore import Ignored, ignored_of, left_to_others, on_live
 from .inventory import ID_LABEL, set_of
 from .look import Look, look_at
 from .namespaces import ADD_NAMESPACE
@@ -74,7 +75,7 @@ def _plan_live(ground: Ground, wanted: Wanted, live: Body, look: Look | None) ->
     if look is not None and holder is Holder.OURS:
         return _settled(ground, wanted, live, look)
     ignored = on_live(ignored_of(ground.app, wanted), live)
-    applied, warning = _leave_replicas(ground, left_to_others(ignored, wanted, live), live)
+    applied, warning = _applied(ground, wanted, live, ignored)
     added = additions(live, wanted.ref.group_kind, ignored)
     is_proven = holder is Holder.OURS and proven(applied.body, live)
     if is_proven and not ground.deep and not (added and ignored.policy is AdditionPolicy.REMOVE):
@@ -86,6 +87,7 @@ def _plan_live(ground: Ground, wanted: Wanted, live: Body, look: Look | None) ->
         live=live,
         adopting=holder is Holder.NOBODY,
         moving=holder is Holder.ANOTHER_SET,
+        ignored=ignored,
         added=added,
         warning=warning,
     )
@@ -93,6 +95,12 @@ def _plan_live(ground: Ground, wanted: Wanted, live: Body, look: Look | None) ->
     if is_proven and step.action.verb is not Verb.UNCHANGED and not added:
         return replace(step, action=replace(step.action, warning=_DEFECT))
     return step
+
+
+def _applied(ground: Ground, wanted: Wanted, live: Body, ignored: Ignored) -> tuple[Wanted, str]:
+    """The object as it is applied to a live one, without what others decide, and a warning of that."""
+    left, warning = _leave_replicas(ground, left_to_others(ignored, wanted, live), live)
+    return replace(left, body=as_recorded(left.body, live)), warning
 
 
 def _settled(ground: Ground, wanted: Wanted, live: Body, look: Look) -> Step:
@@ -128,7 +136,7 @@ def _remembered(ground: Ground, step: Step) -> Step:
 def look_after(ground: Ground, wanted: Wanted, applied: Body) -> Look | None:
     """A look at what the server answered to an apply, where its content alone proves it to be as wanted."""
     ignored = on_live(ignored_of(ground.app, wanted), applied)
-    left, _warning = _leave_replicas(ground, left_to_others(ignored, wanted, applied), applied)
+    left, _warning = _applied(ground, wanted, applied, ignored)
     is_ours = holder_of(applied, ground.inventory.identity.id) is Holder.OURS
     if not is_ours or not proven(left.body, applied) or additions(applied, wanted.ref.group_kind, ignored):
         return None

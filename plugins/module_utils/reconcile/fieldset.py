@@ -11,7 +11,7 @@ itself. Source: sigs.k8s.io/structured-merge-diff, fieldpath/serialize.go.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -75,6 +75,21 @@ def intersect(one: FieldSet, other: FieldSet) -> dict[str, Any]:
     return subtract(one, subtract(one, other))
 
 
+def outside(fields: FieldSet, other: FieldSet) -> dict[str, Any]:
+    """The topmost parts of `fields` in which `other` has no member at all: what goes when only `other` stays."""
+    left: dict[str, Any] = {}
+    for key, node in fields.items():
+        if key == SELF:
+            continue
+        if key not in other:
+            left[key] = node
+        elif other[key]:
+            below = outside(node, other[key])
+            if below:
+                left[key] = below
+    return left
+
+
 def is_member_node(node: FieldSet) -> bool:
     """Whether the node itself is a member, not only something below it."""
     return not node or SELF in node
@@ -90,6 +105,17 @@ def leaves(fields: FieldSet, prefix: Path = ()) -> Iterator[Path]:
             yield from leaves(node, (*prefix, key))
         else:
             yield (*prefix, key)
+
+
+def set_of_paths(paths: Iterable[Path]) -> dict[str, Any]:
+    """The set whose members these paths are."""
+    fields: dict[str, Any] = {}
+    for path in paths:
+        node: FieldSet = {}
+        for key in reversed(path):
+            node = {key: node}
+        fields = union(fields, node)
+    return fields
 
 
 def owns(fields: FieldSet, path: Path) -> bool:

@@ -10,7 +10,7 @@ that owns it alone would reset it), and left out once somebody else owns it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -18,9 +18,10 @@ from typing import Any
 from ..model.app import AdditionPolicy, AppSpec, IgnoreRule
 from ..model.objects import Body, digest_of
 from .desired import Wanted
-from .fieldset import SELF, FieldSet, Path, item_key, leaves, owns_exactly, set_value, union
+from .fieldset import SELF, FieldSet, Path, leaves, owns_exactly, union
 from .ownership import Owner, our_entry, owners
 from .proof import same
+from .structure import drop, place, put
 
 ANNOTATION = "plumb.gitops/ignore"  # on a manifest: JSON pointers, separated by commas or blanks
 _EVERY = "*"  # in a pointer: each item, or each key
@@ -164,52 +165,21 @@ def inside(body: Any, path: Path) -> Any:
 
 def _inside(container: Any, key: str) -> Any:
     """What a key of managedFields leads to; None where there is nothing."""
-    at = _place(container, key)
+    at = place(container, key)
     return None if at is None else container[at]
-
-
-def _place(container: Any, key: str) -> Any:
-    """The key or index under which a container has what a key of managedFields names."""
-    if key[:2] == "f:":
-        name = key[2:]
-        return name if isinstance(container, Mapping) and name in container else None
-    for index, item in enumerate(container if isinstance(container, list) else ()):
-        if key[:2] == "v:" and same(item, set_value(key)):
-            return index
-        # A key field that the manifest leaves to its default stands in the key only.
-        if key[:2] == "k:" and isinstance(item, Mapping) and _fits(item, item_key(key)):
-            return index
-    return None
-
-
-def _fits(item: Mapping[str, Any], keys: Mapping[str, Any]) -> bool:
-    said = keys.keys() & item.keys()
-    return bool(said) and all(same(item[name], keys[name]) for name in said)
 
 
 def _with(wanted: Any, live: Any, path: Path, *, keep: bool) -> Any:
     """`wanted` with the live value at the path (`keep`, and there is one), or without the path."""
-    at, there = _place(wanted, path[0]), _place(live, path[0])
+    at, there = place(wanted, path[0]), place(live, path[0])
     if len(path) == 1:
         if keep and there is not None:
             value = live[there]
             if at is None:
                 return wanted
-            return _put(wanted, at, value)
-        return wanted if at is None else _drop(wanted, at)
+            return put(wanted, at, value)
+        return wanted if at is None else drop(wanted, at)
     if at is None:
         return wanted
     inner = _with(wanted[at], live[there] if there is not None else None, path[1:], keep=keep)
-    return wanted if inner is wanted[at] else _put(wanted, at, inner)
-
-
-def _put(container: Any, at: Any, value: Any) -> Any:
-    if isinstance(container, Mapping):
-        return {**container, at: value}
-    return [*container[:at], value, *container[at + 1 :]]
-
-
-def _drop(container: Any, at: Any) -> Any:
-    if isinstance(container, Mapping):
-        return {key: value for key, value in container.items() if key != at}
-    return [*container[:at], *container[at + 1 :]]
+    return wanted if inner is wanted[at] else put(wanted, at, inner)

@@ -51,46 +51,30 @@ CASES: dict[str, tuple[dict[str, str], list[Any], bool, Any, Cause, Culprit | No
 def test_cause_and_culprit(name: str) -> None:
     content, owners, same_manifest, before, cause, culprit = CASES[name]
     predicted = live(ours(data("a", "b")), data={"a": "3"})
-    changes = explain(
-        live(*owners, data=content), predicted, gone=(), drift_only=same_manifest, adopting=False
-    )
+    changes = explain(live(*owners, data=content), predicted, drift_only=same_manifest, adopting=False)
     assert changes == (FieldChange("data.a", before, "3", cause, culprit),)
 
 
 def test_what_is_found_at_adoption_is_not_drift() -> None:
-    changes = explain(
-        live(EDITOR, data={"a": "9"}), live(data={"a": "3"}), gone=(), drift_only=False, adopting=True
-    )
+    changes = explain(live(EDITOR, data={"a": "9"}), live(data={"a": "3"}), drift_only=False, adopting=True)
     assert changes == (FieldChange("data.a", "9", "3", Cause.GIT),)
 
 
 def test_nothing_differs() -> None:
     body = live(EDITOR, data={"a": "9"})
-    assert explain(body, body, gone=(), drift_only=True, adopting=False) == ()
+    assert explain(body, body, drift_only=True, adopting=False) == ()
 
 
-def test_a_field_that_leaves_git_but_not_the_dry_run_is_told() -> None:
-    """A co-owner keeps it in the dry-run; the write takes it from the co-owner first."""
-    body = live(ours(data("a", "b")), update("kubectl-edit", data("b"), time=TIME), data={"a": "1", "b": "2"})
-    gone = [("f:data", "f:b"), ("f:data", "f:absent")]
-    changes = explain(body, body, gone=gone, drift_only=False, adopting=False)
-    assert changes == (FieldChange("data.b", "2", ABSENT, Cause.GIT),)
-
-
-def test_what_the_dry_run_shows_is_not_told_twice() -> None:
-    body = live(ours(data("a", "b")), data={"a": "1", "b": "2"})
-    predicted = live(ours({}))
-    gone = [("f:data", "f:a"), ("f:data", "f:b")]
-    changes = explain(body, predicted, gone=gone, drift_only=False, adopting=False)
-    assert [change.path for change in changes] == ["data.a", "data.b"]
-
-
-def test_our_digest_is_no_change_to_tell() -> None:
+def test_what_plumb_records_on_an_object_is_no_change_to_tell() -> None:
     before, after = (
-        live(metadata={"annotations": {"plumb.gitops/manifest": digest, "x": "y"}})
-        for digest in ("old", "new")
+        live(
+            metadata={
+                "annotations": {"plumb.gitops/manifest": text, "plumb.gitops/applied-fields": text, "x": "y"}
+            }
+        )
+        for text in ("old", "new")
     )
-    assert explain(before, after, gone=(), drift_only=False, adopting=False) == ()
+    assert explain(before, after, drift_only=False, adopting=False) == ()
 
 
 def test_a_move_between_apps_is_no_drift_of_the_member_label() -> None:
@@ -98,16 +82,15 @@ def test_a_move_between_apps_is_no_drift_of_the_member_label() -> None:
         live(metadata={"labels": {"applyset.kubernetes.io/part-of": its_set}}) for its_set in ("a", "b")
     )
     told = [
-        explain(before, after, gone=(), drift_only=True, adopting=False, moving=moving)
-        for moving in (True, False)
+        explain(before, after, drift_only=True, adopting=False, moving=moving) for moving in (True, False)
     ]
     assert [len(changes) for changes in told] == [0, 1]
 
 
 def test_values_of_a_secret_stay_hidden_whatever_the_cause() -> None:
     body = {**live(EDITOR, data={"a": "aHVudGVy", "b": "eA=="}), "kind": "Secret"}
-    predicted = {**live(ours(data("a"))), "kind": "Secret", "data": {"a": "bmV3", "b": "eA=="}}
-    changes = explain(body, predicted, gone=[("f:data", "f:b")], drift_only=True, adopting=False)
+    predicted = {**live(ours(data("a"))), "kind": "Secret", "data": {"a": "bmV3"}}
+    changes = explain(body, predicted, drift_only=True, adopting=False)
     assert [(c.path, c.live, c.desired) for c in changes] == [
         ("data.a", MASK, MASK),
         ("data.b", MASK, ABSENT),

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fields that Git said when an object was last applied and says no more, while somebody who changed them holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..model.objects import Body, GroupKind
+from .applied_fields import last_applied
+from .cowriters import may_add
+from .fieldset import SELF, FieldSet, Path, is_member_node, set_of_paths, subtract, union
+from .ignore import Ignored
+from .ownership import Owner, our_entry, owners, without_never_folded
+
+
+def dropped(live: Body, kind: GroupKind, ignored: Ignored, coming: FieldSet) -> dict[str, Any]:
+    """What an apply has to take over so that it removes it: held by Update entries alone, and by no known writer.
+
+    `coming` are the fields that will be ours.
+    """
+    entries = owners(live)
+    ours = our_entry(entries)
+    if ours is None:
+        return {}
+    former = subtract(union(ours.fields, last_applied(live, ours)), coming)
+    fields: FieldSet = {}
+    kept: FieldSet = {}
+    for owner in entries if former else ():
+        if owner is ours or owner.is_nobody_known:
+            continue
+        if owner.operation != "Update" or owner.subresource or owner.api_version != ours.api_version:
+            kept = union(kept, owner.fields)
+            continue
+        paths = list(members(_once_ours(owner.fields, former)))
+        excused = [path for path in paths if _is_excused(owner, kind, ignored, path)]
+        fields, kept = union(fields, set_of_paths(paths)), union(kept, set_of_paths(excused))
+    return dict(without_never_folded(subtract(fields, kept)))
+
+
+def _is_excused(owner: Owner, kind: GroupKind, ignored: Ignored, path: Path) -> bool:
+    return may_add(owner.manager, kind, path) or ignored.covers(owner.manager, path)
+
+
+def _once_ours(theirs: FieldSet, former: FieldSet) -> FieldSet:
+    """What of `theirs` is in `former`; of an item of a list that was ours, all that is below it as well."""
+    found: dict[str, Any] = {}
+    for key, node in theirs.items():
+        was = former.get(key)
+        if was is None:
+            continue
+        if key == SELF or (key[:2] == "k:" and is_member_node(was)):
+            found[key] = node
+        elif not node:
+            if is_member_node(was):
+                found[key] = node
+        else:
+            below = _once_ours(node, was or {SELF: {}})
+            if below:
+                found[key] = {} if set(below) == {SELF} else below
+    return found
+
+
+def members(fields: FieldSet, above: Path = ()) -> Iterator[Path]:
+    """The paths of all members of a set."""
+    for key, node in fields.items():
+        if key == SELF:
+            continue
+        if is_member_node(node):
+            yield (*above, key)
+        yield from members(node, (*above, key))
