@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -35,7 +36,13 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership i
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.proof import proven, same
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.run import Run, run_apps
-from ansible_collections.plumb.gitops.tests.integration.samples import Body
+from ansible_collections.plumb.gitops.tests.integration.samples import (
+    DEFINITION,
+    GROUP,
+    SAMPLE,
+    VERSIONS,
+    Body,
+)
 
 NAMESPACE = "properties"
 
@@ -158,6 +165,19 @@ class Bench:
         )
         (result,) = run_apps(self.cluster, run).apps
         return result, self.cluster.requests.writes - before
+
+
+def prepared(cluster: Cluster) -> Iterator[Bench]:
+    """A bench with its namespace and the kind of the samples, for as long as the iterator is held."""
+    made = Bench(cluster)
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    made.apply(namespace)
+    made.apply(DEFINITION)
+    while cluster.rediscover().find(f"{GROUP}/{VERSIONS[0]}", SAMPLE) is None:
+        time.sleep(0.1)
+    yield made
+    made.remove(DEFINITION)
+    made.remove(namespace)
 
 
 def manifest_of(body: Body) -> Manifest:

@@ -8,7 +8,6 @@ The draws are the same in every run. To look further, raise max_examples and dro
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,15 +21,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.errors import
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import FIELD_MANAGER
 from ansible_collections.plumb.gitops.tests.integration import meddling
-from ansible_collections.plumb.gitops.tests.integration.bench import NAMESPACE, Bench
-from ansible_collections.plumb.gitops.tests.integration.samples import (
-    DEFINITION,
-    GROUP,
-    SAMPLE,
-    VERSIONS,
-    Body,
-    manifests,
-)
+from ansible_collections.plumb.gitops.tests.integration.bench import Bench, prepared
+from ansible_collections.plumb.gitops.tests.integration.samples import Body, manifests
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
 
@@ -47,15 +39,7 @@ def examples(number: int) -> settings:
 @pytest.fixture(scope="module")
 def bench(sandbox: Sandbox) -> Iterator[Bench]:
     with connect(ConnectionSpec(kubeconfig=sandbox.kubeconfig, in_cluster=False)) as cluster:
-        made = Bench(cluster)
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-        made.apply(namespace)
-        made.apply(DEFINITION)
-        while cluster.rediscover().find(f"{GROUP}/{VERSIONS[0]}", SAMPLE) is None:
-            time.sleep(0.1)
-        yield made
-        made.remove(DEFINITION)
-        made.remove(namespace)
+        yield from prepared(cluster)
 
 
 def meddle(bench: Bench, draw: meddling.Draw, desired: Body) -> None:

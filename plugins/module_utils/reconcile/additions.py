@@ -36,9 +36,12 @@ class Addition:
     fields: FieldSet
 
 
-def additions(live: Body, kind: GroupKind, ignored: Ignored) -> tuple[Addition, ...]:
+def additions(
+    live: Body, kind: GroupKind, ignored: Ignored, *, metadata_only: bool = False
+) -> tuple[Addition, ...]:
     """What others have added to a live object, of which the metadata is enough; sorted by path, then by manager.
 
+    Of the whole object, only what is there: an applier may claim what the server never keeps, such as `stringData`.
     Nothing without an entry of our own: then the object's ownership is put right first.
     """
     entries = owners(live)
@@ -51,8 +54,10 @@ def additions(live: Body, kind: GroupKind, ignored: Ignored) -> tuple[Addition, 
         if owner is not ours and not owner.subresource and not owner.is_nobody_known
         for path, fields in _added(owner.fields, ours.fields, ())
         if path[0] != "f:status"
+        and not owner.may_keep(path)
         and not may_add(owner.manager, kind, path)
         and not ignored.covers(owner.manager, path)
+        and (metadata_only or not owner.is_applier or value_at(live, path) is not ABSENT)
     ]
     return tuple(sorted(found, key=lambda addition: (addition.path, addition.owner.manager)))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..cluster.discovery import ApiResource
 from ..cluster.errors import Invalid, RequestError
 from ..model.app import AdditionPolicy, DriftPolicy
 from ..model.change import Cause, FieldChange
@@ -18,14 +17,13 @@ from .additions import Addition, as_changes, beyond, in_the_way, removable
 from .changes import explain
 from .desired import Wanted, applied_digest
 from .dropped import dropped
-from .fieldset import FieldSet, display, leaves, outside, subtract, union
+from .fieldset import FieldSet, Path, display, subtract, union
+from .forecast import Forecast, Taking, claim_of, forecast, overridden
 from .ground import Ground, action_for, failed_dry_run, refused, why
 from .ignore import Ignored
-from .ownership import FIELD_MANAGER, Owner, co_owned, foldable, lost_claims, our_entry, owners, rewritten
-from .predict import as_replaced
+from .ownership import FIELD_MANAGER, Owner, co_owned, foldable, our_entry, owners, rewritten
 from .prune import CONSENT, CONTAINERS, PROTECTED, consent_of
 from .step import Step
-from .structure import content_of, without
 
 LEFT_AS_IT_IS = "drift: report, it stays as it is until its manifest changes"
 
@@ -79,16 +77,17 @@ def compare(case: Case) -> Step:
         predicted = ground.cluster.apply(
             resource, wanted.body, field_manager=FIELD_MANAGER, force=True, dry_run=True
         )
+        taken = overridden(live, predicted)
+        if taken and not ground.app.force_conflicts:
+            return refused(wanted, _claimed(taken), live)
+        expected = forecast(ground.cluster, resource, live, predicted, _taking(case, predicted))
     except Invalid as error:
         if error.immutable:
             return _immutable(case, error)
         return _cleared(case) or refused(wanted, why(error, wanted), live)
     except RequestError as error:
         return failed_dry_run(wanted, Verb.UPDATE, live, error)
-    taken = lost_claims(owners(live), owners(predicted))
-    if taken and not ground.app.force_conflicts:
-        return refused(wanted, _claimed(taken), live)
-    return _step(case, resource, predicted)
+    return _step(case, predicted, expected)
 
 
 def _cleared(case: Case) -> Step | None:
@@ -119,25 +118,23 @@ def _cleared(case: Case) -> Step | None:
     )
 
 
-def _step(case: Case, resource: ApiResource, predicted: Body) -> Step:
+def _taking(case: Case, predicted: Body) -> Taking:
+    """What has to be taken from others before the apply, so that what Git does not say goes."""
     before = owners(case.live)
-    entry, coming = our_entry(before), our_entry(owners(predicted))
-    kept: FieldSet = coming.fields if coming is not None else {}
-    fold = foldable(before) if case.adopting or entry is None else {}
+    entry, kept = our_entry(before), claim_of(predicted)
+    succeeds = case.adopting or entry is None
+    fold = foldable(before) if succeeds else {}
     release = co_owned(before, subtract(entry.fields, kept)) if entry is not None else {}
     taken = union(case.removed, case.dropped(kept))
-    fold, release = union(fold, taken), union(release, taken)
-    managed = rewritten(case.live, fold=fold, release=release, api_version=case.wanted.api_version)
-    leaving = outside(union(fold, release), union(kept, _held_on(before)))
-    if leaving:
-        content = without(content_of(predicted), leaving)
-        try:
-            predicted = as_replaced(case.ground.cluster, resource, case.wanted.ref, case.live, content)
-        except RequestError as error:
-            return failed_dry_run(case.wanted, Verb.UPDATE, case.live, error)
+    return Taking(union(fold, taken), union(release, taken), succeeds)
+
+
+def _step(case: Case, predicted: Body, expected: Forecast) -> Step:
+    entry, coming = our_entry(owners(case.live)), our_entry(owners(predicted))
+    kept = claim_of(predicted)
     changes = explain(
         case.live,
-        predicted,
+        expected.outcome,
         drift_only=case.same_manifest,
         adopting=case.adopting,
         moving=case.moving,
@@ -148,7 +145,7 @@ def _step(case: Case, resource: ApiResource, predicted: Body) -> Step:
     action = action_for(case.wanted, verb, case.live, changes=changes, warning=case.warning)
     nothing = (
         all(change.cause is Cause.ADDITION for change in changes)
-        and managed is None
+        and expected.managed is None
         and _same_claim(entry, coming)
         and case.same_manifest
         and not case.moving
@@ -158,17 +155,8 @@ def _step(case: Case, resource: ApiResource, predicted: Body) -> Step:
         wanted=case.wanted,
         body=case.wanted.body,
         live=case.live,
-        managed_fields=managed,
+        managed_fields=expected.managed,
     )
-
-
-def _held_on(entries: Sequence[Owner]) -> FieldSet:
-    """What is held by those from whom nothing is taken before an apply: other appliers, and writers of subresources."""
-    held: FieldSet = {}
-    for owner in entries:
-        if owner.is_applier or owner.subresource:
-            held = union(held, owner.fields)
-    return held
 
 
 def _with_additions(changes: Sequence[FieldChange], added: Sequence[FieldChange]) -> tuple[FieldChange, ...]:
@@ -228,9 +216,9 @@ def _immutable(case: Case, error: Invalid) -> Step:
     return Step(action=action, wanted=wanted, body=wanted.body, live=live)
 
 
-def _claimed(taken: Mapping[str, FieldSet]) -> str:
+def _claimed(taken: Mapping[str, Sequence[Path]]) -> str:
     named = "; ".join(
-        f"{manager} claims {', '.join(display(path) for path in list(leaves(fields))[:_SHOWN])}"
-        for manager, fields in sorted(taken.items())
+        f"{manager} claims {', '.join(map(display, paths[:_SHOWN]))}"
+        for manager, paths in sorted(taken.items())
     )
     return f"{named}. Drop these fields from one of the two, or set force_conflicts: true."

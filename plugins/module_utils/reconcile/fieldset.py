@@ -75,21 +75,6 @@ def intersect(one: FieldSet, other: FieldSet) -> dict[str, Any]:
     return subtract(one, subtract(one, other))
 
 
-def outside(fields: FieldSet, other: FieldSet) -> dict[str, Any]:
-    """The topmost parts of `fields` in which `other` has no member at all: what goes when only `other` stays."""
-    left: dict[str, Any] = {}
-    for key, node in fields.items():
-        if key == SELF:
-            continue
-        if key not in other:
-            left[key] = node
-        elif other[key]:
-            below = outside(node, other[key])
-            if below:
-                left[key] = below
-    return left
-
-
 def is_member_node(node: FieldSet) -> bool:
     """Whether the node itself is a member, not only something below it."""
     return not node or SELF in node

@@ -106,7 +106,7 @@ class Look:
             claim_of(metadata) == self.claim
             and _holds(wanted.body["metadata"], live)
             and not ignored.rules  # which of them lead where, only the whole object tells
-            and self._has_seen(additions(metadata, wanted.ref.group_kind, ignored))
+            and self._has_seen(additions(metadata, wanted.ref.group_kind, ignored, metadata_only=True))
         )
 
     def _has_seen(self, found: Sequence[Addition]) -> bool:

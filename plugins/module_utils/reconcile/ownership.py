@@ -51,6 +51,13 @@ NEVER_FOLDED: tuple[Path, ...] = (
     ("f:spec", "f:replicas"),
 )
 
+# People and what they type. What tools hold from before an adoption is no addition; what a person writes later is.
+_BY_HAND = re.compile(r"kubectl(-.*)?")
+_TOOLS = re.compile(r"kubectl-client-side-apply|helm|kustomize-controller|argocd.*")
+
+# How controllers keep track of what they work with, on any object.
+_TRACKING: tuple[Path, ...] = (("f:metadata", "f:finalizers"), ("f:metadata", "f:ownerReferences"))
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -81,6 +88,14 @@ class Owner:
     @property
     def is_nobody_known(self) -> bool:
         return self.operation == "Update" and self.manager == NOBODY_KNOWN
+
+    def may_keep(self, path: Path) -> bool:
+        """Whether the path is this owner's for good reason, though Git does not say it."""
+        if self.operation != "Update":
+            return False
+        if any(path[: len(kept)] == kept for kept in _TRACKING) and not _BY_HAND.fullmatch(self.manager):
+            return True
+        return bool(_TOOLS.fullmatch(self.manager)) and any(path[: len(k)] == k for k in NEVER_FOLDED)
 
     @property
     def culprit(self) -> Culprit:
@@ -165,10 +180,11 @@ def _without(fields: FieldSet, path: Path) -> FieldSet:
 
 
 def rewritten(
-    live: Body, *, fold: FieldSet, release: FieldSet, api_version: str
+    live: Body, *, fold: FieldSet, release: FieldSet, api_version: str, succeeds: bool = False
 ) -> list[Mapping[str, Any]] | None:
     """managedFields with `fold` moved from predecessors into our entry and `release` struck from all Update entries.
 
+    With `succeeds`, predecessors keep nothing: what NEVER_FOLDED lists stays as it is, and is nobody's from then on.
     The entry of NOBODY_KNOWN goes as well. None where nothing changes. Entries of subresources stay: a scale or a
     status is not a claim on the manifest.
     Source of the idea: csaupgrade in client-go; written as a JSON patch guarded by the resourceVersion.
@@ -187,7 +203,8 @@ def rewritten(
             continue
         if owner and owner[0].operation == "Update" and not owner[0].subresource:
             strike = union(release, fold) if owner[0].is_predecessor else release
-            left = subtract(owner[0].fields, strike)
+            replaced = succeeds and owner[0].is_predecessor
+            left = {} if replaced else subtract(owner[0].fields, strike)
             if left != owner[0].fields:
                 changed = True
                 entry["fieldsV1"] = left

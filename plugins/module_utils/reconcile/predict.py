@@ -14,8 +14,10 @@ from typing import Any
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource
+from ..model.change import ABSENT
 from ..model.objects import Body, ObjectRef
 from .ownership import FIELD_MANAGER
+from .proof import same
 from .structure import SAID_METADATA, content_of
 
 
@@ -33,17 +35,20 @@ def as_replaced(cluster: Cluster, resource: ApiResource, ref: ObjectRef, live: B
 
 def _operations(live: Mapping[str, Any], content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A JSON patch that puts one content in the place of the other."""
-    top = {name: (live.get(name), content.get(name)) for name in sorted({*live, *content} - {"metadata"})}
+    top = {
+        name: (live.get(name, ABSENT), content.get(name, ABSENT))
+        for name in sorted({*live, *content} - {"metadata"})
+    }
     below = {
-        f"metadata/{name}": (live["metadata"].get(name), content["metadata"].get(name))
+        f"metadata/{name}": (live["metadata"].get(name, ABSENT), content["metadata"].get(name, ABSENT))
         for name in SAID_METADATA
     }
     return [
         {"op": "remove", "path": f"/{_escaped(name)}"}
-        if after is None
+        if after is ABSENT
         else {"op": "add", "path": f"/{_escaped(name)}", "value": after}
         for name, (before, after) in {**top, **below}.items()
-        if before != after
+        if not same(before, after)
     ]
 
 

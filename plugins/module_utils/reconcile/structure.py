@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..model.objects import Body
-from .fieldset import SELF, FieldSet, is_member_node, item_key, set_value, union
+from .fieldset import SELF, FieldSet, item_key, set_value, union
 from .proof import same
 
 _NAME = ("name",)
@@ -133,24 +133,6 @@ def _merged_list(live: list[Any], wanted: list[Any], shape: Shape, name: str) ->
         merged(there[key], item, _below(shape, key)) if key in there else item for key, item in said.items()
     ]
     return [*both, *(item for key, item in there.items() if key not in said)]
-
-
-def without(value: Any, fields: FieldSet) -> Any:
-    """A value without the fields of a set. Like the server's apply, it drops what becomes empty by that."""
-    for key, node in fields.items():
-        at = None if key == SELF else place(value, key)
-        if at is None:
-            continue
-        rest = None if _goes(key, node) else without(value[at], node)
-        if rest is value[at]:
-            continue
-        value = drop(value, at) if rest is None or rest in ({}, []) else put(value, at, rest)
-    return value
-
-
-def _goes(key: str, node: FieldSet) -> bool:
-    """Whether a member of a set stands for all that is below it: a leaf, or an item of a list."""
-    return not node or (key[:2] == "k:" and is_member_node(node))
 
 
 def place(container: Any, key: str) -> Any:

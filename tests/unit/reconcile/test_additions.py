@@ -153,6 +153,7 @@ def test_only_what_the_cluster_can_do_without_is_removed_and_no_other_appliers_c
     body = live(
         entry("kubectl-edit", {"f:metadata": {"f:finalizers": {'v:"x/y"': {}}}, "f:spec": {"f:paused": {}}}),
         entry("helm", {"f:spec": {"f:minReadySeconds": {}}}, operation="Apply"),
+        spec={"paused": True, "minReadySeconds": 3},
     )
     added = additions(body, DEPLOYMENT, Ignored())
     assert removable(added, from_appliers=False) == {"f:spec": {"f:paused": {}}}
