@@ -163,7 +163,7 @@ class Agent:
                 holder=holder_name(),
                 duration=round(election.duration),
             ),
-            open_cluster=lambda: connect(where),
+            open_cluster=lambda: connect(where, circuit_breaker=False),
             retry=election.retry,
             file=self._lease_file(),
             started=lambda: lead(leads=True),
@@ -219,6 +219,7 @@ class Agent:
             cluster = self.clusters[name] = Cluster(name, self._shared)
             self.metrics.known(name, cluster.record)
             self.metrics.watches(name, cluster.watch)
+            self.metrics.paces(name, cluster)
             if cluster.record.result:
                 self.log.info("last run", **told(cluster))
             self._loops[name] = tasks.create_task(cluster.loop(), name=name)

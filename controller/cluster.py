@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -29,7 +30,13 @@ from ansible_collections.plumb.gitops.controller.log import Log
 from ansible_collections.plumb.gitops.controller.metrics import Metrics
 from ansible_collections.plumb.gitops.controller.reports import drop_old
 from ansible_collections.plumb.gitops.controller.runs import DEADLINE, DIED, Order, Runs
-from ansible_collections.plumb.gitops.controller.schedule import Pace, Trigger, together, wait_after
+from ansible_collections.plumb.gitops.controller.schedule import (
+    Pace,
+    Trigger,
+    backoff_after,
+    together,
+    wait_after,
+)
 from ansible_collections.plumb.gitops.controller.state import Record, read_record, write_record
 from ansible_collections.plumb.gitops.controller.suspension import Suspensions
 from ansible_collections.plumb.gitops.controller.wakes import Held
@@ -82,6 +89,8 @@ class Cluster:
         self._interval = config.interval
         self._paced = self._due = time.monotonic()
         self._trigger: Trigger | None = Trigger("started")
+        self._not_before = 0.0  # by time.monotonic(): until then only an operator may ask for a run
+        self._stopped = 0  # runs in a row that the API server's failures stopped
         self._untold: frozenset[str] = frozenset()
         self._moved = asyncio.Event()
         self.watch = Watch(self, self._held, shared.log, lambda: shared.metrics.watch_restarted(name))
@@ -117,6 +126,17 @@ class Cluster:
     def seconds_left(self) -> float:
         """Until the next run is due, where nothing moves before."""
         return max(0.0, self._due - time.monotonic())
+
+    @property
+    def backs_off(self) -> float:
+        """Seconds for which the cluster is left alone, since its API server failed for all; 0 where it is not."""
+        return max(0.0, self._not_before - time.monotonic())
+
+    @property
+    def may_run(self) -> bool:
+        """Whether a run may be made now: this agent leads, and the cluster is not suspended."""
+        now = self._shared.in_force()
+        return now.may_run and not now.suspensions.holds(self.name)
 
     def read_config(self) -> None:
         """Look at the config in Git that is in force; a run puts it there."""
@@ -180,8 +200,10 @@ class Cluster:
         """Wait until a run is due and may be made."""
         while True:
             self._moved.clear()
-            now = self._shared.in_force()
-            may_run = now.may_run and not now.suspensions.holds(self.name)
+            may_run = self.may_run
+            if may_run and self.backs_off and not (self._trigger and self._trigger.is_by_hand):
+                await self._wait(self.backs_off)
+                continue
             left = self._due - time.monotonic()
             if may_run and left <= 0:
                 trigger = together(self._trigger, Trigger("retry" if self.record.failed else "interval"))
@@ -191,11 +213,13 @@ class Cluster:
             if may_run and self._trigger is not None:
                 trigger, self._trigger = self._trigger, None
                 return trigger
-            try:
-                async with asyncio.timeout(left if may_run else None):
-                    await self._moved.wait()
-            except TimeoutError:
-                continue
+            await self._wait(left if may_run else None)
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait until something moves, at most so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._moved.wait()
 
     async def _run(self, trigger: Trigger) -> None:
         now = self._shared.in_force()
@@ -225,14 +249,34 @@ class Cluster:
         if whole or self.record.failed:
             self._paced = time.monotonic()
             self._pace()
+        self._back_off(ending)
         self._tell(ending, trigger, time.time() - started)
         self.read_config()
         self.watch.run_ended(ending, trigger)
         drop_old(folder, now.config.keep_reports)
         write_record(self._records, self.name, self.record)
-        self.history = _history(self.history, ending, self.record, whole=whole)
+        was_stopped = bool((ending.summary or {}).get("stopped"))
+        self.history = _history(self.history, ending, self.record, whole=whole and not was_stopped)
         write_history(self._histories, self.name, self.history)
         self._shared.changed(self.name)
+
+    def _back_off(self, ending: Ending) -> None:
+        """Leave the cluster alone for a while where its API server failed for one request after another."""
+        stopped = (ending.summary or {}).get("stopped", "")
+        if not stopped:
+            self._stopped, self._not_before = 0, 0.0
+            return
+        self._stopped += 1
+        seconds = backoff_after(self._stopped, random.random())  # noqa: S311 - spreads load
+        self._not_before = time.monotonic() + seconds
+        self._due = max(self._due, self._not_before)
+        self._shared.log.warning(
+            "backing off",
+            cluster=self.name,
+            seconds=round(seconds),
+            why=stopped,
+            instead="no run of this cluster until then, unless by sync or resume",
+        )
 
     def _pace(self) -> None:
         """Say when the next run is due, counted from the end of the last one."""
@@ -268,6 +312,8 @@ def _variables(name: str, now: InForce, trigger: Trigger, report: Path) -> dict[
         variables["plumb_suspended"] = list(suspended)
     if trigger.apps is not None:
         variables["plumb_only"] = sorted(trigger.apps)
+    if trigger.is_by_hand:
+        variables["plumb_retry_refused"] = True
     if now.lease_file is not None:
         variables["plumb_lease_file"] = str(now.lease_file)
     return variables
@@ -283,7 +329,7 @@ def _result(ending: Ending) -> str:
 def _record(before: Record, ending: Ending, trigger: Trigger, report: Path | None, now: float) -> Record:
     result = _result(ending)
     good = result == "good"
-    whole = trigger.apps is None
+    whole = trigger.apps is None and not (ending.summary or {}).get("stopped")
     after = replace(
         before,
         ended=now,

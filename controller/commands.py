@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.plumb.gitops.controller.cluster import Cluster, InForce
 from ansible_collections.plumb.gitops.controller.log import Log
-from ansible_collections.plumb.gitops.controller.schedule import Trigger
+from ansible_collections.plumb.gitops.controller.schedule import RESUMED, SYNC, Trigger
 from ansible_collections.plumb.gitops.controller.suspension import WHOLE, Suspensions, write_suspensions
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 
@@ -37,7 +37,7 @@ class Commands:
             raise _refused(f"cluster {held[0]}", f"{what}it is suspended", "Resume it first.")
         runs = {one.name: one.begun + 1 for one in named}  # one under way has begun already
         for one in named:
-            one.pull(Trigger("sync by request", frozenset({app}) if app else None))
+            one.pull(Trigger(SYNC, frozenset({app}) if app else None))
         return {"clusters": sorted(runs), "app": app, "runs": runs}
 
     def suspend(self, cluster: str, app: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class Commands:
         """Take it up again, with a run at once; of a whole cluster its apps, too."""
         done = self._suspensions("resumed", cluster, app, Suspensions.without)
         for name in done["clusters"]:
-            self.clusters[name].pull(Trigger("resumed"))
+            self.clusters[name].pull(Trigger(RESUMED))
         return done
 
     def _suspensions(

@@ -129,7 +129,7 @@ class Followers:
         """The connection, for all threads. Raises InputError."""
         with self._lock:
             if self._cluster is None:
-                self._cluster = connect(self._where)
+                self._cluster = connect(self._where, circuit_breaker=False)
             return self._cluster
 
     def _thread(self, kind: str, run: Any) -> threading.Thread:

@@ -35,6 +35,13 @@ class Watching(Protocol):
     def fighting(self) -> Sequence[object]: ...
 
 
+class Paced(Protocol):
+    """A cluster's loop, as far as it is measured."""
+
+    @property
+    def backs_off(self) -> float: ...
+
+
 class Metrics:
     """The series, each by cluster; those of a cluster that leaves the inventory go with it."""
 
@@ -105,6 +112,12 @@ class Metrics:
             ("cluster", "result"),
             registry=self.registry,
         )
+        self._backoff = Gauge(
+            "plumb_backoff_seconds",
+            "For how long a cluster is left alone, since its API server failed for all requests; 0: it is not.",
+            cluster,
+            registry=self.registry,
+        )
         self._webhooks = Counter(
             "plumb_webhook_deliveries",
             "Deliveries of webhooks, by the status of the answer.",
@@ -116,7 +129,7 @@ class Metrics:
         self._all = (
             self._seconds, self._runs, self._objects, self._actions, self._drift, self._failures, self._age,
             self._revision, self._watched, self._restarts, self._fights, self._found, self._reverted,
-            self._scans, self._scan_seconds, self._written,
+            self._scans, self._scan_seconds, self._written, self._backoff,
         )  # fmt: skip
         self._good: dict[str, float] = {}
         self._managers: dict[str, set[str]] = {}  # by cluster: those with series of their own
@@ -141,6 +154,10 @@ class Metrics:
         self._watched.labels(cluster).set_function(lambda: watch.objects)
         self._fights.labels(cluster).set_function(lambda: len(watch.fighting()))
         self._restarts.labels(cluster)
+
+    def paces(self, cluster: str, paced: Paced) -> None:
+        """Say where it is to be had for how long a cluster is left alone."""
+        self._backoff.labels(cluster).set_function(lambda: paced.backs_off)
 
     def watch_restarted(self, cluster: str) -> None:
         """Count a watch that broke."""

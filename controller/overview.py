@@ -53,6 +53,7 @@ def _cluster(seen: Seen, now: float) -> dict[str, Any]:
         "suspended": status["suspended"],
         "running_since": status["running_since"],
         "next_run": "" if status["suspended"] else instant(now + status["next_in"]),
+        "backs_off_until": instant(now + status["backs_off"]) if status.get("backs_off") else "",
         "last_run": last,
         "last_good": status["last_good"],
         "failed_in_a_row": status["failed_in_a_row"],

@@ -39,7 +39,10 @@ class Previews:
         return [
             name
             for name, cluster in sorted(self._clusters.items())
-            if cluster.settings.get("preview") and cluster.record.ended and not suspensions.holds(name)
+            if cluster.settings.get("preview")
+            and cluster.record.ended
+            and not suspensions.holds(name)
+            and not cluster.backs_off
         ]
 
     async def _preview(self, name: str) -> None:

@@ -61,6 +61,7 @@ def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:
         "apps": [_app(app) for app in document["apps"]],
         "failures": failed[:_MOST_FAILURES],
         "more_failures": max(0, len(failed) - _MOST_FAILURES),
+        **({"stopped": document["stopped"]} if document.get("stopped") else {}),
     }
 
 

@@ -8,6 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FIRST_RETRY = 10.0  # seconds after a first failure; it doubles up to the interval
+FIRST_BACKOFF = 10.0  # seconds after a run that was stopped because the API server failed; it doubles
+LONGEST_BACKOFF = 600.0  # seconds
+SYNC, RESUMED = "sync by request", "resumed"
+BY_HAND = frozenset({SYNC, RESUMED})  # causes of runs that wait for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,25 @@ def wait_after(pace: Pace, failed: int, chance: float) -> float:
     return base * (1 + pace.jitter / 100 * (2 * chance - 1))
 
 
+def backoff_after(stopped: int, chance: float) -> float:
+    """Seconds until a cluster is asked anything again, after `stopped` runs in a row that its API server stopped.
+
+    `chance` is drawn from [0, 1); what the agents of many clusters wait differs by up to a fifth.
+    """
+    return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(stopped - 1, 30)) * (0.8 + 0.4 * chance)
+
+
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """Why a run is due, and of which apps; None: all of them."""
 
     cause: str
     apps: frozenset[str] | None = None
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether an operator asked for it."""
+        return not BY_HAND.isdisjoint(self.cause.split(", "))
 
 
 def together(one: Trigger | None, other: Trigger) -> Trigger:

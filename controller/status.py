@@ -51,6 +51,7 @@ def cluster_status(in_force: InForce, cluster: Cluster) -> dict[str, Any]:
         "running_since": instant(cluster.running_since),
         "runs": cluster.begun,
         "next_in": round(cluster.seconds_left, 1),
+        "backs_off": round(cluster.backs_off, 1),
         "last_run": {
             "ended": instant(record.ended),
             "result": record.result,

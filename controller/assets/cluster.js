@@ -44,6 +44,7 @@ function pace(one) {
   if (one.running_since) said.push(h("span", { class: "running" }, "Running since ", time(one.running_since)));
   if (last.ended) said.push(h("span", null, "Last run ", time(last.ended), `, ${RESULTS[last.result] || last.result} (${last.cause})`));
   if (last.ended && last.result !== "good") said.push(h("span", null, "Last good ", one.last_good ? time(one.last_good) : "never"));
+  if (one.backs_off_until) said.push(h("span", null, "Its API server failed for all; left alone until ", time(one.backs_off_until)));
   if (one.next_run && !one.running_since) said.push(h("span", null, "Next ", time(one.next_run)));
   return said;
 }

@@ -227,6 +227,15 @@ options:
       - An object that the cheaper proofs pass and the dry-run does not is reported as a defect of Plumb.
     type: bool
     default: false
+  retry_refused:
+    description:
+      - Whether requests are sent again that the API server refused in an earlier run for what they say, such as an
+        invalid manifest, a policy's denial or a missing right.
+      - Without it, such a request is sent again once the manifest, the live object, the server's version, admission
+        configuration, the kind's definition or the namespace changes, or a run has written something; else after two
+        minutes, then ever later, at last once an hour. The refusal is reported by each run. A check always asks.
+    type: bool
+    default: false
   lease_file:
     description:
       - The file in which the agent that started this run keeps how long its lease holds. Each write looks at it first,

@@ -23,6 +23,8 @@ _DEFECTS = (
     ),
 )
 # apimachinery's ValidateImmutableField, and what StatefulSet, PersistentVolumeClaim, Service and others say instead.
+_WEBHOOK = re.compile(r"failed calling webhook|conversion webhook for .{1,300} failed|admission webhook")
+_RIGHTS = re.compile(r"cannot \w+ resource ")
 _IMMUTABLE = re.compile(
     r"immutable|updates to \S+ spec for fields other than|forbidden after creation"
     r"|(?:may|can) ?not be (?:changed|updated)|may not change|cannot change"
@@ -66,6 +68,8 @@ class Answer:
     conflicts: tuple[Conflict, ...] = ()
     immutable: bool = False  # each cause says that a field may not change
     defect: str = ""  # in our words, where a 500 tells that the manifest is at fault
+    webhook_failed: bool = False  # a 5xx that tells of a webhook, which only some objects are sent through
+    rights_missing: bool = False  # a 403 of RBAC, and not of an admission rule
 
     def withheld(self) -> Answer:
         """The same without the texts that can quote a value."""
@@ -95,6 +99,8 @@ def read_answer(status: int, data: bytes) -> Answer:
         conflicts=_conflicts(causes),
         immutable=bool(causes) and all(_is_immutable(cause) for cause in causes),
         defect=_defect(message) if status == 500 else "",
+        webhook_failed=status >= 500 and bool(_WEBHOOK.search(message)),
+        rights_missing=status == 403 and bool(_RIGHTS.search(message)),
     )
 
 

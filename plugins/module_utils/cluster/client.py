@@ -16,11 +16,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from .access import Access
+from .breaker import CircuitBreaker
 from .catalog import discover
 from .counts import RequestCounts
 from .discovery import ApiResource, Discovery
-from .errors import Expired, Invalid, NotFound, StaleVersion
+from .environment import Environment, namespace_in, read_environment
+from .errors import CircuitOpen, Expired, Invalid, NotFound, RequestError, StaleVersion
 from .refusal import Target
+from .refused import RefusedRequests, key_of, lasts
 from .retry import Clock
 from .transport import Request, Transport
 from .verbs import (
@@ -66,10 +69,13 @@ class Cluster:
         concurrency: int,
         clock: Clock,
         lease_file: Path | None = None,
+        circuit_breaker: bool = True,
     ) -> None:
         self.requests = RequestCounts()
         self.server = urlsplit(access.server).netloc
         self.named = access.named
+        self._account = repr((access.named, access.headers))
+        self._breaker = CircuitBreaker(self.server, clock, concurrency) if circuit_breaker else None
         self._transport = Transport(
             access,
             request_timeout=request_timeout,
@@ -77,11 +83,17 @@ class Cluster:
             counts=self.requests,
             clock=clock,
             lease_file=lease_file,
+            breaker=self._breaker,
         )
         self._streams = Streams(access, clock)
         self._workers = Workers(concurrency)
+        self.refused: RefusedRequests | None = (
+            None  # what earlier runs were refused; None: nothing is remembered
+        )
+        self._rules: Environment | None = None
         self._known: Discovery | None = None
         self._learning = threading.Lock()
+        self._reading_rules = threading.Lock()
 
     def __enter__(self) -> Cluster:
         return self
@@ -96,6 +108,11 @@ class Cluster:
         self._workers.close()
         self._transport.close()
         self._streams.close()
+
+    @property
+    def stopped(self) -> CircuitOpen | None:
+        """Why no request is sent any more, where the server failed for one after another."""
+        return self._breaker.stopped if self._breaker is not None else None
 
     def map(
         self, function: Callable[[T], R], items: Iterable[T], asks: Callable[[T], bool] = lambda _item: True
@@ -200,15 +217,15 @@ class Cluster:
         field_manager: str,
         force: bool,
         dry_run: bool = False,
+        basis: str = "",
     ) -> dict[str, Any]:
-        """Server-side apply; the object as it is then.
+        """Server-side apply; the object as it is then. `basis` is the version of the live object, if there is one.
 
         `force` takes fields from other managers; else they are a FieldConflict. With a `metadata.resourceVersion` the
         server refuses an object that has moved on since (StaleVersion). Unknown fields are refused.
         """
-        return self._transport.exchange(
-            apply_request(kind, body, field_manager=field_manager, force=force, dry_run=dry_run)
-        )
+        request = apply_request(kind, body, field_manager=field_manager, force=force, dry_run=dry_run)
+        return self._unless_refused(request, kind, basis)
 
     def create(self, kind: ApiResource, body: Mapping[str, Any]) -> dict[str, Any]:
         """A new object, of no field manager's; as it is then."""
@@ -233,7 +250,7 @@ class Cluster:
             kind, namespace, name, operations, field_manager=field_manager, dry_run=dry_run
         )
         try:
-            return self._transport.exchange(request)
+            return self._unless_refused(request, kind)
         except Invalid as exc:
             # So the server says that an operation does not fit; with causes it is the result that is invalid.
             if exc.causes or not is_guarded(operations):
@@ -268,7 +285,7 @@ class Cluster:
             dry_run=dry_run,
         )
         try:
-            self._transport.exchange(request)
+            self._unless_refused(request, kind)
         except NotFound:
             return False
         except StaleVersion as exc:
@@ -295,6 +312,32 @@ class Cluster:
         return self._transport.exchange(
             post_request(kind, body, namespace, name, subresource, operation=operation)
         )
+
+    def _unless_refused(self, request: Request, kind: ApiResource, basis: str = "") -> dict[str, Any]:
+        """The answer to a request; one that was refused and that nothing has changed for is not sent again."""
+        refused = self.refused
+        if refused is None:
+            return self._transport.exchange(request)
+        key = key_of(request, f"{self._account} {basis}")
+        known = refused.find(key)
+        if known is not None and known.environment == self._environment(kind, request):
+            refused.met(key)
+            raise known.again()
+        try:
+            answer = self._transport.exchange(request)
+        except RequestError as error:
+            if lasts(error):
+                refused.note(key, error, self._environment(kind, request))
+            raise
+        refused.succeeded(key, wrote=not request.dry_run)
+        return answer
+
+    def _environment(self, kind: ApiResource, request: Request) -> str:
+        """What decides about a request besides itself; read once."""
+        with self._reading_rules:
+            if self._rules is None:
+                self._rules = read_environment(self)
+        return self._rules.digest(kind, namespace_in(request.path, kind))
 
     def _is_going(self, kind: ApiResource, namespace: str, name: str, uid: str) -> bool:
         live = self.get(kind, namespace=namespace, name=name, metadata_only=True)

@@ -102,10 +102,12 @@ def connect(
     pod: Pod | None = None,
     clock: Clock | None = None,
     lease_file: Path | None = None,
+    circuit_breaker: bool = True,
 ) -> Cluster:
     """A Cluster to be used as a context manager. No request is made yet, but a kubeconfig's own plugin runs.
 
-    With a `lease_file` (lease_file.py) each write is sent only while that says so; a LeaseLost otherwise.
+    With a `lease_file` (lease_file.py) each write is sent only while that says so; a LeaseLost otherwise. The circuit
+    breaker (breaker.py) is for runs: what stays connected paces itself.
     Raises InputError where the options name no cluster, contradict each other, or name what is not there.
     """
     require()
@@ -128,6 +130,7 @@ def connect(
         concurrency=spec.concurrency,
         clock=clock or Clock(),
         lease_file=lease_file,
+        circuit_breaker=circuit_breaker,
     )
 
 

@@ -54,6 +54,14 @@ class RequestError(ClusterError):
         return printable(self.answer.message)
 
 
+class CircuitOpen(ClusterError):
+    """The server failed for one request after another, so that this one was not sent, nor will any after it be."""
+
+    def again(self) -> CircuitOpen:
+        """Return the same error anew, for another thread to raise."""
+        return CircuitOpen(self.subject, self.operation, self.reason, self.next_step)
+
+
 class Unreachable(RequestError):
     """No answer that could be read: refused, reset, cut off, not resolved, a certificate that does not verify."""
 

@@ -18,8 +18,9 @@ from urllib.parse import unquote, urlencode, urlsplit
 from ..model.version import VERSION
 from .access import Access, is_loopback
 from .answer import read_answer
+from .breaker import CircuitBreaker, Traffic
 from .counts import RequestCounts
-from .errors import DeadlineExceeded, LeaseLost, RequestError, Unreachable
+from .errors import CircuitOpen, DeadlineExceeded, LeaseLost, RequestError, Unreachable
 from .http1 import Answer, Terms, on_terms, pools
 from .lease_file import why_not
 from .library import urllib3
@@ -28,6 +29,7 @@ from .refusal import Target, refusal
 from .retry import LONGEST_WAIT, Clock, Failure, Repeat, Trouble, pause, read_retry_after
 
 CONNECT_TIMEOUT = 10.0  # seconds, within the request's own
+_MOST_TRIES = 20  # of one request, for a server that comes and goes
 _SHORTEST = 0.001  # seconds; urllib3 takes no timeout of 0
 
 # The moment (monotonic) by which requests of this context must be done. Cluster.map carries it into its threads.
@@ -47,6 +49,13 @@ class Request:
     body: bytes | None = None
     repeat: Repeat = Repeat.SAFE
     dry_run: bool = False
+
+    @property
+    def traffic(self) -> Traffic:
+        """Which requests it may fail together with."""
+        if self.method == "GET":
+            return Traffic.READS
+        return Traffic.DRY_RUNS if self.dry_run else Traffic.WRITES
 
     @property
     def url(self) -> str:
@@ -71,8 +80,10 @@ class Transport:
         counts: RequestCounts,
         clock: Clock,
         lease_file: Path | None = None,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
         self._access = access
+        self._breaker = breaker
         self._timeout = request_timeout
         self._counts = counts
         self._clock = clock
@@ -110,19 +121,36 @@ class Transport:
         waited = 0.0
         tried = 0
         executed = False
+        last: Failure | None = None
         while True:
             tried += 1
             try:
-                return self._attempt(request)
+                return self._admitted(request)
+            except CircuitOpen:
+                if last is None:
+                    raise
+                raise _last_word(last, request, executed) from last.__cause__
             except Failure as failure:
+                last = failure
                 executed = executed or failure.executed
+                tries = failure.tries(request.repeat)
+                if tries > 1 and tried < _MOST_TRIES and self._is_open(request):
+                    continue  # the breaker says when, and whether at all
                 seconds = pause(tried, failure.retry_after, self._clock)
                 waited += seconds
                 over = waited > LONGEST_WAIT or self._too_late(seconds)
-                if over or tried >= failure.tries(request.repeat):
+                if over or tried >= tries:
                     raise _last_word(failure, request, executed) from failure.__cause__
             self._counts.add(retries=1)
             self._clock.sleep(seconds)
+
+    def _admitted(self, request: Request) -> dict[str, Any]:
+        if self._breaker is None:
+            return self._attempt(request)
+        return self._breaker.call(request.traffic, request.path, lambda: self._attempt(request), _until.get())
+
+    def _is_open(self, request: Request) -> bool:
+        return self._breaker is not None and self._breaker.is_open(request.traffic)
 
     def _too_late(self, seconds: float) -> bool:
         until = _until.get()

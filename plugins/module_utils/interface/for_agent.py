@@ -21,7 +21,9 @@ from .words import PREFIX
 _OF_ANY_ACCOUNT = frozenset({"impersonate_user", "impersonate_groups", "request_timeout", "concurrency"})
 _OF_THE_AGENT = frozenset({"impersonate_user", "impersonate_groups"})  # who sets it up acts as himself
 # What is about one run from one place.
-_OF_A_RUN = frozenset({"cache_dir", "lease_file", "only", "report_path", "serial", "suspended"})
+_OF_A_RUN = frozenset(
+    {"cache_dir", "lease_file", "only", "report_path", "retry_refused", "serial", "suspended"}
+)
 _WORDS = (INVENTORY.keys() - CONNECTION.keys() - _OF_A_RUN) | IMAGES.keys() | ANSWERS.keys() | _OF_ANY_ACCOUNT
 
 # Lists whose items name files, each with what an item is called and what the names of its copies begin with. They all

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..cluster import refused as refusals
+from ..cluster.refused import Refusal
 from ..model.errors import PlumbError, printable
 from ..reconcile.look import Looks, as_content, from_content
 from ..state.file import keep, kept, see_room
@@ -28,10 +30,14 @@ class StateError(PlumbError):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What earlier runs proved. `checked` is when every proof was last checked, in seconds since 1970; 0 for never."""
+    """What earlier runs proved, and what they were refused, by request.
+
+    `checked` is when every proof was last checked, in seconds since 1970; 0 for never.
+    """
 
     looks: Looks = field(default_factory=dict)
     checked: float = 0.0
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
 
     @property
     def is_due(self) -> bool:
@@ -50,7 +56,11 @@ def recall(file: Path) -> Memory:
     if content is None:
         return Memory()
     try:
-        return Memory(from_content(content["looks"]), float(content["checked"]))
+        return Memory(
+            from_content(content["looks"]),
+            float(content["checked"]),
+            refusals.from_content(content.get("refused") or {}),
+        )
     except (KeyError, TypeError, ValueError, AttributeError):
         return Memory()
 
@@ -64,7 +74,10 @@ def see_memory_place(file: Path) -> None:
 def remember(file: Path, memory: Memory) -> None:
     """Keep a memory. Raises StateError where the disk does not take it."""
     with _told(file):
-        keep(file, _KIND, _FORMAT, {"looks": as_content(memory.looks), "checked": memory.checked})
+        content = {"looks": as_content(memory.looks), "checked": memory.checked}
+        if memory.refused:
+            content["refused"] = refusals.as_content(memory.refused)
+        keep(file, _KIND, _FORMAT, content)
 
 
 @contextmanager

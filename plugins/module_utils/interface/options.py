@@ -141,6 +141,7 @@ RUN: Spec = MappingProxyType(
         "events": {"type": "bool", "default": True},
         "cache_dir": {"type": "path"},
         "deep": {"type": "bool", "default": False},
+        "retry_refused": {"type": "bool", "default": False},
         "lease_file": {"type": "path"},
         "config": {"type": "dict"},
     }
@@ -204,6 +205,7 @@ INVENTORY: Spec = MappingProxyType(
         "audit_log": RUN["audit_log"],
         "events": RUN["events"],
         "deep": RUN["deep"],
+        "retry_refused": RUN["retry_refused"],
         "lease_file": RUN["lease_file"],
         **CONNECTION,
     }

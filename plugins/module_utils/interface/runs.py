@@ -15,14 +15,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ..cluster.breaker import Traffic, blames_server
+from ..cluster.client import Cluster
 from ..cluster.connection import connect
 from ..cluster.counts import RequestCounts
+from ..cluster.errors import CircuitOpen, RequestError
+from ..cluster.refused import RefusedRequests
 from ..model.app import AppSpec, Checkout
 from ..model.errors import InputError, PlumbError, printable
 from ..model.objects import Manifest
 from ..model.plan import Verb
 from ..model.report import Report, SourceReport
-from ..reconcile.run import Run, run_apps
+from ..reconcile.run import Run, RunResult, run_apps
 from ..render.app import render_app
 from ..render.memo import Memo
 from ..report.document import counts, document, failures, source_document
@@ -106,6 +110,8 @@ def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         "unclaimed": list(report.unclaimed),
         "requests": dict(report.requests),
     }
+    if report.stopped:
+        result["stopped"] = report.stopped
     result |= telling.places
     failed = "\n".join(
         filter(None, (_some(failures(whole)) if report.failed else "", forgotten, *telling.wrong))
@@ -133,10 +139,13 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
     with connect(connection_spec(options), lease_file=lease) as cluster:
         file = memory_file(cache_of(options), cluster.server)
         memory = recall(file)
+        cluster.refused = RefusedRequests(
+            dict(memory.refused), believe=not (check or options.get("retry_refused") or options.get("deep"))
+        )
         deep = bool(options.get("deep")) or (memory.is_due and not check)
         if not check:
             see_memory_place(file)  # a disk that takes nothing stops the run before it writes to the cluster
-        found = run_apps(
+        found, stopped = _made(
             cluster,
             Run(
                 apps=apps,
@@ -151,7 +160,11 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
                 deep=deep,
             ),
         )
-        proven = Memory(found.looks, time.time() if deep else memory.checked or time.time())
+        proven = Memory(
+            found.looks,
+            time.time() if deep else memory.checked or time.time(),
+            cluster.refused.after_run(rights=not stopped),
+        )
         forgotten = _keep(file, proven) if proven != memory else ""
         if deep:  # once a day
             memo.clear_unused()
@@ -171,12 +184,27 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
             unclaimed=found.unclaimed,
             warnings=(*no_evidence, *unread),
             config=config,
+            stopped=stopped,
         )
-        if options.get("events", True) and not check:
+        if options.get("events", True) and not check and not stopped:
             untold = notify(cluster, report, apps, _standing(options, cluster.server, "events"))
             report = replace(report, warnings=(*report.warnings, *untold))
         report = replace(report, requests=_requests(cluster.requests))
     return report, "" if check else forgotten  # a check may run where nothing can be written
+
+
+def _made(cluster: Cluster, run: Run) -> tuple[RunResult, str]:
+    """The result of a run, and why it was stopped: the API server failed for one request after another.
+
+    A check, or a run that could not begin for another reason, raises what kept it from going on.
+    """
+    try:
+        found = run_apps(cluster, run)
+    except (CircuitOpen, RequestError) as error:
+        if run.check or (isinstance(error, RequestError) and not blames_server(error, Traffic.READS)):
+            raise
+        return RunResult((), (), run.looks), str(error)
+    return found, str(cluster.stopped or "")
 
 
 def _requests(asked: RequestCounts) -> tuple[tuple[str, int], ...]:

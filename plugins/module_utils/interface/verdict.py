@@ -31,7 +31,7 @@ def verdict(applied: Mapping[str, Any], fail_on: str) -> dict[str, Any]:
     """The result of the task that closes a run: failed as `fail_on` (drift, failure or never) says."""
     failed, drifted = bool(applied.get("failed")) or bool(applied.get("msg")), bool(applied.get("drifted"))
     closing: dict[str, Any] = {"changed": False, "drifted": drifted}
-    if fail_on != "never" and failed:
+    if (fail_on != "never" and failed) or applied.get("stopped"):
         return {**closing, "failed": True, "msg": _shortened(str(applied.get("msg", "")))}
     if fail_on == "drift" and drifted:
         said = "The cluster had drifted from what Git says; the lines above marked ! say where."

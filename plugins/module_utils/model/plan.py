@@ -87,6 +87,7 @@ class Outcome:
     action: Action
     result: Result
     error: str = ""
+    blames_server: bool = False  # the error is one that any other object could have met at that moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,9 @@ class Report:
     unclaimed: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()  # what of the run could not be told as it should be
     config: ConfigReport | None = None
+    stopped: str = (
+        ""  # why the run ended before its time: the API server failed for one request after another
+    )
     requests: tuple[tuple[str, int], ...] = ()  # what the run asked of the API server, by kind of request
 
     @property
@@ -57,7 +60,7 @@ class Report:
     @property
     def failed(self) -> bool:
         unread = any(source.error for source in self.sources) or bool(self.config and self.config.error)
-        return unread or any(app.failed for app in self.apps)
+        return bool(unread or self.stopped or any(app.failed for app in self.apps))
 
     @property
     def drifted(self) -> bool:

@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..cluster.breaker import Traffic, blames_server
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource
-from ..cluster.errors import DeadlineExceeded, NotFound, RequestError, StaleVersion
+from ..cluster.errors import CircuitOpen, DeadlineExceeded, NotFound, RequestError, StaleVersion
 from ..model.errors import ClusterError
 from ..model.objects import Body, ObjectRef
 from ..model.plan import Action, Outcome, Result, Verb
@@ -35,6 +36,7 @@ _TRIES = 6  # a Deployment in the middle of a rollout changes several times a se
 _PAUSE = 0.05  # seconds, at most, before the second try; twice as many before each further one
 _FRESH = 5.0  # seconds for which what was read counts as known: an object may appear while a stage is awaited
 _POLL = 0.5  # seconds between looks at an object that is being deleted
+NOT_SENT = "not written, because the run was stopped"
 
 
 def looked_again(ground: Ground, steps: Sequence[Step]) -> list[Step]:
@@ -72,9 +74,16 @@ def carry_out(ground: Ground, step: Step) -> Carried:
         return Carried(Outcome(step.action, Result.DONE), step.look)
     try:
         return _written(ground, step)
+    except CircuitOpen:
+        return Carried(Outcome(step.action, Result.SKIPPED, NOT_SENT))
     except RequestError as error:
         origin = f" ({step.action.origin})" if step.action.origin else ""
-        return Carried(Outcome(step.action, Result.FAILED, f"{error.account}{origin}"))
+        return Carried(_failed(step.action, error, f"{error.account}{origin}"))
+
+
+def _failed(action: Action, error: ClusterError, why: str) -> Outcome:
+    of_server = isinstance(error, RequestError) and blames_server(error, Traffic.WRITES)
+    return Outcome(action, Result.FAILED, why, blames_server=of_server)
 
 
 def _written(ground: Ground, step: Step) -> Carried:
@@ -235,8 +244,10 @@ def prune(ground: Ground, step: Step) -> Outcome:
     try:
         resource = known_resource(ground.cluster, str(live["apiVersion"]), action.ref)
         return _delete(ground, resource, action, live)
+    except CircuitOpen:
+        return Outcome(action, Result.SKIPPED, NOT_SENT)
     except ClusterError as error:
-        return Outcome(action, Result.FAILED, error.account)
+        return _failed(action, error, error.account)
 
 
 def _delete(ground: Ground, resource: ApiResource, action: Action, live: Body) -> Outcome:

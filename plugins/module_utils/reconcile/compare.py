@@ -75,7 +75,12 @@ def compare(case: Case) -> Step:
         return refused(wanted, f"the cluster no longer knows {wanted.api_version} {wanted.ref.kind}", live)
     try:
         predicted = ground.cluster.apply(
-            resource, wanted.body, field_manager=FIELD_MANAGER, force=True, dry_run=True
+            resource,
+            wanted.body,
+            field_manager=FIELD_MANAGER,
+            force=True,
+            dry_run=True,
+            basis=str(live["metadata"]["resourceVersion"]),
         )
         taken = overridden(live, predicted)
         if taken and not ground.app.force_conflicts:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource
-from ..cluster.errors import Forbidden, NotFound, RequestError, StaleVersion, UnknownApi
+from ..cluster.errors import CircuitOpen, Forbidden, NotFound, RequestError, StaleVersion, UnknownApi
 from ..model.app import AppState
-from ..model.errors import ClusterError, InventoryError
+from ..model.errors import InventoryError
 from ..model.objects import GroupKind, ObjectRef
 from ..model.plan import AppResult, Outcome, Result, Unhealthy, Verb
-from .carry_out import Carried, carry_out, looked_again, prune, wait_until
+from .carry_out import NOT_SENT, Carried, carry_out, looked_again, prune, wait_until
 from .decide import remembers
 from .desired import digest_of_all
 from .ground import Ground
@@ -64,8 +64,14 @@ class _Execution:
 
     def run(self) -> AppResult:
         try:
+            return self._carried_out()
+        except CircuitOpen as error:
+            return self._cut_short(error)
+
+    def _carried_out(self) -> AppResult:
+        try:
             self._record_before()
-        except (ClusterError, InventoryError) as error:
+        except (RequestError, InventoryError) as error:
             return self._result(f"nothing was written: its inventory could not be recorded: {error}")
         for stage, steps in staged((step.action.ref, step) for step in self._made.applies):
             carried = self._cluster.map(
@@ -74,12 +80,14 @@ class _Execution:
                 asks=lambda step: step.action.verb.writes,
             )
             done = self._noted(carried)
+            if (stopped := self._cluster.stopped) is not None:
+                raise stopped
             if stage is Stage.DEFINITIONS:
                 self._await_definitions(done)
         self._prune()
         try:
             self._record_after()
-        except (ClusterError, InventoryError) as error:
+        except (RequestError, InventoryError) as error:
             return self._result(f"its inventory could not be brought up to date: {error}")
         return self._waited()
 
@@ -94,6 +102,17 @@ class _Execution:
             error=error,
             executed=True,
         )
+
+    def _cut_short(self, stopped: CircuitOpen) -> AppResult:
+        """The result of a run that ends here: what is not written yet is skipped."""
+        known = {outcome.action.ref for outcome in self._outcomes}
+        steps = (*self._made.first, *self._made.applies, *self._made.prunes)
+        self._outcomes += [
+            Outcome(step.action, Result.SKIPPED, NOT_SENT)
+            for step in steps
+            if step.action.verb.writes and step.action.ref not in known
+        ]
+        return self._result(str(stopped))
 
     def _noted(self, carried: Sequence[Carried]) -> list[Outcome]:
         """The outcomes, which are kept, and so are the looks."""

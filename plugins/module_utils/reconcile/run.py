@@ -167,7 +167,11 @@ class _Waves:
     def _plan(self, names: Sequence[str]) -> list[AppPlan]:
         """Plan the apps of these names that nothing holds back; what is held back has its result at once."""
         free = []
+        stopped = self._setting.cluster.stopped
         for name in names:
+            if stopped is not None:
+                self._results[name] = AppResult(plan=Plan(app=name), executed=True, error=str(stopped))
+                continue
             bad = next(
                 (n for n in self._apps[name].depends_on if n in self._results and self._results[n].failed), ""
             )

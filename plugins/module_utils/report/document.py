@@ -34,9 +34,10 @@ def document(report: Report) -> dict[str, Any]:
         "counts": counts(report),
         "sources": [source_document(source) for source in report.sources],
         **({"config": _config(report.config)} if report.config is not None else {}),
-        "apps": [_app(app) for app in report.apps],
+        "apps": [_app(app, stopped=bool(report.stopped)) for app in report.apps],
         "unclaimed": list(report.unclaimed),
         **({"warnings": list(report.warnings)} if report.warnings else {}),
+        **({"stopped": report.stopped} if report.stopped else {}),
         "requests": dict(report.requests),
     }
 
@@ -84,7 +85,7 @@ def revision_document(revision: Revision) -> dict[str, Any]:
     )
 
 
-def _app(result: AppResult) -> dict[str, Any]:
+def _app(result: AppResult, *, stopped: bool) -> dict[str, Any]:
     plan = result.plan
     by_ref = {outcome.action.ref: outcome for outcome in result.outcomes}
     return _present(
@@ -99,7 +100,9 @@ def _app(result: AppResult) -> dict[str, Any]:
             "warnings": list(plan.warnings),
             "counts": _counts(Counts.of([result])),
             "seconds": round(result.seconds, 3),
-            "actions": [action_document(action, by_ref.get(action.ref)) for action in plan.actions],
+            "actions": [
+                action_document(action, by_ref.get(action.ref), stopped=stopped) for action in plan.actions
+            ],
             "unhealthy": [
                 {"object": str(u.ref), "status": u.health.status.value, "message": u.health.message}
                 for u in result.unhealthy
@@ -108,8 +111,10 @@ def _app(result: AppResult) -> dict[str, Any]:
     )
 
 
-def action_document(action: Action, outcome: Outcome | None = None) -> dict[str, Any]:
-    """An action, and what it came to if it was carried out."""
+def action_document(
+    action: Action, outcome: Outcome | None = None, *, stopped: bool = False
+) -> dict[str, Any]:
+    """An action, and what it came to if it was carried out; `stopped` where its run was."""
     ref = action.ref
     return _present(
         {
@@ -129,6 +134,7 @@ def action_document(action: Action, outcome: Outcome | None = None) -> dict[str,
             "health": _health(action.health) if action.health is not None else None,
             "result": outcome.result.value if outcome is not None and action.verb.writes else None,
             "error": outcome.error if outcome is not None else "",
+            "blames_server": True if stopped and outcome is not None and outcome.blames_server else None,
         }
     )
 
@@ -136,17 +142,18 @@ def action_document(action: Action, outcome: Outcome | None = None) -> dict[str,
 def failures(whole: Mapping[str, Any]) -> list[str]:
     """Why the run of this document failed: one line for each thing that did, of many alike only one.
 
-    What keeps whole apps back comes first.
+    What keeps whole apps back comes first. What the server failed for before it was given up on is not said again.
     """
     said = [source["error"] for source in whole["sources"] if source.get("error")]
-    said += filter(None, [whole.get("config", {}).get("error")])
+    said += filter(None, [whole.get("config", {}).get("error"), whole.get("stopped")])
     for app in whole["apps"]:
         if app.get("error"):
             said.append(app["error"])
         said += [
             f"app {app['name']}: {action['object']}: {action.get('error') or action.get('reason', '')}"
             for action in app.get("actions", ())
-            if action.get("result") == "failed" or action["action"] == "refused"
+            if (action.get("result") == "failed" and not action.get("blames_server"))
+            or action["action"] == "refused"
         ]
         said += [
             f"app {app['name']}: {one['object']} is not healthy: {one['status']} {one.get('message', '')}".rstrip()

@@ -47,8 +47,10 @@ def lines(report: Report) -> list[str]:
     """The report for people, one line each, without colour. Text from outside is printable and cut."""
     shown = list(_head(report))
     width = max((len(app.plan.app) for app in report.apps), default=0)
+    if report.stopped:
+        shown.append(f"  x {report.stopped}")
     for app in report.apps:
-        shown += _app(app, width, check=report.check)
+        shown += _app(app, width, check=report.check, stopped=report.stopped)
     shown += [f"  ? {said}: no app claims this apply set; name the app again, or remove it with state: absent"
               for said in report.unclaimed]  # fmt: skip
     shown += [f"  ? {warning}" for warning in report.warnings]
@@ -90,17 +92,22 @@ def _revision(source: str, revision: Revision) -> str:
     return f'{source} {ref}{revision.short} "{_cut(revision.subject)}", {_cut(revision.author.name)}'
 
 
-def _app(result: AppResult, width: int, *, check: bool) -> Iterator[str]:
+def _app(result: AppResult, width: int, *, check: bool, stopped: str) -> Iterator[str]:
     plan = result.plan
     problem = plan.error or result.error
     summary = "suspended: nothing of it is touched" if plan.suspended else _summary(result, check=check)
     if not plan.actions and not plan.suspended:
         summary = "not planned" if plan.error else "not started" if problem else "nothing in it"
     yield f"  {plan.app:<{width}}   {summary}".rstrip()
-    if problem:
+    if problem and problem != stopped:
         yield f"    x {problem}"
     outcomes = {outcome.action.ref: outcome for outcome in result.outcomes}
-    told = [action for action in plan.actions if _worth_telling(action, outcomes.get(action.ref))]
+    told = [
+        action
+        for action in plan.actions
+        if _worth_telling(action, outcomes.get(action.ref))
+        and not (stopped and _was_stopped(outcomes.get(action.ref)))
+    ]
     layout = _layout(told[:_MOST_ACTIONS])
     for action in told[:_MOST_ACTIONS]:
         yield from _action(action, outcomes.get(action.ref), layout)
@@ -135,6 +142,11 @@ def _worth_telling(action: Action, outcome: Outcome | None) -> bool:
     return (
         action.verb is not Verb.UNCHANGED or action.drifted or bool(action.reason or action.warning) or failed
     )
+
+
+def _was_stopped(outcome: Outcome | None) -> bool:
+    """Whether the server failed for it, or nobody was asked any more; what there is to say of that is said once."""
+    return outcome is not None and (outcome.blames_server or outcome.result is Result.SKIPPED)
 
 
 def _layout(actions: Sequence[Action]) -> Callable[[Action], str]:

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A running agent whose API server refuses: all of it (row 73), or single objects (rows 94 and 107)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.plumb.gitops.tests.agent import until
+from ansible_collections.plumb.gitops.tests.faults.followed_git import FollowedGit, followed_git
+from ansible_collections.plumb.gitops.tests.faults.proxy import WRITES, Proxy, proxy_before, status
+from ansible_collections.plumb.gitops.tests.manifests import config_map
+from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+
+MANY = 40
+
+
+@pytest.fixture(scope="module")
+def before(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """A proxy before the API server."""
+    with proxy_before(sandbox, tmp_path_factory.mktemp("proxy")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def fleet(sandbox: Sandbox, before: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FollowedGit]:
+    """An agent that reaches the server through the proxy and polls each second; it has had its first run."""
+    folder = tmp_path_factory.mktemp("agent-outcomes")
+    with followed_git(sandbox, folder, kubeconfig=before.kubeconfig) as made:
+        made.follow(plumb_apps=[made.app(wait=False)])
+        made.push({"all.yaml": config_map("first")})
+        made.agent.start()
+        made.agent.await_run()
+        yield made
+
+
+def state_of(fleet: FollowedGit) -> dict[str, Any]:
+    """What the status says of the cluster."""
+    _status, text = fleet.agent.get("/api/v1/status", token=fleet.token)
+    cluster: dict[str, Any] = json.loads(text)["clusters"][0]
+    return cluster
+
+
+def test_row_73_the_agent_leaves_a_failing_cluster_alone_until_an_operator_asks(
+    fleet: FollowedGit, before: Proxy
+) -> None:
+    fault = before.fault(WRITES, r"/configmaps/c\d+", status(503, "ServiceUnavailable"))
+    before_it = len(fleet.agent.lines())
+    fleet.push({"all.yaml": "".join(config_map(f"c{n}") for n in range(MANY))})
+    line = fleet.agent.await_line("backing off", "cluster=here", after=before_it)
+    assert "several in a row failed" in line
+    ran = next(line for line in fleet.agent.lines()[before_it:] if " error " in line)
+    assert ran.count("several in a row failed") == 1
+    assert "; and " not in ran  # one message, for any number of objects
+    assert fault.met <= 24
+
+    runs, met = len(fleet.agent.runs()), fault.met
+    left = float(state_of(fleet)["backs_off"])
+    assert left > 0
+    assert fleet.agent.series()['plumb_backoff_seconds{cluster="here"}'] > 0
+    code, shown = fleet.agent.command("status")
+    assert "backing off" in shown, code
+    fleet.push({"all.yaml": "".join(config_map(f"c{n}", {"a": "2"}) for n in range(MANY))})
+    _status, text = fleet.agent.get("/api/v1/state", token=fleet.token)
+    assert json.loads(text)["clusters"][0]["backs_off_until"]
+    until(lambda: float(state_of(fleet)["backs_off"]) < left - 3, "two polls of Git")
+    assert (len(fleet.agent.runs()), fault.met) == (runs, met)  # neither a commit nor the pace of retries
+
+    assert "several in a row failed" in fleet.sync()
+    assert met < fault.met <= met + 24
+    before.faults.clear()
+    assert "changed=" in fleet.sync()
+    assert not state_of(fleet)["backs_off"]
+    assert fleet.agent.series()['plumb_backoff_seconds{cluster="here"}'] == 0
+    until(lambda: state_of(fleet)["last_run"]["result"] == "good", "a good run")
