@@ -48,6 +48,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection im
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease import LeaseSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import format_seconds
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
+from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import make_folder
 
 _LOOK = 2.0  # seconds between two looks at the files that the operator may change
 
@@ -281,7 +282,7 @@ class Agent:
 @contextlib.contextmanager
 def _alone(state_dir: Path) -> Iterator[None]:
     """Hold the state folder for this process. Raises InputError where another agent has it."""
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(state_dir)
     with (state_dir / "lock").open("a", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -20,6 +20,7 @@ from typing import Any
 from aiohttp import web
 
 from ansible_collections.plumb.gitops.controller.body import Refused, read_body
+from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import make_folder
 from ansible_collections.plumb.gitops.plugins.module_utils.state.rotated import WINDOW, rotated
 
 MOST_BODY = 16 * 1024 * 1024  # bytes; the API server sends 400 events at once
@@ -112,7 +113,7 @@ def _append(file: Path, lines: list[bytes]) -> None:
     """Append to a file; a full one is set aside, named as the API server does it, and the one before it removed."""
     if not lines:
         return
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(file.parent)
     if file.exists() and file.stat().st_size >= WINDOW:
         for older in rotated(file):
             older.unlink()

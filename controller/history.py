@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.plumb.gitops.controller.story import WHATS
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept
+from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust
 
 _KIND, _FORMAT = "plumb.gitops/history", 1
 MOST_MOMENTS = 200  # of a cluster
@@ -41,7 +42,7 @@ class History:
 
 def read_history(folder: Path, cluster: str) -> History:
     """What is known of a cluster; an empty history where nothing is."""
-    content = kept(folder / cluster, _KIND, _FORMAT)
+    content = kept(folder / cluster, _KIND, _FORMAT, trust=Trust.STATE)
     if content is None:
         return History()
     lists = {key: tuple(content[key]) for key in ("sources", "unclaimed", "moments")}
@@ -50,7 +51,7 @@ def read_history(folder: Path, cluster: str) -> History:
 
 def write_history(folder: Path, cluster: str, history: History) -> None:
     """Keep it. Raises OSError."""
-    keep(folder / cluster, _KIND, _FORMAT, dataclasses.asdict(history))
+    keep(folder / cluster, _KIND, _FORMAT, dataclasses.asdict(history), trust=Trust.STATE)
 
 
 def after_run(before: History, story: Mapping[str, Any], now: float, *, whole: bool) -> History:

@@ -20,6 +20,7 @@ from ansible_collections.plumb.gitops.controller.launch import Ending
 from ansible_collections.plumb.gitops.controller.runs import Order, Runs
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept
+from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust, make_folder
 
 PLAYBOOK = "plumb.gitops.settings"
 _KIND, _FORMAT = "plumb.gitops/inventory", 1
@@ -67,7 +68,7 @@ async def accept(config: Config, runs: Runs, current: Accepted | None) -> Accept
     One that is the same as `current` is not checked again; then `current` is returned.
     """
     root = config.state_dir / "inventory"
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(root)
     try:
         folder, path = _copy(config.inventory, root, config.limit)
     except OSError as exc:
@@ -85,14 +86,20 @@ async def accept(config: Config, runs: Runs, current: Accepted | None) -> Accept
         )
     )
     settings = _settings(config, ending)
-    keep(root / "accepted", _KIND, _FORMAT, {"folder": folder.name, "path": path.name, "settings": settings})
+    keep(
+        root / "accepted",
+        _KIND,
+        _FORMAT,
+        {"folder": folder.name, "path": path.name, "settings": settings},
+        trust=Trust.STATE,
+    )
     return Accepted(path, folder, settings)
 
 
 def last_accepted(config: Config) -> Accepted | None:
     """What was in force when the agent ended, if it is still there."""
     root = config.state_dir / "inventory"
-    content = kept(root / "accepted", _KIND, _FORMAT)
+    content = kept(root / "accepted", _KIND, _FORMAT, trust=Trust.STATE)
     if content is None:
         return None
     folder = root / content["folder"]
@@ -146,7 +153,7 @@ def _copy(inventory: Path, root: Path, limit: str) -> tuple[Path, Path]:
         executable = os.access(file.origin, os.X_OK)
         digest.update(f"\0{file.target}\0{executable}\0{len(data)}\0".encode() + data)
         target = staged / file.target
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(target.parent)
         target.touch(mode=0o700 if executable else 0o600)
         target.write_bytes(data)
     folder = root / digest.hexdigest()[:32]

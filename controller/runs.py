@@ -22,6 +22,7 @@ from ansible_collections.plumb.gitops.controller.ahead import PREFIX, Ahead, For
 from ansible_collections.plumb.gitops.controller.launch import Ending, Job
 from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import format_seconds
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
+from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import make_folder
 
 DEADLINE, DIED = 124, 125  # codes of runs that came to no end of their own
 
@@ -51,7 +52,7 @@ class Runs:
     def prepare(self) -> None:
         """Make the folder, and remove what an agent that was killed left in it. Raises InputError or OSError."""
         for part in (self._folder.parent, self._folder):
-            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(part)
         found = self._folder.lstat()
         private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
         if not private or found.st_mode & 0o022 or self._folder.parent.is_symlink():

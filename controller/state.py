@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept
+from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust
 
 _KIND, _FORMAT = "plumb.gitops/cluster", 1
 
@@ -38,7 +39,7 @@ class Record:
 
 def read_record(folder: Path, cluster: str) -> Record:
     """What is known of a cluster; an empty record where nothing is."""
-    content = kept(folder / cluster, _KIND, _FORMAT)
+    content = kept(folder / cluster, _KIND, _FORMAT, trust=Trust.STATE)
     if content is None:
         return Record()
     return Record(**{**content, "failures": tuple(content["failures"])})
@@ -46,4 +47,4 @@ def read_record(folder: Path, cluster: str) -> Record:
 
 def write_record(folder: Path, cluster: str, record: Record) -> None:
     """Keep it. Raises OSError."""
-    keep(folder / cluster, _KIND, _FORMAT, dataclasses.asdict(record))
+    keep(folder / cluster, _KIND, _FORMAT, dataclasses.asdict(record), trust=Trust.STATE)

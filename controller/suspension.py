@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import is_newer, keep, kept
+from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust
 
 _KIND = "plumb.gitops/suspensions"
 _FORMAT = 1
@@ -42,7 +43,7 @@ class Suspensions:
 
 def read_suspensions(file: Path) -> Suspensions:
     """What was suspended. Raises InputError for a file that cannot be read: nothing is resumed by accident."""
-    content = kept(file, _KIND, _FORMAT)
+    content = kept(file, _KIND, _FORMAT, trust=Trust.STATE)
     if content is None and file.exists():
         newer = is_newer(file, _KIND, _FORMAT)
         raise InputError(
@@ -57,4 +58,4 @@ def read_suspensions(file: Path) -> Suspensions:
 
 def write_suspensions(file: Path, suspensions: Suspensions) -> None:
     """Keep what is suspended. Raises OSError."""
-    keep(file, _KIND, _FORMAT, {"suspended": sorted(map(list, suspensions.pairs))})
+    keep(file, _KIND, _FORMAT, {"suspended": sorted(map(list, suspensions.pairs))}, trust=Trust.STATE)

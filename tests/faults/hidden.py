@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from ansible_collections.plumb.gitops.tests.manifests import manifest, secret
 
-# Folders of a cache that hold Git's own content, Secrets included, for the user of the run alone (docs/adr/0010).
-OF_GIT = frozenset({"sources", "renderings"})
+# Folders of a cache that hold Git's own content, Secrets included, for the user of the run alone (docs/adr/0010, 0017).
+OF_GIT = frozenset({"sources", "renderings", "previews"})
 
 
 @dataclass(slots=True)

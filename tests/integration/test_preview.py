@@ -192,6 +192,45 @@ def test_a_fork_is_planned_only_where_that_is_allowed(previewing: Previewing, sa
     assert "**prunes** (1)" in comment
 
 
+PLUGIN = "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: p}\nname: made\nfiles: [text.txt]\n"
+PLUGIN += "options: {disableNameSuffixHash: true}\n"
+PLUGGED: Mapping[str, str | None] = {
+    **dict.fromkeys([name for name in BASE if name.startswith("app/")], None),
+    "app/kustomization.yaml": "generators: [plugin.yaml]\n",
+    "app/plugin.yaml": PLUGIN,
+    "app/text.txt": "reviewed",
+}
+
+
+def read_by_runs(cache: Path) -> dict[str, bytes]:
+    """What lies in the cache beside what previews keep for themselves."""
+    files = (path for path in cache.rglob("*") if path.is_file() and not path.is_symlink())
+    found = {str(path.relative_to(cache)): path.read_bytes() for path in files}
+    return {name: text for name, text in found.items() if not name.startswith("previews/")}
+
+
+def test_row_63_what_a_preview_made_is_read_by_no_run(previewing: Previewing, kubectl: Kubectl) -> None:
+    cache = previewing.fleet.folder / "cache"
+    previewing.base = previewing.repository.commit(PLUGGED, "Make it with a plugin")
+    assert previewing.run("plumb.gitops.reconcile").code == 0
+    before = read_by_runs(cache)
+    assert any(name.startswith("renderings/") for name in before)
+    heads = []
+    for branch in ("one", "two"):
+        previewing.push(branch, {"app/text.txt": f"of {branch}, which nobody has reviewed"})
+        heads.append(previewing.open(branch))
+    assert previewing.run().code == 0
+    assert all(len(previewing.comments(number)) == 1 for number in heads)
+    assert all("ConfigMap" in previewing.comments(number)[0] for number in heads)
+    assert read_by_runs(cache) == before, "a preview writes nothing that a run reads"
+
+    previewing.repository.commit({"README.md": "# Go on\n"}, "Go on")
+    assert previewing.run("plumb.gitops.reconcile").code == 0
+    text = kubectl("get", "configmap", "made", "-n", previewing.fleet.namespace, "-o", "jsonpath={.data}")
+    assert "reviewed" in text
+    assert "nobody" not in text
+
+
 def test_the_agent_previews_when_the_forge_tells_of_a_pull_request(
     previewing: Previewing, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from ..state.file import keep, kept
+from ..state.folder import Trust
 
 _KIND = "plumb.gitops/lease"
 _FORMAT = 1
@@ -26,7 +27,7 @@ def boot_time() -> float:
 
 def allow_writes(file: Path, until: float, duration: float) -> None:
     """Say that writes may start until `until`, by `boot_time`, of a lease of `duration` seconds. Raises OSError."""
-    keep(file, _KIND, _FORMAT, {"boot": _boot(), "until": until, "duration": duration})
+    keep(file, _KIND, _FORMAT, {"boot": _boot(), "until": until, "duration": duration}, trust=Trust.STATE)
 
 
 def forbid_writes(file: Path) -> None:
@@ -36,7 +37,7 @@ def forbid_writes(file: Path) -> None:
 
 def why_not(file: Path) -> str:
     """Why no write may start now; empty where one may."""
-    said = kept(file, _KIND, _FORMAT)
+    said = kept(file, _KIND, _FORMAT, trust=Trust.STATE)
     if said is None:
         return f"there is no lease in {file}"
     try:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from ..model.app import SourceSpec
 from ..model.errors import InputError, printable
 from ..source.address import parse_address
+from ..state.folder import make_folder
 
 _TIMEOUT = 60.0  # seconds for ssh-keygen
 
@@ -66,7 +67,7 @@ def read_pair(path: Path) -> KeyPair | None:
 def make_pair(path: Path, comment: str) -> KeyPair:
     """Make an ed25519 pair: the private half at `path`, the public one beside it with `.pub`. Raises InputError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             fresh = Path(folder) / "key"
             done = _keygen(path, "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(fresh))

@@ -25,6 +25,7 @@ from ..report.markdown import MOST, markdown
 from ..report.risks import Risk, risks
 from ..source.pull import pull_sources
 from ..state.file import keep, kept
+from .caches import PREVIEWS, RENDERINGS, check_cache
 from .memory import memory_file, recall
 from .mode import Mode
 from .on_forge import forge_place, on_forge
@@ -50,6 +51,7 @@ class Seen:
 
 def preview(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `preview`. One pull request's failure does not hide the others; it fails in the end."""
+    check_cache(cache_of(options))
     file = _file(options)
     seen = Seen((kept(file, _KIND, _FORMAT) or {}).get("seen") or {})
     where = on_forge(options)
@@ -130,15 +132,15 @@ def _body(options: Mapping[str, Any], client: Client, given: Mapping[str, Any], 
     began = base_of(client, pull)
     head = _checkout(options, given, pull.head)
     base = _checkout(options, given, began) if began else None
-    memo = Memo(cache_of(options) / "renderings")
+    sources = pulled_sources(options["pulled"])
+    memo = Memo(cache_of(options) / RENDERINGS, writable=False)  # nobody has reviewed what is rendered here
     with connect(connection_spec(options)) as cluster:
-        sources = pulled_sources(options["pulled"])
         fleet = Fleet(
             cluster=cluster,
             name=options["cluster"],
             apps=apps_of(options),
             sources=sources,
-            render=renderer_of(memo),
+            render=renderer_of(memo, sources),
             owner=options.get("owner") or "plumb",
             home=options.get("namespace") or "plumb-system",
             looks=recall(memory_file(cache_of(options), cluster.server)).looks,
@@ -152,9 +154,9 @@ def _body(options: Mapping[str, Any], client: Client, given: Mapping[str, Any], 
 
 
 def _checkout(options: Mapping[str, Any], given: Mapping[str, Any], commit: str) -> Checkout:
-    """The source at a commit, fetched as the source itself is."""
+    """The source at a commit, fetched as the source itself is, to a place that no run reads."""
     spec = source_spec({**given, "branch": None, "commit": commit})
-    (pulled,) = pull_sources([spec], cache_of(options) / "sources")
+    (pulled,) = pull_sources([spec], cache_of(options) / PREVIEWS / "sources")
     if pulled.checkout is None:
         raise pulled.error or InputError(f"source {spec.name}", f"fetching commit {commit}", _NO_HEAD)
     return pulled.checkout
@@ -184,7 +186,7 @@ def _plain(text: str) -> str:
 
 def _file(options: Mapping[str, Any]) -> Path:
     about = f"{options['forge']['url'].rstrip('/')}\0{options['cluster']}"
-    return cache_of(options) / "previews" / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
+    return cache_of(options) / PREVIEWS / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
 
 
 def _remember(file: Path, seen: Seen) -> None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..cluster.breaker import Traffic, blames_server
@@ -28,11 +29,12 @@ from ..model.plan import Verb
 from ..model.report import Report, SourceReport
 from ..reconcile.run import Run, RunResult, run_apps
 from ..render.app import render_app
-from ..render.memo import Memo
+from ..render.memo import Followed, Memo
 from ..report.document import counts, document, failures, source_document
 from ..report.terminal import lines
 from ..source.pull import PulledSource, pull_sources
 from .audit import audit_place, evident
+from .caches import RENDERINGS, bound_caches, check_cache
 from .config import apps_in_force, config_report, follow
 from .memory import Memory, StateError, memory_file, recall, remember, see_memory_place
 from .mode import Mode
@@ -50,6 +52,7 @@ _CUT = "\n… cut; the report file has all\n"
 
 def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
     """The result of `pull`: each source with its revision and checkout, or its error. Never `changed`."""
+    check_cache(cache_of(options))
     cache = cache_of(options) / "sources"
     pulled = pull_sources([source_spec(given) for given in options["sources"]], cache)
     result: dict[str, Any] = {"changed": False}
@@ -92,6 +95,7 @@ def diff(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
 
 def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `apply`: counts, what is not unchanged, the lines for people; the rest is in the report."""
+    check_cache(cache_of(options))
     if not mode.check:
         see_places(options)
     apps = apps_of(options)
@@ -133,7 +137,6 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
     )
     told = {str(given.get("name") or ""): given for given in options["sources"]}
     started, clock = datetime.now(UTC), time.monotonic()
-    memo = Memo(cache_of(options) / "renderings")
     lease = Path(options["lease_file"]) if options.get("lease_file") else None
     place, no_evidence = audit_place(options)
     with connect(connection_spec(options), lease_file=lease) as cluster:
@@ -143,6 +146,7 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
             dict(memory.refused), believe=not (check or options.get("retry_refused") or options.get("deep"))
         )
         deep = bool(options.get("deep")) or (memory.is_due and not check)
+        memo = Memo(cache_of(options) / RENDERINGS, afresh=deep)
         if not check:
             see_memory_place(file)  # a disk that takes nothing stops the run before it writes to the cluster
         found, stopped = _made(
@@ -166,8 +170,9 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
             cluster.refused.after_run(rights=not stopped),
         )
         forgotten = _keep(file, proven) if proven != memory else ""
+        memo.clear()
         if deep:  # once a day
-            memo.clear_unused()
+            bound_caches(cache_of(options))
         results, unread = evident(
             cluster, found.apps, place, _standing(options, cluster.server, "evidence"), started
         )
@@ -182,7 +187,7 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
             ),
             apps=results,
             unclaimed=found.unclaimed,
-            warnings=(*no_evidence, *unread),
+            warnings=(*no_evidence, *unread, *map(_differing, memo.differing)),
             config=config,
             stopped=stopped,
         )
@@ -237,12 +242,35 @@ def _keep(file: Path, memory: Memory) -> str:
     return ""
 
 
-def renderer_of(memo: Memo) -> Callable[[Checkout, AppSpec], tuple[Manifest, ...]]:
-    """How an app is rendered from a checkout, with what was rendered before."""
+def _differing(subject: str) -> str:
+    return (
+        f"{subject}: what was kept of its rendering was not what its files render to now, which was used."
+        " This is a defect of Plumb: please report it, with the app's files if you can"
+    )
+
+
+def renderer_of(
+    memo: Memo, of_run: Mapping[str, Checkout | PlumbError] = MappingProxyType({})
+) -> Callable[[Checkout, AppSpec], tuple[Manifest, ...]]:
+    """How an app is rendered from a checkout, with what was rendered before.
+
+    `of_run` are the sources as a run follows them, where other revisions of them are rendered: what was kept by runs is
+    looked for under those.
+    """
 
     def render(checkout: Checkout, app: AppSpec) -> tuple[Manifest, ...]:
+        known = of_run.get(app.source)
+        followed = known if isinstance(known, Checkout) else checkout
         return render_app(
-            checkout.path, checkout.revision.source, app.path, subject=f"app {app.name}", memo=memo
+            checkout.path,
+            Followed(
+                place=str(followed.path.parent.parent),
+                source=app.source,
+                ref=followed.revision.ref,
+                path=app.path,
+            ),
+            subject=f"app {app.name}",
+            memo=memo,
         )
 
     return render

@@ -15,7 +15,7 @@ from .kustomization import KUSTOMIZATION_NAMES, is_kustomization
 from .kustomize import build_kustomization
 from .limits import Meter
 from .manifest import parse_manifests, reject_duplicates
-from .memo import Memo
+from .memo import Followed, Memo
 from .tree import Tree
 
 MANIFEST_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -34,14 +34,20 @@ class Renderer:
 RENDERERS = (Renderer("kustomize", is_kustomization, build_kustomization),)
 
 
-def render_app(root: Path, source: str, path: str, *, subject: str, memo: Memo) -> tuple[Manifest, ...]:
-    """As `render_path`; read from `memo` where what it was made of is the same, and kept there."""
-    known = memo.recall(root, source, path)
-    if known is not None:
+def render_app(root: Path, followed: Followed, *, subject: str, memo: Memo) -> tuple[Manifest, ...]:
+    """As `render_path`; read from `memo` where what it was made of is the same, and kept there.
+
+    Where `memo` wants all afresh, what was kept is only compared; an app of which it differs is noted there.
+    """
+    known = memo.recall(root, followed)
+    if known is not None and not memo.afresh:
         return known
     tree = Tree(root, Meter(subject))
-    manifests = _render(tree, path)
-    memo.remember(root, source, path, inputs=[*tree.asked], programs=[*tree.programs], manifests=manifests)
+    manifests = _render(tree, followed.path)
+    if known is not None and known != manifests:
+        memo.differing.append(subject)
+    if known != manifests:
+        memo.remember(root, followed, inputs=[*tree.asked], programs=[*tree.programs], manifests=manifests)
     return manifests
 
 

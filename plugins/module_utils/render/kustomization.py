@@ -21,18 +21,19 @@ from ..model.objects import Origin
 from .documents import Document, read_documents, read_yaml_documents
 from .inline_entries import is_inline, objects_of
 from .place import Place
+from .plugins import GENERATOR_KEYS, READING_KINDS, check_plugin
 from .private_text import content_of, env_values, literal_values, patch_values, scalars_of, secret_values
 from .tree import Tree
+from .view import View
 
 KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 # Wider than what kustomize takes for a repository or an HTTP address, on purpose.
 _REMOTE = re.compile(
     r"://|::|^[\w.+-]+@|^(?:git@|gh:|github\.com[/:]|gitlab\.com[/:]|bitbucket\.org[/:])|\?(?:ref|version|timeout|submodules)="
-    r"|\.git(?:/|$|\?)|/_git/",
+    r"|\.git\?|/_git/",
     re.IGNORECASE,
 )
 _WEB = re.compile(r"https?:|://", re.IGNORECASE)  # where only a file is looked for
-_FUNCTION_ANNOTATION = "config.kubernetes.io/"
 _OFFLINE = "Commit what it names into the source and refer to it by its path."
 
 # Fields without any reference to a file.
@@ -60,18 +61,17 @@ _REFUSED = {
     "helmGlobals": "Helm charts",
     "helmChartInflationGenerator": "Helm charts",
 }
-_GENERATOR_KEYS = frozenset(
-    {"name", "namespace", "behavior", "files", "env", "envs", "literals", "options", "type"}
-)
 # Fields whose entries are maps, and the keys such a map may have.
 _ENTRY_KEYS = {
     "patches": frozenset({"path", "patch", "target", "options"}),
     "patchesJson6902": frozenset({"path", "patch", "target"}),
-    "replacements": frozenset({"path", "source", "targets"}),
-    "openapi": frozenset({"path"}),
-    "configMapGenerator": _GENERATOR_KEYS,
-    "secretGenerator": _GENERATOR_KEYS,
+    "replacements": frozenset({"path", "source", "sourceValue", "targets"}),
+    "openapi": frozenset({"path", "version"}),
+    "configMapGenerator": GENERATOR_KEYS,
+    "secretGenerator": GENERATOR_KEYS,
 }
+# What a folder named in `generators`, `transformers` or `validators` may say: all it builds is run as plugins.
+_OF_PLUGIN_FOLDERS = frozenset({"apiVersion", "kind", "metadata", "resources"})
 
 
 @dataclass(slots=True)
@@ -85,14 +85,14 @@ class Reach:
     patches: set[str] = field(default_factory=set)
 
 
-def is_kustomization(_tree: Tree, folder: Path) -> bool:
+def is_kustomization(tree: Tree, folder: Path) -> bool:
     """Whether a folder holds a kustomization file."""
-    return any((folder / name).is_file() for name in KUSTOMIZATION_NAMES)
+    return any(tree.has_file(folder / name) for name in KUSTOMIZATION_NAMES)
 
 
 def kustomization_file(tree: Tree, folder: Path) -> Path:
     """The one kustomization file of a folder; RenderError where it has none or several."""
-    names = [name for name in KUSTOMIZATION_NAMES if (folder / name).exists()]
+    names = [name for name in KUSTOMIZATION_NAMES if tree.has_file(folder / name)]
     if len(names) != 1:
         said = " and ".join(names) or "no kustomization file"
         raise Place(tree.meter.subject, Origin(tree.shown(folder))).error(
@@ -102,9 +102,12 @@ def kustomization_file(tree: Tree, folder: Path) -> Path:
     return tree.inside(written, tree.shown(written))
 
 
-def check_kustomization(tree: Tree, folder: Path) -> Reach:
-    """Walk all that a build of `folder` reaches; RenderError for what is missing, remote or would run something."""
-    walk, seen = _Walk(tree), set[Path]()
+def check_kustomization(tree: Tree, folder: Path, view: View) -> Reach:
+    """Walk all that a build of `folder` reaches, and copy it to `view`, which is what kustomize is run on.
+
+    Raises RenderError for what is missing, remote or would run something.
+    """
+    walk, seen = _Walk(tree, view), set[Path]()
     walk.folders.append(folder)
     while walk.folders:
         current = walk.folders.pop()
@@ -117,8 +120,8 @@ def check_kustomization(tree: Tree, folder: Path) -> Reach:
 class _Walk:
     """One look at everything reachable; `folders` are those still to be looked at."""
 
-    def __init__(self, tree: Tree) -> None:
-        self.tree, self.reach = tree, Reach()
+    def __init__(self, tree: Tree, view: View) -> None:
+        self.tree, self.view, self.reach = tree, view, Reach()
         self.folders: list[Path] = []
         self._folder = tree.root
         self._checks: dict[str, Callable[[str, Any, Place], None]] = {
@@ -128,18 +131,40 @@ class _Walk:
             **dict.fromkeys(_ENTRY_KEYS, self._entry),
             "patchesStrategicMerge": self._merge_patch,
         }
+        self._readers: dict[str, Callable[[str, dict[str, Any], Place], None]] = {
+            "ConfigMapGenerator": self._generator,
+            "SecretGenerator": self._generator,
+            "PatchTransformer": self._targeted_patch,
+            "PatchJson6902Transformer": self._targeted_patch,
+            "PatchStrategicMergeTransformer": self._merged_patches,
+            "ReplacementTransformer": self._replacements,
+            "ValueAddTransformer": self._added_value,
+        }
 
     def folder(self, folder: Path) -> None:
         """Look at one kustomization."""
         self._folder = folder
+        fields, place = self._fields(folder)
+        for name, value in fields.items():
+            self._field(name, value, place)
+
+    def _fields(self, folder: Path) -> tuple[dict[str, Any], Place]:
+        """What the kustomization file of a folder says, and where it stands."""
         file = kustomization_file(self.tree, folder)
+        for name in KUSTOMIZATION_NAMES:
+            self.view.add_links(folder / name)
         shown = self.tree.shown(file)
-        documents = read_yaml_documents(self.tree.read(file), file=shown, meter=self.tree.meter)
+        documents = read_yaml_documents(self._read(file), file=shown, meter=self.tree.meter)
         place = Place(self.tree.meter.subject, Origin(shown, documents[0].line if documents else 0))
         if len(documents) > 1 or any(not isinstance(document.value, dict) for document in documents):
             raise place.error("a kustomization file holds exactly one map")
-        for name, value in documents[0].value.items() if documents else ():
-            self._field(name, value, place)
+        return (documents[0].value if documents else {}), place
+
+    def _read(self, real: Path) -> bytes:
+        """A file's bytes, which the view has from now on."""
+        data = self.tree.read(real)
+        self.view.add_file(real, data)
+        return data
 
     def _field(self, name: str, value: Any, place: Place) -> None:
         if name in _REFUSED:
@@ -159,8 +184,10 @@ class _Walk:
             raise place.error(f"{name} is not a list")
         return value
 
-    def _reference(self, name: str, written: Any, place: Place, remote: re.Pattern[str] = _WEB) -> Path:
-        """The existing file or folder of the checkout that a reference names."""
+    def _reference(
+        self, name: str, written: Any, place: Place, remote: re.Pattern[str] = _WEB, base: Path | None = None
+    ) -> Path:
+        """The existing file or folder of the checkout that a reference names, relative to `base` or the current one."""
         if not isinstance(written, str) or not written.strip():
             raise place.error(f"an entry of {name} is no path")
         shown = printable(written, 200)
@@ -170,9 +197,13 @@ class _Walk:
             )
         if Path(written).is_absolute() or not written.isprintable():
             raise place.error(f"{name}: {shown!r} is not a relative path", _OFFLINE)
-        real = self.tree.inside(self._folder / written, f"{shown} in {place.origin.file}")
+        path = (base or self._folder) / written
+        real = self.tree.inside(path, f"{shown} in {place.origin.file}")
         if not real.exists():
             raise place.error(f"{name}: {shown!r} is not in this revision", _OFFLINE)
+        self.view.add_links(path)
+        if real.is_dir():
+            self.view.add_folder(real)
         return real
 
     def _file(self, name: str, written: Any, place: Place) -> None:
@@ -181,7 +212,7 @@ class _Walk:
     def _content(self, name: str, written: Any, place: Place) -> tuple[bytes, str]:
         """A file's bytes, and its path for errors."""
         real = self._reference(name, written, place)
-        return self.tree.read(real), self.tree.shown(real)
+        return self._read(real), self.tree.shown(real)
 
     def _resource(self, name: str, written: Any, place: Place) -> None:
         if isinstance(written, str) and "\n" in written:
@@ -191,7 +222,7 @@ class _Walk:
             self.folders.append(real)
             return
         shown = self.tree.shown(real)
-        for document in read_documents(self.tree.read(real), file=shown, meter=self.tree.meter):
+        for document in read_documents(self._read(real), file=shown, meter=self.tree.meter):
             self._note(document, shown)
 
     def _note(self, document: Document, shown: str) -> None:
@@ -226,27 +257,58 @@ class _Walk:
             raise place.error(f"{name}: {printable(unknown[0], 60)!r} is no known key")
         if name.endswith("Generator"):
             self._generator(name, entry, place)
-            return
-        target = entry.get("target")
-        kind = str(target.get("kind") or "") if isinstance(target, dict) else ""
-        if entry.get("patch"):
-            self._note_patch(str(entry["patch"]).encode(), place.origin.file, kind)
-        if entry.get("path") and name.startswith("patches"):
-            self._note_patch(*self._content(name, entry["path"], place), kind)
+        elif name.startswith("patches"):
+            self._targeted_patch(name, entry, place)
+        elif name == "replacements":
+            self._replacement(name, entry, place)
         elif entry.get("path"):
             self._file(name, entry["path"], place)
 
+    def _targeted_patch(self, name: str, entry: dict[str, Any], place: Place) -> None:
+        """A patch with a target: as text, by its path, or both."""
+        target = entry.get("target")
+        kind = str(target.get("kind") or "") if isinstance(target, dict) else ""
+        for text in filter(None, (entry.get("patch"), entry.get("jsonOp"))):
+            self._note_patch(str(text).encode(), place.origin.file, kind)
+        if entry.get("path"):
+            self._note_patch(*self._content(name, entry["path"], place), kind)
+
+    def _merged_patches(self, name: str, entry: dict[str, Any], place: Place) -> None:
+        for written in self._listed(f"paths of {name}", entry.get("paths") or [], place):
+            self._merge_patch(name, written, place)
+        if entry.get("patches"):
+            self._note_patch(str(entry["patches"]).encode(), place.origin.file)
+
+    def _replacements(self, name: str, entry: dict[str, Any], place: Place) -> None:
+        for each in self._listed(f"replacements of {name}", entry.get("replacements") or [], place):
+            self._entry("replacements", each, place)
+
+    def _replacement(self, name: str, entry: dict[str, Any], place: Place) -> None:
+        self.reach.private |= scalars_of(entry.get("sourceValue"))
+        if entry.get("path"):
+            self._file(name, entry["path"], place)
+
+    def _added_value(self, name: str, entry: dict[str, Any], place: Place) -> None:
+        self.reach.private |= scalars_of(entry.get("value"))
+        if entry.get("targetFilePath"):
+            self._file(name, entry["targetFilePath"], place)
+
     def _generator(self, name: str, entry: dict[str, Any], place: Place) -> None:
         private: set[str] = set()
-        for written in self._listed(name, entry.get("files") or [], place):
+        for written in self._listed(f"files of {name}", entry.get("files") or [], place):
             data, _shown = self._content(name, str(written).partition("=")[2] or written, place)
             private.update(data.decode("utf-8", "replace").splitlines())
-        envs = [*self._listed(name, entry.get("envs") or [], place), *filter(None, [entry.get("env")])]
+        envs = [
+            *self._listed(f"envs of {name}", entry.get("envs") or [], place),
+            *filter(None, [entry.get("env")]),
+        ]
         for written in envs:
             data, shown = self._content(name, written, place)
             private |= env_values(data, Place(place.subject, Origin(shown)))
-        private |= literal_values(self._listed(name, entry.get("literals") or [], place), name, place)
-        if name == "secretGenerator":
+        private |= literal_values(
+            self._listed(f"literals of {name}", entry.get("literals") or [], place), name, place
+        )
+        if name.lower() == "secretgenerator":
             self.reach.private |= private
 
     def _plugin(self, name: str, written: Any, place: Place) -> None:
@@ -254,34 +316,47 @@ class _Walk:
         if is_inline(name, written, place, self.tree.meter):
             data, shown = written.encode(), place.origin.file
         else:
-            real = self._reference(name, written, place)
+            real = self._reference(name, written, place, _REMOTE)
             if real.is_dir():
+                self._plugin_folder(name, real)
+                return
+            data, shown = self._read(real), self.tree.shown(real)
+        self._configurations(name, data, Place(place.subject, Origin(shown)))
+
+    def _plugin_folder(self, name: str, folder: Path) -> None:
+        """A folder whose resources are configurations; what they name is relative to who names the folder."""
+        waiting, seen = [folder], set[Path]()
+        while waiting:
+            current = waiting.pop()
+            if current in seen:
+                continue
+            seen.add(current)
+            fields, place = self._fields(current)
+            unknown = sorted(set(fields) - _OF_PLUGIN_FOLDERS)
+            if unknown:
                 raise place.error(
-                    f"{name}: {printable(written, 200)!r} is a folder", "Name its files one by one."
+                    f"{name}: this folder has {printable(unknown[0], 60)!r}, and only resources are looked into",
+                    "Name its files one by one.",
                 )
-            data, shown = self.tree.read(real), self.tree.shown(real)
+            for written in self._listed("resources", fields.get("resources") or [], place):
+                real = self._reference("resources", written, place, _REMOTE, current)
+                if real.is_dir():
+                    waiting.append(real)
+                else:
+                    at = Place(place.subject, Origin(self.tree.shown(real)))
+                    self._configurations(name, self._read(real), at)
+
+    def _configurations(self, name: str, data: bytes, place: Place) -> None:
+        """Configurations of plugins: what each may say, and what it names, by the same rules as fields."""
+        shown = place.origin.file
         for document in read_yaml_documents(data, file=shown, meter=self.tree.meter):
             at = Place(place.subject, Origin(shown, document.line))
             for value in objects_of(document.value):
-                _check_plugin(name, value, at)
-                self.reach.private |= content_of(value)
-
-
-def _check_plugin(name: str, value: Any, place: Place) -> None:
-    if not isinstance(value, dict) or value.get("apiVersion") != "builtin":
-        raise place.error(f"{name}: only plugins with apiVersion builtin are run", "Use a built-in one.")
-    if "helm" in str(value.get("kind")).lower():
-        raise place.error(f"{name}: Helm charts would be fetched and run, and are not supported", _OFFLINE)
-    metadata = value.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    if annotations and (
-        not isinstance(annotations, dict) or any(key.startswith(_FUNCTION_ANNOTATION) for key in annotations)
-    ):
-        raise place.error(
-            f"{name}: functions in containers and programs are not run", "Use a built-in plugin."
-        )
-    if any(_WEB.search(text) for text in scalars_of(value)):
-        raise place.error(f"{name}: the configuration names a web address, and nothing is fetched", _OFFLINE)
+                kind = check_plugin(name, value, at, _OFFLINE)
+                if kind in READING_KINDS:
+                    self._readers[kind](kind, value, at)
+                else:
+                    self.reach.private |= content_of(value)
 
 
 def _without_credentials(address: str) -> str:

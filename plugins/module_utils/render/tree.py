@@ -72,6 +72,10 @@ class Tree:
         if len(path.parts) - len(self.root.parts) > MAX_DEPTH:
             raise self._refused(written, f"its folders are more than {MAX_DEPTH} deep")
 
+    def has_file(self, path: Path) -> bool:
+        """Whether a path leads to a file. What it leads to counts as asked for, and its folder has to be by itself."""
+        return os.path.lexists(path) and self.inside(path, self.shown(path)).is_file()
+
     def children(self, folder: Path) -> list[Path]:
         """The entries of a folder by name, hidden ones left out; links are not followed yet."""
         try:

@@ -19,7 +19,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from pathlib import Path
 
 from ..model.app import SourceSpec
 from ..model.errors import InputError, SourceError
+from ..state.folder import private_folder
 from .command import Limits
 
 _MAX_PACKS = 50  # after so many fetches the repository is fetched anew: nothing else ever shrinks it
@@ -43,22 +43,11 @@ def open_cache(path: Path) -> Path:
     if not path.is_absolute() or not str(path).isprintable():
         raise _unusable(path, "it is not an absolute path")
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.lstat()
+        return private_folder(path)
     except FileExistsError as exc:
         raise _unusable(path, "it is not a directory") from exc
     except OSError as exc:
         raise _unusable(path, exc.strerror or str(exc)) from exc
-    rules = (
-        (stat.S_ISLNK(found.st_mode), "it is a symbolic link"),
-        (not stat.S_ISDIR(found.st_mode), "it is not a directory"),
-        (found.st_uid != os.geteuid(), f"it belongs to user id {found.st_uid}, not to {os.geteuid()}"),
-        (bool(found.st_mode & 0o022), "others may write to it"),
-    )
-    for broken, reason in rules:
-        if broken:
-            raise _unusable(path, reason)
-    return path
 
 
 def _unusable(path: Path, reason: str) -> InputError:
@@ -124,10 +113,7 @@ def open_entry(cache: Path, spec: SourceSpec) -> Entry:
     key = _digest(spec.url, spec.username, str(spec.token_file or ""), str(spec.ssh_key_file or ""))
     entry = Entry(cache / key)
     for folder in (entry.root, entry.checkouts, entry.refs):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            raise _unusable(folder, "it is not a directory of the user who runs this")
+        private_folder(folder)
     return entry
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..model.app import Checkout, SourceSpec
 from ..model.errors import SourceError
+from ..state.file import read_private, write_whole
 from .cache import Entry, try_lock
 from .command import GitRunner
 from .export import IN_USE, export, load
@@ -128,7 +129,7 @@ class Record:
 def last_good(entry: Entry, spec: SourceSpec) -> Record | None:
     """What is written down of the source's ref; None where nothing is that can be read."""
     try:
-        read = json.loads(entry.record(spec).read_bytes())
+        read = json.loads(read_private(entry.record(spec)))
         return Record(str(read["commit"]), str(read["resolved"]), str(read.get("refused", "")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -142,9 +143,7 @@ def remember(entry: Entry, spec: SourceSpec, good: Record) -> None:
         if record.read_text(encoding="utf-8", errors="replace") == text:
             os.utime(record)  # nothing is written for what is known: a full disk does not matter to it
             return
-    new = record.with_name(f".{record.name}-{secrets.token_hex(8)}")
-    new.write_text(text, encoding="utf-8")
-    new.replace(record)
+    write_whole(record, text)
 
 
 def recall(entry: Entry, spec: SourceSpec) -> Checkout | None:

@@ -21,6 +21,7 @@ from typing import Any
 
 from ..model.app import Checkout, Person, Revision, SourceSpec
 from ..model.errors import SourceError
+from ..state.file import read_private, write_whole
 from .command import GitRunner
 from .commit_object import CommitObject, parse_commit
 from .repository import TreeEntry, list_tree, read_objects
@@ -55,7 +56,7 @@ def export(runner: GitRunner, repository: Path, commit: str, destination: Path) 
         "subject": about.subject,
         "fingerprint": fingerprint(files),
     }
-    (destination / RECORD).write_text(json.dumps(record, sort_keys=True), encoding="utf-8")
+    write_whole(destination / RECORD, json.dumps(record, sort_keys=True))
 
 
 def _check_path(subject: str, path: bytes) -> None:
@@ -110,7 +111,7 @@ def _write(subject: str, path: Path, mode: int, content: bytes) -> None:
 
 
 def fingerprint(files: Path) -> str:
-    """A digest of names, kinds, sizes and times of change under a folder: what an edit or a cut would alter."""
+    """A digest of names, owners, kinds, sizes and times of change under a folder: what an edit or a cut would alter."""
     lines: list[bytes] = []
     waiting = [os.fsencode(files)]
     while waiting:
@@ -118,11 +119,13 @@ def fingerprint(files: Path) -> str:
             for item in found:
                 if item.is_dir(follow_symlinks=False):
                     waiting.append(item.path)
-                    lines.append(item.path)
+                    status = item.stat(follow_symlinks=False)
+                    lines.append(b"%s\0%o\0%d" % (item.path, status.st_mode, status.st_uid))
                     continue
                 status = item.stat(follow_symlinks=False)
                 lines.append(
-                    b"%s\0%o\0%d\0%d" % (item.path, status.st_mode, status.st_size, status.st_mtime_ns)
+                    b"%s\0%o\0%d\0%d\0%d"
+                    % (item.path, status.st_mode, status.st_uid, status.st_size, status.st_mtime_ns)
                 )
     start = len(os.fsencode(files))
     return hashlib.sha256(b"\0\0".join(sorted(line[start:] for line in lines))).hexdigest()
@@ -131,7 +134,7 @@ def fingerprint(files: Path) -> str:
 def load(folder: Path, spec: SourceSpec, resolved: str) -> Checkout | None:
     """The checkout in a folder as this source's, or None where it is not there or not as it was written."""
     try:
-        record: dict[str, Any] = json.loads((folder / RECORD).read_bytes())
+        record: dict[str, Any] = json.loads(read_private(folder / RECORD))
         if record["fingerprint"] != fingerprint(folder / FILES):
             return None
         revision = Revision(

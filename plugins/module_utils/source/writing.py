@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..model.app import Person, SourceSpec
 from ..model.errors import SourceError
+from ..state.folder import private_folder
 from .command import GitRunner
 from .commit_object import CommitObject, parse_commit
 from .complaints import Meaning, failure, meaning_of
@@ -233,7 +234,7 @@ def clone_for_writing(spec: SourceSpec, below: Path | None = None) -> Iterator[C
     runner = runner_of(spec)
     try:
         if below is not None:
-            below.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(below)
             _clear(below)
         made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=below)
     except OSError as exc:

@@ -134,5 +134,5 @@ def test_row_64_an_address_in_objects_is_refused_though_a_file_has_their_text_as
     root = checkout(
         {"app/kustomization.yaml": f"{field}: [{json.dumps(entry)}]\n", f"app/{entry}": FROM_FILE}
     )
-    with pytest.raises(RenderError, match="names a web address, and nothing is fetched"):
+    with pytest.raises(RenderError, match="and nothing is fetched"):
         render_path(root, "app", subject="app shop")

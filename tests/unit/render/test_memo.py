@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app, render_path
-from ansible_collections.plumb.gitops.plugins.module_utils.render.memo import Memo
+from ansible_collections.plumb.gitops.plugins.module_utils.render.memo import Followed, Memo
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {b: '1', a: '2'}\n"
 OVERLAY = "resources: [../base]\nconfigMapGenerator: [{name: texts, files: [text.txt]}]\n"
@@ -48,7 +48,11 @@ def memo(tmp_path: Path) -> Memo:
 
 
 def render(root: Path, path: str, memo: Memo) -> tuple[Manifest, ...]:
-    return render_app(root, "fleet", path, subject="app shop", memo=memo)
+    return render_app(root, followed(path), subject="app shop", memo=memo)
+
+
+def followed(path: str, **other: str) -> Followed:
+    return Followed(**{"place": "/cache", "source": "fleet", "ref": "main", "path": path, **other})
 
 
 @pytest.mark.parametrize("path", ["plain", "overlay", "linked", "plain/one.yaml"])
@@ -58,11 +62,11 @@ def test_a_rendering_is_kept_as_it_was_made(root: Path, tmp_path: Path, memo: Me
     other = tmp_path / "second"  # another revision's checkout, with another file changed
     shutil.copytree(root, other, symlinks=True)
     (other / "other" / "three.yaml").write_text("nonsense: [")
-    assert memo.recall(other, "fleet", path) == made
-    assert [list(one.body["data"]) for one in memo.recall(other, "fleet", path) or ()] == [
+    assert memo.recall(other, followed(path)) == made
+    assert [list(one.body["data"]) for one in memo.recall(other, followed(path)) or ()] == [
         list(one.body["data"]) for one in made
     ]
-    assert memo.recall(other, "another", path) is None
+    assert memo.recall(other, followed(path, source="another")) is None
 
 
 CHANGES: dict[str, tuple[str, Callable[[Path], object]]] = {
@@ -87,7 +91,7 @@ def test_whatever_it_was_made_of_makes_it_anew(root: Path, memo: Memo, change: s
     (root / "new").symlink_to("other")
     before = render(root, path, memo)
     alter(root)
-    assert memo.recall(root, "fleet", path) is None
+    assert memo.recall(root, followed(path)) is None
     after = render(root, path, memo)
     assert after == render_path(root, path, subject="app shop") != before
 
@@ -131,7 +135,7 @@ def test_what_nobody_asks_for_is_removed(root: Path, memo: Memo, tmp_path: Path)
     week = time.time() - 8 * 24 * 3600
     for file in (tmp_path / "cache" / "renderings").iterdir():
         os.utime(file, (week, week))
-    assert memo.recall(root, "fleet", "other") is not None  # a use counts
-    memo.clear_unused()
-    assert memo.recall(root, "fleet", "plain") is None
-    assert memo.recall(root, "fleet", "other") is not None
+    assert memo.recall(root, followed("other")) is not None  # a use counts
+    memo.clear()
+    assert memo.recall(root, followed("plain")) is None
+    assert memo.recall(root, followed("other")) is not None

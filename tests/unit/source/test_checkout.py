@@ -268,7 +268,7 @@ def test_an_entry_that_is_a_link_elsewhere_is_refused(
     entry = _entry(pull(spec, cache)).root
     entry.rename(tmp_path / "elsewhere")
     entry.symlink_to(tmp_path / "elsewhere")
-    assert "not a directory of the user" in refused(spec, cache).reason
+    assert "symbolic link" in refused(spec, cache).reason
 
 
 def test_a_file_beyond_the_limit_is_named(server: GitServer, upstream: Upstream, cache: Path) -> None:
