@@ -37,7 +37,7 @@ _OWN = (ANNOTATION, DIGEST)
 def with_applied_fields(body: Body, live: Body | None) -> Body:
     """The body as it is written: with the annotation that names its fields, where these are few enough."""
     annotations: Mapping[str, Any] = body["metadata"].get("annotations") or {}
-    shape = shape_of(owner.fields for owner in owners(live)) if live is not None else {}
+    shape = shape_of(owner.fields for owner in owners(live)) if live is not None else None
     text = encode(fields_of(_of_git(body), shape))
     others = {name: value for name, value in annotations.items() if name != ANNOTATION}
     if not text or sum(len(str(value)) for value in others.values()) > _MOST_ANNOTATIONS:

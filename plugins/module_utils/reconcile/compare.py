@@ -6,65 +6,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..cluster.discovery import ApiResource
 from ..cluster.errors import Invalid, RequestError
-from ..model.app import AdditionPolicy, DriftPolicy
 from ..model.change import Cause, FieldChange
 from ..model.objects import Body
 from ..model.plan import Action, Verb
-from .additions import Addition, as_changes, beyond, in_the_way, removable
+from .additions import as_changes, beyond
+from .case import Case
 from .changes import explain
-from .desired import Wanted, applied_digest
-from .dropped import dropped
-from .fieldset import FieldSet, Path, display, subtract, union
-from .forecast import Forecast, Taking, claim_of, forecast, overridden
-from .ground import Ground, action_for, failed_dry_run, refused, why
-from .ignore import Ignored
-from .ownership import FIELD_MANAGER, Owner, co_owned, foldable, our_entry, owners, rewritten
+from .fieldset import Path, display
+from .forecast import Forecast, claim_of, forecast, overridden
+from .ground import action_for, failed_dry_run, refused, why
+from .ownership import FIELD_MANAGER, Owner, our_entry, owners
 from .prune import CONSENT, CONTAINERS, PROTECTED, consent_of
 from .step import Step
+from .unblock import DROP_OR_FORCE, unblocked
 
 LEFT_AS_IT_IS = "drift: report, it stays as it is until its manifest changes"
 
 _SHOWN = 5  # fields of another applier that a refusal names
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A live object that is not proven to be what its manifest wants."""
-
-    ground: Ground
-    wanted: Wanted
-    live: Body
-    adopting: bool  # nobody's set owns it
-    moving: bool  # another set owns it that may not, or need not, keep it
-    ignored: Ignored  # what is left to others
-    added: tuple[Addition, ...]  # what others have added to it
-    warning: str
-
-    @property
-    def same_manifest(self) -> bool:
-        """Whether Git says what it said when the object was last applied: then every difference is drift."""
-        return not self.adopting and applied_digest(self.live) == self.wanted.digest
-
-    @property
-    def removed(self) -> FieldSet:
-        """The additions that this app removes."""
-        if self.ground.app.additions is not AdditionPolicy.REMOVE or self.is_left:
-            return {}
-        return removable(self.added, from_appliers=self.ground.app.force_conflicts)
-
-    def dropped(self, coming: FieldSet) -> FieldSet:
-        """The fields that left Git after somebody had changed them."""
-        if self.adopting or self.same_manifest:
-            return {}
-        return dropped(self.live, self.wanted.ref.group_kind, self.ignored, coming)
-
-    @property
-    def is_left(self) -> bool:
-        """Whether the app leaves drift where it is, and this is nothing else."""
-        return self.same_manifest and not self.moving and self.ground.app.drift is DriftPolicy.REPORT
 
 
 def compare(case: Case) -> Step:
@@ -85,53 +47,23 @@ def compare(case: Case) -> Step:
         taken = overridden(live, predicted)
         if taken and not ground.app.force_conflicts:
             return refused(wanted, _claimed(taken), live)
-        expected = forecast(ground.cluster, resource, live, predicted, _taking(case, predicted))
+        taking = case.taking(claim_of(predicted), case.removed)
+        expected = forecast(ground.cluster, resource, live, predicted, taking)
     except Invalid as error:
-        if error.immutable:
-            return _immutable(case, error)
-        return _cleared(case) or refused(wanted, why(error, wanted), live)
+        return _immutable(case, error) if error.immutable else _unblocked(case, resource, error)
     except RequestError as error:
         return failed_dry_run(wanted, Verb.UPDATE, live, error)
     return _step(case, predicted, expected)
 
 
-def _cleared(case: Case) -> Step | None:
-    """The step that removes what others have put in the place of an item of Git's; None where nothing is in the way.
-
-    Whoever changes the key of a list's item (a port's number) makes another item of it, beside which the server takes
-    ours no more. A dry-run cannot show both writes at once.
-    """
-    way = in_the_way(case.added, case.live, case.wanted.body)
-    fields = removable(way, from_appliers=case.ground.app.force_conflicts)
-    if case.adopting or not fields:
-        return None
-    action = action_for(
-        case.wanted,
-        Verb.UPDATE,
-        case.live,
-        changes=as_changes(case.live, way),
-        reason="it stands in the place of what Git says",
-        warning=case.warning,
-    )
-    managed = rewritten(case.live, fold=fields, release=fields, api_version=case.wanted.api_version)
-    return Step(
-        action=_worded(case, action),
-        wanted=case.wanted,
-        body=case.wanted.body,
-        live=case.live,
-        managed_fields=managed,
-    )
-
-
-def _taking(case: Case, predicted: Body) -> Taking:
-    """What has to be taken from others before the apply, so that what Git does not say goes."""
-    before = owners(case.live)
-    entry, kept = our_entry(before), claim_of(predicted)
-    succeeds = case.adopting or entry is None
-    fold = foldable(before) if succeeds else {}
-    release = co_owned(before, subtract(entry.fields, kept)) if entry is not None else {}
-    taken = union(case.removed, case.dropped(kept))
-    return Taking(union(fold, taken), union(release, taken), succeeds)
+def _unblocked(case: Case, resource: ApiResource, error: Invalid) -> Step:
+    try:
+        found = unblocked(case, resource, error)
+    except RequestError as later:
+        return failed_dry_run(case.wanted, Verb.UPDATE, case.live, later)
+    if isinstance(found, str):
+        return refused(case.wanted, found, case.live)
+    return _step(case, found.merged, found.forecast)
 
 
 def _step(case: Case, predicted: Body, expected: Forecast) -> Step:
@@ -226,4 +158,4 @@ def _claimed(taken: Mapping[str, Sequence[Path]]) -> str:
         f"{manager} claims {', '.join(map(display, paths[:_SHOWN]))}"
         for manager, paths in sorted(taken.items())
     )
-    return f"{named}. Drop these fields from one of the two, or set force_conflicts: true."
+    return f"{named}. {DROP_OR_FORCE}"

@@ -18,7 +18,8 @@ from ..model.objects import Body
 from ..model.plan import Action, Verb
 from .additions import additions, as_changes
 from .applied_fields import as_recorded
-from .compare import LEFT_AS_IT_IS, Case, compare
+from .case import Case
+from .compare import LEFT_AS_IT_IS, compare
 from .desired import Wanted, applied_digest
 from .fieldset import owns_exactly
 from .ground import Ground, action_for, applied_at, failed_dry_run, refused, uid_of

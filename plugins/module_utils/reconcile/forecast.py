@@ -29,17 +29,23 @@ from .structure import drop, place, put
 class Taking:
     """What is taken from other managers before an apply: `fold` comes into our entry, `release` is struck.
 
-    With `succeeds`, predecessors keep nothing.
+    `seize` is struck from other appliers as well. With `succeeds`, predecessors keep nothing.
     """
 
     fold: FieldSet
     release: FieldSet
+    seize: FieldSet
     succeeds: bool
 
     def managed(self, live: Body, api_version: str) -> list[Mapping[str, Any]] | None:
         """The managedFields to write; None where they stay as they are."""
         return rewritten(
-            live, fold=self.fold, release=self.release, api_version=api_version, succeeds=self.succeeds
+            live,
+            fold=self.fold,
+            release=self.release,
+            seize=self.seize,
+            api_version=api_version,
+            succeeds=self.succeeds,
         )
 
 

@@ -180,37 +180,37 @@ def _without(fields: FieldSet, path: Path) -> FieldSet:
 
 
 def rewritten(
-    live: Body, *, fold: FieldSet, release: FieldSet, api_version: str, succeeds: bool = False
+    live: Body,
+    *,
+    fold: FieldSet,
+    release: FieldSet,
+    api_version: str,
+    seize: FieldSet | None = None,
+    succeeds: bool = False,
 ) -> list[Mapping[str, Any]] | None:
     """managedFields with `fold` moved from predecessors into our entry and `release` struck from all Update entries.
 
-    With `succeeds`, predecessors keep nothing: what NEVER_FOLDED lists stays as it is, and is nobody's from then on.
-    The entry of NOBODY_KNOWN goes as well. None where nothing changes. Entries of subresources stay: a scale or a
-    status is not a claim on the manifest.
+    `seize` is struck from the entries of other appliers. With `succeeds`, predecessors keep nothing: what NEVER_FOLDED
+    lists stays as it is, and is nobody's from then on. The entry of NOBODY_KNOWN goes as well. None where nothing
+    changes. Entries of subresources stay: a scale or a status is not a claim on the manifest.
     Source of the idea: csaupgrade in client-go; written as a JSON patch guarded by the resourceVersion.
     """
-    entries = [dict(entry) for entry in live["metadata"].get("managedFields") or () if entry]
     result: list[Mapping[str, Any]] = []
     ours: dict[str, Any] | None = None
     changed = False
-    for entry in entries:
-        owner = owners({"metadata": {"managedFields": [entry]}})
-        if owner and owner[0].is_ours:
+    for entry in filter(None, live["metadata"].get("managedFields") or ()):
+        owner = next(iter(owners({"metadata": {"managedFields": [entry]}})), None)
+        if owner is None or owner.subresource:
+            result.append(entry)
+        elif owner.is_ours:
             ours = entry
-            continue
-        if owner and owner[0].is_nobody_known:
-            changed = True
-            continue
-        if owner and owner[0].operation == "Update" and not owner[0].subresource:
-            strike = union(release, fold) if owner[0].is_predecessor else release
-            replaced = succeeds and owner[0].is_predecessor
-            left = {} if replaced else subtract(owner[0].fields, strike)
-            if left != owner[0].fields:
-                changed = True
-                entry["fieldsV1"] = left
-            if not left:
-                continue
-        result.append(entry)
+        else:
+            strike = (seize or {}) if owner.is_applier else release
+            if owner.is_predecessor:
+                strike = owner.fields if succeeds else union(release, fold)
+            left = {} if owner.is_nobody_known else subtract(owner.fields, strike)
+            changed = changed or left != owner.fields
+            result += [{**entry, "fieldsV1": left}] if left else []
     if fold:
         base = ours or {
             "manager": FIELD_MANAGER,

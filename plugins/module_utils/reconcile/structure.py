@@ -46,18 +46,20 @@ Shape = (
 )  # None: nobody owns anything here, so nothing is known; empty: somebody owns it as a whole
 
 
-def shape_of(field_sets: Iterable[FieldSet]) -> FieldSet:
-    """What several managers' fields say of an object's structure."""
+def shape_of(field_sets: Iterable[FieldSet]) -> Shape:
+    """What several managers' fields say of an object's structure; None where nobody owns anything."""
     shape: FieldSet = {}
     for fields in field_sets:
         shape = union(shape, fields)
-    return shape
+    return shape or None
 
 
 def fields_of(value: Any, shape: Shape = None, name: str = "") -> dict[str, Any]:
     """The fields of a value as managedFields writes them; of a list that is not known to be keyed, itself only."""
+    if shape is not None and not shape:
+        return {}
     if isinstance(value, dict):
-        if not shape:
+        if shape is None:
             return {f"f:{key}": fields_of(item, None, key) for key, item in value.items()}
         return {f"f:{key}": fields_of(item, _below(shape, f"f:{key}"), key) for key, item in value.items()}
     if isinstance(value, list) and value:

@@ -1,0 +1,70 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One live object that is not proven to be what its manifest wants, and what its app has to say about that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..model.app import AdditionPolicy, DriftPolicy
+from ..model.objects import Body
+from .additions import Addition, removable
+from .desired import Wanted, applied_digest
+from .dropped import dropped
+from .fieldset import FieldSet, subtract, union
+from .forecast import Taking
+from .ground import Ground
+from .ignore import Ignored
+from .ownership import co_owned, foldable, our_entry, owners
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A live object that is not proven to be what its manifest wants."""
+
+    ground: Ground
+    wanted: Wanted
+    live: Body
+    adopting: bool  # nobody's set owns it
+    moving: bool  # another set owns it that may not, or need not, keep it
+    ignored: Ignored  # what is left to others
+    added: tuple[Addition, ...]  # what others have added to it
+    warning: str
+
+    @property
+    def same_manifest(self) -> bool:
+        """Whether Git says what it said when the object was last applied: then every difference is drift."""
+        return not self.adopting and applied_digest(self.live) == self.wanted.digest
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the app leaves drift where it is, and this is nothing else."""
+        return self.same_manifest and not self.moving and self.ground.app.drift is DriftPolicy.REPORT
+
+    @property
+    def removed(self) -> FieldSet:
+        """The additions that this app removes."""
+        if self.ground.app.additions is not AdditionPolicy.REMOVE or self.is_left:
+            return {}
+        return removable(self.added, from_appliers=self.ground.app.force_conflicts)
+
+    def taking(self, coming: FieldSet, taken: FieldSet) -> Taking:
+        """What has to be taken from others before the apply, so that what Git does not say goes, `taken` among it.
+
+        `coming` are the fields that will be ours.
+        """
+        before = owners(self.live)
+        entry = our_entry(before)
+        succeeds = self.adopting or entry is None
+        fold = foldable(before) if succeeds else {}
+        release = co_owned(before, subtract(entry.fields, coming)) if entry is not None else {}
+        dropping = union(taken, self._dropped(coming))
+        seize = taken if self.ground.app.force_conflicts else {}
+        return Taking(union(fold, dropping), union(release, dropping), seize, succeeds)
+
+    def _dropped(self, coming: FieldSet) -> FieldSet:
+        """The fields that left Git after somebody had changed them."""
+        if self.adopting or self.same_manifest:
+            return {}
+        return dropped(self.live, self.wanted.ref.group_kind, self.ignored, coming)
