@@ -225,6 +225,7 @@ options:
     description:
       - Whether every object that is as wanted is checked by a dry-run as well. A run does so by itself once a day.
       - An object that the cheaper proofs pass and the dry-run does not is reported as a defect of Plumb.
+      - Where admission denies the dry-run or does not answer, that is said of the object, which is as wanted.
     type: bool
     default: false
   retry_refused:

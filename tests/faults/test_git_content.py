@@ -162,9 +162,10 @@ def test_row_25_what_takes_data_with_it_is_pruned_only_with_consent(engine: Engi
     assert not engine.apply().app.failed
     engine.write("app/all.yaml", config_map("c"))
     done = engine.apply()
-    refused = [action for action in done.app.plan.actions if action.verb is Verb.REFUSED]
-    assert len(refused) == 3
-    assert all("plumb.gitops/prune=enabled" in action.reason for action in refused)
+    waiting = [action for action in done.app.plan.actions if "waits for consent" in action.reason]
+    assert {action.verb for action in waiting} == {Verb.UNCHANGED}
+    assert len(waiting) == 3
+    assert all("plumb.gitops/prune=enabled" in action.reason for action in waiting)
     for kind, name, namespace in names:
         assert "deletionTimestamp" not in kubectl.live(kind, name, namespace)["metadata"]
         where = ["-n", namespace] if namespace else []

@@ -18,6 +18,7 @@ class Absent(Enum):
 
 ABSENT = Absent.ABSENT
 MASK = "(hidden)"
+ALLOCATED = "(allocated by the server)"  # a value that nobody knows before the write
 
 
 MANAGED_FIELDS, AUDIT_LOG = "managedFields", "audit log"  # where it is known from who did something
@@ -76,7 +77,7 @@ class FieldChange:
     """One field: what is live, what is wanted, and why they differ.
 
     `path` is as people write it: `spec.template.spec.containers[main].image`. Values of a Secret never stand here:
-    both are `MASK`, or ABSENT where the field is not there.
+    both are `MASK`, or ABSENT where the field is not there. What the server draws anew for each write is `ALLOCATED`.
     """
 
     path: str

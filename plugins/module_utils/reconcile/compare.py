@@ -14,6 +14,7 @@ from ..model.change import Cause, FieldChange
 from ..model.objects import Body
 from ..model.plan import Action, Verb
 from .additions import as_changes, beyond
+from .allocated import without_drawn
 from .case import Case
 from .changes import explain
 from .fieldset import Path, display
@@ -71,7 +72,7 @@ def _step(case: Case, predicted: Body, expected: Forecast) -> Step:
     kept = claim_of(predicted)
     changes = explain(
         case.live,
-        expected.outcome,
+        without_drawn(case.live, expected.outcome, kept),
         drift_only=case.same_manifest,
         adopting=case.adopting,
         moving=case.moving,

@@ -17,7 +17,7 @@ from ..model.health import Health
 from ..model.objects import Body
 from ..model.plan import Action, Verb
 from .additions import additions, as_changes
-from .applied_fields import as_recorded
+from .applied_fields import ANNOTATION, as_recorded
 from .case import Case
 from .compare import LEFT_AS_IT_IS, compare
 from .desired import Wanted, applied_digest
@@ -92,16 +92,43 @@ def _plan_live(ground: Ground, wanted: Wanted, live: Body, look: Look | None) ->
         added=added,
         warning=warning,
     )
-    step = _remembered(ground, compare(case))
+    step = compare(case)
+    as_before = is_proven or ground.was_proven(wanted, live, ignored)
+    if ground.deep and as_before and _is_unanswered(step) and not case.removed:
+        action = action_for(
+            wanted, Verb.UNCHANGED, live, changes=as_changes(live, added),
+            warning=f"its deep check was not possible; by its content it is as wanted: {step.action.reason}",
+        )  # fmt: skip
+        return _remembered(ground, Step(action=action, wanted=applied, live=live))
+    step = _remembered(ground, step)
     if is_proven and step.action.verb is not Verb.UNCHANGED and not added:
         return replace(step, action=replace(step.action, warning=_DEFECT))
     return step
 
 
+def _is_unanswered(step: Step) -> bool:
+    """Whether the server would not say what an apply makes of the object: admission denies it, or does not answer."""
+    return step.action.verb is Verb.REFUSED or step.action.unproven
+
+
 def _applied(ground: Ground, wanted: Wanted, live: Body, ignored: Ignored) -> tuple[Wanted, str]:
     """The object as it is applied to a live one, without what others decide, and a warning of that."""
+    wanted = _as_applied_before(wanted, live)
     left, warning = _leave_replicas(ground, left_to_others(ignored, wanted, live), live)
     return replace(left, body=as_recorded(left.body, live)), warning
+
+
+def _as_applied_before(wanted: Wanted, live: Body) -> Wanted:
+    """The object without the labels of its template, if an earlier version applied the same manifest without them."""
+    if not wanted.copied or applied_digest(live) != wanted.digest:
+        return wanted
+    entry, metadata = our_entry(owners(live)), wanted.body["metadata"]
+    paths = [("f:metadata", "f:labels", f"f:{name}") for name in wanted.copied]
+    recorded = ANNOTATION in (live["metadata"].get("annotations") or {})
+    if recorded or entry is None or any(owns_exactly(entry.fields, path) for path in paths):
+        return wanted
+    labels = {name: value for name, value in metadata["labels"].items() if name not in wanted.copied}
+    return replace(wanted, body={**wanted.body, "metadata": {**metadata, "labels": labels}})
 
 
 def _settled(ground: Ground, wanted: Wanted, live: Body, look: Look) -> Step:

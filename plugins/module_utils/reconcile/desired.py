@@ -20,6 +20,9 @@ from .order import sort_key
 
 DIGEST = "plumb.gitops/manifest"  # annotation: which manifest an object was last applied from
 _SECRET = GroupKind("", "Secret")
+# Kinds whose objects get the labels of their template where they have none themselves.
+# Source: SetDefaults_Job and SetDefaults_ReplicationController of Kubernetes 1.36.
+_COPIES_LABELS = frozenset({GroupKind("batch", "Job"), GroupKind("", "ReplicationController")})
 CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
@@ -31,6 +34,7 @@ class Wanted:
     body: Body
     digest: str  # of the manifest; equal means that Git says the same
     origin: Origin
+    copied: frozenset[str] = frozenset()  # names of labels that the template says and the object does not
 
     @property
     def api_version(self) -> str:
@@ -142,11 +146,20 @@ def _wanted(manifest: Manifest, namespace: str, set_id: str) -> Wanted:
     if namespace:
         metadata["namespace"] = namespace
     digest = digest_of([manifest.digest, namespace])
-    labels = {**(metadata.get("labels") or {}), PART_OF: set_id}
+    copied = _copied_labels(manifest)
+    labels = {**(metadata.get("labels") or copied), PART_OF: set_id}
     annotations = {**(metadata.get("annotations") or {}), DIGEST: digest}
     body = {**manifest.body, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
     ref = ObjectRef(manifest.ref.group, manifest.ref.kind, namespace, manifest.ref.name)
-    return Wanted(ref, body, digest, manifest.origin)
+    return Wanted(ref, body, digest, manifest.origin, frozenset(copied))
+
+
+def _copied_labels(manifest: Manifest) -> Mapping[str, Any]:
+    """The labels that the server would copy from the object's template; our own label would keep it from that."""
+    if manifest.ref.group_kind not in _COPIES_LABELS or manifest.body["metadata"].get("labels"):
+        return {}
+    labels = LiveView(manifest.body).at("spec", "template", "metadata", "labels")
+    return labels if isinstance(labels, Mapping) else {}
 
 
 def digest_of_all(wanted: Iterable[Wanted]) -> str:

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource, Discovery
@@ -17,7 +17,9 @@ from ..model.objects import Body, ObjectRef
 from ..model.plan import Action, Verb
 from .desired import Wanted
 from .health import assess
+from .ignore import Ignored
 from .inventory import Inventory
+from .look import Look
 from .observe import Autoscalers
 from .ownership import our_entry, owners
 from .step import Step
@@ -41,9 +43,19 @@ class Ground:
     applied_before: bool  # all these manifests were applied before: what is missing was deleted by someone
     # (object, id of the set that has it) -> why it cannot be ours, or ""
     rival: Callable[[ObjectRef, str], str]
+    known: Mapping[ObjectRef, Look] = field(
+        default_factory=dict
+    )  # what earlier runs proved, not believed here
 
     def resource(self, wanted: Wanted) -> ApiResource | None:
         return self.discovery.find(wanted.api_version, wanted.ref.kind)
+
+    def was_proven(self, wanted: Wanted, live: Body, ignored: Ignored) -> bool:
+        """Whether an earlier run proved the object, as it is now, to be what its manifest wants."""
+        look, autoscaled = self.known.get(wanted.ref), self.autoscalers.may_decide(wanted.ref)
+        return look is not None and look.settles(
+            wanted, live, ignored, autoscaled=autoscaled, health_matters=False
+        )
 
 
 def action_for(

@@ -41,6 +41,7 @@ class Setting:
     revisions: Mapping[str, str]  # by source: the short commit
     owner: str
     looks: Looks = field(default_factory=dict)
+    known: Looks = field(default_factory=dict)  # what earlier runs proved, believed here or not
     deep: bool = False  # every proof is checked by a dry-run
     home: str = DEFAULT_NAMESPACE  # where the parents of apps without a namespace live
     check: bool = False
@@ -213,6 +214,7 @@ def _grounds(  # noqa: PLR0917 - one caller
             applied_before=bool(need.inventory.applied)
             and need.inventory.applied == digest_of_all(need.wanted),
             rival=partial(setting.claims.rival, app.name),
+            known=setting.known.get(need.inventory.identity.id, {}) if setting.deep else {},
         )
         for app, need in zip(apps, needs, strict=True)
     ]

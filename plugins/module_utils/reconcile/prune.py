@@ -87,9 +87,9 @@ def _step(app: AppSpec, ref: ObjectRef, live: Body, claimed_by: str, left: str) 
     elif consent == "disabled":
         verb, reason = Verb.UNCHANGED, f"{left}; kept, because its annotation {CONSENT} is disabled"
     elif ref.group_kind in PROTECTED and consent != "enabled":
-        verb = Verb.REFUSED
+        verb = Verb.UNCHANGED
         reason = (
-            f"{left}; a {ref.kind} is pruned only with consent. Annotate it {CONSENT}=enabled to let it go,"
+            f"{left}; it waits for consent: annotate this {ref.kind} {CONSENT}=enabled to let it go,"
             " or =disabled to keep it."
         )
     version, uid = str(live.get("apiVersion") or ""), str(live["metadata"].get("uid") or "")

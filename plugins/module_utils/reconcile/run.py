@@ -85,6 +85,7 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
             home=run.home,
             check=run.check,
             looks={} if run.deep else run.looks,
+            known=run.looks,
             deep=run.deep,
         )
     known = {identity.ref for its in sets.values() for identity in its}

@@ -50,15 +50,16 @@ def test_nothing_left() -> None:
     "kind", ["Namespace", "PersistentVolumeClaim", "PersistentVolume", "CustomResourceDefinition"]
 )
 @pytest.mark.parametrize(
-    ("consent", "verb"),
-    [({}, Verb.REFUSED), ({CONSENT: "enabled"}, Verb.PRUNE), ({CONSENT: "disabled"}, Verb.UNCHANGED),
-     ({CONSENT: "Enabled"}, Verb.REFUSED)],
+    ("consent", "verb", "waits"),
+    [({}, Verb.UNCHANGED, True), ({CONSENT: "enabled"}, Verb.PRUNE, False),
+     ({CONSENT: "disabled"}, Verb.UNCHANGED, False), ({CONSENT: "Enabled"}, Verb.UNCHANGED, True)],
 )  # fmt: skip
-def test_what_takes_data_with_it_needs_consent(kind: str, consent: dict[str, str], verb: Verb) -> None:
+def test_what_takes_data_with_it_needs_consent(
+    kind: str, consent: dict[str, str], verb: Verb, *, waits: bool
+) -> None:
     (step,) = planned(member(kind, annotations=consent)).steps
     assert step.action.verb is verb
-    if verb is Verb.REFUSED:
-        assert f"{CONSENT}=enabled" in step.action.reason
+    assert (f"waits for consent: annotate this {kind} {CONSENT}=enabled" in step.action.reason) is waits
 
 
 def test_consent_does_not_reach_what_git_still_wants() -> None:
@@ -73,7 +74,8 @@ def test_consent_does_not_reach_what_git_still_wants() -> None:
 @pytest.mark.parametrize("state", list(AppState))
 def test_consent_is_asked_of_an_absent_app_too(state: AppState) -> None:
     (step,) = planned(member("PersistentVolumeClaim"), state=state).steps
-    assert step.action.verb is Verb.REFUSED
+    assert step.action.verb is Verb.UNCHANGED
+    assert "waits for consent" in step.action.reason
 
 
 @pytest.mark.parametrize(

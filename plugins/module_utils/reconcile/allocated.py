@@ -1,0 +1,68 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values that the server draws anew for each write: a dry-run shows some, but the write comes to others.
+
+Source: the allocators of Services (`pkg/registry/core/service/storage/alloc.go`) in Kubernetes 1.36.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..model.change import ABSENT, ALLOCATED
+from ..model.objects import Body, GroupKind, ref_of
+from .changes import value_at
+from .fieldset import FieldSet, Path, owns
+from .proof import same
+from .structure import items_by_key, place, put
+
+_EACH = "*"  # stands for each item of a keyed list
+_SERVICE = GroupKind("", "Service")
+_DRAWN: Mapping[GroupKind, tuple[Path, ...]] = {
+    _SERVICE: (
+        ("f:spec", "f:clusterIP"),
+        ("f:spec", "f:clusterIPs"),
+        ("f:spec", "f:healthCheckNodePort"),
+        ("f:spec", "f:ports", _EACH, "f:nodePort"),
+    ),
+}
+
+
+def without_drawn(live: Body, outcome: Body, claim: FieldSet) -> Body:
+    """The outcome of a dry-run with ALLOCATED for each value that the server has drawn for this dry-run alone.
+
+    `claim` are the fields that Git says.
+    """
+    for path in _DRAWN.get(ref_of(live).group_kind, ()):
+        for each in _expanded(outcome, path, claim):
+            value = value_at(outcome, each)
+            if value is not ABSENT and not owns(claim, each) and not same(value, value_at(live, each)):
+                outcome = _replaced(outcome, each)
+    return outcome
+
+
+def _expanded(body: Any, path: Path, shape: FieldSet, above: Path = ()) -> Iterator[Path]:
+    """The paths that a pattern stands for in a body, whose keyed lists the fields of an owner show."""
+    if not path:
+        yield above
+        return
+    if path[0] != _EACH:
+        yield from _expanded(_at(body, path[0]), path[1:], shape.get(path[0], {}), (*above, path[0]))
+        return
+    items = items_by_key(body, shape, above[-1][2:]) if isinstance(body, list) else None
+    for key in items or ():
+        yield from _expanded(_at(body, key), path[1:], shape.get(key, {}), (*above, key))
+
+
+def _at(body: Any, key: str) -> Any:
+    at = place(body, key)
+    return None if at is None else body[at]
+
+
+def _replaced(body: Any, path: Sequence[str]) -> Any:
+    at = place(body, path[0])
+    if at is None:
+        return body
+    return put(body, at, _replaced(body[at], path[1:]) if path[1:] else ALLOCATED)

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a check must not pretend to know, and what waits without being a failure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.change import ALLOCATED
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
+from ansible_collections.plumb.gitops.tests.engine import Engine
+from ansible_collections.plumb.gitops.tests.faults.denying import dead_webhook, denied_by_policy
+from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.manifests import config_map, custom_kind, manifest
+
+PLAIN: dict[str, Any] = {"selector": {"app": "s"}, "ports": [{"port": 80, "name": "http"}]}
+TWO_PORTS = [*PLAIN["ports"], {"port": 443, "name": "https"}]
+
+# the Service before, the Service then, and by path what is forecast of what the server draws
+DRAWN: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "a node port": (
+        PLAIN, {**PLAIN, "type": "NodePort"}, {"spec.ports[80/TCP].nodePort": ALLOCATED}),
+    "a node port that Git says": (
+        PLAIN, {**PLAIN, "type": "NodePort", "ports": [{"port": 80, "name": "http", "nodePort": 31987}]},
+        {"spec.ports[80/TCP].nodePort": 31987}),
+    "one port more": (
+        {**PLAIN, "type": "NodePort"}, {**PLAIN, "type": "NodePort", "ports": TWO_PORTS},
+        {"spec.ports[443/TCP]": {
+            "name": "https", "port": 443, "protocol": "TCP", "targetPort": 443, "nodePort": ALLOCATED}}),
+    "addresses": (
+        {"type": "ExternalName", "externalName": "example.com"}, PLAIN,
+        {"spec.clusterIP": ALLOCATED, "spec.clusterIPs": ALLOCATED}),
+    "a port for health checks": (
+        PLAIN, {**PLAIN, "type": "LoadBalancer", "externalTrafficPolicy": "Local"},
+        {"spec.healthCheckNodePort": ALLOCATED, "spec.ports[80/TCP].nodePort": ALLOCATED}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_row_105_what_the_server_draws_is_not_forecast_as_if_known(engine: Engine, name: str) -> None:
+    before, then, said = DRAWN[name]
+    engine.write("app/s.yaml", manifest("v1", "Service", "s", spec=before))
+    engine.apply()
+    engine.write("app/s.yaml", manifest("v1", "Service", "s", spec=then))
+    forecast = {c.path: c.desired for c in engine.check().action("Service", "s").changes}
+    assert forecast.items() >= said.items()
+    assert ALLOCATED in str(said) or ALLOCATED not in str(forecast)
+    assert not engine.apply().app.failed
+    assert not engine.check(deep=True).verbs()
+
+
+POD = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "example.com/app:1"}]}
+TEMPLATE: dict[str, Any] = {"metadata": {"labels": {"app": "x", "tier": "y"}}, "spec": POD}
+COPYING = {
+    "Job": manifest("batch/v1", "Job", "x", spec={"template": TEMPLATE}),
+    "ReplicationController": manifest(
+        "v1", "ReplicationController", "x",
+        spec={"replicas": 0, "selector": {"app": "x"}, "template": {
+            **TEMPLATE, "spec": {"containers": POD["containers"]}}},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", COPYING)
+def test_row_105_labels_of_a_template_are_on_the_object_as_the_server_would_copy_them(
+    engine: Engine, kubectl: Kubectl, kind: str
+) -> None:
+    engine.write("app/x.yaml", COPYING[kind])
+    assert not engine.apply().app.failed
+    labels = kubectl.live(kind, "x", engine.namespace)["metadata"]["labels"]
+    assert labels.items() >= TEMPLATE["metadata"]["labels"].items()
+    assert engine.apply().writes == 0
+    assert not engine.check(deep=True).verbs()
+    kubectl("label", kind, "x", "tier-", "app-", "-n", engine.namespace)
+    drifted = engine.check().action(kind, "x")
+    assert {change.path for change in drifted.changes} == {"metadata.labels.app", "metadata.labels.tier"}
+    assert drifted.drifted
+
+
+def test_row_105_labels_that_the_object_has_itself_are_all_it_gets(engine: Engine, kubectl: Kubectl) -> None:
+    own = json.loads(COPYING["Job"].removeprefix("---\n"))
+    own["metadata"]["labels"] = {"own": "1"}
+    engine.write("app/x.yaml", json.dumps(own))
+    engine.apply()
+    assert "app" not in kubectl.live("Job", "x", engine.namespace)["metadata"]["labels"]
+
+
+def test_row_105_what_leaves_git_and_waits_for_consent_is_no_failure(
+    engine: Engine, kubectl: Kubectl
+) -> None:
+    group = f"{engine.namespace}.example.com"
+    engine.write("app/kind.yaml", custom_kind("things", "Thing", group))
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    engine.write("app/claim.yaml", manifest("v1", "PersistentVolumeClaim", "data", spec=claim))
+    engine.write("app/c.yaml", config_map("c"))
+    assert not engine.apply().app.failed
+    engine.remove("app/kind.yaml")
+    engine.remove("app/claim.yaml")
+    for done in (engine.check(), engine.apply(), engine.apply()):
+        assert not done.app.failed, done.app
+        for kind, name in (
+            ("CustomResourceDefinition", f"things.{group}"),
+            ("PersistentVolumeClaim", "data"),
+        ):
+            action = done.action(kind, name)
+            assert action.verb is Verb.UNCHANGED
+            assert "waits for consent" in action.reason
+    kubectl("annotate", "crd", f"things.{group}", "plumb.gitops/prune=enabled")
+    assert engine.apply().action("CustomResourceDefinition", f"things.{group}").verb is Verb.PRUNE
+
+
+@pytest.mark.parametrize("denying", [denied_by_policy, dead_webhook])
+def test_row_102_a_deep_check_that_admission_denies_is_said_as_that(
+    engine: Engine, kubectl: Kubectl, denying: Any
+) -> None:
+    """For an object that its content proves, and for one that only an earlier dry-run proved."""
+    rule = {"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}
+    engine.write("app/c.yaml", config_map("c"))
+    engine.write("app/n.yaml", manifest("networking.k8s.io/v1", "NetworkPolicy", "n", spec=rule))
+    engine.apply()
+    looks = engine.apply().result.looks
+    with denying(kubectl, engine.namespace):
+        for done in (engine.check(deep=True, looks=looks), engine.apply(deep=True, looks=looks)):
+            assert not done.app.failed, done.app
+            assert not done.verbs()
+            for kind, name in (("ConfigMap", "c"), ("NetworkPolicy", "n")):
+                warning = done.action(kind, name).warning
+                assert "deep check was not possible" in warning
+                assert "denied" in warning or "failed calling webhook" in warning
+                assert "defect" not in warning
+
+
+def test_row_105_what_an_earlier_version_applied_without_these_labels_is_left_as_it_is(
+    engine: Engine, kubectl: Kubectl
+) -> None:
+    engine.write("app/x.yaml", COPYING["Job"])
+    engine.apply()
+    live = kubectl.live("Job", "x", engine.namespace)["metadata"]
+    said = json.loads(COPYING["Job"].removeprefix("---\n"))
+    label, digest = "applyset.kubernetes.io/part-of", "plumb.gitops/manifest"
+    said["metadata"] |= {
+        "namespace": engine.namespace,
+        "labels": {label: live["labels"][label]},
+        "annotations": {digest: live["annotations"][digest]},
+    }
+    kubectl.apply(json.dumps(said), "--server-side", "--field-manager=plumb")
+    assert "app" not in kubectl.live("Job", "x", engine.namespace)["metadata"]["labels"]
+    done = engine.apply()
+    assert (done.writes, done.verbs(), done.app.drifted) == (0, {}, False)
+    engine.write(
+        "app/x.yaml", COPYING["Job"].replace('"name": "x"', '"name": "x", "annotations": {"new": "1"}', 1)
+    )
+    assert not engine.apply().app.failed
+    assert kubectl.live("Job", "x", engine.namespace)["metadata"]["labels"]["app"] == "x"
