@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from ansible_collections.plumb.gitops.controller.audit import Sink
 from ansible_collections.plumb.gitops.controller.cluster import Cluster, InForce, Shared
 from ansible_collections.plumb.gitops.controller.commands import Commands
 from ansible_collections.plumb.gitops.controller.config import AT_START, Config, Election, read_config
+from ansible_collections.plumb.gitops.controller.door import short_token
 from ansible_collections.plumb.gitops.controller.feed import Feed
 from ansible_collections.plumb.gitops.controller.hasten import Nudges
 from ansible_collections.plumb.gitops.controller.inventory import (
@@ -40,6 +41,7 @@ from ansible_collections.plumb.gitops.controller.runs import Runs
 from ansible_collections.plumb.gitops.controller.scans import Scanner
 from ansible_collections.plumb.gitops.controller.schedule import Trigger
 from ansible_collections.plumb.gitops.controller.status import agent_status, cluster_status, status, told
+from ansible_collections.plumb.gitops.controller.supervise import Supervisor, log_unhandled
 from ansible_collections.plumb.gitops.controller.suspension import Suspensions, read_suspensions
 from ansible_collections.plumb.gitops.controller.tokens import Renewer
 from ansible_collections.plumb.gitops.controller.web import Served, listen
@@ -69,12 +71,14 @@ class Agent:
         self._scanner = Scanner(self.clusters, self._shared, self.nudges)
         self._previews = Previews(self.clusters, self._shared, self.nudges)
         self._loops: dict[str, asyncio.Task[None]] = {}
+        self._supervisor = Supervisor(log, self.metrics.loop_restarted)
         self._reload = asyncio.Event()
         self._seen: tuple[str, ...] = ()
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then end every run at once. Raises PlumbError or OSError if it cannot begin."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(log_unhandled(self.log))
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         work = asyncio.ensure_future(self._work())
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -99,16 +103,27 @@ class Agent:
             self._switch(replace(self.in_force, accepted=accepted, suspensions=suspensions))
             async with AsyncExitStack() as stack:
                 web = await listen(config.http, self._served())
+                if short := short_token(config.http):
+                    self.log.warning("short token", why=short)
                 stack.push_async_callback(web.cleanup)
                 tasks = await stack.enter_async_context(asyncio.TaskGroup())
                 self._start_and_stop(tasks)
-                tasks.create_task(self._watch(tasks))
-                tasks.create_task(Poller(self.clusters, lambda: self.in_force, self.log, self.nudges).loop())
-                tasks.create_task(self._scanner.loop())
-                tasks.create_task(self._previews.loop())
-                tasks.create_task(Renewer(lambda: self.in_force, self.log).loop())
-                if config.leader_election is not None:
-                    tasks.create_task(self._leader(config.leader_election).run(asyncio.Event()))
+                for name, make in self._common_loops(tasks).items():
+                    tasks.create_task(self._supervisor.keep(name, make), name=name)
+
+    def _common_loops(self, tasks: asyncio.TaskGroup) -> dict[str, Callable[[], Awaitable[None]]]:
+        """The loops that are for all clusters, by name, each as what begins it."""
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
+            "files": lambda: self._watch(tasks),
+            "poll": lambda: Poller(self.clusters, lambda: self.in_force, self.log, self.nudges).loop(),
+            "images": self._scanner.loop,
+            "previews": self._previews.loop,
+            "tokens": lambda: Renewer(lambda: self.in_force, self.log).loop(),
+        }
+        election = self.in_force.config.leader_election
+        if election is not None:
+            loops["leader"] = lambda: self._leader(election).run(asyncio.Event())
+        return loops
 
     def _served(self) -> Served:
         commands = Commands(self.clusters, lambda: self.in_force, self._suspend, self.log)
@@ -116,7 +131,7 @@ class Agent:
             health=self._ill,
             readiness=self._not_ready,
             metrics=self.metrics.text,
-            status=lambda: status(self.in_force, self.clusters),
+            status=lambda: {**status(self.in_force, self.clusters), "loops": self._supervisor.status()},
             commands=commands,
             sink=self._sink(),
             receiver=self._receiver(),
@@ -132,7 +147,8 @@ class Agent:
             for name, one in sorted(self.clusters.items())
             if cluster in {"", name}
         ]
-        return overview(agent_status(self.in_force), seen, version=self.feed.version, now=time.time())
+        agent = {**agent_status(self.in_force), "loops": self._supervisor.status()}
+        return overview(agent, seen, version=self.feed.version, now=time.time())
 
     def _sink(self) -> Sink | None:
         config = self.in_force.config
@@ -223,7 +239,8 @@ class Agent:
             self.metrics.paces(name, cluster)
             if cluster.record.result:
                 self.log.info("last run", **told(cluster))
-            self._loops[name] = tasks.create_task(cluster.loop(), name=name)
+            kept = self._supervisor.keep(f"cluster {name}", cluster.loop, name)
+            self._loops[name] = tasks.create_task(kept, name=name)
 
     async def _watch(self, tasks: asyncio.TaskGroup) -> None:
         """Reload at SIGHUP, and when a file has changed."""

@@ -20,6 +20,8 @@ from typing import Any
 from aiohttp import web
 
 from ansible_collections.plumb.gitops.controller.body import Refused, read_body
+from ansible_collections.plumb.gitops.controller.config import LARGEST_SECRET
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import read_bounded
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import make_folder
 from ansible_collections.plumb.gitops.plugins.module_utils.state.rotated import WINDOW, rotated
 
@@ -66,7 +68,7 @@ class Sink:
 
     def _has_token(self, request: web.Request) -> bool:
         try:
-            token = self._token_file.read_bytes().strip()
+            token = read_bounded(self._token_file, LARGEST_SECRET).strip()
         except OSError:
             return False
         header = request.headers.get("Authorization", "").removeprefix("Bearer ")

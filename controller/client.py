@@ -60,10 +60,9 @@ class Client:
         url = f"http://{f'[{host}]' if ':' in host else host}:{http.port}/api/v1/{name}"
         try:
             token = http.token_file.read_text(encoding="utf-8").strip()
-        except OSError as exc:
-            raise self._failed(
-                f"reading {http.token_file}", exc.strerror or "", "Run this as its owner."
-            ) from exc
+        except (OSError, UnicodeDecodeError) as exc:
+            why = (exc.strerror or "") if isinstance(exc, OSError) else "it is no text"
+            raise self._failed(f"reading {http.token_file}", why, "Run this as its owner.") from exc
         request = urllib.request.Request(
             url,
             method=method,

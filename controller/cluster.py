@@ -43,6 +43,7 @@ from ansible_collections.plumb.gitops.controller.wakes import Held
 from ansible_collections.plumb.gitops.controller.watch import Watch
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.accepted import Accepted as GitConfig
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.accepted import accepted
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
 
 PLAYBOOK = "plumb.gitops.reconcile"
@@ -160,7 +161,10 @@ class Cluster:
     def _watch_or_not(self) -> None:
         now = self._shared.in_force()
         if now.config.watch and now.may_run and self.name in now.accepted.settings:
-            self.watch.follow()
+            try:
+                self.watch.follow()
+            except PlumbError as error:  # its runs go on, and find at the interval what changes
+                self._shared.log.error("not watching", cluster=self.name, why=error)
         else:
             self.watch.end()
 

@@ -24,6 +24,7 @@ _HEADER = re.compile(
     r"[Xx]-[A-Za-z0-9-]{1,60}|[Rr]emote-[A-Za-z0-9-]{1,60}", re.ASCII
 )  # none that has a meaning
 _HOOK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
+LARGEST_SECRET = 64 * 1024  # bytes of a file with a token or a secret
 KINDS = ("gitea", "github", "gitlab", "generic", "registry")  # of webhooks
 
 

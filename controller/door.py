@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from ansible_collections.plumb.gitops.controller.config import Http, is_loopback
+from ansible_collections.plumb.gitops.controller.config import LARGEST_SECRET, Http, is_loopback
 from ansible_collections.plumb.gitops.controller.guesses import Guesses
 from ansible_collections.plumb.gitops.controller.session import LIFE, Sessions
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import printable
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import read_bounded
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _BEARER = "Bearer "
+_SHORTEST = 16  # characters of a token that nobody guesses, at any pace
 _SAY_IT = "say the token: Authorization: Bearer ..."
 
 
@@ -119,19 +121,28 @@ class Door:
         self._compare(request, said.removeprefix(_BEARER).encode("utf-8", "surrogateescape"))
 
     def _compare(self, request: web.Request, said: bytes) -> None:
+        """Raise RefusedError for a wrong token.
+
+        The comparison comes first, so that the right one is never refused for what others behind the same address have
+        guessed. What keeps a token is its length, not how often one may try.
+        """
+        if hmac.compare_digest(said, self._token()):
+            return
         address, now = request.remote or "", time.monotonic()
-        if wait := self._guesses.wait(address, now):
-            raise RefusedError(429, "too many wrong tokens from this address; wait a little", wait)
-        if not hmac.compare_digest(said, self._token()):
+        wait = self._guesses.wait(address, now)
+        if not wait:
             self._guesses.wrong(address, now)
             raise RefusedError(401, "this is not the token")
+        raise RefusedError(
+            429, "this is not the token, nor were others from this address; wait a little", wait
+        )
 
     def _token(self) -> bytes:
         file = self.http.token_file
         if file is None:
             raise RefusedError(401, "no token is set: http.token_file")
         try:
-            token = file.read_bytes().strip()
+            token = read_bounded(file, LARGEST_SECRET).strip()
         except OSError:
             raise RefusedError(503, f"the token file {file} cannot be read") from None
         if not token:
@@ -148,6 +159,20 @@ class Door:
             return ""
         said = request.headers.getall(header, [])
         return printable(said[0], 200) if len(said) == 1 else ""
+
+
+def short_token(http: Http) -> str:
+    """Why the token for commands could be guessed; empty where it could not, or cannot be read."""
+    if http.token_file is None:
+        return ""
+    try:
+        length = len(read_bounded(http.token_file, LARGEST_SECRET).strip())
+    except OSError:
+        return ""
+    if length >= _SHORTEST:
+        return ""
+    step = f"Write a longer one into {http.token_file}, for example by: openssl rand -hex 32"
+    return f"the token for commands has {length} characters, which can be guessed. {step}"
 
 
 def refusal(refused: RefusedError) -> web.Response:

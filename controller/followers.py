@@ -140,13 +140,22 @@ class Followers:
             pause = _FIRST_PAUSE
             while not self.stop.asked:
                 self._stir.clear()
-                lacking = self._step()
+                lacking = self._safe_step()
                 # A kind that the server does not have yet is looked for again, ever later, or when something changes.
                 if self._stir.wait(pause * random.uniform(0.8, 1.2) if lacking else None):  # noqa: S311 - no secret
                     pause = _FIRST_PAUSE
                 else:
                     pause = min(_LONGEST_PAUSE, pause * 2)
         self._end()
+
+    def _safe_step(self) -> bool:
+        """The same as `_step`; a defect is told as a trouble of the cluster, and the next step tries again."""
+        try:
+            return self._step()
+        except Exception as error:  # noqa: BLE001 - a thread that ended would watch nothing, and nobody would know
+            self._hears.trouble("the cluster", _defect("the cluster", error))
+            self.renew()
+            return True
 
     def _step(self) -> bool:
         """Start and stop what has to be; whether something is lacking that may come."""
@@ -183,7 +192,14 @@ class Followers:
         follower: Follower[Any] = Follower(self.open, selected, listener, Stop(), listing=self._listing)
 
         def follow() -> None:
-            follower.run()
+            about = str(kind or PARENTS)
+            try:
+                follower.run()
+            except Exception as error:  # noqa: BLE001 - it is followed anew, a little later
+                self._hears.trouble(about, _defect(about, error))
+                self._hears.restarted()
+                self.renew()
+                follower.stop.wait(_LONGEST_PAUSE * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             self._stir.set()  # the server does not know the kind any more
 
         thread = self._thread(str(kind or PARENTS), follow)
@@ -205,6 +221,13 @@ class Followers:
     @property
     def hears(self) -> Hears:
         return self._hears
+
+
+def _defect(about: str, error: Exception) -> PlumbError:
+    why = f"{type(error).__name__}: {error}"
+    return PlumbError(
+        about, "watching it", why, "It is tried again. Please report this as a defect of Plumb."
+    )
 
 
 class _Listener:

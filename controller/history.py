@@ -45,8 +45,11 @@ def read_history(folder: Path, cluster: str) -> History:
     content = kept(folder / cluster, _KIND, _FORMAT, trust=Trust.STATE)
     if content is None:
         return History()
-    lists = {key: tuple(content[key]) for key in ("sources", "unclaimed", "moments")}
-    return History(apps=content["apps"], **lists)
+    try:
+        lists = {key: tuple(content[key]) for key in ("sources", "unclaimed", "moments")}
+        return History(apps=content["apps"], **lists)
+    except (TypeError, KeyError):
+        return History()
 
 
 def write_history(folder: Path, cluster: str, history: History) -> None:

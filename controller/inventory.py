@@ -19,7 +19,7 @@ from ansible_collections.plumb.gitops.controller.config import Config
 from ansible_collections.plumb.gitops.controller.launch import Ending
 from ansible_collections.plumb.gitops.controller.runs import Order, Runs
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
-from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept, read_bounded
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust, make_folder
 
 PLAYBOOK = "plumb.gitops.settings"
@@ -144,7 +144,7 @@ def _copy(inventory: Path, root: Path, limit: str) -> tuple[Path, Path]:
     staged = root / f".new-{os.getpid()}"
     shutil.rmtree(staged, ignore_errors=True)
     for file in files:
-        data = file.origin.read_bytes()
+        data = read_bounded(file.origin, _MOST_BYTES)
         size += len(data)
         if size > _MOST_BYTES:
             raise _too_large(

@@ -124,6 +124,12 @@ class Metrics:
             ("webhook", "status"),
             registry=self.registry,
         )
+        self._loops = Counter(
+            "plumb_loop_restarts",
+            "Loops of the agent that ended by a defect and were begun again.",
+            ("loop",),
+            registry=self.registry,
+        )
         self._leader = Gauge("plumb_leader", "Whether this agent makes runs.", registry=self.registry)
         self._leader.set(1)
         self._all = (
@@ -133,6 +139,10 @@ class Metrics:
         )  # fmt: skip
         self._good: dict[str, float] = {}
         self._managers: dict[str, set[str]] = {}  # by cluster: those with series of their own
+
+    def loop_restarted(self, loop: str) -> None:
+        """Count a loop that ended by a defect."""
+        self._loops.labels(loop).inc()
 
     def leads(self, *, leader: bool) -> None:
         """Say whether this agent makes runs."""
@@ -197,6 +207,7 @@ class Metrics:
         self._managers.pop(cluster, None)
         for metric in self._all:
             metric.remove_by_labels({"cluster": cluster})
+        self._loops.remove_by_labels({"loop": f"cluster {cluster}"})
 
     def text(self) -> bytes:
         """All series in Prometheus's text format."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -101,6 +102,11 @@ class Poller:
                 self._silent.add(spec)
                 self._log.warning("source does not answer", source=spec.name, why=error.account)
             return
+        except Exception as error:  # noqa: BLE001 - of one source; the others are asked all the same
+            if spec not in self._silent:
+                self._silent.add(spec)
+                self._log.error("source not asked", source=spec.name, why=f"{type(error).__name__}: {error}")
+            return
         finally:
             del self._asking[spec]
         if spec in self._silent:
@@ -123,5 +129,8 @@ class Poller:
 def _sources(cluster: Cluster) -> set[SourceSpec]:
     """The sources of the inventory, and those that its config in Git adds."""
     of_git = cluster.config.sources if cluster.config is not None else ()
-    given = [*cluster.settings["sources"], *of_git]
-    return {source_spec(one) for one in given}
+    found = set()
+    for one in (*cluster.settings["sources"], *of_git):
+        with contextlib.suppress(PlumbError):  # the run of that cluster says why
+            found.add(source_spec(one))
+    return found

@@ -30,7 +30,7 @@ class Previews:
         while True:
             await self._nudges.wait(Work.PREVIEWS, self._shared.in_force().config.previews_interval)
             if self._shared.in_force().may_run:
-                await asyncio.gather(*(self._preview(name) for name in self._wanted()))
+                await asyncio.gather(*(self._preview_or_tell(name) for name in self._wanted()))
             await asyncio.sleep(_GAP)
 
     def _wanted(self) -> list[str]:
@@ -44,6 +44,12 @@ class Previews:
             and not suspensions.holds(name)
             and not cluster.backs_off
         ]
+
+    async def _preview_or_tell(self, name: str) -> None:
+        try:
+            await self._preview(name)
+        except Exception as error:  # noqa: BLE001 - of one cluster; the others are previewed all the same
+            self._tell(name, f"{type(error).__name__}: {error}")
 
     async def _preview(self, name: str) -> None:
         now = self._shared.in_force()

@@ -9,16 +9,15 @@ It reads through the engine and writes nothing itself. A cluster whose inventory
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.plumb.gitops.controller.cluster import Cluster, Shared
+from ansible_collections.plumb.gitops.controller.daemon import in_daemon
 from ansible_collections.plumb.gitops.controller.hasten import Nudges, Work
 from ansible_collections.plumb.gitops.controller.launch import Ending
 from ansible_collections.plumb.gitops.controller.runs import Order
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from ansible_collections.plumb.gitops.plugins.module_utils.interface.images import Look
 
 PLAYBOOK = "plumb.gitops.images"
-_Result = TypeVar("_Result")
 
 
 @dataclass(slots=True)
@@ -105,7 +103,7 @@ class Scanner:
 
     async def _scan(self, cluster: Cluster, state: _State) -> None:
         began, settings = time.monotonic(), cluster.settings
-        found = await _in_daemon(lambda: _looked(settings, cluster.name, self._remembered))
+        found = await in_daemon(lambda: _looked(settings, cluster.name, self._remembered))
         self._shared.metrics.scanned(cluster.name, time.monotonic() - began, failed=bool(found.failures))
         self._tell(cluster, state, found.failures)
         waits = state.choices == found.choices and time.monotonic() < state.not_before
@@ -174,29 +172,3 @@ def _shown(found: Look) -> str:
 
 def _why(ending: Ending) -> str:
     return "; ".join(ending.failures[:3]) or f"ansible-playbook ended with code {ending.code}"
-
-
-async def _in_daemon(work: Callable[[], _Result]) -> _Result:
-    """Do it in a thread that does not keep the agent from ending."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[_Result] = loop.create_future()
-
-    def settle(result: _Result | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(cast("_Result", result))
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as raised:  # noqa: BLE001 - it is raised again where it is awaited
-            error = raised
-        with contextlib.suppress(RuntimeError):  # the agent has ended
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=run, daemon=True, name="scan").start()
-    return await future

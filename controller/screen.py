@@ -13,7 +13,14 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import p
 
 def lines(status: Mapping[str, Any]) -> list[str]:
     """The lines. Text from outside is printable and cut."""
-    return [printable_line(line) for cluster in status["clusters"] for line in _cluster(cluster)]
+    of_clusters = (line for cluster in status["clusters"] for line in _cluster(cluster))
+    return [printable_line(line) for line in (*_loops(status), *of_clusters)]
+
+
+def _loops(status: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each loop of the agent that failed lately."""
+    for loop in status.get("loops", ()):
+        yield f"x loop {loop['loop']} failed {loop['failures']} times, last {loop['at']}: {loop['why']}"
 
 
 def printable_line(line: str) -> str:

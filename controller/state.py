@@ -42,7 +42,10 @@ def read_record(folder: Path, cluster: str) -> Record:
     content = kept(folder / cluster, _KIND, _FORMAT, trust=Trust.STATE)
     if content is None:
         return Record()
-    return Record(**{**content, "failures": tuple(content["failures"])})
+    try:
+        return Record(**{**content, "failures": tuple(content["failures"])})
+    except (TypeError, KeyError):
+        return Record()
 
 
 def write_record(folder: Path, cluster: str, record: Record) -> None:

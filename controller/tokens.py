@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.plumb.gitops.controller.cluster import InForce
+from ansible_collections.plumb.gitops.controller.daemon import in_daemon
 from ansible_collections.plumb.gitops.controller.log import Log
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.kubeconfig import token_file_of
@@ -23,8 +24,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.service_accou
     read_claims,
     request_token,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.settings import LARGEST_TOKEN
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
-from ansible_collections.plumb.gitops.plugins.module_utils.state.file import write_whole
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import read_bounded, write_whole
 
 _SPENT = 0.5  # of its life; then a token is renewed
 _PAUSE = 30.0  # seconds between two looks
@@ -46,27 +48,46 @@ class Renewer:
         self._in_force = in_force
         self._log = log
         self._troubles: dict[Access, str] = {}
+        self._looks: dict[Access, asyncio.Task[None]] = {}
 
     async def loop(self) -> None:
         """Look for ever."""
-        while True:
-            found = accesses(self._in_force())
-            self._troubles = {access: said for access, said in self._troubles.items() if access in found}
-            for access in sorted(found, key=str):
-                await self._look(access)
-            await asyncio.sleep(_PAUSE)
+        try:
+            while True:
+                found = accesses(self._in_force())
+                self._troubles = {access: said for access, said in self._troubles.items() if access in found}
+                # One that does not come back, such as from a file system that hangs, holds up no other.
+                for access in sorted(found - self._looks.keys(), key=str):
+                    self._looks[access] = asyncio.create_task(self._look(access))
+                await asyncio.sleep(_PAUSE)
+        finally:
+            for task in tuple(self._looks.values()):
+                task.cancel()
 
     async def _look(self, access: Access) -> None:
         try:
-            renewed = await asyncio.to_thread(renew, access, time.time())
-        except (PlumbError, OSError) as error:
-            if self._troubles.get(access) != str(error):
-                self._troubles[access] = str(error)
-                self._log.error("token not renewed", kubeconfig=access.kubeconfig, why=error)
+            renewed = await in_daemon(lambda: renew(access, time.time()))
+        except Exception as error:  # noqa: BLE001 - of one cluster's files; the loop goes on
+            said = (
+                str(error) if isinstance(error, PlumbError | OSError) else f"{type(error).__name__}: {error}"
+            )
+            if self._troubles.get(access) != said:
+                self._troubles[access] = said
+                self._log.error("token not renewed", kubeconfig=access.kubeconfig, why=said)
             return
+        finally:
+            del self._looks[access]
         self._troubles.pop(access, None)
         if renewed:
             self._log.info("token renewed", kubeconfig=access.kubeconfig, account=renewed)
+
+
+def _text(file: Path) -> str:
+    try:
+        return read_bounded(file, LARGEST_TOKEN).decode()
+    except UnicodeDecodeError:
+        why, step = "it is no text", "Restore the file, or run plumb.gitops.bootstrap, which makes a new one."
+        raise InputError(f"token file {file}", "reading it", why, step) from None
 
 
 def accesses(in_force: InForce) -> frozenset[Access]:
@@ -91,7 +112,7 @@ def renew(access: Access, now: float) -> str:
     The file keeps its place and mode and is replaced as a whole. Raises InputError, a RequestError or OSError.
     """
     file = token_file_of(access.kubeconfig, access.context)
-    claims = read_claims(file.read_text(encoding="utf-8")) if file is not None else None
+    claims = read_claims(_text(file)) if file is not None else None
     if file is None or claims is None or not claims.has_spent(_SPENT, now):
         return ""
     account = f"{claims.namespace}/{claims.name}"

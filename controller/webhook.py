@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from ansible_collections.plumb.gitops.controller.body import READING, Refused, read_body
-from ansible_collections.plumb.gitops.controller.config import Webhook
+from ansible_collections.plumb.gitops.controller.config import LARGEST_SECRET, Webhook
 from ansible_collections.plumb.gitops.controller.hasten import Nudges, Work
 from ansible_collections.plumb.gitops.controller.senders import SENDERS, Sender
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import read_bounded
 
 MOST_BODY = 2 * 1024 * 1024  # bytes; a forge's push of a hundred commits has some 200 KiB
 _SHORTEST = 16  # bytes of a secret
@@ -110,7 +111,7 @@ class Receiver:
 
     def _prove(self, webhook: Webhook, headers: Mapping[str, str], body: bytes) -> None:
         try:
-            secret = webhook.secret_file.read_bytes().strip()
+            secret = read_bounded(webhook.secret_file, LARGEST_SECRET).strip()
         except OSError:
             raise Refused(503, f"the secret of webhook {webhook.name} cannot be read") from None
         if len(secret) < _SHORTEST:  # guessing is not counted: behind a proxy all have one address

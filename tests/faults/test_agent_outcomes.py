@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,6 +45,26 @@ def state_of(fleet: FollowedGit) -> dict[str, Any]:
     _status, text = fleet.agent.get("/api/v1/status", token=fleet.token)
     cluster: dict[str, Any] = json.loads(text)["clusters"][0]
     return cluster
+
+
+def test_row_78_a_guesser_at_the_same_address_keeps_nobody_from_suspending(fleet: FollowedGit) -> None:
+    over, answers = threading.Event(), set()
+
+    def guess() -> None:
+        while not over.wait(0.05):
+            answers.add(fleet.agent.get("/api/v1/status", token="wrong")[0])
+
+    guesser = threading.Thread(target=guess, daemon=True)
+    guesser.start()
+    until(lambda: 429 in answers, "the guesser is throttled")
+    try:
+        for command in ("suspend", "resume"):
+            code, said = fleet.agent.command(command, "--cluster", "here")
+            assert code == 0, said
+    finally:
+        over.set()
+        guesser.join()
+    assert answers == {401, 429}
 
 
 def test_row_73_the_agent_leaves_a_failing_cluster_alone_until_an_operator_asks(

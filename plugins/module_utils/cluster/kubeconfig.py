@@ -13,18 +13,24 @@ import base64
 import binascii
 import difflib
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from ..model.errors import InputError, printable
+from ..state.file import read_bounded
 from .library import Package, package, yaml
 from .settings import Settings, TokenFile
 
 PLUGIN_TIMEOUT = 60.0  # seconds for a kubeconfig's credential plugin
+_LARGEST = 4 * 1024 * 1024  # bytes
+_DEEPEST = 100
+_BRACKETS = re.compile(rb"[\[\]{}]")
 _OPERATION = "reading the kubeconfig"
 
 
@@ -192,7 +198,10 @@ def _read(path: Path) -> Mapping[str, Any]:
             path, "there is no such file", "Name an existing one (plumb_kubeconfig, or K8S_AUTH_KUBECONFIG)."
         )
     try:
-        config = yaml.safe_load(path.read_bytes())
+        data = read_bounded(path, _LARGEST)
+        if _depth(data) > _DEEPEST:  # the parser's time grows with the square of it
+            raise _refused(path, f"it is nested more than {_DEEPEST} deep", "Correct the file.")
+        config = yaml.safe_load(data)
     except OSError as exc:
         raise _refused(path, exc.strerror or "it cannot be read", "Let this user read it.") from exc
     except (yaml.YAMLError, ValueError, RecursionError) as exc:
@@ -203,6 +212,11 @@ def _read(path: Path) -> Mapping[str, Any]:
     if not isinstance(config, Mapping) or not isinstance(config.get("contexts"), list):
         raise _refused(path, "it has no list of contexts", "Name a kubeconfig, such as kubectl uses.")
     return config
+
+
+def _depth(data: bytes) -> int:
+    """How deep brackets are nested in a text, those in quotes among them."""
+    return max(accumulate(1 if bracket in b"[{" else -1 for bracket in _BRACKETS.findall(data)), default=0)
 
 
 def _entries(config: Mapping[str, Any], section: str) -> dict[str, Mapping[str, Any]]:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..model.errors import InputError
+from ..state.file import read_bounded
 
+LARGEST_TOKEN = 256 * 1024  # bytes
 TOKEN_FRESH = (
     10.0  # seconds for which the content of a token file counts as known; a renewed one is taken up then
 )
@@ -49,7 +51,7 @@ class TokenFile:
 
     def _read(self) -> str:
         try:
-            token = self._path.read_text(encoding="utf-8").strip()
+            token = read_bounded(self._path, LARGEST_TOKEN).decode().strip()
         except (OSError, UnicodeDecodeError) as exc:
             why = exc.strerror if isinstance(exc, OSError) else "it is no text"
             raise self._refused(f"{self._path}: {why}") from exc

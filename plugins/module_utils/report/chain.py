@@ -5,9 +5,12 @@
 
 A record has `seq` (from 1), `previous` (the hash of the record before it) and `hash`: SHA-256 over the canonical JSON
 of all the rest. A full file is set aside under the number of its first record, and the chain goes on in the next one. A
-small file beside them, the head, says how far the chain had come, so that a cut end shows as well.
+small file beside them, the head, says how far the chain had come, so that a cut end shows as well. It is written before
+the first record, so that one which is missing was taken away.
 
 What a process that was killed left of a line is closed by a record of its own (`kind: sealed`), which names its bytes.
+Where the end is not what the head says, or the head cannot be read, somebody changed it: the next append begins with
+a record that says so (`kind: break`) and stays in the chain.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +83,13 @@ def append(path: Path, records: Iterable[Mapping[str, Any]], *, largest: int = L
     """
     given = list(records)
     with _alone(path):
-        head, tail = _end(path)
+        head, tail, broken = _end(path)
+        if broken:
+            given = [_break(broken, head), *given]
         if not given:
             return head
+        if not _has_begun(path):
+            _begin(path)
         if not tail and path.exists() and path.stat().st_size >= largest:
             path.replace(path.with_name(f"{path.stem}.{_first_of(path):012d}{path.suffix}"))
         if tail and (last := parse(tail)) is not None and follows(last, head):
@@ -146,8 +154,8 @@ def lines_of(path: Path) -> Iterator[bytes]:
         yield from file
 
 
-def _end(path: Path) -> tuple[Head, bytes]:
-    """Where the chain ends, and what stands after its last line end: the rest of an append that was cut short."""
+def _end(path: Path) -> tuple[Head, bytes, str]:
+    """Where the chain ends, what stands after its last line end (the rest of an append), and how it was broken."""
     found, tail = Head(), b""
     for file in [path, *(older for _first, older in reversed(older_files(path)))]:
         last, rest = _last(file)
@@ -156,7 +164,56 @@ def _end(path: Path) -> tuple[Head, bytes]:
             found = Head(last["seq"], last["hash"])
             break
     said = kept_head(path)
-    return (said if said is not None and said.seq >= found.seq else found), tail
+    goes_on = said if said is not None and said.seq >= found.seq else found
+    return goes_on, tail, _how_broken(path, said, found)
+
+
+def _how_broken(path: Path, said: Head | None, found: Head) -> str:
+    """Why what was appended last is not what is there; empty where it is, or an append was only cut short."""
+    if said is None:
+        return unknown_end(path) if _has_begun(path) else ""
+    if said.seq > found.seq:
+        return f"{numbers(found.seq + 1, said.seq)} missing at its end"
+    if said.seq == found.seq and said.hash != found.hash:
+        return f"record {found.seq} is not the one that was written last"
+    return ""
+
+
+def unknown_end(path: Path) -> str:
+    """Why it is not known how far the chain had come."""
+    head = head_file(path)
+    how = "is not as it was written" if head.exists() else "is gone"
+    return f"{head.name} {how}, so records may be missing at its end"
+
+
+def numbers(first: int, last: int) -> str:
+    """Records by their numbers, as the beginning of a sentence."""
+    return f"record {first} is" if first == last else f"records {first} to {last} are"
+
+
+def _break(why: str, head: Head) -> Record:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"kind": "break", "time": now, "reason": why, "after": head.seq}
+
+
+def lock_file(path: Path) -> Path:
+    """The file that processes lock which append; it says whether the chain has begun."""
+    return path.with_name(f"{path.name}.lock")
+
+
+def has_lock_of_begun(path: Path) -> bool:
+    """Whether something was appended once, whatever is left of it."""
+    lock = lock_file(path)
+    return lock.exists() and lock.stat().st_size > 0
+
+
+def _has_begun(path: Path) -> bool:
+    return path.exists() or head_file(path).exists() or bool(older_files(path)) or has_lock_of_begun(path)
+
+
+def _begin(path: Path) -> None:
+    keep(head_file(path), _KIND, _FORMAT, {"seq": 0, "hash": GENESIS})
+    lock_file(path).write_bytes(b"begun\n")
 
 
 def _last(file: Path) -> tuple[Record | None, bytes]:
@@ -213,7 +270,7 @@ def _sync_folder(folder: Path) -> None:
 def _alone(path: Path) -> Iterator[None]:
     """Hold the chain for this process."""
     make_folder(path.parent)
-    descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(lock_file(path), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -9,7 +9,20 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .chain import Head, Record, hash_of, kept_head, line_of, lines_of, older_files, parse, sealing
+from .chain import (
+    Head,
+    Record,
+    has_lock_of_begun,
+    hash_of,
+    kept_head,
+    line_of,
+    lines_of,
+    numbers,
+    older_files,
+    parse,
+    sealing,
+    unknown_end,
+)
 
 _MOST_PROBLEMS = 50
 
@@ -53,8 +66,10 @@ def trails(path: Path) -> list[Path]:
         return [path]
     files = {file for file in path.iterdir() if file.suffix == ".jsonl"}
     heads = {path / file.name.removesuffix(".head") for file in path.iterdir() if file.suffix == ".head"}
-    older = {file for known in files | heads for _first, file in older_files(known)}
-    return sorted((files | heads) - older)
+    locks = {path / file.name.removesuffix(".lock") for file in path.iterdir() if file.suffix == ".lock"}
+    begun = files | heads | {file for file in locks if has_lock_of_begun(file)}
+    older = {file for known in begun for _first, file in older_files(known)}
+    return sorted(begun - older)
 
 
 class _Walk:
@@ -100,9 +115,9 @@ class _Walk:
             else:
                 self.problem(f"{at}: it is no record")
         if said is None:
-            found.remarks.append(f"{path}.head is not there, so a cut end would not show")
+            self.problem(f"{path}: {unknown_end(path)}")
         elif said.seq > found.head.seq:
-            self.problem(f"{path}: {_numbers(found.head.seq + 1, said.seq)} missing at its end")
+            self.problem(f"{path}: {numbers(found.head.seq + 1, said.seq)} missing at its end")
         return found
 
     def _no_record(self, at: str, text: bytes) -> None:
@@ -116,13 +131,15 @@ class _Walk:
             self._any = False
             self._found.remarks.append(f"{at}: begins with record {seq}; what was before is not looked at")
         elif seq > before.seq + 1:
-            self.problem(f"{at}: {_numbers(before.seq + 1, seq - 1)} missing before it")
+            self.problem(f"{at}: {numbers(before.seq + 1, seq - 1)} missing before it")
         elif seq != before.seq + 1:
             self.problem(f"{at}: record {seq} stands after record {before.seq}: it was moved or repeated")
         elif record.get("previous") != before.hash:
             self.problem(f"{at}: record {seq} does not follow the one before it: one of the two was replaced")
         if self._said is not None and seq == self._said.seq and record["hash"] != self._said.hash:
             self.problem(f"{at}: record {seq} is not the one that was written last")
+        if record.get("kind") == "break":
+            self.problem(f"{at}: record {seq} notes a break when it was written: {record.get('reason')}")
         self._sealed(at, record)
         self._found.head = Head(seq, record["hash"])
         self._found.records += 1
@@ -143,7 +160,3 @@ def _ends_with(path: Path, text: bytes) -> bool:
     """Whether the file ends with this line, and without a line end."""
     last = next(iter(deque(lines_of(path), maxlen=1)), b"") if path.exists() else b""
     return last == text != b""
-
-
-def _numbers(first: int, last: int) -> str:
-    return f"record {first} is" if first == last else f"records {first} to {last} are"

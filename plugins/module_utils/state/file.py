@@ -43,6 +43,22 @@ def write_whole(target: Path, text: str) -> None:
         raise
 
 
+def read_bounded(file: Path, largest: int) -> bytes:
+    """Return what a regular file holds. Raises OSError for a larger one, and for what only a process could fill.
+
+    A pipe would be waited for, and a device has no end.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", str(file))
+    with os.fdopen(descriptor, "rb") as opened:
+        data = opened.read(largest + 1)
+    if len(data) > largest:
+        raise OSError(errno.EFBIG, f"it is larger than {largest} bytes", str(file))
+    return data
+
+
 def see_room(target: Path, size: int) -> None:
     """See that a file of `size` bytes could be written there now; only its folder is made. Raises OSError."""
     make_folder(target.parent)

@@ -148,7 +148,9 @@ def test_a_cut_end_is_found_even_where_whole_lines_are_gone(tmp_path: Path) -> N
     assert not verify(path).is_intact
     path.write_bytes(b"".join(lines[:4]))
     head_file(path).unlink()
-    assert "a cut end would not show" in verify(path).remarks[0]
+    assert verify(path).problems == [
+        f"{path}: trail.jsonl.head is gone, so records may be missing at its end"
+    ]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 40, 200])
