@@ -10,6 +10,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.checked_out import paths_of_apps
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.settings import shown_settings
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import PREFIX, check_inventory
 
@@ -49,4 +50,5 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": "\n".join(wrong)}
         given_host = (task_vars or {}).get("inventory_hostname", "")
         shown = {"settings": shown_settings(checked.settings, str(given_host))} if options["settings"] else {}
-        return {**result, "changed": False, **shown}
+        paths = paths_of_apps(checked.settings.get("apps") or ())
+        return {**result, "changed": False, "paths": paths, **shown}

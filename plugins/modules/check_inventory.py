@@ -51,6 +51,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+paths:
+  description: The paths that apps name, by source, for O(plumb.gitops.pull#module:paths).
+  returned: when nothing is wrong
+  type: dict
 settings:
   description: What the variables come to. It holds no secret, only the paths of files with some.
   returned: when O(settings) is true

@@ -57,6 +57,12 @@ options:
   cache_dir:
     description: The folder for checkouts and for what was planned before. C(~/.cache/plumb) if not given.
     type: path
+  cache_size:
+    description:
+      - How much of the disk the repositories and checkouts of sources may take, such as V(512Mi) or V(2Gi).
+      - What is old goes first. A source that does not fit is in error, and its last good revision stays in force.
+    type: str
+    default: 1Gi
 seealso:
   - module: plumb.gitops.diff
 """

@@ -50,10 +50,18 @@ options:
           - Who can commit to the config can have any of these sent to any host.
         type: path
   apps:
-    description: The apps that the inventory has already, with the options of M(plumb.gitops.apply), for O(config).
+    description:
+      - The apps that the inventory has already, with the options of M(plumb.gitops.apply), for O(config).
+      - What they name of the sources is checked out.
     type: list
     elements: dict
     default: []
+  paths:
+    description:
+      - "The paths to check out, by source, such as V({fleet: [apps/shop]}), beside what O(apps) and O(config) name."
+      - Without O(paths), O(apps) and O(config) all of each source is checked out.
+      - What a path reaches comes with it, which is what its links lead to and its kustomizations refer to.
+    type: dict
   namespace:
     description: As for M(plumb.gitops.apply), for O(config).
     type: str
@@ -68,6 +76,12 @@ options:
       - The config in force is in its C(config); without it a refused one leaves none in force.
       - C(~/.cache/plumb) if not given.
     type: path
+  cache_size:
+    description:
+      - How much of the disk the repositories and checkouts of sources may take, such as V(512Mi) or V(2Gi).
+      - What is old goes first. A source that does not fit is in error, and its last good revision stays in force.
+    type: str
+    default: 1Gi
 """
 
 EXAMPLES = r"""
@@ -133,7 +147,7 @@ sources:
       description: The name of the source.
       type: str
     path:
-      description: The folder with the files of the revision. Read only.
+      description: The folder with those files of the revision that were to be checked out. Read only.
       type: str
     error:
       description: Why there is no revision, or why it is an older one. Only for a source that failed.

@@ -104,7 +104,7 @@ def test_row_43_a_damaged_cache_is_made_anew_and_changes_nothing_on_the_cluster(
     settled: GitFleet, kubectl: Kubectl, sandbox: Sandbox
 ) -> None:
     audit = Audit(sandbox.audit_log)
-    (entry,) = (settled.folder / "cache" / "sources").iterdir()
+    (entry,) = (path.parent for path in (settled.folder / "cache" / "sources").glob("*/lock"))
     audit.writes()
     for name, damage in DAMAGE.items():
         damage(entry)

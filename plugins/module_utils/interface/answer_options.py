@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from .options import APP, CONNECTION, FORGE, RUN, SOURCE, SOURCE_RULES, Spec, for_ansible
+from .options import APP, CACHE_SIZE, CONNECTION, FORGE, RUN, SOURCE, SOURCE_RULES, Spec, for_ansible
 
 # How the forge is reached; which repository is meant follows from the source's address.
 FLEET_FORGE: Spec = MappingProxyType(
@@ -117,6 +117,7 @@ def spec_of_preview() -> dict[str, Any]:
             "apps": {"type": "list", "elements": "dict", "required": True, "options": APP},
             "cluster": _TELLING["cluster"],
             **{name: RUN[name] for name in ("suspended", "owner", "namespace", "config", "cache_dir")},
+            "cache_size": CACHE_SIZE,
             **CONNECTION,
         }
     )

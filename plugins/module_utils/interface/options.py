@@ -86,6 +86,9 @@ CONFIG: Spec = MappingProxyType(
     }
 )
 
+# How much of the disk the cache of sources may take.
+CACHE_SIZE: Spec = MappingProxyType({"type": "str", "default": "1Gi"})
+
 # Named as kubernetes.core names them, with its environment variables.
 CONNECTION: Spec = MappingProxyType(
     {
@@ -193,6 +196,7 @@ INVENTORY: Spec = MappingProxyType(
         "apps": {"type": "list", "elements": "dict", "options": APP},
         "config": {"type": "dict", "options": CONFIG},
         "cache_dir": {"type": "path"},
+        "cache_size": CACHE_SIZE,
         "fail_on": {"type": "str", "choices": ["drift", "failure", "never"], "default": "failure"},
         "only": RUN["only"],
         "suspended": RUN["suspended"],
@@ -226,10 +230,13 @@ def spec_of_pull() -> dict[str, Any]:
     config: Spec = {
         "config": {"type": "dict", "options": CONFIG},
         "apps": {"type": "list", "elements": "dict", "default": []},
+        "paths": {"type": "dict"},
         "namespace": RUN["namespace"],
         "cluster": RUN["cluster"],
     }
-    return for_ansible({"sources": sources, "cache_dir": {"type": "path"}, **config})
+    return for_ansible(
+        {"sources": sources, "cache_dir": {"type": "path"}, "cache_size": CACHE_SIZE, **config}
+    )
 
 
 def spec_of_run() -> dict[str, Any]:

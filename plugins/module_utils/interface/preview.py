@@ -26,6 +26,8 @@ from ..report.risks import Risk, risks
 from ..source.pull import pull_sources
 from ..state.file import keep, kept
 from .caches import PREVIEWS, RENDERINGS, check_cache
+from .checked_out import REFERENCES, cache_size_of, paths_of_apps, specs_with_paths
+from .config import apps_in_force
 from .memory import memory_file, recall
 from .mode import Mode
 from .on_forge import forge_place, on_forge
@@ -155,8 +157,14 @@ def _body(options: Mapping[str, Any], client: Client, given: Mapping[str, Any], 
 
 def _checkout(options: Mapping[str, Any], given: Mapping[str, Any], commit: str) -> Checkout:
     """The source at a commit, fetched as the source itself is, to a place that no run reads."""
-    spec = source_spec({**given, "branch": None, "commit": commit})
-    (pulled,) = pull_sources([spec], cache_of(options) / PREVIEWS / "sources")
+    apps = [*options["apps"], *apps_in_force(options)]
+    (spec,) = specs_with_paths([{**given, "branch": None, "commit": commit}], paths_of_apps(apps))
+    (pulled,) = pull_sources(
+        [spec],
+        cache_of(options) / PREVIEWS / "sources",
+        cache_size=cache_size_of(options),
+        references=REFERENCES,
+    )
     if pulled.checkout is None:
         raise pulled.error or InputError(f"source {spec.name}", f"fetching commit {commit}", _NO_HEAD)
     return pulled.checkout

@@ -32,16 +32,17 @@ from ..render.app import render_app
 from ..render.memo import Followed, Memo
 from ..report.document import counts, document, failures, source_document
 from ..report.terminal import lines
-from ..source.pull import PulledSource, pull_sources
+from ..source.pull import PulledSource, pull_sources, with_paths
 from .audit import audit_place, evident
 from .caches import RENDERINGS, bound_caches, check_cache
+from .checked_out import REFERENCES, Paths, cache_size_of, named_paths, specs_with_paths
 from .config import apps_in_force, config_report, follow
 from .memory import Memory, StateError, memory_file, recall, remember, see_memory_place
 from .mode import Mode
 from .notices import notify
 from .standing import standing_file
 from .telling import see_places, tell
-from .values import app_specs, connection_spec, pulled_sources, source_spec
+from .values import app_specs, connection_spec, pulled_sources
 
 _MOST_ACTIONS = 200  # in a module's result; the report file has all
 _MOST_DIFF = 64 * 1024  # bytes of a module's `diff`
@@ -53,8 +54,8 @@ _CUT = "\n… cut; the report file has all\n"
 def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
     """The result of `pull`: each source with its revision and checkout, or its error. Never `changed`."""
     check_cache(cache_of(options))
-    cache = cache_of(options) / "sources"
-    pulled = pull_sources([source_spec(given) for given in options["sources"]], cache)
+    named = named_paths(options)
+    pulled = _pull(options, options["sources"], named)
     result: dict[str, Any] = {"changed": False}
     errors: list[str] = []
     if options.get("config"):
@@ -62,7 +63,9 @@ def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
         result["config"] = followed.result(options["config"])
         errors += [followed.error] if followed.error else []
         if followed.config is not None:
-            pulled += pull_sources([source_spec(given) for given in followed.config.sources], cache)
+            with_config = named_paths(options, followed.config.apps)
+            pulled = _with_more(options, pulled, named, with_config)
+            pulled += _pull(options, followed.config.sources, with_config)
     result["sources"] = [_pulled(one) for one in pulled]
     warnings = [source["warning"] for source in result["sources"] if "warning" in source]
     if warnings:
@@ -71,6 +74,37 @@ def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
     if errors:
         result |= {"failed": True, "msg": "\n".join(errors)}
     return result
+
+
+def _pull(
+    options: Mapping[str, Any], sources: Sequence[Mapping[str, Any]], paths: Paths
+) -> tuple[PulledSource, ...]:
+    return pull_sources(
+        specs_with_paths(sources, paths),
+        cache_of(options) / "sources",
+        cache_size=cache_size_of(options),
+        references=REFERENCES,
+    )
+
+
+def _with_more(
+    options: Mapping[str, Any], pulled: tuple[PulledSource, ...], before: Paths, now: Paths
+) -> tuple[PulledSource, ...]:
+    """The sources of the inventory with what apps of a config in Git name of them, at the revisions they have."""
+    wanted = dict(zip((one.name for one in pulled), specs_with_paths(options["sources"], now), strict=True))
+    had = {spec.name: spec for spec in specs_with_paths(options["sources"], before)}
+    return tuple(
+        one
+        if wanted[one.name].paths == had[one.name].paths
+        else with_paths(
+            one,
+            wanted[one.name],
+            cache_of(options) / "sources",
+            cache_size=cache_size_of(options),
+            references=REFERENCES,
+        )
+        for one in pulled
+    )
 
 
 def cache_of(options: Mapping[str, Any]) -> Path:

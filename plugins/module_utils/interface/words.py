@@ -20,6 +20,7 @@ from ..reconcile.dependencies import dependencies
 from ..source.address import check_spec
 from .agent_options import AGENT
 from .answer_options import ANSWERS
+from .checked_out import cache_size_of
 from .image_options import IMAGES
 from .options import INVENTORY, Spec, for_ansible
 from .plain import plain
@@ -142,6 +143,7 @@ def _unusable(settings: Mapping[str, Any], *, addresses: bool) -> list[str]:
         lambda: dependencies(app_specs(apps)),
         lambda: check_former_names(app_specs(apps), settings["namespace"]),
         lambda: connection_spec(settings),
+        lambda: cache_size_of(settings),
         lambda: _check_images(settings),
     ):
         try:

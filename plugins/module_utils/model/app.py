@@ -43,6 +43,7 @@ class SourceSpec:
     allow_http: bool = False
     rewritten: RewritePolicy = RewritePolicy.FOLLOW
     timeout: float = 60.0  # seconds for one exchange with the remote
+    paths: tuple[str, ...] | None = None  # what of it apps name and is checked out; None for all of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ no regular file is refused. A refusal never says what a link leads to or whether
 
 from __future__ import annotations
 
-import difflib
 import os
 import stat
 from pathlib import Path
 
 from ..model.errors import RenderError, printable
+from ..model.nearest import nearest_names
 from .limits import MAX_DEPTH, MAX_FILE_BYTES, Meter
 
 _PATH_MAX, _NAME_MAX = 4096, 255  # bytes, on Linux
@@ -109,7 +109,7 @@ class Tree:
         while rest and (reached / rest[0]).is_dir():
             reached = self.inside(reached / rest.pop(0), "/".join(parts))
         names = [child.name for child in self.children(reached)] if reached.is_dir() else []
-        near = difflib.get_close_matches(rest[0] if rest else "", names, n=3, cutoff=0.5) or names[:5]
+        near = nearest_names(rest[0] if rest else "", names) or names[:5]
         prefix = "" if reached == self.root else self.shown(reached) + "/"
         there = ", ".join(printable(prefix + name, 80) for name in near) or "nothing"
         return self._refused(

@@ -8,7 +8,9 @@ CACHE/                     of the user who runs this, not writable by others
     lock                   held by the run that fetches
     repository.git/        what was fetched; thrown away and made anew whenever it is damaged
     refs/DIGEST.json       the last good revision of each ref that is followed
-    checkouts/COMMIT/      one revision: files/, revision.json and in-use, which readers lock
+    checkouts/COMMIT/      one revision, or COMMIT-DIGEST/ for some of its paths: files/, revision.json, listing and
+                           in-use, which readers lock
+    reserved               how many bytes the run that holds the lock may be about to write
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -30,6 +33,7 @@ from ..state.folder import private_folder
 from .command import Limits
 
 _MAX_PACKS = 50  # after so many fetches the repository is fetched anew: nothing else ever shrinks it
+_KEY = re.compile(r"[0-9a-f]{32}")
 _LOCK_POLL = 0.05  # seconds
 LOCK_WAIT = 120.0  # seconds; another run's fetch of the same repository may be under way
 
@@ -77,9 +81,11 @@ class Entry:
     def refs(self) -> Path:
         return self.root / "refs"
 
-    def checkout(self, commit: str) -> Path:
-        """Where a revision lies, or would."""
-        return self.checkouts / commit
+    def checkout(self, spec: SourceSpec, commit: str) -> Path:
+        """Where a revision lies, or would, with the paths that the source's apps name."""
+        if spec.paths is None:
+            return self.checkouts / commit
+        return self.checkouts / f"{commit}-{_digest(*sorted(set(spec.paths)))[:12]}"
 
     def record(self, spec: SourceSpec) -> Path:
         """Where the last good revision of a source's ref is written down."""
@@ -103,6 +109,11 @@ class Entry:
         packs = self.repository / "objects" / "pack"
         if any(packs.glob("tmp_*")) or len(list(packs.glob("*.pack"))) > _MAX_PACKS:
             self.discard_repository()
+
+
+def entries(cache: Path) -> list[Entry]:
+    """All entries of a cache."""
+    return [Entry(folder) for folder in sorted(cache.iterdir()) if _KEY.fullmatch(folder.name)]
 
 
 def open_entry(cache: Path, spec: SourceSpec) -> Entry:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checkouts in a cache entry: taking one into use, putting a new one in place, clearing old ones away."""
+"""Checkouts in a cache entry: taking one into use, and putting a new one in place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..model.app import Checkout, SourceSpec
@@ -20,13 +20,30 @@ from ..model.errors import SourceError
 from ..state.file import read_private, write_whole
 from .cache import Entry, try_lock
 from .command import GitRunner
-from .export import IN_USE, export, load
+from .export import FILES, IN_USE, Export, choose_files, export, files_of, is_intact, load
 from .remote import RemoteRevision
-from .repository import DamagedCacheError, fetch, prepare
+from .repository import DamagedCacheError, TooLargeError, commit_of, fetch, prepare
+from .selection import References
+from .space import Space
 
-KEEP_LAST = 2  # checkouts of an entry, whatever their age
-KEEP_SECONDS = 600.0  # a checkout is kept so long after its last use
-KEEP_REF_SECONDS = 7 * 24 * 3600.0  # so long the last checkout of a ref that nobody asks for any more
+_LINKED = 2  # checkouts whose files a new one shares
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The last good revision of a ref."""
+
+    commit: str
+    resolved: str  # the tag that a range chose
+    refused: str = ""  # the commit to which the ref was rewritten, and which is not followed
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRules:
+    """How much the cache may take, and how files of a revision refer to others that are to be checked out with them."""
+
+    space: Space
+    references: References = field(default_factory=References)
 
 
 @contextlib.contextmanager
@@ -69,7 +86,7 @@ def _still_there(path: Path, descriptor: int) -> bool:
 
 def reuse(entry: Entry, spec: SourceSpec, commit: str, resolved: str) -> Checkout | None:
     """The checkout of a commit, if it is there and whole; it counts as used now."""
-    folder = entry.checkout(commit)
+    folder = entry.checkout(spec, commit)
     with _held(folder) as held:
         checkout = load(folder, spec, resolved) if held else None
         if checkout:
@@ -77,36 +94,70 @@ def reuse(entry: Entry, spec: SourceSpec, commit: str, resolved: str) -> Checkou
         return checkout
 
 
-def obtain(runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRevision) -> Checkout:
+def obtain(
+    runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRevision, rules: CacheRules
+) -> Checkout:
     """Fetch a revision and put its checkout in place; under the entry's lock.
 
     A damaged cache (a killed fetch, flipped bytes, a stale lock file) is made anew once. Raises SourceError.
     """
     entry.discard_leftovers()
     try:
-        return _obtain(runner, entry, spec, remote)
+        return _obtain(runner, entry, spec, remote, rules)
     except DamagedCacheError:
         entry.discard_repository()
-        return _obtain(runner, entry, spec, remote)
+        return _obtain(runner, entry, spec, remote, rules)
 
 
-def _obtain(runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRevision) -> Checkout:
+def _obtain(
+    runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRevision, rules: CacheRules
+) -> Checkout:
     prepare(runner, entry.repository, oid_length=len(remote.commit))
-    commit = fetch(runner, entry.repository, spec, remote.ref, entry.fetched_ref(spec))
+    commit = _fetched(runner, entry, spec, remote, rules.space)
     present = reuse(entry, spec, commit, remote.resolved)  # the ref may have moved back since it was asked
-    if present:
-        return present
-    mark = secrets.token_hex(8)
+    return present or put_in_place(runner, entry, spec, Record(commit, remote.resolved), rules)
+
+
+def _fetched(runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRevision, space: Space) -> str:
+    """The commit of a ref, fetched unless it was before; nothing beyond what the cache has room for is written."""
+    if commit_of(runner, entry.repository, entry.fetched_ref(spec)) == remote.commit:
+        return remote.commit
+    with space.share(entry, all_of_it=False) as room, contextlib.suppress(TooLargeError):
+        return fetch(runner, entry.repository, spec, remote.ref, entry.fetched_ref(spec), largest=room)
+    # Once more, with all that there is; what earlier fetches brought is worth less than the newest commit.
+    entry.discard_repository()
+    prepare(runner, entry.repository, oid_length=len(remote.commit))
+    with space.share(entry, all_of_it=True) as room:
+        try:
+            return fetch(runner, entry.repository, spec, remote.ref, entry.fetched_ref(spec), largest=room)
+        except TooLargeError as exc:
+            entry.discard_repository()
+            raise space.full(exc.subject, exc.operation) from exc
+
+
+def put_in_place(
+    runner: GitRunner, entry: Entry, spec: SourceSpec, revision: Record, rules: CacheRules
+) -> Checkout:
+    """Write a commit that was fetched as the checkout for a source's paths; under the entry's lock.
+
+    Raises DamagedCacheError where the commit or what it names is not in the repository, SourceError.
+    """
+    commit, mark = revision.commit, secrets.token_hex(8)
     new, old = entry.checkouts / f".new-{mark}", entry.checkouts / f".old-{mark}"
+    place = entry.checkout(spec, commit)
+    selection = choose_files(runner, entry.repository, commit, spec.paths, rules.references)
     try:
-        export(runner, entry.repository, commit, new)
+        with _newest(entry) as known:
+            wanted = Export(commit, selection, known)
+            with rules.space.reserved(entry, runner.subject, wanted.size):
+                export(runner, entry.repository, wanted, new)
         with contextlib.suppress(FileNotFoundError):
-            entry.checkout(commit).rename(old)  # not as it was written, or it would have been reused
-        new.rename(entry.checkout(commit))
+            place.rename(old)  # not as it was written, or it would have been reused
+        new.rename(place)
     finally:
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
-    checkout = reuse(entry, spec, commit, remote.resolved)
+    checkout = reuse(entry, spec, commit, revision.resolved)
     if checkout is None:
         raise SourceError(
             f"source {spec.name}",
@@ -117,13 +168,17 @@ def _obtain(runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRev
     return checkout
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The last good revision of a ref."""
-
-    commit: str
-    resolved: str  # the tag that a range chose
-    refused: str = ""  # the commit to which the ref was rewritten, and which is not followed
+@contextlib.contextmanager
+def _newest(entry: Entry) -> Iterator[dict[tuple[str, bool], str]]:
+    """The files of the newest checkouts that are as they were written, to link to; these stay meanwhile."""
+    folders = [folder for folder in entry.checkouts.iterdir() if (folder / FILES).is_dir()]
+    newest = sorted(folders, key=lambda folder: (folder / FILES).lstat().st_mtime_ns, reverse=True)
+    found: dict[tuple[str, bool], str] = {}
+    with contextlib.ExitStack() as held:
+        for folder in newest[:_LINKED]:
+            if held.enter_context(_held(folder)) and is_intact(folder):
+                found = files_of(folder) | found
+        yield found
 
 
 def last_good(entry: Entry, spec: SourceSpec) -> Record | None:
@@ -150,52 +205,3 @@ def recall(entry: Entry, spec: SourceSpec) -> Checkout | None:
     """The last good revision of the source's ref, or None where there is none or it was cleared away."""
     record = last_good(entry, spec)
     return reuse(entry, spec, record.commit, record.resolved) if record else None
-
-
-def clear_old(entry: Entry, now: float) -> None:
-    """Clear away checkouts that no ref stands at, nobody used lately and nobody reads; under the entry's lock.
-
-    `now` is `time.time()`: ages come from the files' times.
-    """
-    used = sorted(
-        ((_used(folder), folder) for folder in entry.checkouts.iterdir() if not folder.name.startswith(".")),
-        reverse=True,
-    )
-    followed = _followed(entry, now)
-    for when, folder in used[KEEP_LAST:]:
-        if now - when > KEEP_SECONDS and folder.name not in followed:
-            _clear(folder)
-    for left in entry.refs.glob(".*"):
-        if now - left.lstat().st_mtime > KEEP_SECONDS:
-            left.unlink(missing_ok=True)
-
-
-def _used(folder: Path) -> float:
-    try:
-        return (folder / IN_USE).stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
-def _followed(entry: Entry, now: float) -> frozenset[str]:
-    found: set[str] = set()
-    for record in entry.refs.glob("*.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            if now - record.stat().st_mtime <= KEEP_REF_SECONDS:
-                found.add(json.loads(record.read_bytes())["commit"])
-    return frozenset(found)
-
-
-def _clear(folder: Path) -> None:
-    try:
-        descriptor = os.open(folder / IN_USE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    try:
-        if try_lock(descriptor, fcntl.LOCK_EX):
-            gone = folder.with_name(f".old-{secrets.token_hex(8)}")
-            folder.rename(gone)
-            shutil.rmtree(gone, ignore_errors=True)
-    finally:
-        os.close(descriptor)

@@ -25,6 +25,7 @@ from ..model.duration import format_seconds
 from ..model.errors import SourceError
 from .address import Transport
 from .credentials import Access
+from .fsck import CHECKED
 from .packages import git
 
 # All of the environment that Git may see; the rest, every GIT_* first, could change what it does.
@@ -64,12 +65,7 @@ _SETTINGS = {
     "fetch.unpackLimit": "1",  # always a pack: thousands of loose files are slow to read and to remove
     "gc.auto": "0",
     "maintenance.auto": "false",
-    "transfer.fsckObjects": "true",
-    # Harmless marks of old tools, in the history of many repositories.
-    "fetch.fsck.zeroPaddedFilemode": "ignore",
-    "fetch.fsck.badTimezone": "ignore",
-    "fetch.fsck.missingSpaceBeforeDate": "ignore",
-    "fetch.fsck.missingNameBeforeEmail": "ignore",
+    **CHECKED,
 }
 _CHUNK = 1 << 16
 _MAX_COMPLAINT = 1 << 16  # bytes of standard error that are kept
@@ -126,10 +122,18 @@ class GitRunner:
         operation: str,
         repository: Path | None = None,
         settings: Mapping[str, str] | None = None,
+        largest_file: int | None = None,
     ) -> Finished:
-        """Run to the end, whatever the status; raises SourceError at the deadline or for more than MAX_OUTPUT bytes."""
+        """Run to the end, whatever the status; raises SourceError at the deadline or for more than MAX_OUTPUT bytes.
+
+        `largest_file` is how many bytes a file that it writes may have: at more the kernel ends it.
+        """
         with self.started(
-            arguments, operation=operation, repository=repository, settings=settings
+            arguments,
+            operation=operation,
+            repository=repository,
+            settings=settings,
+            largest_file=largest_file,
         ) as process:
             output = b"".join(process.chunks(MAX_OUTPUT))
             return Finished(process.wait(), output, process.complaint())
@@ -143,6 +147,7 @@ class GitRunner:
         repository: Path | None = None,
         settings: Mapping[str, str] | None = None,
         asked: bytes = b"",
+        largest_file: int | None = None,
     ) -> Iterator[RunningGit]:
         """A Git process that reads `asked`; its process group is killed if the block is left before it ended."""
         environment = self._environment(repository, settings or {})
@@ -153,7 +158,7 @@ class GitRunner:
             stdin.seek(0)
             # GitPython adds to the environment and takes nothing away; `env` does that.
             started = git.Git("/").execute(
-                ["env", *removal, "git", *arguments],
+                ["env", *removal, *_limited(largest_file), "git", *arguments],
                 as_process=True,
                 istream=stdin,
                 shell=False,
@@ -178,6 +183,13 @@ class GitRunner:
         # Without a repository none may be found by looking upwards either.
         environment["GIT_DIR"] = str(repository) if repository else "/dev/null"
         return environment
+
+
+def _limited(largest_file: int | None) -> tuple[str, ...]:
+    """Words that start a program with a bound on the files it writes; the shell counts it in 512 bytes."""
+    if largest_file is None:
+        return ()
+    return ("sh", "-c", 'ulimit -c 0; ulimit -f "$0" && exec "$@"', str(max(largest_file, 0) // 512))
 
 
 class RunningGit:

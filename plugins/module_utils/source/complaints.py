@@ -25,6 +25,12 @@ class Meaning:
 
 
 MEANINGS = (
+    # First: what Git's check says of an object has words of other rows in it.
+    Meaning(
+        r"fsck error|badTree|error in (?:object|commit|tree|tag|blob)|fsck_|hasDotgit|gitmodules",
+        "the repository holds an object that Git's own check refuses",
+        "Run `git fsck` in a clone of it, and remove what it names.",
+    ),
     Meaning(
         r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed|No .* host key is known",
         "the server's host key is not the one in known_hosts_file",
@@ -36,7 +42,7 @@ MEANINGS = (
         "chmod 600 the ssh_key_file.",
     ),
     Meaning(
-        r"Load key .*: |invalid format|incorrect passphrase",
+        r"Load key .*: |incorrect passphrase",
         "ssh cannot read the key file",
         "Name a private key in OpenSSH's format, without a passphrase.",
     ),
@@ -116,9 +122,9 @@ MEANINGS = (
         "Run again later; see the Git server's log.",
     ),
     Meaning(
-        r"fsck error|badTree|error in object|fsck_|hasDotgit|gitmodules",
-        "the repository holds an object that Git's own check refuses",
-        "Run `git fsck` in a clone of it, and remove what it names.",
+        r"died of signal 25|File too large|file size limit",
+        "it is larger than the cache has room for",
+        "Raise cache_size (plumb_cache_size) if the disk has room.",
     ),
     Meaning(
         r"No space left on device|Disk quota exceeded",

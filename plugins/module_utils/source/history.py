@@ -19,15 +19,17 @@ from .cache import Entry
 from .checkout import Record
 from .command import GitRunner
 from .complaints import failure
+from .fsck import UNCHECKED
 from .remote import RemoteRevision
 from .repository import prepare
+from .space import Space
 
 _NEAR = "--depth=100"  # commits that are looked through before all are
 _OPERATION = "asking for the history of its ref"
 
 
 def was_rewritten(
-    runner: GitRunner, entry: Entry, spec: SourceSpec, last: Record, now: RemoteRevision
+    runner: GitRunner, entry: Entry, spec: SourceSpec, last: Record, now: RemoteRevision, *, space: Space
 ) -> bool:
     """Whether a ref that stood at `last` was rewritten to be at `now`; under the entry's lock.
 
@@ -43,7 +45,8 @@ def was_rewritten(
     if last.commit in _parents(runner, entry.repository, now.commit):
         return False
     for depth in ((_NEAR,), ()):
-        commits, whole = _past(runner, entry, spec, now, depth)
+        with space.share(entry, all_of_it=False) as room:
+            commits, whole = _past(runner, entry, spec, now, depth, largest=room)
         if last.commit in commits:
             return False
         if whole:
@@ -58,8 +61,22 @@ def _parents(runner: GitRunner, repository: Path, commit: str) -> list[str]:
     return [line.removeprefix("parent ") for line in head.split("\n") if line.startswith("parent ")]
 
 
+def _check(runner: GitRunner, repository: Path) -> None:
+    """Check what came as a fetch without a filter does."""
+    words = ("fsck", "--no-dangling", "--no-progress", "--no-reflogs")
+    checked = runner.run(words, operation=_OPERATION, repository=repository)
+    if checked.status != 0:
+        raise failure(runner.subject, _OPERATION, checked.complaint)
+
+
 def _past(
-    runner: GitRunner, entry: Entry, spec: SourceSpec, now: RemoteRevision, depth: tuple[str, ...]
+    runner: GitRunner,
+    entry: Entry,
+    spec: SourceSpec,
+    now: RemoteRevision,
+    depth: tuple[str, ...],
+    *,
+    largest: int,
 ) -> tuple[frozenset[str], bool]:
     """The new commit and what is in its past down to a depth, and whether that is all of it."""
     folder = entry.checkouts / f".history-{secrets.token_hex(8)}"
@@ -84,9 +101,12 @@ def _past(
             ),
             operation=_OPERATION,
             repository=folder,
+            settings=UNCHECKED,
+            largest_file=largest,
         )
         if fetched.status != 0:
             raise failure(runner.subject, _OPERATION, fetched.complaint)
+        _check(runner, folder)
         listed = runner.run(("rev-list", now.commit, "--"), operation=_OPERATION, repository=folder)
         if listed.status != 0:
             raise SourceError(

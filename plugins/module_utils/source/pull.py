@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +19,15 @@ from ..model.app import Checkout, RefKind, RewritePolicy, SourceSpec
 from ..model.errors import InputError, SourceError
 from .address import check_spec
 from .cache import LOCK_WAIT, Entry, exclusive, open_cache, open_entry
-from .checkout import Record, clear_old, last_good, obtain, recall, remember, reuse
+from .checkout import CacheRules, Record, last_good, obtain, put_in_place, recall, remember, reuse
+from .clearing import clear_old
 from .command import GitRunner, Limits, require_git
 from .credentials import access_to
 from .history import was_rewritten
 from .packages import require_packages
 from .remote import RemoteRevision, ask_remote
+from .selection import NO_REFERENCES, References
+from .space import DEFAULT_BYTES, Space
 
 WIDTH = 8  # sources at a time
 
@@ -43,9 +47,18 @@ class PulledSource:
 
 
 def pull_sources(
-    specs: Sequence[SourceSpec], cache_dir: Path, *, deadline: float | None = None, width: int = WIDTH
+    specs: Sequence[SourceSpec],
+    cache_dir: Path,
+    *,
+    deadline: float | None = None,
+    width: int = WIDTH,
+    cache_size: int = DEFAULT_BYTES,
+    references: References = NO_REFERENCES,
 ) -> tuple[PulledSource, ...]:
     """Bring each source's revision into the cache and return them in the order asked.
+
+    A checkout holds the source's `paths` and what these reach, by links and by `references`. The cache takes at most
+    `cache_size` bytes on disk, also while something is fetched.
 
     `deadline` is a `time.monotonic()` for all of it; each exchange with a remote also ends after the source's own
     `timeout`. A source whose ref has not moved costs one round trip, one whose commit is there already costs none.
@@ -59,11 +72,36 @@ def pull_sources(
     _require_programs()
     cache = open_cache(cache_dir)
     limits = _limits(deadline)
+    rules = CacheRules(Space(cache, cache_size), references)
     with ThreadPoolExecutor(max_workers=max(1, min(width, len(specs))), thread_name_prefix="source") as pool:
         try:
-            return tuple(pool.map(lambda spec: _pulled(spec, cache, limits), specs))
+            return tuple(pool.map(lambda spec: _pulled(spec, rules, limits), specs))
         finally:
             limits.cancelled.set()  # on Ctrl-C too: leaving the pool waits for its threads
+
+
+def with_paths(
+    pulled: PulledSource,
+    spec: SourceSpec,
+    cache_dir: Path,
+    *,
+    cache_size: int = DEFAULT_BYTES,
+    references: References = NO_REFERENCES,
+) -> PulledSource:
+    """What was pulled, at the same revision, but with the paths of `spec`: from the cache, else pulled again.
+
+    Raises what `pull_sources` raises.
+    """
+    if pulled.checkout is None:
+        return pulled
+    revision = pulled.checkout.revision
+    rules = CacheRules(Space(open_cache(cache_dir), cache_size), references)
+    pulling = _Pulling(_runner(spec, _limits(None)), open_entry(rules.space.cache, spec), spec, rules)
+    checkout = pulling.of(Record(revision.commit, revision.resolved))
+    if checkout is not None:
+        return replace(pulled, checkout=checkout)
+    (again,) = pull_sources([spec], cache_dir, cache_size=cache_size, references=references)
+    return again
 
 
 def current_revision(spec: SourceSpec, *, deadline: float | None = None) -> RemoteRevision:
@@ -120,9 +158,9 @@ def _runner(spec: SourceSpec, limits: Limits) -> GitRunner:
     )
 
 
-def _pulled(spec: SourceSpec, cache: Path, limits: Limits) -> PulledSource:
+def _pulled(spec: SourceSpec, rules: CacheRules, limits: Limits) -> PulledSource:
     try:
-        return _pull(spec, cache, limits)
+        return _pull(spec, rules, limits)
     except InputError as exc:
         return PulledSource(spec.name, None, exc)
     except OSError as exc:
@@ -136,81 +174,122 @@ def _pulled(spec: SourceSpec, cache: Path, limits: Limits) -> PulledSource:
         return PulledSource(spec.name, None, error)
 
 
-def _pull(spec: SourceSpec, cache: Path, limits: Limits) -> PulledSource:
-    runner = _runner(spec, limits)
-    entry = open_entry(cache, spec)
+def _pull(spec: SourceSpec, rules: CacheRules, limits: Limits) -> PulledSource:
+    pulling = _Pulling(_runner(spec, limits), open_entry(rules.space.cache, spec), spec, rules)
     try:
-        return _follow(runner, entry, spec)
+        return _follow(pulling)
     except SourceError as exc:
-        return _keep(entry, spec, exc)
+        return _keep(pulling, exc)
 
 
-def _follow(runner: GitRunner, entry: Entry, spec: SourceSpec) -> PulledSource:
-    remote = ask_remote(runner, spec)
-    last = last_good(entry, spec)
+@dataclass(frozen=True, slots=True)
+class _Pulling:
+    """One source's pull; with the lock of its entry where `runner` holds one."""
+
+    runner: GitRunner
+    entry: Entry
+    spec: SourceSpec
+    rules: CacheRules
+
+    def present(self, remote: RemoteRevision) -> Checkout | None:
+        """The checkout of a revision, if there is one."""
+        return reuse(self.entry, self.spec, remote.commit, remote.resolved)
+
+    def last_good(self) -> Record | None:
+        """What the cache says of the ref's last good revision."""
+        return last_good(self.entry, self.spec)
+
+    def in_force(self) -> Checkout | None:
+        """The checkout of the last good revision; made of what was fetched where it was of other paths, or damaged."""
+        last = self.last_good()
+        return self.of(last) if last else None
+
+    def of(self, revision: Record) -> Checkout | None:
+        """The checkout of a revision that was fetched once, if it can be had without the server."""
+        present = reuse(self.entry, self.spec, revision.commit, revision.resolved)
+        if present is not None:
+            return present
+        try:
+            with _locked(self) as held:
+                return put_in_place(held.runner, held.entry, held.spec, revision, held.rules)
+        except (SourceError, OSError):
+            return None
+
+
+@contextlib.contextmanager
+def _locked(pulling: _Pulling) -> Iterator[_Pulling]:
+    """The same with the lock of its entry, which it may hold already."""
+    runner = pulling.runner
+    if runner.held:
+        yield pulling
+        return
+    with exclusive(pulling.entry, runner.subject, runner.limits.within(LOCK_WAIT)) as lock:
+        yield replace(pulling, runner=replace(runner, held=(lock,)))
+
+
+def _follow(pulling: _Pulling) -> PulledSource:
+    spec = pulling.spec
+    remote = ask_remote(pulling.runner, spec)
+    last = pulling.last_good()
     if last and last.refused == remote.commit and spec.rewritten is RewritePolicy.REFUSE:
-        return _stay(entry, spec, last, remote.commit)
-    checkout = reuse(entry, spec, remote.commit, remote.resolved)
+        return _stay(pulling, last, remote.commit)
+    checkout = pulling.present(remote)
     if checkout is None or (last and last.commit != remote.commit):
-        return _bring(runner, entry, spec, remote)
-    return _go_on(entry, spec, checkout)
+        return _bring(pulling, remote)
+    return _go_on(pulling, checkout)
 
 
-def _bring(runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRevision) -> PulledSource:
-    with exclusive(entry, runner.subject, runner.limits.within(LOCK_WAIT)) as lock:
-        held = replace(runner, held=(lock,))
-        checkout = reuse(entry, spec, remote.commit, remote.resolved)  # another run may just have brought it
+def _bring(pulling: _Pulling, remote: RemoteRevision) -> PulledSource:
+    with _locked(pulling) as held:
+        checkout = held.present(remote)  # another run may just have brought it
         if checkout is None:
-            checkout = obtain(held, entry, spec, remote)
-        pulled = _judge(held, entry, spec, checkout, remote)
-        clear_old(entry, time.time())
+            checkout = obtain(held.runner, held.entry, held.spec, remote, held.rules)
+        pulled = _judge(held, checkout, remote)
+        clear_old(held.entry, time.time())
         return pulled
 
 
-def _judge(
-    runner: GitRunner, entry: Entry, spec: SourceSpec, checkout: Checkout, remote: RemoteRevision
-) -> PulledSource:
+def _judge(pulling: _Pulling, checkout: Checkout, remote: RemoteRevision) -> PulledSource:
     """What the source's policy makes of a ref that may have been rewritten to get to this checkout."""
-    last = last_good(entry, spec)
+    spec, last = pulling.spec, pulling.last_good()
     now = replace(remote, commit=checkout.revision.commit)
     if last is None:
-        return _go_on(entry, spec, checkout)
+        return _go_on(pulling, checkout)
     try:
-        rewritten = was_rewritten(runner, entry, spec, last, now)
+        rewritten = was_rewritten(pulling.runner, pulling.entry, spec, last, now, space=pulling.rules.space)
     except SourceError as exc:
         if spec.rewritten is RewritePolicy.REFUSE:
             raise
         unknown = f"whether it was rewritten to get to {now.commit} could not be found out: {exc.account}"
-        return _go_on(
-            entry, spec, checkout, f"source {spec.name}: {_ref(spec)} was at {last.commit}; {unknown}"
-        )
+        return _go_on(pulling, checkout, f"source {spec.name}: {_ref(spec)} was at {last.commit}; {unknown}")
     if not rewritten:
-        return _go_on(entry, spec, checkout)
+        return _go_on(pulling, checkout)
     if spec.rewritten is RewritePolicy.REFUSE:
-        return _stay(entry, spec, last, now.commit)
+        return _stay(pulling, last, now.commit)
     return _go_on(
-        entry, spec, checkout, f"source {spec.name}: {_rewriting(spec, last, now.commit)}; it is followed"
+        pulling, checkout, f"source {spec.name}: {_rewriting(spec, last, now.commit)}; it is followed"
     )
 
 
-def _go_on(entry: Entry, spec: SourceSpec, checkout: Checkout, warning: str = "") -> PulledSource:
-    remember(entry, spec, Record(checkout.revision.commit, checkout.revision.resolved))
-    return PulledSource(spec.name, checkout, None, warning)
+def _go_on(pulling: _Pulling, checkout: Checkout, warning: str = "") -> PulledSource:
+    good = Record(checkout.revision.commit, checkout.revision.resolved)
+    remember(pulling.entry, pulling.spec, good)
+    return PulledSource(pulling.spec.name, checkout, None, warning)
 
 
-def _keep(entry: Entry, spec: SourceSpec, error: SourceError) -> PulledSource:
+def _keep(pulling: _Pulling, error: SourceError) -> PulledSource:
     """The last good revision, if the cache has it, beside the error that kept a newer one away."""
-    kept = recall(entry, spec)
+    kept = pulling.in_force()
     if kept is None:
-        return PulledSource(spec.name, None, error)
+        return PulledSource(pulling.spec.name, None, error)
     stays = f"Until then {kept.revision.commit[:7]}, its last good revision, stays in force."
     told = SourceError(error.subject, error.operation, error.reason, f"{error.next_step} {stays}".strip())
-    return PulledSource(spec.name, kept, told)
+    return PulledSource(pulling.spec.name, kept, told)
 
 
-def _stay(entry: Entry, spec: SourceSpec, last: Record, commit: str) -> PulledSource:
+def _stay(pulling: _Pulling, last: Record, commit: str) -> PulledSource:
     """The last good revision, and the refusal of the commit that the ref was rewritten to."""
-    kept = recall(entry, spec)
+    spec, kept = pulling.spec, pulling.in_force()
     error = SourceError(
         f"source {spec.name}",
         f"following {_ref(spec)}",
@@ -220,7 +299,7 @@ def _stay(entry: Entry, spec: SourceSpec, last: Record, commit: str) -> PulledSo
     )
     if kept is None:
         raise error
-    remember(entry, spec, replace(last, refused=commit))
+    remember(pulling.entry, spec, replace(last, refused=commit))
     return PulledSource(spec.name, kept, error)
 
 

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..model.app import RefKind, SourceSpec
 from ..model.errors import SourceError
+from ..model.nearest import nearest_names
 from .command import GitRunner
 from .complaints import failure
 from .semver_range import parse_range, versions_of
@@ -85,7 +85,7 @@ def choose(spec: SourceSpec, refs: Mapping[str, str]) -> RemoteRevision:
 def _no_such_ref(spec: SourceSpec, names: list[str], refs: Mapping[str, str]) -> SourceError:
     kind = spec.ref_kind.value
     other = RefKind.TAG if spec.ref_kind is RefKind.BRANCH else RefKind.BRANCH
-    near = difflib.get_close_matches(spec.ref, names, n=3, cutoff=0.5)
+    near = nearest_names(spec.ref, names)
     if _PREFIXES[other] + spec.ref in refs:
         next_step = f"There is a {other.value} of this name: write {other.value}: {spec.ref}."
     elif near:

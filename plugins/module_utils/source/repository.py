@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,10 @@ from ..model.errors import SourceError
 from .command import GitRunner, RunningGit
 from .complaints import failure, meaning_of
 
-MAX_TREE_BYTES = 1 << 30  # of all files of a revision together
-MAX_FILE_BYTES = 64 << 20  # each is in memory while it is written out
+MAX_FILE_BYTES = 16 << 20  # of one; no renderer reads a larger one
+LINK, SUBMODULE = 0o120000, 0o160000  # modes that `stat` has no names for, or others
+_MOST_READ = 1 << 30
+_OVERHEAD = 64 << 20  # trees and commits beside the files
 _ENTRY = re.compile(
     rb"([0-7]{6}) (blob|tree|commit) ([0-9a-f]{40}|[0-9a-f]{64}) +([0-9]+|-)\t(.+)", re.DOTALL
 )
@@ -27,6 +28,10 @@ _HEADER = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (blob|tree|commit) ([0-9]+)"
 
 class DamagedCacheError(SourceError):
     """What was fetched earlier does not read as Git wrote it: the entry's repository must be made anew."""
+
+
+class TooLargeError(SourceError):
+    """What the server sends does not fit into what may be written of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +59,19 @@ def prepare(runner: GitRunner, repository: Path, *, oid_length: int) -> None:
         raise _damaged_or_known(runner, operation, made.complaint)
 
 
-def fetch(runner: GitRunner, repository: Path, spec: SourceSpec, remote_ref: str, local_ref: str) -> str:
+def fetch(
+    runner: GitRunner,
+    repository: Path,
+    spec: SourceSpec,
+    remote_ref: str,
+    local_ref: str,
+    *,
+    largest: int,
+) -> str:
     """Fetch one ref, or one commit by its id, without history; returns the commit it is now.
 
-    Raises DamagedCacheError where the repository may be the cause, else SourceError.
+    `largest` is how many bytes the pack may have: TooLargeError for more, and nothing of it stays. Raises
+    DamagedCacheError where the repository may be the cause, else SourceError.
     """
     operation = f"fetching {spec.ref_kind.value} {spec.ref}"
     options = ("--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
@@ -65,17 +79,14 @@ def fetch(runner: GitRunner, repository: Path, spec: SourceSpec, remote_ref: str
         ("fetch", *options, "--no-auto-maintenance", "--", spec.url, f"+{remote_ref}:{local_ref}"),
         operation=operation,
         repository=repository,
+        largest_file=largest,
     )
     if fetched.status != 0:
+        _raise_if_too_large(runner, repository, operation, largest)
         raise _damaged_or_known(runner, operation, fetched.complaint)
     operation = "reading what was fetched"
-    parsed = runner.run(
-        ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{local_ref}^{{commit}}"),
-        operation=operation,
-        repository=repository,
-    )
-    commit = parsed.output.decode("ascii", "replace").strip()
-    if parsed.status != 0 or not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit):
+    commit = commit_of(runner, repository, local_ref)
+    if not commit:
         raise DamagedCacheError(
             runner.subject, operation, "the ref does not lead to a commit", "Name a branch, tag or commit."
         )
@@ -86,10 +97,32 @@ def fetch(runner: GitRunner, repository: Path, spec: SourceSpec, remote_ref: str
     return commit
 
 
+def _raise_if_too_large(runner: GitRunner, repository: Path, operation: str, largest: int) -> None:
+    """Clear half a pack away; raise TooLargeError where it has grown as far as it may. Git itself does not say so."""
+    halves = [*(repository / "objects" / "pack").glob("tmp_*")]
+    size = max((half.stat().st_size for half in halves), default=0)
+    for half in halves:
+        half.unlink(missing_ok=True)
+    if size >= largest // 512 * 512:
+        raise TooLargeError(runner.subject, operation, f"it is larger than {largest} bytes")
+
+
+def commit_of(runner: GitRunner, repository: Path, ref: str) -> str:
+    """The commit that a ref of the repository leads to; empty where there is none."""
+    parsed = runner.run(
+        ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"),
+        operation="reading what was fetched",
+        repository=repository,
+    )
+    commit = parsed.output.decode("ascii", "replace").strip()
+    found = parsed.status == 0 and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit)
+    return commit if found else ""
+
+
 def list_tree(runner: GitRunner, repository: Path, commit: str) -> tuple[TreeEntry, ...]:
     """Everything that a commit's tree holds, folders before what is in them.
 
-    Raises SourceError for more than MAX_TREE_BYTES or than `command.MAX_OUTPUT` bytes of listing.
+    Raises SourceError for more than `command.MAX_OUTPUT` bytes of listing.
     """
     operation = f"listing the files of {commit[:12]}"
     listed = runner.run(
@@ -104,28 +137,13 @@ def list_tree(runner: GitRunner, repository: Path, commit: str) -> tuple[TreeEnt
             raise DamagedCacheError(runner.subject, operation, "the listing does not read as a tree")
         size = int(found[4]) if found[4] != b"-" else 0
         entries.append(TreeEntry(int(found[1], 8), found[3].decode(), size, found[5]))
-    _check_sizes(runner.subject, operation, entries)
     return tuple(entries)
 
 
-def _check_sizes(subject: str, operation: str, entries: Sequence[TreeEntry]) -> None:
-    largest = max(entries, key=lambda entry: entry.size, default=None)
-    if largest and largest.size > MAX_FILE_BYTES:
-        reason = f"{os.fsdecode(largest.path)} is larger than {MAX_FILE_BYTES >> 20} MiB"
-    elif sum(entry.size for entry in entries) > MAX_TREE_BYTES:
-        reason = f"its files are larger than {MAX_TREE_BYTES >> 20} MiB together"
-    else:
-        return
-    raise SourceError(
-        subject,
-        operation,
-        reason,
-        "Keep what is applied to clusters in a repository of its own, without binaries.",
-    )
-
-
-def read_objects(runner: GitRunner, repository: Path, oids: Sequence[str]) -> Generator[bytes, None, None]:
-    """Each object's content, in the order asked.
+def read_objects(
+    runner: GitRunner, repository: Path, oids: Sequence[str], *, most: int = _MOST_READ
+) -> Generator[bytes, None, None]:
+    """Each object's content, in the order asked; `most` bytes of them all, beside trees and commits.
 
     Git does not compare the hash of what it reads from a pack; here it is, so that a damaged cache is noticed and
     nothing but what the commit names is ever written out. Raises DamagedCacheError.
@@ -135,7 +153,7 @@ def read_objects(runner: GitRunner, repository: Path, oids: Sequence[str]) -> Ge
     with runner.started(
         ("cat-file", "--batch", "--buffer"), operation=operation, repository=repository, asked=asked
     ) as process:
-        answer = _Answer(process, limit=MAX_TREE_BYTES + (64 << 20) + 128 * len(oids))
+        answer = _Answer(process, limit=most + _OVERHEAD + 128 * len(oids))
         for oid in oids:
             yield _read_object(runner, answer, operation, oid)
         if not answer.at_end() or process.wait() != 0:

@@ -13,10 +13,17 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Checkout, RefKind
-from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, SourceError
-from ansible_collections.plumb.gitops.plugins.module_utils.source import checkout as checkouts
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import (
+    InputError,
+    RenderError,
+    SourceError,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.render.limits import Meter
+from ansible_collections.plumb.gitops.plugins.module_utils.render.tree import Tree
+from ansible_collections.plumb.gitops.plugins.module_utils.source import clearing
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache import Entry
-from ansible_collections.plumb.gitops.plugins.module_utils.source.checkout import clear_old, reading
+from ansible_collections.plumb.gitops.plugins.module_utils.source.checkout import reading
+from ansible_collections.plumb.gitops.plugins.module_utils.source.clearing import clear_old
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import last_known, pull_sources
 from ansible_collections.plumb.gitops.tests.git_server import GitServer
 from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, pull, refused, source
@@ -185,7 +192,7 @@ def test_the_checkout_that_another_ref_stands_at_is_kept(
     assert pull(tagged, cache) == kept
     assert len(server.requests) == 1
     _age(kept, 4000)
-    clear_old(_entry(kept), time.time() + checkouts.KEEP_REF_SECONDS + 60)
+    clear_old(_entry(kept), time.time() + clearing.KEEP_REF_SECONDS + 60)
     assert not kept.path.exists()
     assert last_known(tagged, cache) is None
 
@@ -226,7 +233,7 @@ def test_a_checkout_that_was_edited_is_made_anew(server: GitServer, upstream: Up
 def test_the_cache_is_closed_to_others(server: GitServer, upstream: Upstream, cache: Path) -> None:
     pull(source(server.url("fleet.git")), cache)
     for path in (cache, *cache.iterdir()):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
 
 
 def test_a_cache_that_others_could_write_to_is_refused(tmp_path: Path) -> None:
@@ -271,10 +278,15 @@ def test_an_entry_that_is_a_link_elsewhere_is_refused(
     assert "symbolic link" in refused(spec, cache).reason
 
 
-def test_a_file_beyond_the_limit_is_named(server: GitServer, upstream: Upstream, cache: Path) -> None:
-    upstream.commit({"app.yaml": "x", "images": {"disk.img": bytes(65 << 20)}})
-    assert "images/disk.img is larger than 64 MiB" in refused(source(server.url("fleet.git")), cache).reason
-    assert not list(cache.glob("*/checkouts/*"))
+def test_a_file_that_nothing_reads_has_its_size_and_no_content(
+    server: GitServer, upstream: Upstream, cache: Path
+) -> None:
+    upstream.commit({"app.yaml": "x", "images": {"disk.img": b"x" * (17 << 20)}})
+    image = pull(source(server.url("fleet.git")), cache).path / "images" / "disk.img"
+    assert image.stat().st_size == 17 << 20
+    assert image.stat().st_blocks == 0
+    with pytest.raises(RenderError, match=r"images/disk.img.*larger than 16 MiB"):
+        Tree(image.parents[1], Meter("app shop")).read(image)
 
 
 def test_a_tree_that_unfolds_without_end_is_refused(

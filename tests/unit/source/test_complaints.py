@@ -82,6 +82,16 @@ SAID = [
         "Run again",
     ),
     ("fatal: write error: No space left on device", "no space", "Free space"),
+    (
+        "error: index-pack died of signal 25\nfatal: fetch-pack: invalid index-pack output",
+        "larger than the cache has room for",
+        "cache_size",
+    ),
+    (
+        "error: object 0123: missingCommitter: invalid format - expected 'committer' line\nfatal: fsck error",
+        "own check",
+        "fsck",
+    ),
     ("fatal: unable to access 'https://h/': CONNECT tunnel failed, response 407", "proxy", "proxy"),
     (
         "error: object 0123: hasDotgit: contains '.git'\nfatal: fsck error in packed object",

@@ -147,7 +147,7 @@ def test_without_the_last_revision_a_refused_source_has_none(
 ) -> None:
     spec = refusing(source(server.url("fleet.git")))
     pull(spec, cache)
-    for path in cache.glob(f"*/{lost}"):
+    for path in (*cache.glob(f"*/{lost}"), *cache.glob("*/repository.git")):
         path.rename(path.with_name("gone"))
     filtering.commit({"app.yaml": "rewritten"}, orphan=True)
     result = pulled(spec, cache)
