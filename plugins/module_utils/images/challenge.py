@@ -118,14 +118,21 @@ class Authority:
         """The realm, if it may be asked, with the login if there is one."""
         try:
             parts = urlsplit(realm)
-            host, _port = parts.hostname or "", parts.port
+            host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
         except ValueError:
-            parts, host = urlsplit(""), ""
+            parts, host, port = urlsplit(""), "", ""
         plain = parts.scheme == "http" and self._exchange.way.insecure and origin(realm) == origin(self._base)
-        shown = printable(f"{parts.scheme}://{host}", 100)
+        shown = printable(f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}", 100)
         if not host or parts.username or parts.password or not (parts.scheme == "https" or plain):
             why = f"its token service {shown} is not an https address"
             raise self._exchange.failure(_OPERATION, why, "See whether this is the registry that is meant.")
+        if not self._is_meant(realm) and not self._exchange.may_lead_to(host):
+            raise self._exchange.failure(
+                _OPERATION,
+                f"it names the token service {shown}, which is on this machine or in a private network, where the"
+                " registry is not",
+                f"If that is right, say so: realm: {shown}.",
+            )
         has_login = bool(self._login.password or self._login.identity_token)
         if has_login and not plain and not self._may_see(realm, host):
             raise self._exchange.failure(
@@ -135,10 +142,14 @@ class Authority:
             )
         return realm
 
+    def _is_meant(self, realm: str) -> bool:
+        """Whether the operator named this token service."""
+        return bool(self._realm) and origin(realm) == origin(self._realm)
+
     def _may_see(self, realm: str, host: str) -> bool:
         registry = (urlsplit(self._base).hostname or "").lower()
         if self._realm:
-            return origin(realm) == origin(self._realm)
+            return self._is_meant(realm)
         same = host.lower() == registry and (urlsplit(self._base).scheme == "https")
         return same or _KNOWN_SERVICES.get(registry) == host.lower()
 

@@ -8,15 +8,15 @@ A registry is not trusted: its answer may be endless, compressed to nothing, slo
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from ..http.answer import AGAIN, BUSY, asked_wait, is_worth_another_try, pause, read_body, why_unanswered
+from ..http.inside import is_inside_address, reach_of
 from ..http.packages import get_environ_proxies, requests
 from ..http.session import REDIRECTS, open_session
 from ..model.duration import format_seconds
@@ -51,12 +51,19 @@ class Way:
 
 
 class Exchange:
-    """Asks the hosts of one registry. It may be used from several threads."""
+    """Asks the hosts of one `registry`, a host with or without a port. It may be used from several threads."""
 
     def __init__(
-        self, way: Way, remembered: Remembered, *, until: float, secrets: tuple[str, ...] = ()
+        self,
+        way: Way,
+        remembered: Remembered,
+        *,
+        registry: str,
+        until: float,
+        secrets: tuple[str, ...] = (),
     ) -> None:
         self.way = way
+        self._registry = urlsplit(f"//{registry}").hostname or ""
         self._remembered = remembered
         self._until = until
         self._secrets = list(secrets)
@@ -108,6 +115,10 @@ class Exchange:
         return RegistryError(
             self.way.subject, operation, self.masked(reason), next_step, status=status, wait=wait
         )
+
+    def may_lead_to(self, host: str) -> bool:
+        """Whether this registry may send a question to a host: to its own, and not further inside than it is itself."""
+        return host.lower() == self._registry or reach_of(host) <= reach_of(self._registry)
 
     def _patiently(
         self, address: str, operation: str, limit: int, headers: Mapping[str, str], form: Any
@@ -170,14 +181,14 @@ class Exchange:
         """Where a redirect leads, if it may be followed."""
         try:
             target = urljoin(address, location)
-            here, there = urlsplit(address), urlsplit(target)
+            there = urlsplit(target)
             known = there.hostname is not None and there.port != 0 and not (there.username or there.password)
         except ValueError:
             known = False
         if not known:
             raise self.failure(operation, "it redirects to what is no address", _LOOK)
         same = origin(address) == origin(target)
-        if not same and (there.scheme != "https" or (_is_inside(there) and not _is_inside(here))):
+        if not same and (there.scheme != "https" or not self.may_lead_to(there.hostname or "")):
             shown = printable(f"{there.scheme}://{there.netloc}", 100)
             raise self.failure(operation, f"it redirects to {shown}, which is not followed", _LOOK)
         return target
@@ -198,15 +209,6 @@ def origin(address: str) -> tuple[str, str, int]:
     return scheme, (parts.hostname or "").lower(), parts.port or {"https": 443, "http": 80}.get(scheme, 0)
 
 
-def _is_inside(parts: SplitResult) -> bool:
-    """Whether this address is literally one of this machine or of a private network."""
-    try:
-        found = ipaddress.ip_address(parts.hostname or "")
-    except ValueError:
-        return parts.hostname == "localhost"
-    return not found.is_global
-
-
 def _proxies(address: str) -> dict[str, str]:
-    parts = urlsplit(address)
-    return {} if _is_inside(parts) else dict(get_environ_proxies(address))
+    host = urlsplit(address).hostname or ""
+    return {} if is_inside_address(host) else dict(get_environ_proxies(address))

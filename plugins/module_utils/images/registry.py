@@ -62,7 +62,7 @@ class Repository:
         host = "registry-1.docker.io" if image.registry == DOCKER_HUB else image.registry
         self._image = image
         self._base = f"{'http' if way.insecure else 'https'}://{host}"
-        self._exchange = Exchange(way, remembered, until=until, secrets=login.secrets)
+        self._exchange = Exchange(way, remembered, registry=host, until=until, secrets=login.secrets)
         self._authority = Authority(self._exchange, self._base, image.repository, login, realm)
         self._remembered = remembered
         self._who = hashlib.sha256("\0".join((login.username, *login.secrets)).encode()).hexdigest()
