@@ -111,7 +111,7 @@ options:
       realm:
         description:
           - The token service that may see the login, where it is not on the registry's host, such as
-            V(https://gitlab.example.com).
+            V(https://gitlab.example.com). It is asked even if it is in a private network and the registry is not.
         type: str
         default: ''
       ca_file:
@@ -286,6 +286,9 @@ choices:
     digest:
       description: The digest of that tag's manifest, or index.
       type: str
+    why:
+      description: Why it is this tag - of how many, by what, and how many better ones were passed over.
+      type: str
     error:
       description: Why there is no choice. Only if it failed.
       type: str
@@ -316,7 +319,7 @@ updates:
       type: list
       elements: str
 lines:
-  description: What changed, for people.
+  description: What was chosen and why, and what was written, for people.
   returned: always
   type: list
   elements: str

@@ -40,6 +40,7 @@ class Committed:
     written: Values = field(default_factory=dict)
     offered: Values = field(default_factory=dict)
     looked: tuple[str, ...] = ()
+    unmarked: tuple[str, ...] = ()  # the policies that no marker named
 
     def knows(self, declared: str, choices: Mapping[str, str]) -> bool:
         """Whether Git has been looked at with just this."""
@@ -75,16 +76,21 @@ class Committed:
             written=_with(self.written, found.there),
             offered=_with(self.offered, found.offered),
             looked=found.looked,
+            unmarked=found.unmarked,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """File, slot and value of all that stands in Git by the choices, and that is offered; the commits looked at."""
+    """File, slot and value of all that stands in Git by the choices, and that is offered; the commits looked at.
+
+    `unmarked` are the policies that no marker names.
+    """
 
     there: tuple[tuple[str, str, str], ...]
     offered: tuple[tuple[str, str, str], ...]
     looked: tuple[str, ...]
+    unmarked: tuple[str, ...] = ()
 
 
 def _with(values: Values, new: Iterable[tuple[str, str, str]]) -> Values:
@@ -121,6 +127,7 @@ def remember(file: Path, memory: Committed) -> None:
         "written": _lists(memory.written),
         "offered": _lists(memory.offered),
         "looked": list(memory.looked),
+        "unmarked": list(memory.unmarked),
     }
     try:
         keep(file, _KIND, _FORMAT, content)
@@ -144,6 +151,7 @@ def _read(content: Mapping[str, Any]) -> Committed:
         written=_tuples(content["written"]),
         offered=_tuples(content["offered"]),
         looked=tuple(map(str, content["looked"])),
+        unmarked=tuple(map(str, content.get("unmarked", ()))),
     )
 
 

@@ -29,6 +29,7 @@ class Planned:
     changes: tuple[Change, ...]
     there: tuple[tuple[str, str, str], ...]
     warnings: tuple[str, ...]
+    marked: frozenset[str]  # the policies that any marker names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +49,14 @@ class Planner:
         changes: list[Change] = []
         there: list[tuple[str, str, str]] = []
         warnings: list[str] = []
+        marked: set[str] = set()
         contents = self.clone.read([entry.oid for entry in entries])
         for entry, content in zip(entries, contents, strict=True):
             if not may_have_markers(content):
                 continue
             file = entry.path.decode("utf-8", "backslashreplace")
             standing = _standing(content, file)
+            marked.update(name.partition(":")[0] for name in standing)
             edited = edit(content, file, chosen, self.known)
             back = {
                 one.policy
@@ -72,7 +75,7 @@ class Planner:
             if edited.changes:
                 files[entry.path] = (entry.mode, edited.content)
                 changes += edited.changes
-        return Planned(files, tuple(changes), tuple(there), tuple(dict.fromkeys(warnings)))
+        return Planned(files, tuple(changes), tuple(there), tuple(dict.fromkeys(warnings)), frozenset(marked))
 
     def _is_taken_back(self, commit: str, entry: TreeEntry, change: Change, decision: Decision) -> bool:
         """Whether this value stood at the slot's markers before, and somebody put an older one there since.

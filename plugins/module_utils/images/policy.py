@@ -94,6 +94,13 @@ def is_older(policy: Policy, one: Candidate, other: Candidate) -> bool | None:
     return order[0] == other.tag
 
 
+def reason_of(policy: Policy, admitted: int, candidates: int) -> str:
+    """Why the tag that comes first is chosen, for people: of how many, by what."""
+    return _REASONS[policy.kind, policy.value if policy.kind in _DIRECTED else ""].format(
+        value=policy.value, admitted=admitted, candidates=candidates
+    )
+
+
 def _semver(policy: Policy, candidates: Sequence[Candidate], _created: Mapping[str, datetime]) -> list[str]:
     wanted = policy.versions
     if wanted is None:
@@ -132,6 +139,16 @@ _ORDERS: Mapping[Kind, Callable[[Policy, Sequence[Candidate], Mapping[str, datet
     Kind.ALPHABETICAL: _alphabetical,
     Kind.NEWEST: _newest,
     Kind.DIGEST: _digest,
+}
+_DIRECTED = frozenset({Kind.NUMERICAL, Kind.ALPHABETICAL})
+_REASONS: Mapping[tuple[Kind, str], str] = {
+    (Kind.SEMVER, ""): "the highest of {admitted} versions in {value}, of {candidates} tags",
+    (Kind.NUMERICAL, "asc"): "the highest of {admitted} numbers, of {candidates} tags",
+    (Kind.NUMERICAL, "desc"): "the lowest of {admitted} numbers, of {candidates} tags",
+    (Kind.ALPHABETICAL, "asc"): "the last by name of {candidates} tags",
+    (Kind.ALPHABETICAL, "desc"): "the first by name of {candidates} tags",
+    (Kind.NEWEST, ""): "built last of {admitted}",
+    (Kind.DIGEST, ""): "the tag that is followed by its digest",
 }
 _DIRECTION = re.compile("asc|desc")
 _VALUES = {

@@ -18,7 +18,7 @@ from .errors import ChoiceError, RegistryError
 from .exchange import Way
 from .filter import filtered
 from .image_manifest import Built, Manifest
-from .policy import NEVER, Candidate, Kind, ranked, without_attached
+from .policy import NEVER, Candidate, Kind, ranked, reason_of, without_attached
 from .registry import Repository
 from .remembered import Remembered
 from .threads import side_by_side
@@ -37,6 +37,7 @@ class Scanned:
     choice: Choice | None
     error: PlumbError | None = None
     note: str = ""
+    why: str = ""  # of a choice
 
 
 def scan(
@@ -114,12 +115,25 @@ def _choose(policy: ImagePolicy, repository: Repository, until: float) -> Scanne
                 continue
             raise
         if fits and old:
-            return Scanned(policy.name, Choice(policy.name, policy.image.text, tag, manifest.digest))
+            choice = Choice(policy.name, policy.image.text, tag, manifest.digest)
+            why = _why(policy, len(order), len(candidates), lacking=lacking, young=young)
+            return Scanned(policy.name, choice, why=why)
         lacking, young = lacking + (not fits), young + (fits and not old)
     if young:
         age = format_seconds(policy.minimum_age)
         return Scanned(policy.name, None, None, f"no build is older than {age} yet (minimum_age)")
     raise _none(policy, f"none of the {lacking} tags looked at is for {policy.platform}", repository.dropped)
+
+
+def _why(policy: ImagePolicy, admitted: int, candidates: int, *, lacking: int, young: int) -> str:
+    """Why a tag is chosen, and which that come before it are not."""
+    passed = [
+        f"{lacking} before it not for {policy.platform}" if lacking else "",
+        f"{young} before it younger than {format_seconds(policy.minimum_age)}" if young else "",
+    ]
+    reason = reason_of(policy.policy, admitted, candidates)
+    let = " that the filter lets through" if policy.filter is not None and reason.endswith("tags") else ""
+    return "; ".join(filter(None, [reason + let, *passed]))
 
 
 def _none(policy: ImagePolicy, why: str, dropped: int) -> ChoiceError:

@@ -40,6 +40,7 @@ class Updated:
     asked: bool
     pushed: tuple[Pushed, ...] = ()
     warnings: tuple[str, ...] = ()
+    unmarked: tuple[str, ...] = ()  # the policies that no marker in the branch names
     memory: Committed = field(default_factory=Committed)
 
     @property
@@ -68,7 +69,7 @@ def update(
     """
     wanted = _wanted(spec, decisions)
     if not is_news(spec, decisions, memory, now):
-        return Updated(name=spec.name, asked=False, memory=memory)
+        return Updated(name=spec.name, asked=False, unmarked=memory.unmarked, memory=memory)
     with clone_for_writing(spec.source, work) as clone:
         writer = _Writer(
             spec, clone, memory, known, check=check, again=memory.knows(spec.declared(), _choices(wanted))
@@ -80,12 +81,14 @@ def update(
         pushed = [_proposed(spec, one, wanted, pulls) for one in pushed]
         left = [one.head for one in results if one.is_left]
         pulls.close_overtaken([*(one.branch for one in pushed), *left], spec.heads)
+    found = _found(spec, results, now, wanted)
     return Updated(
         name=spec.name,
         asked=True,
+        unmarked=found.unmarked,
         pushed=tuple(pushed),
         warnings=tuple(dict.fromkeys(line for one in results for line in one.planned.warnings)),
-        memory=memory.after(spec.declared(), _choices(wanted), _found(spec, results, now)),
+        memory=memory.after(spec.declared(), _choices(wanted), found),
     )
 
 
@@ -97,7 +100,7 @@ def is_news(spec: UpdateSpec, decisions: Sequence[Decision], memory: Committed, 
     )
 
 
-def _found(spec: UpdateSpec, results: Sequence[_Written], now: str) -> Found:
+def _found(spec: UpdateSpec, results: Sequence[_Written], now: str, wanted: Sequence[Decision]) -> Found:
     """What is on a branch of its own does not stand in Git yet: it may be merged, or not.
 
     `now` counts as looked at wherever the branch is: it may have been rewritten, which the source need not follow.
@@ -109,7 +112,9 @@ def _found(spec: UpdateSpec, results: Sequence[_Written], now: str) -> Found:
             rows = [(change.file, change.slot, change.after) for change in one.pushed.changes]
             (there if one.head == spec.base else offered).extend(rows)
     looked = dict.fromkeys([now] * bool(now) + [commit for one in results for commit in one.looked])
-    return Found(there=tuple(there), offered=tuple(offered), looked=tuple(looked))
+    marked = frozenset[str]().union(*(one.planned.marked for one in results))
+    unmarked = tuple(one.policy.name for one in wanted if one.policy.name not in marked)
+    return Found(there=tuple(there), offered=tuple(offered), looked=tuple(looked), unmarked=unmarked)
 
 
 def _wanted(spec: UpdateSpec, decisions: Sequence[Decision]) -> list[Decision]:

@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..images.committed import Committed, committed_file, recall, remember
 from ..images.declared import Decision, ImagePolicy, UpdateSpec
+from ..images.errors import UpdateError
 from ..images.remembered import Remembered
 from ..images.scan import Scanned, scan
 from ..images.update import Pushed, Updated, is_news, update
+from ..model.app import RefKind
 from ..model.errors import PlumbError
-from ..source.pull import last_commit
+from ..source.pull import current_revision, last_commit
 from .image_pulls import pull_requests
 from .image_values import image_policies, update_specs
 from .mode import Mode
@@ -37,17 +39,25 @@ def images(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `images`. What fails is told beside what did not, and makes the task fail at the end."""
     policies, updates = _declared(options, "updates")
     scanned = scan(policies, Remembered())
-    results, errors = [], [str(one.error) for one in scanned if one.error is not None]
+    results: list[Updated] = []
+    done: list[tuple[UpdateSpec, Updated | None]] = []
+    errors = [str(one.error) for one in scanned if one.error is not None]
     for spec in updates:
         try:
             results.append(_updated(spec, policies, scanned, options, check=mode.check))
+            done.append((spec, results[-1]))
         except PlumbError as error:
             errors.append(str(error))
+            done.append((spec, None))
+    errors += _without_markers(policies, done)
     result: dict[str, Any] = {
         "changed": any(one.changed for one in results),
         "choices": [_choice(one) for one in scanned],
         "updates": [_update(one) for one in results],
-        "lines": [line for one in results for line in _lines(one, check=mode.check)],
+        "lines": [
+            *(_choice_line(one) for one in scanned if one.error is None),
+            *(line for spec, one in done if one for line in _lines(spec, one, check=mode.check)),
+        ],
         "warnings": [line for one in results for line in _warnings(one)],
     }
     if mode.diff:
@@ -116,7 +126,7 @@ def _updated(
             _decisions(policies, scanned, memory),
             memory,
             known=frozenset(policy.name for policy in policies),
-            now=_now(options, spec),
+            now=_at_remote(spec),
             pulls=pulls,
             check=check,
             work=cache_of(options) / "images" / "work",
@@ -131,9 +141,45 @@ def _now(options: Mapping[str, Any], spec: UpdateSpec) -> str:
     return last_commit(spec.followed, cache_of(options) / "sources") if spec.followed is not None else ""
 
 
+def _at_remote(spec: UpdateSpec) -> str:
+    """The commit that the branch of an update has at its server now. Raises SourceError."""
+    return current_revision(replace(spec.source, ref_kind=RefKind.BRANCH, ref=spec.base)).commit
+
+
+def _without_markers(
+    policies: Sequence[ImagePolicy], done: Sequence[tuple[UpdateSpec, Updated | None]]
+) -> list[str]:
+    """An error for each policy that no marker names in any of the updates that are to write it."""
+    errors = []
+    for policy in policies:
+        places = [(spec, one) for spec, one in done if not spec.images or policy.name in spec.images]
+        if not places or any(one is None or policy.name not in one.unmarked for _spec, one in places):
+            continue
+        where = " or ".join(_place(spec) for spec, _one in places)
+        why = f"no file in {where} has a marker for it, so its tag is written nowhere"
+        next_step = (
+            f'Put a comment behind the value, on its line: # {{"$plumb": "{policy.name}"}}. Files that end in .yaml or'
+            " .yml are looked at, below the update's paths."
+        )
+        errors.append(str(UpdateError(policy.subject, "looking for its marker in Git", why, next_step)))
+    return errors
+
+
+def _place(spec: UpdateSpec) -> str:
+    return f"{' and '.join(spec.paths) or 'all'} of {spec.source.name}, branch {spec.base}"
+
+
+def _choice_line(one: Scanned) -> str:
+    if one.choice is None:
+        return f"{one.policy}   no tag is chosen: {one.note}"
+    return f"{one.policy}   {one.choice.image}:{one.choice.tag}   {one.why}"
+
+
 def _choice(one: Scanned) -> dict[str, Any]:
     choice = one.choice
-    said = {"image": choice.image, "tag": choice.tag, "digest": choice.digest} if choice else {}
+    said = (
+        {"image": choice.image, "tag": choice.tag, "digest": choice.digest, "why": one.why} if choice else {}
+    )
     error = {"error": str(one.error)} if one.error else {}
     return {"name": one.policy, **said, **error, **({"note": one.note} if one.note else {})}
 
@@ -177,9 +223,12 @@ def _branch(each: Pushed) -> dict[str, Any]:
     return said
 
 
-def _lines(one: Updated, *, check: bool) -> list[str]:
+def _lines(spec: UpdateSpec, one: Updated, *, check: bool) -> list[str]:
     """What a person reads."""
     lines = []
+    if not one.pushed:
+        at = f" at {one.memory.looked[0][:7]}" if one.memory.looked else ""
+        lines.append(f"{one.name} {spec.base}{at}   nothing to write")
     for each in one.pushed:
         if each.commit:
             lines.append(f"{one.name} {each.branch} " + ("would change" if check else each.commit[:7]))
