@@ -17,7 +17,15 @@ _PLURALS = {
     "NetworkPolicy": "networkpolicies",
     "PodDisruptionBudget": "poddisruptionbudgets",
 }
-_CLUSTER_WIDE = frozenset({"ClusterRole", "PersistentVolume", "Namespace", "CustomResourceDefinition"})
+_CLUSTER_WIDE = frozenset(
+    {
+        "ValidatingWebhookConfiguration",
+        "ClusterRole",
+        "PersistentVolume",
+        "Namespace",
+        "CustomResourceDefinition",
+    }
+)
 
 
 def path_of(engine: Engine, body: Mapping[str, Any]) -> str:

@@ -28,7 +28,11 @@ def workload(
     """A workload of one container."""
     labels = {"app": name}
     template = {"metadata": {"labels": labels}, "spec": pod_of(container, pod)}
-    more: dict[str, Any] = {"Deployment": {"replicas": 1}, "StatefulSet": {"serviceName": name}}.get(kind, {})
+    defaults: Mapping[str, dict[str, Any]] = {
+        "Deployment": {"replicas": 1},
+        "StatefulSet": {"serviceName": name},
+    }
+    more = defaults.get(kind, {})
     return body(
         "apps/v1", kind, name, {"selector": {"matchLabels": labels}, "template": template, **more, **spec}
     )

@@ -23,8 +23,10 @@ from .fieldset import SELF, FieldSet, Path, display, item_key, union
 from .ignore import Ignored, inside
 from .ownership import Owner, our_entry, owners, without_never_folded
 from .proof import same
+from .structure import KEY_DEFAULTS, place
 
 _NOWHERE: FieldSet = {}
+_ENOUGH = 2  # fields in which an item of another key is equal to a missing one, so that it stands for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def additions(
 def _added(theirs: FieldSet, ours: FieldSet, above: Path) -> Iterator[tuple[Path, FieldSet]]:
     """The topmost paths of `theirs` that `ours` has no part of: fields, and items of lists as a whole."""
     for key, node in theirs.items():
-        if key == SELF:
+        if key == SELF or _is_key_field(above, key):
             continue
         path = (*above, key)
         known = ours.get(key)
@@ -74,6 +76,11 @@ def _added(theirs: FieldSet, ours: FieldSet, above: Path) -> Iterator[tuple[Path
             yield path, node
         elif has_children and known != {}:  # an empty set is owned whole
             yield from _added(node, known or _NOWHERE, path)
+
+
+def _is_key_field(above: Path, key: str) -> bool:
+    """Whether a field is part of the key of the item that it stands in: the default of one that Git leaves out."""
+    return bool(above) and above[-1][:2] == "k:" and key[2:] in item_key(above[-1])
 
 
 def beyond(found: Sequence[Addition], said: FieldSet) -> tuple[Addition, ...]:
@@ -124,19 +131,62 @@ def removable(found: Sequence[Addition], *, from_appliers: bool) -> dict[str, An
 
 def in_the_way(found: Sequence[Addition], live: Body, wanted: Body) -> tuple[Addition, ...]:
     """Items that others have added to lists in which an item that Git says is missing."""
-    return tuple(a for a in found if a.path[-1][:2] == "k:" and _lacks_one(a.path, live, wanted))
+    return tuple(a for a in found if a.path[-1][:2] == "k:" and _lacking(a.path, live, wanted))
 
 
-def _lacks_one(path: Path, live: Body, wanted: Body) -> bool:
+def in_place_of(found: Sequence[Addition], live: Body, wanted: Body) -> tuple[Addition, ...]:
+    """Items that somebody made of items of Git's by another key: a container renamed, a port of another number.
+
+    Each stands for one that is missing: at its place in the list, with the same content, or on the same port.
+    """
+    replaced: list[Addition] = []
+    missing: dict[Path, list[tuple[int, Mapping[str, Any]]]] = {}
+    for addition in found:
+        path = addition.path
+        if path[-1][:2] != "k:":
+            continue
+        left = missing.setdefault(path[:-1], _lacking(path, live, wanted))
+        index = place(inside(live, path[:-1]), path[-1])
+        if index is None:
+            continue
+        item = inside(live, path)
+        match = next((one for one in left if one[0] == index or _resembles(item, one[1], path[-1])), None)
+        if match is not None:
+            left.remove(match)
+            replaced.append(addition)
+    return tuple(replaced)
+
+
+def _resembles(item: Mapping[str, Any], missing: Mapping[str, Any], key: str) -> bool:
+    """Whether an item says what a missing one says, but for its key, or takes one of its ports."""
+    said = [name for name in missing if name not in item_key(key)]
+    equal = [name for name in said if name in item and same(item[name], missing[name])]
+    return len(equal) >= _ENOUGH or bool(_ports(item) & _ports(missing))
+
+
+def _ports(item: Mapping[str, Any]) -> set[Any]:
+    ports = item.get("ports")
+    named = ports if isinstance(ports, list) else []
+    return {port.get("containerPort") for port in named if isinstance(port, Mapping)} - {None}
+
+
+def _lacking(path: Path, live: Body, wanted: Body) -> list[tuple[int, Mapping[str, Any]]]:
+    """The items that Git says, with their places, and the live list at this path has not."""
     names = item_key(path[-1]).keys()
     there, said = (inside(body, path[:-1]) for body in (live, wanted))
     if not isinstance(there, list) or not isinstance(said, list):
-        return False
-    return any(not any(_alike(item, one, names & item.keys()) for one in there) for item in said)
+        return []
+    return [
+        (index, item)
+        for index, item in enumerate(said)
+        if isinstance(item, Mapping)
+        and not any(_alike({**KEY_DEFAULTS, **item}, one, names) for one in there)
+    ]
 
 
 def _alike(item: Mapping[str, Any], other: Mapping[str, Any], names: Iterable[str]) -> bool:
-    return all(same(item[name], other.get(name)) for name in names)
+    """Whether both have the same key, as far as an item says it."""
+    return all(same(item[name], other.get(name)) for name in names if name in item)
 
 
 def _at(path: Path, fields: FieldSet) -> FieldSet:

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..model.app import AdditionPolicy, DriftPolicy
 from ..model.objects import Body
-from .additions import Addition, removable
+from .additions import Addition, additions, in_place_of, removable
 from .desired import Wanted, applied_digest
 from .dropped import dropped
 from .fieldset import FieldSet, subtract, union
@@ -44,10 +44,18 @@ class Case:
 
     @property
     def removed(self) -> FieldSet:
-        """The additions that this app removes."""
-        if self.ground.app.additions is not AdditionPolicy.REMOVE or self.is_left:
+        """What others have added and this app removes: all of it, or what stands in the place of an item of Git's."""
+        if self.is_left or self.adopting:
             return {}
-        return removable(self.added, from_appliers=self.ground.app.force_conflicts)
+        found = self.added if self.ground.app.additions is AdditionPolicy.REMOVE else self.replacing
+        return removable(found, from_appliers=self.ground.app.force_conflicts)
+
+    @property
+    def replacing(self) -> tuple[Addition, ...]:
+        """Items that somebody made of Git's by another key; looked for even where additions are nobody's business."""
+        looked_for = replace(self.ignored, policy=AdditionPolicy.REPORT)
+        found = self.added or additions(self.live, self.wanted.ref.group_kind, looked_for)
+        return in_place_of(found, self.live, self.wanted.body)
 
     def taking(self, coming: FieldSet, taken: FieldSet) -> Taking:
         """What has to be taken from others before the apply, so that what Git does not say goes, `taken` among it.

@@ -17,6 +17,7 @@ from .additions import as_changes, beyond
 from .allocated import without_drawn
 from .case import Case
 from .changes import explain
+from .controlled import CONTROLLERS
 from .fieldset import Path, display
 from .forecast import Forecast, claim_of, forecast, overridden
 from .ground import action_for, failed_dry_run, refused, why
@@ -45,7 +46,7 @@ def compare(case: Case) -> Step:
             dry_run=True,
             basis=str(live["metadata"]["resourceVersion"]),
         )
-        taken = overridden(live, predicted)
+        taken = {m: paths for m, paths in overridden(live, predicted).items() if m not in CONTROLLERS}
         if taken and not ground.app.force_conflicts:
             return refused(wanted, _claimed(taken), live)
         taking = case.taking(claim_of(predicted), case.removed)
@@ -77,7 +78,7 @@ def _step(case: Case, predicted: Body, expected: Forecast) -> Step:
         adopting=case.adopting,
         moving=case.moving,
     )
-    added = () if case.adopting else beyond(case.added, kept)
+    added = () if case.adopting else beyond(case.added or case.replacing, kept)
     changes = _with_additions(changes, as_changes(case.live, added))
     verb = Verb.ADOPT if case.adopting else Verb.UPDATE
     action = action_for(case.wanted, verb, case.live, changes=changes, warning=case.warning)

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..model.app import AdditionPolicy, AppSpec, IgnoreRule
 from ..model.objects import Body, digest_of
+from .controlled import controlled
 from .desired import Wanted
 from .fieldset import SELF, FieldSet, Path, leaves, owns_exactly, union
 from .ownership import Owner, our_entry, owners
@@ -57,10 +58,11 @@ def ignored_of(app: AppSpec, wanted: Wanted) -> Ignored:
     """The rules of an app that are for this manifest, and those of the manifest's own."""
     metadata = wanted.body["metadata"]
     said = str((metadata.get("annotations") or {}).get(ANNOTATION) or "")
-    if not said and not app.ignore:
+    decided = controlled(wanted.ref.group_kind, wanted.body)
+    if not said and not app.ignore and not decided:
         return _NO_RULES[app.additions]
     own = tuple(IgnoreRule(pointer=pointer) for pointer in said.replace(",", " ").split())
-    return Ignored(app.additions, (*(rule for rule in app.ignore if _is_for(rule, wanted)), *own))
+    return Ignored(app.additions, (*(rule for rule in app.ignore if _is_for(rule, wanted)), *own, *decided))
 
 
 def on_live(ignored: Ignored, live: Body) -> Ignored:

@@ -38,7 +38,7 @@ _LIST_KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "volumes": (_NAME,),
     "webhooks": (_NAME,),
 }
-_KEY_DEFAULTS: Mapping[str, Any] = {"protocol": "TCP"}  # key fields that a manifest may leave out
+KEY_DEFAULTS: Mapping[str, Any] = {"protocol": "TCP"}  # key fields that a manifest may leave out
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, sort_keys=True)
 _SETS = frozenset({"finalizers"})
 Shape = (
@@ -98,7 +98,7 @@ def _key_names(items: Sequence[Any], shape: Shape, name: str) -> tuple[str, ...]
     )
     for names in known:
         if all(
-            isinstance(item, dict) and all(key in item or key in _KEY_DEFAULTS for key in names)
+            isinstance(item, dict) and all(key in item or key in KEY_DEFAULTS for key in names)
             for item in items
         ):
             return names
@@ -106,7 +106,7 @@ def _key_names(items: Sequence[Any], shape: Shape, name: str) -> tuple[str, ...]
 
 
 def _item_key(item: Mapping[str, Any], names: Sequence[str]) -> str:
-    return "k:" + _text({key: item.get(key, _KEY_DEFAULTS.get(key)) for key in names})
+    return "k:" + _text({key: item.get(key, KEY_DEFAULTS.get(key)) for key in names})
 
 
 def _text(value: Any) -> str:

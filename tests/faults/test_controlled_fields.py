@@ -1,0 +1,121 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fields that a controller decides by contract (row 82 of the list of faults)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
+from ansible_collections.plumb.gitops.tests.engine import Engine
+from ansible_collections.plumb.gitops.tests.faults.edits import edit, live_of, replaced
+from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import write
+from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+
+RBAC = "rbac.authorization.k8s.io/v1"
+
+
+@pytest.fixture
+def name(kubectl: Kubectl) -> Iterator[str]:
+    """A name for cluster-wide objects, which are removed afterwards."""
+    drawn = f"row-82-{uuid.uuid4().hex[:8]}"
+    yield drawn
+    for kind in ("clusterrole", "validatingwebhookconfiguration"):
+        kubectl("delete", kind, drawn, f"{drawn}-part", "--ignore-not-found")
+
+
+def role(name: str, **content: Any) -> dict[str, Any]:
+    return {"apiVersion": RBAC, "kind": "ClusterRole", "metadata": {"name": name}, **content}
+
+
+RULE = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
+OTHER = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
+
+
+@pytest.mark.parametrize("rules", [{}, {"rules": []}, {"rules": None}, {"rules": [OTHER]}], ids=str)
+def test_row_82_the_rules_of_an_aggregated_role_are_the_controllers(
+    engine: Engine, name: str, rules: dict[str, Any]
+) -> None:
+    """Its real controller fills them in, by a server-side apply of its own."""
+    selector = {"clusterRoleSelectors": [{"matchLabels": {"aggregate": name}}]}
+    part = role(f"{name}-part", rules=[RULE])
+    part["metadata"]["labels"] = {"aggregate": name}
+    whole = role(name, aggregationRule=selector, **rules)
+    write(engine, [whole, part])
+    assert not engine.apply().app.failed
+    while live_of(engine, whole).get("rules") != [RULE]:
+        time.sleep(0.05)
+    for done in (engine.apply(), engine.apply(), engine.check(deep=True)):
+        assert (done.writes, done.verbs(), done.app.failed, done.app.drifted) == (0, {}, False, False)
+        assert "force_conflicts" not in str(done.app)
+    assert live_of(engine, whole)["rules"] == [RULE]
+    write(engine, [role(name, rules=[OTHER]), part])  # the rules are Git's again
+    assert not engine.apply().app.failed
+    assert live_of(engine, whole)["rules"] == [OTHER]
+    assert engine.apply().writes == 0
+
+
+@pytest.mark.parametrize("said", [{}, {"caBundle": ""}, {"caBundle": "Cg=="}], ids=str)
+def test_row_82_an_injected_ca_is_the_injectors(engine: Engine, name: str, said: dict[str, str]) -> None:
+    """cert-manager's cainjector, whose update the test makes; without its annotation the field is Git's."""
+    hook = {
+        "name": "hook.example.com",
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "failurePolicy": "Ignore",
+        "clientConfig": {"service": {"name": "s", "namespace": "row-82-nowhere"}, **said},
+        "rules": [
+            {
+                "apiGroups": ["row82.example.com"],
+                "apiVersions": ["v1"],
+                "operations": ["CREATE"],
+                "resources": ["x"],
+            }
+        ],
+    }
+    body = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": name, "annotations": {"cert-manager.io/inject-ca-from": "x/y"}},
+        "webhooks": [hook],
+    }
+    write(engine, [body])
+    assert not engine.apply().app.failed
+    injected = {"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": "aW5qZWN0ZWQ="}
+    edit(engine, body, injected, manager="cainjector")
+    for _ in range(2):
+        done = engine.apply()
+        assert (done.writes, done.verbs(), done.app.drifted) == (0, {}, False)
+    assert live_of(engine, body)["webhooks"][0]["clientConfig"]["caBundle"] == "aW5qZWN0ZWQ="
+
+
+def test_row_82_what_the_server_allocates_is_no_drift_where_git_says_it_empty(engine: Engine) -> None:
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "s"},
+        "spec": {"clusterIP": "", "selector": {"app": "s"}, "ports": [{"port": 80}]},
+    }
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "a"},
+        "secrets": [],
+        "imagePullSecrets": [],
+    }
+    write(engine, [service, account])
+    assert not engine.apply().app.failed
+    address = live_of(engine, service)["spec"]["clusterIP"]
+    assert address
+    edit(engine, service, replaced("/spec/ports/0/port", 81))
+    assert engine.apply().action("Service", "s").verb is Verb.UPDATE
+    engine.apply()
+    done = engine.apply()
+    assert (done.writes, done.verbs(), done.app.drifted) == (0, {}, False)
+    assert live_of(engine, service)["spec"]["clusterIP"] == address
