@@ -28,6 +28,7 @@ from ..reconcile.access import Account, missing_for_setup
 from ..reconcile.access import access_rules as rules_for
 from ..reconcile.run import Run
 from ..render.app import render_path
+from ..render.memory_budget import MemoryBudget
 from ..state.file import write_whole
 from .config import apps_in_force, config_report
 from .mode import Mode
@@ -44,10 +45,13 @@ def access_rules(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
         {key: value for key, value in rule.items() if value is not None}
         for rule in options.get("rules") or ()
     ]
+    budget = MemoryBudget.of_process()
     run = Run(
         apps=app_specs([*options["apps"], *apps_in_force(options)]),
         sources=pulled_sources(options["sources"]),
-        render=lambda checkout, app: render_path(checkout.path, app.path, subject=f"app {app.name}"),
+        render=lambda checkout, app: render_path(
+            checkout.path, app.path, subject=f"app {app.name}", budget=budget
+        ),
         owner=options.get("owner") or "plumb",
         home=options.get("namespace") or "plumb-system",
     )

@@ -30,6 +30,7 @@ from ..model.report import Report, SourceReport
 from ..reconcile.run import Run, RunResult, run_apps
 from ..render.app import render_app
 from ..render.memo import Followed, Memo
+from ..render.memory_budget import MemoryBudget
 from ..report.document import counts, document, failures, source_document
 from ..report.terminal import lines
 from ..source.pull import PulledSource, pull_sources, with_paths
@@ -292,6 +293,8 @@ def renderer_of(
     looked for under those.
     """
 
+    budget = MemoryBudget.of_process()
+
     def render(checkout: Checkout, app: AppSpec) -> tuple[Manifest, ...]:
         known = of_run.get(app.source)
         followed = known if isinstance(known, Checkout) else checkout
@@ -305,6 +308,7 @@ def renderer_of(
             ),
             subject=f"app {app.name}",
             memo=memo,
+            budget=budget,
         )
 
     return render

@@ -9,6 +9,9 @@ message, Git's standard error) is cut and stripped of control characters here, s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 MAX_REASON = 1000  # characters of foreign text that an error carries
 
 
@@ -48,6 +51,47 @@ class SourceError(PlumbError):
 
 class RenderError(PlumbError):
     """A path of a revision does not render: nothing of that app is applied or pruned."""
+
+
+class RenderBoundError(RenderError):
+    """A render went beyond a bound. It will again until what it reads, or the bound, is another.
+
+    `memory`: the bytes that were not enough for manifests, and `program_memory` those that were not enough for a
+    program, where there may be more another time; else 0.
+    """
+
+    def __init__(
+        self,
+        subject: str,
+        operation: str,
+        reason: str,
+        next_step: str = "",
+        *,
+        memory: int = 0,
+        program_memory: int = 0,
+    ) -> None:
+        super().__init__(subject, operation, reason, next_step)
+        self.memory, self.program_memory = memory, program_memory
+
+    def document(self) -> dict[str, str | int]:
+        """The error as JSON types; `of` reads it."""
+        return {
+            "subject": self.subject,
+            "operation": self.operation,
+            "reason": self.reason,
+            "next_step": self.next_step,
+            "memory": self.memory,
+            "program_memory": self.program_memory,
+        }
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> RenderBoundError:
+        """The error that a document says. Raises KeyError, TypeError or ValueError for what is none."""
+        return cls(
+            *(str(document[name]) for name in ("subject", "operation", "reason", "next_step")),
+            memory=int(document["memory"]),
+            program_memory=int(document["program_memory"]),
+        )
 
 
 class ClusterError(PlumbError):

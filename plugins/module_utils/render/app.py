@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model.errors import RenderError
+from ..model.errors import RenderBoundError, RenderError
 from ..model.objects import Manifest
 from .kustomization import KUSTOMIZATION_NAMES, is_kustomization
 from .kustomize import build_kustomization
 from .limits import Meter
 from .manifest import parse_manifests, reject_duplicates
 from .memo import Followed, Memo
+from .memory_budget import READING, Account, MemoryBudget, OverBudgetError
 from .tree import Tree
 
 MANIFEST_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -34,16 +35,26 @@ class Renderer:
 RENDERERS = (Renderer("kustomize", is_kustomization, build_kustomization),)
 
 
-def render_app(root: Path, followed: Followed, *, subject: str, memo: Memo) -> tuple[Manifest, ...]:
+def render_app(
+    root: Path, followed: Followed, *, subject: str, memo: Memo, budget: MemoryBudget | None = None
+) -> tuple[Manifest, ...]:
     """As `render_path`; read from `memo` where what it was made of is the same, and kept there.
 
-    Where `memo` wants all afresh, what was kept is only compared; an app of which it differs is noted there.
+    Where `memo` wants all afresh, what was kept is only compared; an app of which it differs is noted there. Else a
+    render that went beyond a bound is not tried again before its files change, or there is more memory.
     """
-    known = memo.recall(root, followed)
-    if known is not None and not memo.afresh:
+    budget = budget or MemoryBudget.of_process()
+    known = None if memo.afresh else _recalled(memo, root, followed, budget, hold=True)
+    if known is not None:
         return known
-    tree = Tree(root, Meter(subject))
-    manifests = _render(tree, followed.path)
+    if not memo.afresh:
+        _refuse_what_failed(memo, root, followed, subject, budget)
+
+    def failed(tree: Tree, error: RenderBoundError) -> None:
+        memo.remember_failure(root, followed, inputs=[*tree.asked], programs=[*tree.programs], error=error)
+
+    tree, manifests = _rendered(root, followed.path, subject, budget, failed)
+    known = _recalled(memo, root, followed, budget, hold=False) if memo.afresh else None
     if known is not None and known != manifests:
         memo.differing.append(subject)
     if known != manifests:
@@ -51,7 +62,60 @@ def render_app(root: Path, followed: Followed, *, subject: str, memo: Memo) -> t
     return manifests
 
 
-def render_path(root: Path, path: str, *, subject: str) -> tuple[Manifest, ...]:
+def _recalled(
+    memo: Memo, root: Path, followed: Followed, budget: MemoryBudget, *, hold: bool
+) -> tuple[Manifest, ...] | None:
+    """What was kept of an app, if it still holds and there is memory for it; `hold`: it stays for the whole run."""
+    size, values = memo.memory(followed)
+    if not size:
+        return None
+
+    def work(account: Account) -> tuple[tuple[Manifest, ...] | None, int]:
+        account.charge(READING * size + values)
+        known = memo.recall(root, followed)
+        return known, values if hold and known is not None else 0
+
+    try:
+        return budget.rendered(work)
+    except OverBudgetError:  # by what its size lets fear; rendering it counts what it takes
+        return None
+
+
+def _refuse_what_failed(
+    memo: Memo, root: Path, followed: Followed, subject: str, budget: MemoryBudget
+) -> None:
+    error = memo.failure(root, followed)
+    if error is None or budget.may_do(error.memory, error.program_memory):
+        return
+    raise RenderBoundError(
+        subject,
+        error.operation,
+        f"{error.reason} (found by an earlier run, which is not repeated while its files are the same)",
+        error.next_step,
+    )
+
+
+def _rendered(
+    root: Path,
+    path: str,
+    subject: str,
+    budget: MemoryBudget,
+    failed: Callable[[Tree, RenderBoundError], None] = lambda _tree, _error: None,
+) -> tuple[Tree, tuple[Manifest, ...]]:
+    def work(account: Account) -> tuple[tuple[Tree, tuple[Manifest, ...]], int]:
+        tree = Tree(root, Meter(subject, account))
+        try:
+            return (tree, _render(tree, path)), tree.meter.held
+        except RenderBoundError as error:
+            failed(tree, error)
+            raise
+
+    return budget.rendered(work)
+
+
+def render_path(
+    root: Path, path: str, *, subject: str, budget: MemoryBudget | None = None
+) -> tuple[Manifest, ...]:
     """The manifests of `path` in the checkout `root`, in the order of their files; `subject` names the app in errors.
 
     A folder with a kustomization file is built by kustomize. Any other folder gives its `*.yaml`, `*.yml` and `*.json`
@@ -59,7 +123,7 @@ def render_path(root: Path, path: str, *, subject: str) -> tuple[Manifest, ...]:
     and not descended into. A path may be one file. An empty result is left to the caller. Secrets come back with
     `data` only; fields that the server owns are left out. Raises RenderError; nothing of the app may be applied then.
     """
-    return _render(Tree(root, Meter(subject)), path)
+    return _rendered(root, path, subject, budget or MemoryBudget.of_process())[1]
 
 
 def _render(tree: Tree, path: str) -> tuple[Manifest, ...]:

@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -88,11 +88,22 @@ class Finished:
     stderr_cut: bool
 
 
-def run_bounded(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, bounds: Bounds) -> Finished:
+def _count_nothing(_size: int) -> None:
+    """Count nothing: the bounds alone hold."""
+
+
+def run_bounded(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    bounds: Bounds,
+    count_output: Callable[[int], None] = _count_nothing,
+) -> Finished:
     """Run `argv`, whose first word is a path, confined and without input; it is killed with all it started at a bound.
 
-    Where this machine has no means to confine it, it is not started unless the operator allows that. Raises OSError
-    where Python itself cannot be started.
+    Where this machine has no means to confine it, it is not started unless the operator allows that. `count_output` is
+    called with the bytes of each part of its output, and may raise. Raises OSError where Python cannot be started.
     """
     reading, writing = os.pipe()
     try:
@@ -112,7 +123,7 @@ def run_bounded(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, bound
     finally:
         os.close(writing)
     with os.fdopen(reading, "rb") as refusals:
-        return _finished(child, refusals, bounds)
+        return _finished(child, refusals, bounds, count_output)
 
 
 def _command(argv: Sequence[str], bounds: Bounds, descriptor: int) -> list[str]:
@@ -127,7 +138,9 @@ def _launcher_text() -> str:
     return inspect.getsource(launcher)
 
 
-def _finished(child: subprocess.Popen[bytes], refusals: IO[bytes], bounds: Bounds) -> Finished:
+def _finished(
+    child: subprocess.Popen[bytes], refusals: IO[bytes], bounds: Bounds, count_output: Callable[[int], None]
+) -> Finished:
     deadline = time.monotonic() + bounds.seconds
     out, err, cut = bytearray(), bytearray(), False
     with child:
@@ -136,7 +149,7 @@ def _finished(child: subprocess.Popen[bytes], refusals: IO[bytes], bounds: Bound
             _descriptor(child.stderr): (err, bounds.max_stderr),
         }
         try:
-            ending, cut = _drain(kept, out, deadline)
+            ending, cut = _drain(kept, out, deadline, count_output)
             if ending is Ending.EXITED:
                 _wait(child, deadline)
         except subprocess.TimeoutExpired:
@@ -172,7 +185,12 @@ def _wait(child: subprocess.Popen[bytes], deadline: float) -> None:
         time.sleep(min(left, 0.002))
 
 
-def _drain(kept: Mapping[int, tuple[bytearray, int]], out: bytearray, deadline: float) -> tuple[Ending, bool]:
+def _drain(
+    kept: Mapping[int, tuple[bytearray, int]],
+    out: bytearray,
+    deadline: float,
+    count_output: Callable[[int], None],
+) -> tuple[Ending, bool]:
     """Read the pipes into their buffers until they end; too much in `out` is an ending, in another it is dropped.
 
     The second value says whether something was dropped.
@@ -191,6 +209,8 @@ def _drain(kept: Mapping[int, tuple[bytearray, int]], out: bytearray, deadline: 
                 if not chunk:
                     selector.unregister(key.fd)
                 elif len(buffer) + len(chunk) <= limit:
+                    if buffer is out:
+                        count_output(len(chunk))
                     buffer += chunk
                 elif buffer is out:
                     return Ending.OUTPUT, cut

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..model.errors import RenderError
-from .limits import MAX_DEPTH, Meter
+from .limits import MAX_DEPTH, MAX_VALUES, Meter
+from .memory_budget import memory_of_json, values_of_json
 from .scalars import as_json_number
 from .yaml_events import read_yaml
 
@@ -30,6 +31,7 @@ class Document:
     item_lines: tuple[int, ...] = ()
 
 
+_BEGINNING = 4096  # bytes in which JSON has begun
 _JSON_SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -44,22 +46,26 @@ def read_documents(data: bytes, *, file: str, meter: Meter) -> tuple[Document, .
     keys, tags beyond the core ones, and whatever passes a bound of `limits`. Shared parts of a value (aliases) are the
     same Python object: read only.
     """
-    text = _decoded(data, file, meter)
-    if text.lstrip()[:1] == "{":
-        try:
-            return tuple(_read_json(text, file, meter))
-        except (_NotPlainJsonError, json.JSONDecodeError, RecursionError, UnicodeEncodeError):
-            pass  # the YAML reader names the line, or reads it
+    if data[:_BEGINNING].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+        if values_of_json(data) > MAX_VALUES:  # the JSON reader could count them only when it has them all
+            reason = f"the file is JSON with more than {MAX_VALUES} commas and brackets"
+            raise meter.refusal(file, reason, "Split the file, or write it as YAML.")
+        with meter.parsing(file, len(data), memory_of_json(data)):
+            try:
+                return tuple(_read_json(_decoded(data, file, meter), file, meter))
+            except (_NotPlainJsonError, json.JSONDecodeError, RecursionError, UnicodeEncodeError):
+                pass  # the YAML reader names the line, or reads it
     return read_yaml_documents(data, file=file, meter=meter)
 
 
 def read_yaml_documents(data: bytes, *, file: str, meter: Meter) -> tuple[Document, ...]:
     """As `read_documents`, but always by the YAML reader."""
-    text = _decoded(data, file, meter)
-    return tuple(
-        Document(value, line, item_lines)
-        for value, line, item_lines in read_yaml(text, file=file, meter=meter)
-    )
+    with meter.parsing(file, len(data)):
+        text = _decoded(data, file, meter)
+        return tuple(
+            Document(value, line, item_lines)
+            for value, line, item_lines in read_yaml(text, file=file, meter=meter)
+        )
 
 
 def _decoded(data: bytes, file: str, meter: Meter) -> str:

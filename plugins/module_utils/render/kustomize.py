@@ -10,17 +10,28 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..model.errors import RenderError, printable
+from ..model.errors import RenderBoundError, RenderError, printable
 from ..model.objects import Manifest, Origin
 from .bounded_subprocess import UNCONFINED_PROGRAMS, Bounds, Ending, Finished, run_bounded
 from .kustomization import Reach, check_kustomization, kustomization_file
 from .launcher import CONFINEMENT
-from .limits import KUSTOMIZE_MEMORY, KUSTOMIZE_SECONDS, MAX_APP_BYTES, MAX_MESSAGE, MIB, STDERR_BYTES
+from .limits import (
+    KUSTOMIZE_MEMORY,
+    KUSTOMIZE_SECONDS,
+    MAX_APP_BYTES,
+    MAX_MESSAGE,
+    MIB,
+    MORE_MEMORY,
+    SPLIT,
+    STDERR_BYTES,
+    Meter,
+)
 from .manifest import parse_manifests
 from .private_text import masked
 from .tree import Tree
@@ -51,6 +62,7 @@ def build_kustomization(tree: Tree, folder: Path) -> tuple[Manifest, ...]:
     without what Secrets hold), and after KUSTOMIZE_SECONDS. An object's origin is the file and line of the resource
     it was made of, where its name still tells, and else the kustomization file.
     """
+    held = tree.meter.held
     tree.inside(folder, tree.shown(folder))  # another file in it may be a second kustomization
     with _empty_folder(tree.meter.subject) as made, _empty_folder(tree.meter.subject) as empty:
         view = View(tree.root, made, tree.meter.subject)
@@ -58,10 +70,15 @@ def build_kustomization(tree: Tree, folder: Path) -> tuple[Manifest, ...]:
         file = tree.shown(kustomization_file(tree, folder))
         kubectl = find_kubectl(tree.meter.subject)
         tree.programs[str(kubectl)] = None
-        finished = _run(kubectl, view.path_of(folder), empty, tree.meter.subject)
+        tree.meter.drop(file, held)  # what was looked at is not held
+        finished = _Build(
+            kubectl=kubectl, folder=view.path_of(folder), empty=empty, meter=tree.meter, file=file
+        ).run()
     if finished.ending is Ending.REFUSED:
         raise _not_started(finished, tree.meter.subject)
-    if finished.ending is not Ending.EXITED or finished.status != 0:
+    if finished.ending is not Ending.EXITED:
+        raise RenderBoundError(tree.meter.subject, f"building {file}", _bound_passed(finished.ending), SPLIT)
+    if finished.status != 0:
         raise RenderError(
             tree.meter.subject, f"building {file}", _reason(finished, view, reach), "Correct the files."
         )
@@ -95,33 +112,60 @@ def _origin(value: Any, reach: Reach, file: str) -> Origin:
     return (reach.origins.get(key) if key else None) or Origin(file)
 
 
-def _run(kubectl: Path, folder: Path, empty: Path, subject: str) -> Finished:
-    env = {
-        "HOME": str(empty),
-        "TMPDIR": str(empty),
-        "PATH": str(empty),
-        "KUBECONFIG": os.devnull,
-        "KUBERC": "off",
-        "LC_ALL": "C",
-        "GOMEMLIMIT": str(KUSTOMIZE_MEMORY * 3 // 4),
-    }
-    try:
-        return run_bounded(
-            [str(kubectl), "kustomize", str(folder)],
-            env=env,
-            cwd=empty,
-            bounds=Bounds(
-                memory=KUSTOMIZE_MEMORY,
-                seconds=KUSTOMIZE_SECONDS,
-                max_stdout=MAX_APP_BYTES,
-                max_stderr=STDERR_BYTES,
-            ),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Build:
+    """One build of `folder`, whose kustomization is `file` in errors; `empty` is where the program stands."""
+
+    kubectl: Path
+    folder: Path
+    empty: Path
+    meter: Meter
+    file: str
+
+    def run(self) -> Finished:
+        """Build with little memory, and where that is not enough with as much as a build may have."""
+        tried = 0
+        for most in KUSTOMIZE_MEMORY:
+            with self.meter.program(most) as memory, self.meter.collecting(self.file) as count_output:
+                if memory <= tried:
+                    break
+                tried, finished = memory, self._try(memory, count_output)
+            if finished.ending is not Ending.MEMORY:
+                return finished
+        bounded_by_budget = tried < KUSTOMIZE_MEMORY[-1]
+        raise RenderBoundError(
+            self.meter.subject,
+            f"building {self.file}",
+            f"kustomize needs more than {tried // MIB} MiB of memory",
+            MORE_MEMORY if bounded_by_budget else SPLIT,
+            program_memory=tried if bounded_by_budget else 0,
         )
-    except OSError as exc:
-        reason = f"Python, which starts kubectl, cannot be started ({exc.strerror})"
-        raise RenderError(
-            subject, "building a kustomization", reason, "Check the Python that runs this."
-        ) from exc
+
+    def _try(self, memory: int, count_output: Callable[[int], None]) -> Finished:
+        env = {
+            "HOME": str(self.empty),
+            "TMPDIR": str(self.empty),
+            "PATH": str(self.empty),
+            "KUBECONFIG": os.devnull,
+            "KUBERC": "off",
+            "LC_ALL": "C",
+            # Go collects harder before it reaches its limit, and takes memory for each processor that it uses.
+            "GOMEMLIMIT": str(memory * 3 // 4),
+            "GOMAXPROCS": "2",
+        }
+        bounds = Bounds(
+            memory=memory, seconds=KUSTOMIZE_SECONDS, max_stdout=MAX_APP_BYTES, max_stderr=STDERR_BYTES
+        )
+        argv = [str(self.kubectl), "kustomize", str(self.folder)]
+        try:
+            return run_bounded(argv, env=env, cwd=self.empty, bounds=bounds, count_output=count_output)
+        except OSError as exc:
+            raise RenderError(
+                self.meter.subject,
+                "building a kustomization",
+                f"Python, which starts kubectl, cannot be started ({exc.strerror})",
+                "Check the Python that runs this.",
+            ) from exc
 
 
 def _not_started(finished: Finished, subject: str) -> RenderError:
@@ -139,13 +183,13 @@ def _not_started(finished: Finished, subject: str) -> RenderError:
     )
 
 
-def _reason(finished: Finished, view: View, reach: Reach) -> str:
-    if finished.ending is Ending.MEMORY:
-        return f"kustomize needed more than {KUSTOMIZE_MEMORY // MIB} MiB of memory"
-    if finished.ending is Ending.DEADLINE:
-        return f"kustomize did not end within {KUSTOMIZE_SECONDS:.0f} seconds"
-    if finished.ending is Ending.OUTPUT:
+def _bound_passed(ending: Ending) -> str:
+    if ending is Ending.OUTPUT:
         return f"kustomize made more than {MAX_APP_BYTES // MIB} MiB"
+    return f"kustomize did not end within {KUSTOMIZE_SECONDS:.0f} seconds"
+
+
+def _reason(finished: Finished, view: View, reach: Reach) -> str:
     said = _NOISE.sub("", finished.stderr.decode("utf-8", "replace"))
     for patch in sorted(reach.patches, key=len, reverse=True):
         said = said.replace(patch, "…") if patch else said

@@ -55,6 +55,16 @@ def _set_limits(written: str) -> None:
             raise OSError(f"the limit {name} cannot be set: {error}") from error
 
 
+def _end_first() -> None:
+    """Have the kernel end this program before any other where memory runs out."""
+    try:
+        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(descriptor, b"1000")
+        os.close(descriptor)
+    except OSError:  # no /proc, or a read-only one: the limits hold all the same
+        pass
+
+
 def _filter_calls(libc: ctypes.CDLL, instructions: bytes) -> None:
     """Have the kernel filter all calls from now on. Raises OSError where it does not."""
     if not instructions:
@@ -97,6 +107,7 @@ def _become(parent: int, limits: str, instructions: bytes, policy: str, program:
         raise OSError("whoever started it has ended")
     for number in (_SIGPIPE, _SIGXFSZ):  # Python ignores them, and a new program would go on with that
         libc.signal(number, None)
+    _end_first()
     _set_limits(limits)
     _called(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
     try:

@@ -19,13 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..model.errors import RenderBoundError
 from ..model.objects import Manifest, Origin, ref_of
 from ..model.version import VERSION
 from ..state.file import keep, kept
 from ..state.folder import bound_folder, note_use
+from .memory_budget import memory_of_json
 
 _KIND = f"plumb.gitops/rendering/{VERSION}"  # another version may render otherwise
 _FORMAT = 2
+_PART = 1024 * 1024  # bytes of a file that are looked at together
 _UNUSED = 7 * 24 * 3600.0  # seconds after which a rendering that no run asked for is removed
 MAX_BYTES = 1024 * 1024 * 1024  # of all renderings; 10,000 objects take some 20 MB
 
@@ -84,6 +87,16 @@ class Memo:
         except (KeyError, TypeError, ValueError, OSError):
             return None
 
+    def memory(self, followed: Followed) -> tuple[int, int]:
+        """The bytes of what was rendered, as it is kept, and of memory that its values take; 0 where there is none."""
+        if followed.file_name in self._own:
+            return 1, 0  # it is there already
+        size = values = 0
+        with suppress(OSError), (self._folder / followed.file_name).open("rb", buffering=0) as file:
+            while part := file.read(_PART):
+                size, values = size + len(part), values + memory_of_json(part)
+        return size, values
+
     def remember(
         self,
         root: Path,
@@ -106,6 +119,41 @@ class Memo:
                 return
             self._wrote = True
             keep(self._folder / followed.file_name, _KIND, _FORMAT, content, sort=False)
+
+    def failure(self, root: Path, followed: Followed) -> RenderBoundError | None:
+        """The bound that a render of the same files went beyond, in an earlier run."""
+        content = kept(self._folder / followed.file_name, _KIND, _FORMAT)
+        if content is None or "failed" not in content:
+            return None
+        try:
+            if content["digest"] != inputs_digest(
+                root, content["inputs"], content["programs"], self._folders
+            ):
+                return None
+            return RenderBoundError.of(content["failed"])
+        except (KeyError, TypeError, ValueError, OSError):
+            return None
+
+    def remember_failure(
+        self,
+        root: Path,
+        followed: Followed,
+        *,
+        inputs: Sequence[str],
+        programs: Sequence[str],
+        error: RenderBoundError,
+    ) -> None:
+        """Keep that a render went beyond a bound, in the place of what was rendered."""
+        with suppress(OSError, ValueError):
+            content = {
+                "inputs": list(inputs),
+                "programs": list(programs),
+                "digest": inputs_digest(root, inputs, programs, self._folders),
+                "failed": error.document(),
+            }
+            if self._writable:
+                self._wrote = True
+                keep(self._folder / followed.file_name, _KIND, _FORMAT, content)
 
     def clear(self) -> None:
         """Remove what no run has asked for in a week, and, where this one kept something, what is beyond the bound."""

@@ -21,6 +21,7 @@ from .limits import MAX_DEPTH, Meter
 from .place import Place
 from .pyyaml import parser_class, yaml
 from .scalars import LIST_TAG, MAP_TAG, UNKNOWN_TAG, resolve_plain, resolve_tagged
+from .yaml_fault import fault_of
 
 Found = tuple[Any, int, tuple[int, ...]]  # value, line from 1, lines of `items`
 _CHECK_EVERY = 4096  # values between two looks at the bounds
@@ -64,10 +65,8 @@ def read_yaml(text: str, *, file: str, meter: Meter) -> Iterator[Found]:
         place = Place(meter.subject, Origin(file, before.count(b"\n") + 1))
         raise place.error("a character that YAML does not allow") from exc
     except yaml.MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
-        said = printable(" ".join(filter(None, (exc.context, exc.problem))), 200)
-        place = Place(meter.subject, Origin(file, mark.line + 1 if mark else 0))
-        raise place.error(f"not valid YAML: {said}") from exc
+        line, fault = fault_of(text, exc)
+        raise Place(meter.subject, Origin(file, line)).error(f"not valid YAML: {fault}") from exc
     except (ValueError, OverflowError) as exc:
         # The parser in Python stumbles over escapes and directives with numbers that are too large.
         place = Place(meter.subject, Origin(file, builder.line))
@@ -139,9 +138,8 @@ class _Builder:
         self._values += values
         self._text += text
         if self._values >= self._next_check:
-            # Looked at now and then, so that a bomb is refused long before its end; booked at the document's end.
-            trial = Meter(self._meter.subject)
-            trial.expanded(self._at(event), self._meter.values + self._values, self._meter.text + self._text)
+            # Looked at now and then, so that a bomb is refused long before its end.
+            self._meter.expanding(self._at(event), self._values, self._text)
             self._next_check = self._values + _CHECK_EVERY
 
     # Scalars

@@ -18,6 +18,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import R
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app, render_path
 from ansible_collections.plumb.gitops.plugins.module_utils.render.memo import Followed, Memo
+from ansible_collections.plumb.gitops.plugins.module_utils.render.memory_budget import MemoryBudget
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {b: '1', a: '2'}\n"
 OVERLAY = "resources: [../base]\nconfigMapGenerator: [{name: texts, files: [text.txt]}]\n"
@@ -48,7 +49,7 @@ def memo(tmp_path: Path) -> Memo:
 
 
 def render(root: Path, path: str, memo: Memo) -> tuple[Manifest, ...]:
-    return render_app(root, followed(path), subject="app shop", memo=memo)
+    return render_app(root, followed(path), subject="app shop", memo=memo, budget=MemoryBudget.of_process())
 
 
 def followed(path: str, **other: str) -> Followed:
