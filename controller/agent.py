@@ -237,6 +237,7 @@ class Agent:
             self.metrics.known(name, cluster.record)
             self.metrics.watches(name, cluster.watch)
             self.metrics.paces(name, cluster)
+            self.metrics.keep_only(name, cluster.metered)
             if cluster.record.result:
                 self.log.info("last run", **told(cluster))
             kept = self._supervisor.keep(f"cluster {name}", cluster.loop, name)
@@ -279,6 +280,7 @@ class Agent:
             if accepted is not before.accepted and cluster.begun:
                 cluster.pull(Trigger("inventory changed"))
             cluster.look_again()
+            self.metrics.keep_only(cluster.name, cluster.metered)
 
     async def _drop_copies(self) -> None:
         """Remove copies of inventories; one that a run still uses goes at a later look."""

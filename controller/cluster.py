@@ -27,7 +27,7 @@ from ansible_collections.plumb.gitops.controller.history import (
 from ansible_collections.plumb.gitops.controller.inventory import Accepted
 from ansible_collections.plumb.gitops.controller.launch import Ending
 from ansible_collections.plumb.gitops.controller.log import Log
-from ansible_collections.plumb.gitops.controller.metrics import Metrics
+from ansible_collections.plumb.gitops.controller.metrics import Metered, Metrics
 from ansible_collections.plumb.gitops.controller.reports import drop_old
 from ansible_collections.plumb.gitops.controller.runs import DEADLINE, DIED, Order, Runs
 from ansible_collections.plumb.gitops.controller.schedule import (
@@ -116,6 +116,13 @@ class Cluster:
     def places(self) -> tuple[Mapping[str, Any], ...]:
         """All apps, with the source and the path of each."""
         return (*self.settings["apps"], *self.git_apps)
+
+    @property
+    def metered(self) -> Metered:
+        """What there are series of."""
+        of_git = self.config.sources if self.config is not None else ()
+        sources = {str(one["name"]) for one in (*self.settings["sources"], *of_git)}
+        return Metered(frozenset(self.apps), frozenset(sources), bool(self.settings.get("image_updates")))
 
     @property
     def kinds(self) -> frozenset[GroupKind]:
@@ -291,7 +298,9 @@ class Cluster:
             self._due = self._paced + wait_after(pace, self.record.failed, random.random())  # noqa: S311 - spreads load
 
     def _tell(self, ending: Ending, trigger: Trigger, seconds: float) -> None:
-        self._shared.metrics.run(self.name, self.record, ending.summary, seconds)
+        metrics = self._shared.metrics
+        metrics.run(self.name, self.record, ending.summary, seconds)
+        metrics.keep_only(self.name, self.metered)
         log, values = self._shared.log, _line(self.name, ending, trigger, seconds)
         for why in ending.warnings:
             if why not in self._untold:  # said once, until it has passed
@@ -383,6 +392,7 @@ def _line(name: str, ending: Ending, trigger: Trigger, seconds: float) -> dict[s
         counts = summary["counts"]
         values["changed"] = sum(counts[verb] for verb in ("create", "update", "adopt", "recreate", "prune"))
         values |= {"drifted": counts["drifted"], "failed": counts["failed"]}
+        values |= {word: counts[word] for word in ("refused", "skipped") if counts.get(word)}
     values |= {"seconds": round(seconds, 1), "cause": trigger.cause}
     if trigger.apps is not None:
         values["apps"] = ",".join(sorted(trigger.apps))

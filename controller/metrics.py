@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from prometheus_client import (
@@ -19,12 +20,22 @@ from prometheus_client import (
     generate_latest,
 )
 
+from ansible_collections.plumb.gitops.controller.recurring import Found, Standing, standing_after
 from ansible_collections.plumb.gitops.controller.state import Record
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # they double the series, and nothing asks for them
 _BUCKETS = (0.5, 1, 2, 3, 5, 8, 13, 30, 60, 120, 300, 600, 1800)  # seconds
 _MOST_MANAGERS = 100  # of a cluster that are told apart
 _ACTIONS = ("create", "update", "adopt", "recreate", "prune", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """What of a cluster there are series of: its apps and sources by name, and whether it has image updates."""
+
+    apps: frozenset[str]
+    sources: frozenset[str]
+    images: bool
 
 
 class Watching(Protocol):
@@ -67,7 +78,13 @@ class Metrics:
             "plumb_drift_reverted", "Objects that were set back.", by_manager, registry=self.registry
         )
         self._failures = Counter(
-            "plumb_failures", "Objects and apps that failed.", app, registry=self.registry
+            "plumb_failures", "Objects and apps that began to fail.", app, registry=self.registry
+        )
+        self._failing = Gauge(
+            "plumb_failing",
+            "Objects and apps that failed, were refused or unhealthy in the last run.",
+            app,
+            registry=self.registry,
         )
         self._age = Gauge(
             "plumb_last_good_sync_age_seconds",
@@ -135,9 +152,16 @@ class Metrics:
         self._all = (
             self._seconds, self._runs, self._objects, self._actions, self._drift, self._failures, self._age,
             self._revision, self._watched, self._restarts, self._fights, self._found, self._reverted,
-            self._scans, self._scan_seconds, self._written, self._backoff,
+            self._scans, self._scan_seconds, self._written, self._backoff, self._failing,
+        )  # fmt: skip
+        self._of_apps = (
+            self._objects, self._actions, self._drift, self._failures, self._failing, self._found, self._reverted,
         )  # fmt: skip
         self._good: dict[str, float] = {}
+        self._standing: dict[str, dict[str, Standing]] = {}  # by cluster and app, after the last run
+        self._sources: dict[str, set[str]] = {}  # by cluster: those with a series
+        self._apps: dict[str, set[str]] = {}
+        self._gone: set[str] = set()  # clusters that left; what of them still ends makes no series again
         self._managers: dict[str, set[str]] = {}  # by cluster: those with series of their own
 
     def loop_restarted(self, loop: str) -> None:
@@ -154,6 +178,7 @@ class Metrics:
 
     def known(self, cluster: str, record: Record) -> None:
         """Begin with what is on record of a cluster."""
+        self._gone.discard(cluster)
         self._good[cluster] = record.good
         self._age.labels(cluster).set_function(lambda: self._age_of(cluster))
         if record.summary:
@@ -171,19 +196,25 @@ class Metrics:
 
     def watch_restarted(self, cluster: str) -> None:
         """Count a watch that broke."""
-        self._restarts.labels(cluster).inc()
+        if cluster not in self._gone:
+            self._restarts.labels(cluster).inc()
 
     def scanned(self, cluster: str, seconds: float, *, failed: bool) -> None:
         """Take in a scan for new images."""
+        if cluster in self._gone:
+            return
         self._scans.labels(cluster, "failed" if failed else "good").inc()
         self._scan_seconds.labels(cluster).observe(seconds)
 
     def images_written(self, cluster: str, *, good: bool) -> None:
         """Take in a run that was to commit new images."""
-        self._written.labels(cluster, "good" if good else "failed").inc()
+        if cluster not in self._gone:
+            self._written.labels(cluster, "good" if good else "failed").inc()
 
     def run(self, cluster: str, record: Record, summary: Mapping[str, Any] | None, seconds: float) -> None:
         """Take in one run: its record, and the summary of its report if it made one."""
+        if cluster in self._gone:
+            return
         self._good[cluster] = record.good
         self._seconds.labels(cluster).observe(seconds)
         self._runs.labels(cluster, record.result).inc()
@@ -191,20 +222,49 @@ class Metrics:
             return
         self._state(cluster, summary)
         for app in summary["apps"]:
-            counts = app["counts"]
-            for action in _ACTIONS:
-                self._actions.labels(cluster, app["name"], action).inc(counts.get(action, 0))
-            self._drift.labels(cluster, app["name"]).inc(counts["drifted"])
-            for drift in app.get("drift", ()):
-                labels = (cluster, app["name"], drift["kind"], self._manager(cluster, drift["manager"]))
-                self._found.labels(*labels).inc(drift["found"])
-                self._reverted.labels(*labels).inc(drift["reverted"])
-            self._failures.labels(cluster, app["name"]).inc(max(counts["failed"], int(app["failed"])))
+            self._run_of_app(cluster, app)
+
+    def _run_of_app(self, cluster: str, app: Mapping[str, Any]) -> None:
+        """Count what was done, and of what stands what the run before had not found."""
+        name, counts = app["name"], app["counts"]
+        known = self._standing.setdefault(cluster, {})
+        before, now = known.get(name, Standing()), standing_after(app)
+        if app.get("error") and not app["objects"]:  # it was not planned: what stood stands
+            now = replace(before, failing=now.failing)
+        known[name] = now
+        for action in _ACTIONS:
+            done = now.refused.new_since(before.refused) if action == "refused" else counts.get(action, 0)
+            self._actions.labels(cluster, name, action).inc(done)
+        drifted = Found.of(app.get("found", {}).get("drifted", {}))
+        self._drift.labels(cluster, name).inc(drifted.new_since(before.drifted))
+        for drift in app.get("drift", ()):
+            labels = (cluster, name, drift["kind"], self._manager(cluster, drift["manager"]))
+            objects = Found.of(drift.get("objects", {"count": drift["found"]}))
+            left = before.by_manager.get((drift["kind"], drift["manager"]), Found())
+            self._found.labels(*labels).inc(objects.new_since(left))
+            self._reverted.labels(*labels).inc(drift["reverted"])
+        self._failures.labels(cluster, name).inc(now.failing.new_since(before.failing))
+        self._failing.labels(cluster, name).set(now.failing.count)
+
+    def keep_only(self, cluster: str, metered: Metered) -> None:
+        """Remove the series of apps, sources and image updates that the cluster has no more."""
+        for app in self._apps.get(cluster, set()) - metered.apps:
+            self._apps[cluster].discard(app)
+            self._standing.get(cluster, {}).pop(app, None)
+            for metric in self._of_apps:
+                metric.remove_by_labels({"cluster": cluster, "app": app})
+        for source in self._sources.get(cluster, set()) - metered.sources:
+            self._sources[cluster].discard(source)
+            self._revision.remove_by_labels({"cluster": cluster, "source": source})
+        if not metered.images:
+            for of_images in (self._scans, self._scan_seconds, self._written):
+                of_images.remove_by_labels({"cluster": cluster})
 
     def forget(self, cluster: str) -> None:
         """Remove the series of a cluster."""
-        self._good.pop(cluster, None)
-        self._managers.pop(cluster, None)
+        self._gone.add(cluster)
+        for known in (self._good, self._managers, self._standing, self._sources, self._apps):
+            known.pop(cluster, None)
         for metric in self._all:
             metric.remove_by_labels({"cluster": cluster})
         self._loops.remove_by_labels({"loop": f"cluster {cluster}"})
@@ -230,7 +290,7 @@ class Metrics:
             if "commit" in source:
                 self._revision.remove_by_labels({"cluster": cluster, "source": source["name"]})
                 self._revision.labels(cluster, source["name"], source["commit"]).set(1)
+                self._sources.setdefault(cluster, set()).add(source["name"])
         for app in summary["apps"]:
-            counts = app["counts"]
-            objects = sum(counts.get(word, 0) for word in (*_ACTIONS, "unchanged")) - counts.get("prune", 0)
-            self._objects.labels(cluster, app["name"]).set(objects)
+            self._apps.setdefault(cluster, set()).add(app["name"])
+            self._objects.labels(cluster, app["name"]).set(app.get("objects", 0))

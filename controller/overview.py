@@ -90,6 +90,7 @@ def _app(
         "suspended": suspended or bool(ran and ran.get("suspended")),
         "error": (ran or {}).get("error", ""),
         "counts": (ran or {}).get("counts", {}),
+        "objects": (ran or {}).get("objects", 0),
         "reverted": reverted,
         "findings": findings,
         "more_findings": told.get("more_findings", 0),

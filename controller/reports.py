@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.report.document impor
 _LARGEST = 256 * 1024 * 1024  # bytes; a report of 10,000 objects has some 5 MB
 _MOST_FAILURES = 10
 _MOST_MANAGERS = 50  # kinds and managers of an app that are told apart in one run
+_MOST_NAMES = 300  # of objects of an app, by which the next run knows them again
 _LONGEST_NAME = 64  # characters of a manager
 
 
@@ -114,16 +115,55 @@ def _app(app: Mapping[str, Any]) -> dict[str, Any]:
     there = [action for action in app.get("actions", ()) if action["action"] != "prune"]
     kinds = sorted({str(GroupKind(action.get("group", ""), action["kind"])) for action in there})
     shown = {key: app[key] for key in keys if key in app}
-    return shown | {"unhealthy": len(app.get("unhealthy", ())), "kinds": kinds, "drift": _drift(app)}
+    objects = sum(action["action"] != "prune" for action in app.get("actions", ()))
+    unhealthy = len(app.get("unhealthy", ()))
+    return shown | {
+        "objects": objects,
+        "unhealthy": unhealthy,
+        "kinds": kinds,
+        "found": _found(app),
+        "drift": _drift(app),
+    }
+
+
+def _found(app: Mapping[str, Any]) -> dict[str, Any]:
+    """The objects that something is the matter with; those that drifted, and those of them that were not set back."""
+    actions = app.get("actions", ())
+    failed = [_name(action) for action in actions if action.get("result") == "failed"]
+    refused = [_name(action) for action in actions if action["action"] == "refused"]
+    drifted = [action for action in actions if action["drifted"]]
+    of_app = ["the app"] if app.get("error") else []
+    unhealthy = [f"{one['object']} is unhealthy" for one in app.get("unhealthy", ())]
+    return {
+        "failing": _named([*of_app, *failed, *refused, *unhealthy]),
+        "refused": _named(refused),
+        "drifted": _named(map(_name, drifted)),
+        "left": _named(_name(action) for action in drifted if not _is_reverted(action)),
+    }
+
+
+def _named(names: Iterable[str]) -> dict[str, Any]:
+    """How many, and the names of the first ones."""
+    found = sorted(set(names))
+    return {"count": len(found), "names": found[:_MOST_NAMES]} if found else {}
+
+
+def _name(action: Mapping[str, Any]) -> str:
+    return key_of(action.get("group", ""), action["kind"], action.get("namespace", ""), action["name"])
+
+
+def _is_reverted(action: Mapping[str, Any]) -> bool:
+    return action.get("result") == "done" and action["action"] not in {"unchanged", "refused"}
 
 
 def _drift(app: Mapping[str, Any]) -> list[dict[str, Any]]:
     """How many objects of an app had drifted, and how many were set back, by kind and by each manager that did it."""
     found: dict[tuple[str, str], list[int]] = {}
+    objects: dict[tuple[str, str], tuple[list[str], list[str]]] = {}  # all, and those not set back
     for action in app.get("actions", ()):
         if not action["drifted"]:
             continue
-        reverted = action.get("result") == "done" and action["action"] not in {"unchanged", "refused"}
+        reverted = _is_reverted(action)
         for manager in _managers(action):
             key = (action["kind"], manager)
             if key not in found and len(found) >= _MOST_MANAGERS:
@@ -131,8 +171,19 @@ def _drift(app: Mapping[str, Any]) -> list[dict[str, Any]]:
             numbers = found.setdefault(key, [0, 0])
             numbers[0] += 1
             numbers[1] += reverted
+            names, left = objects.setdefault(key, ([], []))
+            names.append(_name(action))
+            if not reverted:
+                left.append(_name(action))
     return [
-        {"kind": kind, "manager": manager, "found": numbers[0], "reverted": numbers[1]}
+        {
+            "kind": kind,
+            "manager": manager,
+            "found": numbers[0],
+            "reverted": numbers[1],
+            "objects": _named(objects[kind, manager][0]),
+            "left": _named(objects[kind, manager][1]),
+        }
         for (kind, manager), numbers in sorted(found.items())
     ]
 

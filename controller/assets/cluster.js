@@ -57,7 +57,7 @@ function counts(one) {
 }
 
 function held(app) {
-  return Object.entries(app.counts).reduce((sum, [word, number]) => sum + (["drifted", "failed", "prune"].includes(word) ? 0 : number), 0);
+  return app.objects;
 }
 
 // What is about no single object; objects stand below, each with its reason.

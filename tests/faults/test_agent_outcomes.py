@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.plumb.gitops.tests.agent import until
 from ansible_collections.plumb.gitops.tests.faults.followed_git import FollowedGit, followed_git
 from ansible_collections.plumb.gitops.tests.faults.proxy import WRITES, Proxy, proxy_before, status
-from ansible_collections.plumb.gitops.tests.manifests import config_map
+from ansible_collections.plumb.gitops.tests.manifests import config_map, manifest
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
 MANY = 40
@@ -45,6 +45,46 @@ def state_of(fleet: FollowedGit) -> dict[str, Any]:
     _status, text = fleet.agent.get("/api/v1/status", token=fleet.token)
     cluster: dict[str, Any] = json.loads(text)["clusters"][0]
     return cluster
+
+
+def test_row_94_one_refused_of_two_is_counted_as_one_done_and_one_refused(fleet: FollowedGit) -> None:
+    before = fleet.agent.series()
+
+    def created() -> float:
+        name = 'plumb_actions_total{action="create",app="app",cluster="here"}'
+        return fleet.agent.series()[name] - before[name]
+
+    runs = len(fleet.agent.runs())
+    invalid = manifest("v1", "Service", "invalid", spec={"ports": [{"port": 99999}]})
+    fleet.push({"all.yaml": config_map("first") + config_map("good") + invalid})
+    line = fleet.agent.await_run(more_than=runs)
+    assert "changed=1 drifted=0 failed=1" in line
+    again = fleet.sync()  # sends it once more
+    assert "changed=0 drifted=0 failed=1" in again
+    (app,) = state_of(fleet)["apps"]
+    assert {word: number for word, number in app["counts"].items() if number} == {"unchanged": 2, "failed": 1}
+    _status, text = fleet.agent.get("/api/v1/state", token=fleet.token)
+    (shown,) = json.loads(text)["clusters"][0]["apps"]
+    assert (shown["objects"], shown["counts"]["create"], shown["counts"]["failed"]) == (3, 0, 1)
+    assert created() == 1
+    after = fleet.agent.series()
+    assert after['plumb_failures_total{app="app",cluster="here"}'] == 1
+    assert after['plumb_failing{app="app",cluster="here"}'] == 1
+    fleet.push({"all.yaml": config_map("first")})
+    fleet.agent.await_line("reconciled  cluster=here", "changed=1", after=len(fleet.agent.lines()))
+
+
+def test_row_90_an_app_that_leaves_the_inventory_leaves_the_metrics(fleet: FollowedGit) -> None:
+    other = fleet.app(name="other", path="other", wait=False)
+    runs = len(fleet.agent.runs())
+    fleet.push({"all.yaml": config_map("first")}, other={"o.yaml": config_map("other")})
+    fleet.follow(plumb_apps=[fleet.app(wait=False), other])
+    until(lambda: any('app="other"' in name for name in fleet.agent.series()), "the app has series")
+    fleet.follow(plumb_apps=[fleet.app(wait=False)])
+    until(lambda: not any('app="other"' in name for name in fleet.agent.series()), "its series are gone")
+    fleet.agent.await_run(more_than=runs + 1)
+    assert not any('app="other"' in name for name in fleet.agent.series())
+    assert any('app="app"' in name for name in fleet.agent.series())
 
 
 def test_row_78_a_guesser_at_the_same_address_keeps_nobody_from_suspending(fleet: FollowedGit) -> None:

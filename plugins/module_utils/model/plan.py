@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from .change import Cause, Culprit, FieldChange
@@ -110,6 +110,17 @@ class AppResult:
     seconds: float = 0.0
     executed: bool = False
 
+    def with_outcomes(self) -> Iterator[tuple[Action, Outcome | None]]:
+        """The planned actions, each with what it came to; one that was done has the verb of what was done."""
+        outcomes = {outcome.action.ref: outcome for outcome in self.outcomes}
+        for action in self.plan.actions:
+            outcome = outcomes.get(action.ref)
+            if outcome is not None and outcome.result is Result.DONE:
+                # An object that moved was planned anew, and may have needed nothing any more.
+                yield replace(action, verb=outcome.action.verb), outcome
+            else:
+                yield action, outcome
+
     @property
     def changed(self) -> bool:
         """Whether something was, or in a check would be, written to an object of the app."""
@@ -134,19 +145,26 @@ class AppResult:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many objects each verb has, and how many drifted."""
+    """How many objects each verb has, and how many drifted.
+
+    After an execution a verb that writes counts what was done, not what was planned.
+    """
 
     by_verb: dict[Verb, int] = field(default_factory=dict)
     drifted: int = 0
     failed: int = 0
+    skipped: int = 0
 
     @classmethod
     def of(cls, results: Iterable[AppResult]) -> Counts:
         by_verb = dict.fromkeys(Verb, 0)
-        drifted = failed = 0
+        drifted = 0
+        ends = dict.fromkeys(Result, 0)
         for result in results:
-            for action in result.plan.actions:
-                by_verb[action.verb] += 1
+            for action, outcome in result.with_outcomes():
                 drifted += action.drifted
-            failed += sum(outcome.result is Result.FAILED for outcome in result.outcomes)
-        return cls(by_verb, drifted, failed)
+                if outcome is not None and outcome.result is not Result.DONE:
+                    ends[outcome.result] += 1
+                elif outcome is not None or not (result.executed and action.verb.writes):
+                    by_verb[action.verb] += 1
+        return cls(by_verb, drifted, ends[Result.FAILED], ends[Result.SKIPPED])

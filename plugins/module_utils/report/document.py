@@ -52,6 +52,7 @@ def _counts(counted: Counts) -> dict[str, int]:
         **{verb.value: number for verb, number in counted.by_verb.items()},
         "drifted": counted.drifted,
         "failed": counted.failed,
+        "skipped": counted.skipped,
     }
 
 
@@ -87,7 +88,6 @@ def revision_document(revision: Revision) -> dict[str, Any]:
 
 def _app(result: AppResult, *, stopped: bool) -> dict[str, Any]:
     plan = result.plan
-    by_ref = {outcome.action.ref: outcome for outcome in result.outcomes}
     return _present(
         {
             "name": plan.app,
@@ -101,7 +101,8 @@ def _app(result: AppResult, *, stopped: bool) -> dict[str, Any]:
             "counts": _counts(Counts.of([result])),
             "seconds": round(result.seconds, 3),
             "actions": [
-                action_document(action, by_ref.get(action.ref), stopped=stopped) for action in plan.actions
+                action_document(action, outcome, stopped=stopped)
+                for action, outcome in result.with_outcomes()
             ],
             "unhealthy": [
                 {"object": str(u.ref), "status": u.health.status.value, "message": u.health.message}

@@ -120,9 +120,10 @@ def _app(result: AppResult, width: int, *, check: bool, stopped: str) -> Iterato
 
 
 def _summary(result: AppResult, *, check: bool) -> str:
-    actions = result.plan.actions
-    failed = {o.action.ref for o in result.outcomes if o.result is not Result.DONE}
-    parts = [(len(failed), "failed")]
+    actions = [action for action, _outcome in result.with_outcomes()]
+    skipped = {o.action.ref for o in result.outcomes if o.result is Result.SKIPPED}
+    failed = skipped | {o.action.ref for o in result.outcomes if o.result is Result.FAILED}
+    parts = [(len(failed - skipped), "failed"), (len(skipped), "skipped")]
     parts.append((sum(action.unproven for action in actions if action.ref not in failed), "unproven"))
     drifted = [action for action in actions if action.drifted and action.ref not in failed]
     for verb, (to_do, done) in _WORDS.items():

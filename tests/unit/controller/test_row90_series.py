@@ -1,0 +1,238 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Series count what was done, a retry counts nothing twice (row 94), and they leave with what they are of (row 90)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.plumb.gitops.controller.metrics import Metered, Metrics
+from ansible_collections.plumb.gitops.controller.reports import summary_of
+from ansible_collections.plumb.gitops.controller.state import Record
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import (
+    AppResult,
+    Outcome,
+    Plan,
+    Result,
+    Verb,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
+from ansible_collections.plumb.gitops.tests.unit.report.reports import EDITED, MAIN, action, report
+
+GOOD = Record(result="good", good=1.0)
+
+
+class Watching:
+    objects = 3
+    backs_off = 0.0
+
+    def fighting(self) -> tuple[object, ...]:
+        return ()
+
+
+def ran(*outcomes: Outcome, app: str = "shop", error: str = "") -> dict[str, Any]:
+    """The summary of a run that came to this."""
+    plan = Plan(app=app, actions=tuple(outcome.action for outcome in outcomes))
+    return summary_of(document(report(AppResult(plan=plan, outcomes=outcomes, executed=True, error=error))))
+
+
+def filled(*clusters: str) -> Metrics:
+    """Metrics in which each metric with labels has a series of each cluster."""
+    metrics = Metrics()
+    drifted = Outcome(action("ConfigMap", "a", Verb.UPDATE, EDITED), Result.DONE)
+    for cluster in clusters:
+        metrics.known(cluster, Record())
+        metrics.watches(cluster, Watching())
+        metrics.paces(cluster, Watching())
+        for app in ("shop", "cart"):
+            metrics.run(cluster, GOOD, ran(drifted, app=app), 1.0)
+        metrics.scanned(cluster, 1.0, failed=False)
+        metrics.images_written(cluster, good=True)
+        metrics.loop_restarted(f"cluster {cluster}")
+        metrics.delivered("hook", 202)
+    return metrics
+
+
+def series(metrics: Metrics) -> dict[str, float]:
+    lines = [line for line in metrics.text().decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def labelled(metrics: Metrics) -> dict[str, set[str]]:
+    """The names of labels of each metric that has a series."""
+    found: dict[str, set[str]] = {}
+    for name in series(metrics):
+        metric, _brace, labels = name.partition("{")
+        found.setdefault(metric, set()).update(re.findall(r"(\w+)=", labels))
+    return found
+
+
+ALL = Metered(frozenset({"shop", "cart"}), frozenset({MAIN.source}), images=True)
+# What leaves, how the metrics learn of it, and the series that must be gone: of this label, with this value.
+LEAVES: dict[str, tuple[Callable[[Metrics], None], str, str]] = {
+    "an app": (
+        lambda metrics: metrics.keep_only("prod", replace(ALL, apps=frozenset({"cart"}))),
+        "app",
+        "shop",
+    ),
+    "a source": (
+        lambda metrics: metrics.keep_only("prod", replace(ALL, sources=frozenset())),
+        "source",
+        MAIN.source,
+    ),
+    "a cluster": (lambda metrics: metrics.forget("prod"), "cluster", "prod"),
+    "a cluster's loop": (lambda metrics: metrics.forget("prod"), "loop", "cluster prod"),
+}
+
+
+def of_label(metrics: Metrics, label: str, value: str) -> set[str]:
+    return {name for name in series(metrics) if f'{label}="{value}"' in name and "staging" not in name}
+
+
+def test_row_90_each_metric_with_labels_is_in_the_table() -> None:
+    """A new label wants a row above, or a word here on why its values do not leave."""
+    known = {"cluster", "app", "source", "loop"}  # of LEAVES
+    known |= {
+        "le",
+        "result",
+        "action",
+        "kind",
+        "manager",
+        "commit",
+        "status",
+    }  # go with another label, or are few
+    known |= {"webhook"}  # fixed when the agent starts
+    metrics = filled("prod")
+    declared = {
+        name
+        for collector in metrics.registry.collect()
+        for sample in collector.samples
+        for name in sample.labels
+    }
+    assert declared <= known
+    silent = {one.name for one in metrics.registry.collect() if not one.samples}
+    assert not silent, "filled() makes no series of these, so the table says nothing of them"
+
+
+@pytest.mark.parametrize("what", LEAVES)
+def test_row_90_what_leaves_takes_its_series_along(what: str) -> None:
+    leave, label, value = LEAVES[what]
+    metrics = filled("prod", "staging")
+    metrics.keep_only("prod", ALL)
+    others = series(metrics).keys() - of_label(metrics, label, value)
+    assert of_label(metrics, label, value)
+    leave(metrics)
+    assert not of_label(metrics, label, value)
+    gone = others - series(metrics).keys()
+    assert all(what.startswith("a cluster") and ('"prod"' in name or "cluster prod" in name) for name in gone)
+
+
+def test_row_90_image_updates_that_leave_take_their_series_along() -> None:
+    metrics = filled("prod", "staging")
+    metrics.keep_only("prod", replace(ALL, images=False))
+    assert not [name for name in series(metrics) if name.startswith("plumb_image") and '"prod"' in name]
+    assert [name for name in series(metrics) if name.startswith("plumb_image") and '"staging"' in name]
+
+
+def test_row_90_what_ends_after_its_cluster_has_left_makes_no_series_again() -> None:
+    metrics = filled("prod")
+    metrics.forget("prod")
+    metrics.scanned("prod", 1.0, failed=True)
+    metrics.images_written("prod", good=False)
+    metrics.watch_restarted("prod")
+    metrics.run("prod", GOOD, ran(Outcome(action("ConfigMap", "a", Verb.CREATE), Result.DONE)), 1.0)
+    assert not [name for name in series(metrics) if '"prod"' in name]
+    metrics.known("prod", Record())
+    metrics.run("prod", GOOD, None, 1.0)
+    assert series(metrics)['plumb_runs_total{cluster="prod",result="good"}'] == 1
+
+
+ONE = action("ConfigMap", "one", Verb.CREATE)
+TWO = action("ConfigMap", "two", Verb.CREATE)
+DRIFT = action("ConfigMap", "three", Verb.UPDATE, EDITED)
+NO = action("ConfigMap", "no", Verb.REFUSED, reason="no")
+
+
+def counted(metrics: Metrics, name: str, **labels: str) -> float:
+    wanted = {"app": "shop", "cluster": "prod", **labels}
+    return sum(
+        value
+        for key, value in series(metrics).items()
+        if key.startswith(f"{name}{{") and all(f'{label}="{value}"' in key for label, value in wanted.items())
+    )
+
+
+def test_row_94_what_failed_is_counted_once_and_done_only_when_it_is_done() -> None:
+    metrics = Metrics()
+    metrics.known("prod", Record())
+    failed = (
+        Outcome(ONE, Result.DONE),
+        Outcome(TWO, Result.FAILED, "no"),
+        Outcome(DRIFT, Result.FAILED, "no"),
+    )
+    again = (Outcome(replace(ONE, verb=Verb.UNCHANGED), Result.DONE), *failed[1:], Outcome(NO, Result.DONE))
+    for summary in (ran(*failed), ran(*again), ran(*again)):
+        metrics.run("prod", Record(result="failed"), summary, 1.0)
+    assert counted(metrics, "plumb_actions_total", action="create") == 1
+    assert counted(metrics, "plumb_actions_total", action="update") == 0
+    assert counted(metrics, "plumb_actions_total", action="refused") == 1
+    assert counted(metrics, "plumb_drift_total") == 1
+    assert counted(metrics, "plumb_drift_found_total") == 1
+    assert counted(metrics, "plumb_drift_reverted_total") == 0
+    assert counted(metrics, "plumb_failures_total") == 3
+    assert counted(metrics, "plumb_failing") == 3
+    assert counted(metrics, "plumb_objects") == 4
+    done = (Outcome(TWO, Result.DONE), Outcome(DRIFT, Result.DONE))
+    metrics.run("prod", GOOD, ran(*done), 1.0)
+    assert counted(metrics, "plumb_actions_total", action="create") == 2
+    assert counted(metrics, "plumb_actions_total", action="update") == 1
+    assert counted(metrics, "plumb_drift_found_total") == 1
+    assert counted(metrics, "plumb_drift_reverted_total") == 1
+    assert counted(metrics, "plumb_failing") == 0
+    metrics.run("prod", GOOD, ran(Outcome(DRIFT, Result.DONE)), 1.0)
+    assert counted(metrics, "plumb_drift_total") == 2  # it is drift anew
+
+
+def test_row_94_an_app_that_cannot_be_planned_counts_once_and_forgets_nothing() -> None:
+    metrics = Metrics()
+    metrics.known("prod", Record())
+    left = Outcome(replace(DRIFT, verb=Verb.UNCHANGED), Result.DONE)
+    for summary in (ran(left), ran(error="no answer"), ran(error="no answer"), ran(left)):
+        metrics.run("prod", Record(result="failed"), summary, 1.0)
+    assert counted(metrics, "plumb_failures_total") == 1
+    assert counted(metrics, "plumb_drift_total") == 1
+
+
+@pytest.mark.parametrize("number", [1, 299, 301, 5000])
+def test_row_94_any_number_of_refusals_counts_once(number: int) -> None:
+    metrics = Metrics()
+    metrics.known("prod", Record())
+    refused = [
+        Outcome(action("ConfigMap", f"c{n}", Verb.REFUSED, reason="no"), Result.DONE) for n in range(number)
+    ]
+    for _run in range(3):
+        metrics.run("prod", Record(result="failed"), ran(*refused), 1.0)
+    assert counted(metrics, "plumb_actions_total", action="refused") == number
+    assert counted(metrics, "plumb_failing") == number
+
+
+def test_row_94_the_report_counts_outcomes() -> None:
+    outcomes = (
+        Outcome(ONE, Result.DONE),
+        Outcome(TWO, Result.FAILED, "no"),
+        Outcome(replace(DRIFT, verb=Verb.UNCHANGED), Result.DONE),  # planned anew: somebody had set it back
+        Outcome(action("ConfigMap", "left", Verb.PRUNE), Result.SKIPPED),
+    )
+    plan = Plan(app="shop", actions=(ONE, TWO, DRIFT, outcomes[3].action))
+    whole = document(report(AppResult(plan=plan, outcomes=outcomes, executed=True)))
+    counts = {word: number for word, number in whole["counts"].items() if number}
+    assert counts == {"create": 1, "unchanged": 1, "drifted": 1, "failed": 1, "skipped": 1}
+    planned = document(report(AppResult(plan=plan), check=True))
+    counts = {word: number for word, number in planned["counts"].items() if number}
+    assert counts == {"create": 2, "update": 1, "prune": 1, "drifted": 1}
