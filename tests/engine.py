@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import renderer_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
     AppSpec,
     Checkout,
@@ -20,7 +21,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Action, AppResult, Verb
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.run import Run, RunResult, run_apps
-from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_path
+from ansible_collections.plumb.gitops.plugins.module_utils.render.memo import Memo
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
 _NOBODY = Person("A. Tester", "tester@example.com")
@@ -79,7 +80,12 @@ class Engine:
         return file
 
     def remove(self, path: str) -> None:
+        """Remove a file, and folders that are empty then: Git has none."""
         (self.root / path).unlink()
+        for folder in (self.root / path).parents:
+            if folder == self.root or any(folder.iterdir()):
+                break
+            folder.rmdir()
 
     def spec(self, name: str = "app", **options: Any) -> AppSpec:
         """An app in the folder of its name; it does not wait unless told to."""
@@ -116,10 +122,12 @@ class Engine:
             source="git", ref="main", commit=self.commit, subject="Test", author=_NOBODY, committer=_NOBODY,
             authored="2026-01-01T00:00:00Z", committed="2026-01-01T00:00:00Z",
         )  # fmt: skip
+        memo = Memo(self.root.with_name("no-cache"), writable=False)
         run = Run(
             apps=tuple(apps) or (self.spec(),),
             sources={"git": Checkout(revision, self.root), **self.sources},
-            render=lambda checkout, app: render_path(checkout.path, app.path, subject=f"app {app.name}"),
+            render=renderer_of(memo),
+            remarks=lambda app: memo.remarks.get(f"app {app}", ()),
             only=frozenset(only),
             check=check,
             **options,

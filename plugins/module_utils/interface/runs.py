@@ -195,6 +195,7 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
                 owner=options.get("owner") or "plumb",
                 home=options.get("namespace") or "plumb-system",
                 looks=memory.looks,
+                remarks=lambda app: memo.remarks.get(f"app {app}", ()),
                 unread=_UNREAD if config is not None and config.error else "",
                 deep=deep,
             ),

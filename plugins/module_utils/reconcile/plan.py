@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -45,6 +45,7 @@ class Setting:
     deep: bool = False  # every proof is checked by a dry-run
     home: str = DEFAULT_NAMESPACE  # where the parents of apps without a namespace live
     check: bool = False
+    remarks: Callable[[str], tuple[str, ...]] = lambda _app: ()  # what the rendering of an app has to say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +95,27 @@ def _ready(setting: Setting, app: AppSpec) -> Plan | tuple[Desired, tuple[Invent
         inventories = tuple(_inventory(setting, identity) for identity in identities)
     except (InventoryError, ClusterError) as error:
         return Plan(app=app.name, error=str(error))
-    if not desired.wanted and not desired.refused and not app.allow_empty and app.state is AppState.PRESENT:
-        return Plan(
-            app=app.name,
-            error=f"app {app.name}: rendering {app.path}: it holds no manifest, which would prune all of the app."
-            " Set allow_empty: true if that is meant, or state: absent to remove the app.",
-        )
+    empty = not desired.wanted and not desired.refused
+    if empty and not app.allow_empty and app.state is AppState.PRESENT and _has_members(setting, inventories):
+        return Plan(app=app.name, error=_empty(app, setting.remarks(app.name)))
     return desired, inventories
+
+
+def _has_members(setting: Setting, inventories: Iterable[Inventory]) -> bool:
+    """Whether there may be members that an empty rendering would prune."""
+    return any(one.group_kinds or setting.lost.members.get(one.identity.id) for one in inventories)
+
+
+def _empty(app: AppSpec, remarks: Sequence[str]) -> str:
+    """The error for an app that holds nothing and would lose what it has."""
+    what = f" ({'; '.join(remarks)})" if remarks else ""
+    next_step = (
+        "Correct its path, or commit its manifests again; state: absent removes the app."
+        if remarks  # something stands there, which is not what the app was
+        else "Set allow_empty: true if that is meant, or state: absent to remove the app."
+    )
+    reason = f"it holds no manifest{what}, which would prune all of the app"
+    return f"app {app.name}: rendering {app.path}: {reason}. {next_step}"
 
 
 def _inventory(setting: Setting, identity: SetIdentity) -> Inventory:
@@ -278,7 +293,7 @@ def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
             app=seen.app.name,
             actions=tuple(step.action for step in (*first, *applies, *prune.steps)),
             prune_blocked=prune.blocked,
-            warnings=(*seen.warnings(), *_untold(prune)),
+            warnings=(*setting.remarks(seen.app.name), *seen.warnings(), *_untold(prune)),
         ),
         inventory=seen.need.inventory,
         formers=seen.need.inventories[1:],

@@ -41,6 +41,9 @@ class Run:
     owner: str = "plumb"
     home: str = DEFAULT_NAMESPACE
     looks: Looks = field(default_factory=dict)  # what earlier runs proved
+    remarks: Callable[[str], tuple[str, ...]] = (
+        lambda _app: ()
+    )  # what an app's rendering has to say, once it is made
     unread: str = ""  # why there may be apps that are not among `apps`: then nothing is pruned
     deep: bool = False  # believe no proof: ask the server for each object
 
@@ -84,6 +87,7 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
             owner=run.owner,
             home=run.home,
             check=run.check,
+            remarks=run.remarks,
             looks={} if run.deep else run.looks,
             known=run.looks,
             deep=run.deep,

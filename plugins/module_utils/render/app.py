@@ -5,21 +5,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model.errors import RenderBoundError, RenderError
+from ..model.errors import RenderBoundError, RenderError, printable
 from ..model.objects import Manifest
+from .documents import read_documents
 from .kustomization import KUSTOMIZATION_NAMES, is_kustomization
 from .kustomize import build_kustomization
 from .limits import Meter
 from .manifest import parse_manifests, reject_duplicates
-from .memo import Followed, Memo
+from .memo import Followed, Memo, Rendering
 from .memory_budget import READING, Account, MemoryBudget, OverBudgetError
+from .other_tools import (
+    chart_error,
+    is_chart,
+    is_other_json,
+    is_template,
+    other_files,
+    other_files_error,
+    template_error,
+)
 from .tree import Tree
 
 MANIFEST_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+_MOST_NAMES = 5  # of files, in a remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +55,16 @@ def render_app(
     render that went beyond a bound is not tried again before its files change, or there is more memory.
     """
     budget = budget or MemoryBudget.of_process()
-    known = None if memo.afresh else _recalled(memo, root, followed, budget, hold=True)
-    if known is not None:
-        return known
+    made = None if memo.afresh else _recalled(memo, root, followed, budget, hold=True)
+    if made is None:
+        made = _rendered_anew(root, followed, subject, memo, budget)
+    memo.remarks[subject] = made.remarks
+    return made.manifests
+
+
+def _rendered_anew(
+    root: Path, followed: Followed, subject: str, memo: Memo, budget: MemoryBudget
+) -> Rendering:
     if not memo.afresh:
         _refuse_what_failed(memo, root, followed, subject, budget)
 
@@ -54,23 +72,24 @@ def render_app(
         memo.remember_failure(root, followed, inputs=[*tree.asked], programs=[*tree.programs], error=error)
 
     tree, manifests = _rendered(root, followed.path, subject, budget, failed)
+    made = Rendering(manifests, _remarks(tree, empty=not manifests))
     known = _recalled(memo, root, followed, budget, hold=False) if memo.afresh else None
-    if known is not None and known != manifests:
+    if known is not None and known != made:
         memo.differing.append(subject)
-    if known != manifests:
-        memo.remember(root, followed, inputs=[*tree.asked], programs=[*tree.programs], manifests=manifests)
-    return manifests
+    if known != made:
+        memo.remember(root, followed, inputs=[*tree.asked], programs=[*tree.programs], rendering=made)
+    return made
 
 
 def _recalled(
     memo: Memo, root: Path, followed: Followed, budget: MemoryBudget, *, hold: bool
-) -> tuple[Manifest, ...] | None:
+) -> Rendering | None:
     """What was kept of an app, if it still holds and there is memory for it; `hold`: it stays for the whole run."""
     size, values = memo.memory(followed)
     if not size:
         return None
 
-    def work(account: Account) -> tuple[tuple[Manifest, ...] | None, int]:
+    def work(account: Account) -> tuple[Rendering | None, int]:
         account.charge(READING * size + values)
         known = memo.recall(root, followed)
         return known, values if hold and known is not None else 0
@@ -130,7 +149,10 @@ def _render(tree: Tree, path: str) -> tuple[Manifest, ...]:
     subject = tree.meter.subject
     start = tree.find(path or ".")
     if start.is_dir():
+        _check_no_templates(tree, start)
         found = tuple(_of_folder(tree, start))
+        if not found and (what := other_files([*tree.others, *tree.passed_over])):
+            raise other_files_error(subject, path, what)
     elif start.name in KUSTOMIZATION_NAMES:
         found = build_kustomization(tree, start.parent)
     elif start.suffix.lower() in MANIFEST_SUFFIXES:
@@ -147,7 +169,76 @@ def _render(tree: Tree, path: str) -> tuple[Manifest, ...]:
 
 
 def _of_file(tree: Tree, file: Path) -> tuple[Manifest, ...]:
-    return parse_manifests(tree.read(file), file=tree.shown(file), meter=tree.meter)
+    data = tree.read(file)
+    try:
+        return parse_manifests(data, file=tree.shown(file), meter=tree.meter)
+    except RenderBoundError:
+        raise
+    except RenderError as error:
+        if is_template(data) and not _is_read(data, tree.shown(file), tree.meter):
+            raise template_error(error) from error
+        raise
+
+
+def _of_listed_file(tree: Tree, file: Path, shown: str) -> tuple[Manifest, ...]:
+    """The manifests of a file that nobody has named: JSON that is no manifest at all is passed over."""
+    try:
+        return _of_file(tree, file)
+    except RenderBoundError:
+        raise
+    except RenderError:
+        if not shown.lower().endswith(".json") or not _is_other_json(tree, file):
+            raise
+        tree.passed_over.append(shown)
+        return ()
+
+
+def _is_read(data: bytes, shown: str, meter: Meter) -> bool:
+    try:
+        return bool(read_documents(data, file=shown, meter=Meter(meter.subject)))
+    except RenderError:
+        return False
+
+
+def _is_other_json(tree: Tree, file: Path) -> bool:
+    try:
+        documents = read_documents(tree.read(file), file=tree.shown(file), meter=tree.meter)
+    except RenderError:
+        return False
+    return is_other_json(document.value for document in documents)
+
+
+def _check_no_templates(tree: Tree, start: Path) -> None:
+    """Raise RenderError where a path is the folder of a chart's templates."""
+    if start.name == "templates" and start != tree.root:
+        chart = start.parent / "Chart.yaml"
+        if tree.inside(chart, tree.shown(chart)).is_file():
+            raise chart_error(tree.meter.subject, tree.shown(start))
+
+
+def _check_no_chart(tree: Tree, folder: Path) -> None:
+    """Raise RenderError where a folder is a chart."""
+    file = folder / "Chart.yaml"
+    if tree.has_file(file):
+        shown = tree.shown(file)
+        data = tree.read(tree.inside(file, shown))
+        if any(is_chart(one.value) for one in read_documents(data, file=shown, meter=tree.meter)):
+            raise chart_error(tree.meter.subject, tree.shown(folder))
+
+
+def _remarks(tree: Tree, *, empty: bool) -> tuple[str, ...]:
+    """What people should know of a rendering: what was passed over, and why there is nothing in it."""
+    found = []
+    if tree.passed_over:
+        found.append(f"passed over, as JSON that is no object for Kubernetes: {_some(tree.passed_over)}")
+    if tree.others and empty:
+        found.append(f"there are no manifests, only {_some(tree.others)}")
+    return tuple(found)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(printable(name, 80) for name in names[:_MOST_NAMES]) + more
 
 
 def _of_folder(tree: Tree, start: Path) -> Iterator[Manifest]:
@@ -168,9 +259,13 @@ def _of_folder(tree: Tree, start: Path) -> Iterator[Manifest]:
             if renderer is not None:
                 yield from renderer.render(tree, path)
                 continue
+            _check_no_chart(tree, path)
+            tree.check_not_submodule(path)
             children = [
                 (tree.inside(child, tree.shown(child)), tree.shown(child)) for child in tree.children(path)
             ]
             waiting.extend(reversed(children))
         elif Path(written).suffix.lower() in MANIFEST_SUFFIXES:
-            yield from _of_file(tree, path)
+            yield from _of_listed_file(tree, path, written)
+        else:
+            tree.others.append(written)

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..model.errors import printable
+from ..model.errors import RenderBoundError, RenderError, printable
 from ..model.objects import Origin
 from .documents import Document, read_documents, read_yaml_documents
 from .inline_entries import is_inline, objects_of
+from .other_tools import chart_error, check_encryption, check_kustomization_type, is_template, template_error
 from .place import Place
 from .plugins import GENERATOR_KEYS, READING_KINDS, check_plugin
 from .private_text import content_of, env_values, literal_values, patch_values, scalars_of, secret_values
@@ -36,6 +37,7 @@ _REMOTE = re.compile(
 _WEB = re.compile(r"https?:|://", re.IGNORECASE)  # where only a file is looked for
 _OFFLINE = "Commit what it names into the source and refer to it by its path."
 
+_ABOUT_ITSELF = frozenset({"apiVersion", "kind", "metadata"})
 # Fields without any reference to a file.
 _HARMLESS = frozenset(
     {
@@ -45,6 +47,7 @@ _HARMLESS = frozenset(
         "commonLabels",
         "generatorOptions",
         "images",
+        "imageTags",
         "kind",
         "labels",
         "metadata",
@@ -71,7 +74,7 @@ _ENTRY_KEYS = {
     "secretGenerator": GENERATOR_KEYS,
 }
 # What a folder named in `generators`, `transformers` or `validators` may say: all it builds is run as plugins.
-_OF_PLUGIN_FOLDERS = frozenset({"apiVersion", "kind", "metadata", "resources"})
+_OF_PLUGIN_FOLDERS = _ABOUT_ITSELF | {"resources"}
 
 
 @dataclass(slots=True)
@@ -83,6 +86,7 @@ class Reach:
     )  # None: written more than once
     private: set[str] = field(default_factory=set)
     patches: set[str] = field(default_factory=set)
+    empty: bool = True  # no field says anything, which kustomize takes for a mistake
 
 
 def is_kustomization(tree: Tree, folder: Path) -> bool:
@@ -94,6 +98,8 @@ def kustomization_file(tree: Tree, folder: Path) -> Path:
     """The one kustomization file of a folder; RenderError where it has none or several."""
     names = [name for name in KUSTOMIZATION_NAMES if tree.has_file(folder / name)]
     if len(names) != 1:
+        if not names and tree.has_file(folder / "Chart.yaml"):
+            raise chart_error(tree.meter.subject, tree.shown(folder))
         said = " and ".join(names) or "no kustomization file"
         raise Place(tree.meter.subject, Origin(tree.shown(folder))).error(
             f"the folder has {said}, and kustomize needs exactly one", "Keep one kustomization.yaml."
@@ -145,6 +151,9 @@ class _Walk:
         """Look at one kustomization."""
         self._folder = folder
         fields, place = self._fields(folder)
+        self.reach.empty = self.reach.empty and not any(
+            value for name, value in fields.items() if name not in _ABOUT_ITSELF
+        )
         for name, value in fields.items():
             self._field(name, value, place)
 
@@ -156,6 +165,9 @@ class _Walk:
         shown = self.tree.shown(file)
         documents = read_yaml_documents(self._read(file), file=shown, meter=self.tree.meter)
         place = Place(self.tree.meter.subject, Origin(shown, documents[0].line if documents else 0))
+        for document in documents:
+            if isinstance(document.value, dict):
+                check_kustomization_type(document.value, Place(place.subject, Origin(shown, document.line)))
         if len(documents) > 1 or any(not isinstance(document.value, dict) for document in documents):
             raise place.error("a kustomization file holds exactly one map")
         return (documents[0].value if documents else {}), place
@@ -167,6 +179,8 @@ class _Walk:
         return data
 
     def _field(self, name: str, value: Any, place: Place) -> None:
+        if not value and name in _REFUSED:
+            return  # as kustomize has it
         if name in _REFUSED:
             raise place.error(
                 f"{name}: {_REFUSED[name]} would be fetched and run, and are not supported", _OFFLINE
@@ -203,6 +217,7 @@ class _Walk:
             raise place.error(f"{name}: {shown!r} is not in this revision", _OFFLINE)
         self.view.add_links(path)
         if real.is_dir():
+            self.tree.check_not_submodule(real)
             self.view.add_folder(real)
         return real
 
@@ -222,7 +237,14 @@ class _Walk:
             self.folders.append(real)
             return
         shown = self.tree.shown(real)
-        for document in read_documents(self._read(real), file=shown, meter=self.tree.meter):
+        data = self._read(real)
+        try:
+            documents = read_documents(data, file=shown, meter=self.tree.meter)
+        except RenderError as error:
+            if isinstance(error, RenderBoundError) or not is_template(data):
+                raise
+            raise template_error(error) from error
+        for document in documents:
             self._note(document, shown)
 
     def _note(self, document: Document, shown: str) -> None:
@@ -296,7 +318,8 @@ class _Walk:
     def _generator(self, name: str, entry: dict[str, Any], place: Place) -> None:
         private: set[str] = set()
         for written in self._listed(f"files of {name}", entry.get("files") or [], place):
-            data, _shown = self._content(name, str(written).partition("=")[2] or written, place)
+            data, shown = self._content(name, str(written).partition("=")[2] or written, place)
+            check_encryption(data, Place(place.subject, Origin(shown)))
             private.update(data.decode("utf-8", "replace").splitlines())
         envs = [
             *self._listed(f"envs of {name}", entry.get("envs") or [], place),
@@ -304,6 +327,7 @@ class _Walk:
         ]
         for written in envs:
             data, shown = self._content(name, written, place)
+            check_encryption(data, Place(place.subject, Origin(shown)))
             private |= env_values(data, Place(place.subject, Origin(shown)))
         private |= literal_values(
             self._listed(f"literals of {name}", entry.get("literals") or [], place), name, place

@@ -68,6 +68,9 @@ def build_kustomization(tree: Tree, folder: Path) -> tuple[Manifest, ...]:
         view = View(tree.root, made, tree.meter.subject)
         reach = check_kustomization(tree, folder, view)
         file = tree.shown(kustomization_file(tree, folder))
+        if reach.empty:
+            tree.others.append(file)
+            return ()
         kubectl = find_kubectl(tree.meter.subject)
         tree.programs[str(kubectl)] = None
         tree.meter.drop(file, held)  # what was looked at is not held

@@ -17,6 +17,7 @@ from ..model.objects import Body, Manifest, ObjectRef, Origin, ref_of
 from .documents import Document, read_documents
 from .encoded_data import with_encoded_data
 from .limits import MAX_DEPTH, Meter
+from .other_tools import what_else
 from .place import Place
 
 APPLYSET_PREFIX = "applyset.kubernetes.io/"
@@ -128,9 +129,11 @@ def _check_type(value: Body, place: Place) -> None:
     for field, pattern in (("apiVersion", _API_VERSION), ("kind", _KIND)):
         said = value.get(field)
         if not isinstance(said, str) or not said:
+            what, next_step = what_else(value, place.origin.file)
             raise place.error(
-                f"the document's {field} is {_said(said or None)}, so it is no Kubernetes object",
-                "Keep files that are no manifests out of the app's path.",
+                f"the document's {field} is {_said(said or None)}, so it is no Kubernetes object"
+                f"{': ' if what else ''}{what}",
+                next_step or "Keep files that are no manifests out of the app's path.",
             )
         if not pattern.fullmatch(said):
             raise place.error(f"{printable(said, 80)!r} cannot be an object's {field}")

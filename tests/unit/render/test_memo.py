@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app, render_path
-from ansible_collections.plumb.gitops.plugins.module_utils.render.memo import Followed, Memo
+from ansible_collections.plumb.gitops.plugins.module_utils.render.memo import Followed, Memo, Rendering
 from ansible_collections.plumb.gitops.plugins.module_utils.render.memory_budget import MemoryBudget
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {b: '1', a: '2'}\n"
@@ -29,6 +29,7 @@ def root(tmp_path: Path) -> Path:
     files = {
         "plain/one.yaml": MAP % "one",
         "plain/sub/two.yaml": MAP % "two",
+        "plain/sub/notes.txt": "Git keeps no empty folder",
         "other/three.yaml": MAP % "three",
         "base/kustomization.yaml": "resources: [one.yaml]\n",
         "base/one.yaml": MAP % "one",
@@ -52,6 +53,11 @@ def render(root: Path, path: str, memo: Memo) -> tuple[Manifest, ...]:
     return render_app(root, followed(path), subject="app shop", memo=memo, budget=MemoryBudget.of_process())
 
 
+def recalled(memo: Memo, root: Path, path: str) -> tuple[Manifest, ...]:
+    found = memo.recall(root, followed(path))
+    return found.manifests if found else ()
+
+
 def followed(path: str, **other: str) -> Followed:
     return Followed(**{"place": "/cache", "source": "fleet", "ref": "main", "path": path, **other})
 
@@ -63,8 +69,8 @@ def test_a_rendering_is_kept_as_it_was_made(root: Path, tmp_path: Path, memo: Me
     other = tmp_path / "second"  # another revision's checkout, with another file changed
     shutil.copytree(root, other, symlinks=True)
     (other / "other" / "three.yaml").write_text("nonsense: [")
-    assert memo.recall(other, followed(path)) == made
-    assert [list(one.body["data"]) for one in memo.recall(other, followed(path)) or ()] == [
+    assert memo.recall(other, followed(path)) == Rendering(made)
+    assert [list(one.body["data"]) for one in recalled(memo, other, path)] == [
         list(one.body["data"]) for one in made
     ]
     assert memo.recall(other, followed(path, source="another")) is None
