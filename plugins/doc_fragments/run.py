@@ -46,10 +46,27 @@ options:
         default: true
       prune_limit:
         description:
-          - How many objects one run may prune, as a number or as a percentage of the app's objects.
+          - How many objects one run may prune, as a number or as a percentage of the app's recorded objects.
           - A percentage holds for apps of more than 10 objects.
         type: str
         default: 50%
+      markers:
+        description:
+          - Which annotations of other tools count. V(protective) are those by which Flux, Argo CD, Helm and others are
+            told never to delete an object, such as C(helm.sh/resource-policy=keep). Such an object is neither pruned
+            nor recreated, also with O(apps[].state=absent).
+          - With an empty list they count for nothing.
+        type: list
+        elements: str
+        choices: [protective]
+        default: [protective]
+      confirm_members:
+        description:
+          - Confirms that objects which carry the app's label, and which no run recorded, are the app's. They are pruned
+            then, as others that left Git.
+          - The value is the one that the warning about these objects names. It holds for just these objects.
+        type: str
+        default: ''
       allow_empty:
         description: Whether a path that holds no manifest means that all of the app goes. It is refused otherwise.
         type: bool

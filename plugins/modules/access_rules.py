@@ -113,6 +113,26 @@ kinds:
   returned: when nothing stands in the way
   type: list
   elements: str
+cluster_rights:
+  description:
+    - Those of RV(kinds) that amount to rights on the whole cluster, or nearly. Whoever may commit to a source of the
+      agent has them too, since an app may apply them in any namespace.
+    - Of kinds that definitions bring it is not known what their controllers do with them, so they are never named.
+  returned: when nothing stands in the way
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: The kind, as C(Kind.group).
+      type: str
+    why:
+      description: What it gives, in words.
+      type: str
+  sample:
+    - kind: Deployment.apps
+      why: >-
+        it runs pods: with any service account, Secret and claim of their namespace and, where no admission policy
+        forbids it, as root on a node
 """
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.access import access_rules

@@ -26,6 +26,7 @@ from ..model.duration import parse_duration
 from ..model.errors import InputError, printable
 from ..reconcile.access import Account, missing_for_setup
 from ..reconcile.access import access_rules as rules_for
+from ..reconcile.cluster_rights import cluster_rights
 from ..reconcile.run import Run
 from ..render.app import render_path
 from ..render.memory_budget import MemoryBudget
@@ -63,6 +64,7 @@ def access_rules(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
         "rules": given or [rule.document() for rule in found.everywhere],
         "own_rules": [rule.document() for rule in found.own],
         "kinds": [str(kind) for kind in found.kinds],
+        "cluster_rights": [{"kind": str(kind), "why": why} for kind, why in cluster_rights(found.kinds)],
     }
     config = config_report(options)
     problems = [*lacking, *found.problems, *([config.error] if config is not None and config.error else [])]

@@ -61,6 +61,8 @@ APP: Spec = MappingProxyType(
         "create_namespace": {"type": "bool", "default": False},
         "prune": {"type": "bool", "default": True},
         "prune_limit": {"type": "str", "default": "50%"},
+        "markers": {"type": "list", "elements": "str", "choices": ["protective"], "default": ["protective"]},
+        "confirm_members": {"type": "str", "default": ""},
         "allow_empty": {"type": "bool", "default": False},
         "adopt": {"type": "bool", "default": False},
         "force_conflicts": {"type": "bool", "default": False},

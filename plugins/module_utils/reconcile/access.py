@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rights that an agent needs: RBAC rules for exactly the kinds that its apps have, and for what runs ask besides.
 
-A kind counts where a manifest of the revision has it, and where the inventory in the cluster says that the app has it
+A kind counts where a manifest of the revision has it, and where the record in the cluster says that the app has it
 still. Nothing is written here.
 """
 
@@ -24,6 +24,8 @@ from .desired import CRD, defined_kinds, desire
 from .inventory import SetIdentity, identity_of, read_inventory
 from .live_view import LiveView
 from .observe import read_parents
+from .record import record_name
+from .records import Records
 from .run import Run, renderer
 
 # What runs ask of each kind: they list its members and look objects up, apply (a patch, which the server counts as
@@ -94,7 +96,7 @@ def access_rules(cluster: Cluster, run: Run, account: Account, *, escalate: bool
     refused = [] if escalate else _escalations(rendered)
     everywhere = [
         *_of_kinds(resources),
-        *_of_runs(run, frozenset(resources)),
+        *_of_runs(run, frozenset(resources), account),
         *(_of_grants(granting) if escalate else ()),
     ]
     return AccessRules(
@@ -166,16 +168,19 @@ def _kinds_of_manifests(
 def _kinds_of_inventories(
     cluster: Cluster, discovery: Discovery, run: Run
 ) -> tuple[frozenset[GroupKind], list[str]]:
-    """The kinds that apps have in the cluster by now: what left Git is still to be pruned."""
+    """The kinds that apps have in the cluster by now: what left Git is to be pruned still."""
     identities = [identity for app in run.apps for identity in _identities(app, run.home)]
     parents = read_parents(cluster, discovery, identities)
+    records = Records(cluster, run.home, run.owner)
     kinds, problems = set[GroupKind](), list[str]()
     for identity in identities:
         parent = parents.get(identity.ref)
         try:
             if isinstance(parent, ClusterError):
                 raise parent
-            kinds |= read_inventory(parent, identity, run.owner).group_kinds
+            inventory, record = read_inventory(parent, identity, run.owner), records.of(identity)
+            # Whoever may edit a parent could have any kind granted: it counts only before there is a record.
+            kinds |= record.group_kinds if record.exists else inventory.group_kinds
         except PlumbError as error:
             problems.append(str(error))
     return frozenset(kinds), problems
@@ -216,18 +221,19 @@ def _of_kinds(resources: Mapping[GroupKind, str]) -> list[Rule]:
     ]
 
 
-def _of_runs(run: Run, kinds: frozenset[GroupKind]) -> list[Rule]:
+def _of_runs(run: Run, kinds: frozenset[GroupKind], account: Account) -> list[Rule]:
     """What every run asks: the inventories, the namespaces of the apps, who decides replicas, Events on objects."""
     rules = [Rule(groups=("events.k8s.io",), resources=("events",), verbs=("create",))]
     if _CONFIG_MAP not in kinds:
-        parents = {identity.name for app in run.apps for identity in _identities(app, run.home)}
+        identities = [identity for app in run.apps for identity in _identities(app, run.home)]
+        own = {name for identity in identities for name in (identity.name, record_name(identity))}
         rules += [
             Rule(groups=("",), resources=("configmaps",), verbs=("list", "watch")),
-            *_named("", "configmaps", ("create", "delete", "get", "patch"), parents),
+            *_named("", "configmaps", ("create", "delete", "get", "patch"), own),
         ]
     if _NAMESPACE not in kinds:
         created = {app.namespace for app in run.apps if app.create_namespace} | {
-            run.home for app in run.apps if not app.namespace
+            run.home for app in run.apps if not app.namespace or run.home != account.namespace
         }
         rules += [
             Rule(groups=("",), resources=("namespaces",), verbs=("get", "list")),

@@ -116,6 +116,8 @@ def _write(ground: Ground, step: Step) -> Body:
     body = step.body if step.wanted is None else with_applied_fields(step.body, step.live)
     resource = known_resource(ground.cluster, str(body["apiVersion"]), step.action.ref)
     verb = step.action.verb
+    if step.appeared:
+        raise StaleVersion(str(step.action.ref), "applying it", "it is not as it was planned on")
     if verb is Verb.RECREATE or (verb is Verb.CREATE and step.live is not None):
         _remove_first(ground, resource, step)
         return _apply(ground.cluster, resource, body, force=False)
@@ -123,8 +125,6 @@ def _write(ground: Ground, step: Step) -> Body:
         return ground.cluster.apply(resource, body, field_manager=CREATOR, force=False)
     if verb is not Verb.CREATE:
         return _take_over(ground.cluster, resource, step, body)
-    if step.appeared:
-        raise StaleVersion(str(step.action.ref), "creating it", "it has appeared since it was planned")
     applied = _apply(ground.cluster, resource, body, force=False)
     return _strike_nobody(ground.cluster, resource, step.action.ref, applied)
 
@@ -263,7 +263,11 @@ def _delete(ground: Ground, resource: ApiResource, action: Action, live: Body) -
             now = ground.cluster.get(resource, namespace=ref.namespace, name=ref.name)
             if now is None:
                 return Outcome(action, Result.DONE)
-            if now["metadata"]["uid"] != uid or not is_member(now, part_of(live)) or withheld(ref, now):
+            if (
+                now["metadata"]["uid"] != uid
+                or not is_member(now, part_of(live))
+                or withheld(ground.app, ref, now)
+            ):
                 why = (
                     "it was created anew, taken over, or marked to be kept since it was planned;"
                     " it is kept until the next run looks"

@@ -17,11 +17,12 @@ from ..cluster.discovery import Discovery
 from ..model.app import AppSpec, AppState
 from ..model.errors import InputError, PlumbError
 from ..model.objects import Body, GroupKind, Manifest, ObjectRef
-from .desired import CRD, Defined, Desired, defined_kinds, desire
+from .desired import Defined, Desired, defined_kinds, desire
 from .inventory import SetIdentity, identity_of
-from .live_view import LiveView
+from .prune import contains
+from .record import RECORD_PREFIX
 
-_NAMESPACE = GroupKind("", "Namespace")
+_NAMESPACE, _CONFIG_MAP = GroupKind("", "Namespace"), GroupKind("", "ConfigMap")
 
 Render = Callable[[AppSpec], tuple[Manifest, ...]]
 
@@ -70,8 +71,10 @@ class Claims:
         self._rank = {app.name: rank for rank, app in enumerate(apps)}
         self._render = render
         self._discovery = discovery
+        self._home = home
         self._ids = {identity_of(app, home).id: app.name for app in apps}
-        self._set_ids = {app.name: identity_of(app, home).id for app in apps}
+        self._sets = {app.name: identity_of(app, home) for app in apps}
+        self._set_ids = {name: identity.id for name, identity in self._sets.items()}
         self._parents = {identity_of(app, home).ref: app.name for app in apps}
         self._former = {app.name: {identity.id for identity in former_identities(app, home)} for app in apps}
         self._lock = threading.Lock()
@@ -93,8 +96,8 @@ class Claims:
 
         Of several apps that want one object, the one that has it keeps it; else the first in the inventory gets it.
         """
-        if ref in self._parents:
-            return f"it is the inventory of app {self._parents[ref]}. Give the object another name."
+        if own := self._kept_by_plumb(ref):
+            return f"it is {own}. Give the object another name."
         if held and held not in self._ids and held not in self._former[name]:
             return f"it belongs to another apply set ({held}), which no app of this inventory is"
         if held and held != self._set_ids[name] and held in self._ids:
@@ -109,6 +112,13 @@ class Claims:
             return f"it belongs to app {holder}, which does not render now, so whether it still wants it is not known"
         return ""
 
+    def _kept_by_plumb(self, ref: ObjectRef) -> str:
+        """What of Plumb's own bookkeeping the object is; empty where it is none."""
+        if ref in self._parents:
+            return f"the inventory of app {self._parents[ref]}"
+        in_home = ref.group_kind == _CONFIG_MAP and ref.namespace == self._home
+        return "a record of what apps have" if in_home and ref.name.startswith(RECORD_PREFIX) else ""
+
     def claimed(self, name: str, ref: ObjectRef) -> str:
         """The other app that wants an object; empty where none does.
 
@@ -121,13 +131,7 @@ class Claims:
     def inside(self, ref: ObjectRef, live: Body) -> str:
         """A wanted object that would go with this one: in this Namespace, or of this CRD's kind; empty where none."""
         self._load_all()
-        within: list[ObjectRef] = []
-        if ref.group_kind == _NAMESPACE:
-            within = [other for other in self._claimants if other.namespace == ref.name]
-        elif ref.group_kind == CRD:
-            view = LiveView(live)
-            defined = GroupKind(view.text("spec", "group"), view.text("spec", "names", "kind"))
-            within = [other for other in self._claimants if other.group_kind == defined]
+        within = [other for other in self._claimants if contains(ref, live, other)]
         return str(min(within)) if within else ""
 
     def unknown(self, name: str) -> str:
@@ -148,6 +152,10 @@ class Claims:
         """Whether objects are likely to move from one app to the other: they share a source, or a former name."""
         same_source = self._apps[other].source == self._apps[name].source
         return same_source or bool(self._former[other] & self._former[name])
+
+    def other_sets(self, name: str) -> tuple[SetIdentity, ...]:
+        """The sets of the other apps."""
+        return tuple(identity for other, identity in self._sets.items() if other != name)
 
     def namespaces(self) -> set[str]:
         """The Namespaces that apps known so far want, by manifest or by create_namespace."""

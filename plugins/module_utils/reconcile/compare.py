@@ -22,7 +22,7 @@ from .fieldset import Path, display
 from .forecast import Forecast, claim_of, forecast, overridden
 from .ground import action_for, failed_dry_run, refused, why
 from .ownership import FIELD_MANAGER, Owner, our_entry, owners
-from .prune import CONSENT, CONTAINERS, PROTECTED, consent_of
+from .prune import CONSENT, CONTAINERS, PROTECTED, consent_of, marker_on
 from .step import Step
 from .unblock import DROP_OR_FORCE, unblocked
 
@@ -144,6 +144,13 @@ def _immutable(case: Case, error: Invalid) -> Step:
     if wanted.ref.group_kind in CONTAINERS:
         return refused(
             wanted, f"{said} All in it would go with it: recreate it by hand if that is meant.", live
+        )
+    marker = marker_on(case.ground.app, live) or marker_on(case.ground.app, wanted.body)
+    if marker:
+        return refused(
+            wanted,
+            f"{said} It is marked {marker}, so it is not deleted: remove the mark to have it recreated.",
+            live,
         )
     if wanted.ref.group_kind in PROTECTED and consent_of(live) != "enabled":
         kind = wanted.ref.kind

@@ -13,6 +13,7 @@ from typing import Any
 from ..cluster.errors import RequestError
 from ..model.app import AdditionPolicy, DriftPolicy
 from ..model.change import Cause
+from ..model.errors import InventoryError
 from ..model.health import Health
 from ..model.objects import Body
 from ..model.plan import Action, Verb
@@ -29,6 +30,7 @@ from .look import Look, look_at
 from .namespaces import ADD_NAMESPACE
 from .ownership import FIELD_MANAGER, our_entry, owners
 from .proof import proven
+from .record import RECORD_LABEL
 from .step import Step
 
 _REPLICAS = ("f:spec", "f:replicas")
@@ -53,12 +55,14 @@ def plan_object(ground: Ground, wanted: Wanted, live: Body | None, *, look: Look
     """
     try:
         return _planned(ground, wanted, live, look)
+    except (RequestError, InventoryError) as error:  # the records cannot be read
+        return refused(wanted, f"{error.account} ({wanted.origin})", live)
     except RecursionError:  # a kind's schema may take anything: who may edit an object decides how deep it is
         return refused(wanted, "the live object is nested too deeply to be compared. Make it flatter.", live)
 
 
 def _planned(ground: Ground, wanted: Wanted, live: Body | None, look: Look | None) -> Step:
-    held = set_of(live) if live is not None else ""
+    held = ground.membership.set_with(wanted.ref, live, adopt=ground.app.adopt) if live is not None else ""
     forbidden = ground.rival(wanted.ref, held) or _is_inventory(live)
     if forbidden:
         return refused(wanted, forbidden, live)
@@ -66,15 +70,20 @@ def _planned(ground: Ground, wanted: Wanted, live: Body | None, look: Look | Non
         return _plan_missing(ground, wanted)
     if live["metadata"].get("deletionTimestamp"):
         return _plan_terminating(ground, wanted, live)
-    return _plan_live(ground, wanted, live, look)
+    return _plan_existing(ground, wanted, live, look, holder_of(live, held, ground.inventory.identity.id))
 
 
-def _plan_live(ground: Ground, wanted: Wanted, live: Body, look: Look | None) -> Step:
-    holder = holder_of(live, ground.inventory.identity.id)
+def _plan_existing(ground: Ground, wanted: Wanted, live: Body, look: Look | None, holder: Holder) -> Step:
     if holder is Holder.NOBODY and not ground.app.adopt:
         return refused(wanted, _not_ours(live), live)
+    if str(live.get("apiVersion") or "") != wanted.api_version:
+        return _plan_other_version(wanted, live, holder)
     if look is not None and holder is Holder.OURS:
         return _settled(ground, wanted, live, look)
+    return _plan_live(ground, wanted, live, holder)
+
+
+def _plan_live(ground: Ground, wanted: Wanted, live: Body, holder: Holder) -> Step:
     ignored = on_live(ignored_of(ground.app, wanted), live)
     applied, warning = _applied(ground, wanted, live, ignored)
     added = additions(live, wanted.ref.group_kind, ignored)
@@ -131,6 +140,14 @@ def _as_applied_before(wanted: Wanted, live: Body) -> Wanted:
     return replace(wanted, body={**wanted.body, "metadata": {**metadata, "labels": labels}})
 
 
+def _plan_other_version(wanted: Wanted, live: Body, holder: Holder) -> Step:
+    """The step for an object that exists in a version that the server knows; the wanted one comes with this run."""
+    verb = Verb.ADOPT if holder is Holder.NOBODY else Verb.UPDATE
+    reason = f"it exists as {live.get('apiVersion')}; the server does not know {wanted.api_version} of it yet"
+    action = action_for(wanted, verb, live, reason=reason, unproven=True)
+    return Step(action=action, wanted=wanted, body=wanted.body, live=live, appeared=True)
+
+
 def _settled(ground: Ground, wanted: Wanted, live: Body, look: Look) -> Step:
     spec = wanted.body.get("spec")
     warning = _replicas_warning(ground, wanted, spec) if look.autoscaled and isinstance(spec, Mapping) else ""
@@ -165,7 +182,7 @@ def look_after(ground: Ground, wanted: Wanted, applied: Body) -> Look | None:
     """A look at what the server answered to an apply, where its content alone proves it to be as wanted."""
     ignored = on_live(ignored_of(ground.app, wanted), applied)
     left, _warning = _applied(ground, wanted, applied, ignored)
-    is_ours = holder_of(applied, ground.inventory.identity.id) is Holder.OURS
+    is_ours = holder_of(applied, set_of(applied), ground.inventory.identity.id) is Holder.OURS
     if not is_ours or not proven(left.body, applied) or additions(applied, wanted.ref.group_kind, ignored):
         return None
     return _remembered(
@@ -174,23 +191,23 @@ def look_after(ground: Ground, wanted: Wanted, applied: Body) -> Look | None:
 
 
 def _is_inventory(live: Body | None) -> str:
-    """Why the object is nobody's to apply, if it is a parent; those of other owners and tools too."""
-    if live is None or ID_LABEL not in (live["metadata"].get("labels") or {}):
+    """Why the object is nobody's to apply, if it is a parent or a record; those of other owners and tools too."""
+    if live is None or not {ID_LABEL, RECORD_LABEL} & (live["metadata"].get("labels") or {}).keys():
         return ""
     return "it is the inventory of an apply set. Give the object another name."
 
 
-def holder_of(live: Body, set_id: str) -> Holder:
-    """Whose a live object is: by our entry and the member label.
+def holder_of(live: Body, held: str, set_id: str) -> Holder:
+    """Whose a live object is: by our entry, and `held`, the set that has it.
 
-    Ours is also what lost its label or has another now (our entry is there), and what lost its ownership (managedFields
-    were wiped: the label is there, and no other manager or the digest of our last apply). The label alone, beside other
-    managers' entries, makes nothing ours: a tenant can write it.
+    Ours is also what lost its ownership (managedFields were wiped: a label or a record is there, and no other manager
+    or the digest of our last apply). The label alone, beside other managers' entries, makes nothing ours: a tenant can
+    write it.
     """
-    label, entries = set_of(live), owners(live)
-    if our_entry(entries) is None and not (label and (not entries or applied_digest(live))):
+    entries = owners(live)
+    if not held or (our_entry(entries) is None and entries and not applied_digest(live)):
         return Holder.NOBODY
-    return Holder.ANOTHER_SET if label and label != set_id else Holder.OURS
+    return Holder.ANOTHER_SET if held != set_id else Holder.OURS
 
 
 def _not_ours(live: Body) -> str:
@@ -204,21 +221,36 @@ def _not_ours(live: Body) -> str:
 def _plan_terminating(ground: Ground, wanted: Wanted, live: Body) -> Step:
     if _finished(ground, wanted):
         return _left_finished(wanted)
+    if _is_left(ground, wanted):
+        return _left_deleted(wanted, live)
     reason = "it is being deleted; it is created again once it is gone"
-    action = action_for(wanted, Verb.CREATE, live, reason=reason)
+    deleted = ground.deleted(wanted)
+    action = action_for(wanted, Verb.CREATE, live, reason=reason, deleted_by_someone=deleted)
     return Step(action=action, wanted=wanted, body=wanted.body, live=live)
 
 
 def _plan_missing(ground: Ground, wanted: Wanted) -> Step:
     if _finished(ground, wanted):
         return _left_finished(wanted)
+    step = _left_deleted(wanted, None) if _is_left(ground, wanted) else _plan_create(ground, wanted)
+    return replace(step, action=replace(step.action, deleted_by_someone=ground.deleted(wanted)))
+
+
+def _is_left(ground: Ground, wanted: Wanted) -> bool:
+    """Whether the app leaves drift where it is, and that the object was deleted is nothing else."""
+    return ground.app.drift is DriftPolicy.REPORT and ground.deleted(wanted) and ground.applied(wanted)
+
+
+def _left_deleted(wanted: Wanted, live: Body | None) -> Step:
+    action = action_for(wanted, Verb.UNCHANGED, live, reason=LEFT_AS_IT_IS, deleted_by_someone=True)
+    return Step(action=action, wanted=wanted, live=live)
+
+
+def _plan_create(ground: Ground, wanted: Wanted) -> Step:
     namespace = wanted.ref.namespace
     if namespace in ground.missing_namespaces:
         reason = f"namespace {namespace} is missing ({wanted.origin}). {ADD_NAMESPACE}"
         return refused(wanted, reason, None)
-    if ground.applied_before and ground.app.drift is DriftPolicy.REPORT:
-        action = action_for(wanted, Verb.UNCHANGED, None, reason=LEFT_AS_IT_IS, deleted_by_someone=True)
-        return Step(action=action, wanted=wanted)
     resource = ground.resource(wanted)
     if ground.check and resource is not None and namespace not in ground.coming_namespaces:
         try:
@@ -227,8 +259,7 @@ def _plan_missing(ground: Ground, wanted: Wanted) -> Step:
             )
         except RequestError as error:
             return failed_dry_run(wanted, Verb.CREATE, None, error)
-    action = action_for(wanted, Verb.CREATE, None, deleted_by_someone=ground.applied_before)
-    return Step(action=action, wanted=wanted, body=wanted.body)
+    return Step(action=action_for(wanted, Verb.CREATE, None), wanted=wanted, body=wanted.body)
 
 
 def _finished(ground: Ground, wanted: Wanted) -> bool:
@@ -238,7 +269,10 @@ def _finished(ground: Ground, wanted: Wanted) -> bool:
     """
     if not remembers(wanted):
         return False
-    applied = (f"{wanted.ref.namespace}/{wanted.ref.name}", wanted.digest)
+    recorded = ground.membership.of(wanted.ref)
+    if recorded is not None or ground.membership.record.exists:
+        return recorded is not None and recorded.is_of(wanted)
+    applied = (f"{wanted.ref.namespace}/{wanted.ref.name}", wanted.digest)  # as 0.1.0 remembered it
     return any(applied in inventory.finished_jobs for inventory in (ground.inventory, *ground.formers))
 
 
@@ -248,7 +282,7 @@ def _left_finished(wanted: Wanted) -> Step:
 
 
 def remembers(wanted: Wanted) -> bool:
-    """Whether the inventory has to remember the object, because the cluster removes it by itself."""
+    """Whether the cluster removes the object by itself: it is not created again from the same manifest."""
     spec = wanted.body.get("spec")
     return (
         wanted.ref.kind == "Job"

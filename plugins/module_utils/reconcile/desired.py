@@ -19,7 +19,7 @@ from .live_view import LiveView
 from .order import sort_key
 
 DIGEST = "plumb.gitops/manifest"  # annotation: which manifest an object was last applied from
-_SECRET = GroupKind("", "Secret")
+SECRET = GroupKind("", "Secret")
 # Kinds whose objects get the labels of their template where they have none themselves.
 # Source: SetDefaults_Job and SetDefaults_ReplicationController of Kubernetes 1.36.
 _COPIES_LABELS = frozenset({GroupKind("batch", "Job"), GroupKind("", "ReplicationController")})
@@ -167,7 +167,7 @@ def digest_of_all(wanted: Iterable[Wanted]) -> str:
 
     It is public, in a ConfigMap. Of a Secret only its name counts: else guesses of its values could be tried on it.
     """
-    return digest_of({str(one.ref): "" if one.ref.group_kind == _SECRET else one.digest for one in wanted})
+    return digest_of({str(one.ref): "" if one.ref.group_kind == SECRET else one.digest for one in wanted})
 
 
 def applied_digest(live: Body) -> str:

@@ -12,21 +12,22 @@ from dataclasses import dataclass, replace
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource
-from ..cluster.errors import CircuitOpen, Forbidden, NotFound, RequestError, StaleVersion, UnknownApi
+from ..cluster.errors import CircuitOpen, NotFound, RequestError, StaleVersion, UnknownApi
 from ..model.app import AppState
 from ..model.errors import InventoryError
 from ..model.objects import GroupKind, ObjectRef
 from ..model.plan import AppResult, Outcome, Result, Unhealthy, Verb
 from .carry_out import NOT_SENT, Carried, carry_out, looked_again, prune, wait_until
-from .decide import remembers
-from .desired import digest_of_all
 from .ground import Ground
 from .health import assess
 from .inventory import Inventory, read_inventory
 from .look import Look
 from .order import Stage, staged
-from .ownership import CREATOR, FIELD_MANAGER
+from .ownership import FIELD_MANAGER
 from .plan import AppPlan
+from .record import Record
+from .recorded import recorded_after, recorded_before
+from .records import make_namespace
 from .wait import wait_for_health
 
 _NAMESPACE = GroupKind("", "Namespace")
@@ -58,6 +59,7 @@ class _Execution:
         self._ground = ground
         self._cluster: Cluster = ground.cluster
         self._inventory = inventory
+        self._record = made.record  # None: this run has no need of it
         self._outcomes: list[Outcome] = []
         self._early: set[ObjectRef] = set()
         self.looks: dict[ObjectRef, Look] = {}
@@ -126,46 +128,49 @@ class _Execution:
         return any(outcome.result is Result.FAILED for outcome in self._outcomes)
 
     def _record_before(self) -> None:
-        """Widen the inventory to all that is going to be there, before the first write to any of it."""
-        wanted = [step.action.ref for step in self._made.applies]
-        members = [*(step.action.ref for step in self._made.prunes), *self._made.moving]
-        if self._made.app.state is AppState.ABSENT and not self._inventory.exists and not self._deletes():
+        """Widen record and inventory to all that is going to be there, before the first write to any of it."""
+        made = self._made
+        wanted = [step.action.ref for step in made.applies]
+        members = [*(step.action.ref for step in made.prunes), *made.moving, *made.unrecorded, *made.unseen]
+        has_none = not self._inventory.exists and (self._record is None or not self._record.exists)
+        if made.app.state is AppState.ABSENT and has_none and not self._deletes() and not made.unrecorded:
             return  # what there is of it is going already
         self._home()
-        self._write_inventory(self._inventory.widened([*wanted, *members]))
+        widened = self._inventory.widened([*wanted, *members])
+        if self._record is not None:
+            self._write_record(recorded_before(self._record, made.applies, made.prunes))
+            widened = widened.before_record()
+        self._write_inventory(widened)
+
+    def _write_record(self, record: Record) -> None:
+        if self._made.records is not None and (not record.exists or record != self._record):
+            self._record = self._made.records.put(record)
 
     def _deletes(self) -> bool:
         return any(step.action.verb is Verb.PRUNE for step in self._made.prunes)
 
     def _home(self) -> None:
-        """See that the namespace of the parent is there: the app's own manifest for it, or a plain one."""
-        home = self._inventory.identity.namespace
+        """See that the namespaces of parent and record are there: by the app's own manifest for it, or plain ones."""
         for step in self._made.first:
             self._noted([carry_out(self._ground, step)])
-        if self._inventory.exists:
-            return
-        own = next(
-            (s for s in self._made.applies if s.action.ref == ObjectRef("", "Namespace", "", home)), None
-        )
-        if own is not None and own.action.verb is not Verb.REFUSED:
+        home = self._inventory.identity.namespace
+        created = {step.action.ref.name for step in self._made.first}
+        if not self._inventory.exists and not self._applied_early(home) and home not in created:
+            make_namespace(self._cluster, home)
+        if self._record is not None and not self._record.exists and self._made.records is not None:
+            self._applied_early(self._made.records.home)
+
+    def _applied_early(self, name: str) -> bool:
+        """Whether the app has a manifest for this Namespace; then it is applied now, before anything is recorded."""
+        ref = ObjectRef("", "Namespace", "", name)
+        own = next((step for step in self._made.applies if step.action.ref == ref), None)
+        if own is None or own.action.verb is Verb.REFUSED:
+            return False
+        if ref not in self._early:
             done = self._noted([carry_out(self._ground, own)])
-            self._early.add(own.action.ref)
+            self._early.add(ref)
             self._await_definitions(done)
-        elif home not in {step.action.ref.name for step in self._made.first}:
-            self._create_home(home)
-
-    def _create_home(self, home: str) -> None:
-        resource = self._cluster.discover().of(_NAMESPACE)
-        if resource is None or not self._is_missing(resource, home):
-            return
-        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": home}}
-        self._cluster.apply(resource, body, field_manager=CREATOR, force=False)
-
-    def _is_missing(self, resource: ApiResource, home: str) -> bool:
-        try:
-            return self._cluster.get(resource, namespace="", name=home, metadata_only=True) is None
-        except Forbidden:
-            return False  # an account of one namespace may not look; the write will tell
+        return True
 
     def _write_inventory(self, inventory: Inventory) -> None:
         resource = self._cluster.discover().of(GroupKind("", "ConfigMap"))
@@ -224,43 +229,38 @@ class _Execution:
             self._outcomes += self._cluster.map(lambda step: prune(self._ground, step), group)
 
     def _record_after(self) -> None:
-        """Narrow the inventory to what is there now, or drop it with an app that is gone."""
+        """Narrow record and inventory to what is there now, or drop them with an app that is gone."""
+        made = self._made
         pruned = {
             o.action.ref for o in self._outcomes if o.action.verb is Verb.PRUNE and o.result is Result.DONE
         }
-        left = [s.action.ref for s in self._made.prunes if s.action.ref not in pruned] + [*self._made.moving]
-        wanted = [step.action.ref for step in self._made.applies]
-        if self._made.app.state is AppState.ABSENT and not left:
+        left = [s.action.ref for s in made.prunes if s.action.ref not in pruned] + [*made.moving]
+        may_be = [*left, *made.unrecorded, *made.unseen]
+        if made.app.state is AppState.ABSENT and not may_be:
+            self._drop_record(self._inventory)
             self._drop(self._inventory)
         elif self._inventory.exists:
-            narrowed = (
-                self._inventory
-                if self._made.plan.prune_blocked
-                else self._inventory.narrowed([*wanted, *left])
-            )
-            self._write_inventory(replace(narrowed.with_jobs(self._remembered()), applied=self._applied()))
+            self._narrow([*left, *made.unseen], may_be)
         if not self._failed and not left:
-            for former in self._made.formers:
+            for former in made.formers:
+                self._drop_record(former)
                 self._drop(former)
 
-    def _remembered(self) -> dict[str, str]:
-        """The Jobs with a TTL that are, or were, applied from the manifest of now."""
-        failed = {o.action.ref for o in self._outcomes if o.result is Result.FAILED}
-        return {
-            f"{step.wanted.ref.namespace}/{step.wanted.ref.name}": step.wanted.digest
-            for step in self._made.applies
-            if step.wanted is not None
-            and remembers(step.wanted)
-            and step.action.verb is not Verb.REFUSED
-            and step.wanted.ref not in failed
-        }
+    def _narrow(self, left: Sequence[ObjectRef], may_be: Sequence[ObjectRef]) -> None:
+        made = self._made
+        wanted = [step.action.ref for step in made.applies]
+        narrowed = self._inventory.narrowed([*wanted, *may_be])
+        if self._record is not None:
+            after = recorded_after(self._record, made.applies, self._outcomes, left, made.moving)
+            self._write_record(after)
+            narrowed = narrowed.with_record(wanted)
+        elif made.plan.prune_blocked:
+            narrowed = self._inventory  # what it has of kinds that could not be read is not known
+        self._write_inventory(narrowed)
 
-    def _applied(self) -> str:
-        """The digest of what this run applied; empty where any of it could not be."""
-        refused = any(step.action.verb is Verb.REFUSED for step in self._made.applies)
-        if self._failed or refused:
-            return ""
-        return digest_of_all(step.wanted for step in self._made.applies if step.wanted is not None)
+    def _drop_record(self, inventory: Inventory) -> None:
+        if self._made.records is not None:
+            self._made.records.drop(inventory.identity)
 
     def _drop(self, inventory: Inventory) -> None:
         """Delete a parent whose members are all gone or taken over."""

@@ -20,9 +20,15 @@ from .health import assess
 from .ignore import Ignored
 from .inventory import Inventory
 from .look import Look
+from .membership import Membership
 from .observe import Autoscalers
 from .ownership import our_entry, owners
 from .step import Step
+
+NOT_RECORDED = (
+    "it carries this app's label and Plumb's field manager, but no run of Plumb recorded it as the app's."
+    " Set adopt: true to take it over."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +46,27 @@ class Ground:
     missing_namespaces: frozenset[str]  # that neither exist nor come with this run
     coming_namespaces: frozenset[str]  # that do not exist yet and come with this run
     read_at: float  # when the cluster was read, by time.monotonic()
-    applied_before: bool  # all these manifests were applied before: what is missing was deleted by someone
+    membership: Membership
+    applied_before: bool  # without a record: all these manifests were applied before, as 0.1.0 remembered it
     # (object, id of the set that has it) -> why it cannot be ours, or ""
     rival: Callable[[ObjectRef, str], str]
     known: Mapping[ObjectRef, Look] = field(
         default_factory=dict
     )  # what earlier runs proved, not believed here
+
+    def deleted(self, wanted: Wanted) -> bool:
+        """Whether an object that is missing was applied before: then someone deleted it. Raises as records do."""
+        if not self.membership.record.exists:
+            return self.applied_before
+        recorded = self.membership.of(wanted.ref)
+        return recorded is not None and bool(recorded.applied)
+
+    def applied(self, wanted: Wanted) -> bool:
+        """Whether an object that is missing was last applied from this very manifest. Raises as records do."""
+        recorded = self.membership.of(wanted.ref)
+        if recorded is not None:
+            return recorded.is_of(wanted)
+        return self.applied_before and not self.membership.record.exists
 
     def resource(self, wanted: Wanted) -> ApiResource | None:
         return self.discovery.find(wanted.api_version, wanted.ref.kind)

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The inventory of an app: an ApplySet (KEP-3659) whose parent is a ConfigMap `plumb-<app>`.
 
-The member label is the truth of membership. The parent's annotations are hints of where members may be, so they are
-widened before a write and narrowed after it. Its data remembers what the cluster itself forgets.
+The parent's annotations are hints of where members may be, so they are widened before a write and narrowed after it.
+Parent, label and field manager may be written by others than Plumb: which objects are an app's is said by its record.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from ..model.app import AppSpec
 from ..model.errors import InventoryError
-from ..model.objects import Body, GroupKind, ObjectRef
+from ..model.objects import Body, GroupKind, ObjectRef, digest_of
 from ..model.version import VERSION
 from .fieldset import Path, owns_exactly
 from .ownership import our_entry, owners
@@ -30,11 +30,13 @@ MEMBER_PATH: Path = ("f:metadata", "f:labels", f"f:{PART_OF}")
 _TOOLING = "applyset.kubernetes.io/tooling"
 _GROUP_KINDS = "applyset.kubernetes.io/contains-group-kinds"
 _NAMESPACES = "applyset.kubernetes.io/additional-namespaces"
-_APP = "plumb.gitops/app"
-_OWNER = "plumb.gitops/owner"
+APP = "plumb.gitops/app"
+OWNER = "plumb.gitops/owner"
+_NAMES = "plumb.gitops/names"
 _APPLIED = "plumb.gitops/applied"
-_FINISHED_JOBS = "finished-jobs"
+_FINISHED_JOBS = "finished-jobs"  # of version 0.1.0, as is the annotation before it
 
+_UNFINISHED = "-"
 DEFAULT_NAMESPACE = "plumb-system"
 PARENT_KIND = GroupKind("", "ConfigMap")
 _TOOL = "plumb.gitops"
@@ -75,7 +77,7 @@ def identity_of(app: AppSpec, default_namespace: str) -> SetIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What the parent says: where members may be, and the Jobs that ran and are gone."""
+    """What the parent says: hints of where members may be and, until an app has a record, what 0.1.0 remembered."""
 
     identity: SetIdentity
     owner: str
@@ -84,6 +86,9 @@ class Inventory:
     namespaces: frozenset[str] = frozenset()
     finished_jobs: tuple[tuple[str, str], ...] = ()  # (namespace/name, hash of the manifest), sorted
     applied: str = ""  # digest of all manifests that were last applied without a failure
+    names: str = (
+        ""  # digest of the names that Git had when the record was written; a hint that it is to be read
+    )
     version: str = field(default="", compare=False)  # resourceVersion that it was read at; guards its writes
 
     def widened(self, refs: Iterable[ObjectRef], kinds: Iterable[GroupKind] = ()) -> Inventory:
@@ -100,9 +105,13 @@ class Inventory:
         kinds, namespaces = _hints(refs, self.identity.namespace)
         return replace(self, group_kinds=kinds, namespaces=namespaces)
 
-    def with_jobs(self, finished: Mapping[str, str]) -> Inventory:
-        """Remembering just these Jobs."""
-        return replace(self, finished_jobs=tuple(sorted(finished.items())))
+    def before_record(self) -> Inventory:
+        """With a hint that no names fit, where it has none yet: a run that ends early leaves the record to be read."""
+        return self if self.names else replace(self, names=_UNFINISHED)
+
+    def with_record(self, names: Iterable[ObjectRef]) -> Inventory:
+        """Beside a record, written when Git had these names: what 0.1.0 remembered here is not needed any more."""
+        return replace(self, names=digest_of_names(names), applied="", finished_jobs=())
 
     def body(self) -> dict[str, Any]:
         """The parent as it is applied."""
@@ -118,13 +127,19 @@ class Inventory:
                     _TOOLING: f"{_TOOL}/v{VERSION}",
                     _GROUP_KINDS: ",".join(sorted(map(str, self.group_kinds))),
                     _NAMESPACES: ",".join(sorted(self.namespaces)),
-                    _APP: self.identity.app,
-                    _OWNER: self.owner,
-                    _APPLIED: self.applied,
+                    APP: self.identity.app,
+                    OWNER: self.owner,
+                    **({_NAMES: self.names} if self.names else {}),
+                    **({_APPLIED: self.applied} if self.applied else {}),
                 },
             },
             "data": {_FINISHED_JOBS: json.dumps(dict(self.finished_jobs))} if self.finished_jobs else {},
         }
+
+
+def digest_of_names(refs: Iterable[ObjectRef]) -> str:
+    """A digest of these names, in any order."""
+    return digest_of(sorted([ref.group, ref.kind, ref.namespace, ref.name] for ref in refs))
 
 
 def _hints(refs: Iterable[ObjectRef], home: str) -> tuple[frozenset[GroupKind], frozenset[str]]:
@@ -151,6 +166,7 @@ def read_inventory(parent: Body | None, identity: SetIdentity, owner: str) -> In
         namespaces=frozenset(filter(None, annotations.get(_NAMESPACES, "").split(","))),
         finished_jobs=_jobs(parent),
         applied=annotations.get(_APPLIED, ""),
+        names=annotations.get(_NAMES, ""),
         version=str(parent["metadata"].get("resourceVersion") or ""),
     )
 
@@ -164,11 +180,11 @@ def hinted_kinds(parent: Body) -> frozenset[GroupKind]:
 def _check_parent(parent: Body, annotations: Mapping[str, str], identity: SetIdentity, owner: str) -> None:
     label = (parent["metadata"].get("labels") or {}).get(ID_LABEL, "")
     tool = annotations.get(_TOOLING, "").partition("/")[0]
-    found_owner = annotations.get(_OWNER, "")
+    found_owner = annotations.get(OWNER, "")
     wrong = {
         f"its label {ID_LABEL} is {label or 'missing'}, not {identity.id}": label != identity.id,
         f"it belongs to {tool or 'no tool'} ({_TOOLING}), not to {_TOOL}": tool != _TOOL,
-        f"it belongs to the owner {found_owner or '(none)'} ({_OWNER}), not to {owner}": found_owner != owner,
+        f"it belongs to the owner {found_owner or '(none)'} ({OWNER}), not to {owner}": found_owner != owner,
     }
     for why, is_wrong in wrong.items():
         if is_wrong:
@@ -208,9 +224,10 @@ def set_of(live: Body) -> str:
 
 
 def is_member(live: Body, set_id: str) -> bool:
-    """Whether a live object belongs to the set: it carries the label, and our own entry owns that label.
+    """Whether a live object says that it belongs to the set: it carries the label, and our own entry owns that label.
 
-    A label alone is not enough: EndpointSlices inherit it from their Service, and a tenant can write it.
+    A label alone is not enough: EndpointSlices inherit it from their Service. Both can be forged by whoever may patch
+    the object, so that it is the app's takes its record, too.
     """
     entry = our_entry(owners(live))
     return part_of(live) == set_id and entry is not None and owns_exactly(entry.fields, MEMBER_PATH)
@@ -219,5 +236,5 @@ def is_member(live: Body, set_id: str) -> bool:
 def set_of_parent(parent: Body, owner: str) -> str:
     """The app that a parent of ours belongs to; empty for a parent of another tool or owner."""
     annotations = parent["metadata"].get("annotations") or {}
-    ours = annotations.get(_TOOLING, "").startswith(f"{_TOOL}/") and annotations.get(_OWNER) == owner
-    return annotations.get(_APP, "") if ours else ""
+    ours = annotations.get(_TOOLING, "").startswith(f"{_TOOL}/") and annotations.get(OWNER) == owner
+    return annotations.get(APP, "") if ours else ""

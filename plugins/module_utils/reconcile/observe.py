@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource, Discovery
@@ -36,6 +36,7 @@ class Need:
     app: AppSpec
     inventories: tuple[Inventory, ...]  # its own, then those of its former names
     wanted: tuple[Wanted, ...]
+    refs: frozenset[ObjectRef]  # all that Git has, usable or not
     looks: Mapping[ObjectRef, Look]  # what of it was proven before
     health_matters: bool  # whether the run waits for it
 
@@ -68,9 +69,14 @@ class Observed:
     # wanted objects that a look proves; only their metadata was read
     settled: Mapping[tuple[str, ObjectRef], Look]
     failed: frozenset[GroupKind]  # those of `unread` where more went wrong than that the account may not
+    kinds: frozenset[GroupKind]  # that were asked for
+    other_versions: Mapping[
+        ObjectRef, Body
+    ]  # wanted objects that exist in another version than the wanted one
 
     def live(self, wanted: Wanted) -> Body | None:
-        return self.objects.get((wanted.api_version, wanted.ref))
+        """The live object: in the version that is wanted, or in another where the server does not know that yet."""
+        return self.objects.get((wanted.api_version, wanted.ref)) or self.other_versions.get(wanted.ref)
 
     def look(self, wanted: Wanted) -> Look | None:
         """The look that proves the object to be as wanted."""
@@ -110,7 +116,7 @@ def observe(
     began = time.monotonic()
     namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
     selector = selector_of([i.identity.id for need in needs for i in need.inventories])
-    unread = _lost_groups(discovery, needs)
+    unread: dict[GroupKind, Mapping[str, str]] = _lost_groups(discovery, needs)
     failed = set(unread)
     objects: dict[tuple[str, ObjectRef], Body] = {}
     settled: dict[tuple[str, ObjectRef], Look] = {}
@@ -125,22 +131,65 @@ def observe(
 
     for resource, (listed, proven) in zip(resources, cluster.map(read, resources), strict=True):
         settled |= {(resource.api_version, ref): look for ref, look in proven.items()}
-        if listed.unread:
-            told = {namespace: str(error) for namespace, error in listed.unread.items()}
-            if not all(isinstance(error, Forbidden) for error in listed.unread.values()):
-                failed.add(resource.group_kind)
-            unread[resource.group_kind] = {**unread.get(resource.group_kind, {}), **told}
+        _note_unread(resource.group_kind, listed, unread, failed)
         objects.update({(resource.api_version, ref_of(item)): item for item in listed.items})
     missing = [
         (its_kind, wanted.ref)
         for need in needs
         for wanted in need.wanted
         if (wanted.api_version, wanted.ref) not in objects
-        and (its_kind := discovery.find(wanted.api_version, wanted.ref.kind)) is not None
+        and (its_kind := _served(discovery, wanted)) is not None
     ]
     found, unreadable = look_up(cluster, missing)
+    wanted_in = {wanted.ref: wanted.api_version for need in needs for wanted in need.wanted}
+    others = {ref: body for (version, ref), body in found.items() if version != wanted_in[ref]}
     objects |= found
-    return Observed(objects, unread, unreadable, _by_set(objects), began, settled, frozenset(failed))
+    kinds = frozenset(resource.group_kind for resource in resources)
+    return Observed(
+        objects, unread, unreadable, _by_set(objects), began, settled, frozenset(failed), kinds, others
+    )
+
+
+def observe_members(
+    cluster: Cluster, discovery: Discovery, observed: Observed, need: Need, kinds: Iterable[GroupKind]
+) -> Observed:
+    """What was read, and the members of one app of these kinds besides."""
+    selector = selector_of([inventory.identity.id for inventory in need.inventories])
+    resources = [r for kind in sorted(kinds) if (r := discovery.of(kind)) is not None]
+    listings = cluster.map(
+        lambda resource: list_objects(cluster, resource, selector, sorted(need.namespaces)), resources
+    )
+    objects, unread, failed = dict(observed.objects), dict(observed.unread), set(observed.failed)
+    for resource, listed in zip(resources, listings, strict=True):
+        _note_unread(resource.group_kind, listed, unread, failed)
+        objects.update({(resource.api_version, ref_of(item)): item for item in listed.items})
+    return replace(
+        observed,
+        objects=objects,
+        unread=unread,
+        failed=frozenset(failed),
+        labelled=_by_set(objects),
+        kinds=observed.kinds | {resource.group_kind for resource in resources},
+    )
+
+
+def _note_unread(
+    kind: GroupKind, listed: Listed, unread: dict[GroupKind, Mapping[str, str]], failed: set[GroupKind]
+) -> None:
+    if not listed.unread:
+        return
+    if not all(isinstance(error, Forbidden) for error in listed.unread.values()):
+        failed.add(kind)
+    told = {namespace: str(error) for namespace, error in listed.unread.items()}
+    unread[kind] = {**unread.get(kind, {}), **told}
+
+
+def _served(discovery: Discovery, wanted: Wanted) -> ApiResource | None:
+    """The kind in the wanted version or, where the server does not know that yet, in the one it prefers.
+
+    An object exists in all versions of its kind: a definition that brings a new one brings its objects along.
+    """
+    return discovery.find(wanted.api_version, wanted.ref.kind) or discovery.of(wanted.ref.group_kind)
 
 
 @dataclass(frozen=True, slots=True)

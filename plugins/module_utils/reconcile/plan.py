@@ -11,7 +11,7 @@ from functools import partial
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
-from ..cluster.errors import Forbidden
+from ..cluster.errors import Forbidden, RequestError
 from ..model.app import AppSpec, AppState
 from ..model.errors import ClusterError, InventoryError, PlumbError
 from ..model.objects import Body, GroupKind, ObjectRef
@@ -19,14 +19,25 @@ from ..model.plan import Action, Plan, Verb
 from .claims import Claims, former_identities
 from .decide import plan_object
 from .desired import Desired, Wanted, digest_of_all
-from .ground import Ground
-from .inventory import DEFAULT_NAMESPACE, Inventory, SetIdentity, identity_of, read_inventory
+from .ground import NOT_RECORDED, Ground, refused
+from .inventory import (
+    DEFAULT_NAMESPACE,
+    Inventory,
+    SetIdentity,
+    digest_of_names,
+    identity_of,
+    read_inventory,
+    set_of,
+)
 from .look import Look, Looks
 from .lost import Lost, scan_within
+from .membership import Members, Membership, members_by_record, unrecorded_warning
 from .namespaces import existing_namespaces, homeless, namespace_to_create
-from .observe import Autoscalers, Need, Observed, observe, read_autoscalers
+from .observe import Autoscalers, Need, Observed, observe, observe_members, read_autoscalers
 from .order import sort_key
 from .prune import Prune, plan_prune
+from .record import Record
+from .records import Records
 from .step import Step
 
 
@@ -37,7 +48,8 @@ class Setting:
     cluster: Cluster
     claims: Claims
     parents: Mapping[ObjectRef, Body | ClusterError]
-    lost: Lost  # members of sets whose parent is missing
+    records: Records
+    lost: Lost  # what carries the label of sets that have neither parent nor record
     revisions: Mapping[str, str]  # by source: the short commit
     owner: str
     looks: Looks = field(default_factory=dict)
@@ -61,6 +73,12 @@ class AppPlan:
     applies: tuple[Step, ...] = ()
     prunes: tuple[Step, ...] = ()
     moving: tuple[ObjectRef, ...] = ()  # members that another app of the run wants now
+    records: Records | None = None
+    record: Record | None = None  # what earlier runs applied; None where this run does not need to know
+    unrecorded: tuple[ObjectRef, ...] = ()  # labelled objects that nobody knows to be the app's
+    unseen: tuple[
+        ObjectRef, ...
+    ] = ()  # recorded objects that may be there, though this run has not seen them
 
     @property
     def looks(self) -> dict[ObjectRef, Look]:
@@ -131,7 +149,7 @@ def _plan_ready(
     if not ready:
         return []
     cluster = setting.cluster
-    needs = _with_lost_members(setting, [_need(setting, *one) for one in ready])
+    needs = _with_lost_members(setting, [_with_record(setting, _need(setting, *one)) for one in ready])
     namespaces = frozenset[str]().union(*(need.namespaces for need in needs))
     bodies = [w.body for need in needs for w in need.wanted]
     autoscalers = read_autoscalers(cluster, discovery, namespaces, bodies)
@@ -159,13 +177,26 @@ def _need(setting: Setting, app: AppSpec, desired: Desired, inventories: tuple[I
         app,
         inventories,
         desired.wanted,
+        frozenset(desired.refs),
         looks=setting.looks.get(inventories[0].identity.id, {}),
         health_matters=app.wait and not setting.check,
     )
 
 
+def _with_record(setting: Setting, need: Need) -> Need:
+    """The need with room for what the record has, where the parent is missing or Git has other names than before."""
+    hint = need.inventory.names
+    if need.inventory.exists and (not hint or hint == digest_of_names(need.refs)):
+        return need
+    try:
+        recorded = setting.records.of(need.inventory.identity).entries
+    except (ClusterError, InventoryError):
+        return need  # it is told where the record is needed
+    return replace(need, inventories=(need.inventory.widened(recorded), *need.inventories[1:]))
+
+
 def _with_lost_members(setting: Setting, needs: Sequence[Need]) -> list[Need]:
-    """The needs, those without a parent with what the scan of all kinds found."""
+    """The needs, those without a parent with what the scan found."""
     lost = [need for need in needs if not need.inventory.exists]
     if lost and setting.lost.denied:
         namespaces = frozenset[str]().union(*(need.namespaces for need in lost))
@@ -226,6 +257,7 @@ def _grounds(  # noqa: PLR0917 - one caller
             missing_namespaces=absent - coming,
             coming_namespaces=absent & coming,
             read_at=observed.read_at,
+            membership=_membership(setting, need),
             applied_before=bool(need.inventory.applied)
             and need.inventory.applied == digest_of_all(need.wanted),
             rival=partial(setting.claims.rival, app.name),
@@ -233,6 +265,12 @@ def _grounds(  # noqa: PLR0917 - one caller
         )
         for app, need in zip(apps, needs, strict=True)
     ]
+
+
+def _membership(setting: Setting, need: Need) -> Membership:
+    own, *former = (inventory.identity for inventory in need.inventories)
+    others = setting.claims.other_sets(need.app.name)
+    return Membership(records=setting.records, own=own, former=tuple(former), others=others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,12 +284,28 @@ class _Seen:
     observed: Observed
 
     @property
-    def members(self) -> dict[ObjectRef, Body]:
+    def labelled(self) -> dict[ObjectRef, Body]:
+        """What carries the label of one of the app's sets, and our entry owns it."""
         return {
             ref: body
             for i in self.need.inventories
             for ref, body in self.observed.members(i.identity.id).items()
         }
+
+    def unseen(self, record: Record) -> tuple[ObjectRef, ...]:
+        """Recorded objects that this run has not seen, of kinds of which it could not see all."""
+        observed = self.observed
+        seen = {kind for kind in observed.kinds if kind not in observed.unread}
+        known = self.wanted | self.labelled.keys()
+        return tuple(
+            ref
+            for ref in record.entries
+            if ref not in known and ref.group_kind not in seen and self._may_exist(ref.group_kind)
+        )
+
+    def _may_exist(self, kind: GroupKind) -> bool:
+        discovery = self.ground.discovery
+        return discovery.of(kind) is not None or kind.group in discovery.incomplete_groups
 
     @property
     def wanted(self) -> frozenset[ObjectRef]:
@@ -270,22 +324,14 @@ class _Seen:
 def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
     if error := homeless(seen.ground):
         return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=error))
-    members, wanted = seen.members, seen.wanted
-    refused = (Step(action=action) for action in seen.desired.refused)
-    applies = sorted((*steps, *refused), key=lambda step: sort_key(step.action.ref))
-    blocked = _unread(seen)
-    prune = plan_prune(
-        seen.app,
-        members,
-        wanted,
-        blocked=blocked,
-        waits="" if wanted.issuperset(members) else _prune_waits(setting, seen, applies),
-        claimed=partial(setting.claims.claimed, seen.app.name),
-        inside=setting.claims.inside,
-        left=_left(setting, seen.app),
-    )
-    if setting.check and blocked and not seen.observed.failed & _kinds(seen):
-        prune = replace(prune, steps=tuple(_unproven(step, blocked) for step in prune.steps))
+    try:
+        seen, members = _members(setting, seen, steps)
+        steps = [_of_member(seen, members, step) for step in steps]
+    except (RequestError, InventoryError) as failed:
+        return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=str(failed)))
+    unusable = (Step(action=action) for action in seen.desired.refused)
+    applies = sorted((*steps, *unusable), key=lambda step: sort_key(step.action.ref))
+    prune = _prune(setting, seen, members, applies)
     first = namespace_to_create(seen.ground, seen.need.wanted)
     return AppPlan(
         app=seen.app,
@@ -293,7 +339,12 @@ def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
             app=seen.app.name,
             actions=tuple(step.action for step in (*first, *applies, *prune.steps)),
             prune_blocked=prune.blocked,
-            warnings=(*setting.remarks(seen.app.name), *seen.warnings(), *_untold(prune)),
+            warnings=(
+                *setting.remarks(seen.app.name),
+                *seen.warnings(),
+                *_unrecorded(setting, seen, members),
+                *_untold(prune),
+            ),
         ),
         inventory=seen.need.inventory,
         formers=seen.need.inventories[1:],
@@ -301,8 +352,96 @@ def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
         first=first,
         applies=tuple(applies),
         prunes=prune.steps,
-        moving=tuple(sorted(frozenset(members) - wanted - {step.action.ref for step in prune.steps})),
+        moving=tuple(
+            sorted(frozenset(members.counted) - seen.wanted - {step.action.ref for step in prune.steps})
+        ),
+        records=setting.records,
+        record=members.record,
+        unrecorded=members.unrecorded,
+        unseen=seen.unseen(members.record) if members.record is not None else (),
     )
+
+
+def _members(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> tuple[_Seen, Members]:
+    """The app's members; its record is read only if this run writes, or meets what Git does not have.
+
+    What the record has of kinds that nothing else names is read, too. Raises InventoryError or ClusterError where the
+    record is needed and cannot be read.
+    """
+    need, membership = seen.need, seen.ground.membership
+    is_quiet = _is_quiet(seen, steps)
+    if is_quiet and not seen.observed.why_unread(need.group_kinds, need.namespaces):
+        return seen, Members(counted=seen.labelled)
+    try:
+        records = [membership.records.of(inventory.identity) for inventory in need.inventories]
+    except Forbidden:
+        if not setting.check:
+            raise
+        return seen, Members(counted=seen.labelled, unproven=True)
+    if is_quiet and not records[0].exists:
+        return seen, Members(counted=seen.labelled)
+    kinds = frozenset(kind for record in records for kind in record.group_kinds) - seen.observed.kinds
+    if kinds:
+        observed = observe_members(setting.cluster, seen.ground.discovery, seen.observed, need, kinds)
+        seen = replace(seen, observed=observed)
+    return seen, members_by_record(seen.app, seen.labelled, seen.wanted, records)
+
+
+def _is_quiet(seen: _Seen, steps: Sequence[Step]) -> bool:
+    """Whether nothing is to be written or pruned, by all that whoever may patch an object can write."""
+    inventory, *formers = seen.need.inventories
+    return (
+        inventory.exists
+        and seen.app.state is AppState.PRESENT
+        and seen.wanted.issuperset(seen.labelled)
+        and not any(step.action.verb.writes for step in steps)
+        and inventory.names in {"", digest_of_names(seen.wanted)}
+        and not any(former.exists for former in formers)
+    )
+
+
+def _of_member(seen: _Seen, members: Members, step: Step) -> Step:
+    """The step, refused where only a label says that the object is the app's, and the record does not."""
+    ref, live, wanted, ground = step.action.ref, step.live, step.wanted, seen.ground
+    membership, record = ground.membership, members.record
+    if live is None or wanted is None or record is None or step.action.verb is Verb.REFUSED:
+        return step
+    if set_of(live) != membership.own.id or membership.of(ref) is not None:
+        return step
+    holders = membership.records.holders(ref, membership.others)
+    forbidden = next((why for held in holders if (why := ground.rival(ref, held.id))), "")
+    if forbidden:
+        return refused(wanted, forbidden, live)
+    if holders or not record.exists or seen.app.adopt:
+        return step
+    return refused(wanted, NOT_RECORDED, live)
+
+
+def _unrecorded(setting: Setting, seen: _Seen, members: Members) -> tuple[str, ...]:
+    if not members.unrecorded:
+        return ()
+    return (unrecorded_warning(seen.need.inventory.identity, members.unrecorded, setting.home),)
+
+
+def _prune(setting: Setting, seen: _Seen, members: Members, applies: Sequence[Step]) -> Prune:
+    """What of the members left Git, and what becomes of it."""
+    blocked = _unread(seen, members)
+    prune = plan_prune(
+        seen.app,
+        members.counted,
+        seen.wanted,
+        blocked=blocked,
+        waits="" if seen.wanted.issuperset(members.counted) else _prune_waits(setting, seen, applies),
+        claimed=partial(setting.claims.claimed, seen.app.name),
+        inside=setting.claims.inside,
+        left=_left(setting, seen.app),
+        marked=members.marked,
+    )
+    if setting.check and blocked and not seen.observed.failed & _kinds(seen, members):
+        prune = replace(prune, steps=tuple(_unproven(step, blocked) for step in prune.steps))
+    if members.unproven:
+        prune = replace(prune, steps=tuple(_unproven(step, "") for step in prune.steps))
+    return prune
 
 
 def _untold(prune: Prune) -> tuple[str, ...]:
@@ -311,19 +450,25 @@ def _untold(prune: Prune) -> tuple[str, ...]:
     return (f"nothing is pruned in this run: {prune.blocked}",) if prune.blocked and not held else ()
 
 
-def _unread(seen: _Seen) -> str:
+def _unread(seen: _Seen, members: Members) -> str:
     """Why this run must not prune: what members there are is not known for sure."""
-    return seen.observed.why_unread(_kinds(seen), seen.need.namespaces)
+    return seen.observed.why_unread(_kinds(seen, members), seen.need.namespaces)
 
 
-def _kinds(seen: _Seen) -> frozenset[GroupKind]:
-    """The kinds that members of the app may have."""
-    return frozenset(w.ref.group_kind for w in seen.need.wanted) | seen.need.group_kinds
+def _kinds(seen: _Seen, members: Members) -> frozenset[GroupKind]:
+    """The kinds that members of the app may have: those that are wanted, and those that were recorded.
+
+    Only where there is no record, those that the parent names: whoever may edit it can put any kind there.
+    """
+    wanted = frozenset(w.ref.group_kind for w in seen.need.wanted)
+    record = members.record
+    return wanted | (record.group_kinds if record is not None and record.exists else seen.need.group_kinds)
 
 
 def _unproven(step: Step, blocked: str) -> Step:
     """For a check by an account that may not see all members: a prune that is held back for that is not refused."""
-    if step.action.verb is not Verb.REFUSED or blocked not in step.action.reason:
+    held_back = step.action.verb is Verb.REFUSED and blocked and blocked in step.action.reason
+    if not (held_back or (step.action.verb is Verb.PRUNE and not blocked)):
         return step
     return replace(step, action=replace(step.action, verb=Verb.PRUNE, unproven=True))
 
@@ -331,7 +476,9 @@ def _unproven(step: Step, blocked: str) -> Step:
 def _prune_waits(setting: Setting, seen: _Seen, applies: Sequence[Step]) -> str:
     """Why what is due should stay for now: what replaces it may not be there. Asked only where something is due."""
     if not any(inventory.exists for inventory in seen.need.inventories):
-        return "its inventory was missing and is rebuilt from the members' labels in this run; the next one prunes"
+        return (
+            "its inventory was missing and is rebuilt in this run from what was recorded; the next one prunes"
+        )
     refused = next((step.action.ref for step in applies if step.action.verb is Verb.REFUSED), None)
     if refused is not None:
         return f"{refused} is refused, and this could be what it replaces"

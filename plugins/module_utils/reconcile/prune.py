@@ -5,21 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
-from ..model.app import AppSpec, AppState
+from ..model.app import AppSpec, AppState, MarkerSet
 from ..model.objects import Body, GroupKind, ObjectRef
 from ..model.plan import Action, Verb
+from .live_view import LiveView
+from .markers import protective_marker
 from .order import sort_key
 from .step import Step
 
 CONSENT = "plumb.gitops/prune"  # annotation on the object: `enabled` consents, `disabled` keeps it
 
 # What takes data or other objects with it when it goes: pruned only with consent on the object itself.
-CONTAINERS = frozenset(
-    {GroupKind("", "Namespace"), GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")}
-)
+_NAMESPACE = GroupKind("", "Namespace")
+CONTAINERS = frozenset({_NAMESPACE, GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")})
 PROTECTED = CONTAINERS | {GroupKind("", "PersistentVolumeClaim"), GroupKind("", "PersistentVolume")}
 
 
@@ -41,17 +43,26 @@ def plan_prune(
     claimed: Callable[[ObjectRef], str],
     inside: Callable[[ObjectRef, Body], str],
     left: str,
+    marked: Mapping[ObjectRef, str] = MappingProxyType({}),
 ) -> Prune:
     """Decide on each member that no manifest of the app wants.
 
     `blocked` says why this run must not prune (an incomplete read, say): what is due is refused. `waits` says why it
     should not, though nothing is wrong with the app: what is due is kept for now. `claimed` names the app, if any, that
     now wants an object: it is left to it. `inside` names an object, if any, that Git wants and that would go with this
-    one. `left` is the reason shown, such as `left Git in 4f2a9c1`.
+    one. `left` is the reason shown, such as `left Git in 4f2a9c1`. `marked` are markers of other tools in the manifests
+    that objects were last applied from.
     """
     gone = sorted((ref for ref in members if ref not in wanted), key=sort_key, reverse=True)
-    steps = [step for ref in gone if (step := _step(app, ref, members[ref], claimed(ref), left)) is not None]
+    steps = [
+        _step(
+            app, ref, members[ref], left, marker_on(app, members[ref]) or _marker_in(app, marked.get(ref, ""))
+        )
+        for ref in gone
+        if not claimed(ref)  # else another app of this run wants it now, and takes it over
+    ]
     steps = [_kept_for(step, inside) for step in steps]
+    steps = _kept_for_content(steps)
     pruned = sum(step.action.verb is Verb.PRUNE for step in steps)
     if not pruned:
         return Prune(tuple(steps), blocked)
@@ -63,10 +74,30 @@ def plan_prune(
     return Prune(tuple(steps))
 
 
-def withheld(ref: ObjectRef, live: Body) -> bool:
+def withheld(app: AppSpec, ref: ObjectRef, live: Body) -> bool:
     """Whether the object itself says, or its kind does where it says nothing, that it is not to be pruned."""
     consent = consent_of(live)
-    return consent == "disabled" or (ref.group_kind in PROTECTED and consent != "enabled")
+    marked = bool(marker_on(app, live))
+    return marked or consent == "disabled" or (ref.group_kind in PROTECTED and consent != "enabled")
+
+
+def marker_on(app: AppSpec, body: Body) -> str:
+    """The annotation by which another tool is told never to delete the object, where such count for the app."""
+    return _marker_in(app, protective_marker(body))
+
+
+def _marker_in(app: AppSpec, marker: str) -> str:
+    return marker if MarkerSet.PROTECTIVE in app.markers else ""
+
+
+def contains(container: ObjectRef, live: Body, other: ObjectRef) -> bool:
+    """Whether an object would go with a Namespace or a CustomResourceDefinition."""
+    if container.group_kind == _NAMESPACE:
+        return other.namespace == container.name
+    if container.group_kind not in CONTAINERS:
+        return False
+    view = LiveView(live)
+    return other.group_kind == GroupKind(view.text("spec", "group"), view.text("spec", "names", "kind"))
 
 
 def consent_of(live: Body) -> str:
@@ -75,10 +106,8 @@ def consent_of(live: Body) -> str:
     return annotations.get(CONSENT, "")
 
 
-def _step(app: AppSpec, ref: ObjectRef, live: Body, claimed_by: str, left: str) -> Step | None:
+def _step(app: AppSpec, ref: ObjectRef, live: Body, left: str, marker: str) -> Step:
     consent = consent_of(live)
-    if claimed_by:
-        return None  # another app of this run wants it now, and takes it over
     verb, reason = Verb.PRUNE, left
     if live["metadata"].get("deletionTimestamp"):
         verb, reason = Verb.UNCHANGED, f"{left}; it is being deleted"
@@ -86,6 +115,9 @@ def _step(app: AppSpec, ref: ObjectRef, live: Body, claimed_by: str, left: str) 
         verb, reason = Verb.UNCHANGED, f"{left}; kept, because the app has prune: false"
     elif consent == "disabled":
         verb, reason = Verb.UNCHANGED, f"{left}; kept, because its annotation {CONSENT} is disabled"
+    elif marker:
+        verb = Verb.UNCHANGED
+        reason = f"{left}; kept, because it is marked {marker}. Remove that, or set markers: [] for the app"
     elif ref.group_kind in PROTECTED and consent != "enabled":
         verb = Verb.UNCHANGED
         reason = (
@@ -103,6 +135,25 @@ def _kept_for(step: Step, inside: Callable[[ObjectRef, Body], str]) -> Step:
         return step
     other = inside(ref, live)
     return _held_back(step, f"Git wants {other}, which would go with it") if other else step
+
+
+def _kept_for_content(steps: Sequence[Step]) -> list[Step]:
+    """The steps, those refused that would delete a Namespace or a definition with what of it is kept."""
+    kept = [
+        step.action.ref
+        for step in steps
+        if step.action.verb is not Verb.PRUNE
+        and not (step.live is not None and step.live["metadata"].get("deletionTimestamp"))
+    ]
+
+    def with_content(step: Step) -> Step:
+        ref, live = step.action.ref, step.live
+        if live is None or ref.group_kind not in CONTAINERS:
+            return step
+        other = min((other for other in kept if contains(ref, live, other)), default=None)
+        return _held_back(step, f"{other}, which is kept, would go with it") if other else step
+
+    return [with_content(step) for step in steps]
 
 
 def _too_much(app: AppSpec, pruned: int, total: int, *, empty: bool) -> str:

@@ -13,16 +13,17 @@ from dataclasses import dataclass, field, replace
 from ..cluster.client import Cluster
 from ..model.app import AppSpec, AppState, Checkout
 from ..model.errors import ClusterError, PlumbError, SourceError
-from ..model.objects import Manifest, ObjectRef
+from ..model.objects import Body, Manifest, ObjectRef
 from ..model.plan import AppResult, Plan
 from .claims import RENDERERS, Claims, Render, check_former_names, former_identities
 from .dependencies import dependencies
 from .execute import Executed, execute
-from .inventory import DEFAULT_NAMESPACE, SetIdentity, identity_of, set_of_parent
+from .inventory import DEFAULT_NAMESPACE, SetIdentity, hinted_kinds, identity_of, set_of_parent
 from .look import Look, Looks
 from .lost import scan
 from .observe import read_parents
 from .plan import AppPlan, Setting, plan_apps
+from .records import Records
 
 # Executed side by side. Most of their time they wait for health, and those that wait must not hold up the others; their
 # requests share the cluster's bound on concurrency.
@@ -73,12 +74,22 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
         discovery = cluster.discover()
         sets = {app.name: _sets(app, run.home) for app in run.apps}
         parents = read_parents(cluster, discovery, [identity for its in sets.values() for identity in its])
+        records = Records(cluster, run.home, run.owner)
         lost = [
-            sets[app.name] for app in selected if not app.suspend and sets[app.name][0].ref not in parents
+            sets[app.name]
+            for app in selected
+            if not app.suspend and _is_lost(sets[app.name], parents, records)
         ]
+        used = {
+            kind
+            for body in parents.values()
+            if not isinstance(body, ClusterError)
+            for kind in hinted_kinds(body)
+        }
         setting = Setting(
             cluster=cluster,
-            lost=scan(cluster, discovery, [identity.id for its in lost for identity in its]),
+            records=records,
+            lost=scan(cluster, discovery, [identity.id for its in lost for identity in its], used),
             claims=Claims(
                 run.apps, [app.name for app in selected], render, discovery, run.home, unread=run.unread
             ),
@@ -115,6 +126,18 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
 def _sets(app: AppSpec, home: str) -> tuple[SetIdentity, ...]:
     """The app's own set, then those of its former names."""
     return (identity_of(app, home), *former_identities(app, home))
+
+
+def _is_lost(
+    its: Sequence[SetIdentity], parents: Mapping[ObjectRef, Body | ClusterError], records: Records
+) -> bool:
+    """Whether nothing at all is known of what an app has: it has neither a parent nor a record, as when it is new."""
+    if its[0].ref in parents:
+        return False
+    try:
+        return not records.of(its[0]).exists
+    except PlumbError:
+        return False  # it is told where the record is needed
 
 
 @contextmanager

@@ -26,5 +26,7 @@ class Step:
     managed_fields: list[Mapping[str, Any]] | None = (
         None  # written first, where ownership has to be put right
     )
-    appeared: bool = False  # the object was missing when it was planned, and is there now
+    appeared: bool = (
+        False  # the object was missing, or there in another version: it is planned anew before the write
+    )
     look: Look | None = None  # of an object that was proven to be as wanted: to be remembered

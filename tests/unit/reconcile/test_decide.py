@@ -13,6 +13,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.access import
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery import ApiResource, Discovery
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.retry import Clock
+from ansible_collections.plumb.gitops.plugins.module_utils.model.app import DriftPolicy
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.decide import (
     Holder,
@@ -28,7 +30,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory i
     SetIdentity,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.observe import Autoscalers
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.record import Recorded, short_digest
 from ansible_collections.plumb.gitops.tests.unit.reconcile.managed import data, live, ours, update
+from ansible_collections.plumb.gitops.tests.unit.reconcile.recorded import membership, record
 from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import DISCOVERY, app, manifest
 
 SET = SetIdentity("shop", "shop")
@@ -56,6 +60,7 @@ def ground(**other: Any) -> Ground:
         "missing_namespaces": frozenset(),
         "coming_namespaces": frozenset(),
         "read_at": 0.0,
+        "membership": membership(SET),
         "applied_before": False,
         "rival": lambda _ref, _held: "",
     }
@@ -71,41 +76,94 @@ def job() -> Wanted:
     return wanted("Job", "migrate", version="batch/v1", spec={"ttlSecondsAfterFinished": 60})
 
 
+# Without a record (None) labels are believed; with one (True, False: whether it has the object) it is.
 @pytest.mark.parametrize(
-    ("label", "entries", "holder"),
+    ("recorded", "label", "entries", "holder"),
     [
-        ("", [], Holder.NOBODY),
-        ("", [update("kubectl-create", data("a"))], Holder.NOBODY),
-        ("", [ours(data("a"))], Holder.OURS),  # somebody took the label away
-        (SET.id, [ours(data("a"))], Holder.OURS),
-        (SET.id, [], Holder.OURS),  # somebody wiped managedFields
+        (None, "", [], Holder.NOBODY),
+        (None, "", [update("kubectl-create", data("a"))], Holder.NOBODY),
+        (None, "", [ours(data("a"))], Holder.OURS),  # somebody took the label away
+        (True, "", [ours(data("a"))], Holder.OURS),
+        (False, "", [ours(data("a"))], Holder.NOBODY),  # somebody forged our entry
+        (None, SET.id, [ours(data("a"))], Holder.OURS),
+        (None, SET.id, [], Holder.OURS),  # somebody wiped managedFields
+        (True, "", [], Holder.OURS),  # and the label, too; only where adopt has the records asked
+        (None, SET.id, [update("kubectl-label", data("a"))], Holder.NOBODY),  # a label alone
+        (None, "other", [update("kubectl-label", data("a"))], Holder.NOBODY),
+        (None, "other", [ours(LABELLED)], Holder.ANOTHER_SET),
         (
-            SET.id,
-            [update("kubectl-label", data("a"))],
-            Holder.NOBODY,
-        ),  # a label alone, which a tenant can write
-        ("other", [update("kubectl-label", data("a"))], Holder.NOBODY),
-        ("other", [ours(LABELLED)], Holder.ANOTHER_SET),
-        (
+            None,
             "other",
             [ours(data("a")), update("kubectl-label", LABELLED)],
             Holder.OURS,
-        ),  # somebody changed the label
+        ),  # changed by somebody
     ],
 )
-def test_whose_an_object_is(label: str, entries: list[dict[str, Any]], holder: Holder) -> None:
-    assert holder_of(live(*entries, metadata={"labels": {PART_OF: label} if label else {}}), SET.id) is holder
+def test_whose_an_object_is(
+    recorded: bool | None, label: str, entries: list[dict[str, Any]], holder: Holder
+) -> None:
+    cart = ObjectRef("", "ConfigMap", "shop", "cart")
+    records = [] if recorded is None else [record(SET, [cart] if recorded else [])]
+    body = live(*entries, metadata={"labels": {PART_OF: label} if label else {}})
+    held = membership(SET, *records).set_with(cart, body, adopt=True)
+    assert holder_of(body, held, SET.id) is holder
 
 
 @pytest.mark.parametrize("former", [False, True], ids=["under its own name", "under its former name"])
 @pytest.mark.parametrize("going", [False, True], ids=["gone", "being deleted"])
-def test_a_finished_job_is_not_run_again(*, former: bool, going: bool) -> None:
-    one = job()
-    ran = Inventory(identity=SET, owner="plumb").with_jobs({"shop/migrate": one.digest})
+@pytest.mark.parametrize("legacy", [False, True], ids=["recorded", "as 0.1.0 remembered it"])
+def test_a_finished_job_is_not_run_again(*, former: bool, going: bool, legacy: bool) -> None:
+    one, old = job(), SetIdentity("old", "shop")
+    its = old if former else SET
     body = {**one.body, "metadata": {**one.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
-    remembering = ground(formers=(ran,)) if former else ground(inventory=ran)
+    if legacy:
+        ran = Inventory(identity=its, owner="plumb", finished_jobs=(("shop/migrate", one.digest),))
+        remembering = ground(formers=(ran,)) if former else ground(inventory=ran)
+    else:
+        ran_once = record(its, {one.ref: Recorded(short_digest(one))})
+        remembering = ground(membership=membership(SET, ran_once, former=[old]))
     assert plan_object(remembering, one, body if going else None).action.verb is Verb.UNCHANGED
     assert plan_object(ground(), one, body if going else None).action.verb is Verb.CREATE
+
+
+@pytest.mark.parametrize(
+    ("recorded", "deleted"),
+    [
+        (
+            Recorded("an earlier one"),
+            True,
+        ),  # an unrelated commit, or one to this very object, changes nothing of that
+        (Recorded("-"), True),  # a Secret
+        (Recorded(""), False),  # it was going to be written, and perhaps never was
+        (None, False),
+    ],
+)
+@pytest.mark.parametrize("going", [False, True], ids=["gone", "being deleted"])
+def test_row_93_a_recorded_object_that_is_gone_was_deleted_by_someone(
+    recorded: Recorded | None, *, deleted: bool, going: bool
+) -> None:
+    one = wanted("ConfigMap", "cart")
+    entries = {} if recorded is None else {one.ref: recorded}
+    body = {**one.body, "metadata": {**one.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    step = plan_object(ground(membership=membership(SET, record(SET, entries))), one, body if going else None)
+    assert step.action.verb is Verb.CREATE
+    assert step.action.deleted_by_someone is deleted
+
+
+@pytest.mark.parametrize("going", [False, True], ids=["gone", "being deleted"])
+@pytest.mark.parametrize("same", [True, False])
+def test_row_93_drift_report_leaves_what_was_deleted_until_its_manifest_changes(
+    *, going: bool, same: bool
+) -> None:
+    one = wanted("ConfigMap", "cart")
+    entry = Recorded(short_digest(one) if same else "0" * 16)
+    body = {**one.body, "metadata": {**one.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    reporting = ground(
+        app=app(drift=DriftPolicy.REPORT), membership=membership(SET, record(SET, {one.ref: entry}))
+    )
+    step = plan_object(reporting, one, body if going else None)
+    assert step.action.verb is (Verb.UNCHANGED if same else Verb.CREATE)
+    assert step.action.drifted
 
 
 def test_an_inventory_is_no_object_for_git() -> None:

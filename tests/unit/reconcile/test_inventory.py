@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,12 +74,18 @@ def test_the_parent_says_where_members_may_be() -> None:
 
 
 def test_what_was_written_is_read_back() -> None:
-    written = Inventory(identity=SHOP, owner="plumb", applied="abc").widened([CART, FLAGS])
-    written = written.with_jobs({"shop/migrate": "1f", "shop/a": "2e"})
+    jobs = (("shop/a", "2e"), ("shop/migrate", "1f"))
+    written = Inventory(identity=SHOP, owner="plumb", applied="abc", finished_jobs=jobs).widened(
+        [CART, FLAGS]
+    )
     read = read_inventory(written.body(), SHOP, "plumb")
     assert read.exists
     assert read.body() == written.body()
-    assert read.finished_jobs == (("shop/a", "2e"), ("shop/migrate", "1f"))
+    assert read.finished_jobs == jobs
+    beside = read.with_record([FLAGS, CART])
+    assert (beside.applied, beside.finished_jobs) == ("", ())
+    assert beside.names == read.with_record([CART, FLAGS]).names != read.with_record([CART]).names
+    assert read_inventory(beside.body(), SHOP, "plumb") == replace(beside, exists=True)
 
 
 def test_it_is_widened_before_a_write_and_narrowed_after() -> None:
