@@ -70,8 +70,9 @@ def test_row_94_one_refused_of_two_is_counted_as_one_done_and_one_refused(fleet:
     after = fleet.agent.series()
     assert after['plumb_failures_total{app="app",cluster="here"}'] == 1
     assert after['plumb_failing{app="app",cluster="here"}'] == 1
+    seen = len(fleet.agent.lines())
     fleet.push({"all.yaml": config_map("first")})
-    fleet.agent.await_line("reconciled  cluster=here", "changed=1", after=len(fleet.agent.lines()))
+    fleet.agent.await_line("reconciled  cluster=here", "changed=1", after=seen)
 
 
 def test_row_90_an_app_that_leaves_the_inventory_leaves_the_metrics(fleet: FollowedGit) -> None:

@@ -10,7 +10,9 @@ import json
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Result
+from ansible_collections.plumb.gitops.plugins.module_utils.report.document import failures
 from ansible_collections.plumb.gitops.tests.engine import Done, Engine
+from ansible_collections.plumb.gitops.tests.faults.git_fleet import GitFleet
 from ansible_collections.plumb.gitops.tests.faults.proxy import (
     WRITES,
     Answered,
@@ -135,3 +137,20 @@ def test_row_73_a_server_that_recovers_is_noticed_by_a_probe(engine: Engine, pro
     assert fault.met == 7
     assert not done.app.failed
     assert {outcome.result for outcome in done.app.outcomes} == {Result.DONE}
+
+
+def test_row_73_an_inventory_that_cannot_be_recorded_leaves_the_cluster_alone_too(
+    git_fleet: GitFleet, proxy: Proxy
+) -> None:
+    """The first write of an app is one object alone, too few to trip the breaker; there is nothing to write without."""
+    git_fleet.upstream.commit({"app": {"all.yaml": config_map("a") + config_map("b")}})
+    fault = proxy.fault(WRITES, "", status(429, "TooManyRequests"))
+    done = git_fleet.reconcile(plumb_kubeconfig=str(proxy.kubeconfig))
+    assert done.code == 2
+    assert fault.met == 5
+    report = git_fleet.report()
+    assert report["stopped"].startswith("nothing was written")
+    assert failures(report) == [report["stopped"]]
+    proxy.faults.clear()
+    assert git_fleet.reconcile(plumb_kubeconfig=str(proxy.kubeconfig)).code == 0
+    assert "stopped" not in git_fleet.report()

@@ -240,8 +240,9 @@ class Cluster:
         operations: Sequence[Mapping[str, Any]],
         field_manager: str,
         dry_run: bool = False,
+        basis: str = "",
     ) -> dict[str, Any]:
-        """A JSON patch (RFC 6902); the object as it is then.
+        """A JSON patch (RFC 6902); the object as it is then. `basis` is as for `apply`.
 
         A `test` or `replace` of `/metadata/resourceVersion` among the operations makes it safe to repeat after a lost
         answer; the server refuses the patch where the object has moved on (StaleVersion).
@@ -250,7 +251,7 @@ class Cluster:
             kind, namespace, name, operations, field_manager=field_manager, dry_run=dry_run
         )
         try:
-            return self._unless_refused(request, kind)
+            return self._unless_refused(request, kind, basis)
         except Invalid as exc:
             # So the server says that an operation does not fit; with causes it is the result that is invalid.
             if exc.causes or not is_guarded(operations):

@@ -245,7 +245,13 @@ def _made(cluster: Cluster, run: Run) -> tuple[RunResult, str]:
         if run.check or (isinstance(error, RequestError) and not blames_server(error, Traffic.READS)):
             raise
         return RunResult((), (), run.looks), str(error)
-    return found, str(cluster.stopped or "")
+    return found, str(cluster.stopped or "") or _took_nothing(found)
+
+
+def _took_nothing(found: RunResult) -> str:
+    """Why the server took no write of any app, where the first one to it, of an inventory, failed already."""
+    wrote = any(app.changed for app in found.apps)
+    return "" if wrote else next((app.error for app in found.apps if app.blames_server), "")
 
 
 def _requests(asked: RequestCounts) -> tuple[tuple[str, int], ...]:

@@ -9,6 +9,7 @@ Each run finds it anew, and it is no news. Where the file is lost, it is told on
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ _EVIDENCE = (
     "one_of",
     "evidence",
 )  # may come late, and go
+
+_NUMBER = re.compile(r"\d+")
 
 Told = dict[str, dict[str, str]]  # by app and object: the digest of what was told
 
@@ -62,6 +65,8 @@ def news(
 def _lasting(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record without what differs from run to run though nothing happened."""
     lasting = {key: value for key, value in record.items() if key not in {*_PASSING, "culprit"}}
+    # A port, a count or a duration in what the server says is another at each try.
+    lasting |= {key: _NUMBER.sub("0", str(lasting[key])) for key in ("error", "reason") if key in lasting}
     fields = []
     for change in record.get("fields", ()):
         culprit = {k: v for k, v in change.get("culprit", {}).items() if k not in _EVIDENCE}

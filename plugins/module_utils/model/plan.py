@@ -109,6 +109,7 @@ class AppResult:
     error: str = ""  # why execution stopped, or did not start
     seconds: float = 0.0
     executed: bool = False
+    blames_server: bool = False  # nothing was written, for an error that any other app could have met
 
     def with_outcomes(self) -> Iterator[tuple[Action, Outcome | None]]:
         """The planned actions, each with what it came to; one that was done has the verb of what was done."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from ..cluster.breaker import Traffic, blames_server
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource
 from ..cluster.errors import CircuitOpen, NotFound, RequestError, StaleVersion, UnknownApi
@@ -74,7 +75,9 @@ class _Execution:
         try:
             self._record_before()
         except (RequestError, InventoryError) as error:
-            return self._result(f"nothing was written: its inventory could not be recorded: {error}")
+            of_server = isinstance(error, RequestError) and blames_server(error, Traffic.WRITES)
+            result = self._result(f"nothing was written: its inventory could not be recorded: {error}")
+            return replace(result, blames_server=of_server)
         for stage, steps in staged((step.action.ref, step) for step in self._made.applies):
             carried = self._cluster.map(
                 lambda step: carry_out(self._ground, step),

@@ -30,6 +30,7 @@ def as_replaced(cluster: Cluster, resource: ApiResource, ref: ObjectRef, live: B
         operations=_operations(content_of(live), content_of(content)),
         field_manager=FIELD_MANAGER,
         dry_run=True,
+        basis=str(live["metadata"].get("resourceVersion") or ""),
     )
 
 

@@ -113,7 +113,12 @@ def _claims(case: Case, resource: ApiResource) -> str:
         return ""
     try:
         case.ground.cluster.apply(
-            resource, case.wanted.body, field_manager=FIELD_MANAGER, force=False, dry_run=True
+            resource,
+            case.wanted.body,
+            field_manager=FIELD_MANAGER,
+            force=False,
+            dry_run=True,
+            basis=str(case.live["metadata"]["resourceVersion"]),
         )
     except FieldConflict as conflict:
         claims = sorted({f"{c.manager} claims {c.field}" for c in conflict.conflicts if c.applied})
