@@ -213,3 +213,23 @@ def test_row_74_a_quiet_run_reads_no_record(engine: Engine) -> None:
     engine.write("b/all.yaml", config_map("b", {"a": "2"}))
     changed = engine.apply(*apps)
     assert changed.reads == three.reads + 1, "one LIST has the records of all apps"
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def test_row_74_a_parent_that_says_nothing_lets_no_empty_rendering_prune(
+    engine: Engine, kubectl: Kubectl, how: str
+) -> None:
+    engine.write("app/all.yaml", config_map("c"))
+    engine.apply()
+    if how == "deleted":
+        kubectl("delete", "configmap", "plumb-app", "-n", engine.namespace)
+    else:
+        names = ("applyset.kubernetes.io/contains-group-kinds", "plumb.gitops/names")
+        patch = json.dumps({"metadata": {"annotations": dict.fromkeys(names, "")}})
+        kubectl("patch", "configmap", "plumb-app", "-n", engine.namespace, "-p", patch)
+    engine.write("app/all.yaml", "# nothing\n")
+    for _run in range(2):
+        done = engine.apply()
+        assert "would prune all of the app" in done.app.plan.error
+        assert done.writes == 0
+    assert kubectl.live("configmap", "c", engine.namespace)

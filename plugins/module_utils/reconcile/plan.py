@@ -120,8 +120,13 @@ def _ready(setting: Setting, app: AppSpec) -> Plan | tuple[Desired, tuple[Invent
 
 
 def _has_members(setting: Setting, inventories: Iterable[Inventory]) -> bool:
-    """Whether there may be members that an empty rendering would prune."""
-    return any(one.group_kinds or setting.lost.members.get(one.identity.id) for one in inventories)
+    """Whether there may be members that an empty rendering would prune: whoever may edit a parent cannot hide them."""
+    if any(one.group_kinds or setting.lost.members.get(one.identity.id) for one in inventories):
+        return True
+    try:
+        return any(setting.records.of(one.identity).entries for one in inventories)
+    except (RequestError, InventoryError):
+        return True
 
 
 def _empty(app: AppSpec, remarks: Sequence[str]) -> str:
