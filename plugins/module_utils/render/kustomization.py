@@ -20,6 +20,7 @@ from ..model.errors import RenderBoundError, RenderError, printable
 from ..model.objects import Origin
 from .documents import Document, read_documents, read_yaml_documents
 from .inline_entries import is_inline, objects_of
+from .memory_budget import TEXT, VALUE
 from .other_tools import chart_error, check_encryption, check_kustomization_type, is_template, template_error
 from .place import Place
 from .plugins import GENERATOR_KEYS, READING_KINDS, check_plugin
@@ -87,6 +88,11 @@ class Reach:
     private: set[str] = field(default_factory=set)
     patches: set[str] = field(default_factory=set)
     empty: bool = True  # no field says anything, which kustomize takes for a mistake
+
+    @property
+    def memory(self) -> int:
+        """The bytes of memory that the private texts and the patches take."""
+        return sum(VALUE + TEXT * len(text) for texts in (self.private, self.patches) for text in texts)
 
 
 def is_kustomization(tree: Tree, folder: Path) -> bool:
@@ -317,10 +323,11 @@ class _Walk:
 
     def _generator(self, name: str, entry: dict[str, Any], place: Place) -> None:
         private: set[str] = set()
+        secret = name.lower() == "secretgenerator"
         for written in self._listed(f"files of {name}", entry.get("files") or [], place):
             data, shown = self._content(name, str(written).partition("=")[2] or written, place)
             check_encryption(data, Place(place.subject, Origin(shown)))
-            private.update(data.decode("utf-8", "replace").splitlines())
+            private |= {data.decode("utf-8", "replace")} if secret else set()
         envs = [
             *self._listed(f"envs of {name}", entry.get("envs") or [], place),
             *filter(None, [entry.get("env")]),
@@ -328,11 +335,12 @@ class _Walk:
         for written in envs:
             data, shown = self._content(name, written, place)
             check_encryption(data, Place(place.subject, Origin(shown)))
-            private |= env_values(data, Place(place.subject, Origin(shown)))
+            with self.tree.meter.parsing(shown, len(data), VALUE * data.count(b"\n")):
+                private |= env_values(data, Place(place.subject, Origin(shown)))
         private |= literal_values(
             self._listed(f"literals of {name}", entry.get("literals") or [], place), name, place
         )
-        if name.lower() == "secretgenerator":
+        if secret:
             self.reach.private |= private
 
     def _plugin(self, name: str, written: Any, place: Place) -> None:

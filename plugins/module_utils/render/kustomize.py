@@ -26,6 +26,7 @@ from .limits import (
     KUSTOMIZE_SECONDS,
     MAX_APP_BYTES,
     MAX_MESSAGE,
+    MAX_PRIVATE,
     MIB,
     MORE_MEMORY,
     SPLIT,
@@ -62,7 +63,7 @@ def build_kustomization(tree: Tree, folder: Path) -> tuple[Manifest, ...]:
     without what Secrets hold), and after KUSTOMIZE_SECONDS. An object's origin is the file and line of the resource
     it was made of, where its name still tells, and else the kustomization file.
     """
-    held = tree.meter.held
+    held, read = tree.meter.held, tree.meter.read_bytes
     tree.inside(folder, tree.shown(folder))  # another file in it may be a second kustomization
     with _empty_folder(tree.meter.subject) as made, _empty_folder(tree.meter.subject) as empty:
         view = View(tree.root, made, tree.meter.subject)
@@ -74,9 +75,10 @@ def build_kustomization(tree: Tree, folder: Path) -> tuple[Manifest, ...]:
         kubectl = find_kubectl(tree.meter.subject)
         tree.programs[str(kubectl)] = None
         tree.meter.drop(file, held)  # what was looked at is not held
-        finished = _Build(
-            kubectl=kubectl, folder=view.path_of(folder), empty=empty, meter=tree.meter, file=file
-        ).run()
+        build = _Build(kubectl=kubectl, folder=view.path_of(folder), empty=empty, meter=tree.meter, file=file)
+        # The copy counts as well: a folder for temporary files is often in memory.
+        with tree.meter.parsing(file, 0, reach.memory + tree.meter.read_bytes - read):
+            finished = build.run()
     if finished.ending is Ending.REFUSED:
         raise _not_started(finished, tree.meter.subject)
     if finished.ending is not Ending.EXITED:
@@ -193,6 +195,8 @@ def _bound_passed(ending: Ending) -> str:
 
 
 def _reason(finished: Finished, view: View, reach: Reach) -> str:
+    if sum(map(len, reach.private)) > MAX_PRIVATE:
+        return f"kustomize ended with status {finished.status}; what it says could quote one of many secret texts"
     said = _NOISE.sub("", finished.stderr.decode("utf-8", "replace"))
     for patch in sorted(reach.patches, key=len, reverse=True):
         said = said.replace(patch, "…") if patch else said

@@ -24,6 +24,7 @@ KUSTOMIZE_SECONDS = 120.0  # one build; a thousand resources take some 5 s
 STDERR_BYTES = MIB  # what is kept of a child's messages
 MAX_MESSAGE = 16 * 1024  # characters of a message, quotations left out, that are searched for private text
 
+MAX_PRIVATE = MIB  # characters of private texts that are looked for in a message
 
 SPLIT = "Split it into several apps."
 MORE_MEMORY = (

@@ -229,3 +229,17 @@ def test_row_69_what_reading_found_too_large_is_remembered_too(
         with pytest.raises(RenderBoundError) as caught:
             render(root, tmp_path / "cache")
         assert str(caught.value).startswith(found)
+
+
+@pytest.mark.parametrize("generator", ["configMapGenerator", "secretGenerator"])
+@pytest.mark.parametrize("way", ["files", "envs"])
+def test_row_69_files_of_generators_are_counted_by_their_lines(
+    checkout: Write, generator: str, way: str
+) -> None:
+    text = f"{generator}: [{{name: a, {way}: [lines.env]}}]\n"
+    lines = "".join(f"{number:x}=\n" for number in range(1_500_000))
+    done = side_by_side(
+        "budget=120,192", checkout({"app/kustomization.yaml": text, "app/lines.env": lines}), "app"
+    )
+    assert done["results"]["app"] == "1 manifests" or " memory" in done["results"]["app"]
+    assert max(done["most"]) < 200 * MIB, done
