@@ -12,10 +12,9 @@ from typing import Any
 from ansible_collections.plumb.gitops.plugins.module_utils.model.change import ABSENT, Cause
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Action
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applied_fields import ANNOTATION
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import DIGEST
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.difference import differences, masked
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fieldset import display, owns
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import owners
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import DIGEST, owners
 
 Changes = set[tuple[str, str, str]]  # path, value before, value after
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from ..model.errors import printable
-from .answer import Answer, Cause
+from .answer import OUTDATED, Answer, Cause
 from .errors import (
     BadRequest,
     DeadlineExceeded,
@@ -88,6 +88,7 @@ _RULES = (
     _Rule(BadRequest, range(1000)),
 )
 
+_MOVE_ENTRIES = "Write it in the new version by hand once, or leave the field out of Git until that is done."
 _NEXT_STEPS = {
     ServerFailure: "Correct the manifest in Git: the same request can only fail again.",
     NotFound: "Create the namespace first, or set create_namespace for the app.",
@@ -110,6 +111,8 @@ def refusal(answer: Answer, target: Target) -> RequestError:
 
 def _next_step(error: type[RequestError], answer: Answer) -> str | None:
     """A better next step than the class has, where the answer allows one."""
+    if answer.defect == OUTDATED:
+        return _MOVE_ENTRIES
     special = (
         bool(answer.defect)
         or (error is NotFound and answer.kind == "namespaces")

@@ -16,10 +16,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..model.objects import Body
-from .desired import DIGEST
 from .fieldset import FieldSet, Path, owns_exactly
 from .inventory import PART_OF
-from .ownership import Owner, our_entry, owners
+from .ownership import DIGEST, Owner, our_entry, owners
 from .structure import content_of, fields_of, shape_of
 
 ANNOTATION = "plumb.gitops/applied-fields"

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from ..model.app import AdditionPolicy, DriftPolicy
 from ..model.objects import Body
 from .additions import Addition, additions, in_place_of, removable
+from .controlled import CONTROLLERS
 from .desired import Wanted, applied_digest
 from .dropped import dropped
 from .fieldset import FieldSet, subtract, union
 from .forecast import Taking
 from .ground import Ground
 from .ignore import Ignored
-from .ownership import co_owned, foldable, our_entry, owners
+from .ownership import brought_back_by, co_owned, foldable, our_entry, owners
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,12 @@ class Case:
     def is_left(self) -> bool:
         """Whether the app leaves drift where it is, and this is nothing else."""
         return self.same_manifest and not self.moving and self.ground.app.drift is DriftPolicy.REPORT
+
+    @property
+    def no_rivals(self) -> frozenset[str]:
+        """Appliers whose entries are no claims of another tool: controllers, and who brought the object back."""
+        restorer = brought_back_by(owners(self.live))
+        return CONTROLLERS if restorer is None else CONTROLLERS | {restorer.manager}
 
     @property
     def removed(self) -> FieldSet:

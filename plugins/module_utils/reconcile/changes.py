@@ -11,11 +11,10 @@ from typing import Any
 from ..model.change import ABSENT, Cause, FieldChange
 from ..model.objects import Body
 from .applied_fields import ANNOTATION_PATH
-from .desired import DIGEST
 from .difference import differences, masked
 from .fieldset import Path, display, item_key, owns, set_value
 from .inventory import MEMBER_PATH
-from .ownership import Owner, our_entry, owner_of, owners
+from .ownership import DIGEST, Owner, our_entry, owner_of, owners
 from .proof import same
 
 _RECORDS = frozenset({("f:metadata", "f:annotations", f"f:{DIGEST}"), ANNOTATION_PATH})

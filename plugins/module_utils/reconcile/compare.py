@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..cluster.discovery import ApiResource
-from ..cluster.errors import Invalid, RequestError
+from ..cluster.errors import Invalid, RequestError, ServerFailure
 from ..model.change import Cause, FieldChange
 from ..model.objects import Body
 from ..model.plan import Action, Verb
@@ -17,10 +17,10 @@ from .additions import as_changes, beyond
 from .allocated import without_drawn
 from .case import Case
 from .changes import explain
-from .controlled import CONTROLLERS
 from .fieldset import Path, display
 from .forecast import Forecast, claim_of, forecast, overridden
 from .ground import action_for, failed_dry_run, refused, why
+from .newer_version import claims_changed, is_outdated, moved
 from .ownership import FIELD_MANAGER, Owner, our_entry, owners
 from .prune import CONSENT, CONTAINERS, PROTECTED, consent_of, marker_on
 from .step import Step
@@ -46,13 +46,15 @@ def compare(case: Case) -> Step:
             dry_run=True,
             basis=str(live["metadata"]["resourceVersion"]),
         )
-        taken = {m: paths for m, paths in overridden(live, predicted).items() if m not in CONTROLLERS}
+        taken = {m: paths for m, paths in overridden(live, predicted).items() if m not in case.no_rivals}
         if taken and not ground.app.force_conflicts:
             return refused(wanted, _claimed(taken), live)
         taking = case.taking(claim_of(predicted), case.removed)
         expected = forecast(ground.cluster, resource, live, predicted, taking)
     except Invalid as error:
         return _immutable(case, error) if error.immutable else _unblocked(case, resource, error)
+    except ServerFailure as error:
+        return _moved(case, resource, error)
     except RequestError as error:
         return failed_dry_run(wanted, Verb.UPDATE, live, error)
     return _step(case, predicted, expected)
@@ -65,6 +67,22 @@ def _unblocked(case: Case, resource: ApiResource, error: Invalid) -> Step:
         return failed_dry_run(case.wanted, Verb.UPDATE, case.live, later)
     if isinstance(found, str):
         return refused(case.wanted, found, case.live)
+    return _step(case, found.merged, found.forecast)
+
+
+def _moved(case: Case, resource: ApiResource, error: ServerFailure) -> Step:
+    """The step for an object whose entries the server cannot convert; a refusal if that is not it."""
+    found = None
+    if error.permanent and is_outdated(case):
+        try:
+            found = moved(case, resource)
+        except RequestError as later:
+            return failed_dry_run(case.wanted, Verb.UPDATE, case.live, later)
+    if found is None:
+        return failed_dry_run(case.wanted, Verb.UPDATE, case.live, error)
+    claims = claims_changed(case, found.forecast.outcome, found.merged)
+    if claims and not case.ground.app.force_conflicts:
+        return refused(case.wanted, _claimed(claims), case.live)
     return _step(case, found.merged, found.forecast)
 
 

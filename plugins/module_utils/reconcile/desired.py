@@ -17,8 +17,8 @@ from ..model.plan import Action, Verb
 from .inventory import PART_OF
 from .live_view import LiveView
 from .order import sort_key
+from .ownership import DIGEST
 
-DIGEST = "plumb.gitops/manifest"  # annotation: which manifest an object was last applied from
 SECRET = GroupKind("", "Secret")
 # Kinds whose objects get the labels of their template where they have none themselves.
 # Source: SetDefaults_Job and SetDefaults_ReplicationController of Kubernetes 1.36.

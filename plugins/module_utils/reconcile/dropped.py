@@ -13,31 +13,38 @@ from .applied_fields import last_applied
 from .cowriters import may_add
 from .fieldset import SELF, FieldSet, Path, is_member_node, set_of_paths, subtract, union
 from .ignore import Ignored
-from .ownership import Owner, our_entry, owners, without_never_folded
+from .ownership import Owner, brought_back_by, our_entry, owners, without_never_folded
 
 
 def dropped(live: Body, kind: GroupKind, ignored: Ignored, coming: FieldSet) -> dict[str, Any]:
     """What an apply has to take over so that it removes it: held by Update entries alone, and by no known writer.
 
-    `coming` are the fields that will be ours.
+    `coming` are the fields that will be ours. Of an object that somebody brought back with our record of it, what that
+    names is believed for his own fields.
     """
     entries = owners(live)
     ours = our_entry(entries)
-    if ours is None:
+    recorder = ours or brought_back_by(entries)
+    if recorder is None:
         return {}
-    former = subtract(union(ours.fields, last_applied(live, ours)), coming)
+    former = subtract(union(ours.fields if ours is not None else {}, last_applied(live, recorder)), coming)
     fields: FieldSet = {}
     kept: FieldSet = {}
     for owner in entries if former else ():
         if owner is ours or owner.is_nobody_known:
             continue
-        if owner.operation != "Update" or owner.subresource or owner.api_version != ours.api_version:
+        if owner is not recorder and (ours is None or not _may_lose(owner, ours)):
             kept = union(kept, owner.fields)
             continue
         paths = list(members(_once_ours(owner.fields, former)))
         excused = [path for path in paths if _is_excused(owner, kind, ignored, path)]
         fields, kept = union(fields, set_of_paths(paths)), union(kept, set_of_paths(excused))
     return dict(without_never_folded(subtract(fields, kept)))
+
+
+def _may_lose(owner: Owner, ours: Owner) -> bool:
+    """Whether an owner is no applier and no writer of a subresource, and writes in our version of the kind."""
+    return owner.operation == "Update" and not owner.subresource and owner.api_version == ours.api_version
 
 
 def _is_excused(owner: Owner, kind: GroupKind, ignored: Ignored, path: Path) -> bool:

@@ -56,6 +56,7 @@ class Sides:
     kind: GroupKind
     ignored: Ignored
     from_appliers: bool  # the app takes fields from other appliers
+    no_rivals: frozenset[str]  # appliers that may lose what they hold
 
     def branches(self, error: Invalid) -> Branches:
         """What stands beside the fields that a refusal names."""
@@ -85,7 +86,9 @@ class Sides:
         """Whether the owner holds something of a branch and may not lose it."""
         if owner.is_ours or not owns(owner.fields, path):
             return False
-        if owner.subresource or (owner.is_applier and not self.from_appliers):
+        if owner.subresource or (
+            owner.is_applier and not self.from_appliers and owner.manager not in self.no_rivals
+        ):
             return True
         below = [path, *leaves(fields)]
         return any(may_add(owner.manager, self.kind, one) for one in below) or any(

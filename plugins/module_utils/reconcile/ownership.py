@@ -16,9 +16,12 @@ from typing import Any
 
 from ..model.change import Culprit
 from ..model.objects import Body
-from .fieldset import FieldSet, Path, intersect, owns, subtract, union
+from .fieldset import FieldSet, Path, intersect, owns, owns_exactly, subtract, union
 
 FIELD_MANAGER = "plumb"
+
+DIGEST = "plumb.gitops/manifest"  # annotation: which manifest an object was last applied from
+_DIGEST_PATH: Path = ("f:metadata", "f:annotations", f"f:{DIGEST}")
 
 # Creates a Namespace that no manifest of the app is for. It says no field, so it comes to own none; said as `plumb`, it
 # would take away all that another app's manifest for that Namespace has just applied.
@@ -123,6 +126,16 @@ def our_entry(entries: Sequence[Owner]) -> Owner | None:
     return next((owner for owner in entries if owner.is_ours), None)
 
 
+def brought_back_by(entries: Sequence[Owner]) -> Owner | None:
+    """Who made an object of ours anew with all that it said, as from a backup: we own nothing, and he our record."""
+    if our_entry(entries) is not None:
+        return None
+    return next(
+        (owner for owner in entries if not owner.subresource and owns_exactly(owner.fields, _DIGEST_PATH)),
+        None,
+    )
+
+
 def owner_of(entries: Sequence[Owner], path: Path) -> Owner | None:
     """Who, other than us, owns the path; the latest where several do, those without a time first."""
     holders = [owner for owner in entries if not owner.is_ours and owns(owner.fields, path)]
@@ -190,14 +203,16 @@ def rewritten(
 ) -> list[Mapping[str, Any]] | None:
     """managedFields with `fold` moved from predecessors into our entry and `release` struck from all Update entries.
 
-    `seize` is struck from the entries of other appliers. With `succeeds`, predecessors keep nothing: what NEVER_FOLDED
-    lists stays as it is, and is nobody's from then on. The entry of NOBODY_KNOWN goes as well. None where nothing
-    changes. Entries of subresources stay: a scale or a status is not a claim on the manifest.
+    `seize` is struck from the entries of other appliers. With `succeeds`, predecessors keep nothing, nor does who
+    brought the object back: what NEVER_FOLDED lists stays as it is, and is nobody's from then on. The entry of
+    NOBODY_KNOWN goes as well. None where nothing changes. Entries of subresources stay: a scale or a status is not a
+    claim on the manifest.
     Source of the idea: csaupgrade in client-go; written as a JSON patch guarded by the resourceVersion.
     """
     result: list[Mapping[str, Any]] = []
     ours: dict[str, Any] | None = None
     changed = False
+    restorer = brought_back_by(owners(live))
     for entry in filter(None, live["metadata"].get("managedFields") or ()):
         owner = next(iter(owners({"metadata": {"managedFields": [entry]}})), None)
         if owner is None or owner.subresource:
@@ -206,7 +221,9 @@ def rewritten(
             ours = entry
         else:
             strike = (seize or {}) if owner.is_applier else release
-            if owner.is_predecessor:
+            if succeeds and owner == restorer:
+                strike = owner.fields
+            elif owner.is_predecessor:
                 strike = owner.fields if succeeds else union(release, fold)
             left = {} if owner.is_nobody_known else subtract(owner.fields, strike)
             changed = changed or left != owner.fields

@@ -46,8 +46,9 @@ def unblocked(case: Case, resource: ApiResource, error: Invalid) -> Unblocked | 
         kind=case.wanted.ref.group_kind,
         ignored=case.ignored,
         from_appliers=case.ground.app.force_conflicts,
+        no_rivals=case.no_rivals,
     )
-    both = _merged(case)
+    both = merged_body(case)
 
     def outcome(fields: FieldSet) -> Forecast:
         taking = case.taking(_coming(case), fields)
@@ -78,15 +79,14 @@ def _valid_without(
     error: Invalid, sides: Sides, outcome: Callable[[FieldSet], Forecast], way: FieldSet
 ) -> Forecast | None:
     """What comes of it without `way` and, if need be, the other branch; None where it is refused all the same."""
-    if way:
-        try:
-            return outcome(way)
-        except Invalid as later:
-            error = later
+    try:
+        return outcome(way)
+    except Invalid as later:
+        error = later
     return without_other_branch(error, sides, lambda fields: outcome(union(way, fields)))
 
 
-def _merged(case: Case) -> Body:
+def merged_body(case: Case) -> Body:
     """The object as the apply merges it, as far as can be known without the server; our entry has what will be ours."""
     shape = shape_of(owner.fields for owner in owners(case.live))
     content = merged(content_of(case.live), content_of(case.wanted.body), shape)
@@ -121,7 +121,13 @@ def _claims(case: Case, resource: ApiResource) -> str:
             basis=str(case.live["metadata"]["resourceVersion"]),
         )
     except FieldConflict as conflict:
-        claims = sorted({f"{c.manager} claims {c.field}" for c in conflict.conflicts if c.applied})
+        claims = sorted(
+            {
+                f"{c.manager} claims {c.field}"
+                for c in conflict.conflicts
+                if c.applied and c.manager not in case.no_rivals
+            }
+        )
         return f"{'; '.join(claims[:_SHOWN])}. {DROP_OR_FORCE}" if claims else ""
     except Invalid:
         return ""

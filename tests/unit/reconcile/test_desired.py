@@ -13,7 +13,6 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind, Manifest
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import (
-    DIGEST,
     Defined,
     Desired,
     Wanted,
@@ -23,6 +22,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired imp
     digest_of_all,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import PART_OF
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import DIGEST
 from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import DISCOVERY, app, manifest
 
 CRD = manifest(
