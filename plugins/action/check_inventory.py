@@ -13,6 +13,7 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.checked_out import paths_of_apps
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.settings import shown_settings
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import PREFIX, check_inventory
+from ansible_collections.plumb.gitops.plugins.plugin_utils.failures import without_excerpt
 
 NO_CLUSTER = (
     "The inventory has no host in the group {0}, so there is no cluster. Add a host for each cluster to it."
@@ -28,6 +29,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        without_excerpt(self._task)
         _checked, options = self.validate_argument_spec(
             argument_spec={"settings": {"type": "bool", "default": False}, "group": {"type": "str"}}
         )

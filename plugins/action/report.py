@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.verdict import colour_of, verdict
+from ansible_collections.plumb.gitops.plugins.plugin_utils.failures import without_excerpt
 
 
 class ActionModule(ActionBase):
@@ -23,6 +24,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        without_excerpt(self._task)
         _checked, given = self.validate_argument_spec(
             argument_spec={
                 "applied": {"type": "dict", "required": True},

@@ -20,6 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import Work, outcome_of
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.plain import plain
+from ansible_collections.plumb.gitops.plugins.plugin_utils.failures import without_excerpt
 
 
 class WorkAction(ActionBase):
@@ -45,6 +46,7 @@ class WorkAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        without_excerpt(self._task)
         if not self._is_here(task_vars or {}):
             return {**result, **self._execute_module(module_name=self.module, task_vars=task_vars)}
         self._task.args = plain(self._task.args)

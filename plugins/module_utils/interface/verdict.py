@@ -20,6 +20,8 @@ _COLOURS = {
     "x": "COLOR_ERROR",
 }
 
+_APPS = 5  # that are named
+
 
 def colour_of(line: str) -> str:
     """The setting that names a line's colour; empty for a line that has none."""
@@ -32,14 +34,18 @@ def verdict(applied: Mapping[str, Any], fail_on: str) -> dict[str, Any]:
     failed, drifted = bool(applied.get("failed")) or bool(applied.get("msg")), bool(applied.get("drifted"))
     closing: dict[str, Any] = {"changed": False, "drifted": drifted}
     if (fail_on != "never" and failed) or applied.get("stopped"):
-        return {**closing, "failed": True, "msg": _shortened(str(applied.get("msg", "")))}
+        return {**closing, "failed": True, "msg": _summed_up(applied)}
     if fail_on == "drift" and drifted:
         said = "The cluster had drifted from what Git says; the lines above marked ! say where."
         return {**closing, "failed": True, "msg": said}
     return closing
 
 
-def _shortened(said: str) -> str:
-    """The first of several failures; the lines of the report have them all."""
-    first, *rest = said.splitlines() or [""]
-    return f"{first} (and {len(rest)} more, marked x in the lines above)" if rest else first
+def _summed_up(applied: Mapping[str, Any]) -> str:
+    """How much failed, and of which apps. The lines above say what: a failure is told once."""
+    count = len(str(applied.get("msg", "")).splitlines())
+    apps = [str(app["name"]) for app in applied.get("apps") or () if app.get("failed")]
+    of = f" of app {', '.join(apps[:_APPS])}" if apps else ""
+    more = f" and {len(apps) - _APPS} more" if len(apps) > _APPS else ""
+    what = "1 failure" if count < 2 else f"{count} failures"
+    return f"{what}{of}{more}: the report above says what and how to go on."

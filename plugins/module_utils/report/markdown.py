@@ -14,7 +14,7 @@ from ..model.change import Cause, FieldChange
 from ..model.errors import printable
 from ..model.plan import Action, AppResult, Outcome, Result, Verb
 from ..model.report import Report, SourceReport
-from .terminal import values
+from .terminal import briefly, unclaimed, values
 
 MOST = 60_000  # characters; forges take 65,536 in a comment
 _MOST_FIELDS = 12  # fields an object is shown with
@@ -60,8 +60,8 @@ def _blocks(report: Report) -> Iterator[str]:
         state = "suspended" if app.plan.suspended else _verdict(app, check=report.check)
         yield f"| {_text(app.plan.app)} | {state} | {_counts(app)} |\n"
     for app in report.apps:
-        yield from _app(app, check=report.check)
-    for said in (*report.unclaimed, *report.warnings):
+        yield from _app(app, report)
+    for said in (*map(unclaimed, report.unclaimed), *report.warnings):
         yield f"\n- {_text(said, 1000)}\n"
     how = "Check only, nothing was written." if report.check else f"{report.seconds:.1f} s."
     yield f"\n{how} Began {_text(report.started)}.\n"
@@ -94,14 +94,15 @@ def _counts(app: AppResult) -> str:
     return f"{number}, {wanted} as wanted" if number else ""
 
 
-def _app(app: AppResult, *, check: bool) -> Iterator[str]:
+def _app(app: AppResult, report: Report) -> Iterator[str]:
     outcomes = {outcome.action.ref: outcome for outcome in app.outcomes}
     groups: dict[str, list[Action]] = {name: [] for name, _fits in _GROUPS}
     for action in app.plan.actions:
         name = next((name for name, fits in _GROUPS if fits(action, outcomes.get(action.ref))), "")
         if name:
             groups[name].append(action)
-    remarks = [*filter(None, (app.plan.error, app.error)), *app.plan.warnings]
+    problems = dict.fromkeys(filter(None, (app.plan.error, app.error)))
+    remarks = [*(briefly(problem, report.sources) for problem in problems), *app.plan.warnings]
     remarks += [
         f"{u.ref}: {u.health.status.value}: {u.health.message or 'not there yet'}" for u in app.unhealthy
     ]
@@ -112,7 +113,7 @@ def _app(app: AppResult, *, check: bool) -> Iterator[str]:
         yield f"\n- {_text(remark, 1000)}\n"
     for name, actions in groups.items():
         if actions:
-            title = _TO_DO.get(name, name) if check else name
+            title = _TO_DO.get(name, name) if report.check else name
             yield f"\n**{len(actions)} {title}**\n\n"
             for action in actions:
                 yield from _action(action, outcomes.get(action.ref))

@@ -50,13 +50,26 @@ def lines(report: Report) -> list[str]:
     if report.stopped:
         shown.append(f"  x {report.stopped}")
     for app in report.apps:
-        shown += _app(app, width, check=report.check, stopped=report.stopped)
-    shown += [f"  ? {said}: no app claims this apply set; name the app again, or remove it with state: absent"
-              for said in report.unclaimed]  # fmt: skip
+        shown += _app(app, width, report)
+    shown += [f"  ? {unclaimed(said)}" for said in report.unclaimed]
     shown += [f"  ? {warning}" for warning in report.warnings]
     if report.check:
         shown.append("  Check only, nothing was written.")
     return [_one_line(line) for line in shown]
+
+
+def unclaimed(apply_set: str) -> str:
+    """What is said of an apply set that no app claims, as a sentence."""
+    return (
+        f"{apply_set}: no app claims this apply set, so its objects stay as they are. Name the app"
+        " again, say its new name with moved_from, or remove it with state: absent."
+    )
+
+
+def briefly(problem: str, sources: Sequence[SourceReport]) -> str:
+    """Why an app was not planned; what is said of its source already is not said again for each of its apps."""
+    source = next((one for one in sources if one.error and problem == one.error), None)
+    return f"source {source.name} has no revision: see above" if source is not None else problem
 
 
 def _one_line(text: str) -> str:
@@ -92,9 +105,9 @@ def _revision(source: str, revision: Revision) -> str:
     return f'{source} {ref}{revision.short} "{_cut(revision.subject)}", {_cut(revision.author.name)}'
 
 
-def _app(result: AppResult, width: int, *, check: bool, stopped: str) -> Iterator[str]:
-    plan = result.plan
-    problem = plan.error or result.error
+def _app(result: AppResult, width: int, report: Report) -> Iterator[str]:
+    plan, check, stopped = result.plan, report.check, report.stopped
+    problem = briefly(plan.error or result.error, report.sources)
     summary = "suspended: nothing of it is touched" if plan.suspended else _summary(result, check=check)
     if not plan.actions and not plan.suspended:
         summary = "not planned" if plan.error else "not started" if problem else "nothing in it"
@@ -150,12 +163,12 @@ def _was_stopped(outcome: Outcome | None) -> bool:
     return outcome is not None and (outcome.blames_server or outcome.result is Result.SKIPPED)
 
 
-def _layout(actions: Sequence[Action]) -> Callable[[Action], str]:
+def _layout(actions: Sequence[Action]) -> Callable[[Action, bool], str]:
     kinds = max((len(action.ref.kind) for action in actions), default=0)
     names = max((len(_name(action)) for action in actions), default=0)
 
-    def padded(action: Action) -> str:
-        sign = "!" if action.drifted else "?" if action.unproven else _SIGNS[action.verb]
+    def padded(action: Action, failed: bool) -> str:
+        sign = "x" if failed else "!" if action.drifted else "?" if action.unproven else _SIGNS[action.verb]
         return f"    {sign} {action.ref.kind:<{kinds}} {_name(action):<{names}}"
 
     return padded
@@ -166,8 +179,8 @@ def _name(action: Action) -> str:
     return f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
 
 
-def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action], str]) -> Iterator[str]:
-    head = padded(action)
+def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action, bool], str]) -> Iterator[str]:
+    head = padded(action, outcome is not None and outcome.result is Result.FAILED)
     told = [_change(change) for change in action.changes[:_MOST_FIELDS]]
     if len(action.changes) > _MOST_FIELDS:
         told.append(f"… and {len(action.changes) - _MOST_FIELDS} more fields")
