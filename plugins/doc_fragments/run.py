@@ -118,7 +118,10 @@ options:
         default: []
         suboptions:
           pointer:
-            description: A JSON pointer (RFC 6901). V(*) stands for each item or key. All below it is left as well.
+            description: >-
+              A JSON pointer (RFC 6901). V(*) stands for each item or key. All below it is left as well.
+              An item of a list is named by its key, as in V(/spec/template/spec/containers/name=main/image);
+              by its number it is refused, since that is another item once a commit inserts before it.
             type: str
             default: ''
           manager:

@@ -24,7 +24,7 @@ from .compare import LEFT_AS_IT_IS, compare
 from .desired import Wanted, applied_digest
 from .fieldset import owns_exactly
 from .ground import Ground, action_for, applied_at, failed_dry_run, refused, uid_of
-from .ignore import Ignored, ignored_of, left_to_others, on_live
+from .ignore import Ignored, ignored_of, left_to_others, numbered_item, on_live
 from .inventory import ID_LABEL, set_of
 from .look import Look, look_at
 from .namespaces import ADD_NAMESPACE
@@ -66,6 +66,9 @@ def _planned(ground: Ground, wanted: Wanted, live: Body | None, look: Look | Non
     forbidden = ground.rival(wanted.ref, held) or _is_inventory(live)
     if forbidden:
         return refused(wanted, forbidden, live)
+    numbered = numbered_item(ignored_of(ground.app, wanted), wanted.body, live)
+    if numbered:
+        return refused(wanted, numbered, live)
     if live is None:
         return _plan_missing(ground, wanted)
     if live["metadata"].get("deletionTimestamp"):

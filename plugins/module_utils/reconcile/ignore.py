@@ -10,7 +10,8 @@ that owns it alone would reset it), and left out once somebody else owns it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -19,10 +20,10 @@ from ..model.app import AdditionPolicy, AppSpec, IgnoreRule
 from ..model.objects import Body, digest_of
 from .controlled import controlled
 from .desired import Wanted
-from .fieldset import SELF, FieldSet, Path, leaves, owns_exactly, union
+from .fieldset import SELF, FieldSet, Path, item_key, leaves, owns_exactly, set_value, union
 from .ownership import Owner, our_entry, owners
 from .proof import same
-from .structure import drop, place, put
+from .structure import Shape, drop, items_by_key, place, put, shape_of
 
 ANNOTATION = "plumb.gitops/ignore"  # on a manifest: JSON pointers, separated by commas or blanks
 _EVERY = "*"  # in a pointer: each item, or each key
@@ -124,16 +125,16 @@ def segments(pointer: str) -> tuple[str, ...]:
 
 
 def _leads_to(pointer: str, path: Path) -> bool:
-    """Whether a pointer names the path or something above it; an item of a list is named by `*` only, here."""
+    """Whether a pointer names the path or something above it."""
     wanted = segments(pointer)
     return len(wanted) <= len(path) and all(
-        said == _EVERY or (key[:2] == "f:" and key[2:] == said)
+        said == _EVERY or (key[2:] == said if key[:2] == "f:" else said in selectors(key))
         for said, key in zip(wanted, path, strict=False)
     )
 
 
 def _paths(pointer: str, shape: FieldSet, live: Any) -> Iterator[Path]:
-    """The paths of managedFields that a pointer leads to in an object; a list's items by index, or `*` for all."""
+    """The paths of managedFields that a pointer leads to in an object; a list's items by key, or `*` for all."""
 
     def walk(left: Sequence[str], node: FieldSet, value: Any, above: Path) -> Iterator[Path]:
         if not left:
@@ -141,21 +142,73 @@ def _paths(pointer: str, shape: FieldSet, live: Any) -> Iterator[Path]:
             return
         said, rest = left[0], left[1:]
         for key, below in node.items():
-            if key != SELF and _names(key, said, value):
+            if key != SELF and _names(key, said):
                 yield from walk(rest, below, _inside(value, key), (*above, key))
 
     yield from walk(segments(pointer), shape, live, ())
 
 
-def _names(key: str, said: str, container: Any) -> bool:
-    if said == _EVERY:
-        return True
-    if key[:2] == "f:":
-        return key[2:] == said
-    if not isinstance(container, list) or not said.isdecimal() or int(said) >= len(container):
-        return False
-    item = container[int(said)]
-    return _inside(container, key) is item or same(_inside(container, key), item)
+def _names(key: str, said: str) -> bool:
+    return said == _EVERY or (key[2:] == said if key[:2] == "f:" else said in selectors(key))
+
+
+def selectors(key: str) -> tuple[str, ...]:
+    """How a pointer names an item of a list: by its whole key, `containerPort=80,protocol=TCP`, or by one field of it.
+
+    A value of a set is named by itself after `=`.
+    """
+    if key[:2] == "v:":
+        return (f"={_shown(set_value(key))}",)
+    if key[:2] != "k:":
+        return ()
+    parts = [f"{name}={_shown(value)}" for name, value in sorted(item_key(key).items())]
+    return (",".join(parts), *parts)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def numbered_item(ignored: Ignored, wanted: Body, live: Body | None) -> str:
+    """Why a rule cannot be followed: it names an item of a list by its number, which is another's after a commit."""
+    shape = shape_of(owner.fields for owner in owners(live)) if live is not None else None
+    for rule in ignored.rules:
+        for body in (wanted, *((live,) if live is not None else ())):
+            better = _by_key(segments(rule.pointer), body, shape)
+            if better is not None:
+                return (
+                    f"ignore names {rule.pointer}: an item of a list by its number, which is another one once a commit"
+                    f" inserts before it. Write {_pointer(better)}."
+                )
+    return ""
+
+
+def _by_key(left: Sequence[str], value: Any, shape: Shape, name: str = "") -> tuple[str, ...] | None:
+    """The segments of a pointer with items by key where they stand by number; None where none does."""
+    if not left:
+        return None
+    said, rest = left[0], tuple(left[1:])
+    if isinstance(value, list):
+        items = items_by_key(value, shape, name) or {}
+        if said.isdecimal():
+            keys = list(items)
+            known = selectors(keys[int(said)])[0] if int(said) < len(keys) else _EVERY
+            return (known, *rest) if keys else ()  # a list that is owned whole is named as a whole
+        below = [(key, said, item) for key, item in items.items() if _names(key, said)]
+    elif isinstance(value, Mapping):
+        chosen = list(value) if said == _EVERY else [said] if said in value else []
+        below = [(f"f:{key}", key, value[key]) for key in chosen]
+    else:
+        return None
+    for key, shown, inner in below:
+        deeper = _by_key(rest, inner, shape.get(key) if shape else None, shown)
+        if deeper is not None:
+            return (said, *deeper)
+    return None
+
+
+def _pointer(names: Sequence[str]) -> str:
+    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
 
 
 def inside(body: Any, path: Path) -> Any:

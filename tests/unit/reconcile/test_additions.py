@@ -32,6 +32,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ignore impo
     Ignored,
     ignored_of,
     left_to_others,
+    numbered_item,
     on_live,
 )
 
@@ -231,8 +232,8 @@ def test_what_is_somebody_elses_by_now_is_left_out() -> None:
         assert "replicas" not in left(rule, body)["spec"]
 
 
-@pytest.mark.parametrize("item", ["0", "*"])
-def test_a_pointer_finds_an_item_by_index_or_all(item: str) -> None:
+@pytest.mark.parametrize("item", ["name=main", "*"])
+def test_a_pointer_finds_an_item_by_key_or_all(item: str) -> None:
     pointer = f"/spec/template/spec/containers/{item}/image"
     body = live()
     body["spec"]["template"]["spec"]["containers"][0]["image"] = "i:2"
@@ -240,10 +241,46 @@ def test_a_pointer_finds_an_item_by_index_or_all(item: str) -> None:
     assert image == "i:2"
 
 
+@pytest.mark.parametrize(
+    ("pointer", "better"),
+    [
+        ("/spec/template/spec/containers/0/image", "/spec/template/spec/containers/name=main/image"),
+        ("/spec/template/spec/containers/9/image", "/spec/template/spec/containers/*/image"),
+        (
+            "/spec/template/spec/containers/*/ports/0/hostPort",
+            "/spec/template/spec/containers/*/ports/containerPort=80,protocol=TCP/hostPort",
+        ),
+        (
+            "/spec/template/spec/containers/name=main/volumeMounts/0",
+            "/spec/template/spec/containers/name=main/volumeMounts/mountPath=~1x",
+        ),
+        ("/spec/template/spec/containers/name=main/args/0", "/spec/template/spec/containers/name=main/args"),
+        ("/spec/template/metadata/annotations/0", ""),
+        ("/spec/template/spec/containers/*/image", ""),
+    ],
+)
+@pytest.mark.parametrize("there", [True, False], ids=["live", "new"])
+def test_row_89_an_item_by_its_number_is_refused_with_the_form_that_works(
+    pointer: str, better: str, there: bool
+) -> None:
+    main = {
+        "name": "main",
+        "image": "i",
+        "args": ["a"],
+        "ports": [{"containerPort": 80}],
+        "volumeMounts": [{"name": "v", "mountPath": "/x"}],
+    }
+    template = {"metadata": {"annotations": {"0": "a"}}, "spec": {"containers": [main]}}
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {}, "spec": {"template": template}}
+    said = numbered_item(Ignored(rules=(IgnoreRule(pointer=pointer),)), body, live() if there else None)
+    assert said.endswith(f" Write {better}." if better else "")
+    assert bool(said) is bool(better)
+
+
 def test_what_a_pointer_does_not_lead_to_stays() -> None:
     body = live()
     body["spec"]["replicas"] = 9
-    for pointer in ("/spec/template/spec/containers/7/image", "/spec/none", "/spec/template"):
+    for pointer in ("/spec/template/spec/containers/name=x/image", "/spec/none", "/spec/template"):
         assert left(IgnoreRule(pointer=pointer), body)["spec"]["replicas"] == 3
 
 
