@@ -47,7 +47,9 @@ class Action:
     applied: str = (
         ""  # when our claim on it was written last, as far as that is recorded; where it has changes
     )
-    unproven: bool = False  # reading it, or the dry-run that would prove it, was denied
+    unproven: bool = (
+        False  # reading it, or the dry-run that would prove it, was denied or is not possible yet
+    )
     health: Health | None = None  # of the live object, as it was read
 
     @property
@@ -127,7 +129,10 @@ class AppResult:
         """Whether something was, or in a check would be, written to an object of the app."""
         if self.executed:
             return any(o.result is Result.DONE and o.action.verb.writes for o in self.outcomes)
-        return any(action.verb.writes and not action.unproven for action in self.plan.actions)
+        return any(
+            action.verb.writes and (not action.unproven or action.verb is Verb.CREATE)
+            for action in self.plan.actions
+        )
 
     @property
     def failed(self) -> bool:

@@ -19,7 +19,7 @@ from ..model.objects import Body, GroupKind
 from .changes import value_at
 from .cowriters import may_add
 from .difference import masked
-from .fieldset import SELF, FieldSet, Path, display, item_key, union
+from .fieldset import SELF, FieldSet, Path, display, item_key, owns, union
 from .ignore import Ignored, inside
 from .ownership import Owner, our_entry, owners, without_never_folded
 from .proof import same
@@ -27,6 +27,9 @@ from .structure import KEY_DEFAULTS, place
 
 _NOWHERE: FieldSet = {}
 _ENOUGH = 2  # fields in which an item of another key is equal to a missing one, so that it stands for it
+
+# Older names of fields, which the server keeps equal to the newer ones. Source: core/v1, conversion.go and defaults.go.
+_MIRRORS = {"f:serviceAccount": "f:serviceAccountName", "f:dataSource": "f:dataSourceRef"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,18 @@ def additions(
         for path, fields in _added(owner.fields, ours.fields, ())
         if path[0] != "f:status"
         and not owner.may_keep(path)
+        and not _is_mirror(path, ours.fields)
         and not may_add(owner.manager, kind, path)
         and not ignored.covers(owner.manager, path)
         and (metadata_only or not owner.is_applier or value_at(live, path) is not ABSENT)
     ]
     return tuple(sorted(found, key=lambda addition: (addition.path, addition.owner.manager)))
+
+
+def _is_mirror(path: Path, ours: FieldSet) -> bool:
+    """Whether the server itself keeps the field equal to one of ours: whoever wrote that seems to have added this."""
+    other = _MIRRORS.get(path[-1], "")
+    return bool(other) and owns(ours, (*path[:-1], other))
 
 
 def _added(theirs: FieldSet, ours: FieldSet, above: Path) -> Iterator[tuple[Path, FieldSet]]:

@@ -35,6 +35,7 @@ from .step import Step
 _TRIES = 6  # a Deployment in the middle of a rollout changes several times a second
 _PAUSE = 0.05  # seconds, at most, before the second try; twice as many before each further one
 _FRESH = 5.0  # seconds for which what was read counts as known: an object may appear while a stage is awaited
+_UNTIL_IN_FORCE = (0.0, 0.25, 0.5, 1.0, 2.0)  # seconds before each try, after a definition has changed
 _POLL = 0.5  # seconds between looks at an object that is being deleted
 NOT_SENT = "not written, because the run was stopped"
 
@@ -223,6 +224,30 @@ def wait_until(done: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(_POLL)
     return True
+
+
+def planned_again(ground: Ground, steps: Sequence[Step]) -> list[Step]:
+    """The steps, those put off planned on the cluster as it is now. Failures are refusals."""
+    return ground.cluster.map(
+        lambda step: _after_its_definition(ground, step), steps, asks=lambda step: step.deferred
+    )
+
+
+def _after_its_definition(ground: Ground, step: Step) -> Step:
+    if not step.deferred:
+        return step
+    now = step
+    for pause in _UNTIL_IN_FORCE:
+        time.sleep(pause)
+        try:
+            now = _again(ground, step)
+        except RequestError as error:
+            origin = f" ({step.action.origin})" if step.action.origin else ""
+            why = f"{error.account}{origin}"
+            now = replace(step, action=replace(step.action, verb=Verb.REFUSED, reason=why))
+        if now.action.verb is not Verb.REFUSED:
+            break
+    return now
 
 
 def _again(ground: Ground, step: Step) -> Step:

@@ -9,7 +9,7 @@ Apps that a run does not select are rendered only when somebody asks whether the
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -78,10 +78,11 @@ class Claims:
         self._parents = {identity_of(app, home).ref: app.name for app in apps}
         self._former = {app.name: {identity.id for identity in former_identities(app, home)} for app in apps}
         self._lock = threading.Lock()
+        self._defined: dict[str, dict[GroupKind, Defined]] = {}  # by app: the kinds that its CRDs define
         self._desired: dict[str, Desired | PlumbError] = {}
         self._claimants: dict[ObjectRef, list[str]] = {}
         self._complete = False
-        names = set(selected)
+        names = self._selected = frozenset(selected)
         self._load([name for name in self._apps if name in names])
 
     def desired(self, name: str) -> Desired | PlumbError:
@@ -157,11 +158,25 @@ class Claims:
         """The sets of the other apps."""
         return tuple(identity for other, identity in self._sets.items() if other != name)
 
-    def namespaces(self) -> set[str]:
-        """The Namespaces that apps known so far want, by manifest or by create_namespace."""
+    def namespaces(self) -> dict[str, frozenset[str]]:
+        """The Namespaces that apps of this run bring, by manifest or by create_namespace, and which apps those are."""
         with self._lock:
-            said = {r.name for r in self._claimants if r.group_kind == _NAMESPACE}
-        return said | {app.namespace for app in self._apps.values() if app.create_namespace and app.namespace}
+            said = {r.name: frozenset(a) for r, a in self._claimants.items() if r.group_kind == _NAMESPACE}
+        for app in self._apps.values():
+            if app.create_namespace and app.namespace and app.state is AppState.PRESENT:
+                said[app.namespace] = said.get(app.namespace, frozenset()) | {app.name}
+        return {name: apps & self._selected for name, apps in said.items() if apps & self._selected}
+
+    def awaited(self, name: str) -> frozenset[str]:
+        """The app itself and those that are done before it begins."""
+        found: set[str] = set()
+        left = [name]
+        while left:
+            one = left.pop()
+            if one not in found:
+                found.add(one)
+                left += self._apps[one].depends_on
+        return frozenset(found)
 
     def _winner(self, ref: ObjectRef, held: str) -> tuple[str, Sequence[str]]:
         with self._lock:
@@ -180,11 +195,10 @@ class Claims:
         """Render these apps, side by side, and take down what they want."""
         with ThreadPoolExecutor(RENDERERS) as pool:
             rendered = dict(zip(names, pool.map(self._rendered, names), strict=True))
-        defined = defined_kinds(
-            m for found in rendered.values() if not isinstance(found, PlumbError) for m in found
-        )
         for name, found in rendered.items():
-            desired = found if isinstance(found, PlumbError) else self._desire(name, found, defined)
+            self._defined[name] = {} if isinstance(found, PlumbError) else defined_kinds(found)
+        for name, found in rendered.items():
+            desired = found if isinstance(found, PlumbError) else self._desire(name, found)
             self._desired[name] = desired
             for ref in () if isinstance(desired, PlumbError) else desired.refs:
                 self._claimants.setdefault(ref, []).append(name)
@@ -198,10 +212,20 @@ class Claims:
         except PlumbError as error:
             return error
 
-    def _desire(
-        self, name: str, manifests: tuple[Manifest, ...], defined: Mapping[GroupKind, Defined]
-    ) -> Desired | PlumbError:
+    def _desire(self, name: str, manifests: tuple[Manifest, ...]) -> Desired | PlumbError:
+        awaited = self.awaited(name)
+        defined = {kind: made for of in self._defined.values() for kind, made in of.items()}
+        first = {kind for app in awaited for kind in self._defined.get(app, ())}
+        others = ((kind, app) for app, of in sorted(self._defined.items(), reverse=True) for kind in of)
+        elsewhere = {kind: app for kind, app in others if kind not in first}
         try:
-            return desire(self._apps[name], self._set_ids[name], manifests, self._discovery, defined)
+            return desire(
+                self._apps[name],
+                self._set_ids[name],
+                manifests,
+                self._discovery,
+                defined,
+                elsewhere=elsewhere,
+            )
         except PlumbError as error:
             return error

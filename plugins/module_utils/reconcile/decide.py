@@ -27,7 +27,7 @@ from .ground import Ground, action_for, applied_at, failed_dry_run, refused, uid
 from .ignore import Ignored, ignored_of, left_to_others, numbered_item, on_live
 from .inventory import ID_LABEL, set_of
 from .look import Look, look_at
-from .namespaces import ADD_NAMESPACE
+from .namespaces import remedy
 from .ownership import FIELD_MANAGER, our_entry, owners
 from .proof import proven
 from .record import RECORD_LABEL
@@ -252,17 +252,28 @@ def _left_deleted(wanted: Wanted, live: Body | None) -> Step:
 def _plan_create(ground: Ground, wanted: Wanted) -> Step:
     namespace = wanted.ref.namespace
     if namespace in ground.missing_namespaces:
-        reason = f"namespace {namespace} is missing ({wanted.origin}). {ADD_NAMESPACE}"
+        reason = f"namespace {namespace} is missing ({wanted.origin}). {remedy(ground, namespace)}"
         return refused(wanted, reason, None)
-    resource = ground.resource(wanted)
-    if ground.check and resource is not None and namespace not in ground.coming_namespaces:
+    resource, unasked = ground.resource(wanted), ""
+    if resource is None:
+        unasked = "its kind comes with this run, so the server cannot be asked about it yet"
+    elif namespace in ground.coming_namespaces:
+        unasked = f"namespace {namespace} comes with this run, so the server cannot be asked about it yet"
+    elif ground.check:
         try:
             ground.cluster.apply(
                 resource, wanted.body, field_manager=FIELD_MANAGER, force=False, dry_run=True
             )
         except RequestError as error:
             return failed_dry_run(wanted, Verb.CREATE, None, error)
-    return Step(action=action_for(wanted, Verb.CREATE, None), wanted=wanted, body=wanted.body)
+    action = action_for(
+        wanted,
+        Verb.CREATE,
+        None,
+        reason=unasked if ground.check else "",
+        unproven=ground.check and bool(unasked),
+    )
+    return Step(action=action, wanted=wanted, body=wanted.body)
 
 
 def _finished(ground: Ground, wanted: Wanted) -> bool:

@@ -70,10 +70,15 @@ def defined_kinds(manifests: Iterable[Manifest]) -> dict[GroupKind, Defined]:
         if manifest.ref.group_kind != CRD:
             continue
         crd = LiveView(manifest.body)  # nobody has checked its shape yet
-        kind = GroupKind(crd.text("spec", "group"), crd.text("spec", "names", "kind"))
         versions = frozenset(version.text("name") for version in crd.items("spec", "versions"))
-        found[kind] = Defined(crd.text("spec", "scope") == "Namespaced", versions)
+        found[kind_defined_by(manifest.body)] = Defined(crd.text("spec", "scope") == "Namespaced", versions)
     return found
+
+
+def kind_defined_by(crd: Body) -> GroupKind:
+    """The kind that a CustomResourceDefinition defines."""
+    view = LiveView(crd)
+    return GroupKind(view.text("spec", "group"), view.text("spec", "names", "kind"))
 
 
 def desire(
@@ -82,18 +87,23 @@ def desire(
     manifests: Iterable[Manifest],
     discovery: Discovery,
     defined: Mapping[GroupKind, Defined],
+    *,
+    elsewhere: Mapping[GroupKind, str] | None = None,
 ) -> Desired:
     """Make an app's manifests ready for this cluster.
 
+    `elsewhere` names, by kind, an app that defines it and that this app does not wait for.
     Raises RenderError if two come to the same identity once the app's namespace is filled in.
     """
     wanted: dict[ObjectRef, Wanted] = {}
     refused: list[Action] = []
     for manifest in manifests:
         namespaced = _is_namespaced(manifest, discovery, defined)
-        problem = _problem(app, manifest, namespaced, discovery)
+        problem = _problem(app, manifest, namespaced, discovery) or _unawaited(
+            app, manifest, discovery, elsewhere or {}
+        )
         if problem:
-            ref = _likely_ref(app, manifest, discovery)
+            ref = _likely_ref(app, manifest, namespaced, discovery)
             refused.append(Action(ref=ref, verb=Verb.REFUSED, reason=problem, origin=manifest.origin))
             continue
         namespace = (manifest.ref.namespace or app.namespace) if namespaced else ""
@@ -109,10 +119,10 @@ def desire(
     return Desired(tuple(sorted(wanted.values(), key=lambda w: sort_key(w.ref))), tuple(refused))
 
 
-def _likely_ref(app: AppSpec, manifest: Manifest, discovery: Discovery) -> ObjectRef:
+def _likely_ref(app: AppSpec, manifest: Manifest, namespaced: bool | None, discovery: Discovery) -> ObjectRef:
     """What a manifest that cannot be used is about: the member of that name, which must not be taken as gone."""
     served = discovery.of(manifest.ref.group_kind)  # perhaps in another version
-    scoped = served is not None and not served.namespaced
+    scoped = namespaced is False or (served is not None and not served.namespaced)
     return replace(manifest.ref, namespace="" if scoped else manifest.ref.namespace or app.namespace)
 
 
@@ -139,6 +149,19 @@ def _problem(app: AppSpec, manifest: Manifest, namespaced: bool | None, discover
     if namespaced and not (manifest.ref.namespace or app.namespace):
         return f"{manifest.origin} names no namespace and the app has none. Set namespace in either."
     return ""
+
+
+def _unawaited(
+    app: AppSpec, manifest: Manifest, discovery: Discovery, elsewhere: Mapping[GroupKind, str]
+) -> str:
+    """Why an object must wait whose kind comes with an app that this one does not wait for; empty where it need not."""
+    other = elsewhere.get(manifest.ref.group_kind, "")
+    if not other or discovery.find(manifest.api_version, manifest.ref.kind) is not None:
+        return ""
+    return (
+        f"the cluster does not know {manifest.api_version} {manifest.ref.kind} yet ({manifest.origin})."
+        f" App {other} defines it: add depends_on: [{other}] to app {app.name}."
+    )
 
 
 def _wanted(manifest: Manifest, namespace: str, set_id: str) -> Wanted:

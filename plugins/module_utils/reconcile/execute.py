@@ -18,7 +18,7 @@ from ..model.app import AppState
 from ..model.errors import InventoryError
 from ..model.objects import GroupKind, ObjectRef
 from ..model.plan import AppResult, Outcome, Result, Unhealthy, Verb
-from .carry_out import NOT_SENT, Carried, carry_out, looked_again, prune, wait_until
+from .carry_out import NOT_SENT, Carried, carry_out, looked_again, planned_again, prune, wait_until
 from .ground import Ground
 from .health import assess
 from .inventory import Inventory, read_inventory
@@ -29,6 +29,7 @@ from .plan import AppPlan
 from .record import Record
 from .recorded import recorded_after, recorded_before
 from .records import make_namespace
+from .step import Step
 from .wait import wait_for_health
 
 _NAMESPACE = GroupKind("", "Namespace")
@@ -78,7 +79,8 @@ class _Execution:
             of_server = isinstance(error, RequestError) and blames_server(error, Traffic.WRITES)
             result = self._result(f"nothing was written: its inventory could not be recorded: {error}")
             return replace(result, blames_server=of_server)
-        for stage, steps in staged((step.action.ref, step) for step in self._made.applies):
+        for stage, planned in staged((step.action.ref, step) for step in self._made.applies):
+            steps = self._planned_again(planned)
             carried = self._cluster.map(
                 lambda step: carry_out(self._ground, step),
                 looked_again(self._ground, [step for step in steps if step.action.ref not in self._early]),
@@ -95,6 +97,19 @@ class _Execution:
         except (RequestError, InventoryError) as error:
             return self._result(f"its inventory could not be brought up to date: {error}")
         return self._waited()
+
+    def _planned_again(self, steps: Sequence[Step]) -> Sequence[Step]:
+        """The steps of a stage, those put off planned anew; the plan then says what they came to."""
+        if not any(step.deferred for step in steps):
+            return steps
+        now = planned_again(self._ground, steps)
+        new = {step.action.ref: step for step in now}
+        applies = tuple(new.get(step.action.ref, step) for step in self._made.applies)
+        actions = tuple(
+            new[action.ref].action if action.ref in new else action for action in self._made.plan.actions
+        )
+        self._made = replace(self._made, applies=applies, plan=replace(self._made.plan, actions=actions))
+        return now
 
     def _result(
         self, error: str = "", unhealthy: Sequence[Unhealthy] = (), waited: bool = False
@@ -299,5 +314,7 @@ class _Execution:
             for s in self._made.applies
             if s.action.health is not None and s.action.verb is Verb.UNCHANGED
         }
-        unhealthy = wait_for_health(self._cluster, self._inventory.identity.id, objects, known, app.timeout)
-        return self._result(unhealthy=unhealthy, waited=True)
+        waited = wait_for_health(self._cluster, self._inventory.identity.id, objects, known, app.timeout)
+        plan = self._made.plan
+        self._made = replace(self._made, plan=replace(plan, warnings=(*plan.warnings, *waited.remarks)))
+        return self._result(unhealthy=waited.unhealthy, waited=True)

@@ -44,12 +44,17 @@ class Ground:
     deep: bool  # every proof is checked by a dry-run
     autoscalers: Autoscalers
     missing_namespaces: frozenset[str]  # that neither exist nor come with this run
-    coming_namespaces: frozenset[str]  # that do not exist yet and come with this run
+    coming_namespaces: frozenset[
+        str
+    ]  # that do not exist yet and come with this run, before this app's objects
     read_at: float  # when the cluster was read, by time.monotonic()
     membership: Membership
     applied_before: bool  # without a record: all these manifests were applied before, as 0.1.0 remembered it
     # (object, id of the set that has it) -> why it cannot be ours, or ""
     rival: Callable[[ObjectRef, str], str]
+    bringing: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by namespace: an app of this run that brings it
     known: Mapping[ObjectRef, Look] = field(
         default_factory=dict
     )  # what earlier runs proved, not believed here

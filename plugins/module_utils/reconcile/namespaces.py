@@ -9,15 +9,17 @@ from collections.abc import Iterable
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
+from ..cluster.errors import Invalid, RequestError
 from ..model.app import AppState
 from ..model.objects import Body, GroupKind, ObjectRef
 from ..model.plan import Action, Verb
 from .desired import Wanted
 from .ground import Ground
+from .ownership import CREATOR
 from .reads import look_up
 from .step import Step
 
-ADD_NAMESPACE = "Add it to Git, or set create_namespace: true."  # what to do about a missing one
+_ADD = "Add it to Git, or set create_namespace: true."  # what to do about a missing one
 _NAMESPACE = GroupKind("", "Namespace")
 
 
@@ -41,11 +43,17 @@ def homeless(ground: Ground) -> str:
     app = ground.app
     if app.state is AppState.ABSENT or app.namespace not in ground.missing_namespaces:
         return ""
-    return f"app {app.name}: its namespace {app.namespace} is missing. {ADD_NAMESPACE}"
+    return f"app {app.name}: its namespace {app.namespace} is missing. {remedy(ground, app.namespace)}"
 
 
-def namespace_to_create(ground: Ground, wanted: Iterable[Wanted]) -> tuple[Step, ...]:
-    """The app's namespace, where it says create_namespace, it is missing and no manifest is for it.
+def remedy(ground: Ground, namespace: str) -> str:
+    """What to do about a missing namespace."""
+    other = ground.bringing.get(namespace, "")
+    return f"App {other} brings it: add depends_on: [{other}] to app {ground.app.name}." if other else _ADD
+
+
+def namespace_to_create(ground: Ground, wanted: Iterable[Wanted]) -> tuple[tuple[Step, ...], str]:
+    """The app's namespace, where it says create_namespace, it is missing and no manifest is for it; or what is wrong.
 
     It is created, and from then on left alone: it is no member of the app, so it is never pruned with it.
     """
@@ -54,6 +62,22 @@ def namespace_to_create(ground: Ground, wanted: Iterable[Wanted]) -> tuple[Step,
         app.namespace in ground.coming_namespaces and app.create_namespace and app.state is AppState.PRESENT
     )
     if not missing or any(w.ref == ref for w in wanted):
-        return ()
+        return (), ""
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": app.namespace}}
-    return (Step(action=Action(ref=ref, verb=Verb.CREATE, reason="create_namespace"), body=body),)
+    if error := _invalid(ground, body):
+        return (), f"app {app.name}: its namespace cannot be created: {error}"
+    return (Step(action=Action(ref=ref, verb=Verb.CREATE, reason="create_namespace"), body=body),), ""
+
+
+def _invalid(ground: Ground, body: Body) -> str:
+    """Why the server does not take this Namespace, as far as it is about the Namespace itself."""
+    resource = ground.discovery.of(_NAMESPACE)
+    if resource is None:
+        return ""
+    try:
+        ground.cluster.apply(resource, body, field_manager=CREATOR, force=False, dry_run=True)
+    except Invalid as error:
+        return f"{error.reason}. Correct the app's namespace."
+    except RequestError:
+        return ""  # the write will tell
+    return ""

@@ -18,6 +18,7 @@ from ..model.objects import Body, GroupKind, ObjectRef
 from ..model.plan import Action, Plan, Verb
 from .claims import Claims, former_identities
 from .decide import plan_object
+from .deferred import changing_kinds, deferred
 from .desired import Desired, Wanted, digest_of_all
 from .ground import NOT_RECORDED, Ground, refused
 from .inventory import (
@@ -169,9 +170,15 @@ def _plan_ready(
     )
     plans: list[AppPlan] = []
     start = 0
-    for (app, desired, _inventories), need, ground in zip(ready, needs, grounds, strict=True):
-        mine = steps[start : start + len(need.wanted)]
+    by_app: dict[str, Sequence[Step]] = {}
+    for need in needs:
+        by_app[need.app.name] = steps[start : start + len(need.wanted)]
         start += len(need.wanted)
+    changing = {name: changing_kinds(of) for name, of in by_app.items()}
+    for (app, desired, _inventories), need, ground in zip(ready, needs, grounds, strict=True):
+        awaited = setting.claims.awaited(app.name)
+        kinds = frozenset[GroupKind]().union(*(of for name, of in changing.items() if name in awaited))
+        mine = [deferred(ground, step, kinds) for step in by_app[app.name]]
         seen = _Seen(app=app, desired=desired, need=need, ground=ground, observed=observed)
         plans.append(_app_plan(setting, seen, mine))
     return plans
@@ -239,16 +246,15 @@ def _grounds(  # noqa: PLR0917 - one caller
     autoscalers: Autoscalers,
 ) -> list[Ground]:
     """What each app's objects are planned on; namespaces and autoscalers are read once for all."""
-    coming = {
-        w.ref.name for need in needs for w in need.wanted if w.ref.group_kind == GroupKind("", "Namespace")
-    }
-    coming |= {app.namespace for app in apps if app.create_namespace and app.namespace}
+    brought = setting.claims.namespaces()
     asked = {w.ref.namespace for need in needs for w in need.wanted if observed.live(w) is None}
     asked |= {need.app.namespace for need in needs if not need.inventory.exists}
-    known = existing_namespaces(setting.cluster, discovery, asked | coming)
+    known = existing_namespaces(setting.cluster, discovery, asked | set(brought))
     absent = frozenset(name for name, body in known.items() if body is None)
-    if setting.check:
-        coming |= setting.claims.namespaces()
+    coming = {
+        app.name: {name for name, by in brought.items() if by & setting.claims.awaited(app.name)}
+        for app in apps
+    }
     return [
         Ground(
             cluster=setting.cluster,
@@ -259,8 +265,9 @@ def _grounds(  # noqa: PLR0917 - one caller
             check=setting.check,
             deep=setting.deep,
             autoscalers=autoscalers,
-            missing_namespaces=absent - coming,
-            coming_namespaces=absent & coming,
+            missing_namespaces=absent - coming[app.name],
+            coming_namespaces=absent & coming[app.name],
+            bringing={name: min(by) for name, by in brought.items()},
             read_at=observed.read_at,
             membership=_membership(setting, need),
             applied_before=bool(need.inventory.applied)
@@ -337,7 +344,9 @@ def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
     unusable = (Step(action=action) for action in seen.desired.refused)
     applies = sorted((*steps, *unusable), key=lambda step: sort_key(step.action.ref))
     prune = _prune(setting, seen, members, applies)
-    first = namespace_to_create(seen.ground, seen.need.wanted)
+    first, error = namespace_to_create(seen.ground, seen.need.wanted)
+    if error:
+        return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=error))
     return AppPlan(
         app=seen.app,
         plan=Plan(

@@ -29,4 +29,5 @@ class Step:
     appeared: bool = (
         False  # the object was missing, or there in another version: it is planned anew before the write
     )
+    deferred: bool = False  # the definition of its kind changes first; then it is planned again
     look: Look | None = None  # of an object that was proven to be as wanted: to be remembered

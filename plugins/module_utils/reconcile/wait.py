@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ..cluster.client import Cluster
 from ..cluster.errors import RequestError
@@ -16,15 +17,24 @@ from ..model.plan import Unhealthy
 from .desired import Wanted
 from .health import assess
 from .inventory import PART_OF
+from .wait_excuses import Excuses
 
 _FIRST_PAUSE = 0.25  # seconds; it doubles up to the longest
 _LONGEST_PAUSE = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """What came of waiting: objects that are not healthy, sorted, and remarks on some that are."""
+
+    unhealthy: tuple[Unhealthy, ...]
+    remarks: tuple[str, ...]
+
+
 def wait_for_health(
     cluster: Cluster, set_id: str, wanted: Sequence[Wanted], known: Mapping[ObjectRef, Health], seconds: float
-) -> tuple[Unhealthy, ...]:
-    """Those of the wanted objects that are not healthy when waiting ends, sorted; empty where all are.
+) -> Waited:
+    """Wait until the wanted objects are healthy.
 
     `known` is the health of objects read for the plan and not written since. Waiting ends when all are current, when
     nothing but failures is left, or after `seconds`.
@@ -33,14 +43,16 @@ def wait_for_health(
     pending = {w: known.get(w.ref, Health(HealthStatus.NOT_FOUND)) for w in wanted}
     pending = {w: health for w, health in pending.items() if not health.is_current}
     pause = _FIRST_PAUSE
+    excuses = Excuses(cluster)
     while pending:
-        pending = _look(cluster, set_id, pending)
+        pending = excuses.left(_look(cluster, set_id, pending))
         moving = any(health.status is not HealthStatus.FAILED for health in pending.values())
         if not moving or time.monotonic() + pause >= deadline:
             break
         time.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
-    return tuple(sorted((Unhealthy(w.ref, health) for w, health in pending.items()), key=lambda u: u.ref))
+    unhealthy = sorted((Unhealthy(w.ref, health) for w, health in pending.items()), key=lambda u: u.ref)
+    return Waited(tuple(unhealthy), tuple(sorted(excuses.remarks)))
 
 
 def _judge(live: Body | None) -> Health:

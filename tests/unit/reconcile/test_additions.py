@@ -305,3 +305,19 @@ def test_a_field_that_git_says_is_no_addition_whoever_took_it() -> None:
     containers = "spec.template.spec.containers"
     assert told == {"spec.paused", f"{containers}[main].tty", f"{containers}[side]"}
     assert beyond(found, {}) == found
+
+
+def test_a_field_that_the_server_keeps_equal_to_one_of_ours_is_no_addition() -> None:
+    pod: dict[str, Any] = {"f:spec": {"f:template": {"f:spec": {"f:serviceAccountName": {}}}}}
+    theirs = entry("kubectl-edit", {"f:spec": {"f:template": {"f:spec": {"f:serviceAccount": {}}}}})
+    ours = {**entry("plumb", pod, operation="Apply")}
+    body = live(theirs)
+    body["metadata"]["managedFields"] = [theirs]
+    assert not additions(body, DEPLOYMENT, Ignored())  # nothing of ours yet
+    body["metadata"]["managedFields"] = [theirs, ours]
+    assert not additions(body, DEPLOYMENT, Ignored())
+    body["metadata"]["managedFields"] = [
+        theirs,
+        entry("plumb", {"f:spec": {"f:replicas": {}}}, operation="Apply"),
+    ]
+    assert [a.path[-1] for a in additions(body, DEPLOYMENT, Ignored())] == ["f:serviceAccount"]

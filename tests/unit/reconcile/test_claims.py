@@ -203,4 +203,16 @@ def test_namespaces_that_apps_bring() -> None:
             return (manifest("Namespace", "by-manifest"),)
 
     made = claims(Bringing({}), app("a"), app("b", namespace="by-option", create_namespace=True))
-    assert made.namespaces() == {"by-manifest", "by-option"}
+    assert made.namespaces() == {"by-manifest": {"a", "b"}, "by-option": {"b"}}
+
+
+def test_row_103_what_an_app_waits_for() -> None:
+    made = claims(
+        Git(dict.fromkeys("abcd", ())),
+        app("a"),
+        app("b", depends_on=("a",)),
+        app("c", depends_on=("b",)),
+        app("d"),
+    )
+    assert made.awaited("c") == {"a", "b", "c"}
+    assert made.awaited("d") == {"d"}
