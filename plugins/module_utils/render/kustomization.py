@@ -10,7 +10,6 @@ fetch or run something (remote bases, Helm charts, plugins that are not built in
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,62 +19,17 @@ from ..model.errors import RenderBoundError, RenderError, printable
 from ..model.objects import Origin
 from .documents import Document, read_documents, read_yaml_documents
 from .inline_entries import is_inline, objects_of
+from .kustomization_fields import ABOUT_ITSELF, ENTRY_KEYS, HARMLESS, OF_PLUGIN_FOLDERS, REFUSED
 from .memory_budget import TEXT, VALUE
 from .other_tools import chart_error, check_encryption, check_kustomization_type, is_template, template_error
 from .place import Place
-from .plugins import GENERATOR_KEYS, READING_KINDS, check_plugin
+from .plugins import READING_KINDS, check_plugin
 from .private_text import content_of, env_values, literal_values, patch_values, scalars_of, secret_values
+from .reached_files import OFFLINE, REMOTE, ReachedFiles
 from .tree import Tree
 from .view import View
 
 KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-# Wider than what kustomize takes for a repository or an HTTP address, on purpose.
-_REMOTE = re.compile(
-    r"://|::|^[\w.+-]+@|^(?:git@|gh:|github\.com[/:]|gitlab\.com[/:]|bitbucket\.org[/:])|\?(?:ref|version|timeout|submodules)="
-    r"|\.git\?|/_git/",
-    re.IGNORECASE,
-)
-_WEB = re.compile(r"https?:|://", re.IGNORECASE)  # where only a file is looked for
-_OFFLINE = "Commit what it names into the source and refer to it by its path."
-
-_ABOUT_ITSELF = frozenset({"apiVersion", "kind", "metadata"})
-# Fields without any reference to a file.
-_HARMLESS = frozenset(
-    {
-        "apiVersion",
-        "buildMetadata",
-        "commonAnnotations",
-        "commonLabels",
-        "generatorOptions",
-        "images",
-        "imageTags",
-        "kind",
-        "labels",
-        "metadata",
-        "namePrefix",
-        "nameSuffix",
-        "namespace",
-        "replicas",
-        "sortOptions",
-        "vars",
-    }
-)
-_REFUSED = {
-    "helmCharts": "Helm charts",
-    "helmGlobals": "Helm charts",
-    "helmChartInflationGenerator": "Helm charts",
-}
-# Fields whose entries are maps, and the keys such a map may have.
-_ENTRY_KEYS = {
-    "patches": frozenset({"path", "patch", "target", "options"}),
-    "patchesJson6902": frozenset({"path", "patch", "target"}),
-    "replacements": frozenset({"path", "source", "sourceValue", "targets"}),
-    "openapi": frozenset({"path", "version"}),
-    "configMapGenerator": GENERATOR_KEYS,
-    "secretGenerator": GENERATOR_KEYS,
-}
-# What a folder named in `generators`, `transformers` or `validators` may say: all it builds is run as plugins.
-_OF_PLUGIN_FOLDERS = _ABOUT_ITSELF | {"resources"}
 
 
 @dataclass(slots=True)
@@ -134,13 +88,14 @@ class _Walk:
 
     def __init__(self, tree: Tree, view: View) -> None:
         self.tree, self.view, self.reach = tree, view, Reach()
+        self.files = ReachedFiles(tree, view)
         self.folders: list[Path] = []
         self._folder = tree.root
         self._checks: dict[str, Callable[[str, Any, Place], None]] = {
             **dict.fromkeys(("resources", "bases", "components"), self._resource),
             **dict.fromkeys(("crds", "configurations"), self._file),
             **dict.fromkeys(("generators", "transformers", "validators"), self._plugin),
-            **dict.fromkeys(_ENTRY_KEYS, self._entry),
+            **dict.fromkeys(ENTRY_KEYS, self._entry),
             "patchesStrategicMerge": self._merge_patch,
         }
         self._readers: dict[str, Callable[[str, dict[str, Any], Place], None]] = {
@@ -158,7 +113,7 @@ class _Walk:
         self._folder = folder
         fields, place = self._fields(folder)
         self.reach.empty = self.reach.empty and not any(
-            value for name, value in fields.items() if name not in _ABOUT_ITSELF
+            value for name, value in fields.items() if name not in ABOUT_ITSELF
         )
         for name, value in fields.items():
             self._field(name, value, place)
@@ -169,7 +124,7 @@ class _Walk:
         for name in KUSTOMIZATION_NAMES:
             self.view.add_links(folder / name)
         shown = self.tree.shown(file)
-        documents = read_yaml_documents(self._read(file), file=shown, meter=self.tree.meter)
+        documents = read_yaml_documents(self.files.read(file), file=shown, meter=self.tree.meter)
         place = Place(self.tree.meter.subject, Origin(shown, documents[0].line if documents else 0))
         for document in documents:
             if isinstance(document.value, dict):
@@ -178,20 +133,14 @@ class _Walk:
             raise place.error("a kustomization file holds exactly one map")
         return (documents[0].value if documents else {}), place
 
-    def _read(self, real: Path) -> bytes:
-        """A file's bytes, which the view has from now on."""
-        data = self.tree.read(real)
-        self.view.add_file(real, data)
-        return data
-
     def _field(self, name: str, value: Any, place: Place) -> None:
-        if not value and name in _REFUSED:
+        if not value and name in REFUSED:
             return  # as kustomize has it
-        if name in _REFUSED:
+        if name in REFUSED:
             raise place.error(
-                f"{name}: {_REFUSED[name]} would be fetched and run, and are not supported", _OFFLINE
+                f"{name}: {REFUSED[name]} would be fetched and run, and are not supported", OFFLINE
             )
-        if name in _HARMLESS or value is None:
+        if name in HARMLESS or value is None:
             return
         check = self._checks.get(name)
         if check is None:
@@ -204,46 +153,18 @@ class _Walk:
             raise place.error(f"{name} is not a list")
         return value
 
-    def _reference(
-        self, name: str, written: Any, place: Place, remote: re.Pattern[str] = _WEB, base: Path | None = None
-    ) -> Path:
-        """The existing file or folder of the checkout that a reference names, relative to `base` or the current one."""
-        if not isinstance(written, str) or not written.strip():
-            raise place.error(f"an entry of {name} is no path")
-        shown = printable(written, 200)
-        if remote.search(written):
-            raise place.error(
-                f"{name}: {_without_credentials(shown)!r} is remote, and nothing is fetched", _OFFLINE
-            )
-        if Path(written).is_absolute() or not written.isprintable():
-            raise place.error(f"{name}: {shown!r} is not a relative path", _OFFLINE)
-        path = (base or self._folder) / written
-        real = self.tree.inside(path, f"{shown} in {place.origin.file}")
-        if not real.exists():
-            raise place.error(f"{name}: {shown!r} is not in this revision", _OFFLINE)
-        self.view.add_links(path)
-        if real.is_dir():
-            self.tree.check_not_submodule(real)
-            self.view.add_folder(real)
-        return real
-
     def _file(self, name: str, written: Any, place: Place) -> None:
-        self._content(name, written, place)
-
-    def _content(self, name: str, written: Any, place: Place) -> tuple[bytes, str]:
-        """A file's bytes, and its path for errors."""
-        real = self._reference(name, written, place)
-        return self._read(real), self.tree.shown(real)
+        self.files.content(name, written, place, self._folder)
 
     def _resource(self, name: str, written: Any, place: Place) -> None:
         if isinstance(written, str) and "\n" in written:
             raise place.error(f"{name}: an entry is text instead of a path")
-        real = self._reference(name, written, place, _REMOTE)
+        real = self.files.named(name, written, place, self._folder, REMOTE)
         if real.is_dir():
             self.folders.append(real)
             return
         shown = self.tree.shown(real)
-        data = self._read(real)
+        data = self.files.read(real)
         try:
             documents = read_documents(data, file=shown, meter=self.tree.meter)
         except RenderError as error:
@@ -268,7 +189,7 @@ class _Walk:
         if is_inline(name, written, place, self.tree.meter):
             self._note_patch(written.encode(), place.origin.file)
         else:
-            self._note_patch(*self._content(name, written, place))
+            self._note_patch(*self.files.content(name, written, place, self._folder))
 
     def _note_patch(self, data: bytes, shown: str, target_kind: str = "") -> None:
         """Remember a patch: what it holds may belong to a Secret."""
@@ -280,7 +201,7 @@ class _Walk:
         if not isinstance(entry, dict):
             # `replacements` and the generators take maps only, old patches were paths.
             raise place.error(f"an entry of {name} is not a map")
-        unknown = sorted(set(entry) - _ENTRY_KEYS[name])
+        unknown = sorted(set(entry) - ENTRY_KEYS[name])
         if unknown:
             raise place.error(f"{name}: {printable(unknown[0], 60)!r} is no known key")
         if name.endswith("Generator"):
@@ -299,7 +220,7 @@ class _Walk:
         for text in filter(None, (entry.get("patch"), entry.get("jsonOp"))):
             self._note_patch(str(text).encode(), place.origin.file, kind)
         if entry.get("path"):
-            self._note_patch(*self._content(name, entry["path"], place), kind)
+            self._note_patch(*self.files.content(name, entry["path"], place, self._folder), kind)
 
     def _merged_patches(self, name: str, entry: dict[str, Any], place: Place) -> None:
         for written in self._listed(f"paths of {name}", entry.get("paths") or [], place):
@@ -325,7 +246,9 @@ class _Walk:
         private: set[str] = set()
         secret = name.lower() == "secretgenerator"
         for written in self._listed(f"files of {name}", entry.get("files") or [], place):
-            data, shown = self._content(name, str(written).partition("=")[2] or written, place)
+            data, shown = self.files.content(
+                name, str(written).partition("=")[2] or written, place, self._folder
+            )
             check_encryption(data, Place(place.subject, Origin(shown)))
             private |= {data.decode("utf-8", "replace")} if secret else set()
         envs = [
@@ -333,7 +256,7 @@ class _Walk:
             *filter(None, [entry.get("env")]),
         ]
         for written in envs:
-            data, shown = self._content(name, written, place)
+            data, shown = self.files.content(name, written, place, self._folder)
             check_encryption(data, Place(place.subject, Origin(shown)))
             with self.tree.meter.parsing(shown, len(data), VALUE * data.count(b"\n")):
                 private |= env_values(data, Place(place.subject, Origin(shown)))
@@ -348,11 +271,11 @@ class _Walk:
         if is_inline(name, written, place, self.tree.meter):
             data, shown = written.encode(), place.origin.file
         else:
-            real = self._reference(name, written, place, _REMOTE)
+            real = self.files.named(name, written, place, self._folder, REMOTE)
             if real.is_dir():
                 self._plugin_folder(name, real)
                 return
-            data, shown = self._read(real), self.tree.shown(real)
+            data, shown = self.files.read(real), self.tree.shown(real)
         self._configurations(name, data, Place(place.subject, Origin(shown)))
 
     def _plugin_folder(self, name: str, folder: Path) -> None:
@@ -364,19 +287,19 @@ class _Walk:
                 continue
             seen.add(current)
             fields, place = self._fields(current)
-            unknown = sorted(set(fields) - _OF_PLUGIN_FOLDERS)
+            unknown = sorted(set(fields) - OF_PLUGIN_FOLDERS)
             if unknown:
                 raise place.error(
                     f"{name}: this folder has {printable(unknown[0], 60)!r}, and only resources are looked into",
                     "Name its files one by one.",
                 )
             for written in self._listed("resources", fields.get("resources") or [], place):
-                real = self._reference("resources", written, place, _REMOTE, current)
+                real = self.files.named("resources", written, place, current, REMOTE)
                 if real.is_dir():
                     waiting.append(real)
                 else:
                     at = Place(place.subject, Origin(self.tree.shown(real)))
-                    self._configurations(name, self._read(real), at)
+                    self._configurations(name, self.files.read(real), at)
 
     def _configurations(self, name: str, data: bytes, place: Place) -> None:
         """Configurations of plugins: what each may say, and what it names, by the same rules as fields."""
@@ -384,12 +307,8 @@ class _Walk:
         for document in read_yaml_documents(data, file=shown, meter=self.tree.meter):
             at = Place(place.subject, Origin(shown, document.line))
             for value in objects_of(document.value):
-                kind = check_plugin(name, value, at, _OFFLINE)
+                kind = check_plugin(name, value, at, OFFLINE)
                 if kind in READING_KINDS:
                     self._readers[kind](kind, value, at)
                 else:
                     self.reach.private |= content_of(value)
-
-
-def _without_credentials(address: str) -> str:
-    return re.sub(r"//[^/@]*@", "//***@", address)
