@@ -119,6 +119,8 @@ def test_row_47_a_hostile_registry_gets_no_login_runs_nothing_and_holds_up_no_ot
         policy = {"image": f"{registry.host}/shop/web", "policy": {"semver": "*"}, **account}
         variables = shop.variables()
         variables["plumb_images"] += [{**policy, "name": "hostile"}]
+        marked = f'image: {registry.host}/shop/web:1.1.0 # {{"$plumb": "hostile"}}\n'
+        shop.git.commit({"apps/hostile.yaml": marked}, "Mark it")
         named = shop.run_with(variables, "--check", "-vvv")  # names that are no tags
         assert named.code == 0, named.output
         registry.realm = f"{elsewhere.url}/token"

@@ -71,7 +71,7 @@ class Unreachable(RequestError):
 class DeadlineExceeded(RequestError):
     """No answer in time. After a write, `outcome_unknown` is set."""
 
-    helps = "Run again; raise the timeout if the API server is only slow."
+    helps = "Run again; raise request_timeout (plumb_request_timeout) if the API server is only slow."
 
 
 class Unauthorized(RequestError):

@@ -15,10 +15,12 @@ from .library import urllib3
 from .refusal import Target
 from .retry import Failure, Trouble
 
+CONNECT_TIMEOUT = 10.0  # seconds, within the request's own
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """`exception` is a name in urllib3.exceptions; `{server}`, `{seconds}` and `{detail}` are filled into `why`."""
+    """`exception` is a name in urllib3.exceptions; `why` has `{server}`, `{seconds}`, `{connecting}` and `{detail}`."""
 
     exception: str
     error: type[RequestError]
@@ -31,15 +33,28 @@ class _Row:
 _ROWS = (
     _Row("NameResolutionError", Unreachable, Trouble.UNSENT, "the name in {server} does not resolve"),
     _Row("NewConnectionError", Unreachable, Trouble.UNSENT, "no connection to {server}{detail}"),
-    _Row("ConnectTimeoutError", Unreachable, Trouble.UNSENT, "no connection to {server} within {seconds}"),
+    _Row(
+        "ConnectTimeoutError",
+        Unreachable,
+        Trouble.UNSENT,
+        "no connection to {server} within {connecting}",
+        "Check the server's address, the network and the proxy. Connecting has a limit of its own, which"
+        " request_timeout only lowers.",
+    ),
     _Row(
         "EmptyPoolError",
         DeadlineExceeded,
         Trouble.UNSENT,
         "all connections to {server} were busy for {seconds}",
-        "Run again; lower the load or raise the timeout.",
+        "Run again; lower concurrency (plumb_concurrency) or raise request_timeout (plumb_request_timeout).",
     ),
-    _Row("ReadTimeoutError", DeadlineExceeded, Trouble.SILENT, "no answer from {server} within {seconds}"),
+    _Row(
+        "ReadTimeoutError",
+        DeadlineExceeded,
+        Trouble.SILENT,
+        "no answer from {server} within {seconds}",
+        "Run again; raise request_timeout (plumb_request_timeout) if the API server is only slow.",
+    ),
     _Row("ProxyError", Unreachable, Trouble.UNSENT, "the proxy before {server} gave no connection{detail}"),
     _Row("SSLError", Unreachable, Trouble.LOST, "TLS with {server} failed{detail}"),
     _Row(
@@ -52,7 +67,10 @@ _ROWS = (
 
 
 def no_answer(exc: Exception, target: Target, server: str, seconds: float) -> Failure:
-    """The failure of an attempt, given `seconds`, that ended in `exc`, an HTTPError of urllib3."""
+    """The failure of an attempt, given `seconds`, that ended in `exc`, an HTTPError of urllib3.
+
+    A connection had CONNECT_TIMEOUT of these at most.
+    """
     refused = _certificate_refused(exc)
     if refused is not None:
         error = Unreachable(
@@ -63,7 +81,12 @@ def no_answer(exc: Exception, target: Target, server: str, seconds: float) -> Fa
         )
         return Failure(error, Trouble.UNSENT, final=True)
     row = next(row for row in _ROWS if isinstance(exc, getattr(urllib3.exceptions, row.exception)))
-    why = row.why.format(server=server, seconds=f"{seconds:.1f} s", detail=_detail(exc))
+    why = row.why.format(
+        server=server,
+        seconds=f"{seconds:.1f} s",
+        connecting=f"{min(seconds, CONNECT_TIMEOUT):.1f} s",
+        detail=_detail(exc),
+    )
     return Failure(row.error(target.subject, target.operation, why, row.next_step), row.trouble)
 
 

@@ -89,6 +89,17 @@ _RULES = (
 )
 
 _MOVE_ENTRIES = "Write it in the new version by hand once, or leave the field out of Git until that is done."
+# What admission says: a ValidatingAdmissionPolicy by a 422, a webhook by whatever it likes.
+_DENIED = re.compile(r"ValidatingAdmissionPolicy '|admission webhook .{1,300} denied")
+_DENIED_DELETE = (
+    "An admission rule of the cluster, which the message names, forbids to delete it. It stays until the rule or the"
+    " object lets it go; the next run tries again."
+)
+_DENIED_WRITE = "Correct the manifest in Git, or see the admission rule that the message names."
+_IMMUTABLE = (
+    "What cannot be changed has to be as it is in the cluster, or the object deleted and created anew: that is what"
+    " recreate: true of the app allows."
+)
 _NEXT_STEPS = {
     ServerFailure: "Correct the manifest in Git: the same request can only fail again.",
     NotFound: "Create the namespace first, or set create_namespace for the app.",
@@ -104,15 +115,22 @@ def refusal(answer: Answer, target: Target) -> RequestError:
         target.subject,
         target.operation,
         _why(shown),
-        _next_step(error, answer),
+        _next_step(error, answer, target),
         answer=shown,
     )
 
 
-def _next_step(error: type[RequestError], answer: Answer) -> str | None:
+def _next_step(error: type[RequestError], answer: Answer, target: Target) -> str | None:
     """A better next step than the class has, where the answer allows one."""
     if answer.defect == OUTDATED:
         return _MOVE_ENTRIES
+    deleting = target.operation.startswith("deleting")
+    if _DENIED.search(answer.message):
+        return _DENIED_DELETE if deleting else _DENIED_WRITE
+    if deleting and error in {Invalid, BadRequest}:
+        return "See what keeps it, which the message names. The object stays, and the next run tries again."
+    if error is Invalid and answer.immutable:
+        return _IMMUTABLE
     special = (
         bool(answer.defect)
         or (error is NotFound and answer.kind == "namespaces")

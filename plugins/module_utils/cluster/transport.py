@@ -24,11 +24,10 @@ from .errors import CircuitOpen, DeadlineExceeded, LeaseLost, RequestError, Unre
 from .http1 import Answer, Terms, on_terms, pools
 from .lease_file import why_not
 from .library import urllib3
-from .no_answer import no_answer
+from .no_answer import CONNECT_TIMEOUT, no_answer
 from .refusal import Target, refusal
 from .retry import LONGEST_WAIT, Clock, Failure, Repeat, Trouble, pause, read_retry_after
 
-CONNECT_TIMEOUT = 10.0  # seconds, within the request's own
 _MOST_TRIES = 20  # of one request, for a server that comes and goes
 _SHORTEST = 0.001  # seconds; urllib3 takes no timeout of 0
 

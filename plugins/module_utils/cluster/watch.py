@@ -18,10 +18,10 @@ from .access import Access
 from .answer import read_answer
 from .errors import DeadlineExceeded, TooLarge, Unreachable
 from .library import urllib3
-from .no_answer import no_answer
+from .no_answer import CONNECT_TIMEOUT, no_answer
 from .refusal import refusal
 from .retry import Clock
-from .transport import CONNECT_TIMEOUT, Request, headers_of, pool_of
+from .transport import Request, headers_of, pool_of
 
 # Bytes of one event. An object's metadata is smaller than the object, which etcd bounds at 1.5 MiB by default.
 LONGEST_LINE = 4 << 20

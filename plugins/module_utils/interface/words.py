@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ..model.app import RefKind
 from ..model.errors import PlumbError, printable
 from ..reconcile.claims import check_former_names
 from ..reconcile.dependencies import dependencies
@@ -188,7 +189,27 @@ def wrong_words(variables: Iterable[str], given: Mapping[str, Any], spec: Spec) 
     ]
     for name in sorted(given):
         found += _inside(f"{PREFIX}{name}", given[name], spec[name])
-    return found
+    return [*found, *_wrong_refs(given.get("sources"))]
+
+
+def _wrong_refs(sources: Any) -> Iterator[str]:
+    """The sources that do not name exactly one revision; Ansible's own check does not say which source it is."""
+    for index, source in enumerate(sources if isinstance(sources, (list, tuple)) else ()):
+        if not isinstance(source, Mapping):
+            continue
+        named = [kind.value for kind in RefKind if source.get(kind.value) is not None]
+        if len(named) == 1:
+            continue
+        where = f"{PREFIX}sources[{printable(str(source.get('name', index)), 80)}]"
+        said = f"{', '.join(named[:-1])} and {named[-1]} are given" if named else "no revision is given"
+        yield (
+            f"{where}: {said}, and a source follows exactly one of branch, tag, semver and commit. "
+            + (
+                f"Leave {', '.join(named[:-1])} or {named[-1]}."
+                if named
+                else "Write for example branch: main."
+            )
+        )
 
 
 def _inside(place: str, value: Any, option: Mapping[str, Any]) -> Iterator[str]:

@@ -66,7 +66,7 @@ def test_either_may_be_left_out(document: dict[str, Any]) -> None:
         ({"plumb_sources": [{**OTHER, "name": "fleet"}]}, "source 'fleet': another source has this name"),
         ({"plumb_apps": [{**SHOP, "depends_on": ["nothing"]}]}, "nothing"),
         ({"plumb_sources": [{**OTHER, "url": "file:///etc"}]}, "source other: reading url"),
-        ({"plumb_sources": [{**OTHER, "branch": "main"}]}, "mutually exclusive"),
+        ({"plumb_sources": [{**OTHER, "branch": "main"}]}, "plumb_sources[other]: branch and tag are given"),
     ],
 )  # fmt: skip
 def test_what_is_refused(document: dict[Any, Any], said: str) -> None:
