@@ -32,8 +32,8 @@ package: venv ## the collection as built and installed
 test: venv ## all tests; builds the control plane once (about ten minutes the first time)
 	@scripts/test
 
-portable: venv ## unit and playbook tests on the newest ansible-core with a newer Python (PYTHON=...)
-	@scripts/portable
+portable: venv ## what versions matter to, on the oldest and newest ansible-core, Pythons and packages (ROWS="oldest newest")
+	@scripts/portable $(ROWS)
 
 importer: venv ## look at the collection as Galaxy does when it is uploaded
 	@scripts/importer

@@ -24,7 +24,12 @@ attributes:
     support: full
     description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
 author: The Plumb authors (@plumb-gitops)
-requirements: [kubernetes, PyYAML, kubectl for kustomizations]
+requirements:
+  - httptools
+  - urllib3
+  - PyYAML
+  - kubectl for kustomizations
+  - "kubernetes (for kubeconfigs with a credential plugin: requirements-plugins.txt)"
 extends_documentation_fragment:
   - plumb.gitops.run
   - plumb.gitops.run.apps

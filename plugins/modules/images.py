@@ -28,7 +28,12 @@ attributes:
     support: full
     description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
 author: The Plumb authors (@plumb-gitops)
-requirements: [requests, GitPython, semver, PyYAML, git]
+requirements:
+  - requests
+  - GitPython
+  - semver
+  - PyYAML
+  - git
 extends_documentation_fragment:
   - plumb.gitops.fleet_forge
   - plumb.gitops.source

@@ -25,7 +25,16 @@ attributes:
     support: full
     description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
 author: The Plumb authors (@plumb-gitops)
-requirements: [requests, kubernetes, PyYAML, GitPython, git, kubectl for kustomizations]
+requirements:
+  - requests
+  - httptools
+  - urllib3
+  - PyYAML
+  - GitPython
+  - semver
+  - git
+  - kubectl for kustomizations
+  - "kubernetes (for kubeconfigs with a credential plugin: requirements-plugins.txt)"
 extends_documentation_fragment:
   - plumb.gitops.fleet_forge
   - plumb.gitops.source

@@ -25,7 +25,11 @@ attributes:
     support: full
     description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
 author: The Plumb authors (@plumb-gitops)
-requirements: [GitPython, semver, git]
+requirements:
+  - GitPython
+  - semver
+  - git
+  - "PyYAML (for config)"
 extends_documentation_fragment:
   - plumb.gitops.source
 options:

@@ -9,7 +9,8 @@ module: report
 short_description: Print what a run did, and decide whether the play fails
 version_added: 0.1.0
 description:
-  - Prints the lines of M(plumb.gitops.apply) or M(plumb.gitops.diff) as they are, one to a line.
+  - Prints the lines of M(plumb.gitops.apply), M(plumb.gitops.diff) or M(plumb.gitops.images) as they are, one to a
+    line.
 attributes:
   check_mode:
     support: full
@@ -22,10 +23,15 @@ attributes:
     description: It runs where ansible-playbook runs, as an action plugin.
 author: The Plumb authors (@plumb-gitops)
 options:
+  variable:
+    description:
+      - The name of the variable that has the result of M(plumb.gitops.apply), M(plumb.gitops.diff) or
+        M(plumb.gitops.images). What a cluster or Git says then goes through no template.
+      - Exactly one of O(variable) and O(applied) is given.
+    type: str
   applied:
-    description: The result of M(plumb.gitops.apply) or M(plumb.gitops.diff).
+    description: The result itself. Hundreds of actions take long to template.
     type: dict
-    required: true
   fail_on:
     description:
       - What makes the task fail.
@@ -46,7 +52,7 @@ EXAMPLES = r"""
 
 - name: Report
   plumb.gitops.report:
-    applied: "{{ applied }}"
+    variable: applied
     fail_on: drift
 """
 

@@ -19,7 +19,11 @@ attributes:
     support: full
     description: The repository and the files of its first commit.
 author: The Plumb authors (@plumb-gitops)
-requirements: [requests, GitPython, git]
+requirements:
+  - requests
+  - GitPython
+  - semver
+  - git
 extends_documentation_fragment:
   - plumb.gitops.forge
 options:

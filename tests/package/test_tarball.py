@@ -16,6 +16,7 @@ AT_THE_TOP = {
     "bindep.txt",
     "requirements-agent.txt",
     "requirements-notify.txt",
+    "requirements-plugins.txt",
     "requirements.txt",
 }
 MADE_BY_GALAXY = {"MANIFEST.json", "FILES.json"}

@@ -146,9 +146,8 @@ class _Entries:
 def _by_package(path: Path, name: str, folder: Path, *, runs: bool) -> Settings:
     """What the kubernetes package makes of a context whose user has a plugin. `runs`: it must give credentials."""
     loaded = package()
-    configuration = loaded.Configuration(
-        proxy=""
-    )  # the environment's proxy is looked up later, as kubectl does
+    configuration = loaded.Configuration()
+    configuration.proxy = ""  # the environment's is looked up later, as kubectl does
 
     def load() -> None:
         loaded.load_kube_config(
@@ -163,12 +162,13 @@ def _by_package(path: Path, name: str, folder: Path, *, runs: bool) -> Settings:
     if runs and not (configuration.api_key or configuration.cert_file):
         raise _refused(path, f"the plugin of context {name!r} gave no credentials", "Run the plugin by hand.")
     lock = threading.Lock()
+    key = next(iter(configuration.api_key), "BearerToken")  # versions of the package name it differently
 
     def authorization() -> str:
         """The package runs the plugin again when what it gave is due."""
         try:
             with lock:
-                return configuration.get_api_key_with_prefix("BearerToken") or ""
+                return configuration.get_api_key_with_prefix(key) or ""
         except (loaded.ConfigException, OSError, ValueError) as exc:
             raise _refused(path, "its plugin gives no token any more", "Run the plugin by hand.") from exc
 

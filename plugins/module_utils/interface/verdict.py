@@ -34,7 +34,9 @@ def verdict(applied: Mapping[str, Any], fail_on: str) -> dict[str, Any]:
     failed, drifted = bool(applied.get("failed")) or bool(applied.get("msg")), bool(applied.get("drifted"))
     closing: dict[str, Any] = {"changed": False, "drifted": drifted}
     if (fail_on != "never" and failed) or applied.get("stopped"):
-        return {**closing, "failed": True, "msg": _summed_up(applied)}
+        errors = applied.get("errors")  # of images: they stand in no line
+        said = "\n".join(errors) if errors else _summed_up(applied)
+        return {**closing, "failed": True, "msg": said}
     if fail_on == "drift" and drifted:
         said = "The cluster had drifted from what Git says; the lines above marked ! say where."
         return {**closing, "failed": True, "msg": said}

@@ -30,15 +30,18 @@ def test_every_package_is_pinned_by_hash_and_as_tested() -> None:
     text = REQUIREMENTS.read_text(encoding="utf-8")
     found = pins(text)
     tested = "".join(
+        (ROOT / name).read_text(encoding="utf-8") for name in ("requirements-agent.txt", "constraints.txt")
+    )
+    named = "".join(
         (ROOT / name).read_text(encoding="utf-8")
-        for name in ("requirements.txt", "requirements-agent.txt", "constraints.txt")
+        for name in ("requirements.txt", "requirements-plugins.txt", "requirements-agent.txt")
     )
-    wanted = pins(
-        "".join(
-            (ROOT / n).read_text(encoding="utf-8") for n in ("requirements.txt", "requirements-agent.txt")
-        )
-    )
-    assert wanted.items() <= found.items(), "run scripts/agent-requirements"
+    wanted = {
+        re.sub(r"[-_.]+", "-", one).lower()
+        for one in re.findall(r"^[A-Za-z0-9][A-Za-z0-9._-]*", named, re.MULTILINE)
+    }
+    assert wanted <= found.keys(), "run scripts/agent-requirements"
+    assert pins(named).items() <= found.items(), "run scripts/agent-requirements"
     assert found.items() <= pins(tested).items() | {("tzdata", found.get("tzdata", ""))}
     blocks = re.split(r"^(?=\S+==)", text, flags=re.MULTILINE)[1:]
     assert len(blocks) == len(found)

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the collection says of itself: its action groups, what modules need, and the versions that it supports."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+
+ROOT = Path(__file__).parents[3]
+MODULES = sorted(file.stem for file in (ROOT / "plugins" / "modules").glob("[a-z]*.py"))
+RUNTIME = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+ACTIONS = RUNTIME["action_groups"]
+_ROOMS = {  # what a room of the engine refuses to work without
+    "connection": {"httptools", "urllib3", "PyYAML"},
+    "forge": {"requests"},
+    "repository": {"GitPython", "semver", "git"},
+}
+# The rooms that each module cannot do without.
+_NEEDS = {
+    "access_rules": ("connection",),
+    "apply": ("connection",),
+    "check_inventory": (),
+    "commit_status": ("forge",),
+    "deploy_key": ("forge",),
+    "diff": ("connection",),
+    "images": ("forge", "repository"),
+    "notify": ("forge",),
+    "preview": ("connection", "forge", "repository"),
+    "pull": ("repository",),
+    "report": (),
+    "repository": ("forge", "repository"),
+    "service_account_token": ("connection",),
+}
+
+
+def documentation(module: str) -> dict[str, Any]:
+    text = (ROOT / "plugins" / "modules" / f"{module}.py").read_text(encoding="utf-8")
+    found = re.search(r'^DOCUMENTATION = r"""\n(.*?)^"""', text, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    document: dict[str, Any] = yaml.safe_load(found[1])
+    return document
+
+
+def test_the_action_group_has_every_module() -> None:
+    assert ACTIONS["plumb"] == MODULES
+    takes_connection = {"plumb.gitops.connection"}
+    connected = [
+        name
+        for name in MODULES
+        if takes_connection & set(documentation(name).get("extends_documentation_fragment", ()))
+    ]
+    assert ACTIONS["cluster"] == connected
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_names_what_it_refuses_to_run_without(module: str) -> None:
+    listed = [str(one) for one in documentation(module).get("requirements", ())]
+    needed = set().union(*(_ROOMS[room] for room in _NEEDS[module]))
+    assert needed <= set(listed)
+    optional = [one for one in listed if one.startswith("kubernetes")]
+    assert bool(optional) is ("connection" in _NEEDS[module])
+    assert all("requirements-plugins.txt" in one for one in optional)
+
+
+def requirements(name: str) -> dict[str, str]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    found = [re.fullmatch(r"([A-Za-z0-9._-]+)(.*)", line) for line in lines if line and line[0] not in "#-"]
+    return {one[1].lower(): one[2] for one in found if one is not None}
+
+
+def test_what_users_install_says_the_oldest_version_and_what_we_test_with_is_held_still() -> None:
+    """Who installs a collection beside others has to be free to take newer versions."""
+    floors = requirements("requirements.txt") | requirements("requirements-plugins.txt")
+    assert "kubernetes" not in requirements("requirements.txt")
+    held = requirements("constraints.txt")
+    for name, said in floors.items():
+        assert said.startswith(">="), name
+        assert held[name].startswith("=="), name
+        assert held[name].removeprefix("==") in SpecifierSet(said), name
+    assert all(said.startswith("==") for said in requirements("requirements-agent.txt").values())
+
+
+@pytest.mark.parametrize(
+    ("version", "supported"),
+    [
+        ("2.15.13", False), ("2.16.13", False), ("2.16.14", True), ("2.16.19", True), ("2.17.0", False),
+        ("2.17.6", False), ("2.17.7", True), ("2.18.0", False), ("2.18.1", True), ("2.19.0", True), ("2.21.5", True),
+    ],
+)  # fmt: skip
+def test_no_version_before_the_fix_of_cve_2024_11079_is_supported(version: str, supported: bool) -> None:
+    assert (version in SpecifierSet(RUNTIME["requires_ansible"])) is supported
+
+
+def test_readme_and_roles_say_the_versions_that_are_supported() -> None:
+    oldest = RUNTIME["requires_ansible"].partition(",")[0].removeprefix(">=")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"ansible-core {oldest} or later" in readme
+    for role in ("agent", "sandbox"):
+        meta = yaml.safe_load((ROOT / "roles" / role / "meta" / "main.yml").read_text(encoding="utf-8"))
+        assert oldest.startswith(meta["galaxy_info"]["min_ansible_version"])
+
+
+def test_the_versions_that_are_tested_are_supported() -> None:
+    done = subprocess.run(
+        [ROOT / "scripts" / "portable", "--list"], capture_output=True, text=True, check=True
+    )
+    tested = re.findall(r"ansible-core (\S+)", done.stdout)
+    assert {".".join(one.split(".")[:2]) for one in tested} >= {"2.16", "2.18", "2.19", "2.21"}
+    assert all(one in SpecifierSet(RUNTIME["requires_ansible"]) for one in tested)
