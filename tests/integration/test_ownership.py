@@ -203,6 +203,9 @@ def test_drift_that_is_only_reported_stays_until_git_changes(engine: Engine, kub
     engine.write("app/all.yaml", config_map("c", {"a": "1", "b": "3"}) + config_map("gone"))
     assert engine.apply(reporting).app.changed
     assert kubectl.live("configmap", "c", engine.namespace)["data"] == {"a": "1", "b": "3"}
+    assert kubectl.get("configmap", "gone", engine.namespace) is None, "its own manifest says what it said"
+    engine.write("app/all.yaml", config_map("c", {"a": "1", "b": "3"}) + config_map("gone", {"a": "2"}))
+    assert engine.apply(reporting).app.changed
     assert kubectl.get("configmap", "gone", engine.namespace) is not None
 
 

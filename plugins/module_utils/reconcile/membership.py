@@ -44,8 +44,11 @@ class Membership:
         A label that Plumb's own entry covers is believed unless a record contradicts it. An object whose label somebody
         took away is still that of the app whose record has it.
         """
-        label, has_entry = set_of(live), our_entry(owners(live)) is not None
-        if label == self.own.id or not (label or has_entry or adopt):
+        label = set_of(live)
+        if label == self.own.id:
+            return label
+        has_entry = our_entry(owners(live)) is not None
+        if not (label or has_entry or adopt):
             return label
         holders = self.records.holders(ref, (self.own, *self.former, *self.others))
         if label and not self._contradicted(label, holders):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -382,18 +382,18 @@ def _members(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> tuple[_See
     What the record has of kinds that nothing else names is read, too. Raises InventoryError or ClusterError where the
     record is needed and cannot be read.
     """
-    need, membership = seen.need, seen.ground.membership
-    is_quiet = _is_quiet(seen, steps)
+    need, membership, labelled = seen.need, seen.ground.membership, seen.labelled
+    is_quiet = _is_quiet(seen, steps, labelled)
     if is_quiet and not seen.observed.why_unread(need.group_kinds, need.namespaces):
-        return seen, Members(counted=seen.labelled)
+        return seen, Members(counted=labelled)
     try:
         records = [membership.records.of(inventory.identity) for inventory in need.inventories]
     except Forbidden:
         if not setting.check:
             raise
-        return seen, Members(counted=seen.labelled, unproven=True)
+        return seen, Members(counted=labelled, unproven=True)
     if is_quiet and not records[0].exists:
-        return seen, Members(counted=seen.labelled)
+        return seen, Members(counted=labelled)
     kinds = frozenset(kind for record in records for kind in record.group_kinds) - seen.observed.kinds
     if kinds:
         observed = observe_members(setting.cluster, seen.ground.discovery, seen.observed, need, kinds)
@@ -401,13 +401,13 @@ def _members(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> tuple[_See
     return seen, members_by_record(seen.app, seen.labelled, seen.wanted, records)
 
 
-def _is_quiet(seen: _Seen, steps: Sequence[Step]) -> bool:
+def _is_quiet(seen: _Seen, steps: Sequence[Step], labelled: Collection[ObjectRef]) -> bool:
     """Whether nothing is to be written or pruned, by all that whoever may patch an object can write."""
     inventory, *formers = seen.need.inventories
     return (
         inventory.exists
         and seen.app.state is AppState.PRESENT
-        and seen.wanted.issuperset(seen.labelled)
+        and seen.wanted.issuperset(labelled)
         and not any(step.action.verb.writes for step in steps)
         and inventory.names in {"", digest_of_names(seen.wanted)}
         and not any(former.exists for former in formers)
