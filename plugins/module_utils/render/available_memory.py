@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _MACHINE_SHARE = 2  # of what the machine has available, one part of so many: others live there too
+_UNKNOWN = 2 * 1024**3  # bytes that a machine has which does not say so
 _LEVELS = 32  # of cgroups inside one another that are looked at
 # By version of the interface: its limit, its use, and the key of memory.stat with what the kernel can take back.
 _FILES = {
@@ -30,20 +31,22 @@ def available_memory(root: Path = Path("/")) -> int:
 
 
 def _of_machine(root: Path) -> int:
-    for line in (root / "proc/meminfo").read_text(encoding="ascii").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    return pages * size
+    with contextlib.suppress(OSError):
+        for line in (root / "proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    with contextlib.suppress(OSError, ValueError):  # no Linux, or no /proc
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return _UNKNOWN
 
 
 def _of_limits(root: Path) -> Iterator[int]:
     """What the limits of the process itself leave; `ulimit -d` and `ulimit -v`."""
-    used = dict(
-        line.split(":", 1)
-        for line in (root / "proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
-        if ":" in line
-    )
+    try:
+        status = (root / "proc/self/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    used = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     for kind, field in ((resource.RLIMIT_DATA, "VmData"), (resource.RLIMIT_AS, "VmSize")):
         limit = resource.getrlimit(kind)[0]
         if limit != resource.RLIM_INFINITY:

@@ -118,6 +118,10 @@ def test_row_69_the_limit_that_is_there_decides(tmp_path: Path, what: str) -> No
     assert available_memory(tmp_path) == expected * MIB
 
 
+def test_row_69_a_machine_without_proc_has_some_too(tmp_path: Path) -> None:
+    assert available_memory(tmp_path) > 0
+
+
 def test_row_69_this_machine_has_some() -> None:
     assert 0 < available_memory() < 1 << 50
 
