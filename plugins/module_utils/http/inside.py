@@ -12,8 +12,9 @@ import ipaddress
 import re
 import socket
 from enum import IntEnum
+from typing import Union
 
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]  # noqa: UP007 - pylint takes the other form for arithmetic
 _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?", re.ASCII)
 # Names that no public DNS has: of clusters, of mDNS, and those that networks keep for themselves.
 _PRIVATE_ENDINGS = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Optional
 
 from ..model.app import SourceSpec
 from ..model.errors import InputError
@@ -18,7 +18,7 @@ from ..source.space import DEFAULT_BYTES
 from .values import source_spec
 
 REFERENCES = References(NAMES, texts_of)
-Paths = Mapping[str, Sequence[str]] | None
+Paths = Optional[Mapping[str, Sequence[str]]]  # noqa: UP045 - pylint takes the other form for arithmetic
 
 
 def paths_of_apps(apps: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from ..model.objects import Body
 from .fieldset import SELF, FieldSet, item_key, set_value, union
@@ -41,9 +41,8 @@ _LIST_KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 KEY_DEFAULTS: Mapping[str, Any] = {"protocol": "TCP"}  # key fields that a manifest may leave out
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, sort_keys=True)
 _SETS = frozenset({"finalizers"})
-Shape = (
-    FieldSet | None
-)  # None: nobody owns anything here, so nothing is known; empty: somebody owns it as a whole
+# None: nobody owns anything here, so nothing is known; empty: somebody owns it as a whole.
+Shape = Optional[FieldSet]  # noqa: UP045 - pylint takes the other form for arithmetic
 
 
 def shape_of(field_sets: Iterable[FieldSet]) -> Shape:

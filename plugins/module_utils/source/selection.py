@@ -106,7 +106,7 @@ class _Walk:
 
     def add_reference(self, folder: bytes, text: str) -> None:
         """Add what a text in a file of a folder may refer to; `NAME=PATH` may be either."""
-        for written in {text, text.partition("=")[2] or text}:
+        for written in dict.fromkeys((text, text.partition("=")[2] or text)):
             if (
                 (folder, written) in self._texts
                 or not written
