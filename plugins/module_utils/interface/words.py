@@ -189,16 +189,20 @@ def wrong_words(variables: Iterable[str], given: Mapping[str, Any], spec: Spec) 
     ]
     for name in sorted(given):
         found += _inside(f"{PREFIX}{name}", given[name], spec[name])
-    return [*found, *_wrong_refs(given.get("sources"))]
+    return [*found, *_wrong_refs(given.get("sources"), spec)]
 
 
-def _wrong_refs(sources: Any) -> Iterator[str]:
-    """The sources that do not name exactly one revision; Ansible's own check does not say which source it is."""
+def _wrong_refs(sources: Any, spec: Spec) -> Iterator[str]:
+    """The sources that do not name exactly one revision; Ansible's own check does not say which source it is.
+
+    Where none is named, an unknown option may be the misspelt one, and has its own message.
+    """
+    options = spec["sources"]["options"] if "sources" in spec else {}
     for index, source in enumerate(sources if isinstance(sources, (list, tuple)) else ()):
         if not isinstance(source, Mapping):
             continue
         named = [kind.value for kind in RefKind if source.get(kind.value) is not None]
-        if len(named) == 1:
+        if len(named) == 1 or (not named and not options.keys() >= source.keys()):
             continue
         where = f"{PREFIX}sources[{printable(str(source.get('name', index)), 80)}]"
         said = f"{', '.join(named[:-1])} and {named[-1]} are given" if named else "no revision is given"
