@@ -50,16 +50,13 @@ options:
           - A percentage holds for apps of more than 10 objects.
         type: str
         default: 50%
-      markers:
+      keep_marked:
         description:
-          - Which annotations of other tools count. V(protective) are those by which Flux, Argo CD, Helm and others are
-            told never to delete an object, such as C(helm.sh/resource-policy=keep). Such an object is neither pruned
-            nor recreated, also with O(apps[].state=absent).
-          - With an empty list they count for nothing.
-        type: list
-        elements: str
-        choices: [protective]
-        default: [protective]
+          - Whether the annotations count by which Flux, Argo CD, Helm and others are told never to delete an object, such
+            as C(helm.sh/resource-policy=keep). Such an object is neither pruned nor recreated, also with
+            O(apps[].state=absent).
+        type: bool
+        default: true
       confirm_members:
         description:
           - Confirms that objects which carry the app's label, and which no run recorded, are the app's. They are pruned

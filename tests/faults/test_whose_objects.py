@@ -252,7 +252,7 @@ def test_row_108_what_another_tool_is_told_never_to_delete_is_kept_and_said(
             assert next(iter(marker)) in action.reason
             assert kubectl.live("configmap", name, engine.namespace)
     assert kubectl.get("configmap", "goes", engine.namespace) is None
-    off = engine.spec(state=state, prune_limit=PruneLimit(100), markers=frozenset())
+    off = engine.spec(state=state, prune_limit=PruneLimit(100), keep_marked=False)
     assert not engine.apply(off).app.failed
     assert kubectl.get("configmap", "m0", engine.namespace) is None
 
@@ -277,7 +277,7 @@ def test_row_108_a_marked_object_is_not_recreated(engine: Engine, kubectl: Kubec
     assert action.verb is Verb.REFUSED
     assert "helm.sh/resource-policy: keep" in action.reason
     assert kubectl.live("configmap", "c", engine.namespace)["metadata"]["uid"] == before
-    assert not engine.apply(engine.spec(recreate=True, markers=frozenset())).app.failed
+    assert not engine.apply(engine.spec(recreate=True, keep_marked=False)).app.failed
     assert kubectl.live("configmap", "c", engine.namespace)["data"] == {"a": "2"}
 
 

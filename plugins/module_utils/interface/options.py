@@ -61,7 +61,7 @@ APP: Spec = MappingProxyType(
         "create_namespace": {"type": "bool", "default": False},
         "prune": {"type": "bool", "default": True},
         "prune_limit": {"type": "str", "default": "50%"},
-        "markers": {"type": "list", "elements": "str", "choices": ["protective"], "default": ["protective"]},
+        "keep_marked": {"type": "bool", "default": True},
         "confirm_members": {"type": "str", "default": ""},
         "allow_empty": {"type": "bool", "default": False},
         "adopt": {"type": "bool", "default": False},

@@ -18,7 +18,6 @@ from ..model.app import (
     Checkout,
     DriftPolicy,
     IgnoreRule,
-    MarkerSet,
     Person,
     PruneLimit,
     RefKind,
@@ -75,14 +74,13 @@ def app_spec(given: Mapping[str, Any]) -> AppSpec:
     chosen = {
         key: given[key]
         for key in ("source", "path", "namespace", "create_namespace", "prune", "allow_empty", "adopt",
-                    "force_conflicts", "recreate", "wait", "suspend", "confirm_members")
+                    "force_conflicts", "recreate", "wait", "suspend", "confirm_members", "keep_marked")
         if given.get(key) is not None
     }  # fmt: skip
     return AppSpec(
         name=name,
         prune_limit=_limit(str(given.get("prune_limit") or "50%"), name),
         timeout=parse_duration(str(given.get("timeout") or "5m"), subject=f"app {name}, timeout"),
-        markers=_markers(given.get("markers")),
         drift=DriftPolicy(given.get("drift") or "revert"),
         additions=AdditionPolicy(given.get("additions") or "report"),
         ignore=tuple(_ignore_rule(rule, name) for rule in given.get("ignore") or ()),
@@ -91,11 +89,6 @@ def app_spec(given: Mapping[str, Any]) -> AppSpec:
         depends_on=tuple(given.get("depends_on") or ()),
         **chosen,
     )
-
-
-def _markers(given: Sequence[str] | None) -> frozenset[MarkerSet]:
-    """The sets of these names; without an option the protective ones."""
-    return frozenset({MarkerSet.PROTECTIVE} if given is None else map(MarkerSet, given))
 
 
 def _ignore_rule(given: Mapping[str, Any], app: str) -> IgnoreRule:

@@ -114,12 +114,6 @@ class AppState(Enum):
     ABSENT = "absent"
 
 
-class MarkerSet(Enum):
-    """Annotations of other tools that count for an app."""
-
-    PROTECTIVE = "protective"  # those that forbid to delete an object
-
-
 @dataclass(frozen=True, slots=True)
 class PruneLimit:
     """How much of an app one run may prune: a number of objects, or a percentage of the app."""
@@ -148,7 +142,7 @@ class AppSpec:
     create_namespace: bool = False
     prune: bool = True
     prune_limit: PruneLimit = field(default=PruneLimit(50, percent=True))
-    markers: frozenset[MarkerSet] = frozenset({MarkerSet.PROTECTIVE})
+    keep_marked: bool = True  # what other tools are told never to delete
     confirm_members: str = (
         ""  # digest of labelled objects that no run recorded, and the operator says are the app's
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from ..model.app import AppSpec, AppState, MarkerSet
+from ..model.app import AppSpec, AppState
 from ..model.objects import Body, GroupKind, ObjectRef
 from ..model.plan import Action, Verb
 from .live_view import LiveView
@@ -87,7 +87,7 @@ def marker_on(app: AppSpec, body: Body) -> str:
 
 
 def _marker_in(app: AppSpec, marker: str) -> str:
-    return marker if MarkerSet.PROTECTIVE in app.markers else ""
+    return marker if app.keep_marked else ""
 
 
 def contains(container: ObjectRef, live: Body, other: ObjectRef) -> bool:
@@ -117,7 +117,9 @@ def _step(app: AppSpec, ref: ObjectRef, live: Body, left: str, marker: str) -> S
         verb, reason = Verb.UNCHANGED, f"{left}; kept, because its annotation {CONSENT} is disabled"
     elif marker:
         verb = Verb.UNCHANGED
-        reason = f"{left}; kept, because it is marked {marker}. Remove that, or set markers: [] for the app"
+        reason = (
+            f"{left}; kept, because it is marked {marker}. Remove that, or set keep_marked: false for the app"
+        )
     elif ref.group_kind in PROTECTED and consent != "enabled":
         verb = Verb.UNCHANGED
         reason = (

@@ -56,7 +56,7 @@ def test_row_108_which_annotations_keep_an_object(annotation: str, value: str, *
     assert withheld(app(), ref, body) is keeps, (
         "it is asked again before a delete that somebody was faster than"
     )
-    assert withheld(app(markers=frozenset()), ref, body) is False
+    assert withheld(app(keep_marked=False), ref, body) is False
 
 
 @pytest.mark.parametrize(
