@@ -52,8 +52,8 @@ options:
         default: 50%
       keep_marked:
         description:
-          - Whether the annotations count by which Flux, Argo CD, Helm and others are told never to delete an object, such
-            as C(helm.sh/resource-policy=keep). Such an object is neither pruned nor recreated, also with
+          - Whether the annotations count by which Flux, Argo CD, Helm and others are told never to delete an object,
+            such as C(helm.sh/resource-policy=keep). Such an object is neither pruned nor recreated, also with
             O(apps[].state=absent).
         type: bool
         default: true
