@@ -61,6 +61,7 @@ AGENT: Spec = MappingProxyType(
         "agent_image_digest": {"type": "str"},
         "agent_image_pull_policy": {"type": "str", "choices": ["Always", "IfNotPresent", "Never"]},
         "agent_lifetime": {"type": "str"},
+        "agent_memory": {"type": "str"},
         "agent_metrics_from": {"type": "list", "elements": "dict"},
         "agent_name": {"type": "str"},
         "agent_namespace": {"type": "str"},
