@@ -58,7 +58,7 @@ class AgentProcess:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         token = self.folder / "http-token"
-        token.write_text("sesame", encoding="utf-8")
+        token.write_text("sesame-sesame-sesame", encoding="utf-8")
         token.chmod(0o600)
         self.words = {
             "inventory": str(self.folder / "inventory.yml"),

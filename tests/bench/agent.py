@@ -261,7 +261,7 @@ class _Hears:
 
 
 def _status(agent: AgentProcess) -> dict[str, Any]:
-    _code, said = agent.get("/api/v1/status", token="sesame")
+    _code, said = agent.get("/api/v1/status", token="sesame-sesame-sesame")
     cluster: dict[str, Any] = json.loads(said)["clusters"][0]
     return cluster
 

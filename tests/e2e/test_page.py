@@ -129,7 +129,7 @@ def reader(scene: Scene) -> Browser:
         reader.driver.get(scene.url)
     reader.one("h1")
     if reader.all("#token"):
-        reader.press("sesame", Keys.ENTER)
+        reader.press("sesame-sesame-sesame", Keys.ENTER)
     reader.one("#link", "Live")
     return reader
 
@@ -146,13 +146,13 @@ def test_nothing_is_shown_to_who_has_not_the_token(scene: Scene) -> None:
     reader.one("[role=alert]", "This is not the token.")
     assert reader.focused().get_attribute("id") == "token"
     assert "prod-eu" not in reader.driver.page_source
-    reader.press("sesame", Keys.ENTER)
+    reader.press("sesame-sesame-sesame", Keys.ENTER)
     reader.one("h1", "Everything is what Git says")
     (cookie,) = reader.driver.get_cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
-    assert "sesame" not in cookie["value"]
+    assert "sesame-sesame-sesame" not in cookie["value"]
     assert reader.run("return document.cookie") == ""
-    assert "sesame" not in reader.driver.page_source
+    assert "sesame-sesame-sesame" not in reader.driver.page_source
 
 
 def test_each_cluster_shows_its_apps_and_the_revision_with_subject_and_author(
@@ -254,8 +254,8 @@ def test_a_secret_shows_that_it_changed_and_not_what(scene: Scene, reader: Brows
     scene.edit("prod-us", "secret", "key", '{"stringData": {"password": "hunter2-hunter2"}}', "kubectl-edit")
     row = reader.one(f"{scene.cluster('prod-us')} .finding", "Secret prod-us/key")
     assert "(hidden)" in row.text
-    state = scene.agent.get("/api/v1/state", token="sesame")[1]
-    for secret in (PASSWORD, "hunter2-hunter2", "sesame"):
+    state = scene.agent.get("/api/v1/state", token="sesame-sesame-sesame")[1]
+    for secret in (PASSWORD, "hunter2-hunter2", "sesame-sesame-sesame"):
         assert secret not in reader.driver.page_source
         assert secret not in state
 

@@ -17,7 +17,7 @@ from ansible_collections.plumb.gitops.controller.listening import BACKLOG, MOST
 from ansible_collections.plumb.gitops.tests import answering
 from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running
 
-TOKEN = "sesame"
+TOKEN = "sesame-sesame-sesame"
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,10 @@ def drip_until_given_up(drips: list[Drip], agent: AgentProcess) -> None:
 
 HEADER = b"GET /healthz HTTP/1.1\r\nHost: agent\r\nX-Slow: "
 LINE = b"GET /"
-BODY = b"POST /api/v1/sync HTTP/1.1\r\nHost: agent\r\nAuthorization: Bearer sesame\r\nContent-Length: 4000\r\n\r\n{"
+BODY = (
+    b"POST /api/v1/sync HTTP/1.1\r\nHost: agent\r\n"
+    b"Authorization: Bearer sesame-sesame-sesame\r\nContent-Length: 4000\r\n\r\n{"
+)
 UNREAD = b"GET /healthz HTTP/1.1\r\nHost: agent\r\nContent-Length: 4000\r\n\r\n"
 
 

@@ -77,7 +77,7 @@ class Rig:
         return self.fleet.agent.await_run(more_than=runs)
 
     def troubles(self) -> list[str]:
-        _code, said = self.fleet.agent.get("/api/v1/status", token="sesame")
+        _code, said = self.fleet.agent.get("/api/v1/status", token="sesame-sesame-sesame")
         troubles: list[str] = json.loads(said)["clusters"][0]["watch"]["troubles"]
         return troubles
 

@@ -130,10 +130,12 @@ def test_http_wants_the_token_for_what_is_not_health_or_metrics(fleet: Fleet) ->
     assert get("/readyz") == (200, "ok\n")
     assert get("/api/v1/status")[0] == 401
     assert get("/api/v1/sync", token="sesam", body=b"{}")[0] == 401
-    assert get("/api/v1/sync", token="sesame", body=b"[]")[0] == 400
-    assert get("/api/v1/sync", token="sesame", body=b'{"clutser": "here"}')[0] == 400
-    assert get("/api/v1/sync", token="sesame", body=b'{"app": "' + b"a" * 10_000 + b'"}')[0] == 413
-    status, said = get("/api/v1/status", token="sesame")
+    assert get("/api/v1/sync", token="sesame-sesame-sesame", body=b"[]")[0] == 400
+    assert get("/api/v1/sync", token="sesame-sesame-sesame", body=b'{"clutser": "here"}')[0] == 400
+    assert (
+        get("/api/v1/sync", token="sesame-sesame-sesame", body=b'{"app": "' + b"a" * 10_000 + b'"}')[0] == 413
+    )
+    status, said = get("/api/v1/status", token="sesame-sesame-sesame")
     assert status == 200
     (cluster,) = json.loads(said)["clusters"]
     assert cluster["last_run"]["result"] == "good"
@@ -142,9 +144,9 @@ def test_http_wants_the_token_for_what_is_not_health_or_metrics(fleet: Fleet) ->
 
 def test_no_secret_is_in_the_runners_files_nor_in_what_is_kept(fleet: Fleet) -> None:
     agent = fleet.agent
-    hidden = (PASSWORD.encode(), base64.b64encode(PASSWORD.encode()), b"sesame")
+    hidden = (PASSWORD.encode(), base64.b64encode(PASSWORD.encode()), b"sesame-sesame-sesame")
     runs, looked = len(agent.runs()), 0
-    agent.get("/api/v1/sync", token="sesame", body=b"{}")
+    agent.get("/api/v1/sync", token="sesame-sesame-sesame", body=b"{}")
     while len(agent.runs()) == runs:
         for file, content in _contents(agent.runtime):
             looked += 1
@@ -215,7 +217,7 @@ def test_drift_is_reverted_at_the_interval(fleet: Fleet, kubectl: Kubectl) -> No
 def test_sigterm_ends_a_run_at_once_and_a_restart_goes_on(fleet: Fleet) -> None:
     agent = fleet.agent
     last = max((agent.state / "reports" / "here").iterdir()).name
-    agent.get("/api/v1/sync", token="sesame", body=b"{}")
+    agent.get("/api/v1/sync", token="sesame-sesame-sesame", body=b"{}")
     until(lambda: any("stand_in" in command_of(pid) for pid in agent.tree()), "a run")
     tree = agent.tree()
     assert agent.end() == 0

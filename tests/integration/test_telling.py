@@ -327,7 +327,9 @@ def test_an_api_server_sends_its_events_to_the_agent(sandbox: Sandbox, tmp_path:
 
         whole = json.dumps({"kind": "EventList", "items": [{}]}).encode()
         assert agent.get("/audit/one", "wrong", whole)[0] == 401
-        assert agent.get("/audit/one", "sesame", whole)[0] == 401, "the token for commands is another"
+        assert agent.get("/audit/one", "sesame-sesame-sesame", whole)[0] == 401, (
+            "the token for commands is another"
+        )
         assert agent.get("/audit/one?token=open-audit", "", whole) == (200, '{"kept": 0}')
         assert agent.get("/audit/one/open-sesame", "", whole)[0] == 401
         assert agent.get("/audit/none", "open-audit", whole)[0] == 404

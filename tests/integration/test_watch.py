@@ -89,7 +89,7 @@ class Watched:
         return seen
 
     def status(self) -> dict[str, Any]:
-        _code, said = self.fleet.agent.get("/api/v1/status", token="sesame")
+        _code, said = self.fleet.agent.get("/api/v1/status", token="sesame-sesame-sesame")
         cluster: dict[str, Any] = json.loads(said)["clusters"][0]
         return cluster
 
@@ -226,7 +226,7 @@ def test_what_somebody_changes_is_undone_without_the_interval_and_counted_once(
 def test_an_edit_while_a_run_is_under_way_is_not_taken_for_its_own(watched: Watched) -> None:
     agent = watched.fleet.agent
     runs = watched.settled()
-    agent.get("/api/v1/sync", token="sesame", body=b"{}")
+    agent.get("/api/v1/sync", token="sesame-sesame-sesame", body=b"{}")
     until(lambda: watched.status()["running_since"], "a run")
     for number in range(3):
         watched.kubectl(*_patch("configmap", "settings", {"data": {"greeting": f"edited {number}"}}))
