@@ -59,7 +59,7 @@ def test_what_a_module_is_given_wrongly_is_named(play: Play, sandbox: Sandbox, t
         ({**right, "kubeconfg": "x"}, ["kubeconfg"]),
         ({**right, "apps": [{**app, "pruen": True}]}, ["pruen"]),
         ({**right, "apps": [{**app, "prune_limit": "many"}]}, ["app app, prune_limit", "'many'", "50%"]),
-        ({**right, "apps": [{**app, "timeout": "5"}]}, ["app app, timeout", "90s"]),
+        ({**right, "apps": [{**app, "timeout": "5"}]}, ["app app, timeout", "5m for minutes"]),
         ({**right, "apps": [{**app, "drift": "ignore"}]}, ["drift", "revert, report"]),
         ({**right, "apps": [{**app, "name": "My App"}]}, ["My App", "DNS label"]),
         ({**right, "apps": [app, app]}, ["app app", "two apps have this name"]),

@@ -18,7 +18,7 @@ from ansible_collections.plumb.gitops.tests.manifests import config_map, custom_
 
 ANY: dict[str, Any] = {"podSelector": {}}
 BROKEN = {
-    "syntax": ("app/bad.yaml", "a: [1\n", "app/bad.yaml:2"),
+    "syntax": ("app/bad.yaml", "a: [1\n", "app/bad.yaml:1"),
     "late": ("app/bad.yaml", config_map("e") + "---\nkind: ConfigMap\n", "app/bad.yaml:13"),
     "duplicate key": (
         "app/bad.yaml",

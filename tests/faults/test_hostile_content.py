@@ -134,5 +134,5 @@ def test_row_51_hostile_addresses_and_refs_are_refused_before_anything_runs(
     assert "Traceback" not in done.output
     assert not canary.sings()
     for number, (field, *_) in enumerate(hostile):
-        assert f"source s{number}: reading {field}" in done.output, "each is refused as it is read"
+        assert f" s{number}: reading {field}" in done.output, "each is refused as it is read"
     assert kubectl.live("configmap", "c", git_fleet.namespace), "the app of the good source is applied"

@@ -87,7 +87,8 @@ def test_a_commit_gets_its_statuses_on_change_only(telling: Telling) -> None:
 def test_a_run_that_cannot_reach_the_cluster_is_said_too(telling: Telling) -> None:
     commit = telling.repository.commit({"app/a.yml": MAP.format("a", 1)})
     nowhere = {"plumb_kubeconfig": None, "plumb_host": "https://127.0.0.1:9", "plumb_api_key": "none"}
-    assert telling.run(**nowhere, plumb_ca_cert=str(telling.fleet.sandbox.ca_file)).code != 0
+    done = telling.run(**nowhere, plumb_ca_cert=str(telling.fleet.sandbox.ca_file))
+    assert done.code == 2, done.output
     states = telling.statuses(commit)
     assert [state for _context, state, _text in states] == ["pending", "failure"]
     assert "127.0.0.1" in states[1][2]

@@ -174,7 +174,7 @@ def test_diff_never_writes_nor_changes_whatever_it_finds(shop: Shop, kubectl: Ku
     result = shop.run("diff", "--diff")
     assert result["changed"] is False
     assert result["drifted"] is True
-    assert counts(result) == {"create": 2, "update": 1, "refused": 1, "unchanged": 1, "drifted": 1}
+    assert counts(result) == {"create": 2, "update": 1, "refused": 1, "unchanged": 1, "drifted": 2}
     assert shop.audit.writes() == []
     (change,) = next(a for a in result["actions"] if a["name"] == "c")["changes"]
     assert (change["path"], change["live"], change["desired"], change["cause"]) == (

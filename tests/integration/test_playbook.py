@@ -238,7 +238,7 @@ WRONG: dict[str, tuple[Mapping[str, Any], str]] = {
     "limit": (_an_app(prune_limit="lots"), "neither a number"),
     "name": (_an_app(name="App One"), "not a DNS label"),
     "circle": ({"plumb_apps": _IN_A_CIRCLE}, "wait for each other"),
-    "no-ref": (_a_source(), "branch, tag, semver, commit"),
+    "no-ref": (_a_source(), "exactly one of branch, tag, semver and commit"),
     "rewritten": (_a_source(branch="main", rewritten="refused"), "follow, refuse"),
     "former": (_an_app(moved_from=["app"]), "is no former name"),
     "serial": ({"plumb_serial": 1}, "-e plumb_serial=1"),

@@ -395,7 +395,10 @@ def test_events_that_may_not_be_written_are_one_warning(
     rights = ["--verb=*", "--resource=configmaps", "--resource=namespaces"]
     kubectl("create", "role", "few", *rights, "-n", namespace)
     kubectl("create", "rolebinding", "few", "--role=few", "--user=tenant", "-n", namespace)
-    as_tenant: dict[str, Any] = {"plumb_kubeconfig": str(sandbox.kubeconfig_of("tenant"))}
+    as_tenant: dict[str, Any] = {
+        "plumb_kubeconfig": str(sandbox.kubeconfig_of("tenant")),
+        "plumb_namespace": namespace,  # where it may keep its records
+    }
     assert fleet.reconcile(**as_tenant).code == 0
     for name in "ab":
         merge(kubectl, namespace, "configmap", name, '{"data": {"a": "changed"}}')

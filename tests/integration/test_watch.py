@@ -117,7 +117,10 @@ def watched(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
     files = {"app/config.yaml": CONFIG, "app/web.yaml": WEB, "app/crd.yaml": CRD, "app/gadget.yaml": GADGET}
     fleet.repository.commit(files)
     fleet.repository.commit({"quiet/config.yaml": CONFIG.replace("settings", "quiet")})
-    apps = [fleet.app(additions="remove"), fleet.app(name="quiet", path="quiet", create_namespace=False)]
+    apps = [
+        fleet.app(additions="remove"),
+        fleet.app(name="quiet", path="quiet", create_namespace=False, depends_on=["app"]),
+    ]
     fleet.write(plumb_apps=apps)
     del fleet.agent.words["watch"]  # as it is where nothing is said
     fleet.agent.configure(interval="10m")

@@ -101,10 +101,10 @@ def _wanted(options: Mapping[str, Any], where: OnForge) -> Iterator[Wanted]:
             continue
         if applied is None:
             state, told = State.PENDING, "is to be applied"
-        elif "lines" not in applied:
-            state, told = State.FAILURE, _first_line(applied.get("msg"))
         elif app in results:
             state, told = _outcome(results[app], applied.get("actions", ()))
+        elif "lines" not in applied or applied.get("stopped"):
+            state, told = State.FAILURE, _first_line(applied.get("stopped") or applied.get("msg"))
         else:
             continue
         status = Status(

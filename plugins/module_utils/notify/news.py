@@ -64,9 +64,9 @@ def news_of(
     ]
     if applied is None:
         return tuple(found)
-    if "lines" not in applied:
-        why = _text(applied.get("msg") or "the run failed")
-        return (*found, News(severity=Severity.ERROR, kind="failed", app="", text=why, key="run"))
+    if "lines" not in applied or applied.get("stopped"):
+        why = _text(applied.get("stopped") or applied.get("msg") or "the run failed")
+        found.append(News(severity=Severity.ERROR, kind="failed", app="", text=why, key="run"))
     for app in applied.get("apps", ()):
         commit = commits.get(sources.get(app["name"], ""), "")
         found += _of_app(

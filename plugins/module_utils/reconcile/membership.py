@@ -86,7 +86,10 @@ def members_by_record(
     """
     entries = {ref: entry for record in reversed(records) for ref, entry in record.entries.items()}
     own = records[0]
-    known = entries.keys() if own.exists else entries.keys() | wanted
+    known = frozenset(entries) if own.exists else frozenset(entries) | wanted
+    # What is being deleted is no longer in a record, and is shown until it is gone.
+    ending = frozenset(ref for ref, body in labelled.items() if body["metadata"].get("deletionTimestamp"))
+    known |= ending
     unrecorded = tuple(sorted(labelled.keys() - known - wanted))
     if unrecorded and app.confirm_members == confirmation(own.identity, unrecorded):
         known, unrecorded = known | frozenset(unrecorded), ()

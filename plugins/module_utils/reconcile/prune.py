@@ -66,7 +66,8 @@ def plan_prune(
     pruned = sum(step.action.verb is Verb.PRUNE for step in steps)
     if not pruned:
         return Prune(tuple(steps), blocked)
-    why = blocked or _too_much(app, pruned, len(members), empty=not wanted)
+    staying = sum(not body["metadata"].get("deletionTimestamp") for body in members.values())
+    why = blocked or _too_much(app, pruned, staying, empty=not wanted)
     if why:
         return Prune(tuple(_held_back(step, why) for step in steps), why)
     if waits:
