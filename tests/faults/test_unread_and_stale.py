@@ -13,6 +13,7 @@ import yaml
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult, Result, Verb
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile import carry_out
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import DEFAULT_NAMESPACE
 from ansible_collections.plumb.gitops.tests.engine import Done, Engine
 from ansible_collections.plumb.gitops.tests.faults.proxy import Proxy, cut_after, first, replay, status
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
@@ -68,16 +69,20 @@ def test_row_13_no_answer_to_a_list_is_taken_for_an_empty_one(
 
 
 def restricted(engine: Engine, kubectl: Kubectl, tmp_path: Path, rules: list[dict[str, Any]]) -> Path:
-    """The kubeconfig of an account that has these rights in the test's namespace and no others."""
+    """The kubeconfig of an account that has these rights in the test's namespace, and keeps its records."""
     name, namespace = f"u-{engine.namespace}", engine.namespace
     subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
-    where = {"namespace": namespace}
+    where, home = {"namespace": namespace}, {"namespace": DEFAULT_NAMESPACE}
+    records = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch", "delete"]}
     rbac = "rbac.authorization.k8s.io/v1"
     kubectl.apply(
         manifest("v1", "ServiceAccount", name, metadata=where)
         + manifest(rbac, "Role", name, metadata=where, rules=rules)
         + manifest(rbac, "RoleBinding", name, metadata=where, subjects=[subject], roleRef=role)
+        + manifest("v1", "Namespace", DEFAULT_NAMESPACE)
+        + manifest(rbac, "Role", name, metadata=home, rules=[records])
+        + manifest(rbac, "RoleBinding", name, metadata=home, subjects=[subject], roleRef=role)
     )
     config = yaml.safe_load(engine.sandbox.kubeconfig.read_text(encoding="utf-8"))
     config["users"][0]["user"] = {"token": kubectl("create", "token", name, "-n", namespace).strip()}
