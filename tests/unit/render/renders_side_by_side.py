@@ -10,6 +10,7 @@ what each came to, and the most memory that it and each of its children had.
 from __future__ import annotations
 
 import json
+import re
 import resource
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -41,10 +42,15 @@ def main() -> None:
 
     with ThreadPoolExecutor(RENDERERS) as pool:
         results = dict(zip(apps, pool.map(render, apps), strict=True))
-    most = [
-        resource.getrusage(who).ru_maxrss * 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    ]
+    most = [_peak_of_this_process(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024]
     json.dump({"results": results, "most": most}, sys.stdout)
+
+
+def _peak_of_this_process() -> int:
+    """Return the most resident memory in bytes; getrusage counts what the test that started this had before, too."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (peak,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(peak) * 1024
 
 
 if __name__ == "__main__":
