@@ -53,6 +53,20 @@ def test_row_105_what_the_server_draws_is_not_forecast_as_if_known(engine: Engin
     assert not engine.check(deep=True).verbs()
 
 
+def test_row_105_what_the_server_counts_is_no_change_beside_another(engine: Engine, kubectl: Kubectl) -> None:
+    labels = {"app": "d"}
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"name": "main", "image": "example.com/app:1"}]},
+    }
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    engine.write("app/d.yaml", manifest("apps/v1", "DaemonSet", "d", spec=spec))
+    assert not engine.apply().app.failed
+    kubectl("set", "image", "daemonset/d", "main=example.com/app:2", "-n", engine.namespace)
+    changes = engine.check().action("DaemonSet", "d").changes
+    assert [change.path for change in changes] == ["spec.template.spec.containers[main].image"]
+
+
 POD = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "example.com/app:1"}]}
 TEMPLATE: dict[str, Any] = {"metadata": {"labels": {"app": "x", "tier": "y"}}, "spec": POD}
 COPYING = {

@@ -28,13 +28,23 @@ _DRAWN: Mapping[GroupKind, tuple[Path, ...]] = {
         ("f:spec", "f:ports", _EACH, "f:nodePort"),
     ),
 }
+# Counters that the server moves on with each write that changes something else.
+_COUNTED: Mapping[GroupKind, tuple[Path, ...]] = {
+    GroupKind("apps", "DaemonSet"): (
+        ("f:metadata", "f:annotations", "f:deprecated.daemonset.template.generation"),
+    ),
+}
 
 
 def without_drawn(live: Body, outcome: Body, claim: FieldSet) -> Body:
     """The outcome of a dry-run with ALLOCATED for each value that the server has drawn for this dry-run alone.
 
-    `claim` are the fields that Git says.
+    What the server merely counts stays as it is live. `claim` are the fields that Git says.
     """
+    for path in _COUNTED.get(ref_of(live).group_kind, ()):
+        value = value_at(live, path)
+        if value is not ABSENT and value_at(outcome, path) is not ABSENT and not owns(claim, path):
+            outcome = _replaced(outcome, path, value)
     for path in _DRAWN.get(ref_of(live).group_kind, ()):
         for each in _expanded(outcome, path, claim):
             value = value_at(outcome, each)
@@ -61,8 +71,8 @@ def _at(body: Any, key: str) -> Any:
     return None if at is None else body[at]
 
 
-def _replaced(body: Any, path: Sequence[str]) -> Any:
+def _replaced(body: Any, path: Sequence[str], value: Any = ALLOCATED) -> Any:
     at = place(body, path[0])
     if at is None:
         return body
-    return put(body, at, _replaced(body[at], path[1:]) if path[1:] else ALLOCATED)
+    return put(body, at, _replaced(body[at], path[1:], value) if path[1:] else value)

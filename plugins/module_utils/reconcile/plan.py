@@ -341,7 +341,7 @@ def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
         steps = [_of_member(seen, members, step) for step in steps]
     except (RequestError, InventoryError) as failed:
         return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=str(failed)))
-    unusable = (Step(action=action) for action in seen.desired.refused)
+    unusable = (Step(action=_of_gone_kind(seen, action)) for action in seen.desired.refused)
     applies = sorted((*steps, *unusable), key=lambda step: sort_key(step.action.ref))
     prune = _prune(setting, seen, members, applies)
     first, error = namespace_to_create(seen.ground, seen.need.wanted)
@@ -429,6 +429,19 @@ def _of_member(seen: _Seen, members: Members, step: Step) -> Step:
     if holders or not record.exists or seen.app.adopt:
         return step
     return refused(wanted, NOT_RECORDED, live)
+
+
+def _of_gone_kind(seen: _Seen, action: Action) -> Action:
+    """Return the refusal, saying so where the app had objects of the kind and the cluster no longer knows it."""
+    kind, discovery = action.ref.group_kind, seen.ground.discovery
+    known = discovery.of(kind) is not None or kind.group in discovery.incomplete_groups
+    if known or kind not in seen.need.group_kinds:
+        return action
+    reason = (
+        f"the cluster no longer knows {kind}, which this app had objects of: its CustomResourceDefinition was"
+        f" deleted, and all objects of the kind with it. Put it back, or remove {action.origin} from Git."
+    )
+    return replace(action, reason=reason)
 
 
 def _unrecorded(setting: Setting, seen: _Seen, members: Members) -> tuple[str, ...]:

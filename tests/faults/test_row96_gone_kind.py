@@ -1,0 +1,41 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A kind that the cluster knew when an app was applied, and no longer does."""
+
+from __future__ import annotations
+
+import uuid
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
+from ansible_collections.plumb.gitops.tests.engine import Engine
+from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.manifests import config_map, custom_kind, manifest
+
+
+def test_row_96_a_definition_that_somebody_deleted_is_blamed(engine: Engine, kubectl: Kubectl) -> None:
+    group = f"g{uuid.uuid4().hex[:8]}.example.com"
+    definition = f"customresourcedefinition/things.{group}"
+    kubectl.apply(custom_kind("things", "Thing", group))
+    kubectl("wait", "--for=condition=Established", definition)
+    try:
+        engine.write("app/all.yaml", config_map("c") + manifest(f"{group}/v1", "Thing", "t", spec={"n": 1}))
+        assert not engine.apply().app.failed
+    finally:
+        kubectl("delete", definition)
+    done = engine.apply()
+    refused = done.action("Thing", "t")
+    assert refused.verb is Verb.REFUSED
+    assert f"no longer knows Thing.{group}" in refused.reason
+    assert "its CustomResourceDefinition was deleted" in refused.reason
+    assert "app/all.yaml" in refused.reason
+    engine.write("app/all.yaml", config_map("c"))
+    assert not engine.apply().app.failed
+    assert engine.apply().writes == 0
+
+
+def test_row_96_a_kind_that_never_was_is_not_called_deleted(engine: Engine) -> None:
+    engine.write("app/all.yaml", config_map("c") + manifest("nowhere.example.com/v1", "Thing", "t"))
+    refused = engine.apply().action("Thing", "t")
+    assert "deleted" not in refused.reason
+    assert "Apply its CustomResourceDefinition" in refused.reason
