@@ -91,12 +91,21 @@ class Memo:
         if content is None:
             return None
         try:
-            digest = inputs_digest(root, content["inputs"], content["programs"], self._folders)
-            if content["digest"] != digest:
+            if not self._is_unchanged(root, content):
                 return None
             return Rendering(tuple(map(_manifest, content["manifests"])), tuple(content["remarks"]))
         except (KeyError, TypeError, ValueError, OSError):
             return None
+
+    def _made_of(self, root: Path, inputs: Sequence[str], programs: Sequence[str]) -> dict[str, Any]:
+        """Return what a record says of the files and programs that it was made of."""
+        digest = inputs_digest(root, inputs, programs, self._folders)
+        return {"inputs": list(inputs), "programs": list(programs), "digest": digest}
+
+    def _is_unchanged(self, root: Path, content: Mapping[str, Any]) -> bool:
+        """Return whether all that a record was made of is the same in the checkout `root`."""
+        made_of = self._made_of(root, content["inputs"], content["programs"])
+        return bool(content["digest"] == made_of["digest"])
 
     def memory(self, followed: Followed) -> tuple[int, int]:
         """The bytes of what was rendered, as it is kept, and of memory that its values take; 0 where there is none."""
@@ -120,9 +129,7 @@ class Memo:
         """Keep a rendering. `inputs` are paths relative to `root`, `programs` absolute ones."""
         with suppress(OSError, ValueError):
             content = {
-                "inputs": list(inputs),
-                "programs": list(programs),
-                "digest": inputs_digest(root, inputs, programs, self._folders),
+                **self._made_of(root, inputs, programs),
                 "manifests": [
                     [one.body, one.origin.file, one.origin.line, one.digest] for one in rendering.manifests
                 ],
@@ -140,9 +147,7 @@ class Memo:
         if content is None or "failed" not in content:
             return None
         try:
-            if content["digest"] != inputs_digest(
-                root, content["inputs"], content["programs"], self._folders
-            ):
+            if not self._is_unchanged(root, content):
                 return None
             return RenderBoundError.of(content["failed"])
         except (KeyError, TypeError, ValueError, OSError):
@@ -160,9 +165,7 @@ class Memo:
         """Keep that a render went beyond a bound, in the place of what was rendered."""
         with suppress(OSError, ValueError):
             content = {
-                "inputs": list(inputs),
-                "programs": list(programs),
-                "digest": inputs_digest(root, inputs, programs, self._folders),
+                **self._made_of(root, inputs, programs),
                 "failed": error.document(),
             }
             if self._writable:
