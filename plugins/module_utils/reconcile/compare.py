@@ -10,18 +10,20 @@ from dataclasses import replace
 
 from ..cluster.discovery import ApiResource
 from ..cluster.errors import Invalid, RequestError, ServerFailure
-from ..model.change import Cause, FieldChange
+from ..model.app import AdditionPolicy
+from ..model.change import ABSENT, Cause, FieldChange
 from ..model.objects import Body
 from ..model.plan import Action, Verb
-from .additions import as_changes, beyond
+from .additions import Addition, as_changes, beyond
 from .allocated import without_drawn
 from .case import Case
-from .changes import explain
+from .changes import explain, value_at
 from .fieldset import Path, display
 from .forecast import Forecast, claim_of, forecast, overridden
 from .ground import action_for, failed_dry_run, refused, why
 from .newer_version import claims_changed, is_outdated, moved
 from .ownership import FIELD_MANAGER, Owner, our_entry, owners
+from .proof import same
 from .prune import CONSENT, CONTAINERS, PROTECTED, consent_of, marker_on
 from .step import Step
 from .unblock import DROP_OR_FORCE, unblocked
@@ -89,14 +91,15 @@ def _moved(case: Case, resource: ApiResource, error: ServerFailure) -> Step:
 def _step(case: Case, predicted: Body, expected: Forecast) -> Step:
     entry, coming = our_entry(owners(case.live)), our_entry(owners(predicted))
     kept = claim_of(predicted)
+    outcome = without_drawn(case.live, expected.outcome, kept)
     changes = explain(
         case.live,
-        without_drawn(case.live, expected.outcome, kept),
+        outcome,
         drift_only=case.same_manifest,
         adopting=case.adopting,
         moving=case.moving,
     )
-    added = () if case.adopting else beyond(case.added or case.replacing, kept)
+    added = () if case.adopting else _as_additions(case, beyond(case.added or case.replacing, kept), outcome)
     changes = _with_additions(changes, as_changes(case.live, added))
     verb = Verb.ADOPT if case.adopting else Verb.UPDATE
     action = action_for(case.wanted, verb, case.live, changes=changes, warning=case.warning)
@@ -114,6 +117,24 @@ def _step(case: Case, predicted: Body, expected: Forecast) -> Step:
         live=case.live,
         managed_fields=expected.managed,
     )
+
+
+def _as_additions(case: Case, found: Sequence[Addition], outcome: Body) -> tuple[Addition, ...]:
+    """Those additions that stay, or go because the app removes additions.
+
+    What the apply changes or removes for another reason is a change as any: an item in the place of one of Git's, or a
+    field that the server keeps equal to one of Git's.
+    """
+    removes = case.ground.app.additions is AdditionPolicy.REMOVE
+    replacing = {addition.path for addition in case.replacing}
+
+    def is_addition(addition: Addition) -> bool:
+        value = value_at(outcome, addition.path)
+        return same(value, value_at(case.live, addition.path)) or (
+            removes and value is ABSENT and addition.path not in replacing
+        )
+
+    return tuple(filter(is_addition, found))
 
 
 def _with_additions(changes: Sequence[FieldChange], added: Sequence[FieldChange]) -> tuple[FieldChange, ...]:
