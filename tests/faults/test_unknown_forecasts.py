@@ -14,6 +14,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.change import A
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
 from ansible_collections.plumb.gitops.tests.engine import Engine
 from ansible_collections.plumb.gitops.tests.faults.denying import dead_webhook, denied_by_policy
+from ansible_collections.plumb.gitops.tests.faults.edits import edit, live_of, replaced
+from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import service, write
+from ansible_collections.plumb.gitops.tests.forecasts import forecast, happened
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.manifests import config_map, custom_kind, manifest
 
@@ -53,18 +56,43 @@ def test_row_105_what_the_server_draws_is_not_forecast_as_if_known(engine: Engin
     assert not engine.check(deep=True).verbs()
 
 
-def test_row_105_what_the_server_counts_is_no_change_beside_another(engine: Engine, kubectl: Kubectl) -> None:
+def test_row_105_what_the_server_counts_is_no_drift_and_forecast_with_an_update(
+    engine: Engine, kubectl: Kubectl
+) -> None:
     labels = {"app": "d"}
-    template = {
-        "metadata": {"labels": labels},
-        "spec": {"containers": [{"name": "main", "image": "example.com/app:1"}]},
+    containers = [{"name": "main", "image": "example.com/app:1"}]
+    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    body: dict[str, Any] = {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "d"},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
     }
-    spec = {"selector": {"matchLabels": labels}, "template": template}
-    engine.write("app/d.yaml", manifest("apps/v1", "DaemonSet", "d", spec=spec))
+    write(engine, [body])
     assert not engine.apply().app.failed
     kubectl("set", "image", "daemonset/d", "main=example.com/app:2", "-n", engine.namespace)
     changes = engine.check().action("DaemonSet", "d").changes
     assert [change.path for change in changes] == ["spec.template.spec.containers[main].image"]
+    assert not engine.apply().app.failed
+    containers[0]["image"] = "example.com/app:3"
+    write(engine, [body])
+    expected, before = forecast(engine.check().action("DaemonSet", "d")), live_of(engine, body)
+    assert not engine.apply().app.failed
+    counter = "metadata.annotations[deprecated.daemonset.template.generation]"
+    assert expected == happened(before, live_of(engine, body))
+    assert counter in {path for path, _before, _after in expected}
+
+
+def test_row_104_a_port_of_another_number_keeps_its_node_port(engine: Engine) -> None:
+    body = service("s", {"name": "a", "port": 80}, {"name": "b", "port": 81})
+    body["spec"]["type"] = "NodePort"
+    write(engine, [body])
+    assert not engine.apply().app.failed
+    edit(engine, body, replaced("/spec/ports/0/port", 8888))
+    expected, before = forecast(engine.check().action("Service", "s")), live_of(engine, body)
+    assert not engine.apply().app.failed
+    assert expected == happened(before, live_of(engine, body))
+    assert len({port["nodePort"] for port in live_of(engine, body)["spec"]["ports"]}) == 2
 
 
 POD = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "example.com/app:1"}]}

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Values that the server draws anew for each write: a dry-run shows some, but the write comes to others.
 
-Source: the allocators of Services (`pkg/registry/core/service/storage/alloc.go`) in Kubernetes 1.36.
+Source: the allocators of Services (`pkg/registry/core/service/storage/alloc.go`, and `patchAllocatedValues` in
+`storage.go` beside it) in Kubernetes 1.36.
 """
 
 from __future__ import annotations
@@ -36,21 +37,48 @@ _COUNTED: Mapping[GroupKind, tuple[Path, ...]] = {
 }
 
 
-def without_drawn(live: Body, outcome: Body, claim: FieldSet) -> Body:
-    """The outcome of a dry-run with ALLOCATED for each value that the server has drawn for this dry-run alone.
+def without_counters(live: Body, outcome: Body, claim: FieldSet) -> Body:
+    """Return the outcome of a dry-run with the live values of counters: that they move on is nobody's drift.
 
-    What the server merely counts stays as it is live. `claim` are the fields that Git says.
+    `claim` are the fields that Git says.
     """
     for path in _COUNTED.get(ref_of(live).group_kind, ()):
         value = value_at(live, path)
         if value is not ABSENT and value_at(outcome, path) is not ABSENT and not owns(claim, path):
             outcome = _replaced(outcome, path, value)
+    return outcome
+
+
+def without_drawn(live: Body, outcome: Body, claim: FieldSet) -> Body:
+    """Return the outcome of a dry-run with ALLOCATED for each value that the server has drawn for this dry-run alone.
+
+    `claim` are the fields that Git says.
+    """
     for path in _DRAWN.get(ref_of(live).group_kind, ()):
         for each in _expanded(outcome, path, claim):
             value = value_at(outcome, each)
             if value is not ABSENT and not owns(claim, each) and not same(value, value_at(live, each)):
-                outcome = _replaced(outcome, each)
+                outcome = _replaced(outcome, each, _of_same_name(live, outcome, each))
     return outcome
+
+
+def _of_same_name(live: Body, outcome: Body, path: Path) -> Any:
+    """Return what the server gives a port under another number: the node port of the live port of its name, if free."""
+    if path[-1] != "f:nodePort":
+        return ALLOCATED
+    name = _name(value_at(outcome, path[:-1]))
+    live_ports, ports = (value_at(body, path[:-2]) for body in (live, outcome))
+    used = {port.get("nodePort") for port in ports if _name(port) != name}
+    before = (port["nodePort"] for port in _list(live_ports) if _name(port) == name and "nodePort" in port)
+    return next((value for value in before if value not in used), ALLOCATED)
+
+
+def _name(port: Mapping[str, Any]) -> Any:
+    return port.get("name", "")
+
+
+def _list(value: Any) -> Sequence[Mapping[str, Any]]:
+    return value if isinstance(value, list) else ()
 
 
 def _expanded(body: Any, path: Path, shape: FieldSet, above: Path = ()) -> Iterator[Path]:
@@ -71,7 +99,7 @@ def _at(body: Any, key: str) -> Any:
     return None if at is None else body[at]
 
 
-def _replaced(body: Any, path: Sequence[str], value: Any = ALLOCATED) -> Any:
+def _replaced(body: Any, path: Sequence[str], value: Any) -> Any:
     at = place(body, path[0])
     if at is None:
         return body
