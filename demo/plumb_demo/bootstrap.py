@@ -26,8 +26,8 @@ _NEW_OBJECT = re.compile(r"\s+\+ (\w+) ")
 _LAST_LINES = 20
 
 
-def write_inventory(place: Place, clusters: Mapping[str, Sandbox], forge: Forge) -> None:
-    """demo/inventory.yml with what only the running sandboxes know."""
+def write_inventory(place: Place, clusters: Mapping[str, Sandbox], forge: Forge, *, images: bool) -> None:
+    """Write demo/inventory.yml with what only the running sandboxes know; without IMAGES, no agent writes to Git."""
     inventory = yaml.safe_load(INVENTORY.read_text(encoding="utf-8"))
     group = inventory["plumb_clusters"]
     group["hosts"] = {
@@ -39,17 +39,18 @@ def write_inventory(place: Place, clusters: Mapping[str, Sandbox], forge: Forge)
         {**source, "url": forge.clone_url, "token_file": str(forge.gitea.token_file)}
     ]
     group["vars"]["plumb_forge"] |= {"url": forge.gitea.url, "token_file": str(forge.gitea.token_file)}
-    # One agent writes to Git, that of the first cluster.
-    group["hosts"]["east"]["plumb_image_updates"] = group["vars"].pop("plumb_image_updates")
-    group["vars"]["plumb_images"] = [
-        {
-            **policy,
-            "image": forge.image(policy["name"]),
-            "username": forge.gitea.user,
-            "password_file": str(forge.gitea.token_file),
-        }
-        for policy in group["vars"]["plumb_images"]
-    ]
+    updates, policies = (group["vars"].pop(name) for name in ("plumb_image_updates", "plumb_images"))
+    if images:  # one agent writes to Git, that of the first cluster
+        group["hosts"]["east"]["plumb_image_updates"] = updates
+        group["vars"]["plumb_images"] = [
+            {
+                **policy,
+                "image": forge.image(policy["name"]),
+                "username": forge.gitea.user,
+                "password_file": str(forge.gitea.token_file),
+            }
+            for policy in policies
+        ]
     place.ansible_config.write_text("[defaults]\n", encoding="utf-8")
     place.inventory.write_text(yaml.safe_dump(inventory, sort_keys=False), encoding="utf-8")
 

@@ -43,9 +43,14 @@ class Stage:
     def east(self) -> Site:
         return self.sites["east"]
 
-    def set_up(self, name: str) -> Site:
-        """Bootstrap an agent into a cluster, and start what its Pod would."""
-        write_inventory(self.place, self.clusters, self.forge)
+    def set_up(self, name: str, *, images: bool = False) -> Site:
+        """Bootstrap an agent into a cluster, again if it has one, and start what its Pod would.
+
+        With IMAGES, the agent writes new images to Git.
+        """
+        write_inventory(self.place, self.clusters, self.forge, images=images)
+        if name in self.sites:
+            self.sites[name].agent.end()
         bootstrap(self.place, name)
         cluster = Cluster(name, self.clusters[name])
         cluster.kubectl(
@@ -67,5 +72,6 @@ class Stage:
             "auth", "can-i", "--list", "--namespace", NAMESPACE, "--as", ACCOUNT, "--no-headers"
         )
         holds("*.*" not in may, f"It acts as {ACCOUNT}, with the rights that its apps need and no others")
+        agent.skip()
         agent.start()
         return site

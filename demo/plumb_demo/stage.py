@@ -133,9 +133,6 @@ def _set(place: Place, *, keep: bool) -> Stage:
     developer = Developer(place.clone, forge)
     commit = developer.begin()
     screen.verified(f"The sample shop is in Gitea: {forge.clone_url} main {commit[:7]}")
-    for image in ("basket:1.4.1", "storefront:2.3.0"):
-        sandbox.push_image(place.sandbox("east"), image)
-    screen.verified("Its registry has the images that the agent is told to look for")
     return Stage(place=place, keep=keep, forge=forge, developer=developer, clusters={"east": running})
 
 

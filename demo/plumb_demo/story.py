@@ -234,19 +234,24 @@ def two_clusters(stage: Stage) -> None:
 
 def new_images(stage: Stage) -> None:
     """CI pushes images and stops there; the agent commits them, by a pull request or directly, and answers."""
-    east, developer, forge = stage.east, stage.developer, stage.forge
+    developer, forge = stage.developer, stage.forge
     screen.tell(
         "A developer marks two tags in Git as the agent's: the basket's by pull request, the storefront's directly."
     )
-    _push(stage, "basket:1.6.0")
+    for image in ("basket:1.6.0", "storefront:2.3.0"):
+        _push(stage, image)
     developer.change(
         _OVERLAY, "shop/basket\n    newTag: 1.6.0", f"shop/basket\n{_followed(stage, 'basket', '1.6.0')}"
     )
     storefront = f"  - name: {_IMAGE}storefront\n{_followed(stage, 'storefront', '2.3.0')}\n"
     developer.change(_OVERLAY, "replicas:\n", f"{storefront}replicas:\n")
-    east.agent.skip()
+    stage.east.agent.skip()
     commit = developer.commit_and_push("Let the agent raise the basket and the storefront")
-    east.agent.run(revision=commit[:7])
+    stage.east.agent.run(revision=commit[:7])
+    screen.tell(
+        "The inventory gets the tags that are wanted and who writes them; the bootstrap brings it to the agent."
+    )
+    east = stage.set_up("east", images=True)
 
     screen.tell("CI pushes a new basket.")
     start = time.monotonic()

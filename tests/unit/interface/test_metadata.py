@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,32 @@ def test_the_versions_that_are_tested_are_supported() -> None:
     tested = re.findall(r"ansible-core (\S+)", done.stdout)
     assert {".".join(one.split(".")[:2]) for one in tested} >= {"2.16", "2.18", "2.19", "2.21"}
     assert all(one in SpecifierSet(RUNTIME["requires_ansible"]) for one in tested)
+
+
+_FILTERED_RESULT = re.compile(r"\b(pulled|applied|written|agent__pulled)\b[^|}]*\|")
+_EXPRESSIONS = frozenset({"when", "failed_when", "changed_when", "that", "until"})
+
+
+def _expressions(node: Any, key: str = "") -> Iterator[str]:
+    """The templates of a playbook or a list of tasks, and what is one without braces."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from _expressions(value, name)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _expressions(value, key)
+    elif isinstance(node, str):
+        yield from [node] if key in _EXPRESSIONS else re.findall(r"\{\{.*?\}\}", node, re.DOTALL)
+
+
+def test_no_text_from_git_clusters_or_registries_passes_a_filter() -> None:
+    # Before ansible-core 2.19 a text loses its mark of being no template there (ADR 0023).
+    files = [*(ROOT / "playbooks").rglob("*.yml"), *(ROOT / "roles").rglob("tasks/*.yml")]
+    found = [
+        (file.name, each)
+        for file in files
+        for each in _expressions(yaml.safe_load(file.read_text(encoding="utf-8")))
+    ]
+    assert ("commit_status.yml", "{{ applied if applied is defined else omit }}") in found
+    assert ("reconcile.yml", "applied.lines is defined") in found
+    assert [(name, each) for name, each in found if _FILTERED_RESULT.search(each)] == []
