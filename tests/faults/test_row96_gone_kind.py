@@ -39,3 +39,27 @@ def test_row_96_a_kind_that_never_was_is_not_called_deleted(engine: Engine) -> N
     refused = engine.apply().action("Thing", "t")
     assert "deleted" not in refused.reason
     assert "Apply its CustomResourceDefinition" in refused.reason
+
+
+def test_row_105_a_resource_is_forecast_beside_a_label_of_its_definition(
+    engine: Engine, kubectl: Kubectl
+) -> None:
+    group = f"g{uuid.uuid4().hex[:8]}.example.com"
+
+    def write(label: str, **spec: int) -> None:
+        definition = custom_kind("things", "Thing", group, labels={"moves": label})
+        engine.write("app/all.yaml", definition + manifest(f"{group}/v1", "Thing", "t", spec=spec))
+
+    write("1", a=1)
+    assert not engine.apply().app.failed
+    try:
+        write("2", a=2)
+        thing = engine.check().action("Thing", "t")
+        assert (thing.verb, thing.unproven, thing.reason) == (Verb.UPDATE, False, "")
+        assert [(change.path, change.live, change.desired) for change in thing.changes] == [("spec.a", 1, 2)]
+        write("3", a=1)
+        assert engine.apply().app.failed is False
+        write("4", a=1)
+        assert engine.check().action("Thing", "t").verb is Verb.UNCHANGED
+    finally:
+        kubectl("delete", f"customresourcedefinition/things.{group}")

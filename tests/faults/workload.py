@@ -18,6 +18,11 @@ metadata: {name: settings, namespace: NAMESPACE, labels: {app: web}}
 data: {level: info}
 ---
 apiVersion: v1
+kind: ConfigMap
+metadata: {name: empty, namespace: NAMESPACE, labels: {}, annotations: {}}
+data: {}
+---
+apiVersion: v1
 kind: Secret
 metadata: {name: login, namespace: NAMESPACE}
 stringData: {password: example}

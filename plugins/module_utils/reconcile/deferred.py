@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ..model.objects import GroupKind
-from ..model.plan import Verb
+from ..model.plan import Action, Verb
 from .decide import Holder, holder_of
 from .desired import CRD, kind_defined_by
 from .ground import Ground, action_for
@@ -22,12 +22,18 @@ _REASON = "its CustomResourceDefinition changes in this run; it is compared agai
 
 
 def changing_kinds(steps: Iterable[Step]) -> frozenset[GroupKind]:
-    """The kinds whose definitions these steps write."""
+    """The kinds whose definitions these steps create or change in more than their metadata."""
     return frozenset(
         kind_defined_by(step.wanted.body)
         for step in steps
-        if step.wanted is not None and step.wanted.ref.group_kind == CRD and step.action.verb.writes
+        if step.wanted is not None and step.wanted.ref.group_kind == CRD and _changes_definition(step.action)
     )
+
+
+def _changes_definition(action: Action) -> bool:
+    if action.verb in (Verb.UPDATE, Verb.ADOPT) and not action.unproven:
+        return any(not change.path.startswith("metadata.") for change in action.changes)
+    return action.verb.writes
 
 
 def deferred(ground: Ground, step: Step, changing: frozenset[GroupKind]) -> Step:

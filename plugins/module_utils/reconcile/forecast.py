@@ -16,13 +16,22 @@ from typing import Any
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import ApiResource
+from ..model.change import ABSENT
 from ..model.objects import Body, ref_of
+from .applied_fields import ANNOTATION
 from .changes import value_at
 from .fieldset import SELF, FieldSet, Path, is_member_node, leaves, set_of_paths, subtract, union
-from .ownership import lost_claims, our_entry, owners, rewritten
+from .inventory import PART_OF
+from .ownership import DIGEST, lost_claims, our_entry, owners, rewritten
 from .predict import as_replaced
 from .proof import same
 from .structure import drop, place, put
+
+# A manifest may claim such a map as a whole, if it says that it is empty.
+_RECORDS: Mapping[Path, frozenset[str]] = {
+    ("f:metadata", "f:annotations"): frozenset({DIGEST, ANNOTATION}),
+    ("f:metadata", "f:labels"): frozenset({PART_OF}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +133,19 @@ def overridden(live: Body, predicted: Body) -> dict[str, tuple[Path, ...]]:
     lost = lost_claims(owners(live), owners(predicted))
     changed = {
         manager: tuple(
-            path for path in leaves(fields) if not same(value_at(live, path), value_at(predicted, path))
+            path for path in leaves(fields) if not same(_claimed(live, path), _claimed(predicted, path))
         )
         for manager, fields in lost.items()
     }
     return {manager: paths for manager, paths in changed.items() if paths}
+
+
+def _claimed(body: Body, path: Path) -> Any:
+    """The value at a path that an applier claims; of a map in which Plumb keeps records of its own, the rest."""
+    value, records = value_at(body, path), _RECORDS.get(path)
+    if records is None or not (isinstance(value, Mapping) or value is ABSENT):
+        return value
+    return {key: kept for key, kept in value.items() if key not in records} if value is not ABSENT else {}
 
 
 def pruned(body: Any, last: FieldSet, kept: FieldSet, *, empties: bool = False) -> Any:
