@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from ansible_collections.plumb.gitops.plugins.module_utils.model.app import IgnoreRule
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
 from ansible_collections.plumb.gitops.tests.engine import Engine
 from ansible_collections.plumb.gitops.tests.faults.edits import edit, live_of, replaced
-from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import write
+from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import plain, workload, write
+from ansible_collections.plumb.gitops.tests.forecasts import forecast, happened
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
 
 RBAC = "rbac.authorization.k8s.io/v1"
@@ -61,15 +64,13 @@ def test_row_82_the_rules_of_an_aggregated_role_are_the_controllers(
     assert engine.apply().writes == 0
 
 
-@pytest.mark.parametrize("said", [{}, {"caBundle": ""}, {"caBundle": "Cg=="}], ids=str)
-def test_row_82_an_injected_ca_is_the_injectors(engine: Engine, name: str, said: dict[str, str]) -> None:
-    """cert-manager's cainjector, whose update the test makes; without its annotation the field is Git's."""
+def webhook(name: str, **client: str) -> dict[str, Any]:
     hook = {
         "name": "hook.example.com",
         "admissionReviewVersions": ["v1"],
         "sideEffects": "None",
         "failurePolicy": "Ignore",
-        "clientConfig": {"service": {"name": "s", "namespace": "row-82-nowhere"}, **said},
+        "clientConfig": {"service": {"name": "s", "namespace": "row-82-nowhere"}, **client},
         "rules": [
             {
                 "apiGroups": ["row82.example.com"],
@@ -79,12 +80,66 @@ def test_row_82_an_injected_ca_is_the_injectors(engine: Engine, name: str, said:
             }
         ],
     }
-    body = {
+    return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
         "metadata": {"name": name, "annotations": {"cert-manager.io/inject-ca-from": "x/y"}},
         "webhooks": [hook],
     }
+
+
+REPLICAS = "/spec/replicas"
+# What a manifest says, and the app leaves to others by which rules: where it stands once Plumb has adopted the object.
+LEFT: dict[str, tuple[Callable[[str], dict[str, Any]], tuple[IgnoreRule, ...], str]] = {
+    "the bundle of a webhook": (lambda name: webhook(name, caBundle="Cg=="), (), "webhooks"),
+    "the rules of an aggregated role": (
+        lambda name: role(name, aggregationRule={"clusterRoleSelectors": [{"matchLabels": {"x": name}}]}, rules=[]),
+        (),
+        "rules",
+    ),
+    "replicas by a pointer": (
+        lambda _name: workload("left", {}, {}, replicas=3), (IgnoreRule(pointer=REPLICAS),), "spec"),
+    "replicas of a manager": (
+        lambda _name: workload("left", {}, {}, replicas=3),
+        (IgnoreRule(pointer=REPLICAS, manager="*"),), "spec"),
+    "a container": (
+        lambda _name: workload("left", {}, {"containers": [{"name": n, "image": n} for n in ("one", "two")]}),
+        (IgnoreRule(pointer="/spec/template/spec/containers/name=two"),), "spec"),
+    "labels": (
+        lambda _name: plain("left", {"a": "1"}, labels={"team": "web", "tier": "x"}),
+        (IgnoreRule(pointer="/metadata/labels"),), "data"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("by", ["kubectl apply", "kubectl apply --server-side", "helm"])
+@pytest.mark.parametrize("what", LEFT)
+def test_row_82_what_is_left_to_others_stays_when_an_object_is_adopted(
+    engine: Engine, kubectl: Kubectl, name: str, what: str, by: str
+) -> None:
+    make, rules, part = LEFT[what]
+    body = make(name)
+    text = json.dumps(body)
+    if by == "helm":
+        kubectl("create", "--field-manager=helm", "-n", engine.namespace, "-f", "-", stdin=text)
+    else:
+        kubectl("apply", *by.split()[2:], "-n", engine.namespace, "-f", "-", stdin=text)
+    spec = engine.spec(adopt=True, ignore=rules)
+    write(engine, [body])
+    before = live_of(engine, body)
+    expected = forecast(engine.check(spec).action(body["kind"], body["metadata"]["name"]))
+    assert not engine.apply(spec).app.failed
+    after = live_of(engine, body)
+    assert after[part] == before[part]
+    assert before["metadata"].get("labels", {}).items() <= after["metadata"]["labels"].items()
+    assert expected == happened(before, after)
+    for done in (engine.apply(spec), engine.check(spec, deep=True)):
+        assert (done.writes, done.verbs(), done.app.failed, done.app.drifted) == (0, {}, False, False)
+
+
+@pytest.mark.parametrize("said", [{}, {"caBundle": ""}, {"caBundle": "Cg=="}], ids=str)
+def test_row_82_an_injected_ca_is_the_injectors(engine: Engine, name: str, said: dict[str, str]) -> None:
+    """cert-manager's cainjector, whose update the test makes; without its annotation the field is Git's."""
+    body = webhook(name, **said)
     write(engine, [body])
     assert not engine.apply().app.failed
     injected = {"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": "aW5qZWN0ZWQ="}

@@ -71,8 +71,8 @@ class Case:
         """
         before = owners(self.live)
         entry = our_entry(before)
-        succeeds = self.adopting or entry is None
-        fold = foldable(before) if succeeds else {}
+        succeeds = self.ignored.without_ignored if self.adopting or entry is None else None
+        fold = foldable(before, succeeds) if succeeds else {}
         release = co_owned(before, subtract(entry.fields, coming)) if entry is not None else {}
         dropping = union(taken, self._dropped(coming))
         seize = taken if self.ground.app.force_conflicts else {}

@@ -103,6 +103,19 @@ def set_of_paths(paths: Iterable[Path]) -> dict[str, Any]:
     return fields
 
 
+def without(fields: FieldSet, path: Path) -> FieldSet:
+    """Return the set without the member at a path, all below it, and what holds nothing else."""
+    head, rest = path[0], path[1:]
+    if head not in fields:
+        return fields
+    if not rest:
+        return {key: node for key, node in fields.items() if key != head}
+    below = without(fields[head], rest)
+    if not below and fields[head]:
+        return {key: node for key, node in fields.items() if key != head}
+    return {**fields, head: below}
+
+
 def owns(fields: FieldSet, path: Path) -> bool:
     """Whether the path, something above it that is owned whole, or something below it, is in the set."""
     node: FieldSet = fields

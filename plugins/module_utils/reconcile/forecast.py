@@ -10,7 +10,7 @@ back, and what admission and validation say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from .applied_fields import ANNOTATION
 from .changes import value_at
 from .fieldset import SELF, FieldSet, Path, is_member_node, leaves, set_of_paths, subtract, union
 from .inventory import PART_OF
-from .ownership import DIGEST, lost_claims, our_entry, owners, rewritten
+from .ownership import DIGEST, Owner, lost_claims, our_entry, owners, rewritten
 from .predict import as_replaced
 from .proof import same
 from .structure import drop, place, put
@@ -38,13 +38,13 @@ _RECORDS: Mapping[Path, frozenset[str]] = {
 class Taking:
     """What is taken from other managers before an apply: `fold` comes into our entry, `release` is struck.
 
-    `seize` is struck from other appliers as well. With `succeeds`, predecessors keep nothing.
+    `seize` is struck from other appliers as well. `succeeds` says what predecessors lose where they are succeeded.
     """
 
     fold: FieldSet
     release: FieldSet
     seize: FieldSet
-    succeeds: bool
+    succeeds: Callable[[Owner], FieldSet] | None
 
     def managed(self, live: Body, api_version: str) -> list[Mapping[str, Any]] | None:
         """The managedFields to write; None where they stay as they are."""

@@ -20,10 +20,20 @@ from ..model.app import AdditionPolicy, AppSpec, IgnoreRule
 from ..model.objects import Body, digest_of
 from .controlled import controlled
 from .desired import Wanted
-from .fieldset import SELF, FieldSet, Path, item_key, leaves, owns_exactly, set_value, union
+from .fieldset import (
+    SELF,
+    FieldSet,
+    Path,
+    item_key,
+    leaves,
+    owns_exactly,
+    set_value,
+    union,
+    without,
+)
 from .ownership import Owner, our_entry, owners
 from .proof import same
-from .structure import Shape, drop, items_by_key, place, put, shape_of
+from .structure import Shape, content_of, drop, fields_of, items_by_key, place, put, shape_of
 
 ANNOTATION = "plumb.gitops/ignore"  # on a manifest: JSON pointers, separated by commas or blanks
 _EVERY = "*"  # in a pointer: each item, or each key
@@ -43,6 +53,18 @@ class Ignored:
             rule.manager and fnmatchcase(manager, rule.manager) and _leads_to(rule.pointer, path)
             for rule in self.rules
         )
+
+    def without_ignored(self, owner: Owner) -> FieldSet:
+        """Return the fields of an owner that are not left to it."""
+        fields: FieldSet = owner.fields
+        for path in self.paths:
+            fields = without(fields, path)
+        for rule in self.rules:
+            if rule.manager and fnmatchcase(owner.manager, rule.manager):
+                depth = len(segments(rule.pointer))
+                for path in {leaf[:depth] for leaf in leaves(fields) if _leads_to(rule.pointer, leaf)}:
+                    fields = without(fields, path)
+        return fields
 
     @property
     def digest(self) -> str:
@@ -71,9 +93,8 @@ def on_live(ignored: Ignored, live: Body) -> Ignored:
     bare = [rule for rule in ignored.rules if not rule.manager]
     if not bare:
         return ignored
-    shape: FieldSet = {}
-    for owner in owners(live):
-        shape = union(shape, owner.fields)
+    shape = shape_of(owner.fields for owner in owners(live))
+    shape = union(shape or {}, fields_of(content_of(live), shape))  # a field may have no owner
     return replace(
         ignored, paths=frozenset(path for rule in bare for path in _paths(rule.pointer, shape, live))
     )

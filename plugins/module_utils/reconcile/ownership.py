@@ -10,13 +10,13 @@ and controllers show as Update entries, other appliers as Apply entries of their
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..model.change import Culprit
 from ..model.objects import Body
-from .fieldset import FieldSet, Path, intersect, owns, owns_exactly, subtract, union
+from .fieldset import FieldSet, Path, intersect, owns, owns_exactly, subtract, union, without
 
 FIELD_MANAGER = "plumb"
 
@@ -164,32 +164,20 @@ def lost_claims(before: Sequence[Owner], after: Sequence[Owner]) -> dict[str, Fi
     return taken
 
 
-def foldable(entries: Sequence[Owner]) -> FieldSet:
-    """What predecessors own and we may take over."""
+def foldable(entries: Sequence[Owner], mine: Callable[[Owner], FieldSet]) -> FieldSet:
+    """What predecessors own and we may take over; `mine` is what of an owner's fields is not left to others."""
     fields: FieldSet = {}
     for owner in entries:
         if owner.is_predecessor:
-            fields = union(fields, without_never_folded(owner.fields))
+            fields = union(fields, without_never_folded(mine(owner)))
     return fields
 
 
 def without_never_folded(fields: FieldSet) -> FieldSet:
     """The set without what NEVER_FOLDED lists, whole subtrees included."""
     for path in NEVER_FOLDED:
-        fields = _without(fields, path)
+        fields = without(fields, path)
     return fields
-
-
-def _without(fields: FieldSet, path: Path) -> FieldSet:
-    head, rest = path[0], path[1:]
-    if head not in fields:
-        return fields
-    if not rest:
-        return {key: node for key, node in fields.items() if key != head}
-    below = _without(fields[head], rest)
-    if not below and fields[head]:
-        return {key: node for key, node in fields.items() if key != head}
-    return {**fields, head: below}
 
 
 def rewritten(
@@ -199,12 +187,12 @@ def rewritten(
     release: FieldSet,
     api_version: str,
     seize: FieldSet | None = None,
-    succeeds: bool = False,
+    succeeds: Callable[[Owner], FieldSet] | None = None,
 ) -> list[Mapping[str, Any]] | None:
     """managedFields with `fold` moved from predecessors into our entry and `release` struck from all Update entries.
 
-    `seize` is struck from the entries of other appliers. With `succeeds`, predecessors keep nothing, nor does who
-    brought the object back: what NEVER_FOLDED lists stays as it is, and is nobody's from then on. The entry of
+    `seize` is struck from the entries of other appliers. With `succeeds`, predecessors lose what it says of them, and
+    who brought the object back loses all: what NEVER_FOLDED lists stays as it is, and is nobody's then. The entry of
     NOBODY_KNOWN goes as well. None where nothing changes. Entries of subresources stay: a scale or a status is not a
     claim on the manifest.
     Source of the idea: csaupgrade in client-go; written as a JSON patch guarded by the resourceVersion.
@@ -224,7 +212,7 @@ def rewritten(
             if succeeds and owner == restorer:
                 strike = owner.fields
             elif owner.is_predecessor:
-                strike = owner.fields if succeeds else union(release, fold)
+                strike = succeeds(owner) if succeeds else union(release, fold)
             left = {} if owner.is_nobody_known else subtract(owner.fields, strike)
             changed = changed or left != owner.fields
             result += [{**entry, "fieldsV1": left}] if left else []
