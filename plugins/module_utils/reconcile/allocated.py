@@ -29,24 +29,6 @@ _DRAWN: Mapping[GroupKind, tuple[Path, ...]] = {
         ("f:spec", "f:ports", _EACH, "f:nodePort"),
     ),
 }
-# Counters that the server moves on with each write that changes something else.
-_COUNTED: Mapping[GroupKind, tuple[Path, ...]] = {
-    GroupKind("apps", "DaemonSet"): (
-        ("f:metadata", "f:annotations", "f:deprecated.daemonset.template.generation"),
-    ),
-}
-
-
-def without_counters(live: Body, outcome: Body, claim: FieldSet) -> Body:
-    """Return the outcome of a dry-run with the live values of counters: that they move on is nobody's drift.
-
-    `claim` are the fields that Git says.
-    """
-    for path in _COUNTED.get(ref_of(live).group_kind, ()):
-        value = value_at(live, path)
-        if value is not ABSENT and value_at(outcome, path) is not ABSENT and not owns(claim, path):
-            outcome = _replaced(outcome, path, value)
-    return outcome
 
 
 def without_drawn(live: Body, outcome: Body, claim: FieldSet) -> Body:

@@ -15,7 +15,7 @@ from ..model.change import ABSENT, Cause, FieldChange
 from ..model.objects import Body
 from ..model.plan import Action, Verb
 from .additions import Addition, as_changes, beyond
-from .allocated import without_counters, without_drawn
+from .allocated import without_drawn
 from .case import Case
 from .changes import explain, value_at
 from .fieldset import Path, display
@@ -92,8 +92,6 @@ def _step(case: Case, predicted: Body, expected: Forecast) -> Step:
     entry, coming = our_entry(owners(case.live)), our_entry(owners(predicted))
     kept = claim_of(predicted)
     outcome = without_drawn(case.live, expected.outcome, kept)
-    if case.same_manifest:
-        outcome = without_counters(case.live, outcome, kept)
     changes = explain(
         case.live,
         outcome,
