@@ -51,9 +51,9 @@ def main(words: Sequence[str]) -> int:
 
 
 def _run(file: Path) -> int:
-    from ansible_collections.plumb.gitops.controller.agent import Agent  # noqa: PLC0415 - commands need none of it
-    from ansible_collections.plumb.gitops.controller.config import read_config  # noqa: PLC0415
-    from ansible_collections.plumb.gitops.controller.log import open_log  # noqa: PLC0415
+    from .agent import Agent  # noqa: PLC0415 - commands need none of it
+    from .core.config import read_config  # noqa: PLC0415
+    from .core.log import open_log  # noqa: PLC0415
 
     config = read_config(file)
     os.umask(0o077)
@@ -83,9 +83,9 @@ def _verify(path: Path, *, archived: bool) -> int:
 
 
 def _command(given: argparse.Namespace) -> int:
-    from ansible_collections.plumb.gitops.controller.client import Client  # noqa: PLC0415
-    from ansible_collections.plumb.gitops.controller.config import read_config  # noqa: PLC0415
-    from ansible_collections.plumb.gitops.controller.screen import lines  # noqa: PLC0415
+    from .client import Client  # noqa: PLC0415
+    from .core.config import read_config  # noqa: PLC0415
+    from .status_text import lines  # noqa: PLC0415
 
     client = Client(read_config(given.config))
     if given.command == "status":

@@ -16,41 +16,42 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.plumb.gitops.controller.audit import Sink
-from ansible_collections.plumb.gitops.controller.cluster import Cluster, InForce, Shared
-from ansible_collections.plumb.gitops.controller.commands import Commands
-from ansible_collections.plumb.gitops.controller.config import AT_START, Config, Election, read_config
-from ansible_collections.plumb.gitops.controller.door import short_token
-from ansible_collections.plumb.gitops.controller.feed import Feed
-from ansible_collections.plumb.gitops.controller.hasten import Nudges
-from ansible_collections.plumb.gitops.controller.inventory import (
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease import LeaseSpec
+from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import format_seconds
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
+from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import make_folder
+
+from .core.config import AT_START, Config, Election, read_config
+from .core.log import Log
+from .core.schedule import Trigger
+from .core.suspensions import Suspensions, read_suspensions
+from .core.triggers import Nudges
+from .http.app import Served, listen
+from .http.audit_sink import Sink
+from .http.auth import short_token
+from .http.cluster_view import Seen, overview
+from .http.event_broker import Feed
+from .http.page import Shown
+from .http.status import agent_status, cluster_status, status, told
+from .http.webhook import Receiver
+from .loops.cluster_loop import Cluster, InForce, Shared
+from .loops.commands import Commands
+from .loops.image_scan import Scanner
+from .loops.leader import Leader, holder_name
+from .loops.preview_scan import Previews
+from .loops.source_poll import Poller
+from .loops.supervisor import Supervisor, log_unhandled
+from .loops.token_renewal import Renewer
+from .runner.run_pool import Runs
+from .store.inventory_copy import (
     Accepted,
     accept,
     drop_others,
     fingerprint,
     last_accepted,
 )
-from ansible_collections.plumb.gitops.controller.leader import Leader, holder_name
-from ansible_collections.plumb.gitops.controller.log import Log
-from ansible_collections.plumb.gitops.controller.metrics import Metrics
-from ansible_collections.plumb.gitops.controller.overview import Seen, overview
-from ansible_collections.plumb.gitops.controller.page import Shown
-from ansible_collections.plumb.gitops.controller.poll import Poller
-from ansible_collections.plumb.gitops.controller.previews import Previews
-from ansible_collections.plumb.gitops.controller.runs import Runs
-from ansible_collections.plumb.gitops.controller.scans import Scanner
-from ansible_collections.plumb.gitops.controller.schedule import Trigger
-from ansible_collections.plumb.gitops.controller.status import agent_status, cluster_status, status, told
-from ansible_collections.plumb.gitops.controller.supervise import Supervisor, log_unhandled
-from ansible_collections.plumb.gitops.controller.suspension import Suspensions, read_suspensions
-from ansible_collections.plumb.gitops.controller.tokens import Renewer
-from ansible_collections.plumb.gitops.controller.web import Served, listen
-from ansible_collections.plumb.gitops.controller.webhook import Receiver
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease import LeaseSpec
-from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import format_seconds
-from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
-from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import make_folder
+from .store.metrics import Metrics
 
 _LOOK = 2.0  # seconds between two looks at the files that the operator may change
 

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.plumb.gitops.controller.config import Config
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
+
+from .core.config import Config
 
 _TIMEOUT = 10.0  # seconds
 _PAUSE = 0.5

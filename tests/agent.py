@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.plumb.gitops.controller.processes import descendants
+from ansible_collections.plumb.gitops.controller.runner.processes import descendants
 
 _MODULE = "ansible_collections.plumb.gitops.controller"
 _PATIENCE = 120.0  # seconds; a bound against hanging, not an expectation
@@ -124,7 +124,7 @@ class AgentProcess:
         waits = {
             entry.pid
             for entry in descendants(self.pid)
-            if entry.parent == self.pid and "launch" in command_of(entry.pid)
+            if entry.parent == self.pid and "fork_server" in command_of(entry.pid)
         }
         return [pid for pid in self.tree() if pid not in waits]
 

@@ -18,7 +18,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from ansible_collections.plumb.gitops.controller import guarded
+from ansible_collections.plumb.gitops.controller.runner import playbook_process as guarded
 
 _LARGEST = 1 << 20  # bytes of a call
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ansible_collections.plumb.gitops.controller import launch
-from ansible_collections.plumb.gitops.controller.launch import Ending, Job
-from ansible_collections.plumb.gitops.controller.reports import read_report, summary_of
+from ansible_collections.plumb.gitops.controller.runner import fork_server as launch
+from ansible_collections.plumb.gitops.controller.runner.fork_server import Ending, Job
+from ansible_collections.plumb.gitops.controller.runner.reports import read_report, summary_of
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
 from ansible_collections.plumb.gitops.plugins.module_utils.report.file import write_report
 from ansible_collections.plumb.gitops.tests.unit.report.reports import app, report
@@ -33,8 +33,8 @@ def _answer(job: Job) -> Ending:
 if __name__ == "__main__":
     if sys.argv[1].isdigit():  # what runs are forked from
         launch.serve(launch.started_by_the_agent(), lambda job, _place: _answer(job))
-    from ansible_collections.plumb.gitops.controller import ahead
     from ansible_collections.plumb.gitops.controller.__main__ import main
+    from ansible_collections.plumb.gitops.controller.runner import fork_client as ahead
 
     ahead.LAUNCH = __spec__.name
     sys.exit(main(sys.argv[1:]))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import renderer_of
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import renderer_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
     AppSpec,
     Checkout,
@@ -21,7 +21,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Action, AppResult, Verb
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.run import Run, RunResult, run_apps
-from ansible_collections.plumb.gitops.plugins.module_utils.render.memo import Memo
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Memo
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
 _NOBODY = Person("A. Tester", "tester@example.com")

@@ -15,15 +15,17 @@ from typing import Any
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import outcome_of
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import (
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import (
+    check_inventory,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.fail_policy import verdict
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import outcome_of
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import apply, pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import (
     spec_of_pull,
     spec_of_run,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import apply, pull
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.verdict import verdict
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import check_inventory
 from ansible_collections.plumb.gitops.tests.play import Play, Played
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 

@@ -11,10 +11,13 @@ from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.change import ABSENT, Cause
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Action
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applied_fields import ANNOTATION
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.difference import differences, masked
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fieldset import display, owns
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import DIGEST, owners
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.applied_fields import ANNOTATION
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.diff import differences, masked
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.fieldset import display, owns
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import (
+    DIGEST,
+    owners,
+)
 
 Changes = set[tuple[str, str, str]]  # path, value before, value after
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.plumb.gitops.controller.processes import descendants
+from ansible_collections.plumb.gitops.controller.runner.processes import descendants
 
 from . import screen
 from .audit import AuditLog, Traffic
@@ -29,7 +29,7 @@ def holds(fact: bool, text: str) -> None:
 
 def runs_below(pid: int) -> list[int]:
     """The processes of Ansible runs below a process; one may be waiting there already for the next run."""
-    words = ("controller.launch", "controller.guarded")
+    words = ("controller.runner.fork_server", "controller.runner.playbook_process")
     return [each.pid for each in descendants(pid) if any(word in command_of(each.pid) for word in words)]
 
 

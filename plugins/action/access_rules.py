@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.access import access_rules
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.agent_options import spec_of_access_rules
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.access import access_rules
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.agent import spec_of_access_rules
 from ansible_collections.plumb.gitops.plugins.plugin_utils.work_action import WorkAction
 
 

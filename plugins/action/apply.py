@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_run
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import apply
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import apply
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_run
 from ansible_collections.plumb.gitops.plugins.plugin_utils.work_action import WorkAction
 
 

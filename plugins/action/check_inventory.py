@@ -10,9 +10,16 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.checked_out import paths_of_apps
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.settings import shown_settings
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import PREFIX, check_inventory
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.shown_settings import (
+    shown_settings,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import (
+    PREFIX,
+    check_inventory,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.checkout_paths import (
+    paths_of_apps,
+)
 from ansible_collections.plumb.gitops.plugins.plugin_utils.failures import without_excerpt
 
 NO_CLUSTER = (

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.image_options import spec_of_images
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.images import spec_of_images
 from ansible_collections.plumb.gitops.plugins.plugin_utils.work_action import WorkAction
 
 
 def _work(options: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
     # Ansible loads this file for tasks that are skipped, too, and what speaks HTTP takes long to load.
-    from ansible_collections.plumb.gitops.plugins.module_utils.interface.images import images  # noqa: PLC0415
+    from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import images  # noqa: PLC0415
 
     return images(options, mode)
 

@@ -17,7 +17,10 @@ from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.verdict import colour_of, verdict
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.fail_policy import (
+    colour_of,
+    verdict,
+)
 from ansible_collections.plumb.gitops.plugins.plugin_utils.failures import without_excerpt
 
 

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.access import service_account_token
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.agent_options import (
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.access import (
+    service_account_token,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.agent import (
     spec_of_service_account_token,
 )
 from ansible_collections.plumb.gitops.plugins.plugin_utils.work_action import WorkAction

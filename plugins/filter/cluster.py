@@ -52,7 +52,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.for_agent import cluster
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.agent.inventory import cluster
 
 
 class FilterModule:

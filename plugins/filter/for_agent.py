@@ -77,7 +77,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.for_agent import for_agent
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.agent.inventory import for_agent
 
 
 class FilterModule:

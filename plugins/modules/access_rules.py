@@ -140,9 +140,9 @@ cluster_rights:
         forbids it, as root on a node
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.access import access_rules
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.agent_options import spec_of_access_rules
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.access import access_rules
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.agent import spec_of_access_rules
 
 
 def main() -> None:

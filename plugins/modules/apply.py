@@ -149,9 +149,9 @@ trail:
   type: dict
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_run
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import apply
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import apply
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_run
 
 
 def main() -> None:

@@ -85,11 +85,13 @@ left_out:
   elements: str
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.answer_options import (
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.commit_statuses import (
+    commit_status,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.feedback import (
     spec_of_commit_status,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.statuses import commit_status
 
 
 def main() -> None:

@@ -107,9 +107,9 @@ removed:
   type: bool
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.forge import deploy_key
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_deploy_key
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.forge import deploy_key
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_deploy_key
 
 
 def main() -> None:

@@ -130,9 +130,9 @@ markdown:
   type: str
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_run
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import diff
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import diff
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_run
 
 
 def main() -> None:

@@ -335,9 +335,9 @@ errors:
   elements: str
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.image_options import spec_of_images
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.images import images
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import images
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.images import spec_of_images
 
 
 def main() -> None:

@@ -118,9 +118,9 @@ news:
       type: str
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.answer_options import spec_of_notify
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.notifications import notify
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.notifications import notify
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.feedback import spec_of_notify
 
 
 def main() -> None:

@@ -124,9 +124,9 @@ left_out:
   elements: str
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.answer_options import spec_of_preview
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.preview import preview
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.preview import preview
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.feedback import spec_of_preview
 
 
 def main() -> None:

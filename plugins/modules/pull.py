@@ -189,9 +189,9 @@ sources:
           type: str
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_pull
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_pull
 
 
 def main() -> None:

@@ -111,9 +111,9 @@ repository:
       type: str
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.forge import repository
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_repository
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.forge import repository
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_repository
 
 
 def main() -> None:

@@ -92,11 +92,13 @@ expires:
   type: str
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.access import service_account_token
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.agent_options import (
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.access import (
+    service_account_token,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.agent import (
     spec_of_service_account_token,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import run_module
 
 
 def main() -> None:

@@ -17,9 +17,9 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import Work, outcome_of
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.plain import plain
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import Work, outcome_of
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.untag import plain
 from ansible_collections.plumb.gitops.plugins.plugin_utils.failures import without_excerpt
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ansible_collections.plumb.gitops.controller.followers import Followers, Moved
+from ansible_collections.plumb.gitops.controller.watch.reflectors import Followers, Moved
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.plumb.gitops.controller.leader import Leader
+from ansible_collections.plumb.gitops.controller.loops.leader import Leader
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery import ApiResource
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.errors import LeaseLost
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease import LeaseSpec
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.retry import Clock
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import Clock
 
 _CONFIG_MAPS = ApiResource(
     group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True,

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppSpec, AppState, PruneLimit
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import PART_OF, SetIdentity
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
+    PART_OF,
+    SetIdentity,
+)
 from ansible_collections.plumb.gitops.tests.engine import Done, Engine
 from ansible_collections.plumb.gitops.tests.faults.oracle import Oracle
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl

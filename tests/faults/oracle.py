@@ -21,7 +21,7 @@ from urllib.parse import quote, urlsplit
 
 import yaml
 
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import SetIdentity
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import SetIdentity
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
 Body = dict[str, Any]

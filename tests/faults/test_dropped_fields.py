@@ -14,10 +14,12 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import DriftPolicy, IgnoreRule
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, Origin
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applied_fields import ANNOTATION
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import desire
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import SetIdentity
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import FIELD_MANAGER
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import SetIdentity
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import desire
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.applied_fields import ANNOTATION
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import (
+    FIELD_MANAGER,
+)
 from ansible_collections.plumb.gitops.tests.engine import Engine
 from ansible_collections.plumb.gitops.tests.faults.edits import (
     changes_of,

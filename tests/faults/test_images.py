@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.images import images
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import images
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
 from ansible_collections.plumb.gitops.tests.agent import until
 from ansible_collections.plumb.gitops.tests.faults.hidden import Hidden
 from ansible_collections.plumb.gitops.tests.faults.hostile import Canary

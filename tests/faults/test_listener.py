@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.listening import BACKLOG, MOST
+from ansible_collections.plumb.gitops.controller.http.connection_limits import BACKLOG, MOST
 from ansible_collections.plumb.gitops.tests import answering
 from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running
 

@@ -21,14 +21,14 @@ from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 # Each loop of the agent, what the log calls it, and something that it calls again and again.
 LOOPS = {
     "files": "controller.agent:fingerprint",
-    "poll": "controller.poll:Poller._wanted",
-    "images": "controller.scans:Scanner._due",
-    "previews": "controller.previews:Previews._wanted",
-    "tokens": "controller.tokens:accesses",
+    "poll": "controller.loops.source_poll:Poller._wanted",
+    "images": "controller.loops.image_scan:Scanner._due",
+    "previews": "controller.loops.preview_scan:Previews._wanted",
+    "tokens": "controller.loops.token_renewal:accesses",
     "leader": "plugins.module_utils.cluster.lease:Lease.renew",
-    "cluster ill": "controller.cluster:Cluster._next",  # the second of two
+    "cluster ill": "controller.loops.cluster_loop:Cluster._next",  # the second of two
 }
-WATCH = "controller.followers:Followers._lacking"
+WATCH = "controller.watch.reflectors:Followers._lacking"
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult, Result, Verb
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile import carry_out
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import DEFAULT_NAMESPACE
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.apply import apply_object as carry_out
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
+    DEFAULT_NAMESPACE,
+)
 from ansible_collections.plumb.gitops.tests.engine import Done, Engine
 from ansible_collections.plumb.gitops.tests.faults.proxy import Proxy, cut_after, first, replay, status
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl

@@ -18,8 +18,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.body import READING
-from ansible_collections.plumb.gitops.controller.webhook import MOST_BODY
+from ansible_collections.plumb.gitops.controller.http.request_body import READING
+from ansible_collections.plumb.gitops.controller.http.webhook import MOST_BODY
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.signature import signed_headers
 from ansible_collections.plumb.gitops.tests.agent import running, until
 from ansible_collections.plumb.gitops.tests.faults.followed_git import FollowedGit, followed_git

@@ -22,19 +22,22 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, Origin, ref_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import (
     Wanted,
     applied_digest,
     desire,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ignore import Ignored
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.look import Look, look_at
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.ignore import Ignored
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import (
     FIELD_MANAGER,
     our_entry,
     owners,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.proof import proven, same
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.ownership_match import (
+    proven,
+    same,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.verified_cache import Look, look_at
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.run import Run, run_apps
 from ansible_collections.plumb.gitops.tests.integration.samples import (
     DEFINITION,

@@ -11,7 +11,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import FIELD_MANAGER
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import (
+    FIELD_MANAGER,
+)
 from ansible_collections.plumb.gitops.tests.integration.samples import SAMPLE, VERSIONS, Body
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.service_account import read_claims
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.credentials.service_account import (
+    read_claims,
+)
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.play import Play
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.controller.tokens import Access, renew
+from ansible_collections.plumb.gitops.controller.loops.token_renewal import Access, renew
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.tests.agent import (
     AgentProcess,
@@ -90,7 +90,7 @@ def test_a_push_starts_a_run_at_once_and_nothing_else_does(fleet: Fleet, kubectl
     until(lambda: not agent.at_work(), "only polls run")
     polls = time.monotonic() + 4
     while time.monotonic() < polls:  # some polls of a remote where nothing moved
-        assert not any("launch" in command_of(pid) for pid in agent.at_work())
+        assert not any("fork_server" in command_of(pid) for pid in agent.at_work())
         time.sleep(0.05)
     assert len(agent.runs()) == before
     commit = fleet.repository.commit({"app/config.yaml": config_map("pushed")})
@@ -218,7 +218,7 @@ def test_sigterm_ends_a_run_at_once_and_a_restart_goes_on(fleet: Fleet) -> None:
     agent = fleet.agent
     last = max((agent.state / "reports" / "here").iterdir()).name
     agent.get("/api/v1/sync", token="sesame-sesame-sesame", body=b"{}")
-    until(lambda: any("stand_in" in command_of(pid) for pid in agent.tree()), "a run")
+    until(lambda: any("runner_shim" in command_of(pid) for pid in agent.tree()), "a run")
     tree = agent.tree()
     assert agent.end() == 0
     assert not any(map(command_of, tree))
@@ -303,7 +303,7 @@ def _tree_with(agent: AgentProcess, word: str) -> list[int]:
     """The agent's process tree, where a worker of a run is in it that has started a process with this word."""
     tree = agent.at_work()
     commands = [command_of(pid) for pid in tree]
-    runs = any("stand_in" in command for command in commands)
+    runs = any("runner_shim" in command for command in commands)
     return tree if runs and any(word in command for command in commands) else []
 
 

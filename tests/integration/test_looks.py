@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.look import Look
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.verified_cache import Look
 from ansible_collections.plumb.gitops.tests.engine import Engine
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
 

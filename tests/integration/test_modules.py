@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import outcome_of
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import spec_of_pull
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import outcome_of
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_pull
 from ansible_collections.plumb.gitops.tests.audit import Audit
 from ansible_collections.plumb.gitops.tests.fleet import options_of
 from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository

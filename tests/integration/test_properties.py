@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.errors import RequestError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import FIELD_MANAGER
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import (
+    FIELD_MANAGER,
+)
 from ansible_collections.plumb.gitops.tests.integration import meddling
 from ansible_collections.plumb.gitops.tests.integration.bench import Bench, prepared
 from ansible_collections.plumb.gitops.tests.integration.samples import Body, manifests

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from plumb_sandbox.push import Pusher
 
-from ansible_collections.plumb.gitops.plugins.module_utils.images.declared import Account, ImagePolicy
 from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import make_policy
 from ansible_collections.plumb.gitops.plugins.module_utils.images.reference import parse_name
-from ansible_collections.plumb.gitops.plugins.module_utils.images.remembered import Remembered
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
 from ansible_collections.plumb.gitops.plugins.module_utils.images.scan import scan
+from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import Account, ImagePolicy
 from ansible_collections.plumb.gitops.tests.debian_registry import BINARY, PASSWORD, USER, debian_registry
 from ansible_collections.plumb.gitops.tests.registry_server import basic
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
@@ -85,7 +85,9 @@ def test_the_highest_version_and_its_digest(real):
 
 
 def test_many_tags_are_listed_page_by_page(real, monkeypatch):
-    monkeypatch.setattr("ansible_collections.plumb.gitops.plugins.module_utils.images.registry._PAGE", 3)
+    monkeypatch.setattr(
+        "ansible_collections.plumb.gitops.plugins.module_utils.images.registry.client._PAGE", 3
+    )
     for number in range(8):
         real.push(f"1.{number}.0")
     assert real.chosen({"semver": "*"})[0] == "1.7.0"

@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.controller.audit import MOST_BODY
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.audit import place_of, read_log
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.evidence import AuditEvent
+from ansible_collections.plumb.gitops.controller.http.audit_sink import MOST_BODY
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs.audit_log import (
+    place_of,
+    read_log,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.attribution import AuditEvent
 from ansible_collections.plumb.gitops.plugins.module_utils.report.verify import verify
 from ansible_collections.plumb.gitops.tests import answering
 from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running, until

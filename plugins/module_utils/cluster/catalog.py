@@ -10,9 +10,9 @@ from typing import Any
 
 from .discovery import ApiResource, Discovery
 from .errors import ServerFailure, UnknownApi
-from .refusal import Target
-from .transport import Request, Transport
-from .workers import Workers
+from .requests.api_errors import Target
+from .requests.transport import Request, Transport
+from .requests.workers import Workers
 
 _AGGREGATED = "APIGroupDiscoveryList"
 _ACCEPT = ",".join(

@@ -15,17 +15,18 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from .access import Access
-from .breaker import CircuitBreaker
 from .catalog import discover
-from .counts import RequestCounts
 from .discovery import ApiResource, Discovery
 from .environment import Environment, namespace_in, read_environment
 from .errors import CircuitOpen, Expired, Invalid, NotFound, RequestError, StaleVersion
-from .refusal import Target
-from .refused import RefusedRequests, key_of, lasts
-from .retry import Clock
-from .transport import Request, Transport
+from .requests.access import Access
+from .requests.api_errors import Target
+from .requests.circuit_breaker import CircuitBreaker
+from .requests.refused import RefusedRequests, key_of, lasts
+from .requests.request_counts import RequestCounts
+from .requests.retry import Clock
+from .requests.transport import Request, Transport
+from .requests.workers import Workers
 from .verbs import (
     PAGE,
     apply_request,
@@ -39,7 +40,6 @@ from .verbs import (
     watch_request,
 )
 from .watch import Event, Stop, Streams
-from .workers import Workers
 
 _LISTS = 3  # a list whose continue token expired is begun anew, so often in all
 

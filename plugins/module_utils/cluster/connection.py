@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass_environment  # type: ignore[attr-defined]
 
 from ..model.errors import InputError
-from .access import Access, is_loopback
 from .client import Cluster
-from .kubeconfig import load_kubeconfig
-from .library import require, urllib3
-from .retry import Clock
-from .settings import Settings, TokenFile
+from .credentials.connection_settings import Settings, TokenFile
+from .credentials.kubeconfig import load_kubeconfig
+from .requests.access import Access, is_loopback
+from .requests.optional_imports import require, urllib3
+from .requests.retry import Clock
 
 # Where Kubernetes puts a pod's credentials; source: "Accessing the Kubernetes API from a Pod".
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..model.errors import ClusterError, printable
-from .answer import Answer, Cause, Conflict
+from .requests.answer import Answer, Cause, Conflict
 
 
 class RequestError(ClusterError):

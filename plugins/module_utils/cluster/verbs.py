@@ -11,10 +11,10 @@ from typing import Any
 from ..model.objects import ObjectRef
 from .discovery import ApiResource
 from .errors import BadRequest
-from .refusal import Target
-from .retry import Repeat
-from .transport import Request
-from .wire import encode
+from .requests.api_errors import Target
+from .requests.encoding import encode
+from .requests.retry import Repeat
+from .requests.transport import Request
 
 PAGE = 500  # objects of one page of a list
 _JSON = "application/json"

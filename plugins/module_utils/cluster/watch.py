@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from .access import Access
-from .answer import read_answer
 from .errors import DeadlineExceeded, TooLarge, Unreachable
-from .library import urllib3
-from .no_answer import CONNECT_TIMEOUT, no_answer
-from .refusal import refusal
-from .retry import Clock
-from .transport import Request, headers_of, pool_of
+from .requests.access import Access
+from .requests.answer import read_answer
+from .requests.api_errors import refusal
+from .requests.connection_errors import CONNECT_TIMEOUT, no_answer
+from .requests.optional_imports import urllib3
+from .requests.retry import Clock
+from .requests.transport import Request, headers_of, pool_of
 
 # Bytes of one event. An object's metadata is smaller than the object, which etcd bounds at 1.5 MiB by default.
 LONGEST_LINE = 4 << 20

@@ -21,8 +21,8 @@ from ..http.answer import AGAIN, BUSY, asked_wait, is_worth_another_try, pause, 
 from ..http.packages import get_environ_proxies, requests
 from ..http.session import REDIRECTS, open_session
 from ..model.errors import InputError, printable
-from ..source.address import parse_address
-from ..source.credentials import read_token
+from ..source.git.address import parse_address
+from ..source.git.credentials import read_token
 from .call import Action, Call
 from .errors import ForgeError, refusal
 from .place import Place, check_place

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ..model.app import SourceSpec
 from ..model.errors import InputError, printable
-from ..source.address import parse_address
+from ..source.git.address import parse_address
 from ..state.folder import make_folder
 
 _TIMEOUT = 60.0  # seconds for ssh-keygen

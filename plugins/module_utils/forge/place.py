@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ..model.app import RefKind, SourceSpec
 from ..model.errors import InputError
-from ..source.address import check_spec
+from ..source.git.address import check_spec
 from .call import Forge
 from .table import FORGES
 

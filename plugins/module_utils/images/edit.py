@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ..model.errors import printable
-from ..render.pyyaml import yaml
-from ..render.scalars import resolve_plain
-from .declared import Change, Decision, Part, slot
+from ..render.yaml.pyyaml import yaml
+from ..render.yaml.scalars import resolve_plain
 from .errors import UpdateError
 from .marker import MARKS, Marked, Stray, find_marked
 from .reference import ImageName, is_digest, is_tag, name_of
-from .written import NotYamlError, Written, scalars
+from .specs import Change, Decision, Part, slot
+from .yaml_scalars import NotYamlError, Written, scalars
 
 LARGEST_FILE = (
     2 << 20

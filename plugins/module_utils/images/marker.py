@@ -19,8 +19,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .declared import Part
-from .written import Written
+from .specs import Part
+from .yaml_scalars import Written
 
 MARKS = (b'"$plumb"', b'"$imagepolicy"')  # a file without any of these has no marker
 _COMMENT = re.compile(r"(?<![^ \t])#[ \t]*(\{[^\r\n{}]{0,300}\})[ \t]*(?=[\r\n]|\Z)")

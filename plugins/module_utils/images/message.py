@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..model.errors import InputError
-from .declared import DEFAULT_MESSAGE, Change, Decision
+from .specs import DEFAULT_MESSAGE, Change, Decision
 
 WORDS = ("images", "changes", "update", "branch")
 _WORD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..model.errors import printable
-from ..source.repository import TreeEntry
-from ..source.writing import Clone
-from .committed import Committed
-from .declared import Change, Decision, Part, slot
+from ..source.git.repository import TreeEntry
+from ..source.push import Clone
 from .edit import LARGEST_FILE, edit, marked_values, may_have_markers, slot_of
-from .filter import filtered
 from .policy import Candidate, is_older
 from .reference import tag_of
+from .specs import Change, Decision, Part, slot
+from .tag_filter import filtered
+from .update_state import Committed
 
 _ENDS = (b".yaml", b".yml", b"/Kustomization")
 

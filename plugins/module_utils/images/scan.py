@@ -12,15 +12,15 @@ from datetime import UTC, datetime, timedelta
 
 from ..model.duration import format_seconds
 from ..model.errors import InputError, PlumbError, SourceError
-from .declared import Choice, ImagePolicy
-from .docker_config import ANONYMOUS, Login, login_from_config, login_from_file
 from .errors import ChoiceError, RegistryError
-from .exchange import Way
-from .filter import filtered
-from .image_manifest import Built, Manifest
 from .policy import NEVER, Candidate, Kind, ranked, reason_of, without_attached
-from .registry import Repository
-from .remembered import Remembered
+from .registry.client import Repository
+from .registry.docker_config import ANONYMOUS, Login, login_from_config, login_from_file
+from .registry.exchange import Way
+from .registry.image_manifest import Built, Manifest
+from .registry.registry_cache import Remembered
+from .specs import Choice, ImagePolicy
+from .tag_filter import filtered
 from .threads import side_by_side
 
 SECONDS = 120.0  # for all images of a scan

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..source.writing import Clone, NewCommit, PushRaceError, clone_for_writing
-from .committed import Committed, Found
-from .declared import Change, Decision, UpdateSpec
+from ..source.push import Clone, NewCommit, PushRaceError, clone_for_writing
 from .errors import UpdateError
 from .message import message
 from .plan import Planned, Planner
 from .proposal import Manner, Per, Proposal, Proposed, PullRequests
+from .specs import Change, Decision, UpdateSpec
+from .update_state import Committed, Found
 
 _TRIES = 5  # pushes of one commit that came second
 

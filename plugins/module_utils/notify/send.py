@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ..http.packages import requests
 from ..http.session import open_session
 from ..model.errors import InputError, PlumbError, printable
-from .message import Message
+from .message_text import Message
 from .packages import load_apprise
 from .receiver import Receiver
 from .signature import key_of, signed_headers

@@ -15,15 +15,15 @@ from ..model.app import AppSpec, AppState, Checkout
 from ..model.errors import ClusterError, PlumbError, SourceError
 from ..model.objects import Body, Manifest, ObjectRef
 from ..model.plan import AppResult, Plan
-from .claims import RENDERERS, Claims, Render, check_former_names, former_identities
-from .dependencies import dependencies
-from .execute import Executed, execute
-from .inventory import DEFAULT_NAMESPACE, SetIdentity, hinted_kinds, identity_of, set_of_parent
-from .look import Look, Looks
-from .lost import scan
-from .observe import read_parents
-from .plan import AppPlan, Setting, plan_apps
-from .records import Records
+from .apply.apply_app import Executed, execute
+from .applyset.inventory import DEFAULT_NAMESPACE, SetIdentity, hinted_kinds, identity_of, set_of_parent
+from .applyset.recovery import scan
+from .desired.dependencies import dependencies
+from .desired.desired_state import RENDERERS, Claims, Render, check_former_names, former_identities
+from .membership.record_store import Records
+from .plan.plan_apps import AppPlan, Setting, plan_apps
+from .plan.snapshot import read_parents
+from .plan.verified_cache import Look, Looks
 
 # Executed side by side. Most of their time they wait for health, and those that wait must not hold up the others; their
 # requests share the cluster's bound on concurrency.

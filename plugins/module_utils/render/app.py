@@ -11,13 +11,11 @@ from pathlib import Path
 
 from ..model.errors import RenderBoundError, RenderError, printable
 from ..model.objects import Manifest
-from .documents import read_documents
-from .kustomization import KUSTOMIZATION_NAMES, is_kustomization
-from .kustomize import build_kustomization
-from .limits import Meter
+from .bounds.limits import Meter
+from .bounds.memory_budget import READING, Account, MemoryBudget, OverBudgetError
+from .kustomize.build import build_kustomization
+from .kustomize.kustomization import KUSTOMIZATION_NAMES, is_kustomization
 from .manifest import parse_manifests, reject_duplicates
-from .memo import Followed, Memo, Rendering
-from .memory_budget import READING, Account, MemoryBudget, OverBudgetError
 from .other_tools import (
     chart_error,
     is_chart,
@@ -27,7 +25,9 @@ from .other_tools import (
     other_files_error,
     template_error,
 )
+from .render_cache import Followed, Memo, Rendering
 from .tree import Tree
+from .yaml.documents import read_documents
 
 MANIFEST_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _MOST_NAMES = 5  # of files, in a remark

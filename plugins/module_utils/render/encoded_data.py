@@ -15,7 +15,7 @@ from typing import Any
 
 from ..model.errors import printable
 from ..model.objects import Body, api_group
-from .place import Place
+from .location import Place
 
 _BASE64_FIELDS = {"Secret": "data", "ConfigMap": "binaryData"}
 _TEXT_FIELDS = {"Secret": "stringData", "ConfigMap": "data"}

@@ -14,11 +14,11 @@ from typing import Any
 
 from ..model.errors import RenderError, printable
 from ..model.objects import Body, Manifest, ObjectRef, Origin, ref_of
-from .documents import Document, read_documents
+from .bounds.limits import MAX_DEPTH, Meter
 from .encoded_data import with_encoded_data
-from .limits import MAX_DEPTH, Meter
+from .location import Place
 from .other_tools import what_else
-from .place import Place
+from .yaml.documents import Document, read_documents
 
 APPLYSET_PREFIX = "applyset.kubernetes.io/"
 # What the API server writes and an export brings along.

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..model.errors import RenderError, printable
-from .place import Place
+from .location import Place
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 _TEMPLATE = re.compile(rb"\{\{-?\s*(?:/\*|\$|\.|(?:define|else|end|if|include|range|template|tpl|with)\b)")

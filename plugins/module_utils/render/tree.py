@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..model.errors import RenderError, printable
 from ..model.nearest import nearest_names
-from .limits import MAX_DEPTH, MAX_FILE_BYTES, Meter
+from .bounds.limits import MAX_DEPTH, MAX_FILE_BYTES, Meter
 from .other_tools import check_content, submodule_error
 
 _PATH_MAX, _NAME_MAX = 4096, 255  # bytes, on Linux

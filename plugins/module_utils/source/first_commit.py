@@ -14,10 +14,10 @@ from pathlib import Path
 
 from ..model.app import Person, SourceSpec
 from ..model.errors import InputError
-from .command import GitRunner, RunningGit
-from .complaints import failure
+from .git.command import GitRunner, RunningGit
+from .git.git_errors import failure
+from .git.remote import parse_refs
 from .pull import runner_of
-from .remote import parse_refs
 
 _FILE = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))(?!\.git(?:/|$))[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
 _BYTES = 1 << 20  # of all files together

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from ..model.app import RefKind, SourceSpec
 from ..model.errors import SourceError
-from .cache import Entry
-from .checkout import Record
-from .command import GitRunner
-from .complaints import failure
-from .fsck import UNCHECKED
-from .remote import RemoteRevision
-from .repository import prepare
-from .space import Space
+from .cache.checkout import Record
+from .cache.repositories import Entry
+from .cache.space import Space
+from .git.command import GitRunner
+from .git.fsck import UNCHECKED
+from .git.git_errors import failure
+from .git.remote import RemoteRevision
+from .git.repository import prepare
 
 _NEAR = "--depth=100"  # commits that are looked through before all are
 _OPERATION = "asking for the history of its ref"

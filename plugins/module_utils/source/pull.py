@@ -17,17 +17,17 @@ from pathlib import Path
 
 from ..model.app import Checkout, RefKind, RewritePolicy, SourceSpec
 from ..model.errors import InputError, SourceError
-from .address import check_spec
-from .cache import LOCK_WAIT, Entry, exclusive, open_cache, open_entry
-from .checkout import CacheRules, Record, last_good, obtain, put_in_place, recall, remember, reuse
-from .clearing import clear_old
-from .command import GitRunner, Limits, require_git
-from .credentials import access_to
+from .cache.checkout import CacheRules, Record, last_good, obtain, put_in_place, recall, remember, reuse
+from .cache.eviction import clear_old
+from .cache.repositories import LOCK_WAIT, Entry, exclusive, open_cache, open_entry
+from .cache.selection import NO_REFERENCES, References
+from .cache.space import DEFAULT_BYTES, Space
+from .git.address import check_spec
+from .git.command import GitRunner, Limits, require_git
+from .git.credentials import access_to
+from .git.packages import require_packages
+from .git.remote import RemoteRevision, ask_remote
 from .history import was_rewritten
-from .packages import require_packages
-from .remote import RemoteRevision, ask_remote
-from .selection import NO_REFERENCES, References
-from .space import DEFAULT_BYTES, Space
 
 WIDTH = 8  # sources at a time
 

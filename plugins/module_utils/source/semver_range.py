@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..model.errors import InputError
-from .packages import semver
+from .git.packages import semver
 
 _PART = r"(?:0|[1-9][0-9]{0,17}|[xX*])"
 _IDENTIFIERS = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
-from ansible_collections.plumb.gitops.controller.config import config_of
+from ansible_collections.plumb.gitops.controller.core.config import config_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 
 try:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.agent_options import AGENT
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.agent import AGENT
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = ROOT / "roles" / "agent" / "files"

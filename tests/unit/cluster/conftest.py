@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery import ApiResource
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.retry import Clock
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import Clock
 
 
 @dataclass(frozen=True, kw_only=True)

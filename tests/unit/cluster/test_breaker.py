@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster import breaker, errors
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.answer import Answer
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.breaker import CircuitBreaker, Traffic
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.retry import Clock, Failure, Trouble
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests import circuit_breaker as breaker
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.answer import Answer
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.circuit_breaker import (
+    CircuitBreaker,
+    Traffic,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import (
+    Clock,
+    Failure,
+    Trouble,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import ClusterError
 
 RIGHTS = 'User "u" cannot patch resource "configmaps" in API group "" in the namespace "n"'

@@ -15,12 +15,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors, kubeconfig, settings
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import (
     ConnectionSpec,
     Pod,
     connect,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.credentials import (
+    connection_settings as settings,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.credentials import kubeconfig
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 
 NOWHERE = Pod(environment={})

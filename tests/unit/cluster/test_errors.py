@@ -10,8 +10,11 @@ import json
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.answer import Conflict, read_answer
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.refusal import Target, refusal
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.answer import (
+    Conflict,
+    read_answer,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import Target, refusal
 
 TARGET = Target(subject="Deployment shop/cart", operation="applying", write=True)
 

@@ -11,9 +11,9 @@ import time
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.controller.tokens import Access, renew
+from ansible_collections.plumb.gitops.controller.loops.token_renewal import Access, renew
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.kubeconfig import token_file_of
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.credentials.kubeconfig import token_file_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import read_bounded
 

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors, http1
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests import llhttp_connection as http1
 
 OK = b"HTTP/1.1 200 OK\r\n"
 LIST = b'{"items": [], "metadata": {"resourceVersion": "7"}}'

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors, transport
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease import Clocks, Lease, LeaseSpec
@@ -23,6 +23,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease_file im
     forbid_writes,
     why_not,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests import transport
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep
 
 BODY = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}}

@@ -15,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.answer import read_answer
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.refusal import Target, refusal
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.refused import (
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.answer import read_answer
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import Target, refusal
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.refused import (
     RefusedRequests,
     as_content,
     from_content,
     key_of,
     lasts,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.transport import Request
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.transport import Request
 
 TARGET = Target(subject="ConfigMap n/a", operation="applying", write=True)
 REQUEST = Request(method="PATCH", path="/p/a", target=TARGET, query={"force": "true"}, body=b"{}")

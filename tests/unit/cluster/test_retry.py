@@ -11,7 +11,11 @@ from email.utils import format_datetime
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.retry import Clock, pause, read_retry_after
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import (
+    Clock,
+    pause,
+    read_retry_after,
+)
 
 BODY = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}}
 GUARD = {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}

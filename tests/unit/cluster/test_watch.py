@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors, watch
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.follow import Follower, Selected
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.retry import Clock
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.reflector import Follower, Selected
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import Clock
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.watch import Change, Stop
 
 NEVER = Clock(sleep=lambda _seconds: None, uniform=lambda _low, _high: 0.0)  # no pauses between tries

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.commands import Commands
-from ansible_collections.plumb.gitops.controller.suspension import Suspensions
+from ansible_collections.plumb.gitops.controller.core.suspensions import Suspensions
+from ansible_collections.plumb.gitops.controller.loops.commands import Commands
 
 
 @pytest.mark.parametrize("running_since", [0.0, 1.0], ids=["idle", "running"])

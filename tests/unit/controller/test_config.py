@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.config import Http, Webhook, config_of, read_config
+from ansible_collections.plumb.gitops.controller.core.config import Http, Webhook, config_of, read_config
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 
 INVENTORY = {"inventory": "/etc/plumb/inventory.yml"}

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.plumb.gitops.controller.fights import (
+from ansible_collections.plumb.gitops.controller.watch.conflicts import (
     FIRST_WAIT,
     LONGEST_WAIT,
     REVERTS,

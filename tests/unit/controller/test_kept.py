@@ -11,22 +11,22 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.log import as_json, as_text
-from ansible_collections.plumb.gitops.controller.metrics import Metrics
-from ansible_collections.plumb.gitops.controller.reports import (
+from ansible_collections.plumb.gitops.controller.core.log import as_json, as_text
+from ansible_collections.plumb.gitops.controller.core.suspensions import (
+    WHOLE,
+    Suspensions,
+    read_suspensions,
+    write_suspensions,
+)
+from ansible_collections.plumb.gitops.controller.runner.reports import (
     UnreadableReportError,
     drop_old,
     findings_of,
     read_report,
     summary_of,
 )
-from ansible_collections.plumb.gitops.controller.state import Record, read_record, write_record
-from ansible_collections.plumb.gitops.controller.suspension import (
-    WHOLE,
-    Suspensions,
-    read_suspensions,
-    write_suspensions,
-)
+from ansible_collections.plumb.gitops.controller.store.metrics import Metrics
+from ansible_collections.plumb.gitops.controller.store.run_state import Record, read_record, write_record
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
 from ansible_collections.plumb.gitops.tests.unit.report.reports import REPORTS

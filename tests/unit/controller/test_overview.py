@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.history import (
+from ansible_collections.plumb.gitops.controller.http.cluster_view import Seen, overview
+from ansible_collections.plumb.gitops.controller.http.status import instant
+from ansible_collections.plumb.gitops.controller.runner.report_digest import story_of
+from ansible_collections.plumb.gitops.controller.runner.reports import summary_of
+from ansible_collections.plumb.gitops.controller.store.history import (
     MOST_MOMENTS,
     History,
     after_none,
@@ -19,10 +23,6 @@ from ansible_collections.plumb.gitops.controller.history import (
     read_history,
     write_history,
 )
-from ansible_collections.plumb.gitops.controller.overview import Seen, overview
-from ansible_collections.plumb.gitops.controller.reports import summary_of
-from ansible_collections.plumb.gitops.controller.status import instant
-from ansible_collections.plumb.gitops.controller.story import story_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.change import (
     ABSENT,
     AUDIT_LOG,

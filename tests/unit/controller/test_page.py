@@ -16,12 +16,12 @@ import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from ansible_collections.plumb.gitops.controller import page
-from ansible_collections.plumb.gitops.controller.config import Http
-from ansible_collections.plumb.gitops.controller.door import Door, short_token
-from ansible_collections.plumb.gitops.controller.feed import MOST_LISTENERS, Feed, FullError
-from ansible_collections.plumb.gitops.controller.guesses import AT_ONCE, PAUSE, Guesses
-from ansible_collections.plumb.gitops.controller.session import LIFE, Sessions
+from ansible_collections.plumb.gitops.controller.core.config import Http
+from ansible_collections.plumb.gitops.controller.http import page
+from ansible_collections.plumb.gitops.controller.http.auth import Door, short_token
+from ansible_collections.plumb.gitops.controller.http.event_broker import MOST_LISTENERS, Feed, FullError
+from ansible_collections.plumb.gitops.controller.http.login_throttle import AT_ONCE, PAUSE, Guesses
+from ansible_collections.plumb.gitops.controller.http.session import LIFE, Sessions
 
 TOKEN = "a-long-token-that-nobody-guesses"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

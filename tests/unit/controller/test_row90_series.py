@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.metrics import Metered, Metrics
-from ansible_collections.plumb.gitops.controller.reports import summary_of
-from ansible_collections.plumb.gitops.controller.state import Record
+from ansible_collections.plumb.gitops.controller.runner.reports import summary_of
+from ansible_collections.plumb.gitops.controller.store.metrics import Metered, Metrics
+from ansible_collections.plumb.gitops.controller.store.run_state import Record
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import (
     AppResult,
     Outcome,

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.launch import Ending, Listener
-from ansible_collections.plumb.gitops.controller.processes import Entry, descendants, end_tree
-from ansible_collections.plumb.gitops.controller.runs import DEADLINE, DIED, Order, Runs
+from ansible_collections.plumb.gitops.controller.runner.fork_server import Ending, Listener
+from ansible_collections.plumb.gitops.controller.runner.processes import Entry, descendants, end_tree
+from ansible_collections.plumb.gitops.controller.runner.run_pool import DEADLINE, DIED, Order, Runs
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.tests.agent import command_of, until
 
@@ -203,7 +203,7 @@ def test_a_cancelled_run_is_gone_at_once(tmp_path: Path) -> None:
         run = asyncio.create_task(
             runs(tmp_path).make(order(tmp_path, "  - ansible.builtin.pause: {minutes: 9}\n"))
         )
-        at_work = lambda: any("stand_in" in command_of(pid) for pid in _children() - others)  # noqa: E731
+        at_work = lambda: any("runner_shim" in command_of(pid) for pid in _children() - others)  # noqa: E731
         await asyncio.to_thread(until, at_work, "the run")
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -244,7 +244,8 @@ def test_what_a_killed_agent_left_is_removed(tmp_path: Path) -> None:
 
 
 def test_a_tree_is_ended_whatever_its_processes_do_to_hide(tmp_path: Path) -> None:
-    script = "import time, subprocess; from ansible_collections.plumb.gitops.controller.processes import adopt_orphans;"
+    script = "import time, subprocess; "
+    script += "from ansible_collections.plumb.gitops.controller.runner.processes import adopt_orphans; "
     script += "adopt_orphans(); subprocess.run(['sh', '-c', 'setsid sleep 1000 & (sleep 1000 &)']); "
     script += "time.sleep(1000)"
     root = subprocess.Popen([sys.executable, "-c", script])
@@ -268,4 +269,4 @@ def _children() -> set[int]:
 
 def _forked(tree: list[Entry]) -> list[int]:
     """What forks the runs, a run, its ansible-playbook and its workers, in this order."""
-    return [entry.pid for entry in tree if "controller.launch" in command_of(entry.pid)]
+    return [entry.pid for entry in tree if "controller.runner.fork_server" in command_of(entry.pid)]

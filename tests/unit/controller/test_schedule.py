@@ -8,7 +8,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.plumb.gitops.controller.schedule import Pace, Trigger, together, wait_after
+from ansible_collections.plumb.gitops.controller.core.schedule import Pace, Trigger, together, wait_after
 
 PACES = st.builds(Pace, st.floats(0.001, 604800), st.integers(0, 100))
 CHANCES = st.floats(0, 1, exclude_max=True)

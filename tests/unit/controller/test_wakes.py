@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.launch import Ending
-from ansible_collections.plumb.gitops.controller.schedule import Trigger
-from ansible_collections.plumb.gitops.controller.wakes import CAUSE, DEBOUNCE, GRACE, Held, Wakes
+from ansible_collections.plumb.gitops.controller.core.schedule import Trigger
+from ansible_collections.plumb.gitops.controller.runner.fork_server import Ending
+from ansible_collections.plumb.gitops.controller.watch.change_queue import CAUSE, DEBOUNCE, GRACE, Held, Wakes
 
 CART, WEB = "Deployment.apps shop/cart", "Deployment.apps shop/web"
 

@@ -14,11 +14,11 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import Client
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import Place
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository import whose_token
-from ansible_collections.plumb.gitops.plugins.module_utils.images.exchange import Exchange, Way
-from ansible_collections.plumb.gitops.plugins.module_utils.images.remembered import Remembered
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.exchange import Exchange, Way
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
-from ansible_collections.plumb.gitops.plugins.module_utils.notify.message import Message
-from ansible_collections.plumb.gitops.plugins.module_utils.notify.news import News, Severity
+from ansible_collections.plumb.gitops.plugins.module_utils.notify.message_text import Message
+from ansible_collections.plumb.gitops.plugins.module_utils.notify.messages import News, Severity
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.receiver import Receiver
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.send import send
 from ansible_collections.plumb.gitops.tests.endless_server import EndlessServer

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.images.filter import TagFilter, filtered
 from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import (
     Candidate,
     is_older,
@@ -24,6 +23,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.reference impo
     parse_name,
     tag_of,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_filter import TagFilter, filtered
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 
 DIGEST = f"sha256:{'0' * 64}"

@@ -17,13 +17,16 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.images.challenge import Challenge, parse_challenge
-from ansible_collections.plumb.gitops.plugins.module_utils.images.declared import Account, ImagePolicy
-from ansible_collections.plumb.gitops.plugins.module_utils.images.filter import TagFilter
 from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import make_policy
 from ansible_collections.plumb.gitops.plugins.module_utils.images.reference import parse_name
-from ansible_collections.plumb.gitops.plugins.module_utils.images.remembered import Remembered
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.challenge import (
+    Challenge,
+    parse_challenge,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
 from ansible_collections.plumb.gitops.plugins.module_utils.images.scan import scan
+from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import Account, ImagePolicy
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_filter import TagFilter
 from ansible_collections.plumb.gitops.tests.git_server import Reply
 from ansible_collections.plumb.gitops.tests.registry_server import (
     Dribble,

@@ -12,28 +12,28 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.images.committed import (
-    Committed,
-    committed_file,
-    recall,
-    remember,
-)
-from ansible_collections.plumb.gitops.plugins.module_utils.images.declared import (
+from ansible_collections.plumb.gitops.plugins.module_utils.images.errors import UpdateError
+from ansible_collections.plumb.gitops.plugins.module_utils.images.message import check_message
+from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import make_policy
+from ansible_collections.plumb.gitops.plugins.module_utils.images.proposal import Manner, Per, Proposed
+from ansible_collections.plumb.gitops.plugins.module_utils.images.reference import parse_name
+from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import (
     Choice,
     Decision,
     ImagePolicy,
     UpdateSpec,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.images.errors import UpdateError
-from ansible_collections.plumb.gitops.plugins.module_utils.images.filter import TagFilter
-from ansible_collections.plumb.gitops.plugins.module_utils.images.message import check_message
-from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import make_policy
-from ansible_collections.plumb.gitops.plugins.module_utils.images.proposal import Manner, Per, Proposed
-from ansible_collections.plumb.gitops.plugins.module_utils.images.reference import parse_name
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_filter import TagFilter
 from ansible_collections.plumb.gitops.plugins.module_utils.images.update import update
+from ansible_collections.plumb.gitops.plugins.module_utils.images.update_state import (
+    Committed,
+    committed_file,
+    recall,
+    remember,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Person
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, SourceError
-from ansible_collections.plumb.gitops.plugins.module_utils.source.signing import Format, Signing
+from ansible_collections.plumb.gitops.plugins.module_utils.source.git.signing import Format, Signing
 from ansible_collections.plumb.gitops.tests.git_server import GitServer
 from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, source
 

@@ -16,25 +16,41 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.images import committed
-from ansible_collections.plumb.gitops.plugins.module_utils.images.committed import Committed, committed_file
-from ansible_collections.plumb.gitops.plugins.module_utils.interface import (
-    accepted,
-    memory,
-    notifications,
-    preview,
-    standing,
-    statuses,
+from ansible_collections.plumb.gitops.plugins.module_utils.images import update_state as committed
+from ansible_collections.plumb.gitops.plugins.module_utils.images.update_state import (
+    Committed,
+    committed_file,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.caches import RENDERINGS, check_cache
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import apply, pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory import (
+    git_config_store as accepted,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules import (
+    commit_statuses as statuses,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules import notifications, preview
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules import (
+    verified_cache_store as memory,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.cache_folder import (
+    RENDERINGS,
+    check_cache,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import apply, pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs import reported_state as standing
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import RefKind, SourceSpec
-from ansible_collections.plumb.gitops.plugins.module_utils.notify.bounds import Told
+from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import Told
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app
-from ansible_collections.plumb.gitops.plugins.module_utils.render.memo import Followed, Memo
-from ansible_collections.plumb.gitops.plugins.module_utils.source.cache import open_cache, open_entry
-from ansible_collections.plumb.gitops.plugins.module_utils.source.checkout import Record, last_good, remember
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Followed, Memo
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.checkout import (
+    Record,
+    last_good,
+    remember,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.repositories import (
+    open_cache,
+    open_entry,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import (
     NotPrivateError,
     check_folder,

@@ -10,15 +10,18 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.accepted import (
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.git_config import (
+    apps_in_force,
+    follow,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.git_config_store import (
     Accepted,
     accept,
     accepted,
     accepted_file,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.config import apps_in_force, follow
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.values import source_spec
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import check_config
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import check_config
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.engine_values import source_spec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Checkout, Person, Revision
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, SourceError
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import PulledSource

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.for_agent import cluster, for_agent
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import check_inventory
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.agent.inventory import cluster, for_agent
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import (
+    check_inventory,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 
 SOURCE = {"name": "fleet", "url": "https://git.example.com/f.git", "branch": "main", "token_file": "/root/t"}

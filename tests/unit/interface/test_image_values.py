@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.images.declared import Write
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.for_agent import cluster, for_agent
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.image_values import (
+from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import Write
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.agent.inventory import cluster, for_agent
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.shown_settings import (
+    shown_settings,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import (
+    check_inventory,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.image_values import (
     image_policies,
     update_specs,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.settings import shown_settings
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import check_inventory
 
 SOURCE = {
     "name": "fleet",

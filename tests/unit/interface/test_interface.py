@@ -11,25 +11,28 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.exit import defect, outcome_of
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options import (
-    APP,
-    INVENTORY,
-    for_ansible,
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import (
+    check_inventory,
+    wrong_words,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.runs import (
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import defect, outcome_of
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import (
     _actions,
     _bounded,
     _some,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.values import (
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import (
+    APP,
+    INVENTORY,
+    for_ansible,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.engine_values import (
     app_spec,
     connection_spec,
     pulled_sources,
     source_spec,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import check_inventory, wrong_words
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
     AppSpec,
     Checkout,

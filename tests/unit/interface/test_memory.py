@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.memory import (
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.verified_cache_store import (
     Memory,
     StateError,
     memory_file,
@@ -17,7 +17,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.memory impo
     remember,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.look import Look
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.verified_cache import Look
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep
 
 LOOK = Look("d" * 32, "v1", "uid", "7", 0, "c" * 32, False, True)

@@ -12,8 +12,8 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.open_pulls import OpenPull
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.preview import _markdown, _plain
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.preview_plan import (
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.preview import _markdown, _plain
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.preview_plan import (
     Fleet,
     Touched,
     _only,

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.standing import keep_standing, news
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs.reported_state import (
+    keep_standing,
+    news,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult, Plan
 from ansible_collections.plumb.gitops.tests.unit.report.reports import report
 

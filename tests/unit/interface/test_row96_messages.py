@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.answer import read_answer
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.library import urllib3
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.no_answer import no_answer
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.refusal import Target, refusal
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import check_inventory
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.answer import read_answer
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import Target, refusal
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.connection_errors import no_answer
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.optional_imports import urllib3
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import (
+    check_inventory,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import parse_duration
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 

@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.settings import shown_settings
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.words import check_inventory
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.shown_settings import (
+    shown_settings,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import (
+    check_inventory,
+)
 
 SOURCE = {"name": "fleet", "url": "https://git.example.com/fleet.git", "branch": "main", "token_file": "/t"}
 APP = {"name": "shop", "source": "fleet", "path": "apps/shop", "suspend": True}

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.model import nearest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import RefKind, SourceSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import SourceError
-from ansible_collections.plumb.gitops.plugins.module_utils.source.remote import choose
+from ansible_collections.plumb.gitops.plugins.module_utils.source.git.remote import choose
 
 KINDS = ("fix", "add", "remove", "raise")
 MANY = [

@@ -21,17 +21,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface import notifications
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.answer_options import spec_of_notify
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.mode import Mode
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.notifications import notify
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules import notifications
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.notifications import notify
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.feedback import spec_of_notify
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
-from ansible_collections.plumb.gitops.plugins.module_utils.notify.bounds import Bounds, Told, due
-from ansible_collections.plumb.gitops.plugins.module_utils.notify.message import Message
-from ansible_collections.plumb.gitops.plugins.module_utils.notify.news import News, Severity, news_of
+from ansible_collections.plumb.gitops.plugins.module_utils.notify.message_text import Message
+from ansible_collections.plumb.gitops.plugins.module_utils.notify.messages import News, Severity, news_of
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.receiver import Receiver
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.send import NotifyError, send
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.signature import is_signed, signed_headers
+from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import Bounds, Told, due
 from ansible_collections.plumb.gitops.tests.fleet import options_of
 from ansible_collections.plumb.gitops.tests.git_server import GitServer, Reply, Request
 

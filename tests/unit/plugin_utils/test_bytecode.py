@@ -20,7 +20,7 @@ import importlib, sys
 from ansible.plugins.loader import init_plugin_loader
 init_plugin_loader([sys.argv[1]])
 importlib.import_module("ansible_collections.plumb.gitops.plugins.action.report")
-mode = importlib.import_module("ansible_collections.plumb.gitops.plugins.module_utils.interface.mode")
+mode = importlib.import_module("ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode")
 print(mode.__cached__, getattr(mode, "ADDED", "as it was"))
 """
 

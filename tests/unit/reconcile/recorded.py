@@ -12,10 +12,10 @@ from typing import Any, cast
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster, Listing
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery import ApiResource, Discovery
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import SetIdentity
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership import Membership
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.record import Record, Recorded
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.records import Records
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import SetIdentity
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.membership import Membership
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record import Record, Recorded
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record_store import Records
 
 HOME = "plumb-system"
 _CONFIG_MAPS = ApiResource(

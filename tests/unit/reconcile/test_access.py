@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.access import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.rbac.required_rules import (
     Account,
     Rule,
     _of_grants,

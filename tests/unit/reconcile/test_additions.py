@@ -20,14 +20,14 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import 
     Origin,
     ref_of,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.additions import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import Wanted
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.foreign_fields import (
     additions,
     as_changes,
     beyond,
     removable,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import Wanted
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ignore import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.ignore import (
     ANNOTATION,
     Ignored,
     ignored_of,

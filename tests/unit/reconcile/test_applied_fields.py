@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applied_fields import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.applied_fields import (
     ANNOTATION,
     as_recorded,
     decode,

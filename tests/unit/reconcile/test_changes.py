@@ -16,7 +16,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.change import (
     Culprit,
     FieldChange,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.changes import explain, value_at
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.explain import explain, value_at
 from ansible_collections.plumb.gitops.tests.unit.reconcile.managed import data, entry, live, ours, update
 
 TIME = "2026-11-23T07:00:00Z"

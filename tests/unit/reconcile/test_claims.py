@@ -16,16 +16,16 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import (
     RenderError,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, ObjectRef
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.claims import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
+    SetIdentity,
+    identity_of,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.desired_state import (
     Claims,
     check_former_names,
     former_identities,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import Desired
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import (
-    SetIdentity,
-    identity_of,
-)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import Desired
 from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import DISCOVERY, app, manifest
 
 HOME = "plumb-system"

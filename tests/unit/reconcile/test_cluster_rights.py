@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.cluster_rights import cluster_rights
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.rbac.cluster_rights import cluster_rights
 
 
 @pytest.mark.parametrize(

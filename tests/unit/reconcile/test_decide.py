@@ -9,28 +9,31 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.access import Access
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery import ApiResource, Discovery
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.retry import Clock
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.access import Access
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import Clock
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import DriftPolicy
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.decide import (
-    Holder,
-    holder_of,
-    plan_object,
-)
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import Wanted, desire
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ground import Ground
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
     ID_LABEL,
     PART_OF,
     Inventory,
     SetIdentity,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.observe import Autoscalers
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.record import Recorded, short_digest
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import Wanted, desire
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record import (
+    Recorded,
+    short_digest,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.context import Ground
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.plan_object import (
+    Holder,
+    holder_of,
+    plan_object,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.snapshot import Autoscalers
 from ansible_collections.plumb.gitops.tests.unit.reconcile.managed import data, live, ours, update
 from ansible_collections.plumb.gitops.tests.unit.reconcile.recorded import membership, record
 from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import DISCOVERY, app, manifest

@@ -12,7 +12,8 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind, Manifest
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import PART_OF
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import (
     Defined,
     Desired,
     Wanted,
@@ -21,8 +22,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired imp
     desire,
     digest_of_all,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import PART_OF
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import DIGEST
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import DIGEST
 from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import DISCOVERY, app, manifest
 
 CRD = manifest(

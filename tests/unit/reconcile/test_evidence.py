@@ -14,7 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.audit import Place, place_of, read_log
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs.audit_log import (
+    Place,
+    place_of,
+    read_log,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.change import (
     ABSENT,
     Cause,
@@ -23,7 +27,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.change import (
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Action, AppResult, Plan, Verb
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.evidence import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.attribution import (
     AuditLog,
     Seen,
     name_of,

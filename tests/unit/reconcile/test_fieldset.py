@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fieldset import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.fieldset import (
     SELF,
     Path,
     display,

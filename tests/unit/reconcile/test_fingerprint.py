@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fingerprint import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
+    ID_LABEL,
+    PART_OF,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.fingerprint import (
     Fingerprint,
     Movement,
     fingerprint,
     movement,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import ID_LABEL, PART_OF
 from ansible_collections.plumb.gitops.tests.unit.reconcile.managed import entry
 
 Body = dict[str, Any]

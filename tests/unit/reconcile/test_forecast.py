@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.forecast import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.forecast.rewrite import (
     overridden,
     pruned,
 )

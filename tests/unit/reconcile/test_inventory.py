@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InventoryError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind, ObjectRef
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
     PART_OF,
     Inventory,
     SetIdentity,

@@ -11,8 +11,10 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.markers import protective_marker
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.prune import plan_prune, withheld
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.prune_markers import (
+    protective_marker,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.prune import plan_prune, withheld
 from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import app
 
 FLUX, ARGO = "kustomize.toolkit.fluxcd.io", "argocd.argoproj.io/sync-options"

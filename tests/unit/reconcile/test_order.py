@@ -12,8 +12,12 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind, ObjectRef
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.dependencies import dependencies
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.order import Stage, stage_of, staged
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.dependencies import dependencies
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.order import (
+    Stage,
+    stage_of,
+    staged,
+)
 from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import app
 
 STAGES = {

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.ownership import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import (
     co_owned,
     foldable,
     lost_claims,

@@ -12,7 +12,11 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppState, PruneLimit
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Body, ObjectRef
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.prune import CONSENT, Prune, plan_prune
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.prune import (
+    CONSENT,
+    Prune,
+    plan_prune,
+)
 from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import app
 
 GROUPS = {"CustomResourceDefinition": "apiextensions.k8s.io", "Deployment": "apps"}

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InventoryError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.inventory import SetIdentity
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import SetIdentity
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.membership import (
     confirmation,
     members_by_record,
     unrecorded_warning,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.record import (
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record import (
     Record,
     Recorded,
     read_record,

@@ -16,7 +16,7 @@ import struct
 import sys
 from pathlib import Path
 
-from ansible_collections.plumb.gitops.plugins.module_utils.render.bounded_subprocess import (
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.bounded_subprocess import (
     Bounds,
     run_bounded,
 )

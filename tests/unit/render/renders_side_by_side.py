@@ -18,9 +18,9 @@ from pathlib import Path
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.claims import RENDERERS
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.desired_state import RENDERERS
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_path
-from ansible_collections.plumb.gitops.plugins.module_utils.render.memory_budget import MemoryBudget
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.memory_budget import MemoryBudget
 
 
 def main() -> None:

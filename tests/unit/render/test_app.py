@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest
-from ansible_collections.plumb.gitops.plugins.module_utils.render import limits
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_path
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds import limits
 from ansible_collections.plumb.gitops.plugins.module_utils.render.manifest import reject_duplicates
 from ansible_collections.plumb.gitops.tests.unit.render.conftest import Write
 

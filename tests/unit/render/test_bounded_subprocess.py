@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.render.kustomize import find_kubectl
+from ansible_collections.plumb.gitops.plugins.module_utils.render.kustomize.build import find_kubectl
 from ansible_collections.plumb.gitops.tests.unit.render import confined_run, network_probe
 
 NOBODY = 65534

@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
-from ansible_collections.plumb.gitops.plugins.module_utils.render import limits, pyyaml
-from ansible_collections.plumb.gitops.plugins.module_utils.render.documents import (
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds import limits
+from ansible_collections.plumb.gitops.plugins.module_utils.render.yaml import pyyaml
+from ansible_collections.plumb.gitops.plugins.module_utils.render.yaml.documents import (
     Document,
     read_documents,
     read_yaml_documents,

@@ -14,10 +14,10 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Origin
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_path
-from ansible_collections.plumb.gitops.plugins.module_utils.render.inline_entries import is_inline
-from ansible_collections.plumb.gitops.plugins.module_utils.render.kustomize import find_kubectl
-from ansible_collections.plumb.gitops.plugins.module_utils.render.limits import Meter
-from ansible_collections.plumb.gitops.plugins.module_utils.render.place import Place
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.limits import Meter
+from ansible_collections.plumb.gitops.plugins.module_utils.render.kustomize.build import find_kubectl
+from ansible_collections.plumb.gitops.plugins.module_utils.render.kustomize.inline_entries import is_inline
+from ansible_collections.plumb.gitops.plugins.module_utils.render.location import Place
 from ansible_collections.plumb.gitops.tests.unit.render.conftest import Write
 
 FROM_FILE = "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: file}\nliterals: [a=b]\n"

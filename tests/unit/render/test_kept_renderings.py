@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app, render_path
-from ansible_collections.plumb.gitops.plugins.module_utils.render.memo import Followed, Memo
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Followed, Memo
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import bound_folder
 from ansible_collections.plumb.gitops.tests.unit.render.plugin_kinds import READING
 
@@ -133,7 +133,9 @@ def test_row_61_what_is_kept_is_what_a_fresh_rendering_gives(
 
 def test_row_61_kustomize_sees_nothing_but_what_was_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reference that the check before it forgets fails, and is not read."""
-    from ansible_collections.plumb.gitops.plugins.module_utils.render import kustomization  # noqa: PLC0415
+    from ansible_collections.plumb.gitops.plugins.module_utils.render.kustomize import (  # noqa: PLC0415
+        kustomization,
+    )
 
     monkeypatch.setattr(kustomization, "READING_KINDS", {})
     for kind in ("ConfigMapGenerator", "PatchTransformer", "ValueAddTransformer"):

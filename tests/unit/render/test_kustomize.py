@@ -14,9 +14,9 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest
-from ansible_collections.plumb.gitops.plugins.module_utils.render import kustomize
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_path
-from ansible_collections.plumb.gitops.plugins.module_utils.render.private_text import masked
+from ansible_collections.plumb.gitops.plugins.module_utils.render.kustomize import build as kustomize
+from ansible_collections.plumb.gitops.plugins.module_utils.render.kustomize.private_text import masked
 from ansible_collections.plumb.gitops.tests.unit.render.conftest import Write
 
 CANARY = "canary-7f3a"

@@ -17,8 +17,12 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app, render_path
-from ansible_collections.plumb.gitops.plugins.module_utils.render.memo import Followed, Memo, Rendering
-from ansible_collections.plumb.gitops.plugins.module_utils.render.memory_budget import MemoryBudget
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.memory_budget import MemoryBudget
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import (
+    Followed,
+    Memo,
+    Rendering,
+)
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {b: '1', a: '2'}\n"
 OVERLAY = "resources: [../base]\nconfigMapGenerator: [{name: texts, files: [text.txt]}]\n"

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.plumb.gitops.plugins.module_utils.render.available_memory import available_memory
-from ansible_collections.plumb.gitops.plugins.module_utils.render.memory_budget import (
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.available_memory import (
+    available_memory,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.memory_budget import (
     Account,
     MemoryBudget,
     OverBudgetError,

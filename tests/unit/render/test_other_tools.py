@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app, render_path
-from ansible_collections.plumb.gitops.plugins.module_utils.render.memo import Followed, Memo
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Followed, Memo
 from ansible_collections.plumb.gitops.tests.unit.render.conftest import Write
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"

@@ -18,10 +18,11 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderBoundError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest
-from ansible_collections.plumb.gitops.plugins.module_utils.render import kustomize, limits
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app
-from ansible_collections.plumb.gitops.plugins.module_utils.render.memo import Followed, Memo
-from ansible_collections.plumb.gitops.plugins.module_utils.render.memory_budget import MemoryBudget
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds import limits
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.memory_budget import MemoryBudget
+from ansible_collections.plumb.gitops.plugins.module_utils.render.kustomize import build as kustomize
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Followed, Memo
 from ansible_collections.plumb.gitops.tests.unit.render import renders_side_by_side
 from ansible_collections.plumb.gitops.tests.unit.render.conftest import Write
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.render.system_call_filter import (
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.system_call_filter import (
     ARCHITECTURES,
     filter_for,
 )

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
-from ansible_collections.plumb.gitops.plugins.module_utils.render import pyyaml
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_path
-from ansible_collections.plumb.gitops.plugins.module_utils.render.documents import read_documents
-from ansible_collections.plumb.gitops.plugins.module_utils.render.limits import Meter
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.limits import Meter
+from ansible_collections.plumb.gitops.plugins.module_utils.render.yaml import pyyaml
+from ansible_collections.plumb.gitops.plugins.module_utils.render.yaml.documents import read_documents
 from ansible_collections.plumb.gitops.tests.unit.render.conftest import Write
 
 

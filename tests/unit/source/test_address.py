@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import RefKind
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
-from ansible_collections.plumb.gitops.plugins.module_utils.source.address import Transport, check_spec
+from ansible_collections.plumb.gitops.plugins.module_utils.source.git.address import Transport, check_spec
 from ansible_collections.plumb.gitops.tests.unit.source.upstream import source
 
 KEY = Path("/etc/plumb/key")

@@ -18,12 +18,12 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import (
     RenderError,
     SourceError,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.render.limits import Meter
+from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.limits import Meter
 from ansible_collections.plumb.gitops.plugins.module_utils.render.tree import Tree
-from ansible_collections.plumb.gitops.plugins.module_utils.source import clearing
-from ansible_collections.plumb.gitops.plugins.module_utils.source.cache import Entry
-from ansible_collections.plumb.gitops.plugins.module_utils.source.checkout import reading
-from ansible_collections.plumb.gitops.plugins.module_utils.source.clearing import clear_old
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache import eviction as clearing
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.checkout import reading
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.eviction import clear_old
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.repositories import Entry
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import last_known, pull_sources
 from ansible_collections.plumb.gitops.tests.git_server import GitServer
 from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, pull, refused, source

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Person
-from ansible_collections.plumb.gitops.plugins.module_utils.source.commit_object import parse_commit
+from ansible_collections.plumb.gitops.plugins.module_utils.source.git.commit_object import parse_commit
 
 PLAIN = b"""tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904
 parent 4b825dc642cb6eb9a060e54bf8d69288fbee4904

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.source.complaints import (
+from ansible_collections.plumb.gitops.plugins.module_utils.source.git.git_errors import (
     MEANINGS,
     failure,
     meaning_of,

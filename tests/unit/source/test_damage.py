@@ -20,12 +20,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import SourceError
-from ansible_collections.plumb.gitops.plugins.module_utils.source.cache import (
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.repositories import (
     exclusive,
     open_cache,
     open_entry,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.source.command import Limits
+from ansible_collections.plumb.gitops.plugins.module_utils.source.git.command import Limits
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import last_known, pull_sources
 from ansible_collections.plumb.gitops.tests.git_server import GitServer, Request
 from ansible_collections.plumb.gitops.tests.unit.source.processes import no_process_names

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.checked_out import REFERENCES
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.checkout_paths import REFERENCES
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Checkout, SourceSpec
-from ansible_collections.plumb.gitops.plugins.module_utils.source.cache import Entry
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.repositories import Entry
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.selection import select
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.space import Space
+from ansible_collections.plumb.gitops.plugins.module_utils.source.git.repository import TreeEntry
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import PulledSource, pull_sources
-from ansible_collections.plumb.gitops.plugins.module_utils.source.repository import TreeEntry
-from ansible_collections.plumb.gitops.plugins.module_utils.source.selection import select
-from ansible_collections.plumb.gitops.plugins.module_utils.source.space import Space
 from ansible_collections.plumb.gitops.tests.faults.disk import CannotMount, Disk, mounted
 from ansible_collections.plumb.gitops.tests.git_server import GitServer
 from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, source

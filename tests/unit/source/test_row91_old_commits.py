@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.source.fsck import TOLERATED
+from ansible_collections.plumb.gitops.plugins.module_utils.source.git.fsck import TOLERATED
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import pull_sources
 from ansible_collections.plumb.gitops.tests.git_server import GitServer
 from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, source

@@ -14,7 +14,7 @@ import asyncssh
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import SourceSpec
-from ansible_collections.plumb.gitops.plugins.module_utils.source.credentials import ssh_command
+from ansible_collections.plumb.gitops.plugins.module_utils.source.git.credentials import ssh_command
 from ansible_collections.plumb.gitops.tests.ssh_server import SshServer
 from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, pull, refused, source
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.change import ABSENT
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.difference import differences, masked
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fieldset import display
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.diff import differences, masked
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.fieldset import display
 from ansible_collections.plumb.gitops.tests.unit.reconcile.golden import golden
 
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.health import HealthStatus
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.health import assess
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.health_rules import RULES
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.health.assess import assess
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.health.rules import RULES
 
 CASES = Path(__file__).parent / "cases"
 

@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.proof import proven, same
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.ownership_match import (
+    proven,
+    same,
+)
 from ansible_collections.plumb.gitops.tests.unit.reconcile.golden import golden
 
 

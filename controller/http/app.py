@@ -1,0 +1,143 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the agent serves over HTTP: health and metrics to all who reach it, the rest to who may (door.py)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
+
+from ..core.config import Http
+from ..loops.commands import Commands
+from .audit_sink import Sink
+from .auth import Door, Handler, wrong
+from .connection_limits import HEADERS, BoundedSite, Bounds
+from .page import Shown, add_no_page, add_page, harden
+from .request_body import MOST_WORDS, READING, Refused, read_body
+from .webhook import Receiver
+
+_LINGERING = 2.0  # seconds for which the rest of a refused body is thrown away, so that its sender hears why
+_WORDS = {"cluster", "app"}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is shown and done."""
+
+    health: Callable[[], list[str]]  # what is wrong, a line each
+    readiness: Callable[[], list[str]]
+    metrics: Callable[[], bytes]
+    status: Callable[[], Mapping[str, Any]]
+    commands: Commands
+    page: Shown
+    sink: Sink | None = None  # for audit events
+    receiver: Receiver | None = None  # of webhooks
+
+
+async def listen(http: Http, served: Served) -> web.AppRunner:
+    """Listen until the runner is cleaned up. Raises InputError where the address cannot be had."""
+    bounds = Bounds()
+    runner = web.AppRunner(
+        _application(http, served, bounds),
+        access_log=None,
+        handle_signals=False,
+        keepalive_timeout=HEADERS,
+        lingering_time=_LINGERING,
+        shutdown_timeout=0.1,
+    )
+    await runner.setup()
+    site = BoundedSite(runner, http.host or None, http.port, bounds)
+    try:
+        await site.start()
+    except OSError as exc:
+        await runner.cleanup()
+        raise InputError(
+            f"http.listen {http.host}:{http.port}",
+            "listening",
+            exc.strerror or str(exc),
+            "Name another address or port.",
+        ) from exc
+    return runner
+
+
+def _application(http: Http, served: Served, bounds: Bounds) -> web.Application:
+    application = web.Application(middlewares=[bounds.middleware])
+    application.router.add_get("/healthz", _words(served.health))
+    application.router.add_get("/readyz", _words(served.readiness))
+    application.router.add_get("/metrics", _metrics(served.metrics))
+    application.on_response_prepare.append(harden)
+    door = Door(http)
+    if http.token_file is not None:
+        application.router.add_get("/api/v1/status", door.command(_status(served)))
+        for name in ("sync", "suspend", "resume"):
+            command = getattr(served.commands, name)
+            application.router.add_post(f"/api/v1/{name}", door.command(_command(command)))
+    if served.sink is not None:
+        for path in ("/audit/{cluster}", "/audit/{cluster}/{token}"):
+            application.router.add_post(path, served.sink.receive)
+    if served.receiver is not None:
+        application.router.add_post("/webhook/{name}", served.receiver.receive)
+    if http.token_file is not None or http.trusted_user_header:
+        add_page(application, door, served.page)
+    else:
+        add_no_page(application)
+    return application
+
+
+def _words(wrong: Callable[[], list[str]]) -> Handler:
+    async def answer(_request: web.Request) -> web.Response:
+        lines = wrong()
+        return web.Response(text="\n".join(lines or ["ok"]) + "\n", status=503 if lines else 200)
+
+    return answer
+
+
+def _metrics(text: Callable[[], bytes]) -> Handler:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return answer
+
+
+def _status(served: Served) -> Handler:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.json_response(served.status())
+
+    return answer
+
+
+def _command(command: Callable[[str, str], dict[str, Any]]) -> Handler:
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            said = _words_of(await read_body(request, most=MOST_WORDS, seconds=READING))
+            return web.json_response(command(said.get("cluster", ""), said.get("app", "")))
+        except Refused as refused:
+            return wrong(refused.status, refused.why)
+        except InputError as error:
+            return wrong(409, str(error))
+        except OSError as error:
+            return wrong(500, f"it could not be kept: {error.strerror}")
+
+    return answer
+
+
+def _words_of(body: bytes) -> Mapping[str, str]:
+    """What a command is about. Raises Refused."""
+    try:
+        said = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        why = 'the body is no JSON; send for example {"cluster": "prod", "app": "shop"}'
+        raise Refused(400, why) from None
+    if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
+        raise Refused(400, "the body is no map of texts")
+    if unknown := sorted(said.keys() - _WORDS):
+        raise Refused(400, f"{unknown[0]!r} is unknown; the words are app and cluster")
+    return said

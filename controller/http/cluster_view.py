@@ -1,0 +1,177 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of all clusters as one JSON document: which is not what Git says, and why. A pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..store.history import History
+from .status import instant
+
+KIND = "AgentState"
+_MOST_REASONS = 5  # of a cluster
+
+# How a cluster or an app stands, the worst first.
+STANDINGS = ("failed", "refused", "unhealthy", "drifted", "unproven", "suspended", "waiting", "good")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is known of one cluster: its part of the agent's status, its history, and where its apps come from."""
+
+    status: Mapping[str, Any]  # status.cluster_status
+    history: History
+    apps: Sequence[Mapping[str, Any]]  # name, source, path
+
+
+def overview(
+    agent: Mapping[str, Any], clusters: Sequence[Seen], *, version: int, now: float
+) -> dict[str, Any]:
+    """The document. `agent` is what is said of the agent itself; `now` is in seconds since the epoch."""
+    return {
+        **agent,
+        "kind": KIND,
+        "version": version,
+        "time": instant(now),
+        "clusters": [_cluster(seen, now) for seen in clusters],
+    }
+
+
+def _cluster(seen: Seen, now: float) -> dict[str, Any]:
+    status, history = seen.status, seen.history
+    apps = _apps(seen)
+    last = status["last_run"]
+    standing = _standing_of_cluster(status, apps)
+    return {
+        "name": status["name"],
+        "standing": standing,
+        "why": list(_reasons(status, apps))[:_MOST_REASONS] if standing != "good" else [],
+        "suspended": status["suspended"],
+        "running_since": status["running_since"],
+        "next_run": "" if status["suspended"] else instant(now + status["next_in"]),
+        "backs_off_until": instant(now + status["backs_off"]) if status.get("backs_off") else "",
+        "last_run": last,
+        "last_good": status["last_good"],
+        "failed_in_a_row": status["failed_in_a_row"],
+        "sources": [dict(source) for source in history.sources] or status["sources"],
+        "apps": apps,
+        "unclaimed": list(history.unclaimed),
+        "fights": list(status.get("fights", ())),
+        "timeline": [_moment(moment) for moment in history.moments],
+    }
+
+
+def _apps(seen: Seen) -> list[dict[str, Any]]:
+    ran = {app["name"]: app for app in seen.status["apps"]}
+    places = {app["name"]: app for app in seen.apps}
+    suspended = set(seen.status["suspended_apps"])
+    shown = [_app(name, ran.get(name), places.get(name, {}), seen.history.apps.get(name, {}), name in suspended)
+             for name in dict.fromkeys((*places, *ran))]  # fmt: skip
+    return sorted(shown, key=lambda app: STANDINGS.index(app["standing"]))
+
+
+def _app(
+    name: str,
+    ran: Mapping[str, Any] | None,
+    place: Mapping[str, Any],
+    told: Mapping[str, Any],
+    suspended: bool,
+) -> dict[str, Any]:
+    findings = [_dated(finding) for finding in told.get("findings", ()) if finding["what"] != "reverted"]
+    reverted = sum(finding["what"] == "reverted" for finding in told.get("findings", ()))
+    app: dict[str, Any] = {
+        "name": name,
+        "source": place.get("source", ""),
+        "path": place.get("path", ""),
+        "suspended": suspended or bool(ran and ran.get("suspended")),
+        "error": (ran or {}).get("error", ""),
+        "counts": (ran or {}).get("counts", {}),
+        "objects": (ran or {}).get("objects", 0),
+        "reverted": reverted,
+        "findings": findings,
+        "more_findings": told.get("more_findings", 0),
+        "unhealthy": list(told.get("unhealthy", ())),
+        "warnings": list(told.get("warnings", ())),
+        "prune_blocked": told.get("prune_blocked", ""),
+    }
+    return {**app, "standing": _standing_of_app(app, has_run=ran is not None)}
+
+
+def _standing_of_app(app: Mapping[str, Any], *, has_run: bool) -> str:
+    whats = {finding["what"] for finding in app["findings"]}
+    holds = {
+        "failed": bool(app["error"] or whats & {"failed", "skipped"}),
+        "refused": "refused" in whats,
+        "unhealthy": bool(app["unhealthy"]),
+        "drifted": "drifted" in whats,
+        "unproven": "unproven" in whats,
+        "suspended": app["suspended"],
+        "waiting": not has_run,
+    }
+    return next((standing for standing in STANDINGS if holds.get(standing)), "good")
+
+
+def _standing_of_cluster(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]) -> str:
+    if status["suspended"]:
+        return "suspended"
+    last = status["last_run"]
+    if not last["ended"]:
+        return "waiting"
+    of_apps = {app["standing"] for app in apps}
+    worst = next((standing for standing in STANDINGS if standing in of_apps), "good")
+    # A run fails for what its apps show, or for something else: a source, the cluster, the run itself.
+    if last["result"] != "good" and STANDINGS.index(worst) > STANDINGS.index("unhealthy"):
+        return "failed"
+    if worst in {"suspended", "waiting"} and of_apps - {worst}:  # some of it only
+        return "good"
+    return worst
+
+
+def _reasons(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """Why a cluster is not what Git says, the worst first; `app` and `object` are empty where it is about more."""
+    if status["suspended"]:
+        yield _reason("suspended", text="suspended by command; nothing of it is touched")
+        return
+    told = False
+    for app in apps:
+        for reason in _reasons_of_app(app):
+            told = True
+            yield reason
+    if not told and status["last_run"]["result"] != "good":
+        for failure in status["last_run"]["failures"] or ("the last run came to no end of its own",):
+            yield _reason("failed", text=failure)
+
+
+def _reasons_of_app(app: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    if app["error"]:
+        yield _reason("failed", app["name"], text=app["error"])
+    for finding in app["findings"]:
+        if finding["what"] != "skipped":
+            yield _reason(finding["what"], app["name"], finding["object"], _said(finding))
+    for one in app["unhealthy"]:
+        text = f"{one['status']}: {one.get('message') or 'not there yet'}"
+        yield _reason("unhealthy", app["name"], one["object"], text)
+
+
+def _said(finding: Mapping[str, Any]) -> str:
+    if text := finding.get("error") or finding.get("reason"):
+        return str(text)
+    paths = [change["path"] for change in finding["changes"]]
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0]}{more}" if paths else "deleted"
+
+
+def _reason(standing: str, app: str = "", about: str = "", text: str = "") -> dict[str, str]:
+    return {"standing": standing, "app": app, "object": about, "text": text}
+
+
+def _dated(finding: Mapping[str, Any]) -> dict[str, Any]:
+    return {**finding, "since": instant(finding["since"])}
+
+
+def _moment(moment: Mapping[str, Any]) -> dict[str, Any]:
+    return {**moment, "time": instant(moment["time"]), "since": instant(moment["since"])}

@@ -1,0 +1,206 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page: its files, the state as JSON, and events that say when there is something new. Nothing here writes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from .auth import Door, Handler, RefusedError, refusal, wrong
+from .event_broker import Feed, FullError, Listener
+from .request_body import MOST_WORDS, READING, Refused, read_body
+
+_FOLDER = Path(__file__).parent / "assets"
+_FILES = {  # by path; all that a browser asks for besides data
+    "/": ("index.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/cluster.js": ("cluster.js", "text/javascript"),
+    "/finding.js": ("finding.js", "text/javascript"),
+    "/elements.js": ("elements.js", "text/javascript"),
+    "/words.js": ("words.js", "text/javascript"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+HEARTBEAT = 10.0  # seconds without news after which a sign of life is sent
+_PATIENCE = 10.0  # seconds for a listener to take what it is sent
+_SETTLE = 0.05  # seconds in which what changes together is told together
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page shows: the state of one cluster or (empty) of all, None for one that is unknown; and the feed."""
+
+    state: Callable[[str], Mapping[str, Any] | None]
+    feed: Feed
+
+
+async def harden(_request: web.Request, response: web.StreamResponse) -> None:
+    """Give each answer the headers that keep a browser from doing with it what was not meant."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+def add_page(application: web.Application, door: Door, shown: Shown) -> None:
+    """Serve the page to who may read."""
+    for path, (name, kind) in _FILES.items():
+        application.router.add_get(path, _file(_FOLDER / name, kind))
+    application.router.add_get("/api/v1/session", _session(door))
+    application.router.add_get("/api/v1/state", door.read(_state(shown)))
+    application.router.add_get("/api/v1/events", _events(door, shown.feed), allow_head=False)
+    application.router.add_post("/sign-in", _sign_in(door))
+    application.router.add_post("/sign-out", _sign_out(door))
+
+    async def end(_application: web.Application) -> None:
+        shown.feed.end()
+
+    application.on_shutdown.append(end)
+
+
+def add_no_page(application: web.Application) -> None:
+    """Say how there would be a page."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        said = "There is no page, since nobody could sign in: set http.token_file, and restart the agent.\n"
+        return web.Response(text=said, status=404)
+
+    application.router.add_get("/", answer)
+
+
+def _file(path: Path, kind: str) -> Handler:
+    content = path.read_bytes()
+    tag = hashlib.sha256(content).hexdigest()[:32]
+
+    async def answer(request: web.Request) -> web.Response:
+        known = request.if_none_match or ()
+        is_known = any(one.value == tag for one in known)
+        response = web.Response(status=304) if is_known else web.Response(body=content, content_type=kind)
+        if not is_known:
+            response.charset = "utf-8"
+        response.etag = tag
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+    return answer
+
+
+def _session(door: Door) -> Handler:
+    """Who reads; `by` is empty for nobody. So a browser need not fail to find out that it has to sign in."""
+
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            reader = door.reader(request)
+        except RefusedError as refused:
+            if refused.status != 401:
+                return refusal(refused)
+            return web.json_response({"by": "", "sign_in": door.http.token_file is not None})
+        return web.json_response({"by": reader.by, "name": reader.name, "ends": reader.ends})
+
+    return answer
+
+
+def _state(shown: Shown) -> Handler:
+    async def answer(request: web.Request) -> web.Response:
+        cluster = request.query.get("cluster", "")
+        state = shown.state(cluster)
+        if state is None:
+            return wrong(404, "there is no such cluster")
+        text = await asyncio.to_thread(json.dumps, state, separators=(",", ":"))
+        response = web.Response(text=text, content_type="application/json")
+        response.enable_compression()
+        return response
+
+    return answer
+
+
+def _sign_in(door: Door) -> Handler:
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            said = await read_body(request, most=MOST_WORDS, seconds=READING)
+            form = dict(parse_qsl(said.decode("utf-8", "replace"), keep_blank_values=True))
+            return door.sign_in(request, form.get("token", ""))
+        except RefusedError as refused:
+            return refusal(refused)
+        except Refused as refused:
+            return wrong(refused.status, refused.why)
+
+    return answer
+
+
+def _sign_out(door: Door) -> Handler:
+    async def answer(_request: web.Request) -> web.Response:
+        try:
+            return door.sign_out()
+        except RefusedError as refused:
+            return refusal(refused)
+
+    return answer
+
+
+def _events(door: Door, feed: Feed) -> Handler:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            door.reader(request)
+            with feed.listening() as listener:
+                return await _follow(request, listener, lambda: door.reader(request), feed)
+        except RefusedError as refused:
+            return refusal(refused)
+        except FullError:
+            return wrong(503, "too many pages listen already", {"Retry-After": "10"})
+
+    return answer
+
+
+async def _follow(
+    request: web.Request, listener: Listener, may_read: Callable[[], object], feed: Feed
+) -> web.StreamResponse:
+    """Tell a listener what changes until the agent ends, it is gone, it is too slow, or it may no longer read."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+    try:
+        await response.prepare(request)
+        await _send(response, "alive", feed.version, ())
+        while not listener.is_over:
+            clusters = await listener.take(HEARTBEAT)
+            if clusters:
+                await asyncio.sleep(_SETTLE)
+                clusters = tuple(sorted({*clusters, *await listener.take(0)}))
+            may_read()
+            if not listener.is_over:
+                await _send(response, "changed" if clusters else "alive", feed.version, clusters)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+    except (ConnectionResetError, RefusedError):
+        pass
+    return response
+
+
+async def _send(response: web.StreamResponse, name: str, version: int, clusters: Sequence[str]) -> None:
+    said = {"version": version, "time": int(time.time()), "clusters": clusters}
+    text = json.dumps(said, separators=(",", ":"))
+    async with asyncio.timeout(_PATIENCE):
+        await response.write(f"id: {version}\nevent: {name}\ndata: {text}\n\n".encode())

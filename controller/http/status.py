@@ -1,0 +1,73 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the agent says of its clusters, as JSON types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..loops.cluster_loop import Cluster, InForce
+
+API_VERSION = "plumb.gitops/v1"
+
+
+def status(in_force: InForce, clusters: Mapping[str, Cluster]) -> dict[str, Any]:
+    """All of it: what is in force, and of each cluster its last run and what is suspended."""
+    return {
+        **agent_status(in_force),
+        "clusters": [cluster_status(in_force, clusters[name]) for name in sorted(clusters)],
+    }
+
+
+def agent_status(in_force: InForce) -> dict[str, Any]:
+    """What is said of the agent itself."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "AgentStatus",
+        "leader": in_force.may_run,
+        "interval": in_force.config.interval,
+    }
+
+
+def told(cluster: Cluster) -> dict[str, Any]:
+    """The last run of a cluster, as values of a line in the log."""
+    record = cluster.record
+    revisions = ",".join(f"{source}@{commit[:7]}" for source, commit in record.commits.items())
+    told = {"cluster": cluster.name, "result": record.result, "ended": instant(record.ended)}
+    told |= {"revision": revisions or "none", "report": record.report or "none"}
+    return told | ({"why": "; ".join(record.failures[:3])} if record.failures else {})
+
+
+def cluster_status(in_force: InForce, cluster: Cluster) -> dict[str, Any]:
+    """One cluster of it."""
+    record = cluster.record
+    return {
+        "name": cluster.name,
+        "suspended": in_force.suspensions.holds(cluster.name),
+        "suspended_apps": list(in_force.suspensions.apps(cluster.name)),
+        "running_since": instant(cluster.running_since),
+        "runs": cluster.begun,
+        "next_in": round(cluster.seconds_left, 1),
+        "backs_off": round(cluster.backs_off, 1),
+        "last_run": {
+            "ended": instant(record.ended),
+            "result": record.result,
+            "cause": record.cause,
+            "failures": list(record.failures),
+        },
+        "last_good": instant(record.good),
+        "failed_in_a_row": record.failed,
+        "report": record.report,
+        "watch": cluster.watch.status(),
+        "fights": cluster.watch.wakes.status(),
+        "sources": record.summary.get("sources", []),
+        "apps": record.summary.get("apps", []),
+    }
+
+
+def instant(seconds: float) -> str:
+    """RFC 3339 in UTC; empty for 0, which is never."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""

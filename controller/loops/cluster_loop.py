@@ -1,0 +1,407 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One cluster at its own pace: waits until a run is due, makes it, tells of it. Never two runs at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.git_config_store import (
+    Accepted as GitConfig,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.git_config_store import (
+    accepted,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
+
+from ..core.config import Config
+from ..core.log import Log
+from ..core.schedule import (
+    Pace,
+    Trigger,
+    backoff_after,
+    together,
+    wait_after,
+)
+from ..core.suspensions import Suspensions
+from ..http.audit_sink import audit_file
+from ..runner.fork_server import Ending
+from ..runner.reports import drop_old
+from ..runner.run_pool import DEADLINE, DIED, Order, Runs
+from ..store.history import (
+    History,
+    after_none,
+    after_run,
+    read_history,
+    write_history,
+)
+from ..store.inventory_copy import Accepted
+from ..store.metrics import Metered, Metrics
+from ..store.run_state import Record, read_record, write_record
+from ..watch.change_queue import Held
+from ..watch.cluster_watch import Watch
+
+PLAYBOOK = "plumb.gitops.reconcile"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What all clusters go by at the moment; the next run of each takes it as it is then."""
+
+    config: Config
+    accepted: Accepted
+    suspensions: Suspensions
+    may_run: bool = True  # whether this agent leads, where there is an election
+    lease_file: Path | None = None
+
+
+@dataclass(slots=True)
+class Shared:
+    """What the clusters of one agent share, and what works for them."""
+
+    in_force: Callable[[], InForce]
+    runs: Runs
+    log: Log
+    metrics: Metrics
+    changed: Callable[[str], None]  # called with a cluster's name when there is something new to show of it
+
+
+class Cluster:
+    """The loop of one cluster."""
+
+    def __init__(self, name: str, shared: Shared) -> None:
+        self.name = name
+        self._shared = shared
+        config = shared.in_force().config
+        self._records = config.state_dir / "clusters"
+        self.record = read_record(self._records, name)
+        self._histories = config.state_dir / "history"
+        self.history = read_history(self._histories, name)
+        self.running_since = 0.0  # seconds since the epoch; 0 where no run is under way
+        self.begun = 0  # runs since the start
+        self.inventory_used: Path | None = None
+        self.config: GitConfig | None = None
+        self.read_config()
+        self._interval = config.interval
+        self._paced = self._due = time.monotonic()
+        self._trigger: Trigger | None = Trigger("started")
+        self._not_before = 0.0  # by time.monotonic(): until then only an operator may ask for a run
+        self._stopped = 0  # runs in a row that the API server's failures stopped
+        self._untold: frozenset[str] = frozenset()
+        self._moved = asyncio.Event()
+        self.watch = Watch(self, self._held, shared.log, lambda: shared.metrics.watch_restarted(name))
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the inventory says of this cluster."""
+        settings: Mapping[str, Any] = self._shared.in_force().accepted.settings[self.name]
+        return settings
+
+    @property
+    def apps(self) -> tuple[str, ...]:
+        """The apps by name: those of the inventory, and those that its config in Git adds."""
+        return tuple(dict.fromkeys(app["name"] for app in self.places))
+
+    @property
+    def git_apps(self) -> tuple[Mapping[str, Any], ...]:
+        """The apps that the config in Git adds, as their options."""
+        return self.config.apps if self.config is not None else ()
+
+    @property
+    def places(self) -> tuple[Mapping[str, Any], ...]:
+        """All apps, with the source and the path of each."""
+        return (*self.settings["apps"], *self.git_apps)
+
+    @property
+    def metered(self) -> Metered:
+        """What there are series of."""
+        of_git = self.config.sources if self.config is not None else ()
+        sources = {str(one["name"]) for one in (*self.settings["sources"], *of_git)}
+        return Metered(frozenset(self.apps), frozenset(sources), bool(self.settings.get("image_updates")))
+
+    @property
+    def kinds(self) -> frozenset[GroupKind]:
+        """The kinds of the objects that the last run saw."""
+        names = {name for app in self.record.summary.get("apps", ()) for name in app.get("kinds", ())}
+        return frozenset(map(GroupKind.parse, names))
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the next run is due, where nothing moves before."""
+        return max(0.0, self._due - time.monotonic())
+
+    @property
+    def backs_off(self) -> float:
+        """Seconds for which the cluster is left alone, since its API server failed for all; 0 where it is not."""
+        return max(0.0, self._not_before - time.monotonic())
+
+    @property
+    def may_run(self) -> bool:
+        """Whether a run may be made now: this agent leads, and the cluster is not suspended."""
+        now = self._shared.in_force()
+        return now.may_run and not now.suspensions.holds(self.name)
+
+    def read_config(self) -> None:
+        """Look at the config in Git that is in force; a run puts it there."""
+        config = self.settings.get("config")
+        self.config = accepted(Path(config["file"])) if config else None
+
+    def pull(self, trigger: Trigger) -> None:
+        """Ask for a run: now, or as soon as the one that is under way has ended."""
+        self._trigger = together(self._trigger, trigger)
+        self._moved.set()
+
+    def look_again(self) -> None:
+        """Something is in force that was not: a resumption, a lead, a configuration."""
+        self.read_config()
+        if self._interval != self._shared.in_force().config.interval:
+            self._pace()
+        self._watch_or_not()
+        self._moved.set()
+        self._shared.changed(self.name)
+
+    def _watch_or_not(self) -> None:
+        now = self._shared.in_force()
+        if now.config.watch and now.may_run and self.name in now.accepted.settings:
+            try:
+                self.watch.follow()
+            except PlumbError as error:  # its runs go on, and find at the interval what changes
+                self._shared.log.error("not watching", cluster=self.name, why=error)
+        else:
+            self.watch.end()
+
+    def _held(self) -> Held:
+        """What changes may not start runs of."""
+        now = self._shared.in_force()
+        suspended = {app["name"] for app in (*self.settings["apps"], *self.git_apps) if app.get("suspend")}
+        everything = not now.may_run or now.suspensions.holds(self.name)
+        return Held(everything, frozenset({*now.suspensions.apps(self.name), *suspended}))
+
+    async def loop(self) -> None:
+        """Make runs for ever. Cancelling it ends the run that is under way, and the watch."""
+        self._watch_or_not()
+        try:
+            await self._loop()
+        finally:
+            self.watch.end()
+
+    async def _loop(self) -> None:
+        while True:
+            trigger = await self._next()
+            try:
+                await self._run(trigger)
+            except Exception as error:  # noqa: BLE001 - the loop goes on whatever a run came to
+                self.record = replace(self.record, failed=self.record.failed + 1)
+                self._paced = time.monotonic()
+                self._pace()
+                self._shared.log.error(
+                    "not reconciled",
+                    cluster=self.name,
+                    why=f"{type(error).__name__}: {error}",
+                    cause=trigger.cause,
+                )
+                self._shared.changed(self.name)
+
+    async def _next(self) -> Trigger:
+        """Wait until a run is due and may be made."""
+        while True:
+            self._moved.clear()
+            may_run = self.may_run
+            if may_run and self.backs_off and not (self._trigger and self._trigger.is_by_hand):
+                await self._wait(self.backs_off)
+                continue
+            left = self._due - time.monotonic()
+            if may_run and left <= 0:
+                trigger = together(self._trigger, Trigger("retry" if self.record.failed else "interval"))
+                trigger = self._trigger if self._trigger and self._trigger.apps is None else trigger
+                self._trigger = None
+                return trigger
+            if may_run and self._trigger is not None:
+                trigger, self._trigger = self._trigger, None
+                return trigger
+            await self._wait(left if may_run else None)
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait until something moves, at most so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._moved.wait()
+
+    async def _run(self, trigger: Trigger) -> None:
+        now = self._shared.in_force()
+        started = time.time()
+        folder = now.config.state_dir / "reports" / self.name
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        order = Order(
+            playbook=PLAYBOOK,
+            inventory=now.accepted.path,
+            limit=self.name,
+            timeout=now.config.run_timeout,
+            variables=_variables(self.name, now, trigger, folder / f"{stamp}.json"),
+            report=folder / f"{stamp}.json",
+            vault_password_file=now.config.vault_password_file,
+            stays=now.config.start_ahead,
+        )
+        self.running_since, self.inventory_used = started, now.accepted.folder
+        self.begun += 1
+        self.watch.run_began()
+        self._shared.changed(self.name)
+        try:
+            ending = await self._shared.runs.make(order)
+        finally:
+            self.running_since, self.inventory_used = 0.0, None
+        whole = trigger.apps is None
+        self.record = _record(self.record, ending, trigger, order.report, time.time())
+        if whole or self.record.failed:
+            self._paced = time.monotonic()
+            self._pace()
+        self._back_off(ending)
+        self._tell(ending, trigger, time.time() - started)
+        self.read_config()
+        self.watch.run_ended(ending, trigger)
+        drop_old(folder, now.config.keep_reports)
+        write_record(self._records, self.name, self.record)
+        was_stopped = bool((ending.summary or {}).get("stopped"))
+        self.history = _history(self.history, ending, self.record, whole=whole and not was_stopped)
+        write_history(self._histories, self.name, self.history)
+        self._shared.changed(self.name)
+
+    def _back_off(self, ending: Ending) -> None:
+        """Leave the cluster alone for a while where its API server failed for one request after another."""
+        stopped = (ending.summary or {}).get("stopped", "")
+        if not stopped:
+            self._stopped, self._not_before = 0, 0.0
+            return
+        self._stopped += 1
+        seconds = backoff_after(self._stopped, random.random())  # noqa: S311 - spreads load
+        self._not_before = time.monotonic() + seconds
+        self._due = max(self._due, self._not_before)
+        self._shared.log.warning(
+            "backing off",
+            cluster=self.name,
+            seconds=round(seconds),
+            why=stopped,
+            instead="no run of this cluster until then, unless by sync or resume",
+        )
+
+    def _pace(self) -> None:
+        """Say when the next run is due, counted from the end of the last one."""
+        config = self._shared.in_force().config
+        self._interval = config.interval
+        if self.begun:
+            pace = Pace(config.interval, config.jitter)
+            self._due = self._paced + wait_after(pace, self.record.failed, random.random())  # noqa: S311 - spreads load
+
+    def _tell(self, ending: Ending, trigger: Trigger, seconds: float) -> None:
+        metrics = self._shared.metrics
+        metrics.run(self.name, self.record, ending.summary, seconds)
+        metrics.keep_only(self.name, self.metered)
+        log, values = self._shared.log, _line(self.name, ending, trigger, seconds)
+        for why in ending.warnings:
+            if why not in self._untold:  # said once, until it has passed
+                log.warning("could not be told", cluster=self.name, why=why)
+        self._untold = frozenset(ending.warnings)
+        if self.record.result == "good":
+            log.info("reconciled", **values)
+        elif ending.summary is not None and self.record.result == "failed":
+            log.error("reconciled in part", **values)
+        else:
+            log.error("not reconciled", **values)
+
+
+def _variables(name: str, now: InForce, trigger: Trigger, report: Path) -> dict[str, Any]:
+    """The extra variables of a run: paths and checked names, since Ansible would run what else stood in them."""
+    trail = now.config.state_dir / "trail" / f"{name}.jsonl"
+    variables: dict[str, Any] = {"plumb_report_path": str(report), "plumb_trail_path": str(trail)}
+    events = audit_file(now.config.state_dir / "audit", name)
+    if now.config.http.audit_token_file is not None and events.exists():
+        variables["plumb_audit_log"] = str(events)
+    if suspended := now.suspensions.apps(name):
+        variables["plumb_suspended"] = list(suspended)
+    if trigger.apps is not None:
+        variables["plumb_only"] = sorted(trigger.apps)
+    if trigger.is_by_hand:
+        variables["plumb_retry_refused"] = True
+    if now.lease_file is not None:
+        variables["plumb_lease_file"] = str(now.lease_file)
+    return variables
+
+
+def _result(ending: Ending) -> str:
+    if ending.code in {DEADLINE, DIED}:
+        return {DEADLINE: "deadline", DIED: "died"}[ending.code]
+    failed = ending.code != 0 or ending.summary is None or ending.summary["failed"]
+    return "failed" if failed else "good"
+
+
+def _record(before: Record, ending: Ending, trigger: Trigger, report: Path | None, now: float) -> Record:
+    result = _result(ending)
+    good = result == "good"
+    whole = trigger.apps is None and not (ending.summary or {}).get("stopped")
+    after = replace(
+        before,
+        ended=now,
+        good=now if good and whole else before.good,
+        failed=0 if good and whole else before.failed + (not good),
+        result=result,
+        cause=trigger.cause,
+        failures=_failures(ending),
+    )
+    if ending.summary is None:
+        return after
+    commits = {source["name"]: source["commit"] for source in ending.summary["sources"] if "commit" in source}
+    return replace(
+        after,
+        report=str(report),
+        summary=_merged(before.summary, ending.summary, whole=whole),
+        commits={**before.commits, **commits},
+    )
+
+
+def _history(before: History, ending: Ending, record: Record, *, whole: bool) -> History:
+    if ending.story is None:
+        return after_none(before, record.result, record.failures, record.ended)
+    return after_run(before, ending.story, record.ended, whole=whole)
+
+
+def _merged(before: Mapping[str, Any], summary: Mapping[str, Any], *, whole: bool) -> Mapping[str, Any]:
+    """The summary; after a run of some apps the others are as they were."""
+    if whole or not before:
+        return summary
+    ran = {app["name"]: app for app in summary["apps"]}
+    apps = [ran.pop(app["name"], app) for app in before["apps"]]
+    return {**summary, "apps": [*apps, *ran.values()]}
+
+
+def _failures(ending: Ending) -> tuple[str, ...]:
+    said = (ending.summary or {}).get("failures") or ending.failures
+    return tuple(said) or (() if ending.code == 0 else (f"ansible-playbook ended with code {ending.code}",))
+
+
+def _line(name: str, ending: Ending, trigger: Trigger, seconds: float) -> dict[str, Any]:
+    """The values of a run's line in the log."""
+    values: dict[str, Any] = {"cluster": name}
+    if summary := ending.summary:
+        revisions = [f"{source['name']}@{source.get('commit', 'none')[:7]}" for source in summary["sources"]]
+        values["revision"] = ",".join(revisions) or "none"
+        counts = summary["counts"]
+        values["changed"] = sum(counts[verb] for verb in ("create", "update", "adopt", "recreate", "prune"))
+        values |= {"drifted": counts["drifted"], "failed": counts["failed"]}
+        values |= {word: counts[word] for word in ("refused", "skipped") if counts.get(word)}
+    values |= {"seconds": round(seconds, 1), "cause": trigger.cause}
+    if trigger.apps is not None:
+        values["apps"] = ",".join(sorted(trigger.apps))
+    if failures := _failures(ending):
+        more = (ending.summary or {}).get("more_failures", 0) + len(failures) - 3
+        values["why"] = "; ".join(failures[:3]) + (f"; and {more} more" if more > 0 else "")
+    return values

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an operator asks of a running agent: sync now, suspend, resume; a cluster, or one of its apps."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
+
+from ..core.log import Log
+from ..core.schedule import RESUMED, SYNC, Trigger
+from ..core.suspensions import WHOLE, Suspensions, write_suspensions
+from .cluster_loop import Cluster, InForce
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """The commands, on the clusters of one agent."""
+
+    clusters: Mapping[str, Cluster]
+    in_force: Callable[[], InForce]
+    switch: Callable[[InForce], None]
+    log: Log
+
+    def sync(self, cluster: str, app: str) -> dict[str, Any]:
+        """Start a run now, or after the one that is under way. Raises InputError."""
+        named = self._named(cluster, app)
+        suspensions = self.in_force().suspensions
+        held = [one.name for one in named if suspensions.holds(one.name) or app in suspensions.apps(one.name)]
+        if held:
+            what = f"app {app} of " if app else ""
+            raise _refused(f"cluster {held[0]}", f"{what}it is suspended", "Resume it first.")
+        runs = {one.name: one.begun + 1 for one in named}  # one under way has begun already
+        for one in named:
+            one.pull(Trigger(SYNC, frozenset({app}) if app else None))
+        return {"clusters": sorted(runs), "app": app, "runs": runs}
+
+    def suspend(self, cluster: str, app: str) -> dict[str, Any]:
+        """Leave a cluster or an app alone from the next run on; a run under way goes on to its end."""
+        return self._suspensions("suspended", cluster, app, Suspensions.with_)
+
+    def resume(self, cluster: str, app: str) -> dict[str, Any]:
+        """Take it up again, with a run at once; of a whole cluster its apps, too."""
+        done = self._suspensions("resumed", cluster, app, Suspensions.without)
+        for name in done["clusters"]:
+            self.clusters[name].pull(Trigger(RESUMED))
+        return done
+
+    def _suspensions(
+        self, done: str, cluster: str, app: str, change: Callable[[Suspensions, str, str], Suspensions]
+    ) -> dict[str, Any]:
+        named = self._named(cluster, app)
+        now = self.in_force()
+        after = now.suspensions
+        for one in named:
+            after = change(after, one.name, app or WHOLE)
+        write_suspensions(_file(now), after)
+        self.switch(replace(now, suspensions=after))
+        names = sorted(one.name for one in named)
+        self.log.info(done, clusters=",".join(names), app=app or "all")
+        return {"clusters": names, "app": app}
+
+    def _named(self, cluster: str, app: str) -> list[Cluster]:
+        """The clusters that are meant: the named one, else all (that have the app). Raises InputError."""
+        if cluster and cluster not in self.clusters:
+            raise _unknown("cluster", cluster, self.clusters)
+        named = [self.clusters[cluster]] if cluster else list(self.clusters.values())
+        having = [one for one in named if not app or app in one.apps]
+        if not having:
+            raise _unknown("app", app, {known for one in named for known in one.apps})
+        return having
+
+
+def _file(now: InForce) -> Path:
+    return now.config.state_dir / "suspensions"
+
+
+def _unknown(what: str, name: str, known: Any) -> InputError:
+    near = difflib.get_close_matches(name, known, n=1)
+    step = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(known)) or 'none'}."
+    return _refused(f"{what} {name}", f"there is no such {what}", step)
+
+
+def _refused(subject: str, why: str, next_step: str) -> InputError:
+    return InputError(subject, "doing what was asked", why, next_step)

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks registries between runs whether there are new images, and starts the run that commits them to Git.
+
+It reads through the engine and writes nothing itself. A cluster whose inventory names no update costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
+
+from ..core.daemon_threads import in_daemon
+from ..core.schedule import Pace, Trigger, wait_after
+from ..core.triggers import Nudges, Work
+from ..runner.fork_server import Ending
+from ..runner.run_pool import Order
+from .cluster_loop import Cluster, Shared
+
+if TYPE_CHECKING:
+    from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import Look
+
+PLAYBOOK = "plumb.gitops.images"
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known of one cluster between its scans."""
+
+    failures: tuple[str, ...] = ()  # of the last scan, so that each is told once
+    choices: tuple[tuple[str, str], ...] = ()  # those of the last run that failed
+    failed: int = 0  # runs in a row
+    not_before: float = 0.0  # when a run with the same choices may be tried again
+    inventory: Path | None = None  # of a run that is under way
+
+
+class Scanner:
+    """Scans for each cluster at an interval, each in turn of its own: a registry that hangs holds up no other."""
+
+    def __init__(self, clusters: Mapping[str, Cluster], shared: Shared, nudges: Nudges) -> None:
+        self._clusters, self._shared, self._nudges = clusters, shared, nudges
+        self._remembered = Remembered()
+        self._states: dict[str, _State] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()  # were to be scanned while a scan was under way
+
+    @property
+    def inventories(self) -> set[Path]:
+        """The inventories that runs under way work with."""
+        return {state.inventory for state in self._states.values() if state.inventory is not None}
+
+    async def loop(self) -> None:
+        """Scan for ever, at the configured interval or when that is hastened."""
+        try:
+            while True:
+                hastened = await self._nudges.wait(
+                    Work.IMAGES, self._shared.in_force().config.images_interval
+                )
+                if hastened is not None:
+                    self._again |= self._tasks.keys()  # they may have asked before the news
+                for cluster in self._due():
+                    self._tasks[cluster.name] = asyncio.create_task(self._turn(cluster))
+        finally:
+            for task in tuple(self._tasks.values()):
+                task.cancel()
+
+    def _due(self) -> list[Cluster]:
+        now = self._shared.in_force()
+        for gone in self._states.keys() - self._clusters.keys():
+            del self._states[gone]
+        return [
+            cluster
+            for name, cluster in self._clusters.items()
+            if now.may_run
+            and not now.suspensions.holds(name)
+            and name not in self._tasks
+            and cluster.settings.get("image_updates")
+        ]
+
+    async def _turn(self, cluster: Cluster) -> None:
+        state = self._states.setdefault(cluster.name, _State())
+        try:
+            await self._scan(cluster, state)
+        except PlumbError as error:
+            self._tell(cluster, state, (str(error),))
+        except Exception as error:  # noqa: BLE001 - the loop goes on whatever a scan came to
+            self._shared.log.error(
+                "images not scanned", cluster=cluster.name, why=f"{type(error).__name__}: {error}"
+            )
+        finally:
+            del self._tasks[cluster.name]
+            if cluster.name in self._again:
+                self._again.discard(cluster.name)
+                self._nudges.hasten(Work.IMAGES)
+
+    async def _scan(self, cluster: Cluster, state: _State) -> None:
+        began, settings = time.monotonic(), cluster.settings
+        found = await in_daemon(lambda: _looked(settings, cluster.name, self._remembered))
+        self._shared.metrics.scanned(cluster.name, time.monotonic() - began, failed=bool(found.failures))
+        self._tell(cluster, state, found.failures)
+        waits = state.choices == found.choices and time.monotonic() < state.not_before
+        if found.new and not waits:
+            await self._write(cluster, state, found)
+
+    def _tell(self, cluster: Cluster, state: _State, failures: tuple[str, ...]) -> None:
+        """Tell of failures that are new, and of the last one's end."""
+        for failure in failures:
+            if failure not in state.failures:
+                self._shared.log.warning("image not scanned", cluster=cluster.name, why=failure)
+        if state.failures and not failures:
+            self._shared.log.info("images scanned again", cluster=cluster.name)
+        state.failures = failures
+
+    async def _write(self, cluster: Cluster, state: _State, found: Look) -> None:
+        now, began = self._shared.in_force(), time.monotonic()
+        order = Order(
+            playbook=PLAYBOOK,
+            inventory=now.accepted.path,
+            limit=cluster.name,
+            timeout=now.config.run_timeout,
+            vault_password_file=now.config.vault_password_file,
+            stays=now.config.start_ahead,
+        )
+        state.inventory = now.accepted.folder
+        try:
+            ending = await self._shared.runs.make(order)
+        finally:
+            state.inventory = None
+        good = ending.code == 0
+        self._shared.metrics.images_written(cluster.name, good=good)
+        values = {
+            "cluster": cluster.name,
+            "updates": ",".join(found.new),
+            "seconds": round(time.monotonic() - began, 1),
+        }
+        for why in ending.warnings:
+            self._shared.log.warning("images not all written", cluster=cluster.name, why=why)
+        if ending.pushed:
+            self._shared.log.info("images in git", **values, choices=_shown(found))
+        if set(ending.pushed) & {source.get("branch") for source in cluster.settings["sources"]}:
+            cluster.pull(Trigger("new images"))
+        if good:
+            state.failed, state.choices = 0, ()
+            if not ending.pushed:
+                self._shared.log.info("git has the images", **values, choices=_shown(found))
+        else:
+            state.failed, state.choices = state.failed + 1, found.choices
+            pace = Pace(now.config.interval, now.config.jitter)
+            state.not_before = time.monotonic() + wait_after(pace, state.failed, random.random())  # noqa: S311 - spreads load
+            self._shared.log.error("images not in git", **values, why=_why(ending))
+
+
+def _looked(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> Look:
+    from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import (  # noqa: PLC0415
+        look,  # brings requests, which only an agent that scans is to hold in memory
+    )
+
+    return look(settings, cluster, remembered)
+
+
+def _shown(found: Look) -> str:
+    return ",".join(f"{policy}={tag}" for policy, tag in found.choices[:10])
+
+
+def _why(ending: Ending) -> str:
+    return "; ".join(ending.failures[:3]) or f"ansible-playbook ended with code {ending.code}"

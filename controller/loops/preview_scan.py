@@ -1,0 +1,81 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starts the playbook `preview` for each cluster that wants it: at an interval, and at once when a webhook asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..core.triggers import Nudges, Work
+from ..runner.run_pool import Order
+from .cluster_loop import Cluster, Shared
+
+PLAYBOOK = "plumb.gitops.preview"
+_GAP = 5.0  # seconds between two rounds, however often they are hastened
+
+
+class Previews:
+    """One round after another; a cluster's preview beside its runs, since it writes nothing to the cluster."""
+
+    def __init__(self, clusters: Mapping[str, Cluster], shared: Shared, nudges: Nudges) -> None:
+        self._clusters, self._shared, self._nudges = clusters, shared, nudges
+        self.used: list[Path] = []  # copies of inventories that previews read now
+        self._failing: dict[str, str] = {}
+
+    async def loop(self) -> None:
+        """Preview for ever."""
+        while True:
+            await self._nudges.wait(Work.PREVIEWS, self._shared.in_force().config.previews_interval)
+            if self._shared.in_force().may_run:
+                await asyncio.gather(*(self._preview_or_tell(name) for name in self._wanted()))
+            await asyncio.sleep(_GAP)
+
+    def _wanted(self) -> list[str]:
+        """The clusters that want it and are followed; one that has never run has nothing to compare with."""
+        suspensions = self._shared.in_force().suspensions
+        return [
+            name
+            for name, cluster in sorted(self._clusters.items())
+            if cluster.settings.get("preview")
+            and cluster.record.ended
+            and not suspensions.holds(name)
+            and not cluster.backs_off
+        ]
+
+    async def _preview_or_tell(self, name: str) -> None:
+        try:
+            await self._preview(name)
+        except Exception as error:  # noqa: BLE001 - of one cluster; the others are previewed all the same
+            self._tell(name, f"{type(error).__name__}: {error}")
+
+    async def _preview(self, name: str) -> None:
+        now = self._shared.in_force()
+        suspended = list(now.suspensions.apps(name))
+        order = Order(
+            playbook=PLAYBOOK,
+            inventory=now.accepted.path,
+            limit=name,
+            timeout=now.config.run_timeout,
+            variables={"plumb_suspended": suspended} if suspended else {},
+            vault_password_file=now.config.vault_password_file,
+            stays=now.config.start_ahead,
+        )
+        self.used.append(now.accepted.folder)
+        try:
+            ending = await self._shared.runs.make(order)
+        finally:
+            self.used.remove(now.accepted.folder)
+        why = "; ".join(ending.failures[:3]) or f"ansible-playbook ended with code {ending.code}"
+        self._tell(name, "" if ending.code == 0 else why)
+
+    def _tell(self, name: str, why: str) -> None:
+        """A failure is said once until it differs or has passed."""
+        before = self._failing.get(name, "")
+        self._failing[name] = why
+        if why and why != before:
+            self._shared.log.error("not previewed", cluster=name, why=why)
+        elif before and not why:
+            self._shared.log.info("previewed again", cluster=name)

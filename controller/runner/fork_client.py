@@ -1,0 +1,228 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent's side of the process that runs are forked from (fork_server.py), which is started ahead of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import printable
+
+from .processes import end_tree
+
+LAUNCH = "ansible_collections.plumb.gitops.controller.runner.fork_server"
+PREFIX = "run-"  # of the folders of all processes, in the one that is the agent's own
+# Not resolved: a checkout is linked into its collections folder.
+_COLLECTIONS = Path(__file__).absolute().parents[5]
+_LARGEST_WORD = 4096  # bytes
+_MOST_WAITING = 64  # calls that are not answered yet; some more and they would not fit into the socket
+
+# What of the agent's environment a run sees. Neither ANSIBLE_* nor K8S_AUTH_* nor GIT_*: files say what a run does.
+_PASSED = (
+    "HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "TMPDIR",
+    "XDG_CACHE_HOME", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
+    "PLUMB_UNCONFINED_PROGRAMS",
+)  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class Forked:
+    """A run of its own process. `ended` has its exit code; None where whoever would know it has gone."""
+
+    pid: int
+    ended: asyncio.Future[int | None]
+    _ours: socket.socket
+    why: str = ""  # it was killed
+
+    async def ask(self, job: bytes) -> bytes:
+        """Give it the job; its whole answer, when it has ended."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.sock_sendall(self._ours, job)
+            self._ours.shutdown(socket.SHUT_WR)
+            said = bytearray()
+            while part := await loop.sock_recv(self._ours, 1 << 16):
+                said += part
+        except ConnectionError:  # it was killed
+            return b""
+        return bytes(said)
+
+    def kill(self, why: str) -> None:
+        """Kill it and all that it has started; nothing is left when this returns."""
+        if not self.ended.done():
+            self.why = why
+            end_tree(self.pid)
+
+    def close(self) -> None:
+        """Take no more of it."""
+        self._ours.close()
+
+
+@dataclass(slots=True)
+class Ahead:
+    """The process, its folder, and what is waited for."""
+
+    place: Path
+    vault_password_file: Path | None
+    _process: subprocess.Popen[bytes]
+    _ours: socket.socket
+    _beginning: deque[tuple[asyncio.Future[Forked], socket.socket]] = field(default_factory=deque)
+    _running: dict[int, asyncio.Future[int | None]] = field(default_factory=dict)
+    _calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_WAITING))
+    _version: tuple[int, int] = (0, 0)
+    _said: str = ""  # what it died of
+    runs: int = 0  # that use it
+
+    @classmethod
+    def start(cls, folder: Path, vault_password_file: Path | None) -> Ahead:
+        """Start it, in a new folder below this one. It takes calls at once and answers when it can. Raises OSError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
+        try:
+            with theirs:
+                (place / "project").mkdir()
+                (place / "ansible.cfg").write_text(_ansible_cfg(place, vault_password_file), encoding="utf-8")
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", LAUNCH, str(os.getpid()), str(theirs.fileno())],
+                    cwd=place,
+                    env=_environment(place),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                )
+        except BaseException:
+            ours.close()
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        ours.setblocking(False)
+        found = cls(place, vault_password_file, process, ours, _version=_version())
+        asyncio.get_running_loop().add_reader(ours, found._hear)
+        return found
+
+    def is_for(self, vault_password_file: Path | None) -> bool:
+        """Whether it is there and makes runs with these settings."""
+        same = self.vault_password_file == vault_password_file and self._version == _version()
+        return same and self._ours.fileno() >= 0 and self._process.poll() is None
+
+    async def fork(self, place: Path) -> Forked:
+        """A run in this folder, which waits for its job. Raises OSError."""
+        async with self._calls:
+            if self._ours.fileno() < 0:
+                raise ChildProcessError(self._said)
+            begun: asyncio.Future[Forked] = asyncio.get_running_loop().create_future()
+            ours, theirs = socket.socketpair()
+            ours.setblocking(False)
+            try:
+                with theirs:
+                    socket.send_fds(self._ours, [os.fsencode(place)], [theirs.fileno()])
+                self._beginning.append((begun, ours))
+                return await begun
+            except BaseException:
+                ours.close()  # a run that gets no job ends
+                raise
+
+    def end(self, why: str) -> None:
+        """End it, and all that it has started; nothing is left when this returns, and it may have ended before."""
+        if self._ours.fileno() < 0:
+            return
+        asyncio.get_running_loop().remove_reader(self._ours)
+        self._ours.close()
+        self._said = self._said or why
+        if self._process.poll() is None:
+            end_tree(self._process.pid)
+            self._process.wait()
+        else:  # its runs were told by the kernel, which does not wait for them
+            for pid in self._running:
+                end_tree(pid)
+        for begun, _ours in self._beginning:
+            if not begun.done():
+                begun.set_exception(ChildProcessError(self._said))
+        for ended in self._running.values():
+            ended.set_result(None)
+        self._beginning.clear()
+        self._running.clear()
+        shutil.rmtree(self.place, ignore_errors=True)
+
+    def _hear(self) -> None:
+        try:
+            word = self._ours.recv(_LARGEST_WORD)
+        except (BlockingIOError, ConnectionError):  # it ended before it had read all: its words come yet
+            return
+        if not word:
+            self.end(f"the process that forks the runs ended with code {self._process.wait()}")
+            return
+        said = json.loads(word)
+        if "begun" in said:
+            pid, (begun, ours) = said["begun"], self._beginning.popleft()
+            self._running[pid] = asyncio.get_running_loop().create_future()
+            if not begun.done():  # else nobody waits for it any more, and without a job it ends
+                begun.set_result(Forked(pid, self._running[pid], ours))
+        elif "refused" in said:
+            begun, _ours = self._beginning.popleft()
+            if not begun.done():
+                begun.set_exception(ChildProcessError(said["refused"]))
+        elif "died" in said:
+            self._said = (
+                f"the process that forks the runs cannot import what they need: {printable(said['died'])}"
+            )
+        else:
+            self._running.pop(said["ended"]).set_result(said["code"])
+
+
+def _version() -> tuple[int, int]:
+    """What changes when another version of the collection is installed."""
+    found = Path(__file__).stat()
+    return found.st_ino, found.st_mtime_ns
+
+
+def _environment(place: Path) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    return passed | {
+        "ANSIBLE_CONFIG": str(place / "ansible.cfg"),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "PYTHONPATH": str(_COLLECTIONS),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _ansible_cfg(place: Path, vault_password_file: Path | None) -> str:
+    """The only Ansible settings of a run. A `%` would be an interpolation, so it is doubled."""
+    settings = {
+        "home": place / "ansible",
+        "local_tmp": place / "tmp",
+        "remote_tmp": place / "tmp",
+        "collections_path": _COLLECTIONS,
+        "collections_scan_sys_path": False,
+        "gathering": "explicit",
+        "host_key_checking": True,
+        "localhost_warning": False,
+        "nocows": True,
+        "nocolor": True,
+        "retry_files_enabled": False,
+        "duplicate_dict_key": "error",
+    }
+    if vault_password_file is not None:
+        settings["vault_password_file"] = vault_password_file
+    lines = [f"{key} = {str(value).replace('%', '%%')}" for key, value in settings.items()]
+    of_inventory = [
+        "any_unparsed_is_failed = true",
+        # Ansible's own, with yaml first: the others read the whole of such a file before they leave it to the next.
+        "enable_plugins = yaml, host_list, script, auto, ini, toml",
+    ]
+    return "\n".join(
+        ["[defaults]", *lines, "inventory_unparsed_warning = false", "[inventory]", *of_inventory, ""]
+    )

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is remembered of a cluster's runs for people: how each app stands, and the moments at which something happened.
+
+Runs that found nothing leave no moment, so that drift of last week is not pushed out by an idle night. Kept on disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept
+from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust
+
+from ..runner.report_digest import WHATS
+
+_KIND, _FORMAT = "plumb.gitops/history", 1
+MOST_MOMENTS = 200  # of a cluster
+_PASSING = frozenset({"reverted"})  # over when the run is; all else stands until a run no longer finds it
+_UNTOLD = frozenset({"skipped"})  # follows from something that is told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The history of one cluster. Times are seconds since the epoch.
+
+    `apps`: by name, what its last run said (story.story_of), each finding that stands with `since`.
+    `moments`, what began last first: a finding with its `app`, `commits` and `time`; one that stands is one moment,
+    with `since` and how many `times` it was found. Or `what` is `applied` (a commit's changes) or `ended` (a run
+    without a report).
+    """
+
+    apps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sources: tuple[Mapping[str, Any], ...] = ()
+    unclaimed: tuple[str, ...] = ()
+    moments: tuple[Mapping[str, Any], ...] = ()
+
+
+def read_history(folder: Path, cluster: str) -> History:
+    """What is known of a cluster; an empty history where nothing is."""
+    content = kept(folder / cluster, _KIND, _FORMAT, trust=Trust.STATE)
+    if content is None:
+        return History()
+    try:
+        lists = {key: tuple(content[key]) for key in ("sources", "unclaimed", "moments")}
+        return History(apps=content["apps"], **lists)
+    except (TypeError, KeyError):
+        return History()
+
+
+def write_history(folder: Path, cluster: str, history: History) -> None:
+    """Keep it. Raises OSError."""
+    keep(folder / cluster, _KIND, _FORMAT, dataclasses.asdict(history), trust=Trust.STATE)
+
+
+def after_run(before: History, story: Mapping[str, Any], now: float, *, whole: bool) -> History:
+    """The history after a run that ended `now`; one that was not `whole` leaves other apps as they were."""
+    moments = list(before.moments)
+    commits = {source["name"]: source["commit"] for source in story["sources"] if "commit" in source}
+    apps: dict[str, Mapping[str, Any]] = {} if whole else dict(before.apps)
+    for app in story["apps"]:
+        known = before.apps.get(app["name"], {})
+        apps[app["name"]] = _stands(app, known, moments, commits, now)
+    moments += _applied(story, commits, now)
+    moments.sort(key=_order)
+    return replace(
+        before,
+        apps=apps,
+        sources=tuple(story["sources"]),
+        unclaimed=tuple(story["unclaimed"]),
+        moments=tuple(moments[:MOST_MOMENTS]),
+    )
+
+
+def after_none(before: History, result: str, failures: Sequence[str], now: float) -> History:
+    """The history after a run that came to no report."""
+    told = {"what": "ended", "result": result, "error": "; ".join(failures[:3]), "app": "", "object": "run"}
+    moments = list(before.moments)
+    goes_on = bool(moments) and _about(moments[0]) == _about(told)
+    _tell(moments, told, {}, now, goes_on=goes_on)
+    return replace(before, moments=tuple(moments[:MOST_MOMENTS]))
+
+
+def _stands(
+    app: Mapping[str, Any],
+    before: Mapping[str, Any],
+    moments: list[Mapping[str, Any]],
+    commits: Mapping[str, str],
+    now: float,
+) -> Mapping[str, Any]:
+    stood = {finding["object"] for finding in before.get("findings", ())}
+    findings = []
+    for finding in app["findings"]:
+        since = now
+        if finding["what"] not in _UNTOLD:
+            goes_on = finding["what"] not in _PASSING and finding["object"] in stood
+            since = _tell(moments, {**finding, "app": app["name"]}, commits, now, goes_on=goes_on)
+        findings.append({**finding, "since": since})
+    return {**app, "findings": findings}
+
+
+def _tell(
+    moments: list[Mapping[str, Any]],
+    told: Mapping[str, Any],
+    commits: Mapping[str, str],
+    now: float,
+    *,
+    goes_on: bool,
+) -> float:
+    """Put a moment in front; one that goes on as it was takes the place of the last one. Since when it is so."""
+    moment = {**told, "time": now, "since": now, "times": 1, "commits": dict(commits)}
+    last = next((at for at, one in enumerate(moments) if _about(one) == _about(told)), None)
+    if goes_on and last is not None and told.items() <= moments[last].items():
+        known = moments.pop(last)
+        moment |= {"since": known["since"], "times": known["times"] + 1}
+    moments.insert(0, moment)
+    return float(moment["since"])
+
+
+def _order(moment: Mapping[str, Any]) -> tuple[float, int]:
+    """What began last first, and of one run what matters most."""
+    what = moment["what"]
+    return -moment["since"], WHATS.index(what) if what in WHATS else len(WHATS)
+
+
+def _about(moment: Mapping[str, Any]) -> tuple[str, str]:
+    return moment["app"], moment["object"]
+
+
+def _applied(story: Mapping[str, Any], commits: Mapping[str, str], now: float) -> list[dict[str, Any]]:
+    written = {app["name"]: app["written"] for app in story["apps"] if app["written"]}
+    if not written:
+        return []
+    subjects = {source["name"]: source.get("subject", "") for source in story["sources"]}
+    told = {"what": "applied", "written": written, "commits": commits, "subjects": subjects}
+    return [{**told, "app": "", "object": "applied", "time": now, "since": now, "times": 1}]

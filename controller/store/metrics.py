@@ -1,0 +1,296 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the agent measures, for Prometheus."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from .recurring_findings import Found, Standing, standing_after
+from .run_state import Record
+
+disable_created_metrics()  # type: ignore[no-untyped-call] # they double the series, and nothing asks for them
+_BUCKETS = (0.5, 1, 2, 3, 5, 8, 13, 30, 60, 120, 300, 600, 1800)  # seconds
+_MOST_MANAGERS = 100  # of a cluster that are told apart
+_ACTIONS = ("create", "update", "adopt", "recreate", "prune", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """What of a cluster there are series of: its apps and sources by name, and whether it has image updates."""
+
+    apps: frozenset[str]
+    sources: frozenset[str]
+    images: bool
+
+
+class Watching(Protocol):
+    """A cluster's watch, as far as it is measured."""
+
+    @property
+    def objects(self) -> int: ...
+    def fighting(self) -> Sequence[object]: ...
+
+
+class Paced(Protocol):
+    """A cluster's loop, as far as it is measured."""
+
+    @property
+    def backs_off(self) -> float: ...
+
+
+class Metrics:
+    """The series, each by cluster; those of a cluster that leaves the inventory go with it."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        app, cluster = ("cluster", "app"), ("cluster",)
+        self._seconds = Histogram(
+            "plumb_run_seconds", "How long runs took.", cluster, buckets=_BUCKETS, registry=self.registry
+        )
+        self._runs = Counter("plumb_runs", "Runs by result.", ("cluster", "result"), registry=self.registry)
+        self._objects = Gauge(
+            "plumb_objects", "Objects of an app in its last run.", app, registry=self.registry
+        )
+        self._actions = Counter(
+            "plumb_actions", "Actions on objects.", (*app, "action"), registry=self.registry
+        )
+        self._drift = Counter("plumb_drift", "Objects found drifted.", app, registry=self.registry)
+        by_manager = (*app, "kind", "manager")
+        self._found = Counter(
+            "plumb_drift_found", "Objects found drifted, by who did it.", by_manager, registry=self.registry
+        )
+        self._reverted = Counter(
+            "plumb_drift_reverted", "Objects that were set back.", by_manager, registry=self.registry
+        )
+        self._failures = Counter(
+            "plumb_failures", "Objects and apps that began to fail.", app, registry=self.registry
+        )
+        self._failing = Gauge(
+            "plumb_failing",
+            "Objects and apps that failed, were refused or unhealthy in the last run.",
+            app,
+            registry=self.registry,
+        )
+        self._age = Gauge(
+            "plumb_last_good_sync_age_seconds",
+            "Time since the last run of all apps in which nothing failed; +Inf where there was none.",
+            cluster,
+            registry=self.registry,
+        )
+        self._revision = Gauge(
+            "plumb_revision_info",
+            "The revision of each source.",
+            ("cluster", "source", "commit"),
+            registry=self.registry,
+        )
+        self._watched = Gauge(
+            "plumb_watch_objects", "Objects that are watched.", cluster, registry=self.registry
+        )
+        self._restarts = Counter(
+            "plumb_watch_restarts",
+            "Watches that broke or had to begin anew.",
+            cluster,
+            registry=self.registry,
+        )
+        self._fights = Gauge(
+            "plumb_fights", "Fields that somebody else keeps writing.", cluster, registry=self.registry
+        )
+        self._scans = Counter(
+            "plumb_image_scans",
+            "Scans for new images by result.",
+            ("cluster", "result"),
+            registry=self.registry,
+        )
+        self._scan_seconds = Histogram(
+            "plumb_image_scan_seconds",
+            "How long scans for new images took.",
+            cluster,
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._written = Counter(
+            "plumb_image_runs",
+            "Runs that commit new images to Git, by result.",
+            ("cluster", "result"),
+            registry=self.registry,
+        )
+        self._backoff = Gauge(
+            "plumb_backoff_seconds",
+            "For how long a cluster is left alone, since its API server failed for all requests; 0: it is not.",
+            cluster,
+            registry=self.registry,
+        )
+        self._webhooks = Counter(
+            "plumb_webhook_deliveries",
+            "Deliveries of webhooks, by the status of the answer.",
+            ("webhook", "status"),
+            registry=self.registry,
+        )
+        self._loops = Counter(
+            "plumb_loop_restarts",
+            "Loops of the agent that ended by a defect and were begun again.",
+            ("loop",),
+            registry=self.registry,
+        )
+        self._leader = Gauge("plumb_leader", "Whether this agent makes runs.", registry=self.registry)
+        self._leader.set(1)
+        self._all = (
+            self._seconds, self._runs, self._objects, self._actions, self._drift, self._failures, self._age,
+            self._revision, self._watched, self._restarts, self._fights, self._found, self._reverted,
+            self._scans, self._scan_seconds, self._written, self._backoff, self._failing,
+        )  # fmt: skip
+        self._of_apps = (
+            self._objects, self._actions, self._drift, self._failures, self._failing, self._found, self._reverted,
+        )  # fmt: skip
+        self._good: dict[str, float] = {}
+        self._standing: dict[str, dict[str, Standing]] = {}  # by cluster and app, after the last run
+        self._sources: dict[str, set[str]] = {}  # by cluster: those with a series
+        self._apps: dict[str, set[str]] = {}
+        self._gone: set[str] = set()  # clusters that left; what of them still ends makes no series again
+        self._managers: dict[str, set[str]] = {}  # by cluster: those with series of their own
+
+    def loop_restarted(self, loop: str) -> None:
+        """Count a loop that ended by a defect."""
+        self._loops.labels(loop).inc()
+
+    def leads(self, *, leader: bool) -> None:
+        """Say whether this agent makes runs."""
+        self._leader.set(leader)
+
+    def delivered(self, webhook: str, status: int) -> None:
+        """Count a delivery of a webhook (empty: of none that is known)."""
+        self._webhooks.labels(webhook, str(status)).inc()
+
+    def known(self, cluster: str, record: Record) -> None:
+        """Begin with what is on record of a cluster."""
+        self._gone.discard(cluster)
+        self._good[cluster] = record.good
+        self._age.labels(cluster).set_function(lambda: self._age_of(cluster))
+        if record.summary:
+            self._state(cluster, record.summary)
+
+    def watches(self, cluster: str, watch: Watching) -> None:
+        """Say where the numbers of a cluster's watch are to be had."""
+        self._watched.labels(cluster).set_function(lambda: watch.objects)
+        self._fights.labels(cluster).set_function(lambda: len(watch.fighting()))
+        self._restarts.labels(cluster)
+
+    def paces(self, cluster: str, paced: Paced) -> None:
+        """Say where it is to be had for how long a cluster is left alone."""
+        self._backoff.labels(cluster).set_function(lambda: paced.backs_off)
+
+    def watch_restarted(self, cluster: str) -> None:
+        """Count a watch that broke."""
+        if cluster not in self._gone:
+            self._restarts.labels(cluster).inc()
+
+    def scanned(self, cluster: str, seconds: float, *, failed: bool) -> None:
+        """Take in a scan for new images."""
+        if cluster in self._gone:
+            return
+        self._scans.labels(cluster, "failed" if failed else "good").inc()
+        self._scan_seconds.labels(cluster).observe(seconds)
+
+    def images_written(self, cluster: str, *, good: bool) -> None:
+        """Take in a run that was to commit new images."""
+        if cluster not in self._gone:
+            self._written.labels(cluster, "good" if good else "failed").inc()
+
+    def run(self, cluster: str, record: Record, summary: Mapping[str, Any] | None, seconds: float) -> None:
+        """Take in one run: its record, and the summary of its report if it made one."""
+        if cluster in self._gone:
+            return
+        self._good[cluster] = record.good
+        self._seconds.labels(cluster).observe(seconds)
+        self._runs.labels(cluster, record.result).inc()
+        if summary is None:
+            return
+        self._state(cluster, summary)
+        for app in summary["apps"]:
+            self._run_of_app(cluster, app)
+
+    def _run_of_app(self, cluster: str, app: Mapping[str, Any]) -> None:
+        """Count what was done, and of what stands what the run before had not found."""
+        name, counts = app["name"], app["counts"]
+        known = self._standing.setdefault(cluster, {})
+        before, now = known.get(name, Standing()), standing_after(app)
+        if app.get("error") and not app["objects"]:  # it was not planned: what stood stands
+            now = replace(before, failing=now.failing)
+        known[name] = now
+        for action in _ACTIONS:
+            done = now.refused.new_since(before.refused) if action == "refused" else counts.get(action, 0)
+            self._actions.labels(cluster, name, action).inc(done)
+        drifted = Found.of(app.get("found", {}).get("drifted", {}))
+        self._drift.labels(cluster, name).inc(drifted.new_since(before.drifted))
+        for drift in app.get("drift", ()):
+            labels = (cluster, name, drift["kind"], self._manager(cluster, drift["manager"]))
+            objects = Found.of(drift.get("objects", {"count": drift["found"]}))
+            left = before.by_manager.get((drift["kind"], drift["manager"]), Found())
+            self._found.labels(*labels).inc(objects.new_since(left))
+            self._reverted.labels(*labels).inc(drift["reverted"])
+        self._failures.labels(cluster, name).inc(now.failing.new_since(before.failing))
+        self._failing.labels(cluster, name).set(now.failing.count)
+
+    def keep_only(self, cluster: str, metered: Metered) -> None:
+        """Remove the series of apps, sources and image updates that the cluster has no more."""
+        for app in self._apps.get(cluster, set()) - metered.apps:
+            self._apps[cluster].discard(app)
+            self._standing.get(cluster, {}).pop(app, None)
+            for metric in self._of_apps:
+                metric.remove_by_labels({"cluster": cluster, "app": app})
+        for source in self._sources.get(cluster, set()) - metered.sources:
+            self._sources[cluster].discard(source)
+            self._revision.remove_by_labels({"cluster": cluster, "source": source})
+        if not metered.images:
+            for of_images in (self._scans, self._scan_seconds, self._written):
+                of_images.remove_by_labels({"cluster": cluster})
+
+    def forget(self, cluster: str) -> None:
+        """Remove the series of a cluster."""
+        self._gone.add(cluster)
+        for known in (self._good, self._managers, self._standing, self._sources, self._apps):
+            known.pop(cluster, None)
+        for metric in self._all:
+            metric.remove_by_labels({"cluster": cluster})
+        self._loops.remove_by_labels({"loop": f"cluster {cluster}"})
+
+    def text(self) -> bytes:
+        """All series in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+    def _manager(self, cluster: str, name: str) -> str:
+        """The manager, or `others` where there are too many: clients choose these names."""
+        known = self._managers.setdefault(cluster, set())
+        if name not in known and len(known) >= _MOST_MANAGERS:
+            return "others"
+        known.add(name)
+        return name
+
+    def _age_of(self, cluster: str) -> float:
+        good = self._good.get(cluster, 0.0)
+        return max(0.0, time.time() - good) if good else math.inf
+
+    def _state(self, cluster: str, summary: Mapping[str, Any]) -> None:
+        for source in summary["sources"]:
+            if "commit" in source:
+                self._revision.remove_by_labels({"cluster": cluster, "source": source["name"]})
+                self._revision.labels(cluster, source["name"], source["commit"]).set(1)
+                self._sources.setdefault(cluster, set()).add(source["name"])
+        for app in summary["apps"]:
+            self._apps.setdefault(cluster, set()).add(app["name"])
+            self._objects.labels(cluster, app["name"]).set(app.get("objects", 0))

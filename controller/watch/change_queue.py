@@ -1,0 +1,206 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From changes of objects to runs of their apps: what a run of ours did starts none, many changes one, a fight few.
+
+All of this is in the agent's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import format_seconds
+
+from ..core.log import Log
+from ..core.schedule import Trigger
+from ..runner.fork_server import Ending
+from .conflicts import Fight, Fights, Rival
+
+CAUSE = "change seen"
+DEBOUNCE = 0.2  # seconds from a change to the run for all that came meanwhile
+GRACE = 0.5  # seconds after a run within which its own writes are still being told
+
+
+class Woken(Protocol):
+    """A cluster's loop."""
+
+    name: str
+    running_since: float  # 0 where no run is under way
+
+    @property
+    def apps(self) -> tuple[str, ...]: ...
+    def pull(self, trigger: Trigger) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is not to be woken: apps that are suspended; everything where the cluster is, or another agent leads."""
+
+    everything: bool = False
+    apps: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Suspect:
+    """An object that changed while a run of ours may have written it."""
+
+    apps: set[str] = field(default_factory=set)
+    last: float = 0.0
+    gone: bool = False  # it was deleted, which only a run that deletes it explains
+
+
+About = dict[str, set[str]]  # by app the objects that changed
+
+
+class Wakes:
+    """The changes of one cluster that a run has to look at."""
+
+    def __init__(self, cluster: Woken, held: Callable[[], Held], log: Log) -> None:
+        self.runs = 0  # that have ended
+        self._fights = Fights()
+        self._cluster = cluster
+        self._held = held
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._due: About = {}  # wait for the next flush
+        self._asked: About = {}  # a run is asked for
+        self._answered: About = {}  # of the run that is under way
+        self._suspects: dict[str, _Suspect] = {}  # by object
+        self._written: dict[
+            str, float
+        ] = {}  # by object, until when a change of it may be the doing of a run of ours
+        self._removed: dict[str, float] = {}  # the same of objects that a run has deleted
+        self._flushing: asyncio.TimerHandle | None = None
+
+    @property
+    def may_be_ours(self) -> bool:
+        """Whether a run of ours is under way, or its writes may still be on their way to us."""
+        return bool(self._cluster.running_since) or self._loop.time() < max(
+            self._written.values(), default=0.0
+        )
+
+    def changed(self, apps: Iterable[str], about: str, *, foreign: bool, gone: bool = False) -> None:
+        """Take in that an object of these apps changed; `foreign`: it is certain that no run of ours did it."""
+        if not foreign and self.may_be_ours:
+            suspect = self._suspects.setdefault(about, _Suspect())
+            suspect.apps.update(apps)
+            suspect.last = self._loop.time()
+            suspect.gone = suspect.gone or gone
+            return
+        for app in apps:
+            self._due.setdefault(app, set()).add(about)
+            self._flush_in(DEBOUNCE)
+
+    def run_began(self) -> None:
+        """A run of this cluster begins; it answers all that has been asked for."""
+        self._answered, self._asked = self._asked, {}
+
+    def run_ended(self, ending: Ending, trigger: Trigger) -> None:
+        """A run has ended: what it wrote was no one else's doing, and what it set back may be a fight."""
+        self.runs += 1
+        answered, self._answered = self._answered, {}
+        if ending.findings is None:  # nobody knows what it wrote; it is made again
+            self._suspects.clear()
+        else:
+            until = self._loop.time() + GRACE
+            self._written |= dict.fromkeys(ending.findings["written"], until)
+            self._removed |= dict.fromkeys(ending.findings["removed"], until)
+            self._weigh(ending.findings, trigger, answered)
+        self._loop.call_later(GRACE, self._judge, self.runs)
+        if self._due:
+            self._flush_in(0.0)
+
+    def fights(self) -> tuple[Fight, ...]:
+        """The fights that go on."""
+        return self._fights.present(self._loop.time())
+
+    def status(self) -> list[dict[str, Any]]:
+        """The same, as the agent's status shows them."""
+        now = self._loop.time()
+        return [
+            {
+                "app": fight.rival.app,
+                "object": fight.rival.object,
+                "field": fight.rival.path,
+                "manager": fight.rival.manager,
+                "reverts": fight.reverts,
+                "waits": round(max(0.0, fight.last + fight.wait - now), 1),
+            }
+            for fight in self._fights.present(now)
+        ]
+
+    def _judge(self, runs: int) -> None:
+        """The last run's writes have been told by now: what else changed meanwhile was not its doing."""
+        if self._cluster.running_since or runs != self.runs:
+            return  # another judgement follows the run that is under way, or that ended later
+        suspects, written, removed = self._suspects, self._written, self._removed
+        self._suspects, self._written, self._removed = {}, {}, {}
+        for about, suspect in suspects.items():
+            known = removed if suspect.gone else written
+            if suspect.last > known.get(about, 0.0):
+                self.changed(suspect.apps, about, foreign=True)
+
+    def _flush_in(self, seconds: float) -> None:
+        """Flush so soon, where that is not to be sooner anyway."""
+        due = self._loop.time() + seconds
+        if self._flushing is None or self._flushing.when() > due:
+            if self._flushing is not None:
+                self._flushing.cancel()
+            self._flushing = self._loop.call_at(due, self._flush)
+
+    def _flush(self) -> None:
+        """Ask for a run of the apps that changed; those in a fight wait."""
+        self._flushing = None
+        if self._cluster.running_since:
+            return  # its end says whether there is a fight
+        held, now = self._held(), self._loop.time()
+        pending, self._due = self._due, {}
+        if held.everything:
+            return  # whoever resumes it, or leads, begins with a run
+        ready: set[str] = set()
+        waits: list[float] = []
+        for app, about in pending.items():
+            if app in held.apps or app not in self._cluster.apps:
+                continue
+            wait = self._fights.wait(app, now)
+            if wait > 0:
+                self._due[app] = about
+                waits.append(wait)
+            else:
+                ready.add(app)
+                self._asked.setdefault(app, set()).update(about)
+        if waits:
+            self._flush_in(min(waits))
+        if ready:
+            self._cluster.pull(Trigger(CAUSE, frozenset(ready)))
+
+    def _weigh(self, findings: Mapping[str, Any], trigger: Trigger, answered: About) -> None:
+        """Look for fights in what a run set back, and for objects that wake the agent for nothing."""
+        now, written = self._loop.time(), set(findings["written"])
+        found = [
+            self._fights.reverted(Rival(app=app, object=name, path=path, manager=manager), now)
+            for app, name, path, manager in findings["reverted"]
+        ]
+        ran = answered.keys() if trigger.apps is None else answered.keys() & trigger.apps
+        found += [
+            self._fights.woken(app, about, now)
+            for app in sorted(ran)
+            for about in sorted(answered[app] - written)
+        ]
+        for fight in filter(None, found):
+            self._say(fight)
+
+    def _say(self, fight: Fight) -> None:
+        rival = fight.rival
+        about = {"cluster": self._cluster.name, "app": rival.app, "object": rival.object}
+        wait = f"changes start runs of the app after {format_seconds(fight.wait)} and ever later; the interval stays"
+        if fight.reverts:
+            about |= {"field": rival.path or "the whole object", "manager": rival.manager or "not recorded"}
+            self._log.warning("fight", **about, reverts=fight.reverts, instead=wait)
+        else:
+            why = "it changes again and again, and there is nothing to set back"
+            self._log.warning("restless object", **about, why=why, instead=wait)

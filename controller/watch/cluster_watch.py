@@ -1,0 +1,223 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The watch of a cluster: which kinds are of interest, whose objects they are, and what is said of its troubles.
+
+Watches only wake the agent: what a change is, and what becomes of it, the run decides. Runs at the interval find what
+is missed here. All of this is in the agent's loop; the threads are in followers.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.engine_values import (
+    connection_spec,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppSpec
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
+    DEFAULT_NAMESPACE,
+    identity_of,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.desired_state import (
+    former_identities,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.fingerprint import Movement
+
+from ..core.log import Log
+from ..core.schedule import Trigger
+from ..runner.fork_server import Ending
+from ..runner.reports import key_of
+from .change_queue import Held, Wakes, Woken
+from .conflicts import Fight
+from .reflectors import Followers, Moved
+
+_PATIENCE = 5.0  # seconds that a watch may be broken without a word in the log
+
+
+class Watched(Woken, Protocol):
+    """A cluster's loop, and what it knows of the cluster."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+    @property
+    def git_apps(self) -> tuple[Mapping[str, Any], ...]: ...
+    @property
+    def kinds(self) -> frozenset[GroupKind]: ...
+
+
+class Watch:
+    """The watch of one cluster: `follow` it, tell it of runs, `end` it."""
+
+    def __init__(
+        self, cluster: Watched, held: Callable[[], Held], log: Log, restarted: Callable[[], None]
+    ) -> None:
+        self.wakes = Wakes(cluster, held, log)
+        self.restarted = restarted
+        self._cluster = cluster
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._followers: Followers | None = None
+        self._hears: _Hears | None = None
+        self._where: Mapping[str, Any] | None = None
+        self._ours: dict[str, str] = {}  # the apps by set
+        self._hints: dict[str, frozenset[GroupKind]] = {}  # by set, what its parent says
+        self._listed: set[GroupKind] = set()
+        self._troubles: dict[str, str] = {}
+        self._told = False  # whether the log says that the watch is broken
+
+    @property
+    def objects(self) -> int:
+        """How many objects are in sight."""
+        return self._followers.objects if self._followers is not None else 0
+
+    def fighting(self) -> tuple[Fight, ...]:
+        """The fights that go on."""
+        return self.wakes.fights()
+
+    def status(self) -> dict[str, Any]:
+        """As the agent's status shows it."""
+        return {
+            "on": self._followers is not None,
+            "kinds": self._followers.kinds if self._followers is not None else [],
+            "objects": self.objects,
+            "troubles": sorted(set(self._troubles.values())),
+        }
+
+    def follow(self) -> None:
+        """Watch what the settings of this moment, the last report and the parents say. Connecting is not waited for."""
+        where = self._cluster.settings["connection"]
+        if self._followers is None or self._where != where:
+            self.end()
+            self._where = where
+            self._hears = _Hears(self)
+            self._followers = Followers(self._cluster.name, connection_spec(where), self._hears)
+            self._followers.start()
+        self._want()
+
+    def end(self) -> None:
+        """Watch nothing any more."""
+        if self._followers is not None:
+            self._followers.stop.now()
+        self._followers = self._hears = None
+        self._hints, self._troubles, self._listed = {}, {}, set()
+        self._told = False
+
+    def run_began(self) -> None:
+        """A run of this cluster begins."""
+        self.wakes.run_began()
+
+    def run_ended(self, ending: Ending, trigger: Trigger) -> None:
+        """A run has ended; it may have left other kinds than it found."""
+        self.wakes.run_ended(ending, trigger)
+        self._want()
+
+    def _want(self) -> None:
+        if self._followers is not None:
+            self._ours = self._sets()
+            hinted = [kinds for set_id, kinds in self._hints.items() if set_id in self._ours]
+            self._followers.want(self._cluster.kinds.union(*hinted))
+
+    def _sets(self) -> dict[str, str]:
+        """The apps by the ids of their sets, former ones too."""
+        settings = self._cluster.settings
+        home = settings.get("namespace") or DEFAULT_NAMESPACE
+        found: dict[str, str] = {}
+        for app in (*settings["apps"], *self._cluster.git_apps):
+            spec = AppSpec(
+                name=app["name"],
+                source="",
+                namespace=app.get("namespace") or "",
+                moved_from=tuple(app.get("moved_from") or ()),
+            )
+            found |= {identity.id: spec.name for identity in former_identities(spec, home)}
+            found[identity_of(spec, home).id] = spec.name
+        return found
+
+    # What the threads tell, in the loop by now.
+
+    def hear(self, hears: _Hears, function: Callable[..., None], values: tuple[Any, ...]) -> None:
+        """Take in what was told, unless it comes from threads that were ended."""
+        if hears is self._hears:
+            function(*values)
+
+    def hinted(self, set_id: str, kinds: frozenset[GroupKind]) -> None:
+        """A parent says where members may be."""
+        if self._hints.get(set_id) != kinds:
+            self._hints[set_id] = kinds
+            self._want()
+
+    def listed(self, kind: GroupKind, sets: frozenset[str]) -> None:
+        """What changed since the last run and before this first look shows to nobody; so a run looks."""
+        late = bool(self.wakes.runs) and not self._cluster.running_since and kind not in self._listed
+        self._listed.add(kind)
+        if late:
+            self.wakes.changed(self._apps_of(sets), str(kind), foreign=True)
+
+    def _apps_of(self, sets: frozenset[str]) -> set[str]:
+        return {self._ours[set_id] for set_id in sets if set_id in self._ours}
+
+    def moved(self, moved: Moved) -> None:
+        """An object changed."""
+        apps = self._apps_of(moved.sets)
+        foreign = moved.movement is Movement.FOREIGN
+        if moved.parent and not foreign and self.wakes.may_be_ours:
+            return  # a run writes the parents of its apps, and no report says so
+        about = key_of(moved.kind.group, moved.kind.kind, *moved.key)
+        self.wakes.changed(apps, about, foreign=foreign, gone=moved.gone)
+
+    def trouble(self, about: str, error: PlumbError | None) -> None:
+        """Something is not watched, or again."""
+        if error is None:
+            self._troubles.pop(about, None)
+            if self._told and not self._troubles:
+                self._told = False
+                self._log.info("watching again", cluster=self._cluster.name)
+            return
+        if not self._troubles and not self._told:
+            self._loop.call_later(_PATIENCE, self._tell)
+        self._troubles[about] = error.account
+
+    def _tell(self) -> None:
+        if self._troubles and not self._told:
+            self._told = True
+            why = sorted(set(self._troubles.values()))
+            more = f"; and {len(why) - 1} more" if len(why) > 1 else ""
+            self._log.warning(
+                "not watching all",
+                cluster=self._cluster.name,
+                why=why[0] + more,
+                instead="what changes there is found at the interval",
+            )
+
+
+class _Hears:
+    """Carries what threads tell into the loop."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._loop = asyncio.get_running_loop()
+
+    def _tell(self, function: Callable[..., None], *values: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and so will the threads
+            self._loop.call_soon_threadsafe(self._watch.hear, self, function, values)
+
+    def moved(self, moved: Moved) -> None:
+        self._tell(self._watch.moved, moved)
+
+    def hinted(self, set_id: str, kinds: frozenset[GroupKind]) -> None:
+        self._tell(self._watch.hinted, set_id, kinds)
+
+    def listed(self, kind: GroupKind, sets: frozenset[str]) -> None:
+        self._tell(self._watch.listed, kind, sets)
+
+    def trouble(self, about: str, error: PlumbError | None) -> None:
+        self._tell(self._watch.trouble, about, error)
+
+    def restarted(self) -> None:
+        self._tell(self._watch.restarted)

@@ -1,0 +1,125 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads of many objects, of which some may fail: what was read, and what could not be and why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..model.errors import ClusterError
+from ..model.objects import Body, ObjectRef, ref_of
+from .client import Cluster
+from .discovery import ApiResource
+from .errors import Forbidden, NotFound, RequestError, UnknownApi
+
+FEW = 3  # up to this many names of a kind are asked for one by one, more by a metadata-only LIST
+_FEW_NAMESPACES = 4
+
+EVERYWHERE = ""  # in place of a namespace: in all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Objects of one kind, and by namespace (or EVERYWHERE) why the others could not be listed."""
+
+    items: Sequence[dict[str, Any]]
+    unread: Mapping[str, RequestError]
+
+
+def list_objects(
+    cluster: Cluster,
+    resource: ApiResource,
+    selector: str,
+    namespaces: Sequence[str],
+    *,
+    metadata_only: bool = False,
+) -> Listed:
+    """The objects of a kind that fit the selector: by one LIST or, where that is denied, by one for each namespace.
+
+    A kind that the server no longer serves counts as unread too: it may be a server that is behind.
+    """
+    everywhere = list_everywhere(cluster, resource, selector, metadata_only=metadata_only)
+    if resource.namespaced and isinstance(everywhere.unread.get(EVERYWHERE), Forbidden):
+        return list_within(cluster, resource, selector, namespaces, metadata_only=metadata_only)
+    return everywhere
+
+
+def list_everywhere(
+    cluster: Cluster, resource: ApiResource, selector: str, *, metadata_only: bool = False
+) -> Listed:
+    """The objects of a kind that fit the selector, by one LIST."""
+    try:
+        found = cluster.list(resource, label_selector=selector, metadata_only=metadata_only)
+    except RequestError as error:
+        return Listed([], {EVERYWHERE: error})
+    return Listed(found.items, {})
+
+
+def list_within(
+    cluster: Cluster,
+    resource: ApiResource,
+    selector: str,
+    namespaces: Sequence[str],
+    *,
+    metadata_only: bool = False,
+) -> Listed:
+    """The objects of a kind in these namespaces that fit the selector, by one LIST for each."""
+    items: list[dict[str, Any]] = []
+    unread: dict[str, RequestError] = {}
+    for namespace in namespaces:
+        try:
+            items += cluster.list(
+                resource, namespace=namespace, label_selector=selector, metadata_only=metadata_only
+            ).items
+        except RequestError as error:
+            unread[namespace] = error
+    return Listed(items, unread)
+
+
+def look_up(
+    cluster: Cluster, missing: Sequence[tuple[ApiResource, ObjectRef]]
+) -> tuple[dict[tuple[str, ObjectRef], Body], dict[ObjectRef, ClusterError]]:
+    """Those of the objects that exist, whole, by apiVersion and identity; and those that could not be read."""
+    by_resource: dict[ApiResource, list[ObjectRef]] = defaultdict(list)
+    for resource, ref in missing:
+        by_resource[resource].append(ref)
+    kinds = sorted(by_resource.items(), key=lambda item: (item[0].group_kind, item[0].version))
+    present = cluster.map(lambda item: _present(cluster, item[0], item[1]), kinds)
+    ask = [(resource, ref) for (resource, _refs), there in zip(kinds, present, strict=True) for ref in there]
+    found: dict[tuple[str, ObjectRef], Body] = {}
+    unreadable: dict[ObjectRef, ClusterError] = {}
+    for (resource, ref), body in zip(ask, cluster.map(lambda a: _get(cluster, *a), ask), strict=True):
+        if isinstance(body, ClusterError):
+            unreadable[ref] = body
+        elif body is not None:
+            found[resource.api_version, ref] = body
+    return found, unreadable
+
+
+def _present(cluster: Cluster, resource: ApiResource, refs: Sequence[ObjectRef]) -> Sequence[ObjectRef]:
+    """Those of the objects that a metadata-only LIST knows; all of them where asking one by one is cheaper."""
+    if len(refs) <= FEW:
+        return refs
+    spaces = sorted({ref.namespace for ref in refs})
+    where = spaces if resource.namespaced and len(spaces) <= _FEW_NAMESPACES else [""]
+    try:
+        items = [
+            item for ns in where for item in cluster.list(resource, namespace=ns, metadata_only=True).items
+        ]
+    except RequestError:
+        return refs
+    names = {ref_of(item) for item in items}
+    return [ref for ref in refs if ref in names]
+
+
+def _get(cluster: Cluster, resource: ApiResource, ref: ObjectRef) -> Body | ClusterError | None:
+    try:
+        return cluster.get(resource, namespace=ref.namespace, name=ref.name)
+    except (NotFound, UnknownApi):
+        return None
+    except RequestError as error:
+        return error

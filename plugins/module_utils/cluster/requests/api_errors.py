@@ -1,0 +1,168 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a refusal to the error that says it: one table."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ...model.errors import printable
+from ..errors import (
+    BadRequest,
+    DeadlineExceeded,
+    Expired,
+    FieldConflict,
+    Forbidden,
+    Invalid,
+    NamespaceTerminating,
+    NotFound,
+    RequestError,
+    ServerFailure,
+    StaleVersion,
+    Throttled,
+    TooLarge,
+    Unauthorized,
+    UnknownApi,
+)
+from .answer import OUTDATED, Answer, Cause
+
+_SHOWN = 5  # causes that a message names
+_LONG = 500  # characters; a longer message of the server is told by its causes instead
+_TOO_LARGE = re.compile(r"request is too large|trying to send message larger")  # etcd's words, as a 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a request is about, for messages: `Deployment shop/cart`, `applying`."""
+
+    subject: str
+    operation: str
+    secret: bool = False  # what the server says of it may quote values
+    write: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A row of the table: all that is given must hold; `cause` is the reason of one of the causes.
+
+    `named`: whether the answer says which object it is about.
+    """
+
+    error: type[RequestError]
+    statuses: range
+    named: bool | None = None
+    cause: str | None = None
+    text: re.Pattern[str] | None = None
+
+    def fits(self, answer: Answer) -> bool:
+        return (
+            answer.status in self.statuses
+            and self.named in (None, bool(answer.kind or answer.name))
+            and (self.cause is None or any(cause.reason == self.cause for cause in answer.causes))
+            and (self.text is None or self.text.search(answer.message) is not None)
+        )
+
+
+def _only(status: int) -> range:
+    return range(status, status + 1)
+
+
+_RULES = (
+    _Rule(Unauthorized, _only(401)),
+    _Rule(NamespaceTerminating, _only(403), cause="NamespaceTerminating"),
+    _Rule(Forbidden, _only(403)),
+    _Rule(UnknownApi, _only(404), named=False),
+    _Rule(NotFound, _only(404)),
+    _Rule(DeadlineExceeded, _only(408)),
+    _Rule(FieldConflict, _only(409), cause="FieldManagerConflict"),
+    _Rule(StaleVersion, _only(409)),
+    _Rule(Expired, _only(410)),
+    _Rule(TooLarge, _only(413)),
+    _Rule(TooLarge, _only(422), cause="FieldValueTooLong"),
+    _Rule(Invalid, _only(422)),
+    _Rule(Throttled, _only(429)),
+    _Rule(TooLarge, range(500, 600), text=_TOO_LARGE),
+    _Rule(ServerFailure, range(500, 600)),
+    _Rule(BadRequest, range(1000)),
+)
+
+_MOVE_ENTRIES = "Write it in the new version by hand once, or leave the field out of Git until that is done."
+# What admission says: a ValidatingAdmissionPolicy by a 422, a webhook by whatever it likes.
+_DENIED = re.compile(r"ValidatingAdmissionPolicy '|admission webhook .{1,300} denied")
+_DENIED_DELETE = (
+    "An admission rule of the cluster, which the message names, forbids to delete it. It stays until the rule or the"
+    " object lets it go; the next run tries again."
+)
+_DENIED_WRITE = "Correct the manifest in Git, or see the admission rule that the message names."
+_IMMUTABLE = (
+    "What cannot be changed has to be as it is in the cluster, or the object deleted and created anew: that is what"
+    " recreate: true of the app allows."
+)
+_NEXT_STEPS = {
+    ServerFailure: "Correct the manifest in Git: the same request can only fail again.",
+    NotFound: "Create the namespace first, or set create_namespace for the app.",
+    BadRequest: "Check that the address is that of a Kubernetes API server.",
+}
+
+
+def refusal(answer: Answer, target: Target) -> RequestError:
+    """The error for a status that is no success. A Secret's gets no text of the server."""
+    error = next(rule.error for rule in _RULES if rule.fits(answer))
+    shown = answer.withheld() if target.secret else answer
+    return error(
+        target.subject,
+        target.operation,
+        _why(shown),
+        _next_step(error, answer, target),
+        answer=shown,
+    )
+
+
+def _next_step(error: type[RequestError], answer: Answer, target: Target) -> str | None:
+    """A better next step than the class has, where the answer allows one."""
+    if answer.defect == OUTDATED:
+        return _MOVE_ENTRIES
+    deleting = target.operation.startswith("deleting")
+    if _DENIED.search(answer.message):
+        return _DENIED_DELETE if deleting else _DENIED_WRITE
+    if deleting and error in {Invalid, BadRequest}:
+        return "See what keeps it, which the message names. The object stays, and the next run tries again."
+    if error is Invalid and answer.immutable:
+        return _IMMUTABLE
+    special = (
+        bool(answer.defect)
+        or (error is NotFound and answer.kind == "namespaces")
+        or (error is BadRequest and not answer.reason)
+    )
+    return _NEXT_STEPS.get(error) if special else None
+
+
+def _why(answer: Answer) -> str:
+    """Who holds what, or the server's message, or where that is withheld or missing the reason and the fields."""
+    if answer.conflicts:
+        held = [
+            f"{conflict.manager} {'applied' if conflict.applied else 'changed'} {conflict.field}"
+            for conflict in answer.conflicts[:_SHOWN]
+        ]
+        more = len(answer.conflicts) - len(held)
+        return ", ".join(held) + (f" and {more} more" if more else "")
+    if len(answer.message) > _LONG and answer.causes:
+        return "; ".join(_short(cause) for cause in answer.causes[:_SHOWN])
+    if answer.message:
+        return answer.message.rstrip(". ")
+    if answer.defect:
+        return f"the server answered {answer.status}: {answer.defect}"
+    if not answer.reason:
+        return f"the server answered {answer.status} and no reason"
+    fields = ", ".join(f"{cause.field or 'object'} {cause.reason}" for cause in answer.causes[:_SHOWN])
+    return f"the server answered {answer.status} {answer.reason}" + (f": {fields}" if fields else "")
+
+
+def _short(cause: Cause) -> str:
+    """A cause without the value or the difference that the server prints before or below what is wrong with it."""
+    said = cause.message.partition("\n")[0]
+    if len(said) > _LONG // _SHOWN:
+        said = said.rpartition("}: ")[2]
+    return f"{cause.field}: {printable(said, _LONG // 2)}" if cause.field else printable(said, _LONG // 2)

@@ -1,0 +1,231 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTP/1.1 on the connections of urllib3's pools: a request goes out in one piece, llhttp reads what comes back.
+
+The pools connect, speak TLS, go through proxies and hand connections out as ever. A request and its answer cost a third
+of the processor time that http.client takes for them (ADR 0014); a first apply makes thousands.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from http.client import HTTPException
+from typing import Any
+
+from .optional_imports import httptools, urllib3
+
+_CHUNK = 1 << 18
+_LONGEST_HEAD = 1 << 16  # bytes
+
+
+def _nothing(*_: Any) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What holds for one request.
+
+    `before_sending` is called in the last moments before the request counts: the connection is taken and stands, and
+    the body is not sent yet. A check made earlier would say nothing of a request that then waits for a connection, or
+    whose process is paused after the headers: the server waits for the body, and carries out what it gets then.
+    `on_received` is called with the bytes of the answer's body so far. Whatever the two raise ends the request.
+    """
+
+    before_sending: Callable[[], None] | None = None
+    on_received: Callable[[int], None] = _nothing
+    most_of_a_refusal: int = 1 << 20  # bytes read of the body of an answer that is not a 2xx
+
+
+_terms: ContextVar[Terms] = ContextVar("plumb_cluster_terms", default=Terms())  # noqa: B039 - it is frozen
+
+
+@contextmanager
+def on_terms(terms: Terms) -> Iterator[None]:
+    """Within this block, requests of `pools` are made on these terms."""
+    token = _terms.set(terms)
+    try:
+        yield
+    finally:
+        _terms.reset(token)
+
+
+class NoAnswer(HTTPException):
+    """What came is no whole answer. The text says why and quotes nothing of it."""
+
+
+class Answer:
+    """A whole answer. The names are urllib3's, whose pool sets and reads some."""
+
+    __slots__ = (
+        "_connection",
+        "_pool",
+        "data",
+        "headers",
+        "length_remaining",
+        "retries",
+        "status",
+        "version_string",
+    )
+
+    def __init__(self, status: int, headers: dict[bytes, bytes], data: bytes) -> None:
+        self.status = status
+        self.headers = headers  # names in lower case; of several of one name the last
+        self.data = data  # decompressed
+        self.length_remaining = 0
+        self.version_string = "HTTP/1.1"
+
+
+@cache
+def pools() -> dict[str, Any]:
+    """What a PoolManager takes as its `pool_classes_by_scheme`. Requests need `release_conn=True`."""
+    return {
+        "http": _pool(urllib3.HTTPConnectionPool, urllib3.connection.HTTPConnection),
+        "https": _pool(urllib3.HTTPSConnectionPool, urllib3.connection.HTTPSConnection),
+    }
+
+
+def _pool(pool: Any, connection: Any) -> Any:
+    """A class of urllib3's pools, whose connections send and read as is said here."""
+    ours = type(connection.__name__, (connection,), {"request": _send, "getresponse": _receive})
+    return type(pool.__name__, (pool,), {"ConnectionCls": ours})
+
+
+def _send(
+    connection: Any,
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str | tuple[str, ...]],
+    **_: Any,
+) -> None:
+    """`request` of a connection. `url` is percent-encoded by the pool; `headers` are all there are.
+
+    The values of a header are a tuple; what the pool itself adds for a proxy is a text.
+    """
+    if connection.sock is None:  # without TLS the pool leaves it to the request
+        connection.connect()
+    lines = [f"{method} {url} HTTP/1.1"]
+    for name, values in headers.items():
+        lines += [f"{name}: {value}" for value in ((values,) if isinstance(values, str) else values)]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    head = "\r\n".join([*lines, "", ""]).encode("ascii")
+    connection.sock.settimeout(connection.timeout)
+    check = _terms.get().before_sending
+    if check is None:
+        connection.sock.sendall(head + (body or b""))
+        return
+    check()
+    if body is not None:
+        connection.sock.sendall(head)
+        head = body
+        check()
+    connection.sock.sendall(head)
+
+
+def _receive(connection: Any) -> Answer:
+    """`getresponse` of a connection: the whole answer. The connection is closed unless another request may follow."""
+    terms = _terms.get()
+    connection.sock.settimeout(connection.timeout)
+    reader = _Reader()
+    try:
+        while not reader.complete:
+            data = connection.sock.recv(_CHUNK)
+            if not data:
+                reader.end()
+                break
+            reader.feed(data)
+            if reader.status >= 300 and reader.received > terms.most_of_a_refusal:
+                break
+            terms.on_received(reader.received)
+        answer = reader.answer(terms.most_of_a_refusal)
+    finally:
+        reader.release()
+    if not (reader.complete and reader.keeps_open):
+        connection.close()
+    return answer
+
+
+class _Reader:
+    """What llhttp finds in an answer; it calls the methods whose names begin with `on_`."""
+
+    def __init__(self) -> None:
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._head = 0
+        self._in_body = False
+        self.received = 0  # bytes of the body
+        self.status = 0  # once the head is read
+        self.complete = False
+        self.keeps_open = False
+
+    def release(self) -> None:
+        """Let go of the parser, which holds this in turn: whoever collects no garbage would keep each answer."""
+        self._parser = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_body:  # a trailer says nothing that matters here
+            self._headers[name.lower()] = value.strip()
+
+    def on_headers_complete(self) -> None:
+        self._in_body = True
+        self.status = self._parser.get_status_code()
+        self.keeps_open = self._parser.should_keep_alive()
+
+    def on_body(self, data: bytes) -> None:
+        self._body.append(data)
+        self.received += len(data)
+
+    def on_message_complete(self) -> None:
+        if 100 <= self.status < 200:  # an interim answer: another one follows (RFC 9110, 15.2)
+            self._headers, self._in_body, self.status = {}, False, 0
+        else:
+            self.complete = True
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            raise NoAnswer("two answers to one request")
+
+    def feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
+            # What comes up in a method above arrives here, a stop that was asked for too.
+            raised = exc.__context__
+            if raised is not None and not isinstance(raised, Exception):
+                raise raised from None
+            if not self.complete:
+                raise NoAnswer("it is not HTTP as it should be") from exc
+            self.keeps_open = False
+        if not self._in_body:
+            self._head += len(data)
+            if self._head > _LONGEST_HEAD:
+                raise NoAnswer(f"its headers have more than {_LONGEST_HEAD} bytes")
+
+    def end(self) -> None:
+        """The server has closed the connection: the end of a body that has no other (RFC 9112, 6.3), or too early."""
+        if not self._in_body or b"content-length" in self._headers or b"transfer-encoding" in self._headers:
+            raise NoAnswer("the connection was closed")
+
+    def answer(self, most_of_a_refusal: int) -> Answer:
+        data = b"".join(self._body)
+        if self._headers.get(b"content-encoding", b"").lower() in (b"gzip", b"x-gzip"):
+            data = self._unpacked(data, most_of_a_refusal)
+        return Answer(self.status, self._headers, data)
+
+    def _unpacked(self, data: bytes, most_of_a_refusal: int) -> bytes:
+        try:
+            if self.status < 300:
+                return gzip.decompress(data)
+            return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data, most_of_a_refusal)
+        except (EOFError, OSError, zlib.error) as exc:
+            raise NoAnswer("what is compressed in it cannot be read") from exc

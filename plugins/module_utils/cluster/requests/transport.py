@@ -1,0 +1,296 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One request after the other over kept-alive connections: time limits, retries, counting, errors translated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlencode, urlsplit
+
+from ...model.version import VERSION
+from ..errors import CircuitOpen, DeadlineExceeded, LeaseLost, RequestError, Unreachable
+from ..lease_file import why_not
+from .access import Access, is_loopback
+from .answer import read_answer
+from .api_errors import Target, refusal
+from .circuit_breaker import CircuitBreaker, Traffic
+from .connection_errors import CONNECT_TIMEOUT, no_answer
+from .llhttp_connection import Answer, Terms, on_terms, pools
+from .optional_imports import urllib3
+from .request_counts import RequestCounts
+from .retry import LONGEST_WAIT, Clock, Failure, Repeat, Trouble, pause, read_retry_after
+
+_MOST_TRIES = 20  # of one request, for a server that comes and goes
+_SHORTEST = 0.001  # seconds; urllib3 takes no timeout of 0
+
+# The moment (monotonic) by which requests of this context must be done. Cluster.map carries it into its threads.
+_until: ContextVar[float | None] = ContextVar("plumb_cluster_until", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP request and what may be done when it fails."""
+
+    method: str
+    path: str
+    target: Target
+    query: Mapping[str, str] = field(default_factory=dict)
+    accept: str = "application/json"
+    content_type: str = ""
+    body: bytes | None = None
+    repeat: Repeat = Repeat.SAFE
+    dry_run: bool = False
+
+    @property
+    def traffic(self) -> Traffic:
+        """Which requests it may fail together with."""
+        if self.method == "GET":
+            return Traffic.READS
+        return Traffic.DRY_RUNS if self.dry_run else Traffic.WRITES
+
+    @property
+    def url(self) -> str:
+        return f"{self.path}?{_encoded(tuple(self.query.items()))}" if self.query else self.path
+
+
+@lru_cache(maxsize=64)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    """A query as a URL has it. Thousands of requests have the same one."""
+    return urlencode(query)
+
+
+class Transport:
+    """The connections to one server. Thread-safe; at most `concurrency` requests are under way at once."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        request_timeout: float,
+        concurrency: int,
+        counts: RequestCounts,
+        clock: Clock,
+        lease_file: Path | None = None,
+        breaker: CircuitBreaker | None = None,
+    ) -> None:
+        self._access = access
+        self._breaker = breaker
+        self._timeout = request_timeout
+        self._counts = counts
+        self._clock = clock
+        self._pool = pool_of(access, concurrency)
+        self._pool.pool_classes_by_scheme = pools()
+        self._lease_file = lease_file
+        # A proxy has to be told where each request goes. Without one there is one host, whose connections are asked.
+        self._root = access.server if access.proxy else urlsplit(access.server).path
+        pool = self._pool if access.proxy else self._pool.connection_from_url(access.server)
+        self._send = pool.request_encode_url  # which leaves headers and body as they are
+        self._made: dict[tuple[str, str, str], dict[str, tuple[str, ...]]] = {}  # headers
+        # The server compresses long lists, which costs more than it saves where no network lies between.
+        self._encoding = "identity" if is_loopback(access.server) else "gzip"
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    @contextmanager
+    def deadline(self, seconds: float) -> Iterator[None]:
+        """Within this block requests must be done `seconds` from now, or sooner where a block around it says so."""
+        outer = _until.get()
+        mine = self._clock.now() + seconds
+        token = _until.set(mine if outer is None else min(outer, mine))
+        try:
+            yield
+        finally:
+            _until.reset(token)
+
+    def exchange(self, request: Request) -> dict[str, Any]:
+        """The JSON object that answers a request, sent again where the tables of retry.py allow it.
+
+        Raises a RequestError when nothing helps.
+        """
+        self._count(request)
+        waited = 0.0
+        tried = 0
+        executed = False
+        last: Failure | None = None
+        while True:
+            tried += 1
+            try:
+                return self._admitted(request)
+            except CircuitOpen:
+                if last is None:
+                    raise
+                raise _last_word(last, request, executed) from last.__cause__
+            except Failure as failure:
+                last = failure
+                executed = executed or failure.executed
+                tries = failure.tries(request.repeat)
+                if tries > 1 and tried < _MOST_TRIES and self._is_open(request):
+                    continue  # the breaker says when, and whether at all
+                seconds = pause(tried, failure.retry_after, self._clock)
+                waited += seconds
+                over = waited > LONGEST_WAIT or self._too_late(seconds)
+                if over or tried >= tries:
+                    raise _last_word(failure, request, executed) from failure.__cause__
+            self._counts.add(retries=1)
+            self._clock.sleep(seconds)
+
+    def _admitted(self, request: Request) -> dict[str, Any]:
+        if self._breaker is None:
+            return self._attempt(request)
+        return self._breaker.call(request.traffic, request.path, lambda: self._attempt(request), _until.get())
+
+    def _is_open(self, request: Request) -> bool:
+        return self._breaker is not None and self._breaker.is_open(request.traffic)
+
+    def _too_late(self, seconds: float) -> bool:
+        until = _until.get()
+        return until is not None and self._clock.now() + seconds >= until
+
+    def _count(self, request: Request) -> None:
+        write = request.method != "GET"
+        self._counts.add(
+            reads=int(not write),
+            writes=int(write and not request.dry_run),
+            dry_runs=int(write and request.dry_run),
+        )
+
+    def _attempt(self, request: Request) -> dict[str, Any]:
+        now = self._clock.now()
+        until = _until.get()
+        ends = now + self._timeout if until is None else min(until, now + self._timeout)
+        if ends <= now:
+            error = DeadlineExceeded(
+                request.target.subject,
+                request.target.operation,
+                "the time for it was over before it was sent",
+            )
+            raise Failure(error, Trouble.UNSENT, final=True)
+        answer = self._roundtrip(request, ends)
+        if 200 <= answer.status < 300:
+            return _document(answer.data, request)
+        raise Failure(
+            refusal(read_answer(answer.status, answer.data), request.target),
+            Trouble.ANSWERED,
+            retry_after=read_retry_after(answer.headers.get(b"retry-after", b"").decode("latin-1")),
+        )
+
+    def _roundtrip(self, request: Request, ends: float) -> Answer:
+        seconds = max(ends - self._clock.now(), _SHORTEST)
+
+        def in_time(received: int) -> None:
+            """A read timeout is of one read; the clock is of them all."""
+            if self._clock.now() > ends:
+                raise _incomplete(request.target, received)
+
+        try:
+            with on_terms(Terms(before_sending=self._check(request.target), on_received=in_time)):
+                answer: Answer = self._send(
+                    request.method,
+                    self._root + request.url,
+                    body=request.body,
+                    headers=self._headers(request),
+                    timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds),
+                    pool_timeout=seconds,
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                    release_conn=True,
+                )
+        except urllib3.exceptions.HTTPError as exc:
+            raise no_answer(exc, request.target, self._access.server, seconds) from exc
+        self._counts.add(received=len(answer.data))
+        return answer
+
+    def _headers(self, request: Request) -> dict[str, tuple[str, ...]]:
+        """The headers of a request by name. Thousands have the same ones, which nobody changes."""
+        key = (request.accept, request.content_type, self._access.authorization())
+        if key not in self._made:
+            pairs = headers_of(self._access, request, self._encoding)
+            self._made[key] = {name: tuple(v for n, v in pairs if n == name) for name, _value in pairs}
+        return self._made[key]
+
+    def _check(self, target: Target) -> Callable[[], None] | None:
+        """Where there is a lease, a write leaves only while it is held."""
+        if self._lease_file is None or not target.write:
+            return None
+        return partial(_see_lease, self._lease_file, target)
+
+
+def headers_of(access: Access, request: Request, encoding: str) -> list[tuple[str, str]]:
+    """The headers of a request, with the credentials as they are now."""
+    headers = [
+        ("Host", urllib3.util.parse_url(access.server).netloc or ""),  # in ASCII
+        ("Accept", request.accept),
+        ("Accept-Encoding", encoding),
+        ("User-Agent", f"plumb/{VERSION}"),
+        *access.headers,
+    ]
+    authorization = access.authorization()
+    if authorization:
+        headers.append(("Authorization", authorization))
+    if request.content_type:
+        headers.append(("Content-Type", request.content_type))
+    return headers
+
+
+def _incomplete(target: Target, received: int) -> Failure:
+    why = f"the answer was not complete in time, after {received} bytes"
+    return Failure(DeadlineExceeded(target.subject, target.operation, why), Trouble.SILENT)
+
+
+def _see_lease(file: Path, target: Target) -> None:
+    reason = why_not(file)
+    if reason:
+        raise Failure(LeaseLost(target.subject, target.operation, reason), Trouble.UNSENT, final=True)
+
+
+def _document(data: bytes, request: Request) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as exc:
+        raise _unreadable(request.target) from exc
+    if not isinstance(document, dict):
+        raise _unreadable(request.target)
+    return document
+
+
+def _unreadable(target: Target) -> Failure:
+    error = Unreachable(
+        target.subject,
+        target.operation,
+        "the answer is not a JSON object",
+        "Check that the address is that of a Kubernetes API server, and what a proxy before it does.",
+    )
+    return Failure(error, Trouble.LOST)
+
+
+def _last_word(failure: Failure, request: Request, executed: bool) -> RequestError:
+    """The error that the last try came to; this one or an earlier one may have been carried out."""
+    error = failure.error
+    error.outcome_unknown = request.target.write and executed
+    return error
+
+
+def pool_of(access: Access, concurrency: int, **more: Any) -> Any:
+    """Connections to one server, at most `concurrency` at once; `more` are options of urllib3."""
+    options: dict[str, Any] = {"num_pools": 2, "maxsize": concurrency, "block": True, "retries": False} | more
+    if access.tls is not None:
+        options["ssl_context"] = access.tls
+    if access.server_name:
+        options["server_hostname"] = options["assert_hostname"] = access.server_name
+    if not access.proxy:
+        return urllib3.PoolManager(**options)
+    parts = urlsplit(access.proxy)
+    if parts.username is not None:
+        credentials = unquote(f"{parts.username}:{parts.password or ''}")
+        options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=credentials)
+    return urllib3.ProxyManager(access.proxy, **options)

@@ -1,0 +1,214 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One question to a registry: bounded in time and size, retried within bounds, its redirects followed without a login.
+
+A registry is not trusted: its answer may be endless, compressed to nothing, slow, or send the question elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from ...http.answer import AGAIN, BUSY, asked_wait, is_worth_another_try, pause, read_body, why_unanswered
+from ...http.inside import is_inside_address, reach_of
+from ...http.packages import get_environ_proxies, requests
+from ...http.session import REDIRECTS, open_session
+from ...model.duration import format_seconds
+from ...model.errors import printable
+from ..errors import RegistryError
+from .registry_cache import Remembered
+
+TIMEOUT = 30.0  # seconds for one question
+_PATIENCE = 30.0  # seconds that a registry's Retry-After is waited for
+_TRIES = 3
+_MAX_REDIRECTS = 5
+_WIDTH = 8
+_MASK = "********"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A registry's answer. Header names are in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a registry is reached."""
+
+    subject: str  # how errors call what is asked about
+    insecure: bool = False  # http instead of https
+    ca_file: Path | None = None
+
+
+class Exchange:
+    """Asks the hosts of one `registry`, a host with or without a port. It may be used from several threads."""
+
+    def __init__(
+        self,
+        way: Way,
+        remembered: Remembered,
+        *,
+        registry: str,
+        until: float,
+        secrets: tuple[str, ...] = (),
+    ) -> None:
+        self.way = way
+        self._registry = urlsplit(f"//{registry}").hostname or ""
+        self._remembered = remembered
+        self._until = until
+        self._secrets = list(secrets)
+        self._session = open_session(
+            way.subject, "loading what asks registries", ca_file=way.ca_file, width=_WIDTH
+        )
+
+    def close(self) -> None:
+        self._session.close()
+
+    def hide(self, secret: str) -> None:
+        """Never print this."""
+        self._secrets.append(secret)
+
+    def masked(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, _MASK)
+        return text
+
+    def ask(
+        self,
+        address: str,
+        operation: str,
+        *,
+        limit: int,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        follow: bool = True,
+    ) -> Reply:
+        """The answer, whatever its status; a POST with `form`. `limit` in bytes. Raises RegistryError."""
+        sent = dict(headers or {})
+        for _redirect in range(_MAX_REDIRECTS + 1):
+            reply = self._patiently(address, operation, limit, sent, form)
+            location = reply.headers.get("Location", "")
+            if reply.status not in REDIRECTS or not location:
+                return reply
+            if not follow or form is not None:
+                raise self.failure(operation, "it redirects where that is not followed", _LOOK)
+            target = self._target(address, location, operation)
+            if origin(target) != origin(address):
+                sent.pop("Authorization", None)
+            address = target
+        raise self.failure(operation, "it redirects in a circle", _LOOK)
+
+    def failure(
+        self, operation: str, reason: str, next_step: str = "", *, status: int = 0, wait: float = 0.0
+    ) -> RegistryError:
+        """The error of a question; `reason` is masked here."""
+        return RegistryError(
+            self.way.subject, operation, self.masked(reason), next_step, status=status, wait=wait
+        )
+
+    def may_lead_to(self, host: str) -> bool:
+        """Whether this registry may send a question to a host: to its own, and not further inside than it is itself."""
+        return host.lower() == self._registry or reach_of(host) <= reach_of(self._registry)
+
+    def _patiently(
+        self, address: str, operation: str, limit: int, headers: Mapping[str, str], form: Any
+    ) -> Reply:
+        host = urlsplit(address).netloc.lower()
+        for attempt in range(_TRIES):
+            self._wait_for(host, operation)
+            last = attempt == _TRIES - 1
+            try:
+                reply = self._once(address, operation, limit, headers, form)
+            except requests.RequestException as exc:
+                if last or not is_worth_another_try(exc):
+                    raise self._unreached(address, operation, exc) from exc
+                pause(attempt, self._until)
+                continue
+            asked = asked_wait(reply.headers) if reply.status in BUSY else None
+            if asked is not None:
+                self._remembered.hold(host, asked)
+            if reply.status not in AGAIN or last:
+                return reply
+            if asked is None:
+                pause(attempt, self._until)
+        raise AssertionError("the last try returns or raises")
+
+    def _wait_for(self, host: str, operation: str) -> None:
+        wait = self._remembered.left(host)
+        if not wait:
+            return
+        if wait > min(_PATIENCE, self._until - time.monotonic()):
+            raise self.failure(
+                operation,
+                f"{host} takes no more questions for {format_seconds(wait)} (Retry-After)",
+                "It is left alone until then; scan less often, or with a login that may ask more.",
+                status=429,
+                wait=wait,
+            )
+        time.sleep(wait)
+
+    def _once(self, address: str, operation: str, limit: int, headers: Mapping[str, str], form: Any) -> Reply:
+        until = min(self._until, time.monotonic() + TIMEOUT)
+        left = until - time.monotonic()
+        if left <= 0:
+            raise self.failure(operation, "no time is left", "Scan less at once.")
+        with self._session.request(
+            "GET" if form is None else "POST",
+            address,
+            headers=dict(headers),
+            data=form,
+            timeout=left,
+            allow_redirects=False,
+            stream=True,
+            proxies=_proxies(address),
+        ) as response:
+            body = read_body(
+                response, limit=limit, until=until, refusal=lambda why: self.failure(operation, why, _LOOK)
+            )
+            return Reply(response.status_code, response.headers, body)
+
+    def _target(self, address: str, location: str, operation: str) -> str:
+        """Where a redirect leads, if it may be followed."""
+        try:
+            target = urljoin(address, location)
+            there = urlsplit(target)
+            known = there.hostname is not None and there.port != 0 and not (there.username or there.password)
+        except ValueError:
+            known = False
+        if not known:
+            raise self.failure(operation, "it redirects to what is no address", _LOOK)
+        same = origin(address) == origin(target)
+        if not same and (there.scheme != "https" or not self.may_lead_to(there.hostname or "")):
+            shown = printable(f"{there.scheme}://{there.netloc}", 100)
+            raise self.failure(operation, f"it redirects to {shown}, which is not followed", _LOOK)
+        return target
+
+    def _unreached(self, address: str, operation: str, exc: Exception) -> RegistryError:
+        host = printable(urlsplit(address).netloc, 100)
+        return self.failure(operation, f"{host}: {why_unanswered(exc)}", _NEXT)
+
+
+_LOOK = "See whether this is the registry that is meant, and what it answers by hand."
+_NEXT = "See that the image's registry, its ca_file and the environment's proxies are right, and that it answers here."
+
+
+def origin(address: str) -> tuple[str, str, int]:
+    """Scheme, host and port: all that a login is tied to."""
+    parts = urlsplit(address)
+    scheme = parts.scheme.lower()
+    return scheme, (parts.hostname or "").lower(), parts.port or {"https": 443, "http": 80}.get(scheme, 0)
+
+
+def _proxies(address: str) -> dict[str, str]:
+    host = urlsplit(address).hostname or ""
+    return {} if is_inside_address(host) else dict(get_environ_proxies(address))

@@ -1,0 +1,167 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is declared of images, and what is decided by it. Values only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from ..model.app import Person, SourceSpec
+from ..model.errors import printable
+from ..source.git.signing import Signing
+from .policy import Policy
+from .proposal import Manner
+from .reference import ImageName
+from .tag_filter import TagFilter
+
+DEFAULT_MESSAGE = "Update {images}"
+
+
+class Write(Enum):
+    """What is written of a choice where a whole reference stands."""
+
+    TAG = "tag"
+    DIGEST = "digest"
+    BOTH = "both"
+
+
+class Part(Enum):
+    """What of a choice stands at a marker."""
+
+    REFERENCE = ""
+    NAME = "name"
+    TAG = "tag"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who asks. Credentials are named by file, never held."""
+
+    username: str = ""
+    password_file: Path | None = None
+    docker_config: Path | None = None
+    realm: str = ""
+    ca_file: Path | None = None
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePolicy:
+    """Which tag of an image is wanted. `minimum_age` in seconds."""
+
+    name: str
+    image: ImageName
+    policy: Policy
+    filter: TagFilter | None = None
+    platform: str = ""
+    minimum_age: float = 0.0
+    write: Write = Write.TAG
+    account: Account = field(default_factory=Account)
+
+    @property
+    def subject(self) -> str:
+        """How errors call it."""
+        return f"image {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The tag that a policy wants, and what it leads to now."""
+
+    policy: str
+    image: str
+    tag: str
+    digest: str
+
+    @property
+    def identity(self) -> str:
+        """By which two choices are the same."""
+        return f"{self.image}:{self.tag}@{self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a policy came to: its declaration and its choice."""
+
+    policy: ImagePolicy
+    choice: Choice
+
+    def text(self, part: Part) -> str:
+        """What is written for a part of it."""
+        name, tag, digest = self.choice.image, self.choice.tag, self.choice.digest
+        if part is Part.REFERENCE:
+            return {
+                Write.TAG: f"{name}:{tag}",
+                Write.DIGEST: f"{name}@{digest}",
+                Write.BOTH: f"{name}:{tag}@{digest}",
+            }[self.policy.write]
+        return {Part.NAME: name, Part.TAG: tag, Part.DIGEST: digest}[part]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value that is to be another. `before` is shown only where it can be an image, a tag or a digest."""
+
+    file: str
+    line: int
+    policy: str
+    part: Part
+    before: str
+    after: str
+
+    @property
+    def where(self) -> str:
+        """The file and line on one line of text, with nothing in it that Markdown would end a quotation at."""
+        return f"{printable(self.file, 300).replace('`', chr(39))}:{self.line}"
+
+    @property
+    def slot(self) -> str:
+        """The policy and part, as a marker writes them."""
+        return slot(self.policy, self.part)
+
+
+def slot(policy: str, part: Part) -> str:
+    """A policy and part, as a marker writes them."""
+    return f"{policy}:{part.value}" if part.value else policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateSpec:
+    """Where in Git choices are written, and how they get there."""
+
+    name: str
+    source: SourceSpec  # with what may write
+    base: str  # the branch that is followed
+    followed: SourceSpec | None = None  # the source as it is pulled, where that is of the same branch
+    branch: str = ""  # pushed to; empty: base. For pull requests what their branches begin with
+    paths: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    author: Person = field(default=Person("Plumb", "plumb@localhost"))
+    message: str = DEFAULT_MESSAGE
+    trailers: Mapping[str, str] = field(default_factory=dict)
+    signing: Signing | None = None
+    pull_request: Manner | None = None
+
+    @property
+    def subject(self) -> str:
+        """How errors call it."""
+        return f"image update {self.name}"
+
+    @property
+    def heads(self) -> str:
+        """What the branches of its pull requests begin with; a slash at its end, so that it is nobody else's."""
+        return f"{self.branch or f'plumb/{self.name}'}/"
+
+    def declared(self) -> str:
+        """By which it is known again that it says the same as before."""
+        said = [self.source.url, self.base, self.branch, list(self.paths), list(self.images)]
+        manner = self.pull_request
+        text = json.dumps([*said, manner and [manner.per.value, manner.auto_merge, list(manner.labels)]])
+        return hashlib.sha256(text.encode()).hexdigest()

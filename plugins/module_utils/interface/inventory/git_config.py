@@ -1,0 +1,164 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Following a config that lives in Git: sources and apps beside those of the inventory.
+
+What Git says is data. It is read by the engine's own reader and by the inventory's words, and never passes through a
+play's variables. A commit that cannot be used changes nothing: the last one that could stays in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...model.app import Checkout
+from ...model.errors import InputError, PlumbError, RenderError, printable
+from ...model.report import ConfigReport
+from ...render.bounds.limits import Meter
+from ...render.tree import Tree
+from ...render.yaml.documents import read_documents
+from ...source.cache.checkout import reading
+from ...source.pull import PulledSource
+from ..parsing.engine_values import source_spec
+from .git_config_store import Accepted, accept, accepted, accepted_file
+from .validation import at_odds, check_config
+
+_SHOWN = 8  # faults of one commit that its error names
+_CORRECT = "Correct it in Git"
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The config in force, if one is, and why that is not what Git says now, if it is not."""
+
+    file: Path
+    config: Accepted | None
+    error: str = ""
+
+    def result(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """As `pull` returns it: where it is, never what it says."""
+        found: dict[str, Any] = {"source": wanted["source"], "file": wanted["path"]}
+        if self.config is not None:
+            found |= {"path": str(self.file), "commit": self.config.commit}
+        return {**found, "error": self.error} if self.error else found
+
+
+def follow(options: Mapping[str, Any], cache: Path, pulled: Sequence[PulledSource]) -> Followed:
+    """What `plumb_config` comes to, after the inventory's sources were pulled.
+
+    Raises InputError where the inventory itself is wrong: what it names as the source is none.
+    """
+    wanted = options["config"]
+    source = next((given for given in options["sources"] if given["name"] == wanted["source"]), None)
+    if source is None:
+        raise InputError(
+            "config",
+            "looking for its source",
+            f"there is no source {wanted['source']!r}",
+            "Name one of plumb_sources in plumb_config.",
+        )
+    file = accepted_file(cache, source_spec(source), wanted, options.get("cluster") or "")
+    checkout = next(one.checkout for one in pulled if one.name == wanted["source"])
+    try:
+        if checkout is None:
+            why = "its source could not be pulled"
+            raise InputError(_subject(wanted), "reading it", why, "See the source's own error.")
+        config = _read(checkout, options)
+        accept(file, config)
+    except OSError as error:
+        return _last_good(
+            options, file, f"{_subject(wanted)}: keeping it: {printable(error.strerror or str(error))}."
+        )
+    except PlumbError as error:
+        return _last_good(options, file, str(error))
+    return Followed(file, config)
+
+
+def _subject(wanted: Mapping[str, Any], commit: str = "") -> str:
+    return f"config {wanted['source']}:{wanted['path']}" + (f" at {commit[:7]}" if commit else "")
+
+
+def _last_good(options: Mapping[str, Any], file: Path, error: str) -> Followed:
+    config = accepted(file)
+    if config is None:
+        return Followed(file, None, f"{error} No earlier one is known, so none is in force.")
+    wrong = at_odds(config.sources, config.apps, options)
+    if wrong:
+        return Followed(
+            file, None, f"{error} That of {config.commit[:7]} does not fit the inventory: {wrong[0]}"
+        )
+    return Followed(file, config, f"{error} That of {config.commit[:7]} stays in force.")
+
+
+def _read(checkout: Checkout, options: Mapping[str, Any]) -> Accepted:
+    """The config of a revision. Raises InputError, which names up to eight of its faults, and SourceError."""
+    wanted, commit = options["config"], checkout.revision.commit
+    subject = _subject(wanted, commit)
+    checked = check_config(
+        _document(checkout, subject, wanted["path"]), wanted.get("credentials_dir") or "", options
+    )
+    if checked.wrong:
+        more = len(checked.wrong) - _SHOWN
+        said = " ".join(line if line.endswith(("?", ".")) else f"{line}." for line in checked.wrong[:_SHOWN])
+        rest = f" And {more} more" if more > 0 else ""
+        raise InputError(subject, "reading it", f"{said}{rest}".rstrip("."), f"{_CORRECT}.")
+    return Accepted(commit, tuple(checked.settings["sources"] or ()), tuple(checked.settings["apps"] or ()))
+
+
+def _document(checkout: Checkout, subject: str, path: str) -> Mapping[str, Any]:
+    meter = Meter(subject)
+    try:
+        with reading(checkout):
+            tree = Tree(checkout.path, meter)
+            data = tree.read(tree.find(path))
+        documents = read_documents(data, file=path, meter=meter)
+    except RenderError as error:
+        raise InputError(
+            subject, error.operation, error.reason, f"{_CORRECT}, or correct path in plumb_config."
+        ) from error
+    if len(documents) != 1 or not isinstance(documents[0].value, Mapping):
+        raise InputError(
+            subject,
+            f"reading {path}",
+            "it is not one YAML map",
+            f"{_CORRECT}: a file with plumb_sources and plumb_apps, one of the two at least.",
+        )
+    return documents[0].value
+
+
+def apps_in_force(options: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The apps of the config that `pull` found to be in force. Raises InputError if it is not there."""
+    config = _in_force(options)
+    return config.apps if config is not None else ()
+
+
+def sources_in_force(options: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The sources of that config, as their options. Raises InputError if it is not there."""
+    config = _in_force(options)
+    return config.sources if config is not None else ()
+
+
+def _in_force(options: Mapping[str, Any]) -> Accepted | None:
+    said = options.get("config") or {}
+    if not said.get("path"):
+        return None
+    config = accepted(Path(said["path"]))
+    if config is None or config.commit != said.get("commit"):
+        raise InputError(
+            "config",
+            f"reading it from the cache, {said['path']}",
+            "it is not there any more, or another run has replaced it",
+            "Pull again, and give config what that returns.",
+        )
+    return config
+
+
+def config_report(options: Mapping[str, Any]) -> ConfigReport | None:
+    """What a run reports of the config that `pull` returned; None where there is none."""
+    said = options.get("config")
+    if not said:
+        return None
+    return ConfigReport(**{key: str(said.get(key) or "") for key in ("source", "file", "commit", "error")})

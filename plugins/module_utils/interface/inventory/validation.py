@@ -1,0 +1,239 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The words of the inventory: which are known, and which was meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ...model.app import RefKind
+from ...model.errors import PlumbError, printable
+from ...reconcile.desired.dependencies import dependencies
+from ...reconcile.desired.desired_state import check_former_names
+from ...source.git.address import check_spec
+from ..options.agent import AGENT
+from ..options.common import INVENTORY, Spec, for_ansible
+from ..options.feedback import ANSWERS
+from ..options.images import IMAGES
+from ..parsing.checkout_paths import cache_size_of
+from ..parsing.engine_values import app_specs, connection_spec, source_spec
+from ..parsing.receivers import wrong_answers
+from ..parsing.untag import plain
+
+PREFIX = "plumb_"
+_KNOWN: Spec = {**INVENTORY, **ANSWERS, **IMAGES, **AGENT}
+
+_OF_CONFIG = {name: INVENTORY[name] for name in ("sources", "apps")}  # what a config in Git may say
+_FILES = ("token_file", "ssh_key_file", "known_hosts_file", "ca_file")
+_NO_FILES = "names a file of this machine, which Git may not without credentials_dir in plumb_config"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The `plumb_*` variables of a host: `settings` with types and defaults, or what is wrong, a line for each."""
+
+    settings: Mapping[str, Any]
+    wrong: tuple[str, ...] = ()
+
+
+def check_inventory(variables: Mapping[str, Any], *, addresses: bool = False) -> Checked:
+    """Check the `plumb_*` variables of a host; with `addresses` also its sources' addresses, as a pull does."""
+    given = {
+        name.removeprefix(PREFIX): plain(value)
+        for name, value in variables.items()
+        if name.startswith(PREFIX)
+    }
+    known = {name: value for name, value in given.items() if name in _KNOWN}
+    wrong = wrong_words(variables, known, _KNOWN)
+    if wrong:
+        return Checked({}, tuple(wrong))
+    checked = ArgumentSpecValidator(for_ansible(_KNOWN)).validate(known)
+    if checked.error_messages:
+        return Checked({}, tuple(f"{PREFIX}*: {message}" for message in checked.error_messages))
+    settings = checked.validated_parameters
+    return Checked(settings, tuple(_unusable(settings, addresses=addresses)))
+
+
+def check_config(document: Mapping[str, Any], credentials_dir: str, inventory: Mapping[str, Any]) -> Checked:
+    """Check a config that lives in Git, beside the sources, apps and namespace of an `inventory`.
+
+    Its sources may name no file of this machine, unless the operator gives a `credentials_dir`: then they name files in
+    it, by their plain names.
+    """
+    known = {f"{PREFIX}{name}" for name in _OF_CONFIG}
+    given = {name.removeprefix(PREFIX): document[name] for name in document if name in known}
+    wrong = [_unknown("key", str(name), known) for name in sorted(map(str, document)) if name not in known]
+    wrong += wrong_words((), given, _OF_CONFIG)
+    placed, unplaced = _placed(given.get("sources"), credentials_dir)
+    if wrong or unplaced:
+        return Checked({}, tuple(wrong + unplaced))
+    checked = ArgumentSpecValidator(for_ansible(_OF_CONFIG)).validate({**given, "sources": placed})
+    if checked.error_messages:
+        return Checked({}, tuple(f"{PREFIX}*: {message}" for message in checked.error_messages))
+    settings = checked.validated_parameters
+    sources, apps = settings["sources"] or (), settings["apps"] or ()
+    return Checked(settings, tuple(at_odds(sources, apps, inventory)))
+
+
+def at_odds(
+    sources: Sequence[Mapping[str, Any]], apps: Sequence[Mapping[str, Any]], inventory: Mapping[str, Any]
+) -> list[str]:
+    """Why these sources and apps cannot stand beside those of an inventory, a line for each reason."""
+    of_inventory = {"source": inventory.get("sources") or (), "app": inventory.get("apps") or ()}
+    wrong: list[str] = []
+    for what, given in (("source", sources), ("app", apps)):
+        taken = {str(one["name"]) for one in of_inventory[what]}
+        for name in (str(one["name"]) for one in given):
+            if name in taken:
+                wrong.append(f"{what} {name[:80]!r}: another {what} has this name, here or in the inventory")
+            taken.add(name)
+    if wrong:
+        return wrong
+    for source in sources:
+        try:
+            check_spec(source_spec(source))
+        except PlumbError as error:
+            wrong.append(str(error))
+    both = {
+        "sources": [*of_inventory["source"], *sources],
+        "apps": [*of_inventory["app"], *apps],
+        "namespace": inventory["namespace"],
+    }
+    return wrong or _unusable(both, addresses=False)
+
+
+def _placed(sources: Any, credentials_dir: str) -> tuple[Any, list[str]]:
+    """The sources with the files that they name in `credentials_dir`, and what is wrong with those names."""
+    if not isinstance(sources, (list, tuple)):
+        return sources, []  # its type is told elsewhere
+    placed: list[Any] = []
+    wrong: list[str] = []
+    for index, source in enumerate(sources):
+        if not isinstance(source, Mapping):
+            placed.append(source)
+            continue
+        named = {name: source[name] for name in _FILES if source.get(name) is not None}
+        for name, value in named.items():
+            why = "" if credentials_dir else _NO_FILES
+            if not why and not (isinstance(value, str) and _PLAIN_NAME.fullmatch(value)):
+                why = "is not the plain name of a file in credentials_dir"
+            if why:
+                wrong.append(
+                    f"{PREFIX}sources[{printable(str(source.get('name', index)), 80)}]: {name} {why}"
+                )
+        placed.append({**source, **{name: f"{credentials_dir}/{value}" for name, value in named.items()}})
+    return placed, wrong
+
+
+def _unusable(settings: Mapping[str, Any], *, addresses: bool) -> list[str]:
+    """What has the right words and types and still cannot be: durations, limits, names, references between them."""
+    wrong: list[str] = []
+    sources = settings.get("sources") or ()
+    apps = settings.get("apps") or ()
+    for check in (
+        lambda: [check_spec(source_spec(given)) if addresses else source_spec(given) for given in sources],
+        lambda: dependencies(app_specs(apps)),
+        lambda: check_former_names(app_specs(apps), settings["namespace"]),
+        lambda: connection_spec(settings),
+        lambda: cache_size_of(settings),
+        lambda: _check_images(settings),
+    ):
+        try:
+            check()
+        except PlumbError as error:
+            wrong.append(str(error))
+    names = {given["name"] for given in sources}
+    wrong += [
+        f"app {app['name']}: there is no source {app['source']!r}; known are {', '.join(sorted(names)) or 'none'}."
+        for app in apps
+        if app["source"] not in names
+    ]
+    config = settings.get("config")
+    if config and config["source"] not in names:
+        wrong.append(
+            f"config: there is no source {config['source']!r}; known are {', '.join(sorted(names)) or 'none'}."
+        )
+    wrong += wrong_answers(settings)
+    if config and config["credentials_dir"] and not Path(config["credentials_dir"]).is_absolute():
+        wrong.append("config: credentials_dir is not an absolute path.")
+    return list(dict.fromkeys(wrong))
+
+
+def _check_images(settings: Mapping[str, Any]) -> None:
+    if settings.get("images") or settings.get("image_updates"):
+        from ..parsing.image_values import check_images  # noqa: PLC0415 - a room that most runs do without
+
+        check_images(settings)
+
+
+def wrong_words(variables: Iterable[str], given: Mapping[str, Any], spec: Spec) -> list[str]:
+    """What is wrong with the words of an inventory, each with the nearest right one.
+
+    `variables` are all names of variables that a host has; `given` the values of those that are known, without the
+    prefix. Types and choices are not looked at here.
+    """
+    known = {f"{PREFIX}{name}" for name in spec}
+    found = [
+        _unknown("variable", name, known)
+        for name in sorted(variables)
+        if name.startswith(PREFIX) and name not in known
+    ]
+    for name in sorted(given):
+        found += _inside(f"{PREFIX}{name}", given[name], spec[name])
+    return [*found, *_wrong_refs(given.get("sources"), spec)]
+
+
+def _wrong_refs(sources: Any, spec: Spec) -> Iterator[str]:
+    """The sources that do not name exactly one revision; Ansible's own check does not say which source it is.
+
+    Where none is named, an unknown option may be the misspelt one, and has its own message.
+    """
+    options = spec["sources"]["options"] if "sources" in spec else {}
+    for index, source in enumerate(sources if isinstance(sources, (list, tuple)) else ()):
+        if not isinstance(source, Mapping):
+            continue
+        named = [kind.value for kind in RefKind if source.get(kind.value) is not None]
+        if len(named) == 1 or (not named and not options.keys() >= source.keys()):
+            continue
+        where = f"{PREFIX}sources[{printable(str(source.get('name', index)), 80)}]"
+        said = f"{', '.join(named[:-1])} and {named[-1]} are given" if named else "no revision is given"
+        yield (
+            f"{where}: {said}, and a source follows exactly one of branch, tag, semver and commit. "
+            + (
+                f"Leave {', '.join(named[:-1])} or {named[-1]}."
+                if named
+                else "Write for example branch: main."
+            )
+        )
+
+
+def _inside(place: str, value: Any, option: Mapping[str, Any]) -> Iterator[str]:
+    """The unknown keys of a dict, or of a list of dicts an item at a time."""
+    inner = option.get("options")
+    if inner is None or not isinstance(value, (list, tuple, Mapping)):
+        return
+    one = isinstance(value, Mapping)
+    for index, item in enumerate([value] if one else value):
+        if not isinstance(item, Mapping):
+            continue
+        where = place if one else f"{place}[{item.get('name', index)}]"
+        for key in item:
+            if key not in inner:
+                yield _unknown(f"{where}: option", str(key), inner)
+
+
+def _unknown(what: str, word: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    return f"{what} {word!r} is unknown; " + (
+        f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}."
+    )

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs on one cluster remember of each other, in a file: what was proven, and when all of it was last checked."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...cluster.requests import refused as refusals
+from ...cluster.requests.refused import Refusal
+from ...model.errors import PlumbError, printable
+from ...reconcile.plan.verified_cache import Looks, as_content, from_content
+from ...state.file import keep, kept, see_room
+
+_KIND = "plumb.gitops/looks"
+_FORMAT = 2  # of the file, and of what is compared; another number makes old files count as not there
+_ROOM = 1024 * 1024  # bytes; looks of some thousand objects
+_DEEP_AFTER = 24 * 3600.0  # seconds until a run checks every proof by a dry-run
+
+
+class StateError(PlumbError):
+    """What runs keep on disk cannot be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What earlier runs proved, and what they were refused, by request.
+
+    `checked` is when every proof was last checked, in seconds since 1970; 0 for never.
+    """
+
+    looks: Looks = field(default_factory=dict)
+    checked: float = 0.0
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to check every proof. Without a memory there is nothing to check."""
+        return bool(self.looks) and not 0 <= time.time() - self.checked < _DEEP_AFTER
+
+
+def memory_file(cache: Path, server: str) -> Path:
+    """The file for a cluster, by the URL of its API server."""
+    return cache / "looks" / f"{hashlib.sha256(server.encode()).hexdigest()[:32]}.json"
+
+
+def recall(file: Path) -> Memory:
+    """The memory in a file; an empty one where there is none, or none that can be used."""
+    content = kept(file, _KIND, _FORMAT)
+    if content is None:
+        return Memory()
+    try:
+        return Memory(
+            from_content(content["looks"]),
+            float(content["checked"]),
+            refusals.from_content(content.get("refused") or {}),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return Memory()
+
+
+def see_memory_place(file: Path) -> None:
+    """See that a memory could be kept, before anything is done that it has to tell. Raises StateError."""
+    with _told(file):
+        see_room(file, max(_ROOM, file.stat().st_size if file.exists() else 0))
+
+
+def remember(file: Path, memory: Memory) -> None:
+    """Keep a memory. Raises StateError where the disk does not take it."""
+    with _told(file):
+        content = {"looks": as_content(memory.looks), "checked": memory.checked}
+        if memory.refused:
+            content["refused"] = refusals.as_content(memory.refused)
+        keep(file, _KIND, _FORMAT, content)
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """A disk that does not do what is asked, as a StateError."""
+    try:
+        yield
+    except OSError as error:
+        raise StateError(
+            f"cache {file.parent}",
+            "keeping what this run proved",
+            printable(error.strerror or str(error)),
+            "Set plumb_cache_dir (cache_dir) to a place this account can write, with room left.",
+        ) from error

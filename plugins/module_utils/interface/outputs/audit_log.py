@@ -1,0 +1,192 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The API server's audit log as a file of JSON lines: its last part is read, and what runs made of it is kept."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ...cluster.client import Cluster
+from ...cluster.errors import RequestError
+from ...model.change import Culprit
+from ...model.errors import PlumbError, printable
+from ...model.objects import GroupKind
+from ...model.plan import AppResult
+from ...reconcile.drift.attribution import AuditEvent, AuditLog, Seen, read_event, seen_in, with_evidence
+from ...state.file import keep, kept
+from ...state.rotated import WINDOW, rotated
+
+_LONGEST = 1024 * 1024  # bytes of one event; a longer one is passed over
+_CLOCKS = timedelta(seconds=60)  # by which the clocks of this machine and of the API server may differ
+_READS = re.compile(rb'"verb":"(?:get|list|watch)"')
+_TIME = re.compile(rb'"requestReceivedTimestamp":"([^"]{20,40})"')
+_REVIEW = GroupKind("authentication.k8s.io", "SelfSubjectReview")
+_KIND, _FORMAT = "plumb.gitops/evidence", 1
+
+
+class AuditLogError(PlumbError):
+    """The audit log cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a log ended when a run began."""
+
+    path: Path
+    file: int  # inode
+    size: int
+
+
+def audit_place(options: Mapping[str, Any]) -> tuple[Place | None, tuple[str, ...]]:
+    """Where the log of the options ends now. Where it cannot be read, a warning: it holds nothing up."""
+    if not options.get("audit_log"):
+        return None, ()
+    try:
+        return place_of(Path(options["audit_log"])), ()
+    except AuditLogError as error:
+        return None, (str(error),)
+
+
+def place_of(path: Path) -> Place:
+    """Look where the log ends now. Raises AuditLogError."""
+    try:
+        found = path.stat()
+        with path.open("rb"):
+            return Place(path, found.st_ino, found.st_size)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def evident(
+    cluster: Cluster, results: tuple[AppResult, ...], place: Place | None, memory: Path, started: datetime
+) -> tuple[tuple[AppResult, ...], tuple[str, ...]]:
+    """The results of a run, with what the log says of those who had changed something; and warnings.
+
+    The log is read only where something had drifted. `memory` is the file in which runs tell each other what they saw.
+    """
+    if place is None:
+        return results, ()
+    seen = _recall(memory)
+    if any(result.drifted for result in results):
+        discovery = cluster.discover()
+
+        def plural_of(kind: GroupKind) -> str:
+            known = discovery.of(kind)
+            return known.plural if known is not None else ""
+
+        try:
+            log = replace(read_log(place), account=_account(cluster))
+        except AuditLogError as error:
+            return results, (str(error),)
+        results = with_evidence(results, log, seen, plural_of)
+    at = (started - _CLOCKS).strftime("%Y-%m-%dT%H:%M:%SZ")
+    _remember(memory, seen_in(results, at, seen))
+    return results, ()
+
+
+def read_log(place: Place, window: int = WINDOW) -> AuditLog:
+    """The last part of a log, older files of it included. Raises AuditLogError."""
+    events: list[AuditEvent] = []
+    begins = ""
+    try:
+        for line, late in _lines(place, window):
+            if not begins and (match := _TIME.search(line)):
+                begins = match[1].decode("ascii", "replace")
+            event = None if _READS.search(line) else _event(line, late=late)
+            if event is not None:
+                events.append(event)
+    except OSError as error:
+        raise _unreadable(place.path, error) from error
+    return AuditLog(events=tuple(events), begins=begins)
+
+
+def _event(line: bytes, *, late: bool) -> AuditEvent | None:
+    try:
+        given = json.loads(line)
+        return read_event(given, late=late) if isinstance(given, Mapping) else None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _lines(place: Place, window: int) -> Iterator[tuple[bytes, bool]]:
+    """The whole lines of the last `window` bytes, each with whether it came after this run had begun."""
+    files, left = [], window
+    for file in (place.path, *reversed(rotated(place.path))):
+        if left <= 0:
+            break
+        size = file.stat().st_size
+        files.append((file, max(0, size - left)))
+        left -= size
+    for file, start in reversed(files):
+        with file.open("rb") as opened:
+            is_known = opened.seek(0, 2) >= 0 and file.stat().st_ino == place.file
+            is_older = file != place.path and not is_known
+            at = opened.seek(start)
+            if start:
+                at += len(opened.readline(_LONGEST))
+            while line := opened.readline(_LONGEST):
+                if line.endswith(b"\n") and len(line) < _LONGEST:
+                    yield line, not is_older and not (is_known and at < place.size)
+                at += len(line)
+
+
+def _account(cluster: Cluster) -> str:
+    """The user that this run is to the server; empty where it does not say."""
+    kind = cluster.discover().of(_REVIEW)
+    if kind is None:
+        return ""
+    body = {"apiVersion": kind.api_version, "kind": kind.kind}
+    try:
+        said = cluster.ask(kind, body, operation="asking who this account is")
+    except RequestError:
+        return ""
+    user = (said.get("status") or {}).get("userInfo") or {}
+    return str(user.get("username") or "")
+
+
+def _recall(file: Path) -> dict[str, Seen]:
+    content = kept(file, _KIND, _FORMAT)
+    try:
+        return {app: _seen(said) for app, said in (content or {}).get("seen", {}).items()}
+    except (KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _seen(said: Mapping[str, Any]) -> Seen:
+    drifted = {
+        name: {path: _culprit(given) for path, given in paths.items()}
+        for name, paths in said["drifted"].items()
+    }
+    return Seen(str(said["at"]), drifted)
+
+
+def _culprit(given: Mapping[str, Any]) -> Culprit:
+    return Culprit(**{word: _frozen(value) for word, value in given.items()})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _remember(file: Path, seen: Mapping[str, Seen]) -> None:
+    """Keep what this run saw. Where the disk does not take it, the next run claims less."""
+    try:
+        keep(file, _KIND, _FORMAT, {"seen": {app: asdict(said) for app, said in seen.items()}})
+    except OSError:
+        file.unlink(missing_ok=True)
+
+
+def _unreadable(path: Path, error: OSError) -> AuditLogError:
+    return AuditLogError(
+        f"audit log {path}",
+        "reading who changed what",
+        printable(error.strerror or str(error)),
+        "Name the file that the API server writes (plumb_audit_log), and let this account read it.",
+    )

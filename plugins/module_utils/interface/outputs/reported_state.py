@@ -1,0 +1,89 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was told already of what stays as it is: a refusal, drift that is left, the same failure again.
+
+Each run finds it anew, and it is no news. Where the file is lost, it is told once more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...model.objects import digest_of
+from ...model.plan import Result
+from ...model.report import Report
+from ...state.file import keep, kept
+
+_KIND = "plumb.gitops/standing"
+_FORMAT = 1
+_PASSING = ("time", "run", "revision")  # differs from run to run, and is no news of an object
+_EVIDENCE = (
+    "user",
+    "groups",
+    "addresses",
+    "user_agent",
+    "verb",
+    "one_of",
+    "evidence",
+)  # may come late, and go
+
+_NUMBER = re.compile(r"\d+")
+
+Told = dict[str, dict[str, str]]  # by app and object: the digest of what was told
+
+
+def standing_file(cache: Path, *about: str) -> Path:
+    """The file for what is told about a cluster in one place, such as a trail."""
+    return cache / "standing" / f"{hashlib.sha256(chr(0).join(about).encode()).hexdigest()[:32]}.json"
+
+
+def news(
+    file: Path, records: Sequence[Mapping[str, Any]], report: Report
+) -> tuple[list[Mapping[str, Any]], Told]:
+    """The records that are news, and what stands after them: to be kept once they are told."""
+    before = _told(file)
+    known = {app.plan.app for app in report.apps if not (app.plan.error or app.plan.suspended)}
+    standing: Told = {app: dict(said) for app, said in before.items() if app not in known}
+    fresh: list[Mapping[str, Any]] = []
+    for record in records:
+        if record["result"] == Result.DONE.value:  # it passes
+            fresh.append(record)
+            continue
+        digest = digest_of(_lasting(record))
+        app, name = record["app"], f"{record['object']} {record.get('group', '')}"
+        if before.get(app, {}).get(name) != digest:
+            fresh.append(record)
+        standing.setdefault(app, {})[name] = digest
+    return fresh, standing
+
+
+def _lasting(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without what differs from run to run though nothing happened."""
+    lasting = {key: value for key, value in record.items() if key not in {*_PASSING, "culprit"}}
+    # A port, a count or a duration in what the server says is another at each try.
+    lasting |= {key: _NUMBER.sub("0", str(lasting[key])) for key in ("error", "reason") if key in lasting}
+    fields = []
+    for change in record.get("fields", ()):
+        culprit = {k: v for k, v in change.get("culprit", {}).items() if k not in _EVIDENCE}
+        fields.append({**change, "culprit": culprit if culprit.get("manager") else {}})
+    return {**lasting, "fields": fields}
+
+
+def keep_standing(file: Path, standing: Told) -> None:
+    """Remember what was told. Where the disk does not take it, it is told again."""
+    if standing != _told(file):
+        try:
+            keep(file, _KIND, _FORMAT, {"told": standing})
+        except OSError:
+            file.unlink(missing_ok=True)
+
+
+def _told(file: Path) -> Told:
+    content = kept(file, _KIND, _FORMAT)
+    found = content.get("told") if content is not None else None
+    return found if isinstance(found, dict) else {}

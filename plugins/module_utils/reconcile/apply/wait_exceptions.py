@@ -1,0 +1,66 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects that nobody has to wait for, though they are not what waiting usually ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...cluster.client import Cluster
+from ...cluster.errors import RequestError
+from ...model.health import Health, HealthStatus
+from ...model.objects import Body, GroupKind
+from ..desired.manifests import Wanted
+from ..fields.object_view import LiveView
+from ..plan.plan_object import remembers
+
+_CLAIM = GroupKind("", "PersistentVolumeClaim")
+_CLASS = GroupKind("storage.k8s.io", "StorageClass")
+_SELECTED_NODE = "volume.kubernetes.io/selected-node"  # set once a Pod that uses the claim has its node
+
+
+class Excuses:
+    """Tells whom not to wait for, and remembers the remarks on those; for the time of one wait."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._late_binding: dict[str, bool] = {}  # by class: whether its claims wait for a Pod
+        self.remarks: set[str] = set()
+
+    def left(self, pending: Mapping[Wanted, Health]) -> dict[Wanted, Health]:
+        """Those of the pending objects that have to be waited for."""
+        remarks = {wanted: self._remark(wanted, health) for wanted, health in pending.items()}
+        self.remarks |= {f"{wanted.ref}: {remark}" for wanted, remark in remarks.items() if remark}
+        return {wanted: health for wanted, health in pending.items() if not remarks[wanted]}
+
+    def _remark(self, wanted: Wanted, health: Health) -> str:
+        if health.status is HealthStatus.NOT_FOUND and remembers(wanted):
+            return "it has ended, and its TTL has removed it"
+        if health.status is HealthStatus.IN_PROGRESS and wanted.ref.group_kind == _CLAIM:
+            return self._waits_for_a_pod(wanted)
+        return ""
+
+    def _waits_for_a_pod(self, wanted: Wanted) -> str:
+        live = self._get(GroupKind("", "PersistentVolumeClaim"), wanted.ref.namespace, wanted.ref.name)
+        if live is None or _SELECTED_NODE in (live["metadata"].get("annotations") or {}):
+            return ""
+        name = LiveView(live).text("spec", "storageClassName")
+        if not name or not self._binds_late(name):
+            return ""
+        return f"it is bound when the first Pod uses it (StorageClass {name} says WaitForFirstConsumer)"
+
+    def _binds_late(self, name: str) -> bool:
+        if name not in self._late_binding:
+            live = self._get(_CLASS, "", name)
+            mode = LiveView(live).text("volumeBindingMode") if live is not None else ""
+            self._late_binding[name] = mode == "WaitForFirstConsumer"
+        return self._late_binding[name]
+
+    def _get(self, kind: GroupKind, namespace: str, name: str) -> Body | None:
+        """The object, or None where there is none or it may not be read."""
+        resource = self._cluster.discover().of(kind)
+        try:
+            return None if resource is None else self._cluster.get(resource, namespace=namespace, name=name)
+        except RequestError:
+            return None

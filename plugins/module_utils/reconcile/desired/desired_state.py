@@ -1,0 +1,231 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which app wants which object: what settles moves between apps, and overlaps.
+
+Apps that a run does not select are rendered only when somebody asks whether they want an object.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from ...cluster.discovery import Discovery
+from ...model.app import AppSpec, AppState
+from ...model.errors import InputError, PlumbError
+from ...model.objects import Body, GroupKind, Manifest, ObjectRef
+from ..applyset.inventory import SetIdentity, identity_of
+from ..membership.record import RECORD_PREFIX
+from ..plan.prune import contains
+from .manifests import Defined, Desired, defined_kinds, desire
+
+_NAMESPACE, _CONFIG_MAP = GroupKind("", "Namespace"), GroupKind("", "ConfigMap")
+
+Render = Callable[[AppSpec], tuple[Manifest, ...]]
+
+RENDERERS = 4  # renders side by side; a kustomization is a process of its own
+
+
+def former_identities(app: AppSpec, default_namespace: str) -> tuple[SetIdentity, ...]:
+    """The sets that `moved_from` names: `name` in the app's own namespace, or `namespace/name`."""
+    home = app.namespace or default_namespace
+    found = []
+    for former in app.moved_from:
+        namespace, _slash, name = former.rpartition("/")
+        found.append(SetIdentity(name, namespace or home))
+    return tuple(found)
+
+
+def check_former_names(apps: Sequence[AppSpec], default_namespace: str) -> None:
+    """Raise InputError for a `moved_from` that names an app which is still there: it would lose what it has."""
+    present = {identity_of(app, default_namespace): app.name for app in apps}
+    for app in apps:
+        for former in former_identities(app, default_namespace):
+            if former in present:
+                raise InputError(
+                    f"app {app.name}",
+                    "reading moved_from",
+                    f"{former.app!r} in namespace {former.namespace} is no former name: app {present[former]} has it",
+                    "Remove that app from plumb_apps, or the name from moved_from.",
+                )
+
+
+class Claims:
+    """The manifests of all apps, ready for the cluster, and the questions about them. Safe to use from threads."""
+
+    def __init__(
+        self,
+        apps: Sequence[AppSpec],
+        selected: Iterable[str],
+        render: Render,
+        discovery: Discovery,
+        home: str,
+        *,
+        unread: str = "",
+    ) -> None:
+        self._unread = unread
+        self._apps = {app.name: app for app in apps}
+        self._rank = {app.name: rank for rank, app in enumerate(apps)}
+        self._render = render
+        self._discovery = discovery
+        self._home = home
+        self._ids = {identity_of(app, home).id: app.name for app in apps}
+        self._sets = {app.name: identity_of(app, home) for app in apps}
+        self._set_ids = {name: identity.id for name, identity in self._sets.items()}
+        self._parents = {identity_of(app, home).ref: app.name for app in apps}
+        self._former = {app.name: {identity.id for identity in former_identities(app, home)} for app in apps}
+        self._lock = threading.Lock()
+        self._defined: dict[str, dict[GroupKind, Defined]] = {}  # by app: the kinds that its CRDs define
+        self._desired: dict[str, Desired | PlumbError] = {}
+        self._claimants: dict[ObjectRef, list[str]] = {}
+        self._complete = False
+        names = self._selected = frozenset(selected)
+        self._load([name for name in self._apps if name in names])
+
+    def desired(self, name: str) -> Desired | PlumbError:
+        """What an app wants, or why that is not known."""
+        with self._lock:
+            if name not in self._desired:
+                self._load([name])
+            return self._desired[name]
+
+    def rival(self, name: str, ref: ObjectRef, held: str) -> str:
+        """Why the object, which the set `held` has, cannot be this app's; empty where it can.
+
+        Of several apps that want one object, the one that has it keeps it; else the first in the inventory gets it.
+        """
+        if own := self._kept_by_plumb(ref):
+            return f"it is {own}. Give the object another name."
+        if held and held not in self._ids and held not in self._former[name]:
+            return f"it belongs to another apply set ({held}), which no app of this inventory is"
+        if held and held != self._set_ids[name] and held in self._ids:
+            self._load_all()
+        winner, claimants = self._winner(ref, held)
+        if winner and winner != name and name in claimants:
+            return f"app {winner} has it too. One object belongs to one app: remove it from one of the two."
+        holder = self._ids.get(held, "")
+        if holder and holder != name and self._apps[holder].suspend:
+            return f"it belongs to app {holder}, which is suspended: nothing of it is touched"
+        if holder and holder != name and isinstance(self._desired.get(holder), PlumbError):
+            return f"it belongs to app {holder}, which does not render now, so whether it still wants it is not known"
+        return ""
+
+    def _kept_by_plumb(self, ref: ObjectRef) -> str:
+        """What of Plumb's own bookkeeping the object is; empty where it is none."""
+        if ref in self._parents:
+            return f"the inventory of app {self._parents[ref]}"
+        in_home = ref.group_kind == _CONFIG_MAP and ref.namespace == self._home
+        return "a record of what apps have" if in_home and ref.name.startswith(RECORD_PREFIX) else ""
+
+    def claimed(self, name: str, ref: ObjectRef) -> str:
+        """The other app that wants an object; empty where none does.
+
+        A manifest that cannot be used counts too, and for any namespace where it is not known which one it means.
+        """
+        self._load_all()
+        wanting = [*self._claimants.get(ref, ()), *self._claimants.get(replace(ref, namespace=""), ())]
+        return next((other for other in wanting if other != name), "")
+
+    def inside(self, ref: ObjectRef, live: Body) -> str:
+        """A wanted object that would go with this one: in this Namespace, or of this CRD's kind; empty where none."""
+        self._load_all()
+        within = [other for other in self._claimants if contains(ref, live, other)]
+        return str(min(within)) if within else ""
+
+    def unknown(self, name: str) -> str:
+        """Why it is not known who wants what this app no longer has; empty where it is."""
+        if self._unread:
+            return self._unread
+        self._load_all()
+        broken = sorted(
+            other
+            for other, desired in self._desired.items()
+            if other != name and self._may_take_from(other, name) and isinstance(desired, PlumbError)
+        )
+        if not broken:
+            return ""
+        return f"app {broken[0]} does not render, so it is not known what it takes over"
+
+    def _may_take_from(self, other: str, name: str) -> bool:
+        """Whether objects are likely to move from one app to the other: they share a source, or a former name."""
+        same_source = self._apps[other].source == self._apps[name].source
+        return same_source or bool(self._former[other] & self._former[name])
+
+    def other_sets(self, name: str) -> tuple[SetIdentity, ...]:
+        """The sets of the other apps."""
+        return tuple(identity for other, identity in self._sets.items() if other != name)
+
+    def namespaces(self) -> dict[str, frozenset[str]]:
+        """The Namespaces that apps of this run bring, by manifest or by create_namespace, and which apps those are."""
+        with self._lock:
+            said = {r.name: frozenset(a) for r, a in self._claimants.items() if r.group_kind == _NAMESPACE}
+        for app in self._apps.values():
+            if app.create_namespace and app.namespace and app.state is AppState.PRESENT:
+                said[app.namespace] = said.get(app.namespace, frozenset()) | {app.name}
+        return {name: apps & self._selected for name, apps in said.items() if apps & self._selected}
+
+    def awaited(self, name: str) -> frozenset[str]:
+        """The app itself and those that are done before it begins."""
+        found: set[str] = set()
+        left = [name]
+        while left:
+            one = left.pop()
+            if one not in found:
+                found.add(one)
+                left += self._apps[one].depends_on
+        return frozenset(found)
+
+    def _winner(self, ref: ObjectRef, held: str) -> tuple[str, Sequence[str]]:
+        with self._lock:
+            claimants = list(self._claimants.get(ref, ()))
+        holder = self._ids.get(held, "")
+        first = min(claimants, key=self._rank.__getitem__, default="")
+        return (holder if holder in claimants else first), claimants
+
+    def _load_all(self) -> None:
+        with self._lock:
+            if not self._complete:
+                self._load([name for name in self._apps if name not in self._desired])
+                self._complete = True
+
+    def _load(self, names: Sequence[str]) -> None:
+        """Render these apps, side by side, and take down what they want."""
+        with ThreadPoolExecutor(RENDERERS) as pool:
+            rendered = dict(zip(names, pool.map(self._rendered, names), strict=True))
+        for name, found in rendered.items():
+            self._defined[name] = {} if isinstance(found, PlumbError) else defined_kinds(found)
+        for name, found in rendered.items():
+            desired = found if isinstance(found, PlumbError) else self._desire(name, found)
+            self._desired[name] = desired
+            for ref in () if isinstance(desired, PlumbError) else desired.refs:
+                self._claimants.setdefault(ref, []).append(name)
+
+    def _rendered(self, name: str) -> tuple[Manifest, ...] | PlumbError:
+        app = self._apps[name]
+        if app.state is AppState.ABSENT:
+            return ()
+        try:
+            return self._render(app)
+        except PlumbError as error:
+            return error
+
+    def _desire(self, name: str, manifests: tuple[Manifest, ...]) -> Desired | PlumbError:
+        awaited = self.awaited(name)
+        defined = {kind: made for of in self._defined.values() for kind, made in of.items()}
+        first = {kind for app in awaited for kind in self._defined.get(app, ())}
+        others = ((kind, app) for app, of in sorted(self._defined.items(), reverse=True) for kind in of)
+        elsewhere = {kind: app for kind, app in others if kind not in first}
+        try:
+            return desire(
+                self._apps[name],
+                self._set_ids[name],
+                manifests,
+                self._discovery,
+                defined,
+                elsewhere=elsewhere,
+            )
+        except PlumbError as error:
+            return error

@@ -1,0 +1,261 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fields that are left to others: by rules of the app, and by an annotation on the manifest.
+
+Only Git and the inventory can say so. An annotation on the live object counts for nothing: whoever may edit the object
+could hide what he does. What is left to others is applied as it is live while it is ours (leaving it out of an apply
+that owns it alone would reset it), and left out once somebody else owns it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ...model.app import AdditionPolicy, AppSpec, IgnoreRule
+from ...model.objects import Body, digest_of
+from ..desired.manifests import Wanted
+from ..fields.controller_fields import controlled
+from ..fields.fieldset import (
+    SELF,
+    FieldSet,
+    Path,
+    item_key,
+    leaves,
+    owns_exactly,
+    set_value,
+    union,
+    without,
+)
+from ..fields.managed_fields import Owner, our_entry, owners
+from ..fields.ownership_match import same
+from ..fields.structure import Shape, content_of, drop, fields_of, items_by_key, place, put, shape_of
+
+ANNOTATION = "plumb.gitops/ignore"  # on a manifest: JSON pointers, separated by commas or blanks
+_EVERY = "*"  # in a pointer: each item, or each key
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """What of one object is left to others."""
+
+    policy: AdditionPolicy = AdditionPolicy.REPORT
+    rules: tuple[IgnoreRule, ...] = ()
+    paths: frozenset[Path] = frozenset()  # those of the live object that pointers without a manager lead to
+
+    def covers(self, manager: str, path: Path) -> bool:
+        """Whether an addition of this manager at this path is left alone."""
+        return any(path[: len(known)] == known for known in self.paths) or any(
+            rule.manager and fnmatchcase(manager, rule.manager) and _leads_to(rule.pointer, path)
+            for rule in self.rules
+        )
+
+    def without_ignored(self, owner: Owner) -> FieldSet:
+        """Return the fields of an owner that are not left to it."""
+        fields: FieldSet = owner.fields
+        for path in self.paths:
+            fields = without(fields, path)
+        for rule in self.rules:
+            if rule.manager and fnmatchcase(owner.manager, rule.manager):
+                depth = len(segments(rule.pointer))
+                for path in {leaf[:depth] for leaf in leaves(fields) if _leads_to(rule.pointer, leaf)}:
+                    fields = without(fields, path)
+        return fields
+
+    @property
+    def digest(self) -> str:
+        """Empty where nothing is said; else it differs where the rules do."""
+        if self.policy is AdditionPolicy.REPORT and not self.rules:
+            return ""
+        return digest_of([self.policy.value, [[r.pointer, r.manager] for r in self.rules]])
+
+
+_NO_RULES = {policy: Ignored(policy) for policy in AdditionPolicy}
+
+
+def ignored_of(app: AppSpec, wanted: Wanted) -> Ignored:
+    """The rules of an app that are for this manifest, and those of the manifest's own."""
+    metadata = wanted.body["metadata"]
+    said = str((metadata.get("annotations") or {}).get(ANNOTATION) or "")
+    decided = controlled(wanted.ref.group_kind, wanted.body)
+    if not said and not app.ignore and not decided:
+        return _NO_RULES[app.additions]
+    own = tuple(IgnoreRule(pointer=pointer) for pointer in said.replace(",", " ").split())
+    return Ignored(app.additions, (*(rule for rule in app.ignore if _is_for(rule, wanted)), *own, *decided))
+
+
+def on_live(ignored: Ignored, live: Body) -> Ignored:
+    """The same, with the paths that its pointers lead to in the live object."""
+    bare = [rule for rule in ignored.rules if not rule.manager]
+    if not bare:
+        return ignored
+    shape = shape_of(owner.fields for owner in owners(live))
+    shape = union(shape or {}, fields_of(content_of(live), shape))  # a field may have no owner
+    return replace(
+        ignored, paths=frozenset(path for rule in bare for path in _paths(rule.pointer, shape, live))
+    )
+
+
+def left_to_others(ignored: Ignored, wanted: Wanted, live: Body) -> Wanted:
+    """The manifest with what is left to others as it is live where it is ours, and without it where it is not."""
+    entries = owners(live)
+    entry = our_entry(entries)
+    theirs: set[Path] = {path for path in ignored.paths if path[0] != "f:status"}
+    for rule in ignored.rules:
+        if rule.manager:
+            theirs |= {
+                path
+                for owner in entries
+                if not owner.is_ours and fnmatchcase(owner.manager, rule.manager)
+                for path in leaves(owner.fields)
+                if _leads_to(rule.pointer, path) and path[0] != "f:status"
+            }
+    body: Any = wanted.body
+    for path in sorted(theirs):
+        ours = entry is not None and (owns_exactly(entry.fields, path) or _below(entry, path))
+        body = _with(body, live, path, keep=ours)
+    return wanted if body is wanted.body else replace(wanted, body=body)
+
+
+def _below(entry: Owner, path: Path) -> bool:
+    node: FieldSet = entry.fields
+    for key in path:
+        if key not in node:
+            return False
+        node = node[key]
+    return True
+
+
+def _is_for(rule: IgnoreRule, wanted: Wanted) -> bool:
+    labels = wanted.body["metadata"].get("labels") or {}
+    kind = wanted.ref.group_kind
+    return (
+        (not rule.kind or fnmatchcase(str(kind), rule.kind) or fnmatchcase(kind.kind, rule.kind))
+        and (not rule.name or fnmatchcase(wanted.ref.name, rule.name))
+        and all(same(labels.get(name), value) for name, value in rule.labels)
+    )
+
+
+def segments(pointer: str) -> tuple[str, ...]:
+    """The unescaped segments of a JSON pointer (RFC 6901); none of the empty one, which means all."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+def _leads_to(pointer: str, path: Path) -> bool:
+    """Whether a pointer names the path or something above it."""
+    wanted = segments(pointer)
+    return len(wanted) <= len(path) and all(
+        said == _EVERY or (key[2:] == said if key[:2] == "f:" else said in selectors(key))
+        for said, key in zip(wanted, path, strict=False)
+    )
+
+
+def _paths(pointer: str, shape: FieldSet, live: Any) -> Iterator[Path]:
+    """The paths of managedFields that a pointer leads to in an object; a list's items by key, or `*` for all."""
+
+    def walk(left: Sequence[str], node: FieldSet, value: Any, above: Path) -> Iterator[Path]:
+        if not left:
+            yield above
+            return
+        said, rest = left[0], left[1:]
+        for key, below in node.items():
+            if key != SELF and _names(key, said):
+                yield from walk(rest, below, _inside(value, key), (*above, key))
+
+    yield from walk(segments(pointer), shape, live, ())
+
+
+def _names(key: str, said: str) -> bool:
+    return said == _EVERY or (key[2:] == said if key[:2] == "f:" else said in selectors(key))
+
+
+def selectors(key: str) -> tuple[str, ...]:
+    """How a pointer names an item of a list: by its whole key, `containerPort=80,protocol=TCP`, or by one field of it.
+
+    A value of a set is named by itself after `=`.
+    """
+    if key[:2] == "v:":
+        return (f"={_shown(set_value(key))}",)
+    if key[:2] != "k:":
+        return ()
+    parts = [f"{name}={_shown(value)}" for name, value in sorted(item_key(key).items())]
+    return (",".join(parts), *parts)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def numbered_item(ignored: Ignored, wanted: Body, live: Body | None) -> str:
+    """Why a rule cannot be followed: it names an item of a list by its number, which is another's after a commit."""
+    shape = shape_of(owner.fields for owner in owners(live)) if live is not None else None
+    for rule in ignored.rules:
+        for body in (wanted, *((live,) if live is not None else ())):
+            better = _by_key(segments(rule.pointer), body, shape)
+            if better is not None:
+                return (
+                    f"ignore names {rule.pointer}: an item of a list by its number, which is another one once a commit"
+                    f" inserts before it. Write {_pointer(better)}."
+                )
+    return ""
+
+
+def _by_key(left: Sequence[str], value: Any, shape: Shape, name: str = "") -> tuple[str, ...] | None:
+    """The segments of a pointer with items by key where they stand by number; None where none does."""
+    if not left:
+        return None
+    said, rest = left[0], tuple(left[1:])
+    if isinstance(value, list):
+        items = items_by_key(value, shape, name) or {}
+        if said.isdecimal():
+            keys = list(items)
+            known = selectors(keys[int(said)])[0] if int(said) < len(keys) else _EVERY
+            return (known, *rest) if keys else ()  # a list that is owned whole is named as a whole
+        below = [(key, said, item) for key, item in items.items() if _names(key, said)]
+    elif isinstance(value, Mapping):
+        chosen = list(value) if said == _EVERY else [said] if said in value else []
+        below = [(f"f:{key}", key, value[key]) for key in chosen]
+    else:
+        return None
+    for key, shown, inner in below:
+        deeper = _by_key(rest, inner, shape.get(key) if shape else None, shown)
+        if deeper is not None:
+            return (said, *deeper)
+    return None
+
+
+def _pointer(names: Sequence[str]) -> str:
+    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
+
+
+def inside(body: Any, path: Path) -> Any:
+    """The value at a path of a manifest or a live object; None where there is none."""
+    for key in path:
+        body = _inside(body, key)
+    return body
+
+
+def _inside(container: Any, key: str) -> Any:
+    """What a key of managedFields leads to; None where there is nothing."""
+    at = place(container, key)
+    return None if at is None else container[at]
+
+
+def _with(wanted: Any, live: Any, path: Path, *, keep: bool) -> Any:
+    """`wanted` with the live value at the path (`keep`, and there is one), or without the path."""
+    at, there = place(wanted, path[0]), place(live, path[0])
+    if len(path) == 1:
+        if keep and there is not None:
+            value = live[there]
+            if at is None:
+                return wanted
+            return put(wanted, at, value)
+        return wanted if at is None else drop(wanted, at)
+    if at is None:
+        return wanted
+    inner = _with(wanted[at], live[there] if there is not None else None, path[1:], keep=keep)
+    return wanted if inner is wanted[at] else put(wanted, at, inner)

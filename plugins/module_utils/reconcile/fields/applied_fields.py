@@ -1,0 +1,116 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which fields an object was last applied with, remembered in an annotation on it: paths, never values.
+
+Our entry in managedFields loses a field as soon as somebody else changes it, so it cannot tell later that the field was
+Git's. The annotation is believed only while our own entry owns it: whoever edits it takes it from us (ADR 0020).
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Any
+
+from ...model.objects import Body
+from ..applyset.inventory import PART_OF
+from .fieldset import FieldSet, Path, owns_exactly
+from .managed_fields import DIGEST, Owner, our_entry, owners
+from .structure import content_of, fields_of, shape_of
+
+ANNOTATION = "plumb.gitops/applied-fields"
+ANNOTATION_PATH: Path = ("f:metadata", "f:annotations", f"f:{ANNOTATION}")
+
+_PACKED = "z"  # begins a text that is compressed; JSON begins with a brace
+_PAYS = 256  # bytes from which on compressing is worth it
+_MOST_TEXT = 8 * 1024  # bytes of the annotation: an object with more fields has none
+_MOST_JSON = 128 * 1024  # bytes that a compressed one may come to
+_MOST_ANNOTATIONS = 200 * 1024  # bytes of all annotations up to which one is added; the server takes 256 KiB
+_JSON = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
+_OWN = (ANNOTATION, DIGEST)
+
+
+def with_applied_fields(body: Body, live: Body | None) -> Body:
+    """The body as it is written: with the annotation that names its fields, where these are few enough."""
+    annotations: Mapping[str, Any] = body["metadata"].get("annotations") or {}
+    shape = shape_of(owner.fields for owner in owners(live)) if live is not None else None
+    text = encode(fields_of(_of_git(body), shape))
+    others = {name: value for name, value in annotations.items() if name != ANNOTATION}
+    if not text or sum(len(str(value)) for value in others.values()) > _MOST_ANNOTATIONS:
+        return _with_annotations(body, others)
+    return _with_annotations(body, {**others, ANNOTATION: text})
+
+
+def as_recorded(body: Body, live: Body) -> Body:
+    """The body as it is compared with a live object: the annotation is as that has it, if it is ours.
+
+    One that somebody edited is written anew. An object without one gets it when its manifest is applied next.
+    """
+    there: Mapping[str, Any] = live["metadata"].get("annotations") or {}
+    if ANNOTATION not in there:
+        return body
+    entry = our_entry(owners(live))
+    if entry is None or not owns_exactly(entry.fields, ANNOTATION_PATH):
+        return with_applied_fields(body, live)
+    annotations: Mapping[str, Any] = body["metadata"].get("annotations") or {}
+    return _with_annotations(body, {**annotations, ANNOTATION: there[ANNOTATION]})
+
+
+def last_applied(live: Body, entry: Owner) -> FieldSet:
+    """The fields that a live object was last applied with, by the annotation; none where it is not to be believed."""
+    if not owns_exactly(entry.fields, ANNOTATION_PATH):
+        return {}
+    return decode(str((live["metadata"].get("annotations") or {}).get(ANNOTATION) or ""))
+
+
+def encode(fields: FieldSet) -> str:
+    """Fields as text; empty where they are too many."""
+    plain = _JSON.encode(fields)
+    if len(plain) <= _PAYS:
+        return plain
+    if len(plain) > _MOST_JSON:
+        return ""
+    packed = _PACKED + b64encode(zlib.compress(plain.encode())).decode()
+    return packed if len(packed) <= _MOST_TEXT else ""
+
+
+def decode(text: str) -> FieldSet:
+    """What `encode` wrote; nothing of any other text."""
+    try:
+        found = json.loads(_unpacked(text) if text.startswith(_PACKED) else text[:_MOST_TEXT])
+    except (ValueError, RecursionError, zlib.error):
+        return {}
+    return found if isinstance(found, Mapping) and _is_set(found) else {}
+
+
+def _unpacked(text: str) -> bytes:
+    if len(text) > _MOST_TEXT:
+        raise ValueError("too long")
+    reader = zlib.decompressobj()
+    plain = reader.decompress(b64decode(text[len(_PACKED) :], validate=True), _MOST_JSON)
+    if not reader.eof:
+        raise ValueError("too long, or cut off")
+    return plain
+
+
+def _is_set(found: Mapping[str, Any]) -> bool:
+    return all(isinstance(node, Mapping) and _is_set(node) for node in found.values())
+
+
+def _of_git(body: Body) -> Body:
+    """The body without what Plumb itself keeps on an object."""
+    said = content_of(body)
+    labels = {
+        name: value for name, value in (said["metadata"].get("labels") or {}).items() if name != PART_OF
+    }
+    notes = {k: value for k, value in (said["metadata"].get("annotations") or {}).items() if k not in _OWN}
+    named = {"labels": labels, "annotations": notes}
+    metadata = {key: value for key, value in {**said["metadata"], **named}.items() if value}
+    return {**said, "metadata": metadata} if metadata else {k: v for k, v in said.items() if k != "metadata"}
+
+
+def _with_annotations(body: Body, annotations: Mapping[str, Any]) -> Body:
+    return {**body, "metadata": {**body["metadata"], "annotations": annotations}}

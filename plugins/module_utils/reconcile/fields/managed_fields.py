@@ -1,0 +1,241 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who owns which field of a live object: managedFields read, compared and rewritten.
+
+Server-side apply tracks an owner per field. Plumb's own claim is one entry: manager `plumb`, operation Apply. People
+and controllers show as Update entries, other appliers as Apply entries of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...model.change import Culprit
+from ...model.objects import Body
+from .fieldset import FieldSet, Path, intersect, owns, owns_exactly, subtract, union, without
+
+FIELD_MANAGER = "plumb"
+
+DIGEST = "plumb.gitops/manifest"  # annotation: which manifest an object was last applied from
+_DIGEST_PATH: Path = ("f:metadata", "f:annotations", f"f:{DIGEST}")
+
+# Creates a Namespace that no manifest of the app is for. It says no field, so it comes to own none; said as `plumb`, it
+# would take away all that another app's manifest for that Namespace has just applied.
+CREATOR = "plumb-create-namespace"
+
+# Managers whose Update entries are folded into ours when we take an object over: tools and people that said what Git
+# says now. Source: the table in kustomize-controller and csaupgrade of client-go.
+PREDECESSORS = re.compile(
+    r"kubectl(-.*)?|helm|kustomize-controller|argocd.*|Go-http-client|OpenAPI-Generator|Swagger-Codegen"
+)
+
+# The server's name for whoever wrote an object that had no managedFields when it was first applied. It owns every field
+# there was, defaults and immutable ones too, so it is struck, not folded: removing all that would break the object.
+NOBODY_KNOWN = "before-first-apply"
+
+# What a predecessor may own by accident of history, and the cluster goes on needing: never folded, never removed.
+NEVER_FOLDED: tuple[Path, ...] = (
+    ("f:status",),
+    ("f:metadata", "f:finalizers"),
+    ("f:metadata", "f:ownerReferences"),
+    ("f:metadata", "f:annotations", "f:deployment.kubernetes.io/revision"),
+    ("f:metadata", "f:annotations", "f:pv.kubernetes.io/bind-completed"),
+    ("f:metadata", "f:annotations", "f:pv.kubernetes.io/bound-by-controller"),
+    ("f:metadata", "f:labels", "f:kubernetes.io/metadata.name"),
+    ("f:spec", "f:clusterIP"),
+    ("f:spec", "f:clusterIPs"),
+    ("f:spec", "f:healthCheckNodePort"),
+    ("f:spec", "f:volumeName"),
+    ("f:spec", "f:finalizers"),
+    ("f:spec", "f:replicas"),
+)
+
+# People and what they type. What tools hold from before an adoption is no addition; what a person writes later is.
+_BY_HAND = re.compile(r"kubectl(-.*)?")
+_TOOLS = re.compile(r"kubectl-client-side-apply|helm|kustomize-controller|argocd.*")
+
+# How controllers keep track of what they work with, on any object.
+_TRACKING: tuple[Path, ...] = (("f:metadata", "f:finalizers"), ("f:metadata", "f:ownerReferences"))
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """One entry of managedFields."""
+
+    manager: str
+    operation: str
+    subresource: str
+    time: str
+    api_version: str
+    fields: FieldSet
+
+    @property
+    def is_ours(self) -> bool:
+        return self.manager == FIELD_MANAGER and self.operation == "Apply" and not self.subresource
+
+    @property
+    def is_applier(self) -> bool:
+        """Whether this is another tool's claim."""
+        return self.operation == "Apply" and not self.is_ours
+
+    @property
+    def is_predecessor(self) -> bool:
+        return (
+            self.operation == "Update" and not self.subresource and bool(PREDECESSORS.fullmatch(self.manager))
+        )
+
+    @property
+    def is_nobody_known(self) -> bool:
+        return self.operation == "Update" and self.manager == NOBODY_KNOWN
+
+    def may_keep(self, path: Path) -> bool:
+        """Whether the path is this owner's for good reason, though Git does not say it."""
+        if self.operation != "Update":
+            return False
+        if any(path[: len(kept)] == kept for kept in _TRACKING) and not _BY_HAND.fullmatch(self.manager):
+            return True
+        return bool(_TOOLS.fullmatch(self.manager)) and any(path[: len(k)] == k for k in NEVER_FOLDED)
+
+    @property
+    def culprit(self) -> Culprit:
+        return Culprit(self.manager, self.operation, self.subresource, self.time)
+
+
+def owners(live: Body) -> tuple[Owner, ...]:
+    """The entries of a live object's managedFields; empty ones, as after a wipe, are left out."""
+    return tuple(
+        Owner(
+            entry.get("manager") or "",
+            entry.get("operation") or "",
+            entry.get("subresource") or "",
+            entry.get("time") or "",
+            entry.get("apiVersion") or "",
+            entry["fieldsV1"],
+        )
+        for entry in live["metadata"].get("managedFields") or ()
+        if entry.get("fieldsV1") is not None
+    )
+
+
+def our_entry(entries: Sequence[Owner]) -> Owner | None:
+    """Our own claim, if there is one."""
+    return next((owner for owner in entries if owner.is_ours), None)
+
+
+def brought_back_by(entries: Sequence[Owner]) -> Owner | None:
+    """Who made an object of ours anew with all that it said, as from a backup: we own nothing, and he our record."""
+    if our_entry(entries) is not None:
+        return None
+    return next(
+        (owner for owner in entries if not owner.subresource and owns_exactly(owner.fields, _DIGEST_PATH)),
+        None,
+    )
+
+
+def owner_of(entries: Sequence[Owner], path: Path) -> Owner | None:
+    """Who, other than us, owns the path; the latest where several do, those without a time first."""
+    holders = [owner for owner in entries if not owner.is_ours and owns(owner.fields, path)]
+    return max(
+        holders, key=lambda owner: (owner.operation == "Update", not owner.time, owner.time), default=None
+    )
+
+
+def lost_claims(before: Sequence[Owner], after: Sequence[Owner]) -> dict[str, FieldSet]:
+    """By manager: what other appliers own before and not after, so what a forced apply would take from them."""
+    taken: dict[str, FieldSet] = {}
+    for owner in before:
+        if not owner.is_applier:
+            continue
+        kept = next(
+            (
+                o.fields
+                for o in after
+                if o.is_applier and (o.manager, o.subresource) == (owner.manager, owner.subresource)
+            ),
+            {},
+        )
+        lost = subtract(owner.fields, kept)
+        if lost:
+            taken[owner.manager] = lost
+    return taken
+
+
+def foldable(entries: Sequence[Owner], mine: Callable[[Owner], FieldSet]) -> FieldSet:
+    """What predecessors own and we may take over; `mine` is what of an owner's fields is not left to others."""
+    fields: FieldSet = {}
+    for owner in entries:
+        if owner.is_predecessor:
+            fields = union(fields, without_never_folded(mine(owner)))
+    return fields
+
+
+def without_never_folded(fields: FieldSet) -> FieldSet:
+    """The set without what NEVER_FOLDED lists, whole subtrees included."""
+    for path in NEVER_FOLDED:
+        fields = without(fields, path)
+    return fields
+
+
+def rewritten(
+    live: Body,
+    *,
+    fold: FieldSet,
+    release: FieldSet,
+    api_version: str,
+    seize: FieldSet | None = None,
+    succeeds: Callable[[Owner], FieldSet] | None = None,
+) -> list[Mapping[str, Any]] | None:
+    """managedFields with `fold` moved from predecessors into our entry and `release` struck from all Update entries.
+
+    `seize` is struck from the entries of other appliers. With `succeeds`, predecessors lose what it says of them, and
+    who brought the object back loses all: what NEVER_FOLDED lists stays as it is, and is nobody's then. The entry of
+    NOBODY_KNOWN goes as well. None where nothing changes. Entries of subresources stay: a scale or a status is not a
+    claim on the manifest.
+    Source of the idea: csaupgrade in client-go; written as a JSON patch guarded by the resourceVersion.
+    """
+    result: list[Mapping[str, Any]] = []
+    ours: dict[str, Any] | None = None
+    changed = False
+    restorer = brought_back_by(owners(live))
+    for entry in filter(None, live["metadata"].get("managedFields") or ()):
+        owner = next(iter(owners({"metadata": {"managedFields": [entry]}})), None)
+        if owner is None or owner.subresource:
+            result.append(entry)
+        elif owner.is_ours:
+            ours = entry
+        else:
+            strike = (seize or {}) if owner.is_applier else release
+            if succeeds and owner == restorer:
+                strike = owner.fields
+            elif owner.is_predecessor:
+                strike = succeeds(owner) if succeeds else union(release, fold)
+            left = {} if owner.is_nobody_known else subtract(owner.fields, strike)
+            changed = changed or left != owner.fields
+            result += [{**entry, "fieldsV1": left}] if left else []
+    if fold:
+        base = ours or {
+            "manager": FIELD_MANAGER,
+            "operation": "Apply",
+            "apiVersion": api_version,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {},
+        }
+        folded = union(base["fieldsV1"], fold)
+        changed = changed or folded != base["fieldsV1"]
+        ours = {**base, "fieldsV1": folded}
+    if not changed:
+        return None
+    return [*result, ours] if ours else result
+
+
+def co_owned(entries: Sequence[Owner], fields: FieldSet) -> FieldSet:
+    """The part of `fields` that Update entries (not of a subresource) own as well."""
+    shared: FieldSet = {}
+    for owner in entries:
+        if owner.operation == "Update" and not owner.subresource:
+            shared = union(shared, intersect(fields, owner.fields))
+    return shared

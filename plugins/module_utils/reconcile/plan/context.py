@@ -1,0 +1,141 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What planning an app's objects stands on, and the words for a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...cluster.client import Cluster
+from ...cluster.discovery import ApiResource, Discovery
+from ...cluster.errors import Forbidden, RequestError
+from ...model.app import AppSpec
+from ...model.change import FieldChange
+from ...model.objects import Body, ObjectRef
+from ...model.plan import Action, Verb
+from ..applyset.inventory import Inventory
+from ..desired.manifests import Wanted
+from ..drift.ignore import Ignored
+from ..fields.managed_fields import our_entry, owners
+from ..health.assess import assess
+from ..membership.membership import Membership
+from .planned_action import Step
+from .snapshot import Autoscalers
+from .verified_cache import Look
+
+NOT_RECORDED = (
+    "it carries this app's label and Plumb's field manager, but no run of Plumb recorded it as the app's."
+    " Set adopt: true to take it over."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What planning one app's objects stands on."""
+
+    cluster: Cluster
+    discovery: Discovery
+    app: AppSpec
+    inventory: Inventory
+    formers: tuple[Inventory, ...]  # of the app's former names
+    check: bool  # the plan is the end product: creates are proven by a dry-run too
+    deep: bool  # every proof is checked by a dry-run
+    autoscalers: Autoscalers
+    missing_namespaces: frozenset[str]  # that neither exist nor come with this run
+    coming_namespaces: frozenset[
+        str
+    ]  # that do not exist yet and come with this run, before this app's objects
+    read_at: float  # when the cluster was read, by time.monotonic()
+    membership: Membership
+    applied_before: bool  # without a record: all these manifests were applied before, as 0.1.0 remembered it
+    # (object, id of the set that has it) -> why it cannot be ours, or ""
+    rival: Callable[[ObjectRef, str], str]
+    bringing: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by namespace: an app of this run that brings it
+    known: Mapping[ObjectRef, Look] = field(
+        default_factory=dict
+    )  # what earlier runs proved, not believed here
+
+    def deleted(self, wanted: Wanted) -> bool:
+        """Whether an object that is missing was applied before: then someone deleted it. Raises as records do."""
+        if not self.membership.record.exists:
+            return self.applied_before
+        recorded = self.membership.of(wanted.ref)
+        return recorded is not None and bool(recorded.applied)
+
+    def applied(self, wanted: Wanted) -> bool:
+        """Whether an object that is missing was last applied from this very manifest. Raises as records do."""
+        recorded = self.membership.of(wanted.ref)
+        if recorded is not None:
+            return recorded.is_of(wanted)
+        return self.applied_before and not self.membership.record.exists
+
+    def resource(self, wanted: Wanted) -> ApiResource | None:
+        return self.discovery.find(wanted.api_version, wanted.ref.kind)
+
+    def was_proven(self, wanted: Wanted, live: Body, ignored: Ignored) -> bool:
+        """Whether an earlier run proved the object, as it is now, to be what its manifest wants."""
+        look, autoscaled = self.known.get(wanted.ref), self.autoscalers.may_decide(wanted.ref)
+        return look is not None and look.settles(
+            wanted, live, ignored, autoscaled=autoscaled, health_matters=False
+        )
+
+
+def action_for(
+    wanted: Wanted,
+    verb: Verb,
+    live: Body | None,
+    *,
+    changes: Sequence[FieldChange] = (),
+    reason: str = "",
+    warning: str = "",
+    unproven: bool = False,
+    deleted_by_someone: bool = False,
+) -> Action:
+    """The action on a wanted object, with the health that its live state has."""
+    return Action(
+        ref=wanted.ref,
+        verb=verb,
+        changes=tuple(changes),
+        reason=reason,
+        warning=warning,
+        origin=wanted.origin,
+        unproven=unproven,
+        deleted_by_someone=deleted_by_someone,
+        health=assess(live) if live is not None else None,
+        api_version=wanted.api_version,
+        uid=uid_of(live),
+        applied=applied_at(live) if changes else "",
+    )
+
+
+def uid_of(live: Body | None) -> str:
+    """The uid of a live object; empty where there is none."""
+    return str(live["metadata"].get("uid") or "") if live is not None else ""
+
+
+def applied_at(live: Body | None) -> str:
+    """When our claim on a live object was written last (RFC 3339, seconds); empty where that is not recorded."""
+    entry = our_entry(owners(live)) if live is not None else None
+    return entry.time if entry is not None else ""
+
+
+def refused(wanted: Wanted, reason: str, live: Body | None) -> Step:
+    """A step that does nothing and says why."""
+    return Step(action=action_for(wanted, Verb.REFUSED, live, reason=reason), wanted=wanted, live=live)
+
+
+def failed_dry_run(wanted: Wanted, verb: Verb, live: Body | None, error: RequestError) -> Step:
+    """The step after a dry-run that failed: unproven where the account may not patch at all, else refused."""
+    if isinstance(error, Forbidden) and "cannot patch resource" in error.message:
+        action = action_for(wanted, verb, live, reason=why(error, wanted), unproven=True)
+        return Step(action=action, wanted=wanted, body=wanted.body, live=live)
+    return refused(wanted, why(error, wanted), live)
+
+
+def why(error: RequestError, wanted: Wanted) -> str:
+    """A failed request in words, with the place in Git that led to it."""
+    return f"{error.account} ({wanted.origin})"

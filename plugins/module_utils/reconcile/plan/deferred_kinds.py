@@ -1,0 +1,58 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects whose CustomResourceDefinition changes in the same run: planned again once that is in force.
+
+Before, the server judges them by the old definition: it refuses a new field, and does not know a new version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ...model.objects import GroupKind
+from ...model.plan import Action, Verb
+from ..desired.manifests import CRD, kind_defined_by
+from .context import Ground, action_for
+from .plan_object import Holder, holder_of
+from .planned_action import Step
+
+_REASON = "its CustomResourceDefinition changes in this run; it is compared again after that"
+
+
+def changing_kinds(steps: Iterable[Step]) -> frozenset[GroupKind]:
+    """The kinds whose definitions these steps create or change in more than their metadata."""
+    return frozenset(
+        kind_defined_by(step.wanted.body)
+        for step in steps
+        if step.wanted is not None and step.wanted.ref.group_kind == CRD and _changes_definition(step.action)
+    )
+
+
+def _changes_definition(action: Action) -> bool:
+    if action.verb in (Verb.UPDATE, Verb.ADOPT) and not action.unproven:
+        return any(not change.path.startswith("metadata.") for change in action.changes)
+    return action.verb.writes
+
+
+def deferred(ground: Ground, step: Step, changing: frozenset[GroupKind]) -> Step:
+    """The step, put off until the definition of its kind has changed, if it does and the kind is served already."""
+    wanted, verb = step.wanted, step.action.verb
+    if wanted is None or wanted.ref.group_kind not in changing or verb not in _PUT_OFF:
+        return step
+    live = step.live
+    if ground.discovery.of(wanted.ref.group_kind) is None:
+        return step
+    held = ground.membership.set_with(wanted.ref, live, adopt=ground.app.adopt) if live is not None else ""
+    adopts = live is not None and holder_of(live, held, ground.inventory.identity.id) is Holder.NOBODY
+    if ground.rival(wanted.ref, held) or (adopts and not ground.app.adopt):
+        return step
+    expected = Verb.CREATE if live is None else Verb.ADOPT if adopts else Verb.UPDATE
+    action = action_for(
+        wanted, expected, live, changes=step.action.changes, reason=_REASON, unproven=ground.check
+    )
+    return replace(step, action=action, body=wanted.body, deferred=True)
+
+
+_PUT_OFF = frozenset({Verb.REFUSED, Verb.CREATE, Verb.UPDATE, Verb.ADOPT})

@@ -1,0 +1,209 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asking the server, by a dry-run, what an apply would make of an object, and how that differs from what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ...cluster.discovery import ApiResource
+from ...cluster.errors import Invalid, RequestError, ServerFailure
+from ...model.app import AdditionPolicy
+from ...model.change import ABSENT, Cause, FieldChange
+from ...model.objects import Body
+from ...model.plan import Action, Verb
+from ..drift.explain import explain, value_at
+from ..drift.foreign_fields import Addition, as_changes, beyond
+from ..fields.fieldset import Path, display
+from ..fields.managed_fields import FIELD_MANAGER, Owner, our_entry, owners
+from ..fields.ownership_match import same
+from ..forecast.allocated_values import without_drawn
+from ..forecast.rewrite import Forecast, claim_of, forecast, overridden
+from .context import action_for, failed_dry_run, refused, why
+from .dry_run_input import Case
+from .planned_action import Step
+from .prune import CONSENT, CONTAINERS, PROTECTED, consent_of, marker_on
+from .refused_apply import DROP_OR_FORCE, unblocked
+from .version_change import claims_changed, is_outdated, moved
+
+LEFT_AS_IT_IS = "drift: report, it stays as it is until its manifest changes"
+
+_SHOWN = 5  # fields of another applier that a refusal names
+
+
+def compare(case: Case) -> Step:
+    """The step for an object that the content proof leaves open."""
+    ground, wanted, live = case.ground, case.wanted, case.live
+    resource = ground.resource(wanted)
+    if resource is None:
+        return refused(wanted, f"the cluster no longer knows {wanted.api_version} {wanted.ref.kind}", live)
+    try:
+        predicted = ground.cluster.apply(
+            resource,
+            wanted.body,
+            field_manager=FIELD_MANAGER,
+            force=True,
+            dry_run=True,
+            basis=str(live["metadata"]["resourceVersion"]),
+        )
+        taken = {m: paths for m, paths in overridden(live, predicted).items() if m not in case.no_rivals}
+        if taken and not ground.app.force_conflicts:
+            return refused(wanted, _claimed(taken), live)
+        taking = case.taking(claim_of(predicted), case.removed)
+        expected = forecast(ground.cluster, resource, live, predicted, taking)
+    except Invalid as error:
+        return _immutable(case, error) if error.immutable else _unblocked(case, resource, error)
+    except ServerFailure as error:
+        return _moved(case, resource, error)
+    except RequestError as error:
+        return failed_dry_run(wanted, Verb.UPDATE, live, error)
+    return _step(case, predicted, expected)
+
+
+def _unblocked(case: Case, resource: ApiResource, error: Invalid) -> Step:
+    try:
+        found = unblocked(case, resource, error)
+    except RequestError as later:
+        return failed_dry_run(case.wanted, Verb.UPDATE, case.live, later)
+    if isinstance(found, str):
+        return refused(case.wanted, found, case.live)
+    return _step(case, found.merged, found.forecast)
+
+
+def _moved(case: Case, resource: ApiResource, error: ServerFailure) -> Step:
+    """The step for an object whose entries the server cannot convert; a refusal if that is not it."""
+    found = None
+    if error.permanent and is_outdated(case):
+        try:
+            found = moved(case, resource)
+        except RequestError as later:
+            return failed_dry_run(case.wanted, Verb.UPDATE, case.live, later)
+    if found is None:
+        return failed_dry_run(case.wanted, Verb.UPDATE, case.live, error)
+    claims = claims_changed(case, found.forecast.outcome, found.merged)
+    if claims and not case.ground.app.force_conflicts:
+        return refused(case.wanted, _claimed(claims), case.live)
+    return _step(case, found.merged, found.forecast)
+
+
+def _step(case: Case, predicted: Body, expected: Forecast) -> Step:
+    entry, coming = our_entry(owners(case.live)), our_entry(owners(predicted))
+    kept = claim_of(predicted)
+    outcome = without_drawn(case.live, expected.outcome, kept)
+    changes = explain(
+        case.live,
+        outcome,
+        drift_only=case.same_manifest,
+        adopting=case.adopting,
+        moving=case.moving,
+    )
+    added = () if case.adopting else _as_additions(case, beyond(case.added or case.replacing, kept), outcome)
+    changes = _with_additions(changes, as_changes(case.live, added))
+    verb = Verb.ADOPT if case.adopting else Verb.UPDATE
+    action = action_for(case.wanted, verb, case.live, changes=changes, warning=case.warning)
+    nothing = (
+        all(change.cause is Cause.ADDITION for change in changes)
+        and expected.managed is None
+        and _same_claim(entry, coming)
+        and case.same_manifest
+        and not case.moving
+    )
+    return Step(
+        action=replace(action, verb=Verb.UNCHANGED) if nothing else _worded(case, action),
+        wanted=case.wanted,
+        body=case.wanted.body,
+        live=case.live,
+        managed_fields=expected.managed,
+    )
+
+
+def _as_additions(case: Case, found: Sequence[Addition], outcome: Body) -> tuple[Addition, ...]:
+    """Those additions that stay, or go because the app removes additions.
+
+    What the apply changes or removes for another reason is a change as any: an item in the place of one of Git's, or a
+    field that the server keeps equal to one of Git's.
+    """
+    removes = case.ground.app.additions is AdditionPolicy.REMOVE
+    replacing = {addition.path for addition in case.replacing}
+
+    def is_addition(addition: Addition) -> bool:
+        value = value_at(outcome, addition.path)
+        return same(value, value_at(case.live, addition.path)) or (
+            removes and value is ABSENT and addition.path not in replacing
+        )
+
+    return tuple(filter(is_addition, found))
+
+
+def _with_additions(changes: Sequence[FieldChange], added: Sequence[FieldChange]) -> tuple[FieldChange, ...]:
+    """The changes, those of an addition's path or below it told as the addition."""
+    names = tuple(addition.path for addition in added)
+    kept = [
+        c for c in changes if not any(c.path == n or c.path.startswith((f"{n}.", f"{n}[")) for n in names)
+    ]
+    return tuple(sorted([*kept, *added], key=lambda change: change.path))
+
+
+def _same_claim(before: Owner | None, after: Owner | None) -> bool:
+    if before is None or after is None:
+        return False
+    return (before.fields, before.api_version) == (after.fields, after.api_version)
+
+
+def _worded(case: Case, action: Action) -> Action:
+    """The action with what a reader has to know besides its changes."""
+    if case.moving:
+        return replace(action, reason="taken over from another app, which no longer has it")
+    if case.is_left:
+        return replace(action, verb=Verb.UNCHANGED, reason=LEFT_AS_IT_IS)
+    if not action.changes and not case.adopting and not case.same_manifest:
+        # Without a write, each later run would ask the server anew, and would not know drift from a change in Git.
+        return replace(
+            action, reason="its manifest changed, but no field of it does; only the record of it changes"
+        )
+    if not action.changes and not case.adopting:
+        # No value differs, but without a write, fields that are removed from Git later would stay in the cluster.
+        return replace(action, reason="only the record of who owns its fields changes")
+    return action
+
+
+def _immutable(case: Case, error: Invalid) -> Step:
+    wanted, live = case.wanted, case.live
+    if case.is_left:
+        return Step(
+            action=action_for(wanted, Verb.UNCHANGED, live, reason=LEFT_AS_IT_IS), wanted=wanted, live=live
+        )
+    said = why(error, wanted)
+    if not case.ground.app.recreate:
+        return refused(
+            wanted, f"{said} Set recreate: true to delete and create it, or give it another name.", live
+        )
+    if wanted.ref.group_kind in CONTAINERS:
+        return refused(
+            wanted, f"{said} All in it would go with it: recreate it by hand if that is meant.", live
+        )
+    marker = marker_on(case.ground.app, live) or marker_on(case.ground.app, wanted.body)
+    if marker:
+        return refused(
+            wanted,
+            f"{said} It is marked {marker}, so it is not deleted: remove the mark to have it recreated.",
+            live,
+        )
+    if wanted.ref.group_kind in PROTECTED and consent_of(live) != "enabled":
+        kind = wanted.ref.kind
+        return refused(
+            wanted, f"{said} A {kind} is recreated only with consent: annotate it {CONSENT}=enabled.", live
+        )
+    fields = ", ".join(sorted({cause.field for cause in error.causes if cause.field})) or "a field"
+    action = action_for(wanted, Verb.RECREATE, live, reason=f"{fields} cannot be changed in place")
+    return Step(action=action, wanted=wanted, body=wanted.body, live=live)
+
+
+def _claimed(taken: Mapping[str, Sequence[Path]]) -> str:
+    named = "; ".join(
+        f"{manager} claims {', '.join(map(display, paths[:_SHOWN]))}"
+        for manager, paths in sorted(taken.items())
+    )
+    return f"{named}. {DROP_OR_FORCE}"

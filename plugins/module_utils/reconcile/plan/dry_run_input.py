@@ -1,0 +1,85 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One live object that is not proven to be what its manifest wants, and what its app has to say about that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ...model.app import AdditionPolicy, DriftPolicy
+from ...model.objects import Body
+from ..desired.manifests import Wanted, applied_digest
+from ..drift.dropped_fields import dropped
+from ..drift.foreign_fields import Addition, additions, in_place_of, removable
+from ..drift.ignore import Ignored
+from ..fields.controller_fields import CONTROLLERS
+from ..fields.fieldset import FieldSet, subtract, union
+from ..fields.managed_fields import brought_back_by, co_owned, foldable, our_entry, owners
+from ..forecast.rewrite import Taking
+from .context import Ground
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A live object that is not proven to be what its manifest wants."""
+
+    ground: Ground
+    wanted: Wanted
+    live: Body
+    adopting: bool  # nobody's set owns it
+    moving: bool  # another set owns it that may not, or need not, keep it
+    ignored: Ignored  # what is left to others
+    added: tuple[Addition, ...]  # what others have added to it
+    warning: str
+
+    @property
+    def same_manifest(self) -> bool:
+        """Whether Git says what it said when the object was last applied: then every difference is drift."""
+        return not self.adopting and applied_digest(self.live) == self.wanted.digest
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the app leaves drift where it is, and this is nothing else."""
+        return self.same_manifest and not self.moving and self.ground.app.drift is DriftPolicy.REPORT
+
+    @property
+    def no_rivals(self) -> frozenset[str]:
+        """Appliers whose entries are no claims of another tool: controllers, and who brought the object back."""
+        restorer = brought_back_by(owners(self.live))
+        return CONTROLLERS if restorer is None else CONTROLLERS | {restorer.manager}
+
+    @property
+    def removed(self) -> FieldSet:
+        """What others have added and this app removes: all of it, or what stands in the place of an item of Git's."""
+        if self.is_left or self.adopting:
+            return {}
+        found = self.added if self.ground.app.additions is AdditionPolicy.REMOVE else self.replacing
+        return removable(found, from_appliers=self.ground.app.force_conflicts)
+
+    @property
+    def replacing(self) -> tuple[Addition, ...]:
+        """Items that somebody made of Git's by another key; looked for even where additions are nobody's business."""
+        looked_for = replace(self.ignored, policy=AdditionPolicy.REPORT)
+        found = self.added or additions(self.live, self.wanted.ref.group_kind, looked_for)
+        return in_place_of(found, self.live, self.wanted.body)
+
+    def taking(self, coming: FieldSet, taken: FieldSet) -> Taking:
+        """What has to be taken from others before the apply, so that what Git does not say goes, `taken` among it.
+
+        `coming` are the fields that will be ours.
+        """
+        before = owners(self.live)
+        entry = our_entry(before)
+        succeeds = self.ignored.without_ignored if self.adopting or entry is None else None
+        fold = foldable(before, succeeds) if succeeds else {}
+        release = co_owned(before, subtract(entry.fields, coming)) if entry is not None else {}
+        dropping = union(taken, self._dropped(coming))
+        seize = taken if self.ground.app.force_conflicts else {}
+        return Taking(union(fold, dropping), union(release, dropping), seize, succeeds)
+
+    def _dropped(self, coming: FieldSet) -> FieldSet:
+        """The fields that left Git after somebody had changed them."""
+        if self.adopting or self.same_manifest:
+            return {}
+        return dropped(self.live, self.wanted.ref.group_kind, self.ignored, coming)

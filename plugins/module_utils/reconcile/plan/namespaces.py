@@ -1,0 +1,83 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The namespaces that apps live in: which are there, which a run makes, and what is refused where one is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...cluster.bulk_reads import look_up
+from ...cluster.client import Cluster
+from ...cluster.discovery import Discovery
+from ...cluster.errors import Invalid, RequestError
+from ...model.app import AppState
+from ...model.objects import Body, GroupKind, ObjectRef
+from ...model.plan import Action, Verb
+from ..desired.manifests import Wanted
+from ..fields.managed_fields import CREATOR
+from .context import Ground
+from .planned_action import Step
+
+_ADD = "Add it to Git, or set create_namespace: true."  # what to do about a missing one
+_NAMESPACE = GroupKind("", "Namespace")
+
+
+def existing_namespaces(
+    cluster: Cluster, discovery: Discovery, names: Iterable[str]
+) -> dict[str, Body | None]:
+    """Each of these namespaces as it is, None for one that is not there. One that may not be read is taken as there."""
+    resource = discovery.of(_NAMESPACE)
+    if resource is None:
+        return {}
+    names = sorted(set(names) - {""})
+    found, unreadable = look_up(cluster, [(resource, ObjectRef("", "Namespace", "", name)) for name in names])
+    known: dict[str, Body | None] = {
+        name: found.get((resource.api_version, ObjectRef("", "Namespace", "", name))) for name in names
+    }
+    return {**known, **{ref.name: {"metadata": {"name": ref.name}} for ref in unreadable}}
+
+
+def homeless(ground: Ground) -> str:
+    """Why nothing of the app can be recorded, and so nothing written: its namespace is missing and does not come."""
+    app = ground.app
+    if app.state is AppState.ABSENT or app.namespace not in ground.missing_namespaces:
+        return ""
+    return f"app {app.name}: its namespace {app.namespace} is missing. {remedy(ground, app.namespace)}"
+
+
+def remedy(ground: Ground, namespace: str) -> str:
+    """What to do about a missing namespace."""
+    other = ground.bringing.get(namespace, "")
+    return f"App {other} brings it: add depends_on: [{other}] to app {ground.app.name}." if other else _ADD
+
+
+def namespace_to_create(ground: Ground, wanted: Iterable[Wanted]) -> tuple[tuple[Step, ...], str]:
+    """The app's namespace, where it says create_namespace, it is missing and no manifest is for it; or what is wrong.
+
+    It is created, and from then on left alone: it is no member of the app, so it is never pruned with it.
+    """
+    app, ref = ground.app, ObjectRef("", "Namespace", "", ground.app.namespace)
+    missing = (
+        app.namespace in ground.coming_namespaces and app.create_namespace and app.state is AppState.PRESENT
+    )
+    if not missing or any(w.ref == ref for w in wanted):
+        return (), ""
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": app.namespace}}
+    if error := _invalid(ground, body):
+        return (), f"app {app.name}: its namespace cannot be created: {error}"
+    return (Step(action=Action(ref=ref, verb=Verb.CREATE, reason="create_namespace"), body=body),), ""
+
+
+def _invalid(ground: Ground, body: Body) -> str:
+    """Why the server does not take this Namespace, as far as it is about the Namespace itself."""
+    resource = ground.discovery.of(_NAMESPACE)
+    if resource is None:
+        return ""
+    try:
+        ground.cluster.apply(resource, body, field_manager=CREATOR, force=False, dry_run=True)
+    except Invalid as error:
+        return f"{error.reason}. Correct the app's namespace."
+    except RequestError:
+        return ""  # the write will tell
+    return ""

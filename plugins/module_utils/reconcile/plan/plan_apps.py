@@ -1,0 +1,519 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Planning apps: every wanted object, every member that left, and what holds an app back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from ...cluster.client import Cluster
+from ...cluster.discovery import Discovery
+from ...cluster.errors import Forbidden, RequestError
+from ...model.app import AppSpec, AppState
+from ...model.errors import ClusterError, InventoryError, PlumbError
+from ...model.objects import Body, GroupKind, ObjectRef
+from ...model.plan import Action, Plan, Verb
+from ..applyset.inventory import (
+    DEFAULT_NAMESPACE,
+    Inventory,
+    SetIdentity,
+    digest_of_names,
+    identity_of,
+    read_inventory,
+    set_of,
+)
+from ..applyset.recovery import Lost, scan_within
+from ..desired.desired_state import Claims, former_identities
+from ..desired.manifests import Desired, Wanted, digest_of_all
+from ..desired.order import sort_key
+from ..membership.membership import Members, Membership, members_by_record, unrecorded_warning
+from ..membership.record import Record
+from ..membership.record_store import Records
+from .context import NOT_RECORDED, Ground, refused
+from .deferred_kinds import changing_kinds, deferred
+from .namespaces import existing_namespaces, homeless, namespace_to_create
+from .plan_object import plan_object
+from .planned_action import Step
+from .prune import Prune, plan_prune
+from .snapshot import Autoscalers, Need, Observed, observe, observe_members, read_autoscalers
+from .verified_cache import Look, Looks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all apps of one run share."""
+
+    cluster: Cluster
+    claims: Claims
+    parents: Mapping[ObjectRef, Body | ClusterError]
+    records: Records
+    lost: Lost  # what carries the label of sets that have neither parent nor record
+    revisions: Mapping[str, str]  # by source: the short commit
+    owner: str
+    looks: Looks = field(default_factory=dict)
+    known: Looks = field(default_factory=dict)  # what earlier runs proved, believed here or not
+    deep: bool = False  # every proof is checked by a dry-run
+    home: str = DEFAULT_NAMESPACE  # where the parents of apps without a namespace live
+    check: bool = False
+    remarks: Callable[[str], tuple[str, ...]] = lambda _app: ()  # what the rendering of an app has to say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPlan:
+    """An app's plan and what carrying it out needs."""
+
+    app: AppSpec
+    plan: Plan
+    inventory: Inventory | None = None
+    formers: tuple[Inventory, ...] = ()
+    ground: Ground | None = None
+    first: tuple[Step, ...] = ()  # namespaces that nobody's manifest is for
+    applies: tuple[Step, ...] = ()
+    prunes: tuple[Step, ...] = ()
+    moving: tuple[ObjectRef, ...] = ()  # members that another app of the run wants now
+    records: Records | None = None
+    record: Record | None = None  # what earlier runs applied; None where this run does not need to know
+    unrecorded: tuple[ObjectRef, ...] = ()  # labelled objects that nobody knows to be the app's
+    unseen: tuple[
+        ObjectRef, ...
+    ] = ()  # recorded objects that may be there, though this run has not seen them
+
+    @property
+    def looks(self) -> dict[ObjectRef, Look]:
+        """What was proven to be as wanted."""
+        return {step.action.ref: step.look for step in self.applies if step.look is not None}
+
+
+def plan_apps(setting: Setting, discovery: Discovery, apps: Sequence[AppSpec]) -> list[AppPlan]:
+    """Plan these apps on the cluster as it is now, reading it once for all of them."""
+    ready: list[tuple[AppSpec, Desired, tuple[Inventory, ...]]] = []
+    plans: dict[str, AppPlan] = {}
+    for app in apps:
+        found = _ready(setting, app)
+        if isinstance(found, Plan):
+            plans[app.name] = AppPlan(app=app, plan=found)
+        else:
+            ready.append((app, *found))
+    for made in _plan_ready(setting, discovery, ready):
+        plans[made.app.name] = made
+    return [plans[app.name] for app in apps]
+
+
+def _ready(setting: Setting, app: AppSpec) -> Plan | tuple[Desired, tuple[Inventory, ...]]:
+    """What an app wants and what its inventories say; or the plan of an app that cannot or must not be planned."""
+    if app.suspend:
+        return Plan(app=app.name, suspended=True)
+    desired = setting.claims.desired(app.name)
+    if isinstance(desired, PlumbError):
+        return Plan(app=app.name, error=str(desired))
+    identities = (identity_of(app, setting.home), *former_identities(app, setting.home))
+    try:
+        inventories = tuple(_inventory(setting, identity) for identity in identities)
+    except (InventoryError, ClusterError) as error:
+        return Plan(app=app.name, error=str(error))
+    empty = not desired.wanted and not desired.refused
+    if empty and not app.allow_empty and app.state is AppState.PRESENT and _has_members(setting, inventories):
+        return Plan(app=app.name, error=_empty(app, setting.remarks(app.name)))
+    return desired, inventories
+
+
+def _has_members(setting: Setting, inventories: Iterable[Inventory]) -> bool:
+    """Whether there may be members that an empty rendering would prune: whoever may edit a parent cannot hide them."""
+    if any(one.group_kinds or setting.lost.members.get(one.identity.id) for one in inventories):
+        return True
+    try:
+        return any(setting.records.of(one.identity).entries for one in inventories)
+    except (RequestError, InventoryError):
+        return True
+
+
+def _empty(app: AppSpec, remarks: Sequence[str]) -> str:
+    """The error for an app that holds nothing and would lose what it has."""
+    what = f" ({'; '.join(remarks)})" if remarks else ""
+    next_step = (
+        "Correct its path, or commit its manifests again; state: absent removes the app."
+        if remarks  # something stands there, which is not what the app was
+        else "Set allow_empty: true if that is meant, or state: absent to remove the app."
+    )
+    reason = f"it holds no manifest{what}, which would prune all of the app"
+    return f"app {app.name}: rendering {app.path}: {reason}. {next_step}"
+
+
+def _inventory(setting: Setting, identity: SetIdentity) -> Inventory:
+    parent = setting.parents.get(identity.ref)
+    if isinstance(parent, ClusterError):
+        raise parent
+    return read_inventory(parent, identity, setting.owner)
+
+
+def _plan_ready(
+    setting: Setting, discovery: Discovery, ready: Sequence[tuple[AppSpec, Desired, tuple[Inventory, ...]]]
+) -> list[AppPlan]:
+    if not ready:
+        return []
+    cluster = setting.cluster
+    needs = _with_lost_members(setting, [_with_record(setting, _need(setting, *one)) for one in ready])
+    namespaces = frozenset[str]().union(*(need.namespaces for need in needs))
+    bodies = [w.body for need in needs for w in need.wanted]
+    autoscalers = read_autoscalers(cluster, discovery, namespaces, bodies)
+    observed = observe(cluster, discovery, needs, autoscalers)
+    apps = [app for app, _desired, _inventories in ready]
+    grounds = _grounds(setting, discovery, apps, needs, observed, autoscalers)
+    work = [(g, w) for g, need in zip(grounds, needs, strict=True) for w in need.wanted]
+    steps = cluster.map(
+        lambda pair: _plan_one(pair[0], pair[1], observed),
+        work,
+        asks=lambda pair: observed.look(pair[1]) is None,  # what a look settles takes no request
+    )
+    plans: list[AppPlan] = []
+    start = 0
+    by_app: dict[str, Sequence[Step]] = {}
+    for need in needs:
+        by_app[need.app.name] = steps[start : start + len(need.wanted)]
+        start += len(need.wanted)
+    changing = {name: changing_kinds(of) for name, of in by_app.items()}
+    for (app, desired, _inventories), need, ground in zip(ready, needs, grounds, strict=True):
+        awaited = setting.claims.awaited(app.name)
+        kinds = frozenset[GroupKind]().union(*(of for name, of in changing.items() if name in awaited))
+        mine = [deferred(ground, step, kinds) for step in by_app[app.name]]
+        seen = _Seen(app=app, desired=desired, need=need, ground=ground, observed=observed)
+        plans.append(_app_plan(setting, seen, mine))
+    return plans
+
+
+def _need(setting: Setting, app: AppSpec, desired: Desired, inventories: tuple[Inventory, ...]) -> Need:
+    return Need(
+        app,
+        inventories,
+        desired.wanted,
+        frozenset(desired.refs),
+        looks=setting.looks.get(inventories[0].identity.id, {}),
+        health_matters=app.wait and not setting.check,
+    )
+
+
+def _with_record(setting: Setting, need: Need) -> Need:
+    """The need with room for what the record has, where the parent is missing or Git has other names than before."""
+    hint = need.inventory.names
+    if need.inventory.exists and (not hint or hint == digest_of_names(need.refs)):
+        return need
+    try:
+        recorded = setting.records.of(need.inventory.identity).entries
+    except (ClusterError, InventoryError):
+        return need  # it is told where the record is needed
+    return replace(need, inventories=(need.inventory.widened(recorded), *need.inventories[1:]))
+
+
+def _with_lost_members(setting: Setting, needs: Sequence[Need]) -> list[Need]:
+    """The needs, those without a parent with what the scan found."""
+    lost = [need for need in needs if not need.inventory.exists]
+    if lost and setting.lost.denied:
+        namespaces = frozenset[str]().union(*(need.namespaces for need in lost))
+        scan_within(setting.cluster, setting.lost, sorted(namespaces))
+    return [
+        need
+        if need.inventory.exists
+        else replace(need, inventories=tuple(map(setting.lost.known_to, need.inventories)))
+        for need in needs
+    ]
+
+
+def _plan_one(ground: Ground, wanted: Wanted, observed: Observed) -> Step:
+    unreadable = observed.unreadable.get(wanted.ref)
+    if unreadable is not None:
+        # A check by an account that may only read lists what it may not see; a run cannot go by it.
+        unseen = ground.check and isinstance(unreadable, Forbidden)
+        action = Action(
+            ref=wanted.ref,
+            verb=Verb.UPDATE if unseen else Verb.REFUSED,
+            reason=f"{unreadable.account} ({wanted.origin})",
+            origin=wanted.origin,
+            unproven=unseen,
+        )
+        return Step(action=action, wanted=wanted)
+    return plan_object(ground, wanted, observed.live(wanted), look=observed.look(wanted))
+
+
+def _grounds(  # noqa: PLR0917 - one caller
+    setting: Setting,
+    discovery: Discovery,
+    apps: Sequence[AppSpec],
+    needs: Sequence[Need],
+    observed: Observed,
+    autoscalers: Autoscalers,
+) -> list[Ground]:
+    """What each app's objects are planned on; namespaces and autoscalers are read once for all."""
+    brought = setting.claims.namespaces()
+    asked = {w.ref.namespace for need in needs for w in need.wanted if observed.live(w) is None}
+    asked |= {need.app.namespace for need in needs if not need.inventory.exists}
+    known = existing_namespaces(setting.cluster, discovery, asked | set(brought))
+    absent = frozenset(name for name, body in known.items() if body is None)
+    coming = {
+        app.name: {name for name, by in brought.items() if by & setting.claims.awaited(app.name)}
+        for app in apps
+    }
+    return [
+        Ground(
+            cluster=setting.cluster,
+            discovery=discovery,
+            app=app,
+            inventory=need.inventory,
+            formers=need.inventories[1:],
+            check=setting.check,
+            deep=setting.deep,
+            autoscalers=autoscalers,
+            missing_namespaces=absent - coming[app.name],
+            coming_namespaces=absent & coming[app.name],
+            bringing={name: min(by) for name, by in brought.items()},
+            read_at=observed.read_at,
+            membership=_membership(setting, need),
+            applied_before=bool(need.inventory.applied)
+            and need.inventory.applied == digest_of_all(need.wanted),
+            rival=partial(setting.claims.rival, app.name),
+            known=setting.known.get(need.inventory.identity.id, {}) if setting.deep else {},
+        )
+        for app, need in zip(apps, needs, strict=True)
+    ]
+
+
+def _membership(setting: Setting, need: Need) -> Membership:
+    own, *former = (inventory.identity for inventory in need.inventories)
+    others = setting.claims.other_sets(need.app.name)
+    return Membership(records=setting.records, own=own, former=tuple(former), others=others)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """One app with all that was read for it."""
+
+    app: AppSpec
+    desired: Desired
+    need: Need
+    ground: Ground
+    observed: Observed
+
+    @property
+    def labelled(self) -> dict[ObjectRef, Body]:
+        """What carries the label of one of the app's sets, and our entry owns it."""
+        return {
+            ref: body
+            for i in self.need.inventories
+            for ref, body in self.observed.members(i.identity.id).items()
+        }
+
+    def unseen(self, record: Record) -> tuple[ObjectRef, ...]:
+        """Recorded objects that this run has not seen, of kinds of which it could not see all."""
+        observed = self.observed
+        seen = {kind for kind in observed.kinds if kind not in observed.unread}
+        known = self.wanted | self.labelled.keys()
+        return tuple(
+            ref
+            for ref in record.entries
+            if ref not in known and ref.group_kind not in seen and self._may_exist(ref.group_kind)
+        )
+
+    def _may_exist(self, kind: GroupKind) -> bool:
+        discovery = self.ground.discovery
+        return discovery.of(kind) is not None or kind.group in discovery.incomplete_groups
+
+    @property
+    def wanted(self) -> frozenset[ObjectRef]:
+        """What Git wants of the app, usable or not: none of it is pruned."""
+        return frozenset(self.desired.refs)
+
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(
+            f"{ref} carries this app's label but Plumb never wrote it; it is left alone"
+            for inventory in self.need.inventories
+            for ref in self.observed.claimed_only_by_label(inventory.identity.id)
+            if ref not in self.wanted
+        )
+
+
+def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
+    if error := homeless(seen.ground):
+        return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=error))
+    try:
+        seen, members = _members(setting, seen, steps)
+        steps = [_of_member(seen, members, step) for step in steps]
+    except (RequestError, InventoryError) as failed:
+        return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=str(failed)))
+    unusable = (Step(action=_of_gone_kind(seen, action)) for action in seen.desired.refused)
+    applies = sorted((*steps, *unusable), key=lambda step: sort_key(step.action.ref))
+    prune = _prune(setting, seen, members, applies)
+    first, error = namespace_to_create(seen.ground, seen.need.wanted)
+    if error:
+        return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=error))
+    return AppPlan(
+        app=seen.app,
+        plan=Plan(
+            app=seen.app.name,
+            actions=tuple(step.action for step in (*first, *applies, *prune.steps)),
+            prune_blocked=prune.blocked,
+            warnings=(
+                *setting.remarks(seen.app.name),
+                *seen.warnings(),
+                *_unrecorded(setting, seen, members),
+                *_untold(prune),
+            ),
+        ),
+        inventory=seen.need.inventory,
+        formers=seen.need.inventories[1:],
+        ground=seen.ground,
+        first=first,
+        applies=tuple(applies),
+        prunes=prune.steps,
+        moving=tuple(
+            sorted(frozenset(members.counted) - seen.wanted - {step.action.ref for step in prune.steps})
+        ),
+        records=setting.records,
+        record=members.record,
+        unrecorded=members.unrecorded,
+        unseen=seen.unseen(members.record) if members.record is not None else (),
+    )
+
+
+def _members(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> tuple[_Seen, Members]:
+    """The app's members; its record is read only if this run writes, or meets what Git does not have.
+
+    What the record has of kinds that nothing else names is read, too. Raises InventoryError or ClusterError where the
+    record is needed and cannot be read.
+    """
+    need, membership, labelled = seen.need, seen.ground.membership, seen.labelled
+    is_quiet = _is_quiet(seen, steps, labelled)
+    if is_quiet and not seen.observed.why_unread(need.group_kinds, need.namespaces):
+        return seen, Members(counted=labelled)
+    try:
+        records = [membership.records.of(inventory.identity) for inventory in need.inventories]
+    except Forbidden:
+        if not setting.check:
+            raise
+        return seen, Members(counted=labelled, unproven=True)
+    if is_quiet and not records[0].exists:
+        return seen, Members(counted=labelled)
+    kinds = frozenset(kind for record in records for kind in record.group_kinds) - seen.observed.kinds
+    if kinds:
+        observed = observe_members(setting.cluster, seen.ground.discovery, seen.observed, need, kinds)
+        seen = replace(seen, observed=observed)
+    return seen, members_by_record(seen.app, seen.labelled, seen.wanted, records)
+
+
+def _is_quiet(seen: _Seen, steps: Sequence[Step], labelled: Collection[ObjectRef]) -> bool:
+    """Whether nothing is to be written or pruned, by all that whoever may patch an object can write."""
+    inventory, *formers = seen.need.inventories
+    return (
+        inventory.exists
+        and seen.app.state is AppState.PRESENT
+        and seen.wanted.issuperset(labelled)
+        and not any(step.action.verb.writes for step in steps)
+        and inventory.names in {"", digest_of_names(seen.wanted)}
+        and not any(former.exists for former in formers)
+    )
+
+
+def _of_member(seen: _Seen, members: Members, step: Step) -> Step:
+    """The step, refused where only a label says that the object is the app's, and the record does not."""
+    ref, live, wanted, ground = step.action.ref, step.live, step.wanted, seen.ground
+    membership, record = ground.membership, members.record
+    if live is None or wanted is None or record is None or step.action.verb is Verb.REFUSED:
+        return step
+    if set_of(live) != membership.own.id or membership.of(ref) is not None:
+        return step
+    holders = membership.records.holders(ref, membership.others)
+    forbidden = next((why for held in holders if (why := ground.rival(ref, held.id))), "")
+    if forbidden:
+        return refused(wanted, forbidden, live)
+    if holders or not record.exists or seen.app.adopt:
+        return step
+    return refused(wanted, NOT_RECORDED, live)
+
+
+def _of_gone_kind(seen: _Seen, action: Action) -> Action:
+    """Return the refusal, saying so where the app had objects of the kind and the cluster no longer knows it."""
+    kind, discovery = action.ref.group_kind, seen.ground.discovery
+    known = discovery.of(kind) is not None or kind.group in discovery.incomplete_groups
+    if known or kind not in seen.need.group_kinds:
+        return action
+    reason = (
+        f"the cluster no longer knows {kind}, which this app had objects of: its CustomResourceDefinition was"
+        f" deleted, and all objects of the kind with it. Put it back, or remove {action.origin} from Git."
+    )
+    return replace(action, reason=reason)
+
+
+def _unrecorded(setting: Setting, seen: _Seen, members: Members) -> tuple[str, ...]:
+    if not members.unrecorded:
+        return ()
+    return (unrecorded_warning(seen.need.inventory.identity, members.unrecorded, setting.home),)
+
+
+def _prune(setting: Setting, seen: _Seen, members: Members, applies: Sequence[Step]) -> Prune:
+    """What of the members left Git, and what becomes of it."""
+    blocked = _unread(seen, members)
+    prune = plan_prune(
+        seen.app,
+        members.counted,
+        seen.wanted,
+        blocked=blocked,
+        waits="" if seen.wanted.issuperset(members.counted) else _prune_waits(setting, seen, applies),
+        claimed=partial(setting.claims.claimed, seen.app.name),
+        inside=setting.claims.inside,
+        left=_left(setting, seen.app),
+        marked=members.marked,
+    )
+    if setting.check and blocked and not seen.observed.failed & _kinds(seen, members):
+        prune = replace(prune, steps=tuple(_unproven(step, blocked) for step in prune.steps))
+    if members.unproven:
+        prune = replace(prune, steps=tuple(_unproven(step, "") for step in prune.steps))
+    return prune
+
+
+def _untold(prune: Prune) -> tuple[str, ...]:
+    """A prune that is held back shows in what it held back; where it is not known what that is, it is said."""
+    held = any(prune.blocked in step.action.reason for step in prune.steps)
+    return (f"nothing is pruned in this run: {prune.blocked}",) if prune.blocked and not held else ()
+
+
+def _unread(seen: _Seen, members: Members) -> str:
+    """Why this run must not prune: what members there are is not known for sure."""
+    return seen.observed.why_unread(_kinds(seen, members), seen.need.namespaces)
+
+
+def _kinds(seen: _Seen, members: Members) -> frozenset[GroupKind]:
+    """The kinds that members of the app may have: those that are wanted, and those that were recorded.
+
+    Only where there is no record, those that the parent names: whoever may edit it can put any kind there.
+    """
+    wanted = frozenset(w.ref.group_kind for w in seen.need.wanted)
+    record = members.record
+    return wanted | (record.group_kinds if record is not None and record.exists else seen.need.group_kinds)
+
+
+def _unproven(step: Step, blocked: str) -> Step:
+    """For a check by an account that may not see all members: a prune that is held back for that is not refused."""
+    held_back = step.action.verb is Verb.REFUSED and blocked and blocked in step.action.reason
+    if not (held_back or (step.action.verb is Verb.PRUNE and not blocked)):
+        return step
+    return replace(step, action=replace(step.action, verb=Verb.PRUNE, unproven=True))
+
+
+def _prune_waits(setting: Setting, seen: _Seen, applies: Sequence[Step]) -> str:
+    """Why what is due should stay for now: what replaces it may not be there. Asked only where something is due."""
+    if not any(inventory.exists for inventory in seen.need.inventories):
+        return (
+            "its inventory was missing and is rebuilt in this run from what was recorded; the next one prunes"
+        )
+    refused = next((step.action.ref for step in applies if step.action.verb is Verb.REFUSED), None)
+    if refused is not None:
+        return f"{refused} is refused, and this could be what it replaces"
+    return setting.claims.unknown(seen.app.name)
+
+
+def _left(setting: Setting, app: AppSpec) -> str:
+    if app.state is AppState.ABSENT:
+        return "the app is absent"
+    revision = setting.revisions.get(app.source, "")
+    return f"left Git in {revision}" if revision else "left Git"

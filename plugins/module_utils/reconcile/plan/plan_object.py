@@ -1,0 +1,337 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Planning one object: whose it is, what its manifest wants, and whether anything is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Any
+
+from ...cluster.errors import RequestError
+from ...model.app import AdditionPolicy, DriftPolicy
+from ...model.change import Cause
+from ...model.errors import InventoryError
+from ...model.health import Health
+from ...model.objects import Body
+from ...model.plan import Action, Verb
+from ..applyset.inventory import ID_LABEL, set_of
+from ..desired.manifests import Wanted, applied_digest
+from ..drift.foreign_fields import additions, as_changes
+from ..drift.ignore import Ignored, ignored_of, left_to_others, numbered_item, on_live
+from ..fields.applied_fields import ANNOTATION, as_recorded
+from ..fields.fieldset import owns_exactly
+from ..fields.managed_fields import FIELD_MANAGER, our_entry, owners
+from ..fields.ownership_match import proven
+from ..membership.record import RECORD_LABEL
+from .context import Ground, action_for, applied_at, failed_dry_run, refused, uid_of
+from .dry_run import LEFT_AS_IT_IS, compare
+from .dry_run_input import Case
+from .namespaces import remedy
+from .planned_action import Step
+from .verified_cache import Look, look_at
+
+_REPLICAS = ("f:spec", "f:replicas")
+_TTL = "ttlSecondsAfterFinished"
+_DEFECT = (
+    "the content proof passed this object, and the dry-run did not: please report this as a defect of Plumb"
+)
+
+
+class Holder(Enum):
+    """Whose a live object is."""
+
+    OURS = auto()
+    NOBODY = auto()
+    ANOTHER_SET = auto()
+
+
+def plan_object(ground: Ground, wanted: Wanted, live: Body | None, *, look: Look | None = None) -> Step:
+    """The step that brings one object to what its manifest says.
+
+    `look` is one that proves the object to be as wanted; then `live` may be its metadata alone.
+    """
+    try:
+        return _planned(ground, wanted, live, look)
+    except (RequestError, InventoryError) as error:  # the records cannot be read
+        return refused(wanted, f"{error.account} ({wanted.origin})", live)
+    except RecursionError:  # a kind's schema may take anything: who may edit an object decides how deep it is
+        return refused(wanted, "the live object is nested too deeply to be compared. Make it flatter.", live)
+
+
+def _planned(ground: Ground, wanted: Wanted, live: Body | None, look: Look | None) -> Step:
+    held = ground.membership.set_with(wanted.ref, live, adopt=ground.app.adopt) if live is not None else ""
+    forbidden = ground.rival(wanted.ref, held) or _is_inventory(live)
+    if forbidden:
+        return refused(wanted, forbidden, live)
+    numbered = numbered_item(ignored_of(ground.app, wanted), wanted.body, live)
+    if numbered:
+        return refused(wanted, numbered, live)
+    if live is None:
+        return _plan_missing(ground, wanted)
+    if live["metadata"].get("deletionTimestamp"):
+        return _plan_terminating(ground, wanted, live)
+    return _plan_existing(ground, wanted, live, look, holder_of(live, held, ground.inventory.identity.id))
+
+
+def _plan_existing(ground: Ground, wanted: Wanted, live: Body, look: Look | None, holder: Holder) -> Step:
+    if holder is Holder.NOBODY and not ground.app.adopt:
+        return refused(wanted, _not_ours(live), live)
+    if str(live.get("apiVersion") or "") != wanted.api_version:
+        return _plan_other_version(wanted, live, holder)
+    if look is not None and holder is Holder.OURS:
+        return _settled(ground, wanted, live, look)
+    return _plan_live(ground, wanted, live, holder)
+
+
+def _plan_live(ground: Ground, wanted: Wanted, live: Body, holder: Holder) -> Step:
+    ignored = on_live(ignored_of(ground.app, wanted), live)
+    applied, warning = _applied(ground, wanted, live, ignored)
+    added = additions(live, wanted.ref.group_kind, ignored)
+    is_proven = holder is Holder.OURS and proven(applied.body, live)
+    if is_proven and not ground.deep and not (added and ignored.policy is AdditionPolicy.REMOVE):
+        action = action_for(wanted, Verb.UNCHANGED, live, changes=as_changes(live, added), warning=warning)
+        return _remembered(ground, Step(action=action, wanted=applied, live=live))
+    case = Case(
+        ground=ground,
+        wanted=applied,
+        live=live,
+        adopting=holder is Holder.NOBODY,
+        moving=holder is Holder.ANOTHER_SET,
+        ignored=ignored,
+        added=added,
+        warning=warning,
+    )
+    step = compare(case)
+    as_before = is_proven or ground.was_proven(wanted, live, ignored)
+    if ground.deep and as_before and _is_unanswered(step) and not case.removed:
+        action = action_for(
+            wanted, Verb.UNCHANGED, live, changes=as_changes(live, added),
+            warning=f"its deep check was not possible; by its content it is as wanted: {step.action.reason}",
+        )  # fmt: skip
+        return _remembered(ground, Step(action=action, wanted=applied, live=live))
+    step = _remembered(ground, step)
+    if is_proven and step.action.verb is not Verb.UNCHANGED and not added:
+        return replace(step, action=replace(step.action, warning=_DEFECT))
+    return step
+
+
+def _is_unanswered(step: Step) -> bool:
+    """Whether the server would not say what an apply makes of the object: admission denies it, or does not answer."""
+    return step.action.verb is Verb.REFUSED or step.action.unproven
+
+
+def _applied(ground: Ground, wanted: Wanted, live: Body, ignored: Ignored) -> tuple[Wanted, str]:
+    """The object as it is applied to a live one, without what others decide, and a warning of that."""
+    wanted = _as_applied_before(wanted, live)
+    left, warning = _leave_replicas(ground, left_to_others(ignored, wanted, live), live)
+    return replace(left, body=as_recorded(left.body, live)), warning
+
+
+def _as_applied_before(wanted: Wanted, live: Body) -> Wanted:
+    """The object without the labels of its template, if an earlier version applied the same manifest without them."""
+    if not wanted.copied or applied_digest(live) != wanted.digest:
+        return wanted
+    entry, metadata = our_entry(owners(live)), wanted.body["metadata"]
+    paths = [("f:metadata", "f:labels", f"f:{name}") for name in wanted.copied]
+    recorded = ANNOTATION in (live["metadata"].get("annotations") or {})
+    if recorded or entry is None or any(owns_exactly(entry.fields, path) for path in paths):
+        return wanted
+    labels = {name: value for name, value in metadata["labels"].items() if name not in wanted.copied}
+    return replace(wanted, body={**wanted.body, "metadata": {**metadata, "labels": labels}})
+
+
+def _plan_other_version(wanted: Wanted, live: Body, holder: Holder) -> Step:
+    """The step for an object that exists in a version that the server knows; the wanted one comes with this run."""
+    verb = Verb.ADOPT if holder is Holder.NOBODY else Verb.UPDATE
+    reason = f"it exists as {live.get('apiVersion')}; the server does not know {wanted.api_version} of it yet"
+    action = action_for(wanted, verb, live, reason=reason, unproven=True)
+    return Step(action=action, wanted=wanted, body=wanted.body, live=live, appeared=True)
+
+
+def _settled(ground: Ground, wanted: Wanted, live: Body, look: Look) -> Step:
+    spec = wanted.body.get("spec")
+    warning = _replicas_warning(ground, wanted, spec) if look.autoscaled and isinstance(spec, Mapping) else ""
+    action = Action(
+        ref=wanted.ref,
+        verb=Verb.UNCHANGED,
+        changes=look.additions,
+        warning=warning,
+        origin=wanted.origin,
+        health=Health.current() if look.healthy else None,
+        api_version=wanted.api_version,
+        uid=uid_of(live),
+        applied=applied_at(live) if look.added else "",
+    )
+    return Step(action=action, wanted=wanted, live=live, look=look)
+
+
+def _remembered(ground: Ground, step: Step) -> Step:
+    """The step with a look at an object that is as wanted, in every respect and by everybody."""
+    action, wanted, live = step.action, step.wanted, step.live
+    is_as_wanted = action.verb is Verb.UNCHANGED and all(c.cause is Cause.ADDITION for c in action.changes)
+    if not is_as_wanted or wanted is None or live is None:
+        return step
+    autoscaled = ground.autoscalers.may_decide(wanted.ref)
+    healthy = action.health is not None and action.health.is_current
+    ignored = ignored_of(ground.app, wanted)
+    look = look_at(wanted, live, ignored, autoscaled=autoscaled, healthy=healthy, added=action.changes)
+    return replace(step, look=look)
+
+
+def look_after(ground: Ground, wanted: Wanted, applied: Body) -> Look | None:
+    """A look at what the server answered to an apply, where its content alone proves it to be as wanted."""
+    ignored = on_live(ignored_of(ground.app, wanted), applied)
+    left, _warning = _applied(ground, wanted, applied, ignored)
+    is_ours = holder_of(applied, set_of(applied), ground.inventory.identity.id) is Holder.OURS
+    if not is_ours or not proven(left.body, applied) or additions(applied, wanted.ref.group_kind, ignored):
+        return None
+    return _remembered(
+        ground, Step(action=action_for(wanted, Verb.UNCHANGED, applied), wanted=left, live=applied)
+    ).look
+
+
+def _is_inventory(live: Body | None) -> str:
+    """Why the object is nobody's to apply, if it is a parent or a record; those of other owners and tools too."""
+    if live is None or not {ID_LABEL, RECORD_LABEL} & (live["metadata"].get("labels") or {}).keys():
+        return ""
+    return "it is the inventory of an apply set. Give the object another name."
+
+
+def holder_of(live: Body, held: str, set_id: str) -> Holder:
+    """Whose a live object is: by our entry, and `held`, the set that has it.
+
+    Ours is also what lost its ownership (managedFields were wiped: a label or a record is there, and no other manager
+    or the digest of our last apply). The label alone, beside other managers' entries, makes nothing ours: a tenant can
+    write it.
+    """
+    entries = owners(live)
+    if not held or (our_entry(entries) is None and entries and not applied_digest(live)):
+        return Holder.NOBODY
+    return Holder.ANOTHER_SET if held != set_id else Holder.OURS
+
+
+def _not_ours(live: Body) -> str:
+    managers = (
+        ", ".join(sorted({owner.manager for owner in owners(live) if not owner.subresource}))
+        or "nobody known"
+    )
+    return f"it exists already, outside this app's inventory (written by {managers}). Set adopt: true to take it over."
+
+
+def _plan_terminating(ground: Ground, wanted: Wanted, live: Body) -> Step:
+    if _finished(ground, wanted):
+        return _left_finished(wanted)
+    if _is_left(ground, wanted):
+        return _left_deleted(wanted, live)
+    reason = "it is being deleted; it is created again once it is gone"
+    deleted = ground.deleted(wanted)
+    action = action_for(wanted, Verb.CREATE, live, reason=reason, deleted_by_someone=deleted)
+    return Step(action=action, wanted=wanted, body=wanted.body, live=live)
+
+
+def _plan_missing(ground: Ground, wanted: Wanted) -> Step:
+    if _finished(ground, wanted):
+        return _left_finished(wanted)
+    step = _left_deleted(wanted, None) if _is_left(ground, wanted) else _plan_create(ground, wanted)
+    return replace(step, action=replace(step.action, deleted_by_someone=ground.deleted(wanted)))
+
+
+def _is_left(ground: Ground, wanted: Wanted) -> bool:
+    """Whether the app leaves drift where it is, and that the object was deleted is nothing else."""
+    return ground.app.drift is DriftPolicy.REPORT and ground.deleted(wanted) and ground.applied(wanted)
+
+
+def _left_deleted(wanted: Wanted, live: Body | None) -> Step:
+    action = action_for(wanted, Verb.UNCHANGED, live, reason=LEFT_AS_IT_IS, deleted_by_someone=True)
+    return Step(action=action, wanted=wanted, live=live)
+
+
+def _plan_create(ground: Ground, wanted: Wanted) -> Step:
+    namespace = wanted.ref.namespace
+    if namespace in ground.missing_namespaces:
+        reason = f"namespace {namespace} is missing ({wanted.origin}). {remedy(ground, namespace)}"
+        return refused(wanted, reason, None)
+    resource, unasked = ground.resource(wanted), ""
+    if resource is None:
+        unasked = "its kind comes with this run, so the server cannot be asked about it yet"
+    elif namespace in ground.coming_namespaces:
+        unasked = f"namespace {namespace} comes with this run, so the server cannot be asked about it yet"
+    elif ground.check:
+        try:
+            ground.cluster.apply(
+                resource, wanted.body, field_manager=FIELD_MANAGER, force=False, dry_run=True
+            )
+        except RequestError as error:
+            return failed_dry_run(wanted, Verb.CREATE, None, error)
+    action = action_for(
+        wanted,
+        Verb.CREATE,
+        None,
+        reason=unasked if ground.check else "",
+        unproven=ground.check and bool(unasked),
+    )
+    return Step(action=action, wanted=wanted, body=wanted.body)
+
+
+def _finished(ground: Ground, wanted: Wanted) -> bool:
+    """Whether this is a Job with a TTL that was applied before from the same manifest: its TTL has removed it.
+
+    An app that has another name now did that under its former one.
+    """
+    if not remembers(wanted):
+        return False
+    recorded = ground.membership.of(wanted.ref)
+    if recorded is not None or ground.membership.record.exists:
+        return recorded is not None and recorded.is_of(wanted)
+    applied = (f"{wanted.ref.namespace}/{wanted.ref.name}", wanted.digest)  # as 0.1.0 remembered it
+    return any(applied in inventory.finished_jobs for inventory in (ground.inventory, *ground.formers))
+
+
+def _left_finished(wanted: Wanted) -> Step:
+    reason = "it finished and was removed by its TTL; it runs again when its manifest changes"
+    return Step(action=action_for(wanted, Verb.UNCHANGED, None, reason=reason), wanted=wanted)
+
+
+def remembers(wanted: Wanted) -> bool:
+    """Whether the cluster removes the object by itself: it is not created again from the same manifest."""
+    spec = wanted.body.get("spec")
+    return (
+        wanted.ref.kind == "Job"
+        and wanted.ref.group == "batch"
+        and isinstance(spec, Mapping)
+        and _TTL in spec
+    )
+
+
+def _leave_replicas(ground: Ground, wanted: Wanted, live: Body) -> tuple[Wanted, str]:
+    """The object with replicas left to its HPA, if it has one or may have one, and a warning where Git says some.
+
+    Leaving the field out of an apply that owned it would reset it to 1, so while it is ours the live number is kept;
+    once the HPA has scaled, the field is the HPA's and is left out.
+    """
+    autoscalers = ground.autoscalers
+    spec = wanted.body.get("spec")
+    if not isinstance(spec, Mapping) or not (wanted.ref in autoscalers.targets or autoscalers.unread):
+        return wanted, ""
+    if wanted.ref not in autoscalers.targets and "replicas" not in spec:
+        return wanted, ""
+    kept = {key: value for key, value in spec.items() if key != "replicas"}
+    entry = our_entry(owners(live))
+    live_spec = live.get("spec") or {}
+    if entry is not None and owns_exactly(entry.fields, _REPLICAS) and "replicas" in live_spec:
+        kept["replicas"] = live_spec["replicas"]
+    return replace(wanted, body={**wanted.body, "spec": kept}), _replicas_warning(ground, wanted, spec)
+
+
+def _replicas_warning(ground: Ground, wanted: Wanted, spec: Mapping[str, Any]) -> str:
+    if "replicas" not in spec:
+        return ""
+    if wanted.ref in ground.autoscalers.targets:
+        return "spec.replicas is left to its HorizontalPodAutoscaler; remove it from Git"
+    return (
+        "spec.replicas is left as it is, because a HorizontalPodAutoscaler may decide it: "
+        f"{ground.autoscalers.unread}"
+    )

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A step: an action and what it takes to carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...model.objects import Body
+from ...model.plan import Action
+from ..desired.manifests import Wanted
+from .verified_cache import Look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """An action with the bodies it needs. The live object's uid and resourceVersion guard the write."""
+
+    action: Action
+    wanted: Wanted | None = None
+    body: Body | None = None  # what is applied; `wanted.body` but for fields that others decide
+    live: Body | None = None
+    managed_fields: list[Mapping[str, Any]] | None = (
+        None  # written first, where ownership has to be put right
+    )
+    appeared: bool = (
+        False  # the object was missing, or there in another version: it is planned anew before the write
+    )
+    deferred: bool = False  # the definition of its kind changes first; then it is planned again
+    look: Look | None = None  # of an object that was proven to be as wanted: to be remembered

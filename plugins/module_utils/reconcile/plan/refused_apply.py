@@ -1,0 +1,134 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An apply that the server refuses because of what stands beside what Git says: what has to go so that it is taken.
+
+That is the other branch of an either-or, or an item that somebody has put in the place of one of Git's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ...cluster.discovery import ApiResource
+from ...cluster.errors import FieldConflict, Invalid
+from ...model.objects import Body
+from ..drift.foreign_fields import in_the_way, removable
+from ..fields.fieldset import FieldSet, display, union
+from ..fields.managed_fields import FIELD_MANAGER, owners
+from ..fields.structure import content_of, fields_of, merged, shape_of
+from ..forecast.exclusive_fields import Sides, without_other_branch
+from ..forecast.rewrite import Forecast, forecast
+from .context import why
+from .dry_run_input import Case
+
+DROP_OR_FORCE = "Drop these fields from one of the two, or set force_conflicts: true."
+_SHOWN = 5  # claims of other appliers that a refusal names
+
+
+@dataclass(frozen=True, slots=True)
+class Unblocked:
+    """The object as the apply merges it, and what comes of it once what stood in the way is taken over."""
+
+    merged: Body
+    forecast: Forecast
+
+
+def unblocked(case: Case, resource: ApiResource, error: Invalid) -> Unblocked | str:
+    """What makes a refused object valid; or why it is refused. Raises RequestError where a request fails otherwise."""
+    claims = _claims(case, resource)
+    if claims:
+        return claims
+    sides = Sides(
+        live=case.live,
+        wanted=case.wanted.body,
+        kind=case.wanted.ref.group_kind,
+        ignored=case.ignored,
+        from_appliers=case.ground.app.force_conflicts,
+        no_rivals=case.no_rivals,
+    )
+    both = merged_body(case)
+
+    def outcome(fields: FieldSet) -> Forecast:
+        taking = case.taking(_coming(case), fields)
+        expected = forecast(case.ground.cluster, resource, case.live, both, taking)
+        if expected.outcome is both:  # nothing goes, so the server was not asked again
+            raise error
+        return expected
+
+    for way in _ways(case):
+        found = _valid_without(error, sides, outcome, way)
+        if found is not None:
+            return Unblocked(both, found)
+    held = sides.branches(error).held
+    names = "".join(f" {display(path)} is held by {owner.manager}." for path, owner in held)
+    claimed = any(owner.is_applier for _path, owner in held)
+    return f"{why(error, case.wanted)}{names}{f' {DROP_OR_FORCE}' if claimed else ''}"
+
+
+def _ways(case: Case) -> Iterator[FieldSet]:
+    """What is taken away on each try, from little to much."""
+    yield case.removed
+    way = () if case.adopting else in_the_way(case.added, case.live, case.wanted.body)
+    if way:
+        yield union(case.removed, removable(way, from_appliers=case.ground.app.force_conflicts))
+
+
+def _valid_without(
+    error: Invalid, sides: Sides, outcome: Callable[[FieldSet], Forecast], way: FieldSet
+) -> Forecast | None:
+    """What comes of it without `way` and, if need be, the other branch; None where it is refused all the same."""
+    try:
+        return outcome(way)
+    except Invalid as later:
+        error = later
+    return without_other_branch(error, sides, lambda fields: outcome(union(way, fields)))
+
+
+def merged_body(case: Case) -> Body:
+    """The object as the apply merges it, as far as can be known without the server; our entry has what will be ours."""
+    shape = shape_of(owner.fields for owner in owners(case.live))
+    content = merged(content_of(case.live), content_of(case.wanted.body), shape)
+    wanted = case.wanted.body
+    entry = {
+        "manager": FIELD_MANAGER,
+        "operation": "Apply",
+        "apiVersion": case.wanted.api_version,
+        "fieldsV1": _coming(case),
+    }
+    metadata = {**case.live["metadata"], **content["metadata"], "managedFields": [entry]}
+    return {**content, "apiVersion": wanted["apiVersion"], "kind": wanted["kind"], "metadata": metadata}
+
+
+def _coming(case: Case) -> FieldSet:
+    """The fields that will be ours, as far as they can be known without the server."""
+    shape = shape_of(owner.fields for owner in owners(case.live))
+    return fields_of(content_of(case.wanted.body), shape)
+
+
+def _claims(case: Case, resource: ApiResource) -> str:
+    """Why the object is not forced, if other appliers claim what Git says."""
+    if case.ground.app.force_conflicts or not any(owner.is_applier for owner in owners(case.live)):
+        return ""
+    try:
+        case.ground.cluster.apply(
+            resource,
+            case.wanted.body,
+            field_manager=FIELD_MANAGER,
+            force=False,
+            dry_run=True,
+            basis=str(case.live["metadata"]["resourceVersion"]),
+        )
+    except FieldConflict as conflict:
+        claims = sorted(
+            {
+                f"{c.manager} claims {c.field}"
+                for c in conflict.conflicts
+                if c.applied and c.manager not in case.no_rivals
+            }
+        )
+        return f"{'; '.join(claims[:_SHOWN])}. {DROP_OR_FORCE}" if claims else ""
+    except Invalid:
+        return ""
+    return ""

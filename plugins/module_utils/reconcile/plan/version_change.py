@@ -1,0 +1,80 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An object that moves to another version of its kind, in which there are fields that the former one has not.
+
+The server converts what is applied to the version of each entry in managedFields, and answers 500 where that version
+does not know a field. So the entries move along first: to the version that the manifest says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ...cluster.discovery import ApiResource
+from ...model.change import ABSENT
+from ...model.objects import Body, api_group
+from ..drift.explain import value_at
+from ..fields.fieldset import Path, intersect, leaves
+from ..fields.managed_fields import owners
+from ..fields.ownership_match import same
+from ..forecast.replace import as_replaced
+from ..forecast.rewrite import Forecast, claim_of, forecast
+from .dry_run_input import Case
+from .refused_apply import Unblocked, merged_body
+
+
+def is_outdated(case: Case) -> bool:
+    """Whether some entry of the object is in another version of the kind than the manifest."""
+    return _in_version(case.live, case.wanted.api_version) is not None
+
+
+def moved(case: Case, resource: ApiResource) -> Unblocked | None:
+    """What comes of the object once its entries are in the manifest's version; None where the manifest is at fault.
+
+    Raises RequestError where the server refuses that.
+    """
+    live = _in_version(case.live, case.wanted.api_version)
+    if live is None:
+        return None
+    case = replace(case, live=live)
+    both = merged_body(case)
+    coming = claim_of(both)
+    cluster = case.ground.cluster
+    expected = forecast(cluster, resource, live, both, case.taking(coming, case.removed))
+    outcome = expected.outcome
+    if outcome is both:
+        outcome = as_replaced(cluster, resource, case.wanted.ref, live, both)
+    if any(
+        value_at(outcome, path) is ABSENT for path in leaves(coming) if value_at(both, path) is not ABSENT
+    ):
+        return None  # this version does not know the field either
+    return Unblocked(both, Forecast(outcome, expected.managed or live["metadata"]["managedFields"]))
+
+
+def claims_changed(case: Case, outcome: Body, coming: Body) -> dict[str, tuple[Path, ...]]:
+    """By manager: what other appliers claim and the apply would change."""
+    changed = {
+        owner.manager: tuple(
+            path
+            for path in leaves(intersect(owner.fields, claim_of(coming)))
+            if not same(value_at(case.live, path), value_at(outcome, path))
+        )
+        for owner in owners(case.live)
+        if owner.is_applier and owner.manager not in case.no_rivals
+    }
+    return {manager: paths for manager, paths in changed.items() if paths}
+
+
+def _in_version(live: Body, api_version: str) -> dict[str, Any] | None:
+    """The object with all entries of its kind's group in this version; None where they are."""
+    entries = [
+        {**entry, "apiVersion": api_version}
+        if entry and api_group(str(entry.get("apiVersion") or "")) == api_group(api_version)
+        else entry
+        for entry in live["metadata"].get("managedFields") or ()
+    ]
+    if entries == live["metadata"].get("managedFields"):
+        return None
+    return {**live, "metadata": {**live["metadata"], "managedFields": entries}}

@@ -1,0 +1,289 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rights that an agent needs: RBAC rules for exactly the kinds that its apps have, and for what runs ask besides.
+
+A kind counts where a manifest of the revision has it, and where the record in the cluster says that the app has it
+still. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...cluster.client import Cluster
+from ...cluster.credentials.rights import Right, missing_rights
+from ...cluster.discovery import Discovery
+from ...model.app import AppSpec, AppState
+from ...model.errors import ClusterError, PlumbError
+from ...model.objects import Body, GroupKind, Manifest, ObjectRef
+from ..applyset.inventory import SetIdentity, identity_of, read_inventory
+from ..desired.desired_state import former_identities
+from ..desired.manifests import CRD, defined_kinds, desire
+from ..fields.object_view import LiveView
+from ..membership.record import record_name
+from ..membership.record_store import Records
+from ..plan.snapshot import read_parents
+from ..run import Run, renderer
+
+# What runs ask of each kind: they list its members and look objects up, apply (a patch, which the server counts as
+# create too where the object is new) and prune. `watch` is for noticing changes between runs.
+OF_A_KIND = ("create", "delete", "get", "list", "patch", "watch")
+
+_RBAC = "rbac.authorization.k8s.io"
+_CONFIG_MAP, _NAMESPACE = GroupKind("", "ConfigMap"), GroupKind("", "Namespace")
+_AUTOSCALER = GroupKind("autoscaling", "HorizontalPodAutoscaler")
+_PLURALS = {"ClusterRole": "clusterroles", "Role": "roles"}
+# Kinds that grant rights, and the verb without which the server lets nobody grant more than he has.
+# Source: Kubernetes, "Privilege escalation prevention and bootstrapping" in "Using RBAC Authorization".
+_GRANTING = {
+    "ClusterRole": "escalate",
+    "Role": "escalate",
+    "ClusterRoleBinding": "bind",
+    "RoleBinding": "bind",
+}
+
+
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class Rule:
+    """A rule of a Role or ClusterRole; without names it holds for all objects of the resources."""
+
+    groups: tuple[str, ...]
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """As it stands in a manifest."""
+        said = {"apiGroups": self.groups, "resources": self.resources, "verbs": self.verbs}
+        if self.names:
+            said["resourceNames"] = self.names
+        return {key: list(value) for key, value in said.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The service account of an agent. Its Lease has its name."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRules:
+    """The rules for a ClusterRole and for a Role in the account's namespace; `problems` say why they cannot do."""
+
+    everywhere: tuple[Rule, ...]
+    own: tuple[Rule, ...]
+    kinds: tuple[GroupKind, ...]
+    problems: tuple[str, ...] = ()
+
+
+def access_rules(cluster: Cluster, run: Run, account: Account, *, escalate: bool) -> AccessRules:
+    """The rules for an agent that is to carry out this run, again and again.
+
+    `escalate` allows rules that let the agent grant more than it has, where apps hold Roles or bindings. Raises
+    ClusterError where nothing at all can be read.
+    """
+    discovery = cluster.discover()
+    rendered, problems = _rendered(run)
+    kinds, unusable = _kinds_of_manifests(run, rendered, discovery)
+    kept, unreadable = _kinds_of_inventories(cluster, discovery, run)
+    resources = _resources(kinds | kept, discovery, rendered)
+    granting = [manifest for manifests in rendered.values() for manifest in manifests if _grants(manifest)]
+    refused = [] if escalate else _escalations(rendered)
+    everywhere = [
+        *_of_kinds(resources),
+        *_of_runs(run, frozenset(resources), account),
+        *(_of_grants(granting) if escalate else ()),
+    ]
+    return AccessRules(
+        everywhere=tuple(sorted(set(everywhere))),
+        own=rules_of_account(account),
+        kinds=tuple(sorted(resources)),
+        problems=(*problems, *unusable, *unreadable, *refused),
+    )
+
+
+def rules_of_account(account: Account) -> tuple[Rule, ...]:
+    """What an agent does in its own namespace: hold its Lease, and renew its own token."""
+    group = ("coordination.k8s.io",)
+    return (
+        Rule(groups=("",), resources=("serviceaccounts/token",), verbs=("create",), names=(account.name,)),
+        Rule(groups=group, resources=("leases",), verbs=("create",)),
+        Rule(groups=group, resources=("leases",), verbs=("get", "patch", "update"), names=(account.name,)),
+    )
+
+
+def missing_for_setup(cluster: Cluster, account: Account) -> tuple[str, ...]:
+    """Why the connection's account cannot set an agent up; empty where it can."""
+    inside, rbac = account.namespace, _RBAC
+    places = (
+        ("", "namespaces", ""), ("", "configmaps", inside), ("", "serviceaccounts", inside),
+        (rbac, "roles", inside), (rbac, "rolebindings", inside),
+        (rbac, "clusterroles", ""), (rbac, "clusterrolebindings", ""),
+    )  # fmt: skip
+    rights = [
+        Right(verb=verb, group=group, resource=resource, namespace=namespace)
+        for group, resource, namespace in places
+        for verb in ("get", "create", "patch")
+    ]
+    token = Right(verb="create", group="", resource="serviceaccounts", subresource="token", namespace=inside)
+    lacking = missing_rights(cluster, [*rights, token])
+    if not lacking:
+        return ()
+    said = f"{cluster.named}: setting an agent up: this account may not {'; '.join(map(str, lacking))}."
+    return (f"{said} Run the bootstrap with the credentials of a cluster admin.",)
+
+
+def _rendered(run: Run) -> tuple[dict[AppSpec, tuple[Manifest, ...]], list[str]]:
+    """Each app's manifests, and why those of others are not known."""
+    render, found, problems = renderer(run), dict[AppSpec, tuple[Manifest, ...]](), list[str]()
+    for app in run.apps:
+        try:
+            found[app] = render(app) if app.state is AppState.PRESENT else ()
+        except PlumbError as error:
+            problems.append(str(error))
+    return found, list(dict.fromkeys(problems))
+
+
+def _kinds_of_manifests(
+    run: Run, rendered: Mapping[AppSpec, Sequence[Manifest]], discovery: Discovery
+) -> tuple[frozenset[GroupKind], list[str]]:
+    defined = defined_kinds(manifest for manifests in rendered.values() for manifest in manifests)
+    kinds, problems = set[GroupKind](), list[str]()
+    for app, manifests in rendered.items():
+        try:
+            desired = desire(app, identity_of(app, run.home).id, manifests, discovery, defined)
+        except PlumbError as error:
+            problems.append(str(error))
+            continue
+        kinds |= {wanted.ref.group_kind for wanted in desired.wanted}
+        problems += [f"app {app.name}: {action.ref}: {action.reason}" for action in desired.refused]
+    return frozenset(kinds), problems
+
+
+def _kinds_of_inventories(
+    cluster: Cluster, discovery: Discovery, run: Run
+) -> tuple[frozenset[GroupKind], list[str]]:
+    """The kinds that apps have in the cluster by now: what left Git is to be pruned still."""
+    identities = [identity for app in run.apps for identity in _identities(app, run.home)]
+    parents = read_parents(cluster, discovery, identities)
+    records = Records(cluster, run.home, run.owner)
+    kinds, problems = set[GroupKind](), list[str]()
+    for identity in identities:
+        parent = parents.get(identity.ref)
+        try:
+            if isinstance(parent, ClusterError):
+                raise parent
+            inventory, record = read_inventory(parent, identity, run.owner), records.of(identity)
+            # Whoever may edit a parent could have any kind granted: it counts only before there is a record.
+            kinds |= record.group_kinds if record.exists else inventory.group_kinds
+        except PlumbError as error:
+            problems.append(str(error))
+    return frozenset(kinds), problems
+
+
+def _identities(app: AppSpec, home: str) -> tuple[SetIdentity, ...]:
+    return (identity_of(app, home), *former_identities(app, home))
+
+
+def _resources(
+    kinds: Iterable[GroupKind], discovery: Discovery, rendered: Mapping[AppSpec, Sequence[Manifest]]
+) -> dict[GroupKind, str]:
+    """The plural of each kind: as the server serves it, else as a CRD among the manifests will define it."""
+    coming: dict[GroupKind, str] = {}
+    for manifests in rendered.values():
+        for manifest in manifests:
+            if manifest.ref.group_kind == CRD:
+                crd = LiveView(manifest.body)
+                kind = GroupKind(crd.text("spec", "group"), crd.text("spec", "names", "kind"))
+                coming[kind] = crd.text("spec", "names", "plural")
+    found: dict[GroupKind, str] = {}
+    for kind in sorted(kinds):
+        served = discovery.of(kind)
+        plural = served.plural if served is not None else coming.get(kind, "")
+        if plural:  # a kind that is gone with its CRD has no objects either
+            found[kind] = plural
+    return found
+
+
+def _of_kinds(resources: Mapping[GroupKind, str]) -> list[Rule]:
+    """One rule for each API group."""
+    by_group: dict[str, set[str]] = {}
+    for kind, plural in resources.items():
+        by_group.setdefault(kind.group, set()).add(plural)
+    return [
+        Rule(groups=(group,), resources=tuple(sorted(plurals)), verbs=OF_A_KIND)
+        for group, plurals in by_group.items()
+    ]
+
+
+def _of_runs(run: Run, kinds: frozenset[GroupKind], account: Account) -> list[Rule]:
+    """What every run asks: the inventories, the namespaces of the apps, who decides replicas, Events on objects."""
+    rules = [Rule(groups=("events.k8s.io",), resources=("events",), verbs=("create",))]
+    if _CONFIG_MAP not in kinds:
+        identities = [identity for app in run.apps for identity in _identities(app, run.home)]
+        own = {name for identity in identities for name in (identity.name, record_name(identity))}
+        rules += [
+            Rule(groups=("",), resources=("configmaps",), verbs=("list", "watch")),
+            *_named("", "configmaps", ("create", "delete", "get", "patch"), own),
+        ]
+    if _NAMESPACE not in kinds:
+        created = {app.namespace for app in run.apps if app.create_namespace} | {
+            run.home for app in run.apps if not app.namespace or run.home != account.namespace
+        }
+        rules += [
+            Rule(groups=("",), resources=("namespaces",), verbs=("get", "list")),
+            *_named("", "namespaces", ("create", "patch"), created - {""}),
+        ]
+    if _AUTOSCALER not in kinds:
+        rules.append(Rule(groups=("autoscaling",), resources=("horizontalpodautoscalers",), verbs=("list",)))
+    return rules
+
+
+def _named(group: str, resource: str, verbs: tuple[str, ...], names: Iterable[str]) -> list[Rule]:
+    """A rule for objects of these names. Without names there is none: it would hold for all objects."""
+    chosen = tuple(sorted(names))
+    return [Rule(groups=(group,), resources=(resource,), verbs=verbs, names=chosen)] if chosen else []
+
+
+def _grants(manifest: Manifest) -> bool:
+    return manifest.ref.group == _RBAC and manifest.ref.kind in _GRANTING
+
+
+def _of_grants(granting: Iterable[Manifest]) -> list[Rule]:
+    """`escalate` on the roles of these names, `bind` on those that bindings refer to."""
+    names: dict[tuple[str, str], set[str]] = {}
+    for manifest in granting:
+        verb = _GRANTING[manifest.ref.kind]
+        kind, name = (manifest.ref.kind, manifest.ref.name) if verb == "escalate" else _role_of(manifest.body)
+        if kind in _PLURALS and name:
+            names.setdefault((_PLURALS[kind], verb), set()).add(name)
+    return [
+        rule for (plural, verb), chosen in names.items() for rule in _named(_RBAC, plural, (verb,), chosen)
+    ]
+
+
+def _role_of(binding: Body) -> tuple[str, str]:
+    view = LiveView(binding)
+    return view.text("roleRef", "kind"), view.text("roleRef", "name")
+
+
+def _escalations(rendered: Mapping[AppSpec, Sequence[Manifest]]) -> list[str]:
+    return [
+        f"app {app.name}: {_shown(manifest.ref, app)}: it grants rights ({manifest.origin}), and an agent that may"
+        f" apply it can give itself any right. Set agent_escalate: true (plumb_agent_escalate) if that is wanted, give"
+        f" the rules yourself (plumb_agent_rules), or leave it to another tool."
+        for app, manifests in rendered.items()
+        for manifest in manifests
+        if _grants(manifest)
+    ]
+
+
+def _shown(ref: ObjectRef, app: AppSpec) -> str:
+    inside = ref.kind in {"Role", "RoleBinding"}
+    namespace = (ref.namespace or app.namespace) if inside else ""
+    return str(ObjectRef(ref.group, ref.kind, namespace, ref.name))
