@@ -83,11 +83,11 @@ def _verify(path: Path, *, archived: bool) -> int:
 
 
 def _command(given: argparse.Namespace) -> int:
-    from .client import Client  # noqa: PLC0415
+    from .client import AgentClient  # noqa: PLC0415
     from .core.config import read_config  # noqa: PLC0415
     from .status_text import lines  # noqa: PLC0415
 
-    client = Client(read_config(given.config))
+    client = AgentClient(read_config(given.config))
     if given.command == "status":
         status = client.status()
         told = [json.dumps(status, indent=2)] if given.json else lines(status)

@@ -26,16 +26,16 @@ from .core.config import AT_START, Config, Election, read_config
 from .core.log import Log
 from .core.schedule import Trigger
 from .core.suspensions import Suspensions, read_suspensions
-from .core.triggers import Nudges
+from .core.triggers import Wakeups
 from .http.app import Served, listen
 from .http.audit_sink import Sink
 from .http.auth import short_token
-from .http.cluster_view import Seen, overview
-from .http.event_broker import Feed
+from .http.cluster_view import ClusterSnapshot, overview
+from .http.event_broker import EventBroker
 from .http.page import Shown
-from .http.status import agent_status, cluster_status, status, told
-from .http.webhook import Receiver
-from .loops.cluster_loop import Cluster, InForce, Shared
+from .http.status import agent_status, cluster_status, last_run_fields, status
+from .http.webhook import WebhookReceiver
+from .loops.cluster_loop import AgentServices, AgentState, ClusterLoop
 from .loops.commands import Commands
 from .loops.image_scan import Scanner
 from .loops.leader import Leader, holder_name
@@ -43,10 +43,10 @@ from .loops.preview_scan import Previews
 from .loops.source_poll import Poller
 from .loops.supervisor import Supervisor, log_unhandled
 from .loops.token_renewal import Renewer
-from .runner.run_pool import Runs
+from .runner.run_pool import RunPool
 from .store.inventory_copy import (
-    Accepted,
-    accept,
+    InventoryCopy,
+    check_inventory_copy,
     drop_others,
     fingerprint,
     last_accepted,
@@ -62,13 +62,13 @@ class Agent:
     def __init__(self, file: Path, config: Config, log: Log) -> None:
         self.log = log
         self.metrics = Metrics()
-        self.clusters: dict[str, Cluster] = {}
-        self.feed = Feed()
-        self.nudges = Nudges()
-        self.in_force = InForce(config, Accepted(Path(), Path(), {}), Suspensions())
+        self.clusters: dict[str, ClusterLoop] = {}
+        self.feed = EventBroker()
+        self.nudges = Wakeups()
+        self.in_force = AgentState(config, InventoryCopy(Path(), Path(), {}), Suspensions())
         self._file = file
-        self._runs = Runs(config.runtime_dir)
-        self._shared = Shared(lambda: self.in_force, self._runs, log, self.metrics, self.feed.changed)
+        self._runs = RunPool(config.runtime_dir)
+        self._shared = AgentServices(lambda: self.in_force, self._runs, log, self.metrics, self.feed.changed)
         self._scanner = Scanner(self.clusters, self._shared, self.nudges)
         self._previews = Previews(self.clusters, self._shared, self.nudges)
         self._loops: dict[str, asyncio.Task[None]] = {}
@@ -144,7 +144,7 @@ class Agent:
         if cluster and cluster not in self.clusters:
             return None
         seen = [
-            Seen(status=cluster_status(self.in_force, one), history=one.history, apps=one.places)
+            ClusterSnapshot(status=cluster_status(self.in_force, one), history=one.history, apps=one.places)
             for name, one in sorted(self.clusters.items())
             if cluster in {"", name}
         ]
@@ -156,11 +156,11 @@ class Agent:
         token = config.http.audit_token_file
         return Sink(config.state_dir / "audit", token, self.clusters.keys) if token is not None else None
 
-    def _receiver(self) -> Receiver | None:
+    def _receiver(self) -> WebhookReceiver | None:
         webhooks = self.in_force.config.http.webhooks
         if not webhooks:
             return None
-        return Receiver(webhooks, self.nudges, lambda: self.in_force.may_run, self.metrics.delivered)
+        return WebhookReceiver(webhooks, self.nudges, lambda: self.in_force.may_run, self.metrics.delivered)
 
     def _leader(self, election: Election) -> Leader:
         async def lead(*, leads: bool) -> None:
@@ -192,7 +192,7 @@ class Agent:
     def _lease_file(self) -> Path:
         return self.in_force.config.runtime_dir / "lease"
 
-    def _suspend(self, now: InForce) -> None:
+    def _suspend(self, now: AgentState) -> None:
         self.in_force = now
         for cluster in self.clusters.values():
             cluster.look_again()
@@ -208,18 +208,18 @@ class Agent:
         waits = due and not any(self.clusters[name].record.ended for name in due)
         return [*self._ill(), *(["no run has ended yet"] if waits or not self.clusters else [])]
 
-    async def _first(self, config: Config) -> Accepted:
+    async def _first(self, config: Config) -> InventoryCopy:
         """The inventory to begin with: as it is now, else the one that was in force last."""
         last = last_accepted(config)
         try:
-            return await accept(config, self._runs, None)
+            return await check_inventory_copy(config, self._runs, None)
         except PlumbError as error:
             if last is None:
                 raise
             self.log.error("inventory refused", why=error, instead="the last one that was accepted")
             return last
 
-    def _switch(self, now: InForce) -> None:
+    def _switch(self, now: AgentState) -> None:
         """Put this in force."""
         self.in_force = now
         names = sorted(now.accepted.settings)
@@ -234,13 +234,13 @@ class Agent:
             self.metrics.forget(name)
             self.feed.changed(name)
         for name in sorted(wanted - self.clusters.keys()):
-            cluster = self.clusters[name] = Cluster(name, self._shared)
+            cluster = self.clusters[name] = ClusterLoop(name, self._shared)
             self.metrics.known(name, cluster.record)
             self.metrics.watches(name, cluster.watch)
             self.metrics.paces(name, cluster)
             self.metrics.keep_only(name, cluster.metered)
             if cluster.record.result:
-                self.log.info("last run", **told(cluster))
+                self.log.info("last run", **last_run_fields(cluster))
             kept = self._supervisor.keep(f"cluster {name}", cluster.loop, name)
             self._loops[name] = tasks.create_task(kept, name=name)
 
@@ -266,7 +266,7 @@ class Agent:
             fixed = {name: getattr(before.config, name) for name in AT_START}
             later = [name for name, value in fixed.items() if getattr(config, name) != value]
             config = replace(config, **fixed)
-            accepted = await accept(config, self._runs, before.accepted)
+            accepted = await check_inventory_copy(config, self._runs, before.accepted)
         except (PlumbError, OSError) as error:
             self.log.error("reload refused", why=error, instead="what was in force stays")
             return

@@ -27,7 +27,7 @@ class CommandError(PlumbError):
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class AgentClient:
     """Commands to the agent that goes by this configuration."""
 
     config: Config

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from ansible_collections.plumb.gitops.controller.runner import fork_server as launch
-from ansible_collections.plumb.gitops.controller.runner.fork_server import Ending, Job
+from ansible_collections.plumb.gitops.controller.runner.fork_server import RunJob, RunOutcome
 from ansible_collections.plumb.gitops.controller.runner.reports import read_report, summary_of
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
 from ansible_collections.plumb.gitops.plugins.module_utils.report.file import write_report
@@ -22,12 +22,12 @@ SETTINGS = {"sources": [], "apps": [], "cache_dir": "/nonexistent", "connection"
 HOSTS = ("one", "two", "three")
 
 
-def _answer(job: Job) -> Ending:
+def _answer(job: RunJob) -> RunOutcome:
     if not job.report:  # the inventory is to be checked
-        return Ending(code=0, settings=dict.fromkeys(HOSTS, SETTINGS))
+        return RunOutcome(code=0, settings=dict.fromkeys(HOSTS, SETTINGS))
     file = Path(job.report)
     write_report(file, document(report(app("shop"))))
-    return Ending(code=0, summary=summary_of(read_report(file)))
+    return RunOutcome(code=0, summary=summary_of(read_report(file)))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import I
 from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.limits import Meter
 from ansible_collections.plumb.gitops.plugins.module_utils.render.yaml.documents import read_documents
 
-from .config_reader import OPERATION, Words
+from .config_reader import OPERATION, ConfigReader
 
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):(\d{1,5})", re.ASCII)
 _HEADER = re.compile(
@@ -103,7 +103,7 @@ def read_config(path: Path) -> Config:
 
 def config_of(given: Mapping[str, Any], *, subject: str, environment: Mapping[str, str]) -> Config:
     """The configuration from its words. Raises InputError."""
-    read = Words(subject, "", given, {field.name for field in fields(Config)})
+    read = ConfigReader(subject, "", given, {field.name for field in fields(Config)})
     state_dir = read.folder("state_dir", environment.get("STATE_DIRECTORY") or "/var/lib/plumb")
     return Config(
         inventory=read.path("inventory") or read.missing("inventory"),
@@ -154,7 +154,7 @@ def _memory(state_dir: Path) -> str:
     return str(state_dir / "run")
 
 
-def _http(read: Words) -> Http:
+def _http(read: ConfigReader) -> Http:
     inner = read.inner("http", {field.name for field in fields(Http)} - {"host", "port"} | {"listen"})
     listen = inner.text("listen", "127.0.0.1:8400")
     match = _LISTEN.fullmatch(listen)
@@ -178,7 +178,7 @@ def _http(read: Words) -> Http:
     )
 
 
-def _webhooks(read: Words) -> tuple[Webhook, ...]:
+def _webhooks(read: ConfigReader) -> tuple[Webhook, ...]:
     webhooks: dict[str, Webhook] = {}
     for index, item in enumerate(read.items("webhooks")):
         inner = replace(item, known={field.name for field in fields(Webhook)})
@@ -202,7 +202,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _election(read: Words) -> Election | None:
+def _election(read: ConfigReader) -> Election | None:
     if read.given.get("leader_election") is None:
         return None
     inner = read.inner("leader_election", {field.name for field in fields(Election)})

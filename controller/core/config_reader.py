@@ -18,7 +18,7 @@ OPERATION = "reading the configuration"
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ConfigReader:
     """The words of one map of the file; each reader of one raises InputError for what it cannot be."""
 
     subject: str
@@ -80,12 +80,12 @@ class Words:
     def folder(self, word: str, default: str) -> Path:
         return self.path(word) or Path(default)
 
-    def items(self, word: str) -> Iterator[Words]:
+    def items(self, word: str) -> Iterator[ConfigReader]:
         """The maps of a list; their words are checked once `known` is set to them."""
         for item in self._of(word, list, [], "a list of maps"):
             if not isinstance(item, Mapping):
                 raise self.refused(word, f"{str(item)[:80]!r} is no map", "a list of maps")
-            yield Words(self.subject, f"{self.place}{word}.", item, set(map(str, item)))
+            yield ConfigReader(self.subject, f"{self.place}{word}.", item, set(map(str, item)))
 
     def texts(self, word: str) -> tuple[str, ...]:
         """A list of texts."""
@@ -94,9 +94,9 @@ class Words:
             raise self.refused(word, "it holds more than texts", "[fleet]")
         return tuple(given)
 
-    def inner(self, word: str, known: set[str]) -> Words:
+    def inner(self, word: str, known: set[str]) -> ConfigReader:
         given = self._of(word, Mapping, {}, "a map") if self.given.get(word) is not None else {}
-        return Words(self.subject, f"{self.place}{word}.", given, known)
+        return ConfigReader(self.subject, f"{self.place}{word}.", given, known)
 
 
 _KINDS: Mapping[type, str] = {

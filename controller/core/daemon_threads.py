@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 _Result = TypeVar("_Result")
 
 
-async def in_daemon(work: Callable[[], _Result]) -> _Result:
+async def in_daemon_thread(work: Callable[[], _Result]) -> _Result:
     """Do it in a thread that does not keep the agent from ending."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[_Result] = loop.create_future()

@@ -17,7 +17,7 @@ class Work(Enum):
     PREVIEWS = "previews"  # looking at open pull requests
 
 
-class Nudges:
+class Wakeups:
     """Who does the work waits here; who hears of something new wakes it. Nudges that come meanwhile are one."""
 
     def __init__(self) -> None:

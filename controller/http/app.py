@@ -18,11 +18,11 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import I
 from ..core.config import Http
 from ..loops.commands import Commands
 from .audit_sink import Sink
-from .auth import Door, Handler, wrong
-from .connection_limits import HEADERS, BoundedSite, Bounds
+from .auth import Authenticator, Handler, wrong
+from .connection_limits import HEADERS, BoundedSite, ConnectionLimits
 from .page import Shown, add_no_page, add_page, harden
-from .request_body import MOST_WORDS, READING, Refused, read_body
-from .webhook import Receiver
+from .request_body import MOST_WORDS, READING, BodyRefused, read_body
+from .webhook import WebhookReceiver
 
 _LINGERING = 2.0  # seconds for which the rest of a refused body is thrown away, so that its sender hears why
 _WORDS = {"cluster", "app"}
@@ -39,12 +39,12 @@ class Served:
     commands: Commands
     page: Shown
     sink: Sink | None = None  # for audit events
-    receiver: Receiver | None = None  # of webhooks
+    receiver: WebhookReceiver | None = None  # of webhooks
 
 
 async def listen(http: Http, served: Served) -> web.AppRunner:
     """Listen until the runner is cleaned up. Raises InputError where the address cannot be had."""
-    bounds = Bounds()
+    bounds = ConnectionLimits()
     runner = web.AppRunner(
         _application(http, served, bounds),
         access_log=None,
@@ -68,13 +68,13 @@ async def listen(http: Http, served: Served) -> web.AppRunner:
     return runner
 
 
-def _application(http: Http, served: Served, bounds: Bounds) -> web.Application:
+def _application(http: Http, served: Served, bounds: ConnectionLimits) -> web.Application:
     application = web.Application(middlewares=[bounds.middleware])
     application.router.add_get("/healthz", _words(served.health))
     application.router.add_get("/readyz", _words(served.readiness))
     application.router.add_get("/metrics", _metrics(served.metrics))
     application.on_response_prepare.append(harden)
-    door = Door(http)
+    door = Authenticator(http)
     if http.token_file is not None:
         application.router.add_get("/api/v1/status", door.command(_status(served)))
         for name in ("sync", "suspend", "resume"):
@@ -119,7 +119,7 @@ def _command(command: Callable[[str, str], dict[str, Any]]) -> Handler:
         try:
             said = _words_of(await read_body(request, most=MOST_WORDS, seconds=READING))
             return web.json_response(command(said.get("cluster", ""), said.get("app", "")))
-        except Refused as refused:
+        except BodyRefused as refused:
             return wrong(refused.status, refused.why)
         except InputError as error:
             return wrong(409, str(error))
@@ -135,9 +135,9 @@ def _words_of(body: bytes) -> Mapping[str, str]:
         said = json.loads(body or b"{}")
     except (ValueError, RecursionError):
         why = 'the body is no JSON; send for example {"cluster": "prod", "app": "shop"}'
-        raise Refused(400, why) from None
+        raise BodyRefused(400, why) from None
     if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
-        raise Refused(400, "the body is no map of texts")
+        raise BodyRefused(400, "the body is no map of texts")
     if unknown := sorted(said.keys() - _WORDS):
-        raise Refused(400, f"{unknown[0]!r} is unknown; the words are app and cluster")
+        raise BodyRefused(400, f"{unknown[0]!r} is unknown; the words are app and cluster")
     return said

@@ -24,7 +24,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import m
 from ansible_collections.plumb.gitops.plugins.module_utils.state.rotated import WINDOW, rotated
 
 from ..core.config import LARGEST_SECRET
-from .request_body import Refused, read_body
+from .request_body import BodyRefused, read_body
 
 MOST_BODY = 16 * 1024 * 1024  # bytes; the API server sends 400 events at once
 _READING = 30.0  # seconds for a body
@@ -54,7 +54,7 @@ class Sink:
             lines = kept_of(await read_body(request, most=MOST_BODY, seconds=_READING))
             async with self._lock:
                 await asyncio.to_thread(_append, audit_file(self._folder, cluster), lines)
-        except Refused as refused:
+        except BodyRefused as refused:
             return web.json_response({"error": refused.why}, status=refused.status)
         except OSError as error:
             return web.json_response({"error": f"it could not be kept: {error.strerror}"}, status=503)
@@ -63,9 +63,9 @@ class Sink:
     def _admit(self, request: web.Request, cluster: str) -> None:
         """Raises Refused."""
         if not self._has_token(request):
-            raise Refused(401, "say the token: Authorization: Bearer ..., or after the cluster's name")
+            raise BodyRefused(401, "say the token: Authorization: Bearer ..., or after the cluster's name")
         if cluster not in self._clusters():
-            raise Refused(404, "there is no such cluster")
+            raise BodyRefused(404, "there is no such cluster")
 
     def _has_token(self, request: web.Request) -> bool:
         try:
@@ -91,7 +91,7 @@ def kept_of(body: bytes) -> list[bytes]:
         given = None
     events = given.get("items") if isinstance(given, Mapping) and given.get("kind") == "EventList" else None
     if not isinstance(events, list):
-        raise Refused(400, "the body is no EventList of audit.k8s.io/v1")
+        raise BodyRefused(400, "the body is no EventList of audit.k8s.io/v1")
     return [line for event in events if (line := _line(event))]
 
 

@@ -17,7 +17,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import p
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import read_bounded
 
 from ..core.config import LARGEST_SECRET, Http, is_loopback
-from .login_throttle import Guesses
+from .login_throttle import LoginThrottle
 from .session import LIFE, Sessions
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -45,11 +45,11 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Authenticator:
     """Lets through who may. The token's file is read each time, so that a new token needs no restart."""
 
     http: Http
-    _guesses: Guesses = field(default_factory=Guesses)
+    _guesses: LoginThrottle = field(default_factory=LoginThrottle)
 
     def command(self, handler: Handler) -> Handler:
         """Behind this is only who has the token."""

@@ -20,7 +20,7 @@ STANDINGS = ("failed", "refused", "unhealthy", "drifted", "unproven", "suspended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ClusterSnapshot:
     """What is known of one cluster: its part of the agent's status, its history, and where its apps come from."""
 
     status: Mapping[str, Any]  # status.cluster_status
@@ -29,7 +29,7 @@ class Seen:
 
 
 def overview(
-    agent: Mapping[str, Any], clusters: Sequence[Seen], *, version: int, now: float
+    agent: Mapping[str, Any], clusters: Sequence[ClusterSnapshot], *, version: int, now: float
 ) -> dict[str, Any]:
     """The document. `agent` is what is said of the agent itself; `now` is in seconds since the epoch."""
     return {
@@ -41,7 +41,7 @@ def overview(
     }
 
 
-def _cluster(seen: Seen, now: float) -> dict[str, Any]:
+def _cluster(seen: ClusterSnapshot, now: float) -> dict[str, Any]:
     status, history = seen.status, seen.history
     apps = _apps(seen)
     last = status["last_run"]
@@ -65,7 +65,7 @@ def _cluster(seen: Seen, now: float) -> dict[str, Any]:
     }
 
 
-def _apps(seen: Seen) -> list[dict[str, Any]]:
+def _apps(seen: ClusterSnapshot) -> list[dict[str, Any]]:
     ran = {app["name"]: app for app in seen.status["apps"]}
     places = {app["name"]: app for app in seen.apps}
     suspended = set(seen.status["suspended_apps"])

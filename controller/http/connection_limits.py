@@ -23,7 +23,7 @@ _FULL = (
 )
 
 
-class Bounds:
+class ConnectionLimits:
     """Knows which connections are being answered. Of the others the oldest makes room for a new one."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class _Full(asyncio.Protocol):
 class BoundedSite(web.BaseSite):
     """A TCP port whose connections are bounded."""
 
-    def __init__(self, runner: web.AppRunner, host: str | None, port: int, bounds: Bounds) -> None:
+    def __init__(self, runner: web.AppRunner, host: str | None, port: int, bounds: ConnectionLimits) -> None:
         super().__init__(runner)
         self._host, self._port, self._bounds = host, port, bounds
         self._web = cast("web.Server", runner.server)

@@ -16,7 +16,7 @@ class FullError(Exception):
     """There are as many listeners as there may be."""
 
 
-class Listener:
+class Subscriber:
     """Collects what changed until it is taken; what changed twice is told once."""
 
     def __init__(self) -> None:
@@ -45,12 +45,12 @@ class Listener:
         return taken
 
 
-class Feed:
+class EventBroker:
     """All listeners, and a number that grows with each change."""
 
     def __init__(self) -> None:
         self.version = 0
-        self._listeners: set[Listener] = set()
+        self._listeners: set[Subscriber] = set()
         self._is_over = False
 
     def changed(self, cluster: str) -> None:
@@ -66,11 +66,11 @@ class Feed:
             listener.end()
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator[Listener]:
+    def listening(self) -> Iterator[Subscriber]:
         """A listener, as long as the block lasts. Raises FullError."""
         if len(self._listeners) >= MOST_LISTENERS:
             raise FullError
-        listener = Listener()
+        listener = Subscriber()
         if self._is_over:
             listener.end()
         self._listeners.add(listener)

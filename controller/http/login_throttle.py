@@ -13,7 +13,7 @@ PAUSE = 5.0  # seconds
 _MOST_ADDRESSES = 1024
 
 
-class Guesses:
+class LoginThrottle:
     """Wrong tokens by address. Times are seconds of a clock that only goes forward."""
 
     def __init__(self) -> None:

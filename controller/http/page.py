@@ -17,9 +17,9 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from .auth import Door, Handler, RefusedError, refusal, wrong
-from .event_broker import Feed, FullError, Listener
-from .request_body import MOST_WORDS, READING, Refused, read_body
+from .auth import Authenticator, Handler, RefusedError, refusal, wrong
+from .event_broker import EventBroker, FullError, Subscriber
+from .request_body import MOST_WORDS, READING, BodyRefused, read_body
 
 _FOLDER = Path(__file__).parent / "assets"
 _FILES = {  # by path; all that a browser asks for besides data
@@ -55,7 +55,7 @@ class Shown:
     """What the page shows: the state of one cluster or (empty) of all, None for one that is unknown; and the feed."""
 
     state: Callable[[str], Mapping[str, Any] | None]
-    feed: Feed
+    feed: EventBroker
 
 
 async def harden(_request: web.Request, response: web.StreamResponse) -> None:
@@ -65,7 +65,7 @@ async def harden(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.setdefault("Cache-Control", "no-store")
 
 
-def add_page(application: web.Application, door: Door, shown: Shown) -> None:
+def add_page(application: web.Application, door: Authenticator, shown: Shown) -> None:
     """Serve the page to who may read."""
     for path, (name, kind) in _FILES.items():
         application.router.add_get(path, _file(_FOLDER / name, kind))
@@ -108,7 +108,7 @@ def _file(path: Path, kind: str) -> Handler:
     return answer
 
 
-def _session(door: Door) -> Handler:
+def _session(door: Authenticator) -> Handler:
     """Who reads; `by` is empty for nobody. So a browser need not fail to find out that it has to sign in."""
 
     async def answer(request: web.Request) -> web.Response:
@@ -137,7 +137,7 @@ def _state(shown: Shown) -> Handler:
     return answer
 
 
-def _sign_in(door: Door) -> Handler:
+def _sign_in(door: Authenticator) -> Handler:
     async def answer(request: web.Request) -> web.Response:
         try:
             said = await read_body(request, most=MOST_WORDS, seconds=READING)
@@ -145,13 +145,13 @@ def _sign_in(door: Door) -> Handler:
             return door.sign_in(request, form.get("token", ""))
         except RefusedError as refused:
             return refusal(refused)
-        except Refused as refused:
+        except BodyRefused as refused:
             return wrong(refused.status, refused.why)
 
     return answer
 
 
-def _sign_out(door: Door) -> Handler:
+def _sign_out(door: Authenticator) -> Handler:
     async def answer(_request: web.Request) -> web.Response:
         try:
             return door.sign_out()
@@ -161,7 +161,7 @@ def _sign_out(door: Door) -> Handler:
     return answer
 
 
-def _events(door: Door, feed: Feed) -> Handler:
+def _events(door: Authenticator, feed: EventBroker) -> Handler:
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
             door.reader(request)
@@ -176,7 +176,7 @@ def _events(door: Door, feed: Feed) -> Handler:
 
 
 async def _follow(
-    request: web.Request, listener: Listener, may_read: Callable[[], object], feed: Feed
+    request: web.Request, listener: Subscriber, may_read: Callable[[], object], feed: EventBroker
 ) -> web.StreamResponse:
     """Tell a listener what changes until the agent ends, it is gone, it is too slow, or it may no longer read."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})

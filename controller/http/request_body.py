@@ -13,7 +13,7 @@ READING = 10.0  # seconds for a body
 MOST_WORDS = 4096  # bytes of a body that holds words
 
 
-class Refused(Exception):
+class BodyRefused(Exception):
     """Why a request is not taken, and the status that says so."""
 
     def __init__(self, status: int, why: str, wait: float = 0.0) -> None:
@@ -36,11 +36,11 @@ async def read_body(request: web.Request, *, most: int, seconds: float) -> bytes
                     raise too_large(most)
                 parts.append(part)
     except TimeoutError as exc:
-        raise Refused(408, "the body takes too long") from exc
+        raise BodyRefused(408, "the body takes too long") from exc
     return b"".join(parts)
 
 
-def too_large(most: int) -> Refused:
+def too_large(most: int) -> BodyRefused:
     """The refusal of a body with more than `most` bytes."""
     size = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
-    return Refused(413, f"the body has more than {size}")
+    return BodyRefused(413, f"the body has more than {size}")

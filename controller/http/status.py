@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..loops.cluster_loop import Cluster, InForce
+from ..loops.cluster_loop import AgentState, ClusterLoop
 
 API_VERSION = "plumb.gitops/v1"
 
 
-def status(in_force: InForce, clusters: Mapping[str, Cluster]) -> dict[str, Any]:
+def status(in_force: AgentState, clusters: Mapping[str, ClusterLoop]) -> dict[str, Any]:
     """All of it: what is in force, and of each cluster its last run and what is suspended."""
     return {
         **agent_status(in_force),
@@ -22,7 +22,7 @@ def status(in_force: InForce, clusters: Mapping[str, Cluster]) -> dict[str, Any]
     }
 
 
-def agent_status(in_force: InForce) -> dict[str, Any]:
+def agent_status(in_force: AgentState) -> dict[str, Any]:
     """What is said of the agent itself."""
     return {
         "apiVersion": API_VERSION,
@@ -32,7 +32,7 @@ def agent_status(in_force: InForce) -> dict[str, Any]:
     }
 
 
-def told(cluster: Cluster) -> dict[str, Any]:
+def last_run_fields(cluster: ClusterLoop) -> dict[str, Any]:
     """The last run of a cluster, as values of a line in the log."""
     record = cluster.record
     revisions = ",".join(f"{source}@{commit[:7]}" for source, commit in record.commits.items())
@@ -41,7 +41,7 @@ def told(cluster: Cluster) -> dict[str, Any]:
     return told | ({"why": "; ".join(record.failures[:3])} if record.failures else {})
 
 
-def cluster_status(in_force: InForce, cluster: Cluster) -> dict[str, Any]:
+def cluster_status(in_force: AgentState, cluster: ClusterLoop) -> dict[str, Any]:
     """One cluster of it."""
     record = cluster.record
     return {

@@ -21,8 +21,8 @@ from aiohttp import web
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import read_bounded
 
 from ..core.config import LARGEST_SECRET, Webhook
-from ..core.triggers import Nudges, Work
-from .request_body import READING, Refused, read_body
+from ..core.triggers import Wakeups, Work
+from .request_body import READING, BodyRefused, read_body
 from .webhook_kinds import SENDERS, Sender
 
 MOST_BODY = 2 * 1024 * 1024  # bytes; a forge's push of a hundred commits has some 200 KiB
@@ -58,13 +58,13 @@ class _Past:
         return wait
 
 
-class Receiver:
+class WebhookReceiver:
     """Takes the deliveries of the webhooks that the configuration names. Their secrets are read each time."""
 
     def __init__(
         self,
         webhooks: tuple[Webhook, ...],
-        nudges: Nudges,
+        nudges: Wakeups,
         may_run: Callable[[], bool],
         count: Callable[[str, int], None],
     ) -> None:
@@ -83,7 +83,7 @@ class Receiver:
             answer = web.json_response(
                 {"hastened": work.value if work is not None else "nothing"}, status=202
             )
-        except Refused as refused:
+        except BodyRefused as refused:
             answer = web.json_response({"error": refused.why}, status=refused.status)
             if refused.wait:
                 answer.headers["Retry-After"] = str(math.ceil(refused.wait))
@@ -93,20 +93,20 @@ class Receiver:
 
     async def _receive(self, request: web.Request, webhook: Webhook | None) -> Work | None:
         if webhook is None:
-            raise Refused(404, "there is no such webhook")
+            raise BodyRefused(404, "there is no such webhook")
         sender = SENDERS[webhook.kind]
         headers = {name.lower(): value for name, value in request.headers.items()}
         if not any(headers.get(proof) for proof in sender.proofs):
-            raise Refused(401, f"a proof is missing: {' or '.join(sender.proofs)}")
+            raise BodyRefused(401, f"a proof is missing: {' or '.join(sender.proofs)}")
         body = await self._body(request)
         self._prove(webhook, headers, body)
         if not self._may_run():
-            raise Refused(503, "another agent leads")
+            raise BodyRefused(503, "another agent leads")
         return self._hasten(webhook, sender, headers, body)
 
     async def _body(self, request: web.Request) -> bytes:
         if self._reading.locked():
-            raise Refused(503, "too many deliveries at once; send it again", 1.0)
+            raise BodyRefused(503, "too many deliveries at once; send it again", 1.0)
         async with self._reading:
             return await read_body(request, most=MOST_BODY, seconds=READING)
 
@@ -114,11 +114,13 @@ class Receiver:
         try:
             secret = read_bounded(webhook.secret_file, LARGEST_SECRET).strip()
         except OSError:
-            raise Refused(503, f"the secret of webhook {webhook.name} cannot be read") from None
+            raise BodyRefused(503, f"the secret of webhook {webhook.name} cannot be read") from None
         if len(secret) < _SHORTEST:  # guessing is not counted: behind a proxy all have one address
-            raise Refused(503, f"the secret of webhook {webhook.name} has less than {_SHORTEST} characters")
+            raise BodyRefused(
+                503, f"the secret of webhook {webhook.name} has less than {_SHORTEST} characters"
+            )
         if not SENDERS[webhook.kind].proven(secret, headers, body, time.time()):
-            raise Refused(401, "the proof does not fit: another secret, another body, or too old")
+            raise BodyRefused(401, "the proof does not fit: another secret, another body, or too old")
 
     def _hasten(
         self, webhook: Webhook, sender: Sender, headers: Mapping[str, str], body: bytes
@@ -129,9 +131,9 @@ class Receiver:
         if not past.is_new(*ids, f"body {hashlib.sha256(body).hexdigest()}"):
             if sender.repeats:
                 return None
-            raise Refused(409, "this delivery was taken before")
+            raise BodyRefused(409, "this delivery was taken before")
         if wait := past.wait(time.monotonic()):
-            raise Refused(429, "too many deliveries; what they are about is looked at anyway", wait)
+            raise BodyRefused(429, "too many deliveries; what they are about is looked at anyway", wait)
         work = sender.work(headers)
         if work is not None:
             self._nudges.hasten(work, webhook.sources if work is Work.PULL else ())

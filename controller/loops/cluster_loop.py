@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.git_config_store import (
-    Accepted as GitConfig,
-)
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.git_config_store import (
-    accepted,
+    GitConfig,
+    load_git_config,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
@@ -35,9 +33,9 @@ from ..core.schedule import (
 )
 from ..core.suspensions import Suspensions
 from ..http.audit_sink import audit_file
-from ..runner.fork_server import Ending
+from ..runner.fork_server import RunOutcome
 from ..runner.reports import drop_old
-from ..runner.run_pool import DEADLINE, DIED, Order, Runs
+from ..runner.run_pool import DEADLINE, DIED, RunPool, RunRequest
 from ..store.history import (
     History,
     after_none,
@@ -45,41 +43,41 @@ from ..store.history import (
     read_history,
     write_history,
 )
-from ..store.inventory_copy import Accepted
+from ..store.inventory_copy import InventoryCopy
 from ..store.metrics import Metered, Metrics
-from ..store.run_state import Record, read_record, write_record
-from ..watch.change_queue import Held
-from ..watch.cluster_watch import Watch
+from ..store.run_state import RunState, read_record, write_record
+from ..watch.change_queue import HeldApps
+from ..watch.cluster_watch import ClusterWatch
 
 PLAYBOOK = "plumb.gitops.reconcile"
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class AgentState:
     """What all clusters go by at the moment; the next run of each takes it as it is then."""
 
     config: Config
-    accepted: Accepted
+    accepted: InventoryCopy
     suspensions: Suspensions
     may_run: bool = True  # whether this agent leads, where there is an election
     lease_file: Path | None = None
 
 
 @dataclass(slots=True)
-class Shared:
+class AgentServices:
     """What the clusters of one agent share, and what works for them."""
 
-    in_force: Callable[[], InForce]
-    runs: Runs
+    in_force: Callable[[], AgentState]
+    runs: RunPool
     log: Log
     metrics: Metrics
     changed: Callable[[str], None]  # called with a cluster's name when there is something new to show of it
 
 
-class Cluster:
+class ClusterLoop:
     """The loop of one cluster."""
 
-    def __init__(self, name: str, shared: Shared) -> None:
+    def __init__(self, name: str, shared: AgentServices) -> None:
         self.name = name
         self._shared = shared
         config = shared.in_force().config
@@ -99,7 +97,7 @@ class Cluster:
         self._stopped = 0  # runs in a row that the API server's failures stopped
         self._untold: frozenset[str] = frozenset()
         self._moved = asyncio.Event()
-        self.watch = Watch(self, self._held, shared.log, lambda: shared.metrics.watch_restarted(name))
+        self.watch = ClusterWatch(self, self._held, shared.log, lambda: shared.metrics.watch_restarted(name))
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -154,7 +152,7 @@ class Cluster:
     def read_config(self) -> None:
         """Look at the config in Git that is in force; a run puts it there."""
         config = self.settings.get("config")
-        self.config = accepted(Path(config["file"])) if config else None
+        self.config = load_git_config(Path(config["file"])) if config else None
 
     def pull(self, trigger: Trigger) -> None:
         """Ask for a run: now, or as soon as the one that is under way has ended."""
@@ -180,12 +178,12 @@ class Cluster:
         else:
             self.watch.end()
 
-    def _held(self) -> Held:
+    def _held(self) -> HeldApps:
         """What changes may not start runs of."""
         now = self._shared.in_force()
         suspended = {app["name"] for app in (*self.settings["apps"], *self.git_apps) if app.get("suspend")}
         everything = not now.may_run or now.suspensions.holds(self.name)
-        return Held(everything, frozenset({*now.suspensions.apps(self.name), *suspended}))
+        return HeldApps(everything, frozenset({*now.suspensions.apps(self.name), *suspended}))
 
     async def loop(self) -> None:
         """Make runs for ever. Cancelling it ends the run that is under way, and the watch."""
@@ -242,7 +240,7 @@ class Cluster:
         started = time.time()
         folder = now.config.state_dir / "reports" / self.name
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        order = Order(
+        order = RunRequest(
             playbook=PLAYBOOK,
             inventory=now.accepted.path,
             limit=self.name,
@@ -276,7 +274,7 @@ class Cluster:
         write_history(self._histories, self.name, self.history)
         self._shared.changed(self.name)
 
-    def _back_off(self, ending: Ending) -> None:
+    def _back_off(self, ending: RunOutcome) -> None:
         """Leave the cluster alone for a while where its API server failed for one request after another."""
         stopped = (ending.summary or {}).get("stopped", "")
         if not stopped:
@@ -302,7 +300,7 @@ class Cluster:
             pace = Pace(config.interval, config.jitter)
             self._due = self._paced + wait_after(pace, self.record.failed, random.random())  # noqa: S311 - spreads load
 
-    def _tell(self, ending: Ending, trigger: Trigger, seconds: float) -> None:
+    def _tell(self, ending: RunOutcome, trigger: Trigger, seconds: float) -> None:
         metrics = self._shared.metrics
         metrics.run(self.name, self.record, ending.summary, seconds)
         metrics.keep_only(self.name, self.metered)
@@ -319,7 +317,7 @@ class Cluster:
             log.error("not reconciled", **values)
 
 
-def _variables(name: str, now: InForce, trigger: Trigger, report: Path) -> dict[str, Any]:
+def _variables(name: str, now: AgentState, trigger: Trigger, report: Path) -> dict[str, Any]:
     """The extra variables of a run: paths and checked names, since Ansible would run what else stood in them."""
     trail = now.config.state_dir / "trail" / f"{name}.jsonl"
     variables: dict[str, Any] = {"plumb_report_path": str(report), "plumb_trail_path": str(trail)}
@@ -337,14 +335,16 @@ def _variables(name: str, now: InForce, trigger: Trigger, report: Path) -> dict[
     return variables
 
 
-def _result(ending: Ending) -> str:
+def _result(ending: RunOutcome) -> str:
     if ending.code in {DEADLINE, DIED}:
         return {DEADLINE: "deadline", DIED: "died"}[ending.code]
     failed = ending.code != 0 or ending.summary is None or ending.summary["failed"]
     return "failed" if failed else "good"
 
 
-def _record(before: Record, ending: Ending, trigger: Trigger, report: Path | None, now: float) -> Record:
+def _record(
+    before: RunState, ending: RunOutcome, trigger: Trigger, report: Path | None, now: float
+) -> RunState:
     result = _result(ending)
     good = result == "good"
     whole = trigger.apps is None and not (ending.summary or {}).get("stopped")
@@ -368,7 +368,7 @@ def _record(before: Record, ending: Ending, trigger: Trigger, report: Path | Non
     )
 
 
-def _history(before: History, ending: Ending, record: Record, *, whole: bool) -> History:
+def _history(before: History, ending: RunOutcome, record: RunState, *, whole: bool) -> History:
     if ending.story is None:
         return after_none(before, record.result, record.failures, record.ended)
     return after_run(before, ending.story, record.ended, whole=whole)
@@ -383,12 +383,12 @@ def _merged(before: Mapping[str, Any], summary: Mapping[str, Any], *, whole: boo
     return {**summary, "apps": [*apps, *ran.values()]}
 
 
-def _failures(ending: Ending) -> tuple[str, ...]:
+def _failures(ending: RunOutcome) -> tuple[str, ...]:
     said = (ending.summary or {}).get("failures") or ending.failures
     return tuple(said) or (() if ending.code == 0 else (f"ansible-playbook ended with code {ending.code}",))
 
 
-def _line(name: str, ending: Ending, trigger: Trigger, seconds: float) -> dict[str, Any]:
+def _line(name: str, ending: RunOutcome, trigger: Trigger, seconds: float) -> dict[str, Any]:
     """The values of a run's line in the log."""
     values: dict[str, Any] = {"cluster": name}
     if summary := ending.summary:

@@ -16,16 +16,16 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import I
 from ..core.log import Log
 from ..core.schedule import RESUMED, SYNC, Trigger
 from ..core.suspensions import WHOLE, Suspensions, write_suspensions
-from .cluster_loop import Cluster, InForce
+from .cluster_loop import AgentState, ClusterLoop
 
 
 @dataclass(frozen=True, slots=True)
 class Commands:
     """The commands, on the clusters of one agent."""
 
-    clusters: Mapping[str, Cluster]
-    in_force: Callable[[], InForce]
-    switch: Callable[[InForce], None]
+    clusters: Mapping[str, ClusterLoop]
+    in_force: Callable[[], AgentState]
+    switch: Callable[[AgentState], None]
     log: Log
 
     def sync(self, cluster: str, app: str) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Commands:
         self.log.info(done, clusters=",".join(names), app=app or "all")
         return {"clusters": names, "app": app}
 
-    def _named(self, cluster: str, app: str) -> list[Cluster]:
+    def _named(self, cluster: str, app: str) -> list[ClusterLoop]:
         """The clusters that are meant: the named one, else all (that have the app). Raises InputError."""
         if cluster and cluster not in self.clusters:
             raise _unknown("cluster", cluster, self.clusters)
@@ -77,7 +77,7 @@ class Commands:
         return having
 
 
-def _file(now: InForce) -> Path:
+def _file(now: AgentState) -> Path:
     return now.config.state_dir / "suspensions"
 
 

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 
-from ..core.daemon_threads import in_daemon
+from ..core.daemon_threads import in_daemon_thread
 from ..core.schedule import Pace, Trigger, wait_after
-from ..core.triggers import Nudges, Work
-from ..runner.fork_server import Ending
-from ..runner.run_pool import Order
-from .cluster_loop import Cluster, Shared
+from ..core.triggers import Wakeups, Work
+from ..runner.fork_server import RunOutcome
+from ..runner.run_pool import RunRequest
+from .cluster_loop import AgentServices, ClusterLoop
 
 if TYPE_CHECKING:
-    from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import Look
+    from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import ImageScan
 
 PLAYBOOK = "plumb.gitops.images"
 
@@ -46,7 +46,7 @@ class _State:
 class Scanner:
     """Scans for each cluster at an interval, each in turn of its own: a registry that hangs holds up no other."""
 
-    def __init__(self, clusters: Mapping[str, Cluster], shared: Shared, nudges: Nudges) -> None:
+    def __init__(self, clusters: Mapping[str, ClusterLoop], shared: AgentServices, nudges: Wakeups) -> None:
         self._clusters, self._shared, self._nudges = clusters, shared, nudges
         self._remembered = Remembered()
         self._states: dict[str, _State] = {}
@@ -73,7 +73,7 @@ class Scanner:
             for task in tuple(self._tasks.values()):
                 task.cancel()
 
-    def _due(self) -> list[Cluster]:
+    def _due(self) -> list[ClusterLoop]:
         now = self._shared.in_force()
         for gone in self._states.keys() - self._clusters.keys():
             del self._states[gone]
@@ -86,7 +86,7 @@ class Scanner:
             and cluster.settings.get("image_updates")
         ]
 
-    async def _turn(self, cluster: Cluster) -> None:
+    async def _turn(self, cluster: ClusterLoop) -> None:
         state = self._states.setdefault(cluster.name, _State())
         try:
             await self._scan(cluster, state)
@@ -102,16 +102,16 @@ class Scanner:
                 self._again.discard(cluster.name)
                 self._nudges.hasten(Work.IMAGES)
 
-    async def _scan(self, cluster: Cluster, state: _State) -> None:
+    async def _scan(self, cluster: ClusterLoop, state: _State) -> None:
         began, settings = time.monotonic(), cluster.settings
-        found = await in_daemon(lambda: _looked(settings, cluster.name, self._remembered))
+        found = await in_daemon_thread(lambda: _looked(settings, cluster.name, self._remembered))
         self._shared.metrics.scanned(cluster.name, time.monotonic() - began, failed=bool(found.failures))
         self._tell(cluster, state, found.failures)
         waits = state.choices == found.choices and time.monotonic() < state.not_before
         if found.new and not waits:
             await self._write(cluster, state, found)
 
-    def _tell(self, cluster: Cluster, state: _State, failures: tuple[str, ...]) -> None:
+    def _tell(self, cluster: ClusterLoop, state: _State, failures: tuple[str, ...]) -> None:
         """Tell of failures that are new, and of the last one's end."""
         for failure in failures:
             if failure not in state.failures:
@@ -120,9 +120,9 @@ class Scanner:
             self._shared.log.info("images scanned again", cluster=cluster.name)
         state.failures = failures
 
-    async def _write(self, cluster: Cluster, state: _State, found: Look) -> None:
+    async def _write(self, cluster: ClusterLoop, state: _State, found: ImageScan) -> None:
         now, began = self._shared.in_force(), time.monotonic()
-        order = Order(
+        order = RunRequest(
             playbook=PLAYBOOK,
             inventory=now.accepted.path,
             limit=cluster.name,
@@ -159,7 +159,7 @@ class Scanner:
             self._shared.log.error("images not in git", **values, why=_why(ending))
 
 
-def _looked(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> Look:
+def _looked(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> ImageScan:
     from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import (  # noqa: PLC0415
         look,  # brings requests, which only an agent that scans is to hold in memory
     )
@@ -167,9 +167,9 @@ def _looked(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -
     return look(settings, cluster, remembered)
 
 
-def _shown(found: Look) -> str:
+def _shown(found: ImageScan) -> str:
     return ",".join(f"{policy}={tag}" for policy, tag in found.choices[:10])
 
 
-def _why(ending: Ending) -> str:
+def _why(ending: RunOutcome) -> str:
     return "; ".join(ending.failures[:3]) or f"ansible-playbook ended with code {ending.code}"

@@ -25,7 +25,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease_file im
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 
 
-class Log(Protocol):
+class LeaderLog(Protocol):
     """What a leader says its lines with."""
 
     def info(self, event: str, **values: Any) -> None: ...
@@ -54,7 +54,7 @@ class Leader:
         file: Path,
         started: Callable[[], Awaitable[None]],
         ended: Callable[[], Awaitable[None]],
-        log: Log,
+        log: LeaderLog,
     ) -> None:
         self.leads = False
         self._lease = Lease(spec)

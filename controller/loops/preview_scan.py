@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..core.triggers import Nudges, Work
-from ..runner.run_pool import Order
-from .cluster_loop import Cluster, Shared
+from ..core.triggers import Wakeups, Work
+from ..runner.run_pool import RunRequest
+from .cluster_loop import AgentServices, ClusterLoop
 
 PLAYBOOK = "plumb.gitops.preview"
 _GAP = 5.0  # seconds between two rounds, however often they are hastened
@@ -20,7 +20,7 @@ _GAP = 5.0  # seconds between two rounds, however often they are hastened
 class Previews:
     """One round after another; a cluster's preview beside its runs, since it writes nothing to the cluster."""
 
-    def __init__(self, clusters: Mapping[str, Cluster], shared: Shared, nudges: Nudges) -> None:
+    def __init__(self, clusters: Mapping[str, ClusterLoop], shared: AgentServices, nudges: Wakeups) -> None:
         self._clusters, self._shared, self._nudges = clusters, shared, nudges
         self.used: list[Path] = []  # copies of inventories that previews read now
         self._failing: dict[str, str] = {}
@@ -54,7 +54,7 @@ class Previews:
     async def _preview(self, name: str) -> None:
         now = self._shared.in_force()
         suspended = list(now.suspensions.apps(name))
-        order = Order(
+        order = RunRequest(
             playbook=PLAYBOOK,
             inventory=now.accepted.path,
             limit=name,

@@ -18,8 +18,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import cu
 
 from ..core.log import Log
 from ..core.schedule import Trigger
-from ..core.triggers import Nudges, Work
-from .cluster_loop import Cluster, InForce
+from ..core.triggers import Wakeups, Work
+from .cluster_loop import AgentState, ClusterLoop
 
 _WIDTH = 8  # remotes asked at a time
 _SOON = 1.0  # seconds until a hastened poll looks again at clusters whose run is under way
@@ -30,7 +30,11 @@ class Poller:
     """Asks each remote in turn of its own, so that one which hangs holds up no other."""
 
     def __init__(
-        self, clusters: Mapping[str, Cluster], in_force: Callable[[], InForce], log: Log, nudges: Nudges
+        self,
+        clusters: Mapping[str, ClusterLoop],
+        in_force: Callable[[], AgentState],
+        log: Log,
+        nudges: Wakeups,
     ) -> None:
         self._clusters = clusters
         self._nudges = nudges
@@ -85,7 +89,7 @@ class Poller:
         """The sources of all clusters that wait for their next run."""
         return {spec for cluster in self._waiting() for spec in _sources(cluster)}
 
-    def _waiting(self) -> list[Cluster]:
+    def _waiting(self) -> list[ClusterLoop]:
         suspensions = self._in_force().suspensions
         return [
             cluster
@@ -117,7 +121,7 @@ class Poller:
             if spec in _sources(cluster):
                 self._compare(cluster, spec.name, found.commit)
 
-    def _compare(self, cluster: Cluster, source: str, commit: str) -> None:
+    def _compare(self, cluster: ClusterLoop, source: str, commit: str) -> None:
         """Ask for a run where the last one had another commit, or none; once for each commit."""
         key = (cluster.name, source)
         if cluster.record.commit_of(source) == commit:
@@ -127,7 +131,7 @@ class Poller:
             cluster.pull(Trigger(f"{source} moved"))
 
 
-def _sources(cluster: Cluster) -> set[SourceSpec]:
+def _sources(cluster: ClusterLoop) -> set[SourceSpec]:
     """The sources of the inventory, and those that its config in Git adds."""
     of_git = cluster.config.sources if cluster.config is not None else ()
     found = set()

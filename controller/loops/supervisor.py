@@ -21,7 +21,7 @@ _SETTLED = 900.0  # seconds after which a loop that goes on counts as well again
 
 
 @dataclass(slots=True)
-class Failure:
+class LoopFailure:
     """A loop that ended by a defect: how often in a row, why, and when last (seconds since 1970)."""
 
     times: int
@@ -35,7 +35,7 @@ class Supervisor:
     def __init__(self, log: Log, restarted: Callable[[str], None]) -> None:
         self._log = log
         self._restarted = restarted
-        self._failures: dict[str, Failure] = {}
+        self._failures: dict[str, LoopFailure] = {}
 
     async def keep(self, name: str, loop: Callable[[], Awaitable[None]], cluster: str = "") -> None:
         """Run a loop, made anew by `loop` each time, until this is cancelled."""
@@ -54,7 +54,7 @@ class Supervisor:
     async def _pause(self, name: str, why: str, cluster: str, *, lasted: float) -> None:
         before = self._failures.get(name)
         times = before.times + 1 if before is not None and lasted < _SETTLED else 1
-        self._failures[name] = Failure(times, why, time.time())
+        self._failures[name] = LoopFailure(times, why, time.time())
         seconds = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(times - 1, 30)) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
         self._restarted(name)
         about = {"cluster": cluster} if cluster else {}

@@ -27,9 +27,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.credentials.s
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import read_bounded, write_whole
 
-from ..core.daemon_threads import in_daemon
+from ..core.daemon_threads import in_daemon_thread
 from ..core.log import Log
-from .cluster_loop import InForce
+from .cluster_loop import AgentState
 
 _SPENT = 0.5  # of its life; then a token is renewed
 _PAUSE = 30.0  # seconds between two looks
@@ -37,7 +37,7 @@ _PATIENCE = 20.0  # seconds for a renewal
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AgentCredentials:
     """A kubeconfig and a context that the agent works with."""
 
     kubeconfig: Path
@@ -47,11 +47,11 @@ class Access:
 class Renewer:
     """Looks at the tokens of all clusters and of the election, and renews those that are due."""
 
-    def __init__(self, in_force: Callable[[], InForce], log: Log) -> None:
+    def __init__(self, in_force: Callable[[], AgentState], log: Log) -> None:
         self._in_force = in_force
         self._log = log
-        self._troubles: dict[Access, str] = {}
-        self._looks: dict[Access, asyncio.Task[None]] = {}
+        self._troubles: dict[AgentCredentials, str] = {}
+        self._looks: dict[AgentCredentials, asyncio.Task[None]] = {}
 
     async def loop(self) -> None:
         """Look for ever."""
@@ -67,9 +67,9 @@ class Renewer:
             for task in tuple(self._looks.values()):
                 task.cancel()
 
-    async def _look(self, access: Access) -> None:
+    async def _look(self, access: AgentCredentials) -> None:
         try:
-            renewed = await in_daemon(lambda: renew(access, time.time()))
+            renewed = await in_daemon_thread(lambda: renew(access, time.time()))
         except Exception as error:  # noqa: BLE001 - of one cluster's files; the loop goes on
             said = (
                 str(error) if isinstance(error, PlumbError | OSError) else f"{type(error).__name__}: {error}"
@@ -93,23 +93,23 @@ def _text(file: Path) -> str:
         raise InputError(f"token file {file}", "reading it", why, step) from None
 
 
-def accesses(in_force: InForce) -> frozenset[Access]:
+def accesses(in_force: AgentState) -> frozenset[AgentCredentials]:
     """The kubeconfigs that are in use now."""
     if not in_force.config.renew_tokens:
         return frozenset()
     connections = [settings["connection"] for settings in in_force.accepted.settings.values()]
     found = {
-        Access(Path(one["kubeconfig"]), one.get("context") or "")
+        AgentCredentials(Path(one["kubeconfig"]), one.get("context") or "")
         for one in connections
         if one.get("kubeconfig")
     }
     election = in_force.config.leader_election
     if election is not None and election.kubeconfig is not None:
-        found.add(Access(election.kubeconfig, election.context))
+        found.add(AgentCredentials(election.kubeconfig, election.context))
     return frozenset(found)
 
 
-def renew(access: Access, now: float) -> str:
+def renew(access: AgentCredentials, now: float) -> str:
     """Renew the token if that is due at `now` (seconds since 1970); the account's name, empty where nothing was due.
 
     The file keeps its place and mode and is replaced as a whole. Raises InputError, a RequestError or OSError.

@@ -38,7 +38,7 @@ _PASSED = (
 
 
 @dataclass(slots=True, eq=False)
-class Forked:
+class ForkedRun:
     """A run of its own process. `ended` has its exit code; None where whoever would know it has gone."""
 
     pid: int
@@ -71,14 +71,14 @@ class Forked:
 
 
 @dataclass(slots=True)
-class Ahead:
+class ForkClient:
     """The process, its folder, and what is waited for."""
 
     place: Path
     vault_password_file: Path | None
     _process: subprocess.Popen[bytes]
     _ours: socket.socket
-    _beginning: deque[tuple[asyncio.Future[Forked], socket.socket]] = field(default_factory=deque)
+    _beginning: deque[tuple[asyncio.Future[ForkedRun], socket.socket]] = field(default_factory=deque)
     _running: dict[int, asyncio.Future[int | None]] = field(default_factory=dict)
     _calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_WAITING))
     _version: tuple[int, int] = (0, 0)
@@ -86,7 +86,7 @@ class Ahead:
     runs: int = 0  # that use it
 
     @classmethod
-    def start(cls, folder: Path, vault_password_file: Path | None) -> Ahead:
+    def start(cls, folder: Path, vault_password_file: Path | None) -> ForkClient:
         """Start it, in a new folder below this one. It takes calls at once and answers when it can. Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
@@ -118,12 +118,12 @@ class Ahead:
         same = self.vault_password_file == vault_password_file and self._version == _version()
         return same and self._ours.fileno() >= 0 and self._process.poll() is None
 
-    async def fork(self, place: Path) -> Forked:
+    async def fork(self, place: Path) -> ForkedRun:
         """A run in this folder, which waits for its job. Raises OSError."""
         async with self._calls:
             if self._ours.fileno() < 0:
                 raise ChildProcessError(self._said)
-            begun: asyncio.Future[Forked] = asyncio.get_running_loop().create_future()
+            begun: asyncio.Future[ForkedRun] = asyncio.get_running_loop().create_future()
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             try:
@@ -170,7 +170,7 @@ class Ahead:
             pid, (begun, ours) = said["begun"], self._beginning.popleft()
             self._running[pid] = asyncio.get_running_loop().create_future()
             if not begun.done():  # else nobody waits for it any more, and without a job it ends
-                begun.set_result(Forked(pid, self._running[pid], ours))
+                begun.set_result(ForkedRun(pid, self._running[pid], ours))
         elif "refused" in said:
             begun, _ours = self._beginning.popleft()
             if not begun.done():

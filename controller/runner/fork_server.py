@@ -5,7 +5,7 @@
 
 Ansible and ansible-runner are imported once, here, before anybody asks for a run. They are not imported in the agent,
 which stays small. A run is a fork: what it leaves in memory goes with it, and nothing that it started is left when it
-ends. It reads a `Job` from its socket and writes an `Ending` to it, both JSON.
+ends. It reads a `RunJob` from its socket and writes an `RunOutcome` to it, both JSON.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import P
 
 from . import playbook_process as guarded
 from .processes import adopt_orphans, end_descendants, end_with
-from .report_digest import story_of
+from .report_digest import digest_of_report
 from .reports import findings_of, read_report, summary_of
 
 _STAND_IN = Path(__file__).with_name("runner_shim.py")
@@ -41,7 +41,7 @@ _FAILED = frozenset({"runner_on_failed", "runner_on_unreachable", "runner_item_o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class RunJob:
     """What to run; variables hold paths and checked names only."""
 
     playbook: str
@@ -52,7 +52,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class RunOutcome:
     """What came of it: exit code, what failed (a line each), settings by host, and the report in brief."""
 
     code: int
@@ -66,7 +66,7 @@ class Ending:
 
 
 @dataclass(slots=True)
-class Listener:
+class RunnerListener:
     """Takes what matters from Ansible's events. Of a result only the message is kept: the rest may quote anything."""
 
     failures: list[str] = field(default_factory=list)
@@ -109,18 +109,18 @@ class Listener:
             self.failures.append(first)
 
 
-def _arguments(job: Job) -> list[str]:
+def _arguments(job: RunJob) -> list[str]:
     limit = ["--limit", job.limit] if job.limit else []
     variables = ["--extra-vars", json.dumps(dict(job.variables))] if job.variables else []
     return ["--inventory", job.inventory, *limit, "--forks", "1", *variables, job.playbook]
 
 
-def run(job: Job, place: Path) -> Ending:
+def run(job: RunJob, place: Path) -> RunOutcome:
     """Run the playbook of the job and say what came of it.
 
     `place` is the working directory, a folder of this run's own, mode 0700.
     """
-    listener = Listener()
+    listener = RunnerListener()
     os.environ.update(dict.fromkeys(("ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP"), str(place / "tmp")))
     (place / "project").mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
@@ -135,7 +135,7 @@ def run(job: Job, place: Path) -> Ending:
     return _ending(job, runner.rc, listener)
 
 
-def _runner(place: Path, listener: Listener) -> Any:
+def _runner(place: Path, listener: RunnerListener) -> Any:
     import ansible_runner  # noqa: PLC0415 - dear, and only a process that makes runs needs it
 
     runner = ansible_runner.interface.init_runner(
@@ -155,15 +155,15 @@ def _runner(place: Path, listener: Listener) -> Any:
     return runner
 
 
-def _ending(job: Job, code: int | None, listener: Listener) -> Ending:
+def _ending(job: RunJob, code: int | None, listener: RunnerListener) -> RunOutcome:
     summary, findings, story, failures = None, None, None, listener.failures
     if job.report and Path(job.report).exists():
         try:
             document = read_report(Path(job.report))
-            summary, findings, story = summary_of(document), findings_of(document), story_of(document)
+            summary, findings, story = summary_of(document), findings_of(document), digest_of_report(document)
         except PlumbError as error:
             failures.append(str(error))
-    return Ending(
+    return RunOutcome(
         code=code if code is not None else 254,
         failures=tuple(failures[:_MOST_FAILURES]),
         warnings=tuple(dict.fromkeys(listener.warnings))[:_MOST_FAILURES],
@@ -186,7 +186,7 @@ def _end_all(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
-def serve(agent: socket.socket, make: Callable[[Job, Path], Ending]) -> NoReturn:
+def serve(agent: socket.socket, make: Callable[[RunJob, Path], RunOutcome]) -> NoReturn:
     """Fork a run for each message of the agent, until it has gone.
 
     A message is the folder of the run, and comes with the socket that gives the job and takes the ending. The answers
@@ -220,7 +220,7 @@ def _say(agent: socket.socket, **words: Any) -> None:
 
 
 def _fork(
-    agent: socket.socket, sockets: list[int], place: Path, make: Callable[[Job, Path], Ending]
+    agent: socket.socket, sockets: list[int], place: Path, make: Callable[[RunJob, Path], RunOutcome]
 ) -> tuple[int, int]:
     """Fork one run; its process id, and a descriptor by which it is waited for. Raises OSError."""
     if not sockets:
@@ -248,7 +248,9 @@ def _dead() -> list[tuple[int, int]]:
     return found
 
 
-def _be(connection: socket.socket, parent: int, place: Path, make: Callable[[Job, Path], Ending]) -> NoReturn:
+def _be(
+    connection: socket.socket, parent: int, place: Path, make: Callable[[RunJob, Path], RunOutcome]
+) -> NoReturn:
     """Be one run."""
     guarded.forked()
     _end_whole(parent)
@@ -257,11 +259,11 @@ def _be(connection: socket.socket, parent: int, place: Path, make: Callable[[Job
         with connection.makefile("rw", encoding="utf-8") as agent:
             if said := agent.read():  # nothing, where whoever would give the job has gone
                 try:
-                    ending = make(Job(**json.loads(said)), place)
+                    ending = make(RunJob(**json.loads(said)), place)
                 except Exception as error:  # noqa: BLE001 - it could quote anything
                     said = f": {error}" if isinstance(error, OSError | PlumbError) else ""
                     why = f"ansible-runner: {type(error).__name__}{printable(said)}"
-                    ending = Ending(code=254, failures=(why,))
+                    ending = RunOutcome(code=254, failures=(why,))
                 end_descendants(os.getpid())
                 json.dump(dataclasses.asdict(ending), agent)
     finally:
@@ -288,7 +290,7 @@ def main() -> None:
     # Ansible reads its settings while it is imported: it is shown those that ansible-runner will give it.
     own = dict(os.environ)
     try:
-        os.environ.update(_runner(Path.cwd(), Listener()).config.env)
+        os.environ.update(_runner(Path.cwd(), RunnerListener()).config.env)
         guarded.load_ahead()
     except BaseException as error:
         _say(agent, died=f"{type(error).__name__}: {error}"[:_LONGEST_REASON])

@@ -26,7 +26,7 @@ _PATIENCE = 10.0  # seconds; a killed process that is still there then hangs in 
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ProcessEntry:
     """A line of the process table."""
 
     pid: int
@@ -46,7 +46,7 @@ def adopt_orphans() -> None:
     _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def process_table() -> Iterator[Entry]:
+def process_table() -> Iterator[ProcessEntry]:
     """The processes that can be seen now."""
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
@@ -57,12 +57,12 @@ def process_table() -> Iterator[Entry]:
             continue
         # The command's name may hold blanks and brackets; the fields after the last bracket do not.
         state, parent = text.rpartition(")")[2].split()[:2]
-        yield Entry(int(folder.name), state, int(parent))
+        yield ProcessEntry(int(folder.name), state, int(parent))
 
 
-def descendants(root: int) -> tuple[Entry, ...]:
+def descendants(root: int) -> tuple[ProcessEntry, ...]:
     """All processes below `root`, children before grandchildren, zombies too."""
-    below: dict[int, list[Entry]] = {}
+    below: dict[int, list[ProcessEntry]] = {}
     for entry in process_table():
         below.setdefault(entry.parent, []).append(entry)
     found, due = [], [root]

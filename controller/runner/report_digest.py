@@ -22,7 +22,7 @@ _WRITES = frozenset({"create", "update", "adopt", "recreate", "prune"})
 _KEPT = ("object", "kind", "action", "origin", "reason", "error", "warning")
 
 
-def story_of(document: Mapping[str, Any]) -> dict[str, Any]:
+def digest_of_report(document: Mapping[str, Any]) -> dict[str, Any]:
     """The story of a report: its sources with their revisions, and each app with its findings."""
     apps, left = [], _MOST_FINDINGS
     for app in document["apps"]:
@@ -65,12 +65,12 @@ def _app(app: Mapping[str, Any], most: int) -> dict[str, Any]:
 def _findings(app: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The worst first, so that a bound cuts what matters least."""
     found = [(_what(action), action) for action in app.get("actions", ())]
-    for what in WHATS:
+    for what in FINDING_KINDS:
         yield from (_finding(what, action) for said, action in found if said == what)
 
 
 # What became of an object that was not, or could not be made, as Git says.
-WHATS = ("failed", "refused", "unproven", "drifted", "reverted", "skipped")
+FINDING_KINDS = ("failed", "refused", "unproven", "drifted", "reverted", "skipped")
 
 
 def _what(action: Mapping[str, Any]) -> str:

@@ -22,14 +22,14 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import make_folder
 
-from .fork_client import PREFIX, Ahead, Forked
-from .fork_server import Ending, Job
+from .fork_client import PREFIX, ForkClient, ForkedRun
+from .fork_server import RunJob, RunOutcome
 
 DEADLINE, DIED = 124, 125  # codes of runs that came to no end of their own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class RunRequest:
     """A run that is to be made. `timeout` in seconds; `stays`: what has forked it waits for the next one."""
 
     playbook: str
@@ -42,13 +42,13 @@ class Order:
     stays: bool = False
 
 
-class Runs:
+class RunPool:
     """Makes runs, each in a folder of its own below `folder`, which belongs to this agent alone."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._children: set[Forked] = set()
-        self._aheads: list[Ahead] = []  # the last one takes new runs
+        self._children: set[ForkedRun] = set()
+        self._aheads: list[ForkClient] = []  # the last one takes new runs
 
     def prepare(self) -> None:
         """Make the folder, and remove what an agent that was killed left in it. Raises InputError or OSError."""
@@ -73,7 +73,7 @@ class Runs:
         for ahead in self._aheads:
             ahead.end(why)
 
-    async def make(self, order: Order) -> Ending:
+    async def make(self, order: RunRequest) -> RunOutcome:
         """Make one run. It is over when this returns or is cancelled; a failure is in the result."""
         try:
             with (
@@ -83,15 +83,15 @@ class Runs:
                 return await self._make(order, ahead, Path(place))
         except TimeoutError:
             after = format_seconds(order.timeout)
-            return Ending(code=DEADLINE, failures=(f"ended after {after}, its deadline (run_timeout)",))
+            return RunOutcome(code=DEADLINE, failures=(f"ended after {after}, its deadline (run_timeout)",))
         except OSError as error:
-            return Ending(code=DIED, failures=(f"the run could not be started: {error}",))
+            return RunOutcome(code=DIED, failures=(f"the run could not be started: {error}",))
 
     @contextmanager
-    def _process(self, order: Order) -> Iterator[Ahead]:
+    def _process(self, order: RunRequest) -> Iterator[ForkClient]:
         """What forks the run. With other settings it is another process, and the old one ends with its last run."""
         if not self._aheads or not self._aheads[-1].is_for(order.vault_password_file):
-            self._aheads.append(Ahead.start(self._folder, order.vault_password_file))
+            self._aheads.append(ForkClient.start(self._folder, order.vault_password_file))
         ahead = self._aheads[-1]
         ahead.runs += 1
         try:
@@ -103,7 +103,7 @@ class Runs:
                     one.end("nobody wants a run")
                     self._aheads.remove(one)
 
-    async def _make(self, order: Order, ahead: Ahead, place: Path) -> Ending:
+    async def _make(self, order: RunRequest, ahead: ForkClient, place: Path) -> RunOutcome:
         async with asyncio.timeout(order.timeout):
             child = await ahead.fork(place)
             self._children.add(child)
@@ -117,12 +117,12 @@ class Runs:
                     child.kill("nobody waits for it")
                     await asyncio.shield(child.ended)
         if child.why:
-            return Ending(code=DIED, failures=(f"ended: {child.why}",))
+            return RunOutcome(code=DIED, failures=(f"ended: {child.why}",))
         return _ending(said, code)
 
 
-def _job(order: Order) -> Job:
-    return Job(
+def _job(order: RunRequest) -> RunJob:
+    return RunJob(
         playbook=order.playbook,
         inventory=str(order.inventory),
         limit=order.limit,
@@ -131,11 +131,11 @@ def _job(order: Order) -> Job:
     )
 
 
-def _ending(said: bytes, code: int | None) -> Ending:
+def _ending(said: bytes, code: int | None) -> RunOutcome:
     try:
         given = json.loads(said)
         lines = {name: tuple(given[name]) for name in ("failures", "warnings", "pushed")}
-        return Ending(**{**given, **lines})
+        return RunOutcome(**{**given, **lines})
     except (ValueError, TypeError, KeyError):
         how = "what forked it" if code is None else f"signal {-code}" if code < 0 else f"code {code}"
-        return Ending(code=DIED, failures=(f"the process of the run ended with {how} and said nothing",))
+        return RunOutcome(code=DIED, failures=(f"the process of the run ended with {how} and said nothing",))

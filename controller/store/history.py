@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust
 
-from ..runner.report_digest import WHATS
+from ..runner.report_digest import FINDING_KINDS
 
 _KIND, _FORMAT = "plumb.gitops/history", 1
 MOST_MOMENTS = 200  # of a cluster
@@ -125,7 +125,7 @@ def _tell(
 def _order(moment: Mapping[str, Any]) -> tuple[float, int]:
     """What began last first, and of one run what matters most."""
     what = moment["what"]
-    return -moment["since"], WHATS.index(what) if what in WHATS else len(WHATS)
+    return -moment["since"], FINDING_KINDS.index(what) if what in FINDING_KINDS else len(FINDING_KINDS)
 
 
 def _about(moment: Mapping[str, Any]) -> tuple[str, str]:

@@ -20,8 +20,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.state.file import kee
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust, make_folder
 
 from ..core.config import Config
-from ..runner.fork_server import Ending
-from ..runner.run_pool import Order, Runs
+from ..runner.fork_server import RunOutcome
+from ..runner.run_pool import RunPool, RunRequest
 
 PLAYBOOK = "plumb.gitops.settings"
 _KIND, _FORMAT = "plumb.gitops/inventory", 1
@@ -37,7 +37,7 @@ class InventoryRefusedError(PlumbError):
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class InventoryCopy:
     """An inventory that was checked: its copy, and the settings of each cluster."""
 
     path: Path  # what Ansible gets as -i
@@ -63,7 +63,7 @@ def fingerprint(config: Config) -> str:
     return seen.hexdigest()
 
 
-async def accept(config: Config, runs: Runs, current: Accepted | None) -> Accepted:
+async def check_inventory_copy(config: Config, runs: RunPool, current: InventoryCopy | None) -> InventoryCopy:
     """Copy the inventory, check the copy, and put it in force. Raises InventoryRefusedError or InputError.
 
     One that is the same as `current` is not checked again; then `current` is returned.
@@ -77,7 +77,7 @@ async def accept(config: Config, runs: Runs, current: Accepted | None) -> Accept
     if current is not None and current.folder == folder:
         return current
     ending = await runs.make(
-        Order(
+        RunRequest(
             playbook=PLAYBOOK,
             inventory=path,
             limit=config.limit,
@@ -94,10 +94,10 @@ async def accept(config: Config, runs: Runs, current: Accepted | None) -> Accept
         {"folder": folder.name, "path": path.name, "settings": settings},
         trust=Trust.STATE,
     )
-    return Accepted(path, folder, settings)
+    return InventoryCopy(path, folder, settings)
 
 
-def last_accepted(config: Config) -> Accepted | None:
+def last_accepted(config: Config) -> InventoryCopy | None:
     """What was in force when the agent ended, if it is still there."""
     root = config.state_dir / "inventory"
     content = kept(root / "accepted", _KIND, _FORMAT, trust=Trust.STATE)
@@ -105,7 +105,7 @@ def last_accepted(config: Config) -> Accepted | None:
         return None
     folder = root / content["folder"]
     path = folder / content["path"]
-    return Accepted(path, folder, content["settings"]) if path.exists() else None
+    return InventoryCopy(path, folder, content["settings"]) if path.exists() else None
 
 
 def drop_others(config: Config, used: set[Path]) -> None:
@@ -116,7 +116,7 @@ def drop_others(config: Config, used: set[Path]) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _settings(config: Config, ending: Ending) -> Mapping[str, Mapping[str, Any]]:
+def _settings(config: Config, ending: RunOutcome) -> Mapping[str, Mapping[str, Any]]:
     if ending.code != 0:
         why = "; ".join(ending.failures) or f"ansible-playbook ended with code {ending.code}"
         raise _refused(config, why, "Correct it; it is looked at again as soon as it changes.")

@@ -20,8 +20,8 @@ from prometheus_client import (
     generate_latest,
 )
 
-from .recurring_findings import Found, Standing, standing_after
-from .run_state import Record
+from .recurring_findings import AppFindings, FindingSet, findings_after
+from .run_state import RunState
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # they double the series, and nothing asks for them
 _BUCKETS = (0.5, 1, 2, 3, 5, 8, 13, 30, 60, 120, 300, 600, 1800)  # seconds
@@ -158,7 +158,7 @@ class Metrics:
             self._objects, self._actions, self._drift, self._failures, self._failing, self._found, self._reverted,
         )  # fmt: skip
         self._good: dict[str, float] = {}
-        self._standing: dict[str, dict[str, Standing]] = {}  # by cluster and app, after the last run
+        self._standing: dict[str, dict[str, AppFindings]] = {}  # by cluster and app, after the last run
         self._sources: dict[str, set[str]] = {}  # by cluster: those with a series
         self._apps: dict[str, set[str]] = {}
         self._gone: set[str] = set()  # clusters that left; what of them still ends makes no series again
@@ -176,7 +176,7 @@ class Metrics:
         """Count a delivery of a webhook (empty: of none that is known)."""
         self._webhooks.labels(webhook, str(status)).inc()
 
-    def known(self, cluster: str, record: Record) -> None:
+    def known(self, cluster: str, record: RunState) -> None:
         """Begin with what is on record of a cluster."""
         self._gone.discard(cluster)
         self._good[cluster] = record.good
@@ -211,7 +211,7 @@ class Metrics:
         if cluster not in self._gone:
             self._written.labels(cluster, "good" if good else "failed").inc()
 
-    def run(self, cluster: str, record: Record, summary: Mapping[str, Any] | None, seconds: float) -> None:
+    def run(self, cluster: str, record: RunState, summary: Mapping[str, Any] | None, seconds: float) -> None:
         """Take in one run: its record, and the summary of its report if it made one."""
         if cluster in self._gone:
             return
@@ -228,19 +228,19 @@ class Metrics:
         """Count what was done, and of what stands what the run before had not found."""
         name, counts = app["name"], app["counts"]
         known = self._standing.setdefault(cluster, {})
-        before, now = known.get(name, Standing()), standing_after(app)
+        before, now = known.get(name, AppFindings()), findings_after(app)
         if app.get("error") and not app["objects"]:  # it was not planned: what stood stands
             now = replace(before, failing=now.failing)
         known[name] = now
         for action in _ACTIONS:
             done = now.refused.new_since(before.refused) if action == "refused" else counts.get(action, 0)
             self._actions.labels(cluster, name, action).inc(done)
-        drifted = Found.of(app.get("found", {}).get("drifted", {}))
+        drifted = FindingSet.of(app.get("found", {}).get("drifted", {}))
         self._drift.labels(cluster, name).inc(drifted.new_since(before.drifted))
         for drift in app.get("drift", ()):
             labels = (cluster, name, drift["kind"], self._manager(cluster, drift["manager"]))
-            objects = Found.of(drift.get("objects", {"count": drift["found"]}))
-            left = before.by_manager.get((drift["kind"], drift["manager"]), Found())
+            objects = FindingSet.of(drift.get("objects", {"count": drift["found"]}))
+            left = before.by_manager.get((drift["kind"], drift["manager"]), FindingSet())
             self._found.labels(*labels).inc(objects.new_since(left))
             self._reverted.labels(*labels).inc(drift["reverted"])
         self._failures.labels(cluster, name).inc(now.failing.new_since(before.failing))

@@ -11,18 +11,18 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FindingSet:
     """Objects that something is the matter with: how many, and the names of some (of all, where they are few)."""
 
     count: int = 0
     names: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, content: Mapping[str, Any]) -> Found:
+    def of(cls, content: Mapping[str, Any]) -> FindingSet:
         """From what a summary says."""
         return cls(int(content.get("count", 0)), frozenset(content.get("names", ())))
 
-    def new_since(self, before: Found) -> int:
+    def new_since(self, before: FindingSet) -> int:
         """How many of them are not among those of `before`; of more than are named, how many there are more."""
         if len(self.names) == self.count and len(before.names) == before.count:
             return len(self.names - before.names)
@@ -30,23 +30,25 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AppFindings:
     """What stands of one app after a run: it is found again by the next one unless somebody acts."""
 
-    failing: Found = field(default_factory=Found)
-    refused: Found = field(default_factory=Found)
-    drifted: Found = field(default_factory=Found)  # and not set back
-    by_manager: Mapping[tuple[str, str], Found] = field(default_factory=dict)  # the same by kind and manager
+    failing: FindingSet = field(default_factory=FindingSet)
+    refused: FindingSet = field(default_factory=FindingSet)
+    drifted: FindingSet = field(default_factory=FindingSet)  # and not set back
+    by_manager: Mapping[tuple[str, str], FindingSet] = field(
+        default_factory=dict
+    )  # the same by kind and manager
 
 
-def standing_after(app: Mapping[str, Any]) -> Standing:
+def findings_after(app: Mapping[str, Any]) -> AppFindings:
     """What stands after a run, by its summary of the app (reports.summary_of)."""
     found = app.get("found", {})
-    return Standing(
-        failing=Found.of(found.get("failing", {})),
-        refused=Found.of(found.get("refused", {})),
-        drifted=Found.of(found.get("left", {})),
+    return AppFindings(
+        failing=FindingSet.of(found.get("failing", {})),
+        refused=FindingSet.of(found.get("refused", {})),
+        drifted=FindingSet.of(found.get("left", {})),
         by_manager={
-            (one["kind"], one["manager"]): Found.of(one.get("left", {})) for one in app.get("drift", ())
+            (one["kind"], one["manager"]): FindingSet.of(one.get("left", {})) for one in app.get("drift", ())
         },
     )

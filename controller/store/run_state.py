@@ -18,7 +18,7 @@ _KIND, _FORMAT = "plumb.gitops/cluster", 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class RunState:
     """The last runs of a cluster. Times are seconds since the epoch, 0 where there was none."""
 
     ended: float = 0.0
@@ -37,17 +37,17 @@ class Record:
         return "" if source in failed else self.commits.get(source, "")
 
 
-def read_record(folder: Path, cluster: str) -> Record:
+def read_record(folder: Path, cluster: str) -> RunState:
     """What is known of a cluster; an empty record where nothing is."""
     content = kept(folder / cluster, _KIND, _FORMAT, trust=Trust.STATE)
     if content is None:
-        return Record()
+        return RunState()
     try:
-        return Record(**{**content, "failures": tuple(content["failures"])})
+        return RunState(**{**content, "failures": tuple(content["failures"])})
     except (TypeError, KeyError):
-        return Record()
+        return RunState()
 
 
-def write_record(folder: Path, cluster: str, record: Record) -> None:
+def write_record(folder: Path, cluster: str, record: RunState) -> None:
     """Keep it. Raises OSError."""
     keep(folder / cluster, _KIND, _FORMAT, dataclasses.asdict(record), trust=Trust.STATE)

@@ -17,15 +17,15 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import
 
 from ..core.log import Log
 from ..core.schedule import Trigger
-from ..runner.fork_server import Ending
-from .conflicts import Fight, Fights, Rival
+from ..runner.fork_server import RunOutcome
+from .conflicts import ConflictKey, FieldConflict, FieldConflicts
 
 CAUSE = "change seen"
 DEBOUNCE = 0.2  # seconds from a change to the run for all that came meanwhile
 GRACE = 0.5  # seconds after a run within which its own writes are still being told
 
 
-class Woken(Protocol):
+class RunTarget(Protocol):
     """A cluster's loop."""
 
     name: str
@@ -37,7 +37,7 @@ class Woken(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldApps:
     """What is not to be woken: apps that are suspended; everything where the cluster is, or another agent leads."""
 
     everything: bool = False
@@ -56,12 +56,12 @@ class _Suspect:
 About = dict[str, set[str]]  # by app the objects that changed
 
 
-class Wakes:
+class ChangeQueue:
     """The changes of one cluster that a run has to look at."""
 
-    def __init__(self, cluster: Woken, held: Callable[[], Held], log: Log) -> None:
+    def __init__(self, cluster: RunTarget, held: Callable[[], HeldApps], log: Log) -> None:
         self.runs = 0  # that have ended
-        self._fights = Fights()
+        self._fights = FieldConflicts()
         self._cluster = cluster
         self._held = held
         self._log = log
@@ -99,7 +99,7 @@ class Wakes:
         """A run of this cluster begins; it answers all that has been asked for."""
         self._answered, self._asked = self._asked, {}
 
-    def run_ended(self, ending: Ending, trigger: Trigger) -> None:
+    def run_ended(self, ending: RunOutcome, trigger: Trigger) -> None:
         """A run has ended: what it wrote was no one else's doing, and what it set back may be a fight."""
         self.runs += 1
         answered, self._answered = self._answered, {}
@@ -114,7 +114,7 @@ class Wakes:
         if self._due:
             self._flush_in(0.0)
 
-    def fights(self) -> tuple[Fight, ...]:
+    def fights(self) -> tuple[FieldConflict, ...]:
         """The fights that go on."""
         return self._fights.present(self._loop.time())
 
@@ -182,7 +182,7 @@ class Wakes:
         """Look for fights in what a run set back, and for objects that wake the agent for nothing."""
         now, written = self._loop.time(), set(findings["written"])
         found = [
-            self._fights.reverted(Rival(app=app, object=name, path=path, manager=manager), now)
+            self._fights.reverted(ConflictKey(app=app, object=name, path=path, manager=manager), now)
             for app, name, path, manager in findings["reverted"]
         ]
         ran = answered.keys() if trigger.apps is None else answered.keys() & trigger.apps
@@ -194,7 +194,7 @@ class Wakes:
         for fight in filter(None, found):
             self._say(fight)
 
-    def _say(self, fight: Fight) -> None:
+    def _say(self, fight: FieldConflict) -> None:
         rival = fight.rival
         about = {"cluster": self._cluster.name, "app": rival.app, "object": rival.object}
         wait = f"changes start runs of the app after {format_seconds(fight.wait)} and ever later; the interval stays"

@@ -31,16 +31,16 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.finge
 
 from ..core.log import Log
 from ..core.schedule import Trigger
-from ..runner.fork_server import Ending
+from ..runner.fork_server import RunOutcome
 from ..runner.reports import key_of
-from .change_queue import Held, Wakes, Woken
-from .conflicts import Fight
-from .reflectors import Followers, Moved
+from .change_queue import ChangeQueue, HeldApps, RunTarget
+from .conflicts import FieldConflict
+from .reflectors import ObjectChange, Reflectors
 
 _PATIENCE = 5.0  # seconds that a watch may be broken without a word in the log
 
 
-class Watched(Woken, Protocol):
+class WatchTarget(RunTarget, Protocol):
     """A cluster's loop, and what it knows of the cluster."""
 
     @property
@@ -51,18 +51,18 @@ class Watched(Woken, Protocol):
     def kinds(self) -> frozenset[GroupKind]: ...
 
 
-class Watch:
+class ClusterWatch:
     """The watch of one cluster: `follow` it, tell it of runs, `end` it."""
 
     def __init__(
-        self, cluster: Watched, held: Callable[[], Held], log: Log, restarted: Callable[[], None]
+        self, cluster: WatchTarget, held: Callable[[], HeldApps], log: Log, restarted: Callable[[], None]
     ) -> None:
-        self.wakes = Wakes(cluster, held, log)
+        self.wakes = ChangeQueue(cluster, held, log)
         self.restarted = restarted
         self._cluster = cluster
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._followers: Followers | None = None
+        self._followers: Reflectors | None = None
         self._hears: _Hears | None = None
         self._where: Mapping[str, Any] | None = None
         self._ours: dict[str, str] = {}  # the apps by set
@@ -76,7 +76,7 @@ class Watch:
         """How many objects are in sight."""
         return self._followers.objects if self._followers is not None else 0
 
-    def fighting(self) -> tuple[Fight, ...]:
+    def fighting(self) -> tuple[FieldConflict, ...]:
         """The fights that go on."""
         return self.wakes.fights()
 
@@ -96,7 +96,7 @@ class Watch:
             self.end()
             self._where = where
             self._hears = _Hears(self)
-            self._followers = Followers(self._cluster.name, connection_spec(where), self._hears)
+            self._followers = Reflectors(self._cluster.name, connection_spec(where), self._hears)
             self._followers.start()
         self._want()
 
@@ -112,7 +112,7 @@ class Watch:
         """A run of this cluster begins."""
         self.wakes.run_began()
 
-    def run_ended(self, ending: Ending, trigger: Trigger) -> None:
+    def run_ended(self, ending: RunOutcome, trigger: Trigger) -> None:
         """A run has ended; it may have left other kinds than it found."""
         self.wakes.run_ended(ending, trigger)
         self._want()
@@ -162,7 +162,7 @@ class Watch:
     def _apps_of(self, sets: frozenset[str]) -> set[str]:
         return {self._ours[set_id] for set_id in sets if set_id in self._ours}
 
-    def moved(self, moved: Moved) -> None:
+    def moved(self, moved: ObjectChange) -> None:
         """An object changed."""
         apps = self._apps_of(moved.sets)
         foreign = moved.movement is Movement.FOREIGN
@@ -199,7 +199,7 @@ class Watch:
 class _Hears:
     """Carries what threads tell into the loop."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: ClusterWatch) -> None:
         self._watch = watch
         self._loop = asyncio.get_running_loop()
 
@@ -207,7 +207,7 @@ class _Hears:
         with contextlib.suppress(RuntimeError):  # the loop has ended, and so will the threads
             self._loop.call_soon_threadsafe(self._watch.hear, self, function, values)
 
-    def moved(self, moved: Moved) -> None:
+    def moved(self, moved: ObjectChange) -> None:
         self._tell(self._watch.moved, moved)
 
     def hinted(self, set_id: str, kinds: frozenset[GroupKind]) -> None:

@@ -23,7 +23,7 @@ FIRST_WAIT, LONGEST_WAIT = (
 
 
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class Rival:
+class ConflictKey:
     """A field that somebody else keeps writing. Without `path` it is about the whole object, without `manager` about
     somebody who left no entry."""
 
@@ -34,10 +34,10 @@ class Rival:
 
 
 @dataclass(slots=True, kw_only=True)
-class Fight:
+class FieldConflict:
     """What goes on about a field; `reverts` is how often it was set back, 0 where there was nothing to set back."""
 
-    rival: Rival
+    rival: ConflictKey
     reverts: int
     since: float
     last: float
@@ -45,34 +45,34 @@ class Fight:
 
 
 @dataclass(slots=True)
-class Fights:
+class FieldConflicts:
     """Those of one cluster. Times are seconds of a clock that only goes forward."""
 
-    _times: dict[Rival, deque[float]] = field(default_factory=dict)
-    _fights: dict[Rival, Fight] = field(default_factory=dict)
+    _times: dict[ConflictKey, deque[float]] = field(default_factory=dict)
+    _fights: dict[ConflictKey, FieldConflict] = field(default_factory=dict)
 
-    def reverted(self, rival: Rival, now: float) -> Fight | None:
+    def reverted(self, rival: ConflictKey, now: float) -> FieldConflict | None:
         """Take in that the field was set back; the fight where this makes it one."""
         return self._again(rival, now, REVERTS, counted=True)
 
-    def woken(self, app: str, about: str, now: float) -> Fight | None:
+    def woken(self, app: str, about: str, now: float) -> FieldConflict | None:
         """Take in that an object's change started a run that had nothing to write to it."""
-        return self._again(Rival(app=app, object=about), now, WAKES, counted=False)
+        return self._again(ConflictKey(app=app, object=about), now, WAKES, counted=False)
 
     def wait(self, app: str, now: float) -> float:
         """Seconds until a change may start a run of the app; 0 where it may."""
         return max((0.0, *(fight.last + fight.wait - now for fight in self._of(app, now))))
 
-    def present(self, now: float) -> tuple[Fight, ...]:
+    def present(self, now: float) -> tuple[FieldConflict, ...]:
         """The fights that go on, sorted by what they are about."""
         self._forget(now)
         return tuple(self._fights[rival] for rival in sorted(self._fights))
 
-    def _of(self, app: str, now: float) -> Iterator[Fight]:
+    def _of(self, app: str, now: float) -> Iterator[FieldConflict]:
         self._forget(now)
         return (fight for fight in self._fights.values() if fight.rival.app == app)
 
-    def _again(self, rival: Rival, now: float, most: int, *, counted: bool) -> Fight | None:
+    def _again(self, rival: ConflictKey, now: float, most: int, *, counted: bool) -> FieldConflict | None:
         self._forget(now)
         known = self._fights.get(rival)
         if known is not None:
@@ -84,7 +84,7 @@ class Fights:
         times.append(now)
         if len(times) < most:
             return None
-        fight = self._fights[rival] = Fight(
+        fight = self._fights[rival] = FieldConflict(
             rival=rival, reverts=most if counted else 0, since=times[0], last=now, wait=FIRST_WAIT
         )
         return fight

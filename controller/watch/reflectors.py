@@ -4,7 +4,7 @@
 """The threads that watch one cluster: one connects and starts the others, each of which follows a kind.
 
 They block in reads of their own connections, so nothing of the agent waits for a cluster that hangs. What they notice
-is told to the agent's loop by the functions of `Hears`, which they call in their own threads.
+is told to the agent's loop by the functions of `WatchEventHandler`, which they call in their own threads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.errors import Unauthorized, UnknownApi
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.reflector import Follower, Key, Selected
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.reflector import Key, Reflector, Selected
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.watch import Stop
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
@@ -44,7 +44,7 @@ PARENTS = "the inventories"  # what is said of the follower of the parents
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class ObjectChange:
     """An object of ours that changed, and the sets it was and is in."""
 
     kind: GroupKind
@@ -55,10 +55,10 @@ class Moved:
     parent: bool
 
 
-class Hears(Protocol):
+class WatchEventHandler(Protocol):
     """What is told, from any thread."""
 
-    def moved(self, moved: Moved) -> None:
+    def moved(self, moved: ObjectChange) -> None:
         """An object changed in a way that a run should look at."""
 
     def hinted(self, set_id: str, kinds: frozenset[GroupKind]) -> None:
@@ -82,10 +82,10 @@ class Parent:
     kinds: frozenset[GroupKind]
 
 
-class Followers:
+class Reflectors:
     """The threads of one cluster. `start` them once; `stop.now` ends them, without waiting."""
 
-    def __init__(self, name: str, where: ConnectionSpec, hears: Hears) -> None:
+    def __init__(self, name: str, where: ConnectionSpec, hears: WatchEventHandler) -> None:
         self.stop = Stop()
         self._name = name
         self._where = where
@@ -95,7 +95,7 @@ class Followers:
         self._cluster: Cluster | None = None
         self._stale = False  # whether to ask anew which kinds there are
         self._wanted: frozenset[GroupKind] = frozenset()
-        self._following: dict[GroupKind | None, tuple[Follower[Any], threading.Thread]] = {}
+        self._following: dict[GroupKind | None, tuple[Reflector[Any], threading.Thread]] = {}
         self._listing = threading.BoundedSemaphore(_LISTS)
 
     @property
@@ -189,7 +189,7 @@ class Followers:
         return sorted(self._wanted - self._following.keys())
 
     def _follow(self, kind: GroupKind | None, selected: Selected, listener: Any) -> None:
-        follower: Follower[Any] = Follower(self.open, selected, listener, Stop(), listing=self._listing)
+        follower: Reflector[Any] = Reflector(self.open, selected, listener, Stop(), listing=self._listing)
 
         def follow() -> None:
             about = str(kind or PARENTS)
@@ -219,7 +219,7 @@ class Followers:
                 self._cluster.close()
 
     @property
-    def hears(self) -> Hears:
+    def hears(self) -> WatchEventHandler:
         return self._hears
 
 
@@ -233,7 +233,7 @@ def _defect(about: str, error: Exception) -> PlumbError:
 class _Listener:
     """What is common to both: troubles, said only when something changes."""
 
-    def __init__(self, about: str, followers: Followers) -> None:
+    def __init__(self, about: str, followers: Reflectors) -> None:
         self._about = about
         self._of = followers
         self._troubled = False
@@ -259,7 +259,7 @@ class _Listener:
 class _Members(_Listener):
     """Listens to the members of all sets, of one kind."""
 
-    def __init__(self, kind: GroupKind, followers: Followers) -> None:
+    def __init__(self, kind: GroupKind, followers: Reflectors) -> None:
         super().__init__(str(kind), followers)
         self._kind = kind
 
@@ -275,14 +275,14 @@ class _Members(_Listener):
         sets = {print_.set_id for print_ in (before, after) if print_ is not None}
         _tell(
             self._of.hears,
-            Moved(self._kind, key, frozenset(sets), movement(before, after), after is None, False),
+            ObjectChange(self._kind, key, frozenset(sets), movement(before, after), after is None, False),
         )
 
 
 class _Parents(_Listener):
     """Listens to the parents of all sets."""
 
-    def __init__(self, followers: Followers) -> None:
+    def __init__(self, followers: Reflectors) -> None:
         super().__init__(PARENTS, followers)
 
     def kept(self, item: Mapping[str, Any]) -> Parent:
@@ -298,10 +298,11 @@ class _Parents(_Listener):
         prints = [parent.print if parent is not None else None for parent in (before, after)]
         sets = {print_.set_id for print_ in prints if print_ is not None}
         _tell(
-            self._of.hears, Moved(PARENT_KIND, key, frozenset(sets), movement(*prints), after is None, True)
+            self._of.hears,
+            ObjectChange(PARENT_KIND, key, frozenset(sets), movement(*prints), after is None, True),
         )
 
 
-def _tell(hears: Hears, moved: Moved) -> None:
+def _tell(hears: WatchEventHandler, moved: ObjectChange) -> None:
     if moved.movement is not Movement.NONE:
         hears.moved(moved)

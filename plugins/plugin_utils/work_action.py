@@ -19,7 +19,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import Work, outcome_of
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.untag import plain
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.untag import to_plain_types
 from ansible_collections.plumb.gitops.plugins.plugin_utils.failures import without_excerpt
 
 
@@ -49,7 +49,7 @@ class WorkAction(ActionBase):
         without_excerpt(self._task)
         if not self._is_here(task_vars or {}):
             return {**result, **self._execute_module(module_name=self.module, task_vars=task_vars)}
-        self._task.args = plain(self._task.args)
+        self._task.args = to_plain_types(self._task.args)
         _checked, options = self.validate_argument_spec(argument_spec=dict(self.argument_spec))
         mode = Mode(check=bool(self._task.check_mode), diff=bool(self._task.diff))
         with _uncollected():

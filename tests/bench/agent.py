@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ansible_collections.plumb.gitops.controller.watch.reflectors import Followers, Moved
+from ansible_collections.plumb.gitops.controller.watch.reflectors import ObjectChange, Reflectors
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
@@ -222,7 +222,7 @@ def _asked(api: Api, path: str) -> dict[str, Any]:
 
 def _look(where: ConnectionSpec, kinds: frozenset[GroupKind], objects: int) -> float:
     hears = _Hears(kinds)
-    followers = Followers("bench", where, hears)
+    followers = Reflectors("bench", where, hears)
     followers.want(kinds)
     began = time.monotonic()
     followers.start()
@@ -241,7 +241,7 @@ class _Hears:
     all: threading.Event = field(default_factory=threading.Event)
     seen: set[GroupKind] = field(default_factory=set)
 
-    def moved(self, moved: Moved) -> None:
+    def moved(self, moved: ObjectChange) -> None:
         raise AssertionError(f"{moved.key} moved, and nobody had touched it")
 
     def hinted(self, set_id: str, kinds: frozenset[GroupKind]) -> None:

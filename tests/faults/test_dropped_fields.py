@@ -15,7 +15,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection im
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import DriftPolicy, IgnoreRule
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, Origin
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import SetIdentity
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import desire
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import desired_objects
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.applied_fields import ANNOTATION
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import (
     FIELD_MANAGER,
@@ -217,7 +217,7 @@ def test_row_84_objects_without_the_annotation_are_not_written_for_it(engine: En
     identity = SetIdentity("app", engine.namespace)
     with connect(ConnectionSpec(kubeconfig=engine.sandbox.kubeconfig, in_cluster=False)) as cluster:
         one = Manifest.of(body, Origin("app/all.json", 1))
-        (wanted,) = desire(engine.spec(), identity.id, [one], cluster.discover(), {}).wanted
+        (wanted,) = desired_objects(engine.spec(), identity.id, [one], cluster.discover(), {}).wanted
         resource = cluster.discover().find("v1", "ConfigMap")
         assert resource is not None
         cluster.apply(resource, wanted.body, field_manager=FIELD_MANAGER, force=False)

@@ -26,9 +26,9 @@ LOOPS = {
     "previews": "controller.loops.preview_scan:Previews._wanted",
     "tokens": "controller.loops.token_renewal:accesses",
     "leader": "plugins.module_utils.cluster.lease:Lease.renew",
-    "cluster ill": "controller.loops.cluster_loop:Cluster._next",  # the second of two
+    "cluster ill": "controller.loops.cluster_loop:ClusterLoop._next",  # the second of two
 }
-WATCH = "controller.watch.reflectors:Followers._lacking"
+WATCH = "controller.watch.reflectors:Reflectors._lacking"
 
 
 @pytest.fixture(scope="module")

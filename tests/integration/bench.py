@@ -23,9 +23,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, Origin, ref_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import (
-    Wanted,
+    DesiredObject,
     applied_digest,
-    desire,
+    desired_objects,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.ignore import Ignored
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import (
@@ -34,10 +34,13 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.mana
     owners,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.ownership_match import (
-    proven,
+    matches_managed_fields,
     same,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.verified_cache import Look, look_at
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.verified_cache import (
+    VerifiedState,
+    verified_state_of,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.run import Run, run_apps
 from ansible_collections.plumb.gitops.tests.integration.samples import (
     DEFINITION,
@@ -88,7 +91,9 @@ class Bench:
     def ready(self, body: Body) -> Body:
         """A manifest as an app applies it, with label and digest."""
         app = AppSpec(name="app", source="git", namespace=NAMESPACE)
-        (wanted,) = desire(app, "applyset-x-v1", [manifest_of(body)], self.cluster.discover(), {}).wanted
+        (wanted,) = desired_objects(
+            app, "applyset-x-v1", [manifest_of(body)], self.cluster.discover(), {}
+        ).wanted
         return dict(wanted.body)
 
     def _resource(self, body: Body) -> Any:
@@ -127,11 +132,11 @@ class Bench:
             resource_version=metadata["resourceVersion"],
         )
 
-    def look(self, desired: Body, live: Body) -> Look:
+    def look(self, desired: Body, live: Body) -> VerifiedState:
         """What is remembered of an object that is as its manifest wants."""
-        return look_at(_wanted(desired), live, Ignored(), autoscaled=False, healthy=True)
+        return verified_state_of(_wanted(desired), live, Ignored(), autoscaled=False, healthy=True)
 
-    def judge(self, desired: Body, look: Look | None = None) -> Judgement:
+    def judge(self, desired: Body, look: VerifiedState | None = None) -> Judgement:
         """All proofs on the same state. The server may refuse: it merges `{}` into an emptied map as null."""
         while True:
             live = self.get(desired)
@@ -145,8 +150,10 @@ class Bench:
             except StaleVersion:
                 continue  # a controller wrote in between
             except Invalid:
-                return Judgement(settled, proven(desired, live), False, live, None)
-            return Judgement(settled, proven(desired, live), _stays(live, predicted), live, predicted)
+                return Judgement(settled, matches_managed_fields(desired, live), False, live, None)
+            return Judgement(
+                settled, matches_managed_fields(desired, live), _stays(live, predicted), live, predicted
+            )
 
     def run(self, app: str, bodies: Sequence[Body], *, check: bool = False) -> tuple[AppResult, int]:
         """Bring the cluster to these manifests as an app that takes over what it finds; also the writes it made."""
@@ -187,8 +194,8 @@ def manifest_of(body: Body) -> Manifest:
     return Manifest.of(body, Origin("x.yaml"))
 
 
-def _wanted(desired: Body) -> Wanted:
-    return Wanted(ref_of(desired), desired, applied_digest(desired), Origin("x.yaml"))
+def _wanted(desired: Body) -> DesiredObject:
+    return DesiredObject(ref_of(desired), desired, applied_digest(desired), Origin("x.yaml"))
 
 
 def _stays(live: Body, predicted: Body) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.controller.loops.token_renewal import Access, renew
+from ansible_collections.plumb.gitops.controller.loops.token_renewal import AgentCredentials, renew
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.tests.agent import (
     AgentProcess,
@@ -357,7 +357,7 @@ def test_a_token_is_renewed_when_half_of_its_life_is_over(
     config["users"] = [{"name": entry["name"], "user": {"tokenFile": "token"}} for entry in config["users"]]
     file = tmp_path / "kubeconfig"
     file.write_text(yaml.safe_dump(config))
-    access, now, old = Access(file, ""), time.time(), token.read_text()
+    access, now, old = AgentCredentials(file, ""), time.time(), token.read_text()
     assert renew(access, now) == ""
     assert token.read_text() == old
     assert renew(access, now + 310) == f"{namespace}/agent"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import Client
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import ForgeClient
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.comment import keep_comment
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.commit_status import (
     State,
@@ -22,7 +22,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.commit_status i
     set_status,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.open_pulls import base_of, open_pulls
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import Place
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import ForgeRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.pull_request import (
     PullRequest,
     close_overtaken,
@@ -41,7 +41,7 @@ class Gitea:
 
     sandbox: Sandbox
     repository: Repository
-    place: Place
+    place: ForgeRepository
     api: Api
     base: str
 
@@ -62,7 +62,7 @@ def gitea(sandbox: Sandbox, tmp_path: Path) -> Gitea:
     name = f"pulls-{uuid.uuid4().hex[:8]}"
     repository = new_repository(sandbox, name, tmp_path / "clone")
     base = repository.commit({"app.yml": "image: shop:1\n"})
-    place = Place(
+    place = ForgeRepository(
         kind="gitea",
         url=sandbox.forge_url,
         owner=sandbox.forge_user,
@@ -75,8 +75,8 @@ def gitea(sandbox: Sandbox, tmp_path: Path) -> Gitea:
 
 
 @pytest.fixture
-def client(gitea: Gitea) -> Iterator[Client]:
-    with Client(gitea.place) as client:
+def client(gitea: Gitea) -> Iterator[ForgeClient]:
+    with ForgeClient(gitea.place) as client:
         yield client
 
 
@@ -85,7 +85,7 @@ def wanted(**more: Any) -> PullRequest:
     return PullRequest(**{**given, **more})
 
 
-def test_the_same_branch_keeps_its_pull_request(gitea: Gitea, client: Client) -> None:
+def test_the_same_branch_keeps_its_pull_request(gitea: Gitea, client: ForgeClient) -> None:
     user = f"mira-{uuid.uuid4().hex[:6]}"
     account = {"username": user, "email": f"{user}@example.com", "password": "not-a-secret-1"}
     gitea.api.ask("/admin/users", "POST", {**account, "must_change_password": False})
@@ -108,7 +108,7 @@ def test_the_same_branch_keeps_its_pull_request(gitea: Gitea, client: Client) ->
     assert len(gitea.repo("/pulls?state=all")) == 1
 
 
-def test_an_overtaken_pull_request_is_closed_and_others_stay(gitea: Gitea, client: Client) -> None:
+def test_an_overtaken_pull_request_is_closed_and_others_stay(gitea: Gitea, client: ForgeClient) -> None:
     numbers = {}
     for branch in ("plumb/images/old", "plumb/images/new", "feature"):
         gitea.push(branch, f"image: {branch}\n")
@@ -121,7 +121,7 @@ def test_an_overtaken_pull_request_is_closed_and_others_stay(gitea: Gitea, clien
     }
 
 
-def test_the_forge_merges_by_itself_once_the_status_is_good(gitea: Gitea, client: Client) -> None:
+def test_the_forge_merges_by_itself_once_the_status_is_good(gitea: Gitea, client: ForgeClient) -> None:
     rule = {"rule_name": "main", "enable_status_check": True, "status_check_contexts": ["ci"]}
     gitea.repo("/branch_protections", "POST", rule)
     head = gitea.push(BRANCH, "image: shop:2\n")
@@ -133,7 +133,7 @@ def test_the_forge_merges_by_itself_once_the_status_is_good(gitea: Gitea, client
     until(lambda: gitea.repo(f"/pulls/{made.number}")["merged"], "the merge", 60)
 
 
-def test_one_comment_is_kept_beside_those_of_others(gitea: Gitea, client: Client) -> None:
+def test_one_comment_is_kept_beside_those_of_others(gitea: Gitea, client: ForgeClient) -> None:
     gitea.push(BRANCH, "image: shop:2\n")
     number = find_or_open(client, gitea.place, wanted()).number
     gitea.repo(f"/issues/{number}/comments", "POST", {"body": "Looks good."})
@@ -144,7 +144,7 @@ def test_one_comment_is_kept_beside_those_of_others(gitea: Gitea, client: Client
     assert bodies == ["Looks good.", "<!-- plumb: preview prod -->\nthree"]
 
 
-def test_open_pull_requests_have_their_head_and_where_they_began(gitea: Gitea, client: Client) -> None:
+def test_open_pull_requests_have_their_head_and_where_they_began(gitea: Gitea, client: ForgeClient) -> None:
     head = gitea.push(BRANCH, "image: shop:2\n")
     made = find_or_open(client, gitea.place, wanted())
     gitea.repository._git("checkout", "-q", "-B", "main", gitea.base)
@@ -154,7 +154,7 @@ def test_open_pull_requests_have_their_head_and_where_they_began(gitea: Gitea, c
     assert base_of(client, pull) == gitea.base
 
 
-def test_a_status_is_set_on_change_only(gitea: Gitea, client: Client) -> None:
+def test_a_status_is_set_on_change_only(gitea: Gitea, client: ForgeClient) -> None:
     status = Status(commit=gitea.base, context="plumb/prod/shop", state=State.PENDING, description="waits")
     assert set_status(client, status)
     assert not set_status(client, status)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.verified_cache import Look
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.verified_cache import VerifiedState
 from ansible_collections.plumb.gitops.tests.engine import Engine
 from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
 
@@ -130,7 +130,7 @@ def test_what_the_server_answered_to_an_apply_is_proven_by_its_content(engine: E
     (changed,) = engine.apply(looks=read).result.looks.values()
     (again,) = engine.check().result.looks.values()
 
-    def known(looks: Mapping[ObjectRef, Look]) -> dict[ObjectRef, tuple[object, ...]]:
+    def known(looks: Mapping[ObjectRef, VerifiedState]) -> dict[ObjectRef, tuple[object, ...]]:
         """What is known of what was applied; its status may have moved since."""
         return {ref: (look.digest, look.generation, look.claim) for ref, look in looks.items()}
 

@@ -17,7 +17,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import 
 from ansible_collections.plumb.gitops.plugins.module_utils.images.reference import parse_name
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
 from ansible_collections.plumb.gitops.plugins.module_utils.images.scan import scan
-from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import Account, ImagePolicy
+from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import ImagePolicy, RegistryAccount
 from ansible_collections.plumb.gitops.tests.debian_registry import BINARY, PASSWORD, USER, debian_registry
 from ansible_collections.plumb.gitops.tests.registry_server import basic
 from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
@@ -30,7 +30,7 @@ class Real:
     host: str
     repository: str
     pusher: Pusher
-    account: Account
+    account: RegistryAccount
 
     def push(self, tag, **more):
         return self.pusher.push(self.repository, tag, **more)
@@ -60,7 +60,9 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     password = folder / "password"
     password.write_text(PASSWORD, encoding="utf-8")
     with debian_registry(folder) as running:
-        account = Account(username=USER, password_file=password, ca_file=running.authority.certificate)
+        account = RegistryAccount(
+            username=USER, password_file=password, ca_file=running.authority.certificate
+        )
         yield Real(running.host, "", running.pusher, account)
 
 
@@ -72,7 +74,7 @@ def real(request: pytest.FixtureRequest, tmp_path: Path) -> Real:
     sandbox: Sandbox = request.getfixturevalue("sandbox")
     password = tmp_path / "password"
     password.write_text(sandbox.forge_token, encoding="utf-8")
-    account = Account(username=sandbox.forge_user, password_file=password, insecure=True)
+    account = RegistryAccount(username=sandbox.forge_user, password_file=password, insecure=True)
     pusher = Pusher(sandbox.forge_url, basic(sandbox.forge_user, sandbox.forge_token))
     return Real(sandbox.registry, f"{sandbox.forge_user}/{name}", pusher, account)
 

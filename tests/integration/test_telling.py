@@ -17,7 +17,7 @@ import yaml
 
 from ansible_collections.plumb.gitops.controller.http.audit_sink import MOST_BODY
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs.audit_log import (
-    place_of,
+    audit_log_file_of,
     read_log,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.attribution import AuditEvent
@@ -317,7 +317,7 @@ def test_an_api_server_sends_its_events_to_the_agent(sandbox: Sandbox, tmp_path:
         file = agent.state / "audit" / "one.jsonl"
 
         def patched() -> list[AuditEvent]:
-            events = read_log(place_of(file)).events if file.exists() else ()
+            events = read_log(audit_log_file_of(file)).events if file.exists() else ()
             return [e for e in events if e.place == ("", "secrets", "default", "s") and e.verb == "patch"]
 
         (event,) = until(patched, "the event of the patch")

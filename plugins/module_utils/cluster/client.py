@@ -19,7 +19,7 @@ from .catalog import discover
 from .discovery import ApiResource, Discovery
 from .environment import Environment, namespace_in, read_environment
 from .errors import CircuitOpen, Expired, Invalid, NotFound, RequestError, StaleVersion
-from .requests.access import Access
+from .requests.access import ApiAccess
 from .requests.api_errors import Target
 from .requests.circuit_breaker import CircuitBreaker
 from .requests.refused import RefusedRequests, key_of, lasts
@@ -39,7 +39,7 @@ from .verbs import (
     post_request,
     watch_request,
 )
-from .watch import Event, Stop, Streams
+from .watch import Stop, Streams, WatchEvent
 
 _LISTS = 3  # a list whose continue token expired is begun anew, so often in all
 
@@ -63,7 +63,7 @@ class Cluster:
 
     def __init__(
         self,
-        access: Access,
+        access: ApiAccess,
         *,
         request_timeout: float,
         concurrency: int,
@@ -193,7 +193,7 @@ class Cluster:
 
     def watch(
         self, kind: ApiResource, *, label_selector: str, resource_version: str, seconds: float, stop: Stop
-    ) -> Iterator[Event]:
+    ) -> Iterator[WatchEvent]:
         """What happens to the objects of a kind after that resourceVersion, metadata only; see Streams.watch."""
         request = watch_request(kind, "", label_selector, resource_version, round(seconds))
         events = self._streams.watch(request, seconds, stop)

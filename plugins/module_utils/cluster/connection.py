@@ -18,7 +18,7 @@ from ..model.errors import InputError
 from .client import Cluster
 from .credentials.connection_settings import Settings, TokenFile
 from .credentials.kubeconfig import load_kubeconfig
-from .requests.access import Access, is_loopback
+from .requests.access import ApiAccess, is_loopback
 from .requests.optional_imports import require, urllib3
 from .requests.retry import Clock
 
@@ -115,7 +115,7 @@ def connect(
     # Certificates and keys that a kubeconfig holds are written into files; they are gone when they are loaded.
     with tempfile.TemporaryDirectory(prefix="plumb-") as folder:
         settings, named = _settings(spec, pod or Pod(), Path(folder))
-        access = Access(
+        access = ApiAccess(
             server=_server(settings.server),
             tls=_tls(settings, named),
             server_name=settings.server_name,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..model.errors import ClusterError, printable
-from .requests.answer import Answer, Cause, Conflict
+from .requests.answer import ApiResponse, Conflict, StatusCause
 
 
 class RequestError(ClusterError):
@@ -27,11 +27,11 @@ class RequestError(ClusterError):
         reason: str,
         next_step: str | None = None,
         *,
-        answer: Answer | None = None,
+        answer: ApiResponse | None = None,
         outcome_unknown: bool = False,
     ) -> None:
         super().__init__(subject, operation, reason, self.helps if next_step is None else next_step)
-        self.answer = answer if answer is not None else Answer()
+        self.answer = answer if answer is not None else ApiResponse()
         self.outcome_unknown = outcome_unknown
 
     @property
@@ -45,7 +45,7 @@ class RequestError(ClusterError):
         return self.answer.reason
 
     @property
-    def causes(self) -> tuple[Cause, ...]:
+    def causes(self) -> tuple[StatusCause, ...]:
         return self.answer.causes
 
     @property

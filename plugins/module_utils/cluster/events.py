@@ -19,7 +19,7 @@ MOST = 100  # Events of one run; whatever happens to all objects at once is told
 _CONTROLLER = "plumb.gitops/plumb"
 _LONGEST_NOTE = 1000  # the server takes 1,024 bytes
 _LONGEST_INSTANCE = 120
-_EVENT = GroupKind("events.k8s.io", "Event")
+_EVENT = GroupKind("events.k8s.io", "KubernetesEvent")
 
 
 class Reason(Enum):
@@ -33,7 +33,7 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class KubernetesEvent:
     """An Event on one object; without a uid `kubectl describe` does not show it."""
 
     ref: ObjectRef
@@ -43,7 +43,7 @@ class Event:
     note: str
 
 
-def write_events(cluster: Cluster, events: Sequence[Event], instance: str) -> ClusterError | None:
+def write_events(cluster: Cluster, events: Sequence[KubernetesEvent], instance: str) -> ClusterError | None:
     """Write the first `MOST` Events; why one could not be written. `instance` names who writes.
 
     Where the first one fails, no other is tried.
@@ -56,7 +56,7 @@ def write_events(cluster: Cluster, events: Sequence[Event], instance: str) -> Cl
     return next((failure for failure in failures if failure is not None), None)
 
 
-def _written(cluster: Cluster, event: Event, instance: str) -> ClusterError | None:
+def _written(cluster: Cluster, event: KubernetesEvent, instance: str) -> ClusterError | None:
     kind = cluster.discover().of(_EVENT)
     if kind is None:
         return None  # a server without Events has nobody who looks for them

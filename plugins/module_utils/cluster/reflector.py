@@ -19,7 +19,7 @@ from .client import Cluster
 from .discovery import ApiResource
 from .errors import Expired, Forbidden, RequestError, Unauthorized, UnknownApi
 from .requests.retry import Clock
-from .watch import Change, Event, Stop
+from .watch import Stop, WatchChange, WatchEvent
 
 T = TypeVar("T")
 Key = tuple[str, str]  # namespace and name
@@ -34,7 +34,7 @@ _SETTLED = 5.0  # seconds; a stream that lasted so long was no failure
 _FORGETFUL = 3  # failures in a row after which the resourceVersion is not relied upon: the store may have been restored
 
 
-class Listener(Protocol[T]):
+class ReflectorHandler(Protocol[T]):
     """What a follower tells, all in its own thread."""
 
     def kept(self, item: Mapping[str, Any]) -> T:
@@ -64,14 +64,14 @@ class Selected:
     selector: str
 
 
-class Follower(Generic[T]):
+class Reflector(Generic[T]):
     """Follows one kind in the thread that calls `run`."""
 
     def __init__(
         self,
         open_cluster: Callable[[], Cluster],
         selected: Selected,
-        listener: Listener[T],
+        listener: ReflectorHandler[T],
         stop: Stop,
         *,
         clock: Clock | None = None,
@@ -148,13 +148,13 @@ class Follower(Generic[T]):
                 return
             self._take(event)
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: WatchEvent) -> None:
         self._version = event.resource_version or self._version
-        if event.change is Change.BOOKMARK:
+        if event.change is WatchChange.BOOKMARK:
             return
         key = _key(event.item)
         before = self.objects.get(key)
-        if event.change is Change.DELETED:
+        if event.change is WatchChange.DELETED:
             after = None
             self.objects.pop(key, None)
         else:

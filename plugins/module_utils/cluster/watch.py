@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any
 
 from .errors import DeadlineExceeded, TooLarge, Unreachable
-from .requests.access import Access
+from .requests.access import ApiAccess
 from .requests.answer import read_answer
 from .requests.api_errors import refusal
 from .requests.connection_errors import CONNECT_TIMEOUT, no_answer
@@ -34,7 +34,7 @@ _MOST_OF_A_REFUSAL = 1 << 16  # bytes
 _MOST_STREAMS = 256
 
 
-class Change(Enum):
+class WatchChange(Enum):
     """What an event says; BOOKMARK: only how far the stream has come."""
 
     ADDED = "ADDED"
@@ -44,10 +44,10 @@ class Change(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class WatchEvent:
     """One event; `item` is the object's metadata after it (of a deleted one: at last)."""
 
-    change: Change
+    change: WatchChange
     item: dict[str, Any]
 
     @property
@@ -96,7 +96,7 @@ class Stop:
 class Streams:
     """The streams from one server. Thread-safe; each has a connection of its own, so none keeps a request waiting."""
 
-    def __init__(self, access: Access, clock: Clock) -> None:
+    def __init__(self, access: ApiAccess, clock: Clock) -> None:
         self._access = access
         self._clock = clock
         self._pool = pool_of(access, _MOST_STREAMS, socket_options=_kept_alive())
@@ -104,7 +104,7 @@ class Streams:
     def close(self) -> None:
         self._pool.clear()
 
-    def watch(self, request: Request, seconds: float, stop: Stop) -> Iterator[Event]:
+    def watch(self, request: Request, seconds: float, stop: Stop) -> Iterator[WatchEvent]:
         """Open a stream now; its events until the server ends it, which it does within `seconds`, or until `stop`.
 
         Raises a RequestError: Expired where the resourceVersion is too old, by status or by an event; Unreachable where
@@ -117,7 +117,7 @@ class Streams:
             raise no_answer(exc, request.target, self._access.server, QUIET).error from exc
         return self._events(response, request, ends, stop)
 
-    def _events(self, response: Any, request: Request, ends: float, stop: Stop) -> Iterator[Event]:
+    def _events(self, response: Any, request: Request, ends: float, stop: Stop) -> Iterator[WatchEvent]:
         try:
             with stop.cuts(lambda: _cut(response)):
                 for line in self._lines(response, request, ends, stop):
@@ -185,7 +185,7 @@ def _cut(response: Any) -> None:
         response.shutdown()
 
 
-def _event(line: bytes, request: Request) -> Event:
+def _event(line: bytes, request: Request) -> WatchEvent:
     """The event of a line. Raises what an ERROR event says."""
     try:
         said = json.loads(line)
@@ -196,9 +196,9 @@ def _event(line: bytes, request: Request) -> Event:
         code = item.get("code") if isinstance(item, Mapping) else None
         answer = read_answer(code if isinstance(code, int) else 500, json.dumps(item).encode())
         raise refusal(answer, request.target)
-    if not isinstance(item, dict) or kind not in Change.__members__:
+    if not isinstance(item, dict) or kind not in WatchChange.__members__:
         raise _broken(request)
-    return Event(Change[kind], item)
+    return WatchEvent(WatchChange[kind], item)
 
 
 def _broken(request: Request) -> Unreachable:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..model.errors import printable
-from .call import Action
-from .client import Client
+from .call import ForgeAction
+from .client import ForgeClient
 from .errors import ForgeError
 
 _TRIES = 6
@@ -31,14 +31,14 @@ _METHODS = (
 )
 
 
-def merge_later(client: Client, number: str, pull: Mapping[str, Any]) -> None:
+def merge_later(client: ForgeClient, number: str, pull: Mapping[str, Any]) -> None:
     """Order it, unless it was ordered already. Raises ForgeError."""
     if pull.get("auto_merge") or pull.get("merge_when_pipeline_succeeds"):
         return
     values = _values(client, pull)
     for attempt in range(1, _TRIES + 1):
         try:
-            answer = client.ask(Action.AUTO_MERGE, values, identity=number)
+            answer = client.ask(ForgeAction.AUTO_MERGE, values, identity=number)
         except ForgeError as error:
             if error.status == _MERGED_OR_ORDERED:
                 return
@@ -50,8 +50,8 @@ def merge_later(client: Client, number: str, pull: Mapping[str, Any]) -> None:
         return
 
 
-def _values(client: Client, pull: Mapping[str, Any]) -> dict[str, Any]:
-    repository = client.ask(Action.FIND).content
+def _values(client: ForgeClient, pull: Mapping[str, Any]) -> dict[str, Any]:
+    repository = client.ask(ForgeAction.FIND).content
     said = repository if isinstance(repository, dict) else {}
     method = next((name for key, name in _METHODS if said.get(key, True)), "MERGE")
     return {
@@ -61,14 +61,14 @@ def _values(client: Client, pull: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_graphql(client: Client, content: Any) -> None:
+def _check_graphql(client: ForgeClient, content: Any) -> None:
     """GraphQL says its refusals in answers that are good."""
     errors = content.get("errors") if isinstance(content, dict) else None
     if errors:
         messages = [str(one.get("message", "")) for one in errors if isinstance(one, dict)]
         raise ForgeError(
             client.place.subject,
-            Action.AUTO_MERGE.value,
+            ForgeAction.AUTO_MERGE.value,
             printable("; ".join(messages) or json.dumps(errors), 300),
             "Allow it in the repository's settings, and have a branch rule that asks for something first.",
         )

@@ -11,7 +11,7 @@ from enum import Enum
 from types import MappingProxyType
 
 
-class Action(Enum):
+class ForgeAction(Enum):
     """What a forge is asked to do. A forge that lacks a row for one cannot do it."""
 
     WHO = "asking whose token it is"
@@ -73,7 +73,7 @@ class Forge:
     authorization: tuple[str, str]  # the header, and its value with {token}
     headers: Mapping[str, str]
     page: Mapping[str, str]  # the query of a list; {page} counts from 1
-    calls: Mapping[Action, Call]
+    calls: Mapping[ForgeAction, Call]
     reads: Mapping[str, str]  # our name of a field, and the forge's; dots lead into maps
     means: Mapping[
         str, tuple[str, object]

@@ -23,9 +23,9 @@ from ..http.session import REDIRECTS, open_session
 from ..model.errors import InputError, printable
 from ..source.git.address import parse_address
 from ..source.git.credentials import read_token
-from .call import Action, Call
+from .call import Call, ForgeAction
 from .errors import ForgeError, refusal
-from .place import Place, check_place
+from .place import ForgeRepository, check_place
 
 if TYPE_CHECKING:
     from requests import Response
@@ -36,22 +36,22 @@ _MAX_REDIRECTS = 3
 _TRIES = 3  # of a read
 _PATIENCE = 10.0  # seconds that a forge's Retry-After is waited for
 _MASK = "********"
-_OF_TOKENS = frozenset({Action.LIST_TOKENS, Action.ADD_TOKEN, Action.REMOVE_TOKEN})
+_OF_TOKENS = frozenset({ForgeAction.LIST_TOKENS, ForgeAction.ADD_TOKEN, ForgeAction.REMOVE_TOKEN})
 _FILLED = frozenset({"head", "user"})  # of a query, what only fills the table's in
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ForgeResponse:
     """A forge's answer: its status, and its JSON (None where there is none)."""
 
     status: int
     content: Any
 
 
-class Client:
+class ForgeClient:
     """A session with one forge about one repository; a context manager. Raises InputError for what cannot be used."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ForgeRepository) -> None:
         check_place(place)
         self.place = place
         self._token = read_token(place.git, place.token_file)
@@ -60,7 +60,7 @@ class Client:
         self._session.headers.update({**place.forge.headers, header: value.format(token=self._token)})
         self._session.proxies.update(_proxies(place))
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> ForgeClient:
         return self
 
     def __exit__(
@@ -68,20 +68,20 @@ class Client:
     ) -> None:
         self._session.close()
 
-    def can(self, action: Action) -> bool:
+    def can(self, action: ForgeAction) -> bool:
         """Whether this kind of forge has a way to do it."""
         return action in self.place.forge.calls
 
     def ask(
         self,
-        action: Action,
+        action: ForgeAction,
         values: Mapping[str, Any] | None = None,
         *,
         identity: str = "",
         inner: str = "",
         missing: bool = False,
         query: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> ForgeResponse:
         """Do it, and return the answer; raises ForgeError for a refusal, except a 404 where `missing` is allowed.
 
         `values` are those that the body is made of, by our names; `identity` and `inner` are `{id}` and `{inner}` of
@@ -98,7 +98,7 @@ class Client:
         raise refusal(self._about(action), action.value, answer.status, self._message(answer.content))
 
     def all(
-        self, action: Action, *, identity: str = "", query: Mapping[str, str] | None = None
+        self, action: ForgeAction, *, identity: str = "", query: Mapping[str, str] | None = None
     ) -> Iterator[Mapping[str, Any]]:
         """Every item of a list, page by page; the arguments are those of `ask`.
 
@@ -133,7 +133,7 @@ class Client:
         theirs, yes = self.place.forge.means[ours]
         return bool(content.get(theirs) == yes)
 
-    def _call(self, action: Action) -> Call:
+    def _call(self, action: ForgeAction) -> Call:
         call = self.place.forge.calls.get(action)
         if call is None:
             raise InputError(
@@ -158,8 +158,8 @@ class Client:
         return {**filled, **{key: value for key, value in given.items() if key not in _FILLED}} or None
 
     def _exchange(
-        self, action: Action, method: str, address: str, body: Any, query: Mapping[str, str] | None
-    ) -> Answer:
+        self, action: ForgeAction, method: str, address: str, body: Any, query: Mapping[str, str] | None
+    ) -> ForgeResponse:
         for _again in range(_MAX_REDIRECTS + 1):
             answer, location = self._patiently(action, method, address, body, query)
             if not location:
@@ -168,8 +168,8 @@ class Client:
         raise self._unread(action, "it redirects in a circle")
 
     def _patiently(
-        self, action: Action, method: str, address: str, body: Any, query: Mapping[str, str] | None
-    ) -> tuple[Answer, str]:
+        self, action: ForgeAction, method: str, address: str, body: Any, query: Mapping[str, str] | None
+    ) -> tuple[ForgeResponse, str]:
         """The answer, and where it redirects to; a read is tried again where that may help."""
         until = time.monotonic() + _TRIES * self.place.timeout
         for attempt in range(_TRIES):
@@ -199,7 +199,7 @@ class Client:
                 time.sleep(wait)
         raise AssertionError("the last try returns or raises")
 
-    def _read_answer(self, action: Action, response: Response) -> tuple[Answer, str]:
+    def _read_answer(self, action: ForgeAction, response: Response) -> tuple[ForgeResponse, str]:
         raw = read_body(
             response,
             limit=_MAX_ANSWER,
@@ -207,9 +207,9 @@ class Client:
             refusal=lambda why: self._unread(action, why),
         )
         location = response.headers.get("Location", "") if response.status_code in REDIRECTS else ""
-        return Answer(response.status_code, _json(raw)), location
+        return ForgeResponse(response.status_code, _json(raw)), location
 
-    def _unanswered(self, action: Action, exc: Exception) -> ForgeError:
+    def _unanswered(self, action: ForgeAction, exc: Exception) -> ForgeError:
         return ForgeError(
             self._about(action),
             action.value,
@@ -217,7 +217,7 @@ class Client:
             "See that url, ca_file and proxy are right, and that the forge answers from here.",
         )
 
-    def _next(self, action: Action, method: str, address: str, location: str) -> str:
+    def _next(self, action: ForgeAction, method: str, address: str, location: str) -> str:
         target = urljoin(address, location)
         here, there = urlsplit(address), urlsplit(target)
         if method == "GET" and (here.scheme, here.netloc) == (there.scheme, there.netloc):
@@ -229,10 +229,10 @@ class Client:
             "Redirects are not followed with a token: write the address and name that the forge has now.",
         )
 
-    def _about(self, action: Action) -> str:
-        return f"forge {self.place.base}" if action is Action.WHO else self.place.subject
+    def _about(self, action: ForgeAction) -> str:
+        return f"forge {self.place.base}" if action is ForgeAction.WHO else self.place.subject
 
-    def _unread(self, action: Action, reason: str) -> ForgeError:
+    def _unread(self, action: ForgeAction, reason: str) -> ForgeError:
         return ForgeError(
             self._about(action),
             action.value,
@@ -262,7 +262,7 @@ def _json(raw: bytes) -> Any:
         return None
 
 
-def _proxies(place: Place) -> Mapping[str, str]:
+def _proxies(place: ForgeRepository) -> Mapping[str, str]:
     if place.proxy:
         return {"http": place.proxy, "https": place.proxy}
     return {} if parse_address(place.git).loopback else dict(get_environ_proxies(place.api))

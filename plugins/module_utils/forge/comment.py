@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from ..model.errors import InputError
-from .call import Action
-from .client import Client
+from .call import ForgeAction
+from .client import ForgeClient
 from .errors import ForgeError
 from .repository import whose_token
 
@@ -25,7 +25,7 @@ def marker(mark: str) -> str:
     return f"<!-- plumb: {mark} -->"
 
 
-def keep_comment(client: Client, number: int, mark: str, body: str) -> bool:
+def keep_comment(client: ForgeClient, number: int, mark: str, body: str) -> bool:
     """See that the pull request has one comment `mark` of ours, with this Markdown; whether something was written.
 
     Only a comment by the token's own account counts as ours: anybody can write the line. Raises ForgeError.
@@ -33,20 +33,20 @@ def keep_comment(client: Client, number: int, mark: str, body: str) -> bool:
     text = f"{marker(mark)}\n{body}"
     found = _ours(client, number, marker(mark))
     if found is None:
-        client.ask(Action.ADD_COMMENT, {"body": text}, identity=str(number))
+        client.ask(ForgeAction.ADD_COMMENT, {"body": text}, identity=str(number))
         return True
     identity, written = found
     if written.strip().splitlines() == text.strip().splitlines():
         return False
-    client.ask(Action.EDIT_COMMENT, {"body": text}, identity=str(number), inner=identity)
+    client.ask(ForgeAction.EDIT_COMMENT, {"body": text}, identity=str(number), inner=identity)
     return True
 
 
-def _ours(client: Client, number: int, line: str) -> tuple[str, str] | None:
+def _ours(client: ForgeClient, number: int, line: str) -> tuple[str, str] | None:
     """The id and the text of the comment that begins with this line."""
     found = [
         one
-        for one in client.all(Action.LIST_COMMENTS, identity=str(number))
+        for one in client.all(ForgeAction.LIST_COMMENTS, identity=str(number))
         if _body(client, one).startswith(line)
     ]
     if not found:
@@ -59,5 +59,5 @@ def _ours(client: Client, number: int, line: str) -> tuple[str, str] | None:
     return (client.read(mine[0], "id"), _body(client, mine[0])) if mine else None
 
 
-def _body(client: Client, comment: object) -> str:
+def _body(client: ForgeClient, comment: object) -> str:
     return client.read(comment, "note") or client.read(comment, "body")

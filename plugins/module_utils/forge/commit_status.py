@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..model.errors import InputError, printable
-from .call import Action
-from .client import Client
+from .call import ForgeAction
+from .client import ForgeClient
 from .errors import ForgeError
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -43,7 +43,7 @@ def is_news(before: Status | None, now: Status) -> bool:
     return now.state is State.FAILURE and before.description != now.description
 
 
-def as_shown(client: Client, status: Status) -> Status:
+def as_shown(client: ForgeClient, status: Status) -> Status:
     """The status as this kind of forge can show it: its description is cut to what fits."""
     _check(status)
     return Status(
@@ -55,7 +55,7 @@ def as_shown(client: Client, status: Status) -> Status:
     )
 
 
-def set_status(client: Client, status: Status) -> bool:
+def set_status(client: ForgeClient, status: Status) -> bool:
     """Set it unless it is the newest of its commit and context; whether it was set. Raises ForgeError, InputError."""
     shown = as_shown(client, status)
     if newest_status(client, status.commit, status.context) == shown:
@@ -67,7 +67,7 @@ def set_status(client: Client, status: Status) -> bool:
     }
     values |= {"link": shown.link} if shown.link else {}
     try:
-        client.ask(Action.SET_STATUS, values, identity=shown.commit)
+        client.ask(ForgeAction.SET_STATUS, values, identity=shown.commit)
     except ForgeError as error:
         if "transition" not in error.reason:  # GitLab's word for a state that it is in already
             raise
@@ -75,13 +75,13 @@ def set_status(client: Client, status: Status) -> bool:
     return True
 
 
-def newest_status(client: Client, commit: str, context: str) -> Status | None:
+def newest_status(client: ForgeClient, commit: str, context: str) -> Status | None:
     """The newest status of the commit with this context, as the forge has it. Raises ForgeError."""
     forge = client.place.forge
     ours = {theirs: state for state, theirs in forge.states.items()}
     found = [
         one
-        for one in client.all(Action.LIST_STATUSES, identity=commit)
+        for one in client.all(ForgeAction.LIST_STATUSES, identity=commit)
         if client.read(one, "context") == context
     ]
     newest = max(found, key=lambda one: int(client.read(one, "id") or 0), default=None)
@@ -100,12 +100,14 @@ def newest_status(client: Client, commit: str, context: str) -> Status | None:
 def _check(status: Status) -> None:
     if not _COMMIT.fullmatch(status.commit):
         raise InputError(
-            f"status {status.context}", Action.SET_STATUS.value, f"{status.commit[:80]!r} is no commit's id"
+            f"status {status.context}",
+            ForgeAction.SET_STATUS.value,
+            f"{status.commit[:80]!r} is no commit's id",
         )
     if status.link and not status.link.startswith(("https://", "http://")):
         raise InputError(
             f"status {status.context}",
-            Action.SET_STATUS.value,
+            ForgeAction.SET_STATUS.value,
             "its link is no address",
             "Write it like https://plumb.example.com.",
         )

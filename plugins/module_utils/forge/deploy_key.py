@@ -13,8 +13,8 @@ from typing import Any
 
 from ..model.errors import InputError
 from ..state.file import write_whole
-from .call import Action
-from .client import Client
+from .call import ForgeAction
+from .client import ForgeClient
 from .key_pair import check_known_host, forget, guard, make_pair, read_pair
 from .repository import find_repository
 from .table import READ_SCOPES
@@ -55,7 +55,7 @@ class Credential:
         return self.made or self.added or self.removed or self.guarded
 
 
-def ensure_key(client: Client, wanted: WantedKey, *, check: bool) -> Credential:
+def ensure_key(client: ForgeClient, wanted: WantedKey, *, check: bool) -> Credential:
     """Make the pair if there is none, and add it to the repository if it is not there. Safe to repeat.
 
     A key of ours with other rights is replaced; keys of others are left alone. Raises ForgeError, InputError.
@@ -64,7 +64,7 @@ def ensure_key(client: Client, wanted: WantedKey, *, check: bool) -> Credential:
     url = find_repository(client).ssh_url
     if wanted.known_hosts_file is not None:
         check_known_host(wanted.known_hosts_file, replace(client.place.git, url=url, token_file=None))
-    mine = [key for key in client.all(Action.LIST_KEYS) if pair and _is(client, key, pair.public)]
+    mine = [key for key in client.all(ForgeAction.LIST_KEYS) if pair and _is(client, key, pair.public)]
     right = [key for key in mine if client.holds(key, "read_only") == wanted.read_only]
     result = Credential(
         url=url,
@@ -83,9 +83,9 @@ def ensure_key(client: Client, wanted: WantedKey, *, check: bool) -> Credential:
         guard(wanted.key_file)
     if not right:
         for key in mine:
-            client.ask(Action.REMOVE_KEY, identity=client.read(key, "id"))
+            client.ask(ForgeAction.REMOVE_KEY, identity=client.read(key, "id"))
         client.ask(
-            Action.ADD_KEY,
+            ForgeAction.ADD_KEY,
             {
                 "title": wanted.title,
                 "key": pair.public,
@@ -96,18 +96,18 @@ def ensure_key(client: Client, wanted: WantedKey, *, check: bool) -> Credential:
     return result
 
 
-def remove_key(client: Client, wanted: WantedKey, *, check: bool) -> Credential:
+def remove_key(client: ForgeClient, wanted: WantedKey, *, check: bool) -> Credential:
     """Take the key of `key_file` from the repository, and remove the file. A key whose file is gone stays."""
     pair = read_pair(wanted.key_file)
-    mine = [key for key in client.all(Action.LIST_KEYS) if pair and _is(client, key, pair.public)]
+    mine = [key for key in client.all(ForgeAction.LIST_KEYS) if pair and _is(client, key, pair.public)]
     if not check:
         for key in mine:
-            client.ask(Action.REMOVE_KEY, identity=client.read(key, "id"))
+            client.ask(ForgeAction.REMOVE_KEY, identity=client.read(key, "id"))
         forget(wanted.key_file)
     return Credential(public=pair.public if pair else "", removed=pair is not None)
 
 
-def ensure_token(client: Client, wanted: WantedToken, *, check: bool) -> Credential:
+def ensure_token(client: ForgeClient, wanted: WantedToken, *, check: bool) -> Credential:
     """A token that may read the repository, in its file; made anew where the file or the token is gone.
 
     Raises ForgeError, InputError; InputError as well for a forge that has no such tokens.
@@ -122,22 +122,22 @@ def ensure_token(client: Client, wanted: WantedToken, *, check: bool) -> Credent
         return result
     if check:
         return Credential(url=url, made=True, added=True)
-    made = client.ask(Action.ADD_TOKEN, {"title": wanted.title, "scopes": list(READ_SCOPES)}).content
+    made = client.ask(ForgeAction.ADD_TOKEN, {"title": wanted.title, "scopes": list(READ_SCOPES)}).content
     try:
         write_whole(wanted.token_file, f"{client.read(made, 'token')}\n")
     except OSError as exc:
-        client.ask(Action.REMOVE_TOKEN, identity=client.read(made, "id"))
+        client.ask(ForgeAction.REMOVE_TOKEN, identity=client.read(made, "id"))
         raise _no_place(wanted.token_file, exc) from exc
     return Credential(url=url, username=client.read(made, "token_user"), made=True, added=True)
 
 
-def remove_token(client: Client, wanted: WantedToken, *, check: bool) -> Credential:
+def remove_token(client: ForgeClient, wanted: WantedToken, *, check: bool) -> Credential:
     """Revoke the tokens of this name, and remove the file."""
     live = _live_tokens(client, wanted)
     there, _guarded = _token_file(wanted.token_file)
     if not check:
         for token in live:
-            client.ask(Action.REMOVE_TOKEN, identity=client.read(token, "id"))
+            client.ask(ForgeAction.REMOVE_TOKEN, identity=client.read(token, "id"))
         try:
             wanted.token_file.unlink(missing_ok=True)
         except OSError as exc:
@@ -145,14 +145,14 @@ def remove_token(client: Client, wanted: WantedToken, *, check: bool) -> Credent
     return Credential(removed=bool(live) or there)
 
 
-def _is(client: Client, key: Mapping[str, Any], public: str) -> bool:
+def _is(client: ForgeClient, key: Mapping[str, Any], public: str) -> bool:
     return client.read(key, "key").split()[:2] == public.split()
 
 
-def _live_tokens(client: Client, wanted: WantedToken) -> list[Mapping[str, Any]]:
+def _live_tokens(client: ForgeClient, wanted: WantedToken) -> list[Mapping[str, Any]]:
     return [
         token
-        for token in client.all(Action.LIST_TOKENS)
+        for token in client.all(ForgeAction.LIST_TOKENS)
         if client.read(token, "token_name") == wanted.title
         and not client.holds(token, "revoked")
         and not client.holds(token, "expired")

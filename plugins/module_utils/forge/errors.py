@@ -26,7 +26,7 @@ class ForgeError(PlumbError):
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class ForgeErrorMeaning:
     """Answers of these statuses, whose message holds `words` (in lower case; empty: any)."""
 
     statuses: frozenset[int]
@@ -35,8 +35,8 @@ class Meaning:
     next_step: str
 
 
-def _row(statuses: tuple[int, ...], words: str, reason: str, next_step: str) -> Meaning:
-    return Meaning(frozenset(statuses), words, reason, next_step)
+def _row(statuses: tuple[int, ...], words: str, reason: str, next_step: str) -> ForgeErrorMeaning:
+    return ForgeErrorMeaning(frozenset(statuses), words, reason, next_step)
 
 
 MEANINGS = (

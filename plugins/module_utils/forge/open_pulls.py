@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .call import Action
-from .client import Client
+from .call import ForgeAction
+from .client import ForgeClient
 from .pull_request import is_from_fork
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -30,28 +30,28 @@ class OpenPull:
     url: str
 
 
-def open_pulls(client: Client) -> tuple[OpenPull, ...]:
+def open_pulls(client: ForgeClient) -> tuple[OpenPull, ...]:
     """All of them, by number; one without a commit (its branch is gone) is left out. Raises ForgeError."""
-    found = [_read(client, pull) for pull in client.all(Action.LIST_PULLS)]
+    found = [_read(client, pull) for pull in client.all(ForgeAction.LIST_PULLS)]
     return tuple(sorted((pull for pull in found if pull is not None), key=lambda pull: pull.number))
 
 
-def base_of(client: Client, pull: OpenPull) -> str:
+def base_of(client: ForgeClient, pull: OpenPull) -> str:
     """The commit that the pull request began at: what both branches have in common. Raises ForgeError.
 
     Empty where the forge does not say it.
     """
-    if client.can(Action.COMPARE):
-        branch = client.ask(Action.SHOW_PULL, identity=str(pull.number)).content
+    if client.can(ForgeAction.COMPARE):
+        branch = client.ask(ForgeAction.SHOW_PULL, identity=str(pull.number)).content
         tip = client.read(branch, "base_commit")
-        content = client.ask(Action.COMPARE, identity=f"{tip}...{pull.head}").content
+        content = client.ask(ForgeAction.COMPARE, identity=f"{tip}...{pull.head}").content
     else:
-        content = client.ask(Action.SHOW_PULL, identity=str(pull.number)).content
+        content = client.ask(ForgeAction.SHOW_PULL, identity=str(pull.number)).content
     commit = client.read(content, "merge_base")
     return commit if _COMMIT.fullmatch(commit) else ""
 
 
-def _read(client: Client, pull: Mapping[str, Any]) -> OpenPull | None:
+def _read(client: ForgeClient, pull: Mapping[str, Any]) -> OpenPull | None:
     number, head = client.read(pull, "number"), client.read(pull, "head_commit")
     if not number.isdigit() or not _COMMIT.fullmatch(head):
         return None

@@ -22,7 +22,7 @@ _OWNER = re.compile(rf"{_WORD}(?:/{_WORD}){{0,19}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ForgeRepository:
     """A repository on a forge. Credentials are named by file, never held."""
 
     kind: str  # a key of FORGES
@@ -85,7 +85,7 @@ class Place:
         )
 
 
-def check_place(place: Place) -> None:
+def check_place(place: ForgeRepository) -> None:
     """Raise InputError for the first field that cannot be used; nothing is asked and no file is read."""
     if not _NAME.fullmatch(place.name) or place.name.endswith((".git", ".wiki")):
         raise _refused("name", "a forge takes letters, digits, '.', '_' and '-', and no '.git' at the end")

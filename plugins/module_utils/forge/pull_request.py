@@ -16,10 +16,10 @@ from typing import Any
 
 from ..model.errors import InputError, PlumbError
 from .auto_merge import merge_later
-from .call import Action
-from .client import Client
+from .call import ForgeAction
+from .client import ForgeClient
 from .errors import ForgeError
-from .place import Place
+from .place import ForgeRepository
 from .review import ask_for_reviews
 
 _TRIES = 3
@@ -50,7 +50,7 @@ class Opened:
     warnings: tuple[str, ...] = ()
 
 
-def find_or_open(client: Client, place: Place, wanted: PullRequest) -> Opened:
+def find_or_open(client: ForgeClient, place: ForgeRepository, wanted: PullRequest) -> Opened:
     """The open pull request of the branch `head`, with what is wanted; it is opened if there is none. Safe to repeat.
 
     Labels and reviewers are added, never taken away. A label, a reviewer or an automatic merge that the forge refuses
@@ -72,7 +72,7 @@ def find_or_open(client: Client, place: Place, wanted: PullRequest) -> Opened:
 
 
 def close_overtaken(
-    client: Client, place: Place, keep: str | Collection[str], prefix: str
+    client: ForgeClient, place: ForgeRepository, keep: str | Collection[str], prefix: str
 ) -> tuple[int, ...]:
     """Close the open pull requests of branches that begin with `prefix` and are none of `keep`; their numbers.
 
@@ -83,35 +83,35 @@ def close_overtaken(
     if not prefix.strip("/"):
         raise InputError(
             place.subject,
-            Action.CLOSE_PULL.value,
+            ForgeAction.CLOSE_PULL.value,
             "the prefix of the branches is empty, so every pull request would be meant",
             "Name what the branches begin with, such as plumb/images/.",
         )
     kept = {keep} if isinstance(keep, str) else set(keep)
     closed: list[int] = []
-    for pull in tuple(own_pulls(client, Action.LIST_PULLS)):
+    for pull in tuple(own_pulls(client, ForgeAction.LIST_PULLS)):
         head = client.read(pull, "head")
         if head.startswith(prefix) and head not in kept:
             number = client.read(pull, "number")
-            client.ask(Action.CLOSE_PULL, identity=number)
+            client.ask(ForgeAction.CLOSE_PULL, identity=number)
             closed.append(int(number))
     return tuple(closed)
 
 
-def own_pulls(client: Client, action: Action, head: str = "") -> Iterator[Mapping[str, Any]]:
+def own_pulls(client: ForgeClient, action: ForgeAction, head: str = "") -> Iterator[Mapping[str, Any]]:
     """The open pull requests whose branch is in the repository itself, not in a fork."""
     for pull in client.all(action, query={"head": head} if head else None):
         if not is_from_fork(client, pull):
             yield pull
 
 
-def is_from_fork(client: Client, pull: Mapping[str, Any]) -> bool:
+def is_from_fork(client: ForgeClient, pull: Mapping[str, Any]) -> bool:
     """Whether the branch is in another repository than the one it is to be merged into, or in one that is gone."""
     head, base = client.read(pull, "head_project"), client.read(pull, "base_project")
     return not head or head.lower() != base.lower()
 
 
-def _found_or_opened(client: Client, wanted: PullRequest) -> tuple[Mapping[str, Any], bool]:
+def _found_or_opened(client: ForgeClient, wanted: PullRequest) -> tuple[Mapping[str, Any], bool]:
     """The pull request and whether it was opened by us; looked for again before each try to open it."""
     pause = _PAUSE
     asked = False
@@ -130,18 +130,18 @@ def _found_or_opened(client: Client, wanted: PullRequest) -> tuple[Mapping[str, 
     raise AssertionError("unreachable: the last try returns or raises")
 
 
-def _find(client: Client, wanted: PullRequest) -> Mapping[str, Any] | None:
-    pulls = own_pulls(client, Action.FIND_PULL, wanted.head)
+def _find(client: ForgeClient, wanted: PullRequest) -> Mapping[str, Any] | None:
+    pulls = own_pulls(client, ForgeAction.FIND_PULL, wanted.head)
     return next((pull for pull in pulls if client.read(pull, "head") == wanted.head), None)
 
 
-def _open(client: Client, wanted: PullRequest) -> Mapping[str, Any]:
+def _open(client: ForgeClient, wanted: PullRequest) -> Mapping[str, Any]:
     values = {"head": wanted.head, "base": wanted.base, "title": wanted.title, "body": wanted.body}
-    made = client.ask(Action.OPEN_PULL, values).content
+    made = client.ask(ForgeAction.OPEN_PULL, values).content
     if not client.read(made, "number").isdigit():
         raise ForgeError(
             client.place.subject,
-            Action.OPEN_PULL.value,
+            ForgeAction.OPEN_PULL.value,
             f"the answer is not that of {client.place.forge.title}",
             "See that kind and url of the forge belong together.",
         )
@@ -149,13 +149,13 @@ def _open(client: Client, wanted: PullRequest) -> Mapping[str, Any]:
     return opened
 
 
-def _update(client: Client, number: str, found: Mapping[str, Any], wanted: PullRequest) -> None:
+def _update(client: ForgeClient, number: str, found: Mapping[str, Any], wanted: PullRequest) -> None:
     values = {"title": wanted.title, "body": wanted.body, "base": wanted.base}
     differs = {
         name: value for name, value in values.items() if _lines(client.read(found, name)) != _lines(value)
     }
     if differs:
-        client.ask(Action.EDIT_PULL, differs, identity=number)
+        client.ask(ForgeAction.EDIT_PULL, differs, identity=number)
 
 
 def _lines(text: str) -> list[str]:
@@ -163,19 +163,19 @@ def _lines(text: str) -> list[str]:
     return text.strip().splitlines()
 
 
-def _label(client: Client, number: str, found: Mapping[str, Any], labels: tuple[str, ...]) -> None:
+def _label(client: ForgeClient, number: str, found: Mapping[str, Any], labels: tuple[str, ...]) -> None:
     missing = sorted(set(labels) - set(label_names(client, found)))
     if not missing:
         return
-    if client.can(Action.MAKE_LABEL):
-        known = {client.read(one, "label") for one in client.all(Action.LIST_LABELS)}
+    if client.can(ForgeAction.MAKE_LABEL):
+        known = {client.read(one, "label") for one in client.all(ForgeAction.LIST_LABELS)}
         for label in missing:
             if label not in known:
-                client.ask(Action.MAKE_LABEL, {"label": label})
-    client.ask(Action.ADD_LABELS, {"labels": missing, "labels_text": ",".join(missing)}, identity=number)
+                client.ask(ForgeAction.MAKE_LABEL, {"label": label})
+    client.ask(ForgeAction.ADD_LABELS, {"labels": missing, "labels_text": ",".join(missing)}, identity=number)
 
 
-def label_names(client: Client, pull: Mapping[str, Any]) -> list[str]:
+def label_names(client: ForgeClient, pull: Mapping[str, Any]) -> list[str]:
     """The labels of a pull request: forges list them by name, or as maps with one."""
     given = pull.get("labels")
     found = given if isinstance(given, list) else []
@@ -191,11 +191,11 @@ def _attempt(work: Any) -> list[str]:
     return list(said or ())
 
 
-def _check_place(client: Client, place: Place) -> None:
+def _check_place(client: ForgeClient, place: ForgeRepository) -> None:
     if client.place != replace(place, branch=client.place.branch):
         raise InputError(
             place.subject,
-            Action.FIND_PULL.value,
+            ForgeAction.FIND_PULL.value,
             f"the client is that of {client.place.title}",
             "Open a client for the place itself.",
         )

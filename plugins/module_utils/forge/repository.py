@@ -10,12 +10,12 @@ from typing import Any
 
 from ..model.errors import InputError
 from ..source.first_commit import FirstCommit, check_first_commit, is_empty, push_first_commit
-from .call import Action
-from .client import Client
+from .call import ForgeAction
+from .client import ForgeClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedRepository:
     """What a repository should be. What is there already is left as it is."""
 
     create: bool
@@ -43,7 +43,7 @@ class Repository:
         return self.created or bool(self.files)
 
 
-def ensure_repository(client: Client, wanted: Wanted, *, check: bool) -> Repository:
+def ensure_repository(client: ForgeClient, wanted: WantedRepository, *, check: bool) -> Repository:
     """Find the repository, create it if that is wanted, and give an empty one its first commit. Safe to repeat.
 
     In a check nothing is written, but all is asked: whether the token works, whether there is such an owner.
@@ -51,39 +51,39 @@ def ensure_repository(client: Client, wanted: Wanted, *, check: bool) -> Reposit
     """
     if wanted.first is not None:
         check_first_commit(wanted.first)
-    found = client.ask(Action.FIND, missing=True)
+    found = client.ask(ForgeAction.FIND, missing=True)
     if found.status == 404:
         return _create(client, wanted, check=check)
     return _with_first_commit(client, _read(client, found.content), wanted, check=check)
 
 
-def find_repository(client: Client) -> Repository:
+def find_repository(client: ForgeClient) -> Repository:
     """The repository, which has to be there. Raises ForgeError."""
-    return _read(client, client.ask(Action.FIND).content)
+    return _read(client, client.ask(ForgeAction.FIND).content)
 
 
-def whose_token(client: Client) -> str:
+def whose_token(client: ForgeClient) -> str:
     """The name of the account that the token belongs to. Raises ForgeError where the token does not work."""
-    login = client.read(client.ask(Action.WHO).content, "login")
+    login = client.read(client.ask(ForgeAction.WHO).content, "login")
     if not login:
         raise InputError(
             f"forge {client.place.base}",
-            Action.WHO.value,
+            ForgeAction.WHO.value,
             f"the answer is not that of {client.place.forge.title}",
             "See that forge and url belong together.",
         )
     return login
 
 
-def _create(client: Client, wanted: Wanted, *, check: bool) -> Repository:
+def _create(client: ForgeClient, wanted: WantedRepository, *, check: bool) -> Repository:
     place = client.place
     login = whose_token(client)
     if not wanted.create:
-        client.ask(Action.FIND)  # says that it is not there
+        client.ask(ForgeAction.FIND)  # says that it is not there
     own = login.lower() == place.owner.lower()
     # Where an owner goes by a number (GitLab), it is needed for a user's own repositories, too.
-    by_number = "owner_id" in place.forge.calls[Action.CREATE_OWN].sends.values()
-    owner = client.ask(Action.OWNER).content if by_number or not own else None
+    by_number = "owner_id" in place.forge.calls[ForgeAction.CREATE_OWN].sends.values()
+    owner = client.ask(ForgeAction.OWNER).content if by_number or not own else None
     files = tuple(sorted(wanted.first.files)) if wanted.first else ()
     if check:
         return Repository(
@@ -102,12 +102,14 @@ def _create(client: Client, wanted: Wanted, *, check: bool) -> Repository:
         "branch": place.branch,
         "owner_id": int(client.read(owner, "id") or 0),
     }
-    made = client.ask(Action.CREATE_OWN if own else Action.CREATE_FOR, values)
+    made = client.ask(ForgeAction.CREATE_OWN if own else ForgeAction.CREATE_FOR, values)
     repository = _read(client, made.content, created=True)
     return _with_first_commit(client, repository, wanted, check=False)
 
 
-def _with_first_commit(client: Client, found: Repository, wanted: Wanted, *, check: bool) -> Repository:
+def _with_first_commit(
+    client: ForgeClient, found: Repository, wanted: WantedRepository, *, check: bool
+) -> Repository:
     if wanted.first is None or not is_empty(client.place.git):
         return found
     commit = "" if check else push_first_commit(client.place.git, wanted.first)
@@ -124,11 +126,11 @@ def _with_first_commit(client: Client, found: Repository, wanted: Wanted, *, che
     )
 
 
-def _read(client: Client, content: Any, *, created: bool = False) -> Repository:
+def _read(client: ForgeClient, content: Any, *, created: bool = False) -> Repository:
     if not isinstance(content, dict):
         raise InputError(
             client.place.subject,
-            Action.FIND.value,
+            ForgeAction.FIND.value,
             f"the answer is not that of {client.place.forge.title}",
             "See that forge and url belong together.",
         )

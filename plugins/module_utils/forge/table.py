@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from .call import Action, Call, Forge
+from .call import Call, Forge, ForgeAction
 from .table_pulls import GITEA_PULLS, GITHUB_PULLS, GITLAB_PULLS, OF_GITEA, OF_GITHUB, OF_GITLAB
 
 _CREATES = MappingProxyType({"name": "name", "description": "description", "private": "private"})
@@ -20,14 +20,14 @@ _KEY = MappingProxyType({"title": "title", "key": "key", "read_only": "read_only
 
 # The two families share paths and names below /repos.
 _REPOS = {
-    Action.WHO: Call("GET", "/user"),
-    Action.OWNER: Call("GET", "/orgs/{owner}"),
-    Action.FIND: Call("GET", "/repos/{owner}/{name}"),
-    Action.CREATE_OWN: Call("POST", "/user/repos", _CREATES),
-    Action.CREATE_FOR: Call("POST", "/orgs/{owner}/repos", _CREATES),
-    Action.LIST_KEYS: Call("GET", "/repos/{owner}/{name}/keys"),
-    Action.ADD_KEY: Call("POST", "/repos/{owner}/{name}/keys", _KEY),
-    Action.REMOVE_KEY: Call("DELETE", "/repos/{owner}/{name}/keys/{id}"),
+    ForgeAction.WHO: Call("GET", "/user"),
+    ForgeAction.OWNER: Call("GET", "/orgs/{owner}"),
+    ForgeAction.FIND: Call("GET", "/repos/{owner}/{name}"),
+    ForgeAction.CREATE_OWN: Call("POST", "/user/repos", _CREATES),
+    ForgeAction.CREATE_FOR: Call("POST", "/orgs/{owner}/repos", _CREATES),
+    ForgeAction.LIST_KEYS: Call("GET", "/repos/{owner}/{name}/keys"),
+    ForgeAction.ADD_KEY: Call("POST", "/repos/{owner}/{name}/keys", _KEY),
+    ForgeAction.REMOVE_KEY: Call("DELETE", "/repos/{owner}/{name}/keys/{id}"),
 }
 _REPOS_READ = MappingProxyType(
     {
@@ -53,8 +53,8 @@ GITEA = Forge(
         **_REPOS,
         **GITEA_PULLS,
         # Gitea takes the first branch's name beforehand; the others take it from the first push.
-        Action.CREATE_OWN: Call("POST", "/user/repos", {**_CREATES, "default_branch": "branch"}),
-        Action.CREATE_FOR: Call("POST", "/orgs/{owner}/repos", {**_CREATES, "default_branch": "branch"}),
+        ForgeAction.CREATE_OWN: Call("POST", "/user/repos", {**_CREATES, "default_branch": "branch"}),
+        ForgeAction.CREATE_FOR: Call("POST", "/orgs/{owner}/repos", {**_CREATES, "default_branch": "branch"}),
     },
     reads={**_REPOS_READ, **OF_GITEA},
     means=_REPOS_MEAN,
@@ -96,23 +96,23 @@ GITLAB = Forge(
     headers={"Accept": "application/json"},
     page={"page": "{page}", "per_page": "100"},
     calls={
-        Action.WHO: Call("GET", "/user"),
-        Action.OWNER: Call("GET", "/namespaces/{owner}"),
-        Action.FIND: Call("GET", "/projects/{project}"),
-        Action.CREATE_OWN: _GITLAB_CREATE,
-        Action.CREATE_FOR: _GITLAB_CREATE,
-        Action.LIST_KEYS: Call("GET", "/projects/{project}/deploy_keys"),
-        Action.ADD_KEY: Call(
+        ForgeAction.WHO: Call("GET", "/user"),
+        ForgeAction.OWNER: Call("GET", "/namespaces/{owner}"),
+        ForgeAction.FIND: Call("GET", "/projects/{project}"),
+        ForgeAction.CREATE_OWN: _GITLAB_CREATE,
+        ForgeAction.CREATE_FOR: _GITLAB_CREATE,
+        ForgeAction.LIST_KEYS: Call("GET", "/projects/{project}/deploy_keys"),
+        ForgeAction.ADD_KEY: Call(
             "POST",
             "/projects/{project}/deploy_keys",
             {"title": "title", "key": "key", "can_push": "can_push"},
         ),
-        Action.REMOVE_KEY: Call("DELETE", "/projects/{project}/deploy_keys/{id}"),
-        Action.LIST_TOKENS: Call("GET", "/projects/{project}/deploy_tokens"),
-        Action.ADD_TOKEN: Call(
+        ForgeAction.REMOVE_KEY: Call("DELETE", "/projects/{project}/deploy_keys/{id}"),
+        ForgeAction.LIST_TOKENS: Call("GET", "/projects/{project}/deploy_tokens"),
+        ForgeAction.ADD_TOKEN: Call(
             "POST", "/projects/{project}/deploy_tokens", {"name": "title", "scopes": "scopes"}
         ),
-        Action.REMOVE_TOKEN: Call("DELETE", "/projects/{project}/deploy_tokens/{id}"),
+        ForgeAction.REMOVE_TOKEN: Call("DELETE", "/projects/{project}/deploy_tokens/{id}"),
         **GITLAB_PULLS,
     },
     reads={

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from .call import Action, Call
+from .call import Call, ForgeAction
 
 _REPO = "/repos/{owner}/{name}"
 _PULL = f"{_REPO}/pulls/{{id}}"
@@ -20,69 +20,75 @@ _STATUS = MappingProxyType(
 )
 
 _BOTH = {
-    Action.LIST_PULLS: Call("GET", f"{_REPO}/pulls", query={"state": "open"}),
-    Action.FIND_PULL: Call("GET", f"{_REPO}/pulls", query={"state": "open"}),
-    Action.SHOW_PULL: Call("GET", _PULL),
-    Action.OPEN_PULL: Call("POST", f"{_REPO}/pulls", {**_TEXTS, "head": "head"}),
-    Action.EDIT_PULL: Call("PATCH", _PULL, _TEXTS),
-    Action.CLOSE_PULL: Call("PATCH", _PULL, fixed={"state": "closed"}),
-    Action.ADD_LABELS: Call("POST", f"{_ISSUE}/labels", {"labels": "labels"}),
-    Action.LIST_REVIEWS: Call("GET", f"{_PULL}/reviews"),
-    Action.ASK_REVIEW: Call("POST", f"{_PULL}/requested_reviewers", {"reviewers": "reviewers"}),
-    Action.LIST_COMMENTS: Call("GET", f"{_ISSUE}/comments"),
-    Action.ADD_COMMENT: Call("POST", f"{_ISSUE}/comments", _BODY),
-    Action.EDIT_COMMENT: Call("PATCH", f"{_REPO}/issues/comments/{{inner}}", _BODY),
-    Action.LIST_STATUSES: Call("GET", f"{_REPO}/commits/{{id}}/statuses"),
-    Action.SET_STATUS: Call("POST", f"{_REPO}/statuses/{{id}}", _STATUS),
+    ForgeAction.LIST_PULLS: Call("GET", f"{_REPO}/pulls", query={"state": "open"}),
+    ForgeAction.FIND_PULL: Call("GET", f"{_REPO}/pulls", query={"state": "open"}),
+    ForgeAction.SHOW_PULL: Call("GET", _PULL),
+    ForgeAction.OPEN_PULL: Call("POST", f"{_REPO}/pulls", {**_TEXTS, "head": "head"}),
+    ForgeAction.EDIT_PULL: Call("PATCH", _PULL, _TEXTS),
+    ForgeAction.CLOSE_PULL: Call("PATCH", _PULL, fixed={"state": "closed"}),
+    ForgeAction.ADD_LABELS: Call("POST", f"{_ISSUE}/labels", {"labels": "labels"}),
+    ForgeAction.LIST_REVIEWS: Call("GET", f"{_PULL}/reviews"),
+    ForgeAction.ASK_REVIEW: Call("POST", f"{_PULL}/requested_reviewers", {"reviewers": "reviewers"}),
+    ForgeAction.LIST_COMMENTS: Call("GET", f"{_ISSUE}/comments"),
+    ForgeAction.ADD_COMMENT: Call("POST", f"{_ISSUE}/comments", _BODY),
+    ForgeAction.EDIT_COMMENT: Call("PATCH", f"{_REPO}/issues/comments/{{inner}}", _BODY),
+    ForgeAction.LIST_STATUSES: Call("GET", f"{_REPO}/commits/{{id}}/statuses"),
+    ForgeAction.SET_STATUS: Call("POST", f"{_REPO}/statuses/{{id}}", _STATUS),
 }
 
-GITEA_PULLS: Mapping[Action, Call] = MappingProxyType(
+GITEA_PULLS: Mapping[ForgeAction, Call] = MappingProxyType(
     _BOTH
     | {  # a label is made before it is given
-        Action.LIST_LABELS: Call("GET", f"{_REPO}/labels"),
-        Action.MAKE_LABEL: Call("POST", f"{_REPO}/labels", {"name": "label"}, fixed={"color": "#0e8a16"}),
-        Action.AUTO_MERGE: Call(
+        ForgeAction.LIST_LABELS: Call("GET", f"{_REPO}/labels"),
+        ForgeAction.MAKE_LABEL: Call(
+            "POST", f"{_REPO}/labels", {"name": "label"}, fixed={"color": "#0e8a16"}
+        ),
+        ForgeAction.AUTO_MERGE: Call(
             "POST", f"{_PULL}/merge", {"Do": "merge_style"}, fixed={"merge_when_checks_succeed": True}
         ),
     }
 )
 
-GITHUB_PULLS: Mapping[Action, Call] = MappingProxyType(
+GITHUB_PULLS: Mapping[ForgeAction, Call] = MappingProxyType(
     _BOTH
     | {
-        Action.FIND_PULL: Call("GET", f"{_REPO}/pulls", query={"state": "open", "head": "{owner}:{head}"}),
-        Action.COMPARE: Call("GET", f"{_REPO}/compare/{{id}}"),
-        Action.AUTO_MERGE: Call("POST", "", {"query": "graphql", "variables": "variables"}, graphql=True),
+        ForgeAction.FIND_PULL: Call(
+            "GET", f"{_REPO}/pulls", query={"state": "open", "head": "{owner}:{head}"}
+        ),
+        ForgeAction.COMPARE: Call("GET", f"{_REPO}/compare/{{id}}"),
+        ForgeAction.AUTO_MERGE: Call(
+            "POST", "", {"query": "graphql", "variables": "variables"}, graphql=True
+        ),
     }
 )
 
 _MR = "/projects/{project}/merge_requests"
-GITLAB_PULLS: Mapping[Action, Call] = MappingProxyType(
+GITLAB_PULLS: Mapping[ForgeAction, Call] = MappingProxyType(
     {
-        Action.LIST_PULLS: Call("GET", _MR, query={"state": "opened"}),
-        Action.FIND_PULL: Call("GET", _MR, query={"state": "opened", "source_branch": "{head}"}),
-        Action.SHOW_PULL: Call("GET", f"{_MR}/{{id}}"),
-        Action.OPEN_PULL: Call(
+        ForgeAction.LIST_PULLS: Call("GET", _MR, query={"state": "opened"}),
+        ForgeAction.FIND_PULL: Call("GET", _MR, query={"state": "opened", "source_branch": "{head}"}),
+        ForgeAction.SHOW_PULL: Call("GET", f"{_MR}/{{id}}"),
+        ForgeAction.OPEN_PULL: Call(
             "POST",
             _MR,
             {"title": "title", "description": "body", "target_branch": "base", "source_branch": "head"},
         ),
-        Action.EDIT_PULL: Call(
+        ForgeAction.EDIT_PULL: Call(
             "PUT", f"{_MR}/{{id}}", {"title": "title", "description": "body", "target_branch": "base"}
         ),
-        Action.CLOSE_PULL: Call("PUT", f"{_MR}/{{id}}", fixed={"state_event": "close"}),
-        Action.ADD_LABELS: Call("PUT", f"{_MR}/{{id}}", {"add_labels": "labels_text"}),
-        Action.FIND_USER: Call("GET", "/users", query={"username": "{user}"}),
-        Action.ASK_REVIEW: Call("PUT", f"{_MR}/{{id}}", {"reviewer_ids": "reviewer_ids"}),
+        ForgeAction.CLOSE_PULL: Call("PUT", f"{_MR}/{{id}}", fixed={"state_event": "close"}),
+        ForgeAction.ADD_LABELS: Call("PUT", f"{_MR}/{{id}}", {"add_labels": "labels_text"}),
+        ForgeAction.FIND_USER: Call("GET", "/users", query={"username": "{user}"}),
+        ForgeAction.ASK_REVIEW: Call("PUT", f"{_MR}/{{id}}", {"reviewer_ids": "reviewer_ids"}),
         # The first name is that of newer versions; each ignores the other's.
-        Action.AUTO_MERGE: Call(
+        ForgeAction.AUTO_MERGE: Call(
             "PUT", f"{_MR}/{{id}}/merge", fixed={"auto_merge": True, "merge_when_pipeline_succeeds": True}
         ),
-        Action.LIST_COMMENTS: Call("GET", f"{_MR}/{{id}}/notes"),
-        Action.ADD_COMMENT: Call("POST", f"{_MR}/{{id}}/notes", _BODY),
-        Action.EDIT_COMMENT: Call("PUT", f"{_MR}/{{id}}/notes/{{inner}}", _BODY),
-        Action.LIST_STATUSES: Call("GET", "/projects/{project}/repository/commits/{id}/statuses"),
-        Action.SET_STATUS: Call("POST", "/projects/{project}/statuses/{id}", _STATUS),
+        ForgeAction.LIST_COMMENTS: Call("GET", f"{_MR}/{{id}}/notes"),
+        ForgeAction.ADD_COMMENT: Call("POST", f"{_MR}/{{id}}/notes", _BODY),
+        ForgeAction.EDIT_COMMENT: Call("PUT", f"{_MR}/{{id}}/notes/{{inner}}", _BODY),
+        ForgeAction.LIST_STATUSES: Call("GET", "/projects/{project}/repository/commits/{id}/statuses"),
+        ForgeAction.SET_STATUS: Call("POST", "/projects/{project}/statuses/{id}", _STATUS),
     }
 )
 

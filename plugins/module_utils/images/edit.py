@@ -16,7 +16,7 @@ from ..render.yaml.scalars import resolve_plain
 from .errors import UpdateError
 from .marker import MARKS, Marked, Stray, find_marked
 from .reference import ImageName, is_digest, is_tag, name_of
-from .specs import Change, Decision, Part, slot
+from .specs import Decision, ImageChange, Part, slot
 from .yaml_scalars import NotYamlError, Written, scalars
 
 LARGEST_FILE = (
@@ -32,7 +32,7 @@ class Edited:
     """What became of a file."""
 
     content: bytes
-    changes: tuple[Change, ...]
+    changes: tuple[ImageChange, ...]
     warnings: tuple[str, ...]
 
 
@@ -66,7 +66,7 @@ def edit(content: bytes, file: str, decisions: Mapping[str, Decision], known: fr
     marked, values, warnings = marked_values(content, file)
     told = [*warnings, *_unknown(file, marked, known)]
     text = content.decode() if marked else ""
-    changes: list[Change] = []
+    changes: list[ImageChange] = []
     spans: list[tuple[Written, str]] = []
     for one in marked:
         decision = decisions.get(one.marker.policy)
@@ -80,7 +80,7 @@ def edit(content: bytes, file: str, decisions: Mapping[str, Decision], known: fr
         if one.value.value != after:
             spans.append((one.value, _written(after, one.value.style)))
             changes.append(
-                Change(file, one.line, one.marker.policy, part, _shown_value(one.value.value), after)
+                ImageChange(file, one.line, one.marker.policy, part, _shown_value(one.value.value), after)
             )
     if not spans:
         return Edited(content, (), tuple(told))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..model.errors import InputError
-from .specs import DEFAULT_MESSAGE, Change, Decision
+from .specs import DEFAULT_MESSAGE, Decision, ImageChange
 
 WORDS = ("images", "changes", "update", "branch")
 _WORD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -47,7 +47,7 @@ def message(
     update: str,
     branch: str,
     decisions: Sequence[Decision],
-    changes: Sequence[Change],
+    changes: Sequence[ImageChange],
 ) -> str:
     """The text with its words filled in; the values are put in as they are, and nothing in them is a word."""
     listed = [f"- {one.where} {one.before} -> {one.after}" for one in changes[:_MOST_CHANGES]]

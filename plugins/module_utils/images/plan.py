@@ -14,7 +14,7 @@ from ..source.push import Clone
 from .edit import LARGEST_FILE, edit, marked_values, may_have_markers, slot_of
 from .policy import Candidate, is_older
 from .reference import tag_of
-from .specs import Change, Decision, Part, slot
+from .specs import Decision, ImageChange, Part, slot
 from .tag_filter import filtered
 from .update_state import Committed
 
@@ -26,7 +26,7 @@ class Planned:
     """What is to change, by path with mode and content; `there` are file, slot and value of what is so already."""
 
     files: Mapping[bytes, tuple[int, bytes]]
-    changes: tuple[Change, ...]
+    changes: tuple[ImageChange, ...]
     there: tuple[tuple[str, str, str], ...]
     warnings: tuple[str, ...]
     marked: frozenset[str]  # the policies that any marker names
@@ -46,7 +46,7 @@ class Planner:
         chosen = {one.policy.name: one for one in decisions}
         entries = [entry for entry in self.clone.files(commit) if _is_looked_at(entry, self.paths)]
         files: dict[bytes, tuple[int, bytes]] = {}
-        changes: list[Change] = []
+        changes: list[ImageChange] = []
         there: list[tuple[str, str, str]] = []
         warnings: list[str] = []
         marked: set[str] = set()
@@ -77,7 +77,7 @@ class Planner:
                 changes += edited.changes
         return Planned(files, tuple(changes), tuple(there), tuple(dict.fromkeys(warnings)), frozenset(marked))
 
-    def _is_taken_back(self, commit: str, entry: TreeEntry, change: Change, decision: Decision) -> bool:
+    def _is_taken_back(self, commit: str, entry: TreeEntry, change: ImageChange, decision: Decision) -> bool:
         """Whether this value stood at the slot's markers before, and somebody put an older one there since.
 
         What stood there last is remembered. Without that memory the file's own history says it: the value was there,
@@ -116,7 +116,7 @@ def _standing(content: bytes, file: str) -> dict[str, set[str]]:
     return found
 
 
-def _told(change: Change) -> str:
+def _told(change: ImageChange) -> str:
     return printable(
         f"{change.file}:{change.line}: {change.policy} stays at {change.before}: {change.after} was taken back in Git, "
         "and is not written again until a newer one appears",
@@ -124,7 +124,7 @@ def _told(change: Change) -> str:
     )
 
 
-def _is_less(newer: set[str], change: Change, decision: Decision, *, remembered: bool) -> bool:
+def _is_less(newer: set[str], change: ImageChange, decision: Decision, *, remembered: bool) -> bool:
     """Whether what replaced a value is wanted less than it."""
     tags = [value if change.part is Part.TAG else tag_of(value) for value in newer]
     if not decision.policy.policy.is_ordered or not all(tags):

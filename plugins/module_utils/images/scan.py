@@ -14,10 +14,10 @@ from ..model.duration import format_seconds
 from ..model.errors import InputError, PlumbError, SourceError
 from .errors import ChoiceError, RegistryError
 from .policy import NEVER, Candidate, Kind, ranked, reason_of, without_attached
-from .registry.client import Repository
+from .registry.client import ImageRepository
 from .registry.docker_config import ANONYMOUS, Login, login_from_config, login_from_file
 from .registry.exchange import Way
-from .registry.image_manifest import Built, Manifest
+from .registry.image_manifest import Built, ImageManifest
 from .registry.registry_cache import Remembered
 from .specs import Choice, ImagePolicy
 from .tag_filter import filtered
@@ -83,7 +83,7 @@ def _asked(policy: ImagePolicy, remembered: Remembered, until: float) -> Scanned
     account = policy.account
     way = Way(subject=policy.subject, insecure=account.insecure, ca_file=account.ca_file)
     try:
-        with Repository(
+        with ImageRepository(
             policy.image,
             way,
             remembered=remembered,
@@ -96,7 +96,7 @@ def _asked(policy: ImagePolicy, remembered: Remembered, until: float) -> Scanned
         return Scanned(policy.name, None, error)
 
 
-def _choose(policy: ImagePolicy, repository: Repository, until: float) -> Scanned:
+def _choose(policy: ImagePolicy, repository: ImageRepository, until: float) -> Scanned:
     candidates = _candidates(policy, repository)
     if policy.policy.kind is Kind.NEWEST:
         order = ranked(policy.policy, candidates, _built(policy, repository, candidates, until))
@@ -142,7 +142,7 @@ def _none(policy: ImagePolicy, why: str, dropped: int) -> ChoiceError:
     return ChoiceError(policy.subject, "choosing a tag", f"{why}{names}", next_step)
 
 
-def _candidates(policy: ImagePolicy, repository: Repository) -> list[Candidate]:
+def _candidates(policy: ImagePolicy, repository: ImageRepository) -> list[Candidate]:
     if policy.policy.kind is Kind.DIGEST:
         return [Candidate(policy.policy.value, policy.policy.value)]
     tags = without_attached(repository.tags())
@@ -152,7 +152,7 @@ def _candidates(policy: ImagePolicy, repository: Repository) -> list[Candidate]:
 
 
 def _built(
-    policy: ImagePolicy, repository: Repository, candidates: Sequence[Candidate], until: float
+    policy: ImagePolicy, repository: ImageRepository, candidates: Sequence[Candidate], until: float
 ) -> dict[str, datetime]:
     """When each candidate was built. One that does not say it comes before all others."""
     if len(candidates) > _MOST_BUILDS:
@@ -178,7 +178,7 @@ def _built(
     return {tag: created for tag, created in found.values() if created is not None}
 
 
-def _fits(policy: ImagePolicy, repository: Repository, manifest: Manifest) -> bool:
+def _fits(policy: ImagePolicy, repository: ImageRepository, manifest: ImageManifest) -> bool:
     """Whether the wanted platform is there."""
     if not policy.platform:
         return True
@@ -192,7 +192,7 @@ def _is_platform(has: str, wanted: str) -> bool:
     return has == wanted or has.startswith(f"{wanted}/")
 
 
-def _is_old(policy: ImagePolicy, repository: Repository, manifest: Manifest) -> bool:
+def _is_old(policy: ImagePolicy, repository: ImageRepository, manifest: ImageManifest) -> bool:
     if not policy.minimum_age:
         return True
     built = _config_of(policy, repository, manifest)
@@ -201,7 +201,7 @@ def _is_old(policy: ImagePolicy, repository: Repository, manifest: Manifest) -> 
     return datetime.now(UTC) - built.created >= timedelta(seconds=policy.minimum_age)
 
 
-def _config_of(policy: ImagePolicy, repository: Repository, manifest: Manifest) -> Built | None:
+def _config_of(policy: ImagePolicy, repository: ImageRepository, manifest: ImageManifest) -> Built | None:
     """What the image for the wanted platform says of itself, or the first one of an index."""
     if manifest.config:
         return repository.built(manifest.config)

@@ -41,7 +41,7 @@ class Part(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class RegistryAccount:
     """Who asks. Credentials are named by file, never held."""
 
     username: str = ""
@@ -63,7 +63,7 @@ class ImagePolicy:
     platform: str = ""
     minimum_age: float = 0.0
     write: Write = Write.TAG
-    account: Account = field(default_factory=Account)
+    account: RegistryAccount = field(default_factory=RegistryAccount)
 
     @property
     def subject(self) -> str:
@@ -106,7 +106,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ImageChange:
     """A value that is to be another. `before` is shown only where it can be an image, a tag or a digest."""
 
     file: str

@@ -16,8 +16,8 @@ from .errors import UpdateError
 from .message import message
 from .plan import Planned, Planner
 from .proposal import Manner, Per, Proposal, Proposed, PullRequests
-from .specs import Change, Decision, UpdateSpec
-from .update_state import Committed, Found
+from .specs import Decision, ImageChange, UpdateSpec
+from .update_state import Committed, UpdateState
 
 _TRIES = 5  # pushes of one commit that came second
 
@@ -28,7 +28,7 @@ class Pushed:
 
     branch: str
     commit: str
-    changes: tuple[Change, ...]
+    changes: tuple[ImageChange, ...]
     proposed: Proposed | None = None
 
 
@@ -100,7 +100,9 @@ def is_news(spec: UpdateSpec, decisions: Sequence[Decision], memory: Committed, 
     )
 
 
-def _found(spec: UpdateSpec, results: Sequence[_Written], now: str, wanted: Sequence[Decision]) -> Found:
+def _found(
+    spec: UpdateSpec, results: Sequence[_Written], now: str, wanted: Sequence[Decision]
+) -> UpdateState:
     """What is on a branch of its own does not stand in Git yet: it may be merged, or not.
 
     `now` counts as looked at wherever the branch is: it may have been rewritten, which the source need not follow.
@@ -114,7 +116,7 @@ def _found(spec: UpdateSpec, results: Sequence[_Written], now: str, wanted: Sequ
     looked = dict.fromkeys([now] * bool(now) + [commit for one in results for commit in one.looked])
     marked = frozenset[str]().union(*(one.planned.marked for one in results))
     unmarked = tuple(one.policy.name for one in wanted if one.policy.name not in marked)
-    return Found(there=tuple(there), offered=tuple(offered), looked=tuple(looked), unmarked=unmarked)
+    return UpdateState(there=tuple(there), offered=tuple(offered), looked=tuple(looked), unmarked=unmarked)
 
 
 def _wanted(spec: UpdateSpec, decisions: Sequence[Decision]) -> list[Decision]:

@@ -68,7 +68,7 @@ class Committed:
             return None
         return Choice(policy.name, policy.image.text, tag, digest)
 
-    def after(self, declared: str, choices: Mapping[str, str], found: Found) -> Committed:
+    def after(self, declared: str, choices: Mapping[str, str], found: UpdateState) -> Committed:
         """The same with what was decided and found now."""
         return Committed(
             declared=declared,
@@ -81,7 +81,7 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class UpdateState:
     """File, slot and value of all that stands in Git by the choices, and that is offered; the commits looked at.
 
     `unmarked` are the policies that no marker names.

@@ -15,7 +15,7 @@ _HOUR = 3600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Throttle:
     """What one receiver wants. `repeat_after` in seconds; `most` is messages in an hour."""
 
     severity: Severity
@@ -41,7 +41,7 @@ class Due:
     after: Told
 
 
-def due(news: Sequence[News], before: Told, bounds: Bounds, now: float, ran: frozenset[str]) -> Due:
+def due(news: Sequence[News], before: Told, bounds: Throttle, now: float, ran: frozenset[str]) -> Due:
     """What of the news of a run is to be told. `ran` are the keys that a recovery can be seen of in this run."""
     wanted = [one for one in news if one.severity >= bounds.severity]
     told: dict[str, Mapping[str, Any]] = {
@@ -72,7 +72,7 @@ def due(news: Sequence[News], before: Told, bounds: Bounds, now: float, ran: fro
     return Due(tuple(fresh), before.left_out, Told(told, (*sent, now), 0))
 
 
-def _is_known(before: Mapping[str, Any] | None, news: News, bounds: Bounds, now: float) -> bool:
+def _is_known(before: Mapping[str, Any] | None, news: News, bounds: Throttle, now: float) -> bool:
     return (
         before is not None and before["mark"] == news.mark and 0 <= now - before["time"] < bounds.repeat_after
     )

@@ -15,15 +15,15 @@ from ..model.app import AppSpec, AppState, Checkout
 from ..model.errors import ClusterError, PlumbError, SourceError
 from ..model.objects import Body, Manifest, ObjectRef
 from ..model.plan import AppResult, Plan
-from .apply.apply_app import Executed, execute
+from .apply.apply_app import AppliedApp, apply_app
 from .applyset.inventory import DEFAULT_NAMESPACE, SetIdentity, hinted_kinds, identity_of, set_of_parent
 from .applyset.recovery import scan
 from .desired.dependencies import dependencies
-from .desired.desired_state import RENDERERS, Claims, Render, check_former_names, former_identities
+from .desired.desired_state import RENDERERS, DesiredState, Render, check_former_names, former_identities
 from .membership.record_store import Records
-from .plan.plan_apps import AppPlan, Setting, plan_apps
+from .plan.plan_apps import AppPlan, RunContext, plan_apps
 from .plan.snapshot import read_parents
-from .plan.verified_cache import Look, Looks
+from .plan.verified_cache import VerifiedState, VerifiedStates
 
 # Executed side by side. Most of their time they wait for health, and those that wait must not hold up the others; their
 # requests share the cluster's bound on concurrency.
@@ -41,7 +41,7 @@ class Run:
     check: bool = False
     owner: str = "plumb"
     home: str = DEFAULT_NAMESPACE
-    looks: Looks = field(default_factory=dict)  # what earlier runs proved
+    looks: VerifiedStates = field(default_factory=dict)  # what earlier runs proved
     remarks: Callable[[str], tuple[str, ...]] = (
         lambda _app: ()
     )  # what an app's rendering has to say, once it is made
@@ -59,7 +59,7 @@ class RunResult:
 
     apps: tuple[AppResult, ...]
     unclaimed: tuple[str, ...]
-    looks: Looks
+    looks: VerifiedStates
 
 
 def run_apps(cluster: Cluster, run: Run) -> RunResult:
@@ -86,11 +86,11 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
             if not isinstance(body, ClusterError)
             for kind in hinted_kinds(body)
         }
-        setting = Setting(
+        setting = RunContext(
             cluster=cluster,
             records=records,
             lost=scan(cluster, discovery, [identity.id for its in lost for identity in its], used),
-            claims=Claims(
+            claims=DesiredState(
                 run.apps, [app.name for app in selected], render, discovery, run.home, unread=run.unread
             ),
             parents=parents,
@@ -112,7 +112,7 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
     if run.check:
         plans = plan_apps(setting, discovery, selected)
         results = [AppResult(plan=made.plan) for made in plans]
-        seen: dict[str, Mapping[ObjectRef, Look]] = {
+        seen: dict[str, Mapping[ObjectRef, VerifiedState]] = {
             made.inventory.identity.id: made.looks for made in plans if made.inventory is not None
         }
     else:
@@ -174,20 +174,20 @@ def renderer(run: Run) -> Callable[[AppSpec], tuple[Manifest, ...]]:
 class _Waves:
     """Plans together what may start together, executes side by side, and lets the next start as each app is done."""
 
-    def __init__(self, setting: Setting, selected: Sequence[AppSpec]) -> None:
+    def __init__(self, setting: RunContext, selected: Sequence[AppSpec]) -> None:
         self._setting = setting
         self._apps = {app.name: app for app in selected}
         self._results: dict[str, AppResult] = {}
         self._held: list[str] = []  # settled without being executed
-        self.looks: dict[str, Mapping[ObjectRef, Look]] = {}  # by set
+        self.looks: dict[str, Mapping[ObjectRef, VerifiedState]] = {}  # by set
 
     def run(self) -> list[AppResult]:
         sorter = dependencies([_within(app, self._apps) for app in self._apps.values()])
         with ThreadPoolExecutor(_APPS_AT_ONCE) as pool:
-            running: dict[Future[Executed], AppPlan] = {}
+            running: dict[Future[AppliedApp], AppPlan] = {}
             while sorter.is_active():
                 for made in self._plan(list(sorter.get_ready())):
-                    running[pool.submit(execute, made)] = made
+                    running[pool.submit(apply_app, made)] = made
                 for finished in self._settled(running):
                     sorter.done(finished)
         return [self._results[name] for name in self._apps]
@@ -221,7 +221,7 @@ class _Waves:
         self._held = [name for name in names if name in self._results]
         return planned
 
-    def _settled(self, running: dict[Future[Executed], AppPlan]) -> list[str]:
+    def _settled(self, running: dict[Future[AppliedApp], AppPlan]) -> list[str]:
         """The names of apps that are done now, waiting for one if none is."""
         settled = self._held
         self._held = []

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..model.errors import RenderBoundError, RenderError, printable
 from ..model.objects import Manifest
 from .bounds.limits import Meter
-from .bounds.memory_budget import READING, Account, MemoryBudget, OverBudgetError
+from .bounds.memory_budget import READING, MemoryBudget, MemoryShare, OverBudgetError
 from .kustomize.build import build_kustomization
 from .kustomize.kustomization import KUSTOMIZATION_NAMES, is_kustomization
 from .manifest import parse_manifests, reject_duplicates
@@ -25,7 +25,7 @@ from .other_tools import (
     other_files_error,
     template_error,
 )
-from .render_cache import Followed, Memo, Rendering
+from .render_cache import Memo, Rendering, RenderSource
 from .tree import Tree
 from .yaml.documents import read_documents
 
@@ -47,7 +47,7 @@ RENDERERS = (Renderer("kustomize", is_kustomization, build_kustomization),)
 
 
 def render_app(
-    root: Path, followed: Followed, *, subject: str, memo: Memo, budget: MemoryBudget | None = None
+    root: Path, followed: RenderSource, *, subject: str, memo: Memo, budget: MemoryBudget | None = None
 ) -> tuple[Manifest, ...]:
     """As `render_path`; read from `memo` where what it was made of is the same, and kept there.
 
@@ -63,7 +63,7 @@ def render_app(
 
 
 def _rendered_anew(
-    root: Path, followed: Followed, subject: str, memo: Memo, budget: MemoryBudget
+    root: Path, followed: RenderSource, subject: str, memo: Memo, budget: MemoryBudget
 ) -> Rendering:
     if not memo.afresh:
         _refuse_what_failed(memo, root, followed, subject, budget)
@@ -82,14 +82,14 @@ def _rendered_anew(
 
 
 def _recalled(
-    memo: Memo, root: Path, followed: Followed, budget: MemoryBudget, *, hold: bool
+    memo: Memo, root: Path, followed: RenderSource, budget: MemoryBudget, *, hold: bool
 ) -> Rendering | None:
     """What was kept of an app, if it still holds and there is memory for it; `hold`: it stays for the whole run."""
     size, values = memo.memory(followed)
     if not size:
         return None
 
-    def work(account: Account) -> tuple[Rendering | None, int]:
+    def work(account: MemoryShare) -> tuple[Rendering | None, int]:
         account.charge(READING * size + values)
         known = memo.recall(root, followed)
         return known, values if hold and known is not None else 0
@@ -101,7 +101,7 @@ def _recalled(
 
 
 def _refuse_what_failed(
-    memo: Memo, root: Path, followed: Followed, subject: str, budget: MemoryBudget
+    memo: Memo, root: Path, followed: RenderSource, subject: str, budget: MemoryBudget
 ) -> None:
     error = memo.failure(root, followed)
     if error is None or budget.may_do(error.memory, error.program_memory):
@@ -121,7 +121,7 @@ def _rendered(
     budget: MemoryBudget,
     failed: Callable[[Tree, RenderBoundError], None] = lambda _tree, _error: None,
 ) -> tuple[Tree, tuple[Manifest, ...]]:
-    def work(account: Account) -> tuple[tuple[Tree, tuple[Manifest, ...]], int]:
+    def work(account: MemoryShare) -> tuple[tuple[Tree, tuple[Manifest, ...]], int]:
         tree = Tree(root, Meter(subject, account))
         try:
             return (tree, _render(tree, path)), tree.meter.held

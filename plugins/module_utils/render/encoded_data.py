@@ -15,13 +15,13 @@ from typing import Any
 
 from ..model.errors import printable
 from ..model.objects import Body, api_group
-from .location import Place
+from .location import Location
 
 _BASE64_FIELDS = {"Secret": "data", "ConfigMap": "binaryData"}
 _TEXT_FIELDS = {"Secret": "stringData", "ConfigMap": "data"}
 
 
-def with_encoded_data(body: dict[str, Any], named: str, place: Place) -> Body:
+def with_encoded_data(body: dict[str, Any], named: str, place: Location) -> Body:
     """The body with `stringData` of a Secret folded into `data` and its base64 on one line; others as they are.
 
     Raises RenderError, naming the key and never the value, for bad base64 and for values that are not text.
@@ -48,7 +48,7 @@ def with_encoded_data(body: dict[str, Any], named: str, place: Place) -> Body:
     return made
 
 
-def _texts(said: Any, where: str, place: Place) -> dict[str, str]:
+def _texts(said: Any, where: str, place: Location) -> dict[str, str]:
     if not isinstance(said, Mapping):
         raise place.error(f"{where} is not a map")
     for key, text in said.items():
@@ -57,7 +57,7 @@ def _texts(said: Any, where: str, place: Place) -> dict[str, str]:
     return {key: text or "" for key, text in said.items()}
 
 
-def _base64(key: str, text: str, where: str, place: Place) -> str:
+def _base64(key: str, text: str, where: str, place: Location) -> str:
     flat = text.replace("\n", "").replace("\r", "")
     try:
         base64.b64decode(flat, validate=True)

@@ -12,7 +12,7 @@ from ..model.objects import Origin
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """A file and line of an app; `subject` names the app as errors do, for example `app shop`."""
 
     subject: str

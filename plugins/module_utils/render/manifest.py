@@ -16,7 +16,7 @@ from ..model.errors import RenderError, printable
 from ..model.objects import Body, Manifest, ObjectRef, Origin, ref_of
 from .bounds.limits import MAX_DEPTH, Meter
 from .encoded_data import with_encoded_data
-from .location import Place
+from .location import Location
 from .other_tools import what_else
 from .yaml.documents import Document, read_documents
 
@@ -55,9 +55,9 @@ def parse_manifests(
     and line for what is not an object that can be applied.
     """
     return tuple(
-        _manifest(value, Place(meter.subject, origin_of(value) if origin_of else Origin(file, line)))
+        _manifest(value, Location(meter.subject, origin_of(value) if origin_of else Origin(file, line)))
         for document in read_documents(data, file=file, meter=meter)
-        for value, line in _objects(document, Place(meter.subject, Origin(file, document.line)))
+        for value, line in _objects(document, Location(meter.subject, Origin(file, document.line)))
     )
 
 
@@ -83,7 +83,7 @@ def _said(value: Any) -> str:
     return "missing" if value is None else _TYPE_WORDS.get(type(value), "something else")
 
 
-def _objects(document: Document, place: Place) -> Iterator[tuple[Any, int]]:
+def _objects(document: Document, place: Location) -> Iterator[tuple[Any, int]]:
     """The objects of a document with their lines; of a List its items, also of Lists in Lists."""
     waiting = deque([(document.value, document.line, 0)])
     lines = document.item_lines
@@ -108,7 +108,7 @@ def _is_list(value: Any) -> bool:
     )
 
 
-def _manifest(value: Any, place: Place) -> Manifest:
+def _manifest(value: Any, place: Location) -> Manifest:
     if not isinstance(value, dict):
         raise place.error(
             f"the document is {_said(value)}, not an object with apiVersion, kind and metadata",
@@ -125,7 +125,7 @@ def _manifest(value: Any, place: Place) -> Manifest:
     return Manifest.of(with_encoded_data(body, str(ref_of(body)), place), place.origin)
 
 
-def _check_type(value: Body, place: Place) -> None:
+def _check_type(value: Body, place: Location) -> None:
     for field, pattern in (("apiVersion", _API_VERSION), ("kind", _KIND)):
         said = value.get(field)
         if not isinstance(said, str) or not said:
@@ -139,7 +139,7 @@ def _check_type(value: Body, place: Place) -> None:
             raise place.error(f"{printable(said, 80)!r} cannot be an object's {field}")
 
 
-def _checked_metadata(value: Body, place: Place) -> dict[str, Any]:
+def _checked_metadata(value: Body, place: Location) -> dict[str, Any]:
     kind, metadata = value["kind"], value.get("metadata")
     if not isinstance(metadata, dict):
         raise place.error(f"metadata of this {kind} is {_said(metadata)}, not a map with a name")
@@ -160,7 +160,7 @@ def _checked_metadata(value: Body, place: Place) -> dict[str, Any]:
     return {key: part for key, part in metadata.items() if key not in dropped}
 
 
-def _check_name(said: Any, what: str, place: Place) -> None:
+def _check_name(said: Any, what: str, place: Location) -> None:
     """The rule every name must keep to be a segment of a URL's path; finer rules are the API server's."""
     if said is None:
         raise place.error(f"{what} is missing", "Add it.")
@@ -174,7 +174,7 @@ def _check_name(said: Any, what: str, place: Place) -> None:
         raise place.error(f"{printable(said, 80)!r} cannot be {what}")
 
 
-def _check_texts(said: Any, field: str, named: str, place: Place) -> None:
+def _check_texts(said: Any, field: str, named: str, place: Location) -> None:
     if said is None:
         return
     if not isinstance(said, Mapping):

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..model.errors import RenderError, printable
-from .location import Place
+from .location import Location
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 _TEMPLATE = re.compile(rb"\{\{-?\s*(?:/\*|\$|\.|(?:define|else|end|if|include|range|template|tpl|with)\b)")
@@ -58,7 +58,7 @@ def check_content(data: bytes, subject: str, shown: str) -> None:
         )
 
 
-def check_encryption(data: bytes, place: Place) -> None:
+def check_encryption(data: bytes, place: Location) -> None:
     """Raise RenderError for a file, of whatever kind, that is encrypted with SOPS."""
     if _SOPS_VALUE.search(data):
         raise place.error(
@@ -143,7 +143,7 @@ def other_files_error(subject: str, path: str, what: str) -> RenderError:
     )
 
 
-def check_kustomization_type(value: Mapping[str, Any], place: Place) -> None:
+def check_kustomization_type(value: Mapping[str, Any], place: Location) -> None:
     """Raise RenderError for a kustomization file that is something else, or that kustomize does not know."""
     group, _slash, version = str(value.get("apiVersion") or f"{_KUSTOMIZE}/").rpartition("/")
     kind = str(value.get("kind") or "Kustomization")

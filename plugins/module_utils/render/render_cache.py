@@ -34,7 +34,7 @@ MAX_BYTES = 1024 * 1024 * 1024  # of all renderings; 10,000 objects take some 20
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class RenderSource:
     """What a rendering is of: where the source's revisions lie, which is a folder of its own for each address and set
     of credentials; its name, the ref that is followed, and the path in it.
     """
@@ -76,7 +76,7 @@ class Memo:
         self.remarks: dict[str, tuple[str, ...]] = {}  # by the subject of what was rendered
         self._wrote = False
 
-    def recall(self, root: Path, followed: Followed) -> Rendering | None:
+    def recall(self, root: Path, followed: RenderSource) -> Rendering | None:
         """What was rendered, if all that it was made of is the same in the checkout `root`."""
         file = self._folder / followed.file_name
         own = self._own.get(followed.file_name)
@@ -107,7 +107,7 @@ class Memo:
         made_of = self._made_of(root, content["inputs"], content["programs"])
         return bool(content["digest"] == made_of["digest"])
 
-    def memory(self, followed: Followed) -> tuple[int, int]:
+    def memory(self, followed: RenderSource) -> tuple[int, int]:
         """The bytes of what was rendered, as it is kept, and of memory that its values take; 0 where there is none."""
         if followed.file_name in self._own:
             return 1, 0  # it is there already
@@ -120,7 +120,7 @@ class Memo:
     def remember(
         self,
         root: Path,
-        followed: Followed,
+        followed: RenderSource,
         *,
         inputs: Sequence[str],
         programs: Sequence[str],
@@ -141,7 +141,7 @@ class Memo:
             self._wrote = True
             keep(self._folder / followed.file_name, _KIND, _FORMAT, content, sort=False)
 
-    def failure(self, root: Path, followed: Followed) -> RenderBoundError | None:
+    def failure(self, root: Path, followed: RenderSource) -> RenderBoundError | None:
         """The bound that a render of the same files went beyond, in an earlier run."""
         content = kept(self._folder / followed.file_name, _KIND, _FORMAT)
         if content is None or "failed" not in content:
@@ -156,7 +156,7 @@ class Memo:
     def remember_failure(
         self,
         root: Path,
-        followed: Followed,
+        followed: RenderSource,
         *,
         inputs: Sequence[str],
         programs: Sequence[str],

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ..model.app import RefKind, SourceSpec
 from ..model.errors import SourceError
-from .cache.checkout import Record
-from .cache.repositories import Entry
+from .cache.checkout import CheckoutRecord
+from .cache.repositories import CachedRepository
 from .cache.space import Space
 from .git.command import GitRunner
 from .git.fsck import UNCHECKED
@@ -29,7 +29,13 @@ _OPERATION = "asking for the history of its ref"
 
 
 def was_rewritten(
-    runner: GitRunner, entry: Entry, spec: SourceSpec, last: Record, now: RemoteRevision, *, space: Space
+    runner: GitRunner,
+    entry: CachedRepository,
+    spec: SourceSpec,
+    last: CheckoutRecord,
+    now: RemoteRevision,
+    *,
+    space: Space,
 ) -> bool:
     """Whether a ref that stood at `last` was rewritten to be at `now`; under the entry's lock.
 
@@ -71,7 +77,7 @@ def _check(runner: GitRunner, repository: Path) -> None:
 
 def _past(
     runner: GitRunner,
-    entry: Entry,
+    entry: CachedRepository,
     spec: SourceSpec,
     now: RemoteRevision,
     depth: tuple[str, ...],

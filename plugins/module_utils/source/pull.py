@@ -17,9 +17,18 @@ from pathlib import Path
 
 from ..model.app import Checkout, RefKind, RewritePolicy, SourceSpec
 from ..model.errors import InputError, SourceError
-from .cache.checkout import CacheRules, Record, last_good, obtain, put_in_place, recall, remember, reuse
+from .cache.checkout import (
+    CacheRules,
+    CheckoutRecord,
+    last_good,
+    obtain,
+    put_in_place,
+    recall,
+    remember,
+    reuse,
+)
 from .cache.eviction import clear_old
-from .cache.repositories import LOCK_WAIT, Entry, exclusive, open_cache, open_entry
+from .cache.repositories import LOCK_WAIT, CachedRepository, exclusive, open_cache, open_entry
 from .cache.selection import NO_REFERENCES, References
 from .cache.space import DEFAULT_BYTES, Space
 from .git.address import check_spec
@@ -97,7 +106,7 @@ def with_paths(
     revision = pulled.checkout.revision
     rules = CacheRules(Space(open_cache(cache_dir), cache_size), references)
     pulling = _Pulling(_runner(spec, _limits(None)), open_entry(rules.space.cache, spec), spec, rules)
-    checkout = pulling.of(Record(revision.commit, revision.resolved))
+    checkout = pulling.of(CheckoutRecord(revision.commit, revision.resolved))
     if checkout is not None:
         return replace(pulled, checkout=checkout)
     (again,) = pull_sources([spec], cache_dir, cache_size=cache_size, references=references)
@@ -187,7 +196,7 @@ class _Pulling:
     """One source's pull; with the lock of its entry where `runner` holds one."""
 
     runner: GitRunner
-    entry: Entry
+    entry: CachedRepository
     spec: SourceSpec
     rules: CacheRules
 
@@ -195,7 +204,7 @@ class _Pulling:
         """The checkout of a revision, if there is one."""
         return reuse(self.entry, self.spec, remote.commit, remote.resolved)
 
-    def last_good(self) -> Record | None:
+    def last_good(self) -> CheckoutRecord | None:
         """What the cache says of the ref's last good revision."""
         return last_good(self.entry, self.spec)
 
@@ -204,7 +213,7 @@ class _Pulling:
         last = self.last_good()
         return self.of(last) if last else None
 
-    def of(self, revision: Record) -> Checkout | None:
+    def of(self, revision: CheckoutRecord) -> Checkout | None:
         """The checkout of a revision that was fetched once, if it can be had without the server."""
         present = reuse(self.entry, self.spec, revision.commit, revision.resolved)
         if present is not None:
@@ -272,7 +281,7 @@ def _judge(pulling: _Pulling, checkout: Checkout, remote: RemoteRevision) -> Pul
 
 
 def _go_on(pulling: _Pulling, checkout: Checkout, warning: str = "") -> PulledSource:
-    good = Record(checkout.revision.commit, checkout.revision.resolved)
+    good = CheckoutRecord(checkout.revision.commit, checkout.revision.resolved)
     remember(pulling.entry, pulling.spec, good)
     return PulledSource(pulling.spec.name, checkout, None, warning)
 
@@ -287,7 +296,7 @@ def _keep(pulling: _Pulling, error: SourceError) -> PulledSource:
     return PulledSource(pulling.spec.name, kept, told)
 
 
-def _stay(pulling: _Pulling, last: Record, commit: str) -> PulledSource:
+def _stay(pulling: _Pulling, last: CheckoutRecord, commit: str) -> PulledSource:
     """The last good revision, and the refusal of the commit that the ref was rewritten to."""
     spec, kept = pulling.spec, pulling.in_force()
     error = SourceError(
@@ -307,7 +316,7 @@ def _ref(spec: SourceSpec) -> str:
     return f"{spec.ref_kind.value} {spec.ref}"
 
 
-def _rewriting(spec: SourceSpec, last: Record, commit: str) -> str:
+def _rewriting(spec: SourceSpec, last: CheckoutRecord, commit: str) -> str:
     if spec.ref_kind is RefKind.BRANCH:
         return f"{_ref(spec)} was rewritten: it is at {commit}, which has {last.commit} not in its past"
     tag = f"tag {last.resolved}" if last.resolved else _ref(spec)

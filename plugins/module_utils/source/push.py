@@ -19,7 +19,7 @@ from ..model.errors import SourceError
 from ..state.folder import private_folder
 from .git.command import GitRunner
 from .git.commit_object import CommitObject, parse_commit
-from .git.git_errors import Meaning, failure, meaning_of
+from .git.git_errors import GitErrorMeaning, failure, meaning_of
 from .git.remote import parse_refs
 from .git.repository import TreeEntry, list_tree, prepare, read_objects
 from .git.signing import Signing, signer
@@ -38,17 +38,17 @@ _RACE = re.compile(
     re.IGNORECASE,
 )
 _REFUSALS = (
-    Meaning(
+    GitErrorMeaning(
         r"protected branch|GH006|not allowed to push|protected by|branch.*protect",
         "the branch is protected",
         "Let this account push to it, or use pull_request.",
     ),
-    Meaning(
+    GitErrorMeaning(
         r"hook declined|GH0\d\d",
         "the server refuses the commit",
         "See what the server's rules for commits are: an author's address, a signature, a message.",
     ),
-    Meaning(
+    GitErrorMeaning(
         r"error: 403|denied to|Permission to .* denied|read.?only|not authorized|Unauthorized",
         "these credentials may not write",
         "Name a token_file or ssh_key_file for writing in the update.",

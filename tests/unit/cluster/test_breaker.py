@@ -10,14 +10,14 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests import circuit_breaker as breaker
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.answer import Answer
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.answer import ApiResponse
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.circuit_breaker import (
     CircuitBreaker,
     Traffic,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import (
     Clock,
-    Failure,
+    RequestFailure,
     Trouble,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import ClusterError
@@ -80,8 +80,8 @@ class Outage:
 
     def attempt(self) -> None:
         self.at += self.takes
-        error = errors.Throttled("a", "applying", "busy", answer=Answer(status=429))
-        raise Failure(error, Trouble.ANSWERED, retry_after=self.retry_after)
+        error = errors.Throttled("a", "applying", "busy", answer=ApiResponse(status=429))
+        raise RequestFailure(error, Trouble.ANSWERED, retry_after=self.retry_after)
 
     def begin(self) -> CircuitBreaker:
         return CircuitBreaker(
@@ -100,7 +100,7 @@ def test_row_73_a_stop_comes_within_a_minute(takes, retry_after):
             circuit.call(Traffic.WRITES, f"/p/{number}", outage.attempt, None)
         except errors.CircuitOpen:
             break
-        except Failure:
+        except RequestFailure:
             continue
     assert circuit.stopped is not None
     assert outage.at <= 60.0

@@ -11,7 +11,7 @@ import time
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.controller.loops.token_renewal import Access, renew
+from ansible_collections.plumb.gitops.controller.loops.token_renewal import AgentCredentials, renew
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.credentials.kubeconfig import token_file_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
@@ -70,7 +70,7 @@ def test_row_72_a_hostile_kubeconfig_is_an_error_that_names_it(tmp_path, name):
     for use in (
         lambda: connect(ConnectionSpec(kubeconfig=file)),
         lambda: token_file_of(file, ""),
-        lambda: renew(Access(file, ""), time.time()),
+        lambda: renew(AgentCredentials(file, ""), time.time()),
     ):
         with pytest.raises(PlumbError, match=str(file)):
             use()
@@ -87,7 +87,7 @@ def test_row_72_a_hostile_token_file_is_an_error_that_names_it(tmp_path, name):
         assert str(token) in str(caught.value)
     if name not in {"nul", "empty"}:  # these hold no token of an account, so there is nothing to renew
         with pytest.raises((PlumbError, OSError), match="token"):
-            renew(Access(file, ""), time.time())
+            renew(AgentCredentials(file, ""), time.time())
 
 
 @pytest.mark.parametrize("name", ["directory", "pipe", "huge", "device", "missing"])

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors, watch
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.reflector import Follower, Selected
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.reflector import Reflector, Selected
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import Clock
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.watch import Change, Stop
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.watch import Stop, WatchChange
 
 NEVER = Clock(sleep=lambda _seconds: None, uniform=lambda _low, _high: 0.0)  # no pauses between tries
 
@@ -49,7 +49,7 @@ def test_a_stream_asks_for_metadata_and_bookmarks_from_where_the_list_ended(
     server.says(says(body=lines(event("ADDED", "a", 8), event("BOOKMARK", "", 9), event("DELETED", "a", 10))))
     found = list(watched(cluster, config_map))
     assert [(one.change, one.resource_version) for one in found] == [
-        (Change.ADDED, "8"), (Change.BOOKMARK, "9"), (Change.DELETED, "10"),
+        (WatchChange.ADDED, "8"), (WatchChange.BOOKMARK, "9"), (WatchChange.DELETED, "10"),
     ]  # fmt: skip
     assert found[0].item["kind"] == "ConfigMap"
     (seen,) = server.seen
@@ -164,7 +164,7 @@ class Notes:
 def follow(cluster, kind, until):
     stop = Stop()
     notes = Notes(stop, until)
-    follower = Follower(lambda: cluster, Selected(kind=kind, selector="a=b"), notes, stop, clock=NEVER)
+    follower = Reflector(lambda: cluster, Selected(kind=kind, selector="a=b"), notes, stop, clock=NEVER)
     follower.run()
     return notes.said, follower.objects
 

@@ -11,15 +11,15 @@ from ansible_collections.plumb.gitops.controller.watch.conflicts import (
     REVERTS,
     WAKES,
     WINDOW,
-    Fights,
-    Rival,
+    ConflictKey,
+    FieldConflicts,
 )
 
-IMAGE = Rival(app="shop", object="Deployment shop/cart", path="spec.replicas", manager="kubectl")
+IMAGE = ConflictKey(app="shop", object="Deployment shop/cart", path="spec.replicas", manager="kubectl")
 
 
 def test_the_third_revert_within_ten_minutes_is_a_fight_and_is_said_once() -> None:
-    fights = Fights()
+    fights = FieldConflicts()
     said = [fights.reverted(IMAGE, now) for now in (0.0, 100.0, 200.0, 300.0)]
     assert [bool(fight) for fight in said] == [False, False, True, False]
     (fight,) = fights.present(300.0)
@@ -27,22 +27,22 @@ def test_the_third_revert_within_ten_minutes_is_a_fight_and_is_said_once() -> No
 
 
 def test_reverts_far_apart_are_none() -> None:
-    fights = Fights()
+    fights = FieldConflicts()
     assert not any(fights.reverted(IMAGE, number * WINDOW * 0.6) for number in range(20))
 
 
 def test_another_field_object_or_manager_is_another_matter() -> None:
-    fights = Fights()
+    fights = FieldConflicts()
     others = [
-        Rival(app="shop", object="Deployment shop/cart", path="spec.paused", manager="kubectl"),
-        Rival(app="shop", object="Deployment shop/web", path="spec.replicas", manager="kubectl"),
-        Rival(app="shop", object="Deployment shop/cart", path="spec.replicas", manager="keda"),
+        ConflictKey(app="shop", object="Deployment shop/cart", path="spec.paused", manager="kubectl"),
+        ConflictKey(app="shop", object="Deployment shop/web", path="spec.replicas", manager="kubectl"),
+        ConflictKey(app="shop", object="Deployment shop/cart", path="spec.replicas", manager="keda"),
     ]
     assert not any(fights.reverted(one, now) for now, one in enumerate([IMAGE, *others] * (REVERTS - 1)))
 
 
 def test_the_app_waits_longer_each_time_and_no_other_app_does() -> None:
-    fights, now, waits = Fights(), 0.0, []
+    fights, now, waits = FieldConflicts(), 0.0, []
     for _revert in range(REVERTS + 8):
         fights.reverted(IMAGE, now)
         waits.append(fights.wait("shop", now))
@@ -53,7 +53,7 @@ def test_the_app_waits_longer_each_time_and_no_other_app_does() -> None:
 
 
 def test_it_is_over_when_nothing_was_set_back_for_long() -> None:
-    fights = Fights()
+    fights = FieldConflicts()
     for now in (0.0, 1.0, 2.0):
         fights.reverted(IMAGE, now)
     assert fights.wait("shop", 2.0) == FIRST_WAIT
@@ -64,7 +64,7 @@ def test_it_is_over_when_nothing_was_set_back_for_long() -> None:
 
 
 def test_an_object_that_wakes_the_agent_for_nothing_makes_its_app_wait_too() -> None:
-    fights = Fights()
+    fights = FieldConflicts()
     said = [fights.woken("shop", "Deployment.apps shop/cart", float(now)) for now in range(WAKES)]
     assert [bool(fight) for fight in said] == [False] * (WAKES - 1) + [True]
     assert fights.present(WAKES)[0].reverts == 0
@@ -72,7 +72,7 @@ def test_an_object_that_wakes_the_agent_for_nothing_makes_its_app_wait_too() -> 
 
 
 def test_nothing_is_kept_for_ever() -> None:
-    fights = Fights()
+    fights = FieldConflicts()
     for number in range(1000):
-        fights.reverted(Rival(app="shop", object=str(number)), float(number * 100))
+        fights.reverted(ConflictKey(app="shop", object=str(number)), float(number * 100))
     assert len(fights._times) <= WINDOW / 100 + 1

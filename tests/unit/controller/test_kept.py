@@ -26,7 +26,7 @@ from ansible_collections.plumb.gitops.controller.runner.reports import (
     summary_of,
 )
 from ansible_collections.plumb.gitops.controller.store.metrics import Metrics
-from ansible_collections.plumb.gitops.controller.store.run_state import Record, read_record, write_record
+from ansible_collections.plumb.gitops.controller.store.run_state import RunState, read_record, write_record
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
 from ansible_collections.plumb.gitops.tests.unit.report.reports import REPORTS
@@ -55,20 +55,20 @@ def test_suspensions_that_cannot_be_read_resume_nothing(tmp_path: Path) -> None:
 
 def test_a_record_is_read_back_and_a_damaged_one_is_none(tmp_path: Path) -> None:
     summary = summary_of(document(REPORTS["failed"]))
-    record = Record(
+    record = RunState(
         ended=3.0, failed=2, result="failed", failures=("a",), summary=summary, commits={"fleet": "4f"}
     )
     write_record(tmp_path, "prod", record)
     assert read_record(tmp_path, "prod") == record
     (tmp_path / "prod").write_text("{")
-    assert read_record(tmp_path, "prod") == Record()
+    assert read_record(tmp_path, "prod") == RunState()
 
 
 def test_a_source_that_failed_in_the_last_run_has_no_commit() -> None:
-    record = Record(commits={"fleet": "4f"}, summary={"sources": [{"name": "fleet", "error": "no answer"}]})
+    record = RunState(commits={"fleet": "4f"}, summary={"sources": [{"name": "fleet", "error": "no answer"}]})
     assert record.commit_of("fleet") == ""
-    assert Record(commits={"fleet": "4f"}).commit_of("fleet") == "4f"
-    assert Record().commit_of("fleet") == ""
+    assert RunState(commits={"fleet": "4f"}).commit_of("fleet") == "4f"
+    assert RunState().commit_of("fleet") == ""
 
 
 def test_only_the_last_reports_stay(tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ def test_a_summary_has_no_objects_and_fits_the_metrics(name: str) -> None:
     summary = summary_of(document(REPORTS[name]))
     assert "actions" not in json.dumps(summary)
     metrics = Metrics()
-    metrics.known("prod", Record())
-    metrics.run("prod", Record(result="good", good=1.0), summary, 1.0)
+    metrics.known("prod", RunState())
+    metrics.run("prod", RunState(result="good", good=1.0), summary, 1.0)
     text = metrics.text().decode()
     assert 'plumb_runs_total{cluster="prod",result="good"} 1.0' in text
     metrics.forget("prod")
@@ -104,7 +104,7 @@ def test_a_summary_has_no_objects_and_fits_the_metrics(name: str) -> None:
 
 
 def test_drift_is_counted_by_kind_and_manager() -> None:
-    metrics, record = Metrics(), Record(result="good", good=1.0)
+    metrics, record = Metrics(), RunState(result="good", good=1.0)
     for name in ("applied", "verbs"):
         metrics.run("prod", record, summary_of(document(REPORTS[name])), 1.0)
     series = dict(line.rsplit(" ", 1) for line in metrics.text().decode().splitlines())
@@ -118,7 +118,7 @@ def test_drift_is_counted_by_kind_and_manager() -> None:
 
 
 def test_names_that_clients_choose_make_no_series_without_end() -> None:
-    metrics, record = Metrics(), Record(result="good", good=1.0)
+    metrics, record = Metrics(), RunState(result="good", good=1.0)
     for number in range(300):
         drift = [{"kind": "ConfigMap", "manager": f"m{number}", "found": 1, "reverted": 1}]
         summary = summary_of(document(REPORTS["applied"]))
@@ -131,7 +131,7 @@ def test_names_that_clients_choose_make_no_series_without_end() -> None:
 
 def test_the_age_of_a_sync_that_never_was_is_infinite() -> None:
     metrics = Metrics()
-    metrics.known("prod", Record())
+    metrics.known("prod", RunState())
     assert 'plumb_last_good_sync_age_seconds{cluster="prod"} +Inf' in metrics.text().decode()
 
 

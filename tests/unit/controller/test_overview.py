@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.http.cluster_view import Seen, overview
+from ansible_collections.plumb.gitops.controller.http.cluster_view import ClusterSnapshot, overview
 from ansible_collections.plumb.gitops.controller.http.status import instant
-from ansible_collections.plumb.gitops.controller.runner.report_digest import story_of
+from ansible_collections.plumb.gitops.controller.runner.report_digest import digest_of_report
 from ansible_collections.plumb.gitops.controller.runner.reports import summary_of
 from ansible_collections.plumb.gitops.controller.store.history import (
     MOST_MOMENTS,
@@ -60,7 +60,7 @@ def ran(*actions: Any, name: str = "shop", **more: Any) -> Report:
 def after(*runs: Report, start: History | None = None, whole: bool = True) -> History:
     history = start or History()
     for number, run in enumerate(runs):
-        history = after_run(history, story_of(document(run)), NOON + 60 * number, whole=whole)
+        history = after_run(history, digest_of_report(document(run)), NOON + 60 * number, whole=whole)
     return history
 
 
@@ -78,7 +78,7 @@ def state(*runs: Report, **status: Any) -> dict[str, Any]:
         **status,
     }  # fmt: skip
     places = [{"name": "shop", "source": "fleet", "path": "apps/shop"}]
-    seen = Seen(status=given, history=after(*runs), apps=places)
+    seen = ClusterSnapshot(status=given, history=after(*runs), apps=places)
     whole = overview({"leader": True}, [seen], version=3, now=NOON)
     assert json.loads(json.dumps(whole)) == whole
     (cluster,) = whole["clusters"]
@@ -214,7 +214,7 @@ def test_a_story_is_bounded_whatever_the_report_holds() -> None:
     change = FieldChange("data.x", "x" * 100_000, {"deep": ["y" * 100_000]}, Cause.DRIFT)
     many = [action("ConfigMap", f"c{number}", Verb.UNCHANGED, *[change] * 50) for number in range(2000)]
     worst = action("ConfigMap", "worst", Verb.REFUSED, reason="r" * 100_000)
-    story = story_of(document(ran(*many, worst, warnings=("w" * 100_000,) * 50)))
+    story = digest_of_report(document(ran(*many, worst, warnings=("w" * 100_000,) * 50)))
     assert len(json.dumps(story)) < 8 * 1024 * 1024
     (told,) = story["apps"]
     assert told["findings"][0]["object"] == "ConfigMap shop/worst"
@@ -224,7 +224,7 @@ def test_a_story_is_bounded_whatever_the_report_holds() -> None:
 
 def test_an_added_field_has_no_wanted_value() -> None:
     added = FieldChange("metadata.labels[team]", "theirs", ABSENT, Cause.ADDITION)
-    story = story_of(document(ran(action("ConfigMap", "c", Verb.UNCHANGED, added))))
+    story = digest_of_report(document(ran(action("ConfigMap", "c", Verb.UNCHANGED, added))))
     assert story["apps"][0]["findings"][0]["changes"] == [
         {"path": "metadata.labels[team]", "cause": "addition", "live": "theirs"}
     ]

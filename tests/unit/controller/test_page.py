@@ -18,9 +18,13 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from ansible_collections.plumb.gitops.controller.core.config import Http
 from ansible_collections.plumb.gitops.controller.http import page
-from ansible_collections.plumb.gitops.controller.http.auth import Door, short_token
-from ansible_collections.plumb.gitops.controller.http.event_broker import MOST_LISTENERS, Feed, FullError
-from ansible_collections.plumb.gitops.controller.http.login_throttle import AT_ONCE, PAUSE, Guesses
+from ansible_collections.plumb.gitops.controller.http.auth import Authenticator, short_token
+from ansible_collections.plumb.gitops.controller.http.event_broker import (
+    MOST_LISTENERS,
+    EventBroker,
+    FullError,
+)
+from ansible_collections.plumb.gitops.controller.http.login_throttle import AT_ONCE, PAUSE, LoginThrottle
 from ansible_collections.plumb.gitops.controller.http.session import LIFE, Sessions
 
 TOKEN = "a-long-token-that-nobody-guesses"
@@ -30,7 +34,11 @@ Client = TestClient[Any, Any]
 
 
 def on_page(
-    folder: Path, told: Callable[[Client, Feed], Awaitable[None]], *, token: str = TOKEN, header: str = ""
+    folder: Path,
+    told: Callable[[Client, EventBroker], Awaitable[None]],
+    *,
+    token: str = TOKEN,
+    header: str = "",
 ) -> None:
     """Serve a page with two clusters, and have somebody ask for it."""
     file = folder / "token"
@@ -40,11 +48,11 @@ def on_page(
         return {"clusters": [cluster or "all"]} if cluster in {"", "prod"} else None
 
     async def serve() -> None:
-        feed = Feed()
+        feed = EventBroker()
         application = web.Application(client_max_size=4096)
         application.on_response_prepare.append(page.harden)
         http = Http(token_file=file if token else None, trusted_user_header=header)
-        page.add_page(application, Door(http), page.Shown(state, feed))
+        page.add_page(application, Authenticator(http), page.Shown(state, feed))
         async with TestClient(TestServer(application)) as client:
             await told(client, feed)
 
@@ -56,7 +64,7 @@ async def sign_in(client: Client, token: str = TOKEN, **headers: str) -> ClientR
 
 
 def test_the_state_is_for_who_has_the_token(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         for path in ("/api/v1/state", "/api/v1/events"):
             answer = await client.get(path)
             assert answer.status == 401
@@ -73,7 +81,7 @@ def test_the_state_is_for_who_has_the_token(tmp_path: Path) -> None:
 
 
 def test_a_browser_signs_in_and_out(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         assert await (await client.get("/api/v1/session")).json() == {"by": "", "sign_in": True}
         assert (await sign_in(client, "wrong")).status == 401
         answer = await sign_in(client)
@@ -96,7 +104,7 @@ def test_a_browser_signs_in_and_out(tmp_path: Path) -> None:
 
 
 def test_a_cookie_is_secure_behind_something_that_speaks_tls(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         (cookie,) = (await sign_in(client, **{"X-Forwarded-Proto": "https"})).cookies.values()
         assert cookie["secure"] is True
 
@@ -104,7 +112,7 @@ def test_a_cookie_is_secure_behind_something_that_speaks_tls(tmp_path: Path) -> 
 
 
 def test_no_other_site_signs_anyone_in(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         assert (await sign_in(client, **{"Sec-Fetch-Site": "cross-site"})).status == 403
         assert (await sign_in(client, **{"Sec-Fetch-Site": "same-origin"})).status == 204
 
@@ -112,7 +120,7 @@ def test_no_other_site_signs_anyone_in(tmp_path: Path) -> None:
 
 
 def test_row_78_wrong_tokens_are_counted_and_the_right_one_is_taken_all_the_same(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         for number in range(AT_ONCE):
             wrong = {"Authorization": f"Bearer {number}"}
             asked = client.get("/api/v1/state", headers=wrong) if number % 2 else sign_in(client, str(number))
@@ -144,7 +152,7 @@ def test_row_78_a_token_that_could_be_guessed_is_warned_of(
 
 
 def test_a_body_is_not_read_beyond_its_bound(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         assert (await sign_in(client, "a" * 100_000)).status == 413
 
     on_page(tmp_path, told)
@@ -165,14 +173,14 @@ def test_a_body_is_not_read_beyond_its_bound(tmp_path: Path) -> None:
 def test_a_proxy_says_who_reads_by_the_agents_own_address(
     headers: dict[str, str], status: int, tmp_path: Path
 ) -> None:
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         assert (await client.get("/api/v1/state", headers=headers)).status == status
 
     on_page(tmp_path, told, header=HEADER)
 
 
 def test_without_a_token_there_is_only_the_proxy(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         assert await (await client.get("/api/v1/session")).json() == {"by": "", "sign_in": False}
         assert (await sign_in(client, "")).status == 401
         assert (await client.get("/api/v1/state", headers={"Authorization": "Bearer "})).status == 401
@@ -183,14 +191,14 @@ def test_without_a_token_there_is_only_the_proxy(tmp_path: Path) -> None:
 
 
 def test_a_header_that_nobody_configured_says_nothing(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         assert (await client.get("/api/v1/state", headers={HEADER: "alma"})).status == 401
 
     on_page(tmp_path, told)
 
 
 def test_an_empty_token_file_lets_nobody_in(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         (tmp_path / "token").write_text(" \n")
         assert (await sign_in(client, "")).status == 503
         assert (await client.get("/api/v1/state", headers=BEARER)).status == 503
@@ -199,7 +207,7 @@ def test_an_empty_token_file_lets_nobody_in(tmp_path: Path) -> None:
 
 
 def test_each_answer_tells_the_browser_what_it_may_not_do(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         for path in ("/", "/page.js", "/page.css", "/icon.svg", "/api/v1/state", "/nothing"):
             headers = (await client.get(path)).headers
             policy = headers["Content-Security-Policy"]
@@ -216,7 +224,7 @@ def test_each_answer_tells_the_browser_what_it_may_not_do(tmp_path: Path) -> Non
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         answer = await client.get("/page.js")
         assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
         again = await client.get("/page.js", headers={"If-None-Match": answer.headers["ETag"]})
@@ -258,7 +266,7 @@ async def events(answer: ClientResponse, number: int) -> list[tuple[str, dict[st
 
 
 def test_events_say_which_clusters_changed(tmp_path: Path) -> None:
-    async def told(client: Client, feed: Feed) -> None:
+    async def told(client: Client, feed: EventBroker) -> None:
         answer = await client.get("/api/v1/events", headers=BEARER)
         assert answer.headers["Content-Type"] == "text/event-stream"
         ((name, said),) = await events(answer, 1)
@@ -274,7 +282,7 @@ def test_events_say_which_clusters_changed(tmp_path: Path) -> None:
 def test_a_sign_of_life_comes_where_nothing_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "HEARTBEAT", 0.02)
 
-    async def told(client: Client, _feed: Feed) -> None:
+    async def told(client: Client, _feed: EventBroker) -> None:
         answer = await client.get("/api/v1/events", headers=BEARER)
         assert {name for name, _said in await events(answer, 4)} == {"alive"}
         (tmp_path / "token").write_text("another")
@@ -286,7 +294,7 @@ def test_a_sign_of_life_comes_where_nothing_changes(tmp_path: Path, monkeypatch:
 
 
 def test_listeners_are_bounded_and_end_with_the_agent(tmp_path: Path) -> None:
-    async def told(client: Client, feed: Feed) -> None:
+    async def told(client: Client, feed: EventBroker) -> None:
         answers = [await client.get("/api/v1/events", headers=BEARER) for _one in range(MOST_LISTENERS)]
         for answer in answers:
             await events(answer, 1)
@@ -305,7 +313,7 @@ def test_listeners_are_bounded_and_end_with_the_agent(tmp_path: Path) -> None:
 
 
 def test_no_more_than_so_many_listen() -> None:
-    feed = Feed()
+    feed = EventBroker()
     blocks = [feed.listening() for _one in range(MOST_LISTENERS)]
     for block in blocks:
         block.__enter__()
@@ -337,7 +345,7 @@ def test_a_session_ends_and_cannot_be_made_without_the_token() -> None:
 
 
 def test_guesses_are_forgiven_with_time_and_held_against_their_address_only() -> None:
-    guesses = Guesses()
+    guesses = LoginThrottle()
     for _one in range(AT_ONCE):
         assert guesses.wait("192.0.2.1", 100.0) == 0
         guesses.wrong("192.0.2.1", 100.0)

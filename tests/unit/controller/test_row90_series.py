@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.plumb.gitops.controller.runner.reports import summary_of
 from ansible_collections.plumb.gitops.controller.store.metrics import Metered, Metrics
-from ansible_collections.plumb.gitops.controller.store.run_state import Record
+from ansible_collections.plumb.gitops.controller.store.run_state import RunState
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import (
     AppResult,
     Outcome,
@@ -25,7 +25,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import (
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
 from ansible_collections.plumb.gitops.tests.unit.report.reports import EDITED, MAIN, action, report
 
-GOOD = Record(result="good", good=1.0)
+GOOD = RunState(result="good", good=1.0)
 
 
 class Watching:
@@ -47,7 +47,7 @@ def filled(*clusters: str) -> Metrics:
     metrics = Metrics()
     drifted = Outcome(action("ConfigMap", "a", Verb.UPDATE, EDITED), Result.DONE)
     for cluster in clusters:
-        metrics.known(cluster, Record())
+        metrics.known(cluster, RunState())
         metrics.watches(cluster, Watching())
         metrics.paces(cluster, Watching())
         for app in ("shop", "cart"):
@@ -148,7 +148,7 @@ def test_row_90_what_ends_after_its_cluster_has_left_makes_no_series_again() -> 
     metrics.watch_restarted("prod")
     metrics.run("prod", GOOD, ran(Outcome(action("ConfigMap", "a", Verb.CREATE), Result.DONE)), 1.0)
     assert not [name for name in series(metrics) if '"prod"' in name]
-    metrics.known("prod", Record())
+    metrics.known("prod", RunState())
     metrics.run("prod", GOOD, None, 1.0)
     assert series(metrics)['plumb_runs_total{cluster="prod",result="good"}'] == 1
 
@@ -170,7 +170,7 @@ def counted(metrics: Metrics, name: str, **labels: str) -> float:
 
 def test_row_94_what_failed_is_counted_once_and_done_only_when_it_is_done() -> None:
     metrics = Metrics()
-    metrics.known("prod", Record())
+    metrics.known("prod", RunState())
     failed = (
         Outcome(ONE, Result.DONE),
         Outcome(TWO, Result.FAILED, "no"),
@@ -178,7 +178,7 @@ def test_row_94_what_failed_is_counted_once_and_done_only_when_it_is_done() -> N
     )
     again = (Outcome(replace(ONE, verb=Verb.UNCHANGED), Result.DONE), *failed[1:], Outcome(NO, Result.DONE))
     for summary in (ran(*failed), ran(*again), ran(*again)):
-        metrics.run("prod", Record(result="failed"), summary, 1.0)
+        metrics.run("prod", RunState(result="failed"), summary, 1.0)
     assert counted(metrics, "plumb_actions_total", action="create") == 1
     assert counted(metrics, "plumb_actions_total", action="update") == 0
     assert counted(metrics, "plumb_actions_total", action="refused") == 1
@@ -201,10 +201,10 @@ def test_row_94_what_failed_is_counted_once_and_done_only_when_it_is_done() -> N
 
 def test_row_94_an_app_that_cannot_be_planned_counts_once_and_forgets_nothing() -> None:
     metrics = Metrics()
-    metrics.known("prod", Record())
+    metrics.known("prod", RunState())
     left = Outcome(replace(DRIFT, verb=Verb.UNCHANGED), Result.DONE)
     for summary in (ran(left), ran(error="no answer"), ran(error="no answer"), ran(left)):
-        metrics.run("prod", Record(result="failed"), summary, 1.0)
+        metrics.run("prod", RunState(result="failed"), summary, 1.0)
     assert counted(metrics, "plumb_failures_total") == 1
     assert counted(metrics, "plumb_drift_total") == 1
 
@@ -212,12 +212,12 @@ def test_row_94_an_app_that_cannot_be_planned_counts_once_and_forgets_nothing() 
 @pytest.mark.parametrize("number", [1, 299, 301, 5000])
 def test_row_94_any_number_of_refusals_counts_once(number: int) -> None:
     metrics = Metrics()
-    metrics.known("prod", Record())
+    metrics.known("prod", RunState())
     refused = [
         Outcome(action("ConfigMap", f"c{n}", Verb.REFUSED, reason="no"), Result.DONE) for n in range(number)
     ]
     for _run in range(3):
-        metrics.run("prod", Record(result="failed"), ran(*refused), 1.0)
+        metrics.run("prod", RunState(result="failed"), ran(*refused), 1.0)
     assert counted(metrics, "plumb_actions_total", action="refused") == number
     assert counted(metrics, "plumb_failing") == number
 

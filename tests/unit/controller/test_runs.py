@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.runner.fork_server import Ending, Listener
-from ansible_collections.plumb.gitops.controller.runner.processes import Entry, descendants, end_tree
-from ansible_collections.plumb.gitops.controller.runner.run_pool import DEADLINE, DIED, Order, Runs
+from ansible_collections.plumb.gitops.controller.runner.fork_server import RunnerListener, RunOutcome
+from ansible_collections.plumb.gitops.controller.runner.processes import ProcessEntry, descendants, end_tree
+from ansible_collections.plumb.gitops.controller.runner.run_pool import DEADLINE, DIED, RunPool, RunRequest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.tests.agent import command_of, until
 
@@ -33,7 +33,7 @@ time.sleep(1000)
 """
 
 
-def order(folder: Path, tasks: str, timeout: float = 120.0) -> Order:
+def order(folder: Path, tasks: str, timeout: float = 120.0) -> RunRequest:
     playbook = folder / "play.yml"
     playbook.write_text(
         f"- hosts: all\n  connection: local\n  gather_facts: false\n"
@@ -41,30 +41,30 @@ def order(folder: Path, tasks: str, timeout: float = 120.0) -> Order:
     )
     inventory = folder / "hosts.yml"
     inventory.write_text("all: {hosts: {one: }}\n")
-    return Order(playbook=str(playbook), inventory=inventory, limit="one", timeout=timeout)
+    return RunRequest(playbook=str(playbook), inventory=inventory, limit="one", timeout=timeout)
 
 
-def runs(folder: Path) -> Runs:
-    made = Runs(folder / "run")
+def runs(folder: Path) -> RunPool:
+    made = RunPool(folder / "run")
     made.prepare()
     return made
 
 
-def make(folder: Path, tasks: str, timeout: float = 120.0) -> Ending:
-    ending: Ending = asyncio.run(runs(folder).make(order(folder, tasks, timeout)))
+def make(folder: Path, tasks: str, timeout: float = 120.0) -> RunOutcome:
+    ending: RunOutcome = asyncio.run(runs(folder).make(order(folder, tasks, timeout)))
     assert list((folder / "run").iterdir()) == []
     return ending
 
 
 def test_a_run_that_does_well_says_so(tmp_path: Path) -> None:
-    assert make(tmp_path, "  - ansible.builtin.debug: {msg: well}\n") == Ending(code=0)
+    assert make(tmp_path, "  - ansible.builtin.debug: {msg: well}\n") == RunOutcome(code=0)
 
 
 def test_of_a_task_that_fails_only_the_message_is_kept(tmp_path: Path) -> None:
     ending = make(
         tmp_path, "  - name: Try\n    ansible.builtin.fail: {msg: the reason}\n    vars: {x: hunter2}\n"
     )
-    assert ending == Ending(code=2, failures=("one: Try: the reason",))
+    assert ending == RunOutcome(code=2, failures=("one: Try: the reason",))
 
 
 def test_a_playbook_that_is_none_is_named_without_its_content(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_run_past_its_deadline_is_ended_with_all_that_it_started(tmp_path: Pat
     started: list[int] = []
     others = _children()
 
-    async def watched() -> Ending:
+    async def watched() -> RunOutcome:
         wanted = order(tmp_path, f"  - ansible.builtin.command: {sys.executable} {script}\n", 15.0)
         run = asyncio.create_task(runs(tmp_path).make(wanted))
         while not run.done():
@@ -118,13 +118,13 @@ def test_whoever_of_a_run_is_killed_the_rest_of_it_ends(generation: int, tmp_pat
         tmp_path, f"  - ansible.builtin.command: {sys.executable} -c 'import time; time.sleep(1000)'\n"
     )
 
-    def begun() -> list[Entry]:
+    def begun() -> list[ProcessEntry]:
         tree = list(descendants(os.getpid()))
         return tree if any("sleep(1000)" in command_of(entry.pid) for entry in tree) else []
 
-    tree: list[Entry] = []
+    tree: list[ProcessEntry] = []
 
-    async def killed() -> Ending:
+    async def killed() -> RunOutcome:
         run = asyncio.create_task(runs(tmp_path).make(wanted))
         tree.extend(await asyncio.to_thread(until, begun, "the run"))
         os.kill(_forked(tree)[generation], signal.SIGKILL)
@@ -152,20 +152,20 @@ def test_runs_share_what_they_are_forked_from_as_long_as_it_may_stay(tmp_path: P
         mine = runs(tmp_path)
         wanted = order(tmp_path, "  - ansible.builtin.debug: {msg: well}\n")
         stays = replace(wanted, stays=True)
-        assert [*await asyncio.gather(mine.make(stays), mine.make(stays))] == [Ending(code=0)] * 2
+        assert [*await asyncio.gather(mine.make(stays), mine.make(stays))] == [RunOutcome(code=0)] * 2
         (first,) = _children() - others
-        assert await mine.make(stays) == Ending(code=0)
+        assert await mine.make(stays) == RunOutcome(code=0)
         assert _children() - others == {first}
         os.kill(first, signal.SIGKILL)
-        until(lambda: Entry(first, "Z", os.getpid()) in descendants(os.getpid()), "its end")
-        assert await mine.make(stays) == Ending(code=0), "after it was killed there is another one"
+        until(lambda: ProcessEntry(first, "Z", os.getpid()) in descendants(os.getpid()), "its end")
+        assert await mine.make(stays) == RunOutcome(code=0), "after it was killed there is another one"
         (second,) = _children() - others
         (tmp_path / "password").write_text("sesame")
         other = replace(stays, vault_password_file=tmp_path / "password")
-        assert await mine.make(other) == Ending(code=0)
+        assert await mine.make(other) == RunOutcome(code=0)
         (third,) = _children() - others
         assert len({first, second, third}) == 3, "settings are read at the start"
-        assert await mine.make(replace(other, stays=False)) == Ending(code=0)
+        assert await mine.make(replace(other, stays=False)) == RunOutcome(code=0)
         assert not _children() - others
 
     asyncio.run(made())
@@ -189,8 +189,8 @@ def test_a_run_that_cannot_be_forked_leaves_the_others_alone(tmp_path: Path) -> 
         refused = await mine.make(stays)
         resource.prlimit(forks, resource.RLIMIT_NOFILE, before)
         assert "too many open files" in refused.failures[0]
-        assert await going == Ending(code=0)
-        assert await mine.make(replace(stays, stays=False)) == Ending(code=0)
+        assert await going == RunOutcome(code=0)
+        assert await mine.make(replace(stays, stays=False)) == RunOutcome(code=0)
 
     asyncio.run(made())
     assert list((tmp_path / "run").iterdir()) == []
@@ -216,7 +216,7 @@ def test_a_cancelled_run_is_gone_at_once(tmp_path: Path) -> None:
 
 def test_a_pause_pauses_although_nobody_is_there_to_be_asked(tmp_path: Path) -> None:
     tasks = "  - ansible.builtin.pause: {seconds: 1}\n  - ansible.builtin.pause: {prompt: Well?}\n"
-    assert make(tmp_path, tasks) == Ending(code=0)
+    assert make(tmp_path, tasks) == RunOutcome(code=0)
 
 
 def test_what_the_runs_cannot_do_without_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ def test_a_runtime_folder_that_others_may_write_to_is_refused(tmp_path: Path) ->
     (tmp_path / "run").mkdir()
     (tmp_path / "run").chmod(0o777)
     with pytest.raises(InputError, match="others may write"):
-        Runs(tmp_path / "run").prepare()
+        RunPool(tmp_path / "run").prepare()
 
 
 def test_what_a_killed_agent_left_is_removed(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_what_a_killed_agent_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "run").chmod(0o700)
     (left / "file").touch()
     (tmp_path / "run" / "lease").touch()
-    Runs(tmp_path / "run").prepare()
+    RunPool(tmp_path / "run").prepare()
     assert [file.name for file in (tmp_path / "run").iterdir()] == ["lease"]
 
 
@@ -256,7 +256,7 @@ def test_a_tree_is_ended_whatever_its_processes_do_to_hide(tmp_path: Path) -> No
 
 
 def test_a_censored_result_stays_censored() -> None:
-    listener = Listener()
+    listener = RunnerListener()
     data = {"host": "one", "task": "Try", "res": {"msg": "hunter2", "censored": "it was hidden"}}
     assert listener.hear({"event": "runner_on_failed", "event_data": data}) is False
     assert listener.failures == ["one: Try: it was hidden"]
@@ -267,6 +267,6 @@ def _children() -> set[int]:
     return {entry.pid for entry in descendants(os.getpid())}
 
 
-def _forked(tree: list[Entry]) -> list[int]:
+def _forked(tree: list[ProcessEntry]) -> list[int]:
     """What forks the runs, a run, its ansible-playbook and its workers, in this order."""
     return [entry.pid for entry in tree if "controller.runner.fork_server" in command_of(entry.pid)]

@@ -13,8 +13,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.controller.core.schedule import Trigger
-from ansible_collections.plumb.gitops.controller.runner.fork_server import Ending
-from ansible_collections.plumb.gitops.controller.watch.change_queue import CAUSE, DEBOUNCE, GRACE, Held, Wakes
+from ansible_collections.plumb.gitops.controller.runner.fork_server import RunOutcome
+from ansible_collections.plumb.gitops.controller.watch.change_queue import (
+    CAUSE,
+    DEBOUNCE,
+    GRACE,
+    ChangeQueue,
+    HeldApps,
+)
 
 CART, WEB = "Deployment.apps shop/cart", "Deployment.apps shop/web"
 
@@ -36,12 +42,12 @@ class Rig:
     name: str = "here"
     running_since: float = 0.0
     apps: tuple[str, ...] = ("shop", "payments")
-    held: Held = field(default_factory=Held)
+    held: HeldApps = field(default_factory=HeldApps)
     pulled: list[Trigger] = field(default_factory=list)
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.wakes = Wakes(self, lambda: self.held, self)
+        self.wakes = ChangeQueue(self, lambda: self.held, self)
 
     def pull(self, trigger: Trigger) -> None:
         self.pulled.append(trigger)
@@ -70,7 +76,7 @@ class Rig:
             during()
         self.running_since = 0.0
         findings = {"written": [*written], "removed": [*removed], "reverted": []}
-        self.wakes.run_ended(Ending(code=0, findings=findings), Trigger("interval"))
+        self.wakes.run_ended(RunOutcome(code=0, findings=findings), Trigger("interval"))
 
 
 def shop(rig: Rig, about: str = CART, **how: bool) -> None:
@@ -134,16 +140,16 @@ async def a_run_that_died_is_made_again_and_suspects_nobody(rig: Rig) -> None:
     rig.running_since = 1.0
     shop(rig)
     rig.running_since = 0.0
-    rig.wakes.run_ended(Ending(code=125), Trigger("interval"))
+    rig.wakes.run_ended(RunOutcome(code=125), Trigger("interval"))
     assert await rig.after(GRACE) == []
 
 
 async def what_is_suspended_or_unknown_is_left_alone(rig: Rig) -> None:
-    rig.held = Held(apps=frozenset({"shop"}))
+    rig.held = HeldApps(apps=frozenset({"shop"}))
     shop(rig)
     rig.wakes.changed(["gone"], "ConfigMap x/y", foreign=True)
     assert await rig.after(DEBOUNCE) == []
-    rig.held = Held(everything=True)
+    rig.held = HeldApps(everything=True)
     rig.wakes.changed(["payments"], "ConfigMap x/y", foreign=True)
     assert await rig.after(DEBOUNCE) == []
 
@@ -152,7 +158,7 @@ async def a_fight_holds_back_its_app_and_no_other(rig: Rig) -> None:
     row = ["shop", "Deployment shop/cart", "spec.replicas", "kubectl"]
     for _revert in range(3):
         findings = {"written": [CART], "removed": [], "reverted": [row]}
-        rig.wakes.run_ended(Ending(code=0, findings=findings), Trigger(CAUSE, frozenset({"shop"})))
+        rig.wakes.run_ended(RunOutcome(code=0, findings=findings), Trigger(CAUSE, frozenset({"shop"})))
     await rig.after(GRACE)
     shop(rig)
     assert await rig.after(DEBOUNCE) == []

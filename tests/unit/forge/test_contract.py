@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import Client
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import ForgeClient
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.deploy_key import (
     WantedKey,
     WantedToken,
@@ -24,9 +24,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.deploy_key impo
     remove_token,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.errors import ForgeError
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import Place
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import ForgeRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository import (
-    Wanted,
+    WantedRepository,
     ensure_repository,
     whose_token,
 )
@@ -59,10 +59,12 @@ def forge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ForgeServe
 
 
 @pytest.fixture
-def place(forge: ForgeServer, token_file: Path) -> Place:
+def place(forge: ForgeServer, token_file: Path) -> ForgeRepository:
     kind = type(forge).__name__.lower()
     url = forge.git.url("").rstrip("/")
-    return Place(kind=kind, url=url, owner=forge.groups[0], name="fleet", token_file=token_file, timeout=20)
+    return ForgeRepository(
+        kind=kind, url=url, owner=forge.groups[0], name="fleet", token_file=token_file, timeout=20
+    )
 
 
 def git(folder: Path, *words: str) -> str:
@@ -71,9 +73,11 @@ def git(folder: Path, *words: str) -> str:
     ).stdout.strip()
 
 
-def test_a_repository_is_created_once_with_one_first_commit(forge: ForgeServer, place: Place) -> None:
-    wanted = Wanted(create=True, description="What runs where", first=FIRST)
-    with Client(place) as client:
+def test_a_repository_is_created_once_with_one_first_commit(
+    forge: ForgeServer, place: ForgeRepository
+) -> None:
+    wanted = WantedRepository(create=True, description="What runs where", first=FIRST)
+    with ForgeClient(place) as client:
         checked = ensure_repository(client, wanted, check=True)
         assert checked.created
         assert checked.files == ("README.md", "clusters/prod.yml")
@@ -96,33 +100,35 @@ def test_a_repository_is_created_once_with_one_first_commit(forge: ForgeServer, 
     assert not again.changed
 
 
-def test_a_repository_of_the_tokens_own_account_is_created_as_that(forge: ForgeServer, place: Place) -> None:
+def test_a_repository_of_the_tokens_own_account_is_created_as_that(
+    forge: ForgeServer, place: ForgeRepository
+) -> None:
     own = replace(place, owner=forge.user)
-    with Client(own) as client:
+    with ForgeClient(own) as client:
         assert whose_token(client) == forge.user
-        made = ensure_repository(client, Wanted(create=True, private=False), check=False)
+        made = ensure_repository(client, WantedRepository(create=True, private=False), check=False)
     assert made.created
     assert not made.private
     assert list(forge.projects) == [f"{forge.user}/fleet"]
 
 
 def test_an_empty_repository_gets_its_first_commit_and_another_one_never(
-    forge: ForgeServer, place: Place, tmp_path: Path
+    forge: ForgeServer, place: ForgeRepository, tmp_path: Path
 ) -> None:
     forge.make(place.title, private=True, description="")
-    wanted = Wanted(create=False, first=FIRST)
-    with Client(place) as client:
+    wanted = WantedRepository(create=False, first=FIRST)
+    with ForgeClient(place) as client:
         assert ensure_repository(client, wanted, check=True).files
         made = ensure_repository(client, wanted, check=False)
         assert not made.created
         assert made.commit
         other = replace(FIRST, files={"other": "1"})
-        assert not ensure_repository(client, Wanted(create=False, first=other), check=False).changed
+        assert not ensure_repository(client, WantedRepository(create=False, first=other), check=False).changed
     assert git(forge.root / f"{place.title}.git", "rev-parse", "main") == made.commit
 
 
 def test_a_deploy_key_is_made_added_replaced_and_removed(
-    forge: ForgeServer, place: Place, tmp_path: Path
+    forge: ForgeServer, place: ForgeRepository, tmp_path: Path
 ) -> None:
     project = forge.make(place.title, private=True, description="")
     project.keys += [
@@ -131,7 +137,7 @@ def test_a_deploy_key_is_made_added_replaced_and_removed(
     known = tmp_path / "known_hosts"
     known.write_text("git.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF\n", encoding="utf-8")
     key = WantedKey(title="plumb prod", key_file=tmp_path / "keys" / "fleet", known_hosts_file=known)
-    with Client(place) as client:
+    with ForgeClient(place) as client:
         checked = ensure_key(client, key, check=True)
         assert (checked.made, checked.added) == (True, True)
         assert not key.key_file.exists()
@@ -165,24 +171,24 @@ def test_a_deploy_key_is_made_added_replaced_and_removed(
 
 
 def test_a_forge_whose_host_key_is_not_known_is_said_before_anything_is_changed(
-    forge: ForgeServer, place: Place, tmp_path: Path
+    forge: ForgeServer, place: ForgeRepository, tmp_path: Path
 ) -> None:
     project = forge.make(place.title, private=True, description="")
     known = tmp_path / "known_hosts"
     known.write_text("elsewhere.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF\n", encoding="utf-8")
     key = WantedKey(title="plumb", key_file=tmp_path / "key", known_hosts_file=known)
-    with Client(place) as client, pytest.raises(InputError, match=r"ssh-keyscan git\.example\.com"):
+    with ForgeClient(place) as client, pytest.raises(InputError, match=r"ssh-keyscan git\.example\.com"):
         ensure_key(client, key, check=False)
     assert not key.key_file.exists()
     assert not project.keys
 
 
 def test_a_deploy_token_is_there_where_the_forge_has_them(
-    forge: ForgeServer, place: Place, tmp_path: Path
+    forge: ForgeServer, place: ForgeRepository, tmp_path: Path
 ) -> None:
     project = forge.make(place.title, private=True, description="")
     token = WantedToken(title="plumb prod", token_file=tmp_path / "git-token")
-    with Client(place) as client:
+    with ForgeClient(place) as client:
         if isinstance(forge, GitHub):
             with pytest.raises(InputError, match="key_file"):
                 ensure_token(client, token, check=False)
@@ -212,30 +218,30 @@ def test_a_deploy_token_is_there_where_the_forge_has_them(
     ],
 )
 def test_what_cannot_be_is_found_in_a_check(
-    forge: ForgeServer, place: Place, change: dict[str, Any], said: str
+    forge: ForgeServer, place: ForgeRepository, change: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(PlumbError, match=said), Client(replace(place, **change)) as client:
-        ensure_repository(client, Wanted(create=True), check=True)
+    with pytest.raises(PlumbError, match=said), ForgeClient(replace(place, **change)) as client:
+        ensure_repository(client, WantedRepository(create=True), check=True)
 
 
-def test_no_error_tells_the_token(forge: ForgeServer, place: Place, tmp_path: Path) -> None:
+def test_no_error_tells_the_token(forge: ForgeServer, place: ForgeRepository, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_text("wr0ng-t0ken", encoding="utf-8")
-    with Client(replace(place, token_file=wrong)) as client, pytest.raises(ForgeError) as caught:
-        ensure_repository(client, Wanted(create=True), check=True)
+    with ForgeClient(replace(place, token_file=wrong)) as client, pytest.raises(ForgeError) as caught:
+        ensure_repository(client, WantedRepository(create=True), check=True)
     assert caught.value.status == 401
     assert "does not accept the token" in str(caught.value)
     assert "wr0ng" not in str(caught.value)
 
     forge.git.meddle = lambda request: Reply(403, {}, b'{"message": "you sent %s"}' % TOKEN.encode())
-    with Client(place) as client, pytest.raises(ForgeError) as caught:
+    with ForgeClient(place) as client, pytest.raises(ForgeError) as caught:
         whose_token(client)
     assert "you sent ********" in str(caught.value)
     assert TOKEN not in str(caught.value)
 
 
 def test_a_redirect_is_followed_on_the_same_host_only(
-    forge: ForgeServer, place: Place, tmp_path: Path
+    forge: ForgeServer, place: ForgeRepository, tmp_path: Path
 ) -> None:
     answer = forge.git.meddle
     with GitServer(tmp_path / "other") as other:
@@ -247,7 +253,7 @@ def test_a_redirect_is_followed_on_the_same_host_only(
             return answer(Request(request.method, request.path.replace("/moved", ""), "", request.headers))
 
         forge.git.meddle = moved
-        with Client(place) as client:
+        with ForgeClient(place) as client:
             assert whose_token(client) == forge.user
             with pytest.raises(ForgeError, match="redirects to http://127"):
                 whose_token(client)
@@ -265,21 +271,21 @@ def test_a_private_authority_is_trusted_where_it_is_named(token_file: Path, tmp_
     server.git.meddle = server._answer
     with server.git:
         url = server.git.url("").rstrip("/")
-        place = Place(kind="github", url=url, owner="platform", name="fleet", token_file=token_file)
-        with Client(place) as client, pytest.raises(ForgeError, match="not signed by an authority"):
+        place = ForgeRepository(kind="github", url=url, owner="platform", name="fleet", token_file=token_file)
+        with ForgeClient(place) as client, pytest.raises(ForgeError, match="not signed by an authority"):
             whose_token(client)
-        with Client(replace(place, ca_file=authority.certificate)) as client:
-            made = ensure_repository(client, Wanted(create=True, first=FIRST), check=False)
+        with ForgeClient(replace(place, ca_file=authority.certificate)) as client:
+            made = ensure_repository(client, WantedRepository(create=True, first=FIRST), check=False)
         assert made.commit
         with pytest.raises(InputError, match="ca_file"):
-            Client(replace(place, ca_file=token_file))
+            ForgeClient(replace(place, ca_file=token_file))
 
 
-def test_a_proxy_that_is_named_is_used(forge: ForgeServer, place: Place, tmp_path: Path) -> None:
+def test_a_proxy_that_is_named_is_used(forge: ForgeServer, place: ForgeRepository, tmp_path: Path) -> None:
     with GitServer(tmp_path / "proxy") as proxy:
         proxy.meddle = lambda request: Reply(502, {}, b"")
         with (
-            Client(replace(place, proxy=proxy.url("").rstrip("/"))) as client,
+            ForgeClient(replace(place, proxy=proxy.url("").rstrip("/"))) as client,
             pytest.raises(ForgeError, match="502"),
         ):
             whose_token(client)
@@ -289,7 +295,7 @@ def test_a_proxy_that_is_named_is_used(forge: ForgeServer, place: Place, tmp_pat
 
 
 def test_github_itself_has_its_api_on_a_host_of_its_own(token_file: Path) -> None:
-    place = Place(
+    place = ForgeRepository(
         kind="github", url="https://GitHub.com/", owner="example", name="fleet", token_file=token_file
     )
     assert place.api == "https://api.github.com"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.forge import pull_request
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import Client
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import ForgeClient
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.comment import keep_comment
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.commit_status import (
     State,
@@ -22,7 +22,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.commit_status i
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.errors import ForgeError
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.open_pulls import base_of, open_pulls
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import Place
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import ForgeRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.pull_request import (
     PullRequest,
     close_overtaken,
@@ -55,17 +55,19 @@ def forge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Forge]:
 
 
 @pytest.fixture
-def place(forge: Forge, tmp_path: Path) -> Place:
+def place(forge: Forge, tmp_path: Path) -> ForgeRepository:
     file = tmp_path / "forge-token"
     file.write_text(TOKEN, encoding="utf-8")
     kind = "github" if isinstance(forge, GitHubPulls) else "gitlab"
     url = forge.git.url("").rstrip("/")
-    return Place(kind=kind, url=url, owner=forge.groups[0], name="fleet", token_file=file, timeout=20)
+    return ForgeRepository(
+        kind=kind, url=url, owner=forge.groups[0], name="fleet", token_file=file, timeout=20
+    )
 
 
 @pytest.fixture
-def client(place: Place) -> Iterator[Client]:
-    with Client(place) as client:
+def client(place: ForgeRepository) -> Iterator[ForgeClient]:
+    with ForgeClient(place) as client:
         yield client
 
 
@@ -86,7 +88,7 @@ def labels(pull: dict) -> list[str]:
 
 
 def test_a_branch_has_one_pull_request_that_follows_what_is_wanted(
-    forge: Forge, place: Place, client: Client
+    forge: Forge, place: ForgeRepository, client: ForgeClient
 ) -> None:
     made = find_or_open(client, place, WANTED)
     assert made.created
@@ -113,7 +115,7 @@ def test_a_branch_has_one_pull_request_that_follows_what_is_wanted(
 
 @pytest.mark.parametrize("done", [True, False])
 def test_a_forge_that_fails_after_the_push_costs_no_second_pull_request(
-    forge: Forge, place: Place, client: Client, *, done: bool
+    forge: Forge, place: ForgeRepository, client: ForgeClient, *, done: bool
 ) -> None:
     """Row 46: the answer is a 502 whether the forge did it or not; the same branch keeps one pull request."""
     answer = forge.git.meddle
@@ -135,7 +137,7 @@ def test_a_forge_that_fails_after_the_push_costs_no_second_pull_request(
 
 
 def test_a_forge_that_stays_ill_is_said_and_the_next_run_goes_on(
-    forge: Forge, place: Place, client: Client
+    forge: Forge, place: ForgeRepository, client: ForgeClient
 ) -> None:
     answer = forge.git.meddle
     tries: list[str] = []
@@ -154,7 +156,9 @@ def test_a_forge_that_stays_ill_is_said_and_the_next_run_goes_on(
     assert find_or_open(client, place, WANTED).created
 
 
-def test_what_the_forge_does_not_take_of_it_is_a_warning(forge: Forge, place: Place, client: Client) -> None:
+def test_what_the_forge_does_not_take_of_it_is_a_warning(
+    forge: Forge, place: ForgeRepository, client: ForgeClient
+) -> None:
     forge.auto_merge_allowed = False
     opened = find_or_open(client, place, replace(WANTED, reviewers=("nobody-here",), auto_merge=True))
     assert opened.created
@@ -164,14 +168,16 @@ def test_what_the_forge_does_not_take_of_it_is_a_warning(forge: Forge, place: Pl
     assert TOKEN not in str(opened)
 
 
-def test_a_merge_is_ordered_where_it_is_wanted(forge: Forge, place: Place, client: Client) -> None:
+def test_a_merge_is_ordered_where_it_is_wanted(
+    forge: Forge, place: ForgeRepository, client: ForgeClient
+) -> None:
     opened = find_or_open(client, place, replace(WANTED, auto_merge=True))
     assert opened.warnings == ()
     assert len(forge.kept.ordered) == 1
 
 
 def test_who_has_reviewed_or_is_the_author_is_not_asked_again(
-    forge: Forge, place: Place, client: Client
+    forge: Forge, place: ForgeRepository, client: ForgeClient
 ) -> None:
     find_or_open(client, place, WANTED)
     (pull,) = forge.kept.pulls
@@ -183,7 +189,9 @@ def test_who_has_reviewed_or_is_the_author_is_not_asked_again(
     assert len(asked(forge, "POST", "PUT")) == before
 
 
-def test_only_our_own_overtaken_pull_requests_are_closed(forge: Forge, place: Place, client: Client) -> None:
+def test_only_our_own_overtaken_pull_requests_are_closed(
+    forge: Forge, place: ForgeRepository, client: ForgeClient
+) -> None:
     for head in ("plumb/images/shop-1", "plumb/images/shop-2", "feature/plumb/images/x"):
         forge.add_pull(place.title, head)
     forge.add_pull(place.title, "plumb/images/shop-0", fork="mallory/fleet")
@@ -194,12 +202,14 @@ def test_only_our_own_overtaken_pull_requests_are_closed(forge: Forge, place: Pl
         close_overtaken(client, place, (), "")
 
 
-def test_a_pull_request_from_a_fork_is_not_taken_for_ours(forge: Forge, place: Place, client: Client) -> None:
+def test_a_pull_request_from_a_fork_is_not_taken_for_ours(
+    forge: Forge, place: ForgeRepository, client: ForgeClient
+) -> None:
     forge.add_pull(place.title, WANTED.head, fork="platform/other")
     assert pull_request._find(client, WANTED) is None
 
 
-def test_one_comment_of_ours_is_kept(forge: Forge, client: Client, place: Place) -> None:
+def test_one_comment_of_ours_is_kept(forge: Forge, client: ForgeClient, place: ForgeRepository) -> None:
     number = find_or_open(client, place, WANTED).number
     forge.kept.comments.append(
         {"id": 7, "on": number, "body": "<!-- plumb: preview prod -->\nhello", "user": {"login": "mallory"}}
@@ -213,7 +223,9 @@ def test_one_comment_of_ours_is_kept(forge: Forge, client: Client, place: Place)
     assert bodies == ["hello", "two", "other"]
 
 
-def test_open_pull_requests_are_read_with_their_commits(forge: Forge, client: Client, place: Place) -> None:
+def test_open_pull_requests_are_read_with_their_commits(
+    forge: Forge, client: ForgeClient, place: ForgeRepository
+) -> None:
     forge.add_pull(place.title, "feature")
     forge.add_pull(place.title, "feature", fork="mallory/fleet")
     own, fork = open_pulls(client)
@@ -222,7 +234,7 @@ def test_open_pull_requests_are_read_with_their_commits(forge: Forge, client: Cl
     assert base_of(client, own) == BASE
 
 
-def test_a_status_is_set_on_change_only(forge: Forge, client: Client) -> None:
+def test_a_status_is_set_on_change_only(forge: Forge, client: ForgeClient) -> None:
     status = Status(commit=HEAD, context="plumb/prod/shop", state=State.PENDING, description="x" * 400)
     assert newest_status(client, HEAD, status.context) is None
     assert set_status(client, status)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import Client
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import Place
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import ForgeClient
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import ForgeRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository import whose_token
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.exchange import Exchange, Way
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
@@ -33,7 +33,9 @@ ANSWERS = {"an answer": (200, {}), "a redirect": REDIRECT, "a refusal": (404, {}
 def ask_forge(url: str, folder: Path) -> None:
     token = folder / "token"
     token.write_text("s3cr3t", encoding="utf-8")
-    with Client(Place(kind="gitea", url=url, owner="team", name="fleet", token_file=token)) as client:
+    with ForgeClient(
+        ForgeRepository(kind="gitea", url=url, owner="team", name="fleet", token_file=token)
+    ) as client:
         whose_token(client)
 
 

@@ -25,7 +25,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.chall
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
 from ansible_collections.plumb.gitops.plugins.module_utils.images.scan import scan
-from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import Account, ImagePolicy
+from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import ImagePolicy, RegistryAccount
 from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_filter import TagFilter
 from ansible_collections.plumb.gitops.tests.git_server import Reply
 from ansible_collections.plumb.gitops.tests.registry_server import (
@@ -58,7 +58,7 @@ def shop(host, policy=None, *, account=None, **more):
         name="shop",
         image=parse_name(f"{host}/shop/web", subject="image shop"),
         policy=make_policy(policy or {"semver": "*"}, subject="image shop"),
-        account=Account(**given),
+        account=RegistryAccount(**given),
         **more,
     )
 

@@ -41,9 +41,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs imp
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import RefKind, SourceSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import Told
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app
-from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Followed, Memo
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Memo, RenderSource
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.checkout import (
-    Record,
+    CheckoutRecord,
     last_good,
     remember,
 )
@@ -73,7 +73,7 @@ def rendered(cache: Path) -> object:
     root = cache.with_name("root")
     (root / "app").mkdir(parents=True, exist_ok=True)
     (root / "app" / "a.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
-    followed = Followed(place="/p", source="fleet", ref="main", path="app")
+    followed = RenderSource(place="/p", source="fleet", ref="main", path="app")
     return render_app(root, followed, subject="app shop", memo=Memo(cache / RENDERINGS))
 
 
@@ -82,15 +82,15 @@ def options(cache: Path) -> dict[str, Any]:
 
 
 def looks(cache: Path) -> Path:
-    return memory.memory_file(cache, "https://cluster.example")
+    return memory.verified_cache_file(cache, "https://cluster.example")
 
 
 def config(cache: Path) -> Path:
-    return accepted.accepted_file(cache, SOURCE, {"path": "c"}, "here")
+    return accepted.git_config_file(cache, SOURCE, {"path": "c"}, "here")
 
 
 def told(cache: Path) -> Path:
-    return standing.standing_file(cache, "https://cluster.example", "plumb", "events")
+    return standing.reported_state_file(cache, "https://cluster.example", "plumb", "events")
 
 
 def images(cache: Path) -> Path:
@@ -100,15 +100,15 @@ def images(cache: Path) -> Path:
 CACHES: Mapping[str, Cache] = {
     "renderings": Cache(rendered, rendered),
     "looks": Cache(
-        lambda cache: memory.remember(looks(cache), memory.Memory(checked=1.0)),
-        lambda cache: memory.recall(looks(cache)),
+        lambda cache: memory.save_verified_cache(looks(cache), memory.VerifiedCache(checked=1.0)),
+        lambda cache: memory.load_verified_cache(looks(cache)),
     ),
     "config": Cache(
-        lambda cache: accepted.accept(config(cache), accepted.Accepted("c", (), ())),
-        lambda cache: accepted.accepted(config(cache)),
+        lambda cache: accepted.save_git_config(config(cache), accepted.GitConfig("c", (), ())),
+        lambda cache: accepted.load_git_config(config(cache)),
     ),
     "standing": Cache(
-        lambda cache: standing.keep_standing(told(cache), {"app": {"object": "digest"}}),
+        lambda cache: standing.save_reported_state(told(cache), {"app": {"object": "digest"}}),
         lambda cache: standing._told(told(cache)),
     ),
     "statuses": Cache(
@@ -120,7 +120,7 @@ CACHES: Mapping[str, Cache] = {
         lambda cache: notifications._recall(notifications._file(options(cache), "chat")),
     ),
     "previews": Cache(
-        lambda cache: preview._remember(preview._file(options(cache)), preview.Seen({}, {"a 1": {}})),
+        lambda cache: preview._remember(preview._file(options(cache)), preview.PreviewState({}, {"a 1": {}})),
         lambda cache: preview.preview(
             {**options(cache), "sources": [], "pulled": []}, Mode(check=True, diff=False)
         ),
@@ -131,7 +131,7 @@ CACHES: Mapping[str, Cache] = {
     ),
     "sources": Cache(
         lambda cache: remember(
-            open_entry(open_cache(cache / "sources"), SOURCE), SOURCE, Record("c" * 40, "")
+            open_entry(open_cache(cache / "sources"), SOURCE), SOURCE, CheckoutRecord("c" * 40, "")
         ),
         lambda cache: last_good(open_entry(open_cache(cache / "sources"), SOURCE), SOURCE),
     ),

@@ -12,13 +12,13 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.git_config import (
     apps_in_force,
-    follow,
+    follow_git_config,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.git_config_store import (
-    Accepted,
-    accept,
-    accepted,
-    accepted_file,
+    GitConfig,
+    git_config_file,
+    load_git_config,
+    save_git_config,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import check_config
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.engine_values import source_spec
@@ -119,13 +119,13 @@ class Git:
         nobody = Person("", "")
         revision = Revision(source="fleet", ref="main", commit=f"{self.commits}" * 40, subject="", author=nobody,
                             committer=nobody, authored="", committed="")  # fmt: skip
-        return follow(
+        return follow_git_config(
             self.options, self.cache, [PulledSource("fleet", Checkout(revision, self.folder), None)]
         )
 
     def is_gone(self) -> Any:
         error = SourceError("source fleet", "fetching it", "no answer")
-        return follow(self.options, self.cache, [PulledSource("fleet", None, error)])
+        return follow_git_config(self.options, self.cache, [PulledSource("fleet", None, error)])
 
 
 @pytest.fixture
@@ -182,20 +182,20 @@ def test_each_cluster_and_folder_has_its_own_in_force(tmp_path: Path) -> None:
     spec = source_spec(FLEET)
     config = {"source": "fleet", "path": "c.yml"}
     files = {
-        accepted_file(tmp_path, spec, config, "a"),
-        accepted_file(tmp_path, spec, config, "b"),
-        accepted_file(tmp_path, spec, {**config, "credentials_dir": "/x"}, "a"),
-        accepted_file(tmp_path, source_spec({**FLEET, "branch": "next"}), config, "a"),
+        git_config_file(tmp_path, spec, config, "a"),
+        git_config_file(tmp_path, spec, config, "b"),
+        git_config_file(tmp_path, spec, {**config, "credentials_dir": "/x"}, "a"),
+        git_config_file(tmp_path, source_spec({**FLEET, "branch": "next"}), config, "a"),
     }
     assert len(files) == 4
 
 
 def test_what_another_run_replaced_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "config" / "x.json"
-    accept(file, Accepted("1" * 40, (), (SHOP,)))
+    save_git_config(file, GitConfig("1" * 40, (), (SHOP,)))
     assert apps_in_force({"config": {"path": str(file), "commit": "1" * 40}}) == (SHOP,)
-    accept(file, Accepted("2" * 40, (), ()))
+    save_git_config(file, GitConfig("2" * 40, (), ()))
     with pytest.raises(InputError, match="another run has replaced it"):
         apps_in_force({"config": {"path": str(file), "commit": "1" * 40}})
     file.write_text("{}", encoding="utf-8")
-    assert accepted(file) is None
+    assert load_git_config(file) is None

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import (
     check_inventory,
-    wrong_words,
+    unknown_keys,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import defect, outcome_of
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
@@ -66,7 +66,7 @@ COMMIT = "4f2a9c1" + "0" * 33
     ],
 )  # fmt: skip
 def test_wrong_words(variables: list[str], given: dict[str, Any], said: list[str]) -> None:
-    found = wrong_words(variables, given, INVENTORY)
+    found = unknown_keys(variables, given, INVENTORY)
     assert len(found) == len(said)
     assert all(part in line for part, line in zip(said, found, strict=True))
 

@@ -10,28 +10,30 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.verified_cache_store import (
-    Memory,
     StateError,
-    memory_file,
-    recall,
-    remember,
+    VerifiedCache,
+    load_verified_cache,
+    save_verified_cache,
+    verified_cache_file,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.verified_cache import Look
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.verified_cache import VerifiedState
 from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep
 
-LOOK = Look("d" * 32, "v1", "uid", "7", 0, "c" * 32, False, True)
-MEMORY = Memory({"set": {ObjectRef("", "ConfigMap", "ns", "a"): LOOK}}, 12.5)
+LOOK = VerifiedState("d" * 32, "v1", "uid", "7", 0, "c" * 32, False, True)
+MEMORY = VerifiedCache({"set": {ObjectRef("", "ConfigMap", "ns", "a"): LOOK}}, 12.5)
 
 
 def test_a_memory_comes_back(tmp_path: Path) -> None:
-    file = memory_file(tmp_path, "https://one.example")
-    remember(file, MEMORY)
-    assert recall(file) == MEMORY
+    file = verified_cache_file(tmp_path, "https://one.example")
+    save_verified_cache(file, MEMORY)
+    assert load_verified_cache(file) == MEMORY
 
 
 def test_each_cluster_has_its_own(tmp_path: Path) -> None:
-    assert memory_file(tmp_path, "https://one.example") != memory_file(tmp_path, "https://two.example")
+    assert verified_cache_file(tmp_path, "https://one.example") != verified_cache_file(
+        tmp_path, "https://two.example"
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,20 +47,20 @@ def test_each_cluster_has_its_own(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_fit_counts_as_nothing(tmp_path: Path, content: dict[str, object]) -> None:
-    file = memory_file(tmp_path, "https://one.example")
+    file = verified_cache_file(tmp_path, "https://one.example")
     keep(file, "plumb.gitops/looks", 1, content)
-    assert recall(file) == Memory()
+    assert load_verified_cache(file) == VerifiedCache()
 
 
 def test_a_disk_that_takes_nothing_is_named(tmp_path: Path) -> None:
     (tmp_path / "looks").write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(StateError, match="plumb_cache_dir"):
-        remember(memory_file(tmp_path, "https://one.example"), MEMORY)
+        save_verified_cache(verified_cache_file(tmp_path, "https://one.example"), MEMORY)
 
 
 def test_every_proof_is_due_for_a_check_once_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: 1_000_000.0)
-    assert not Memory().is_due  # nothing to check
-    assert not Memory(MEMORY.looks, 1_000_000.0 - 3600).is_due
-    assert Memory(MEMORY.looks, 1_000_000.0 - 25 * 3600).is_due
-    assert Memory(MEMORY.looks, 1_000_000.0 + 3600).is_due  # the clock was set back
+    assert not VerifiedCache().is_due  # nothing to check
+    assert not VerifiedCache(MEMORY.looks, 1_000_000.0 - 3600).is_due
+    assert VerifiedCache(MEMORY.looks, 1_000_000.0 - 25 * 3600).is_due
+    assert VerifiedCache(MEMORY.looks, 1_000_000.0 + 3600).is_due  # the clock was set back

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs.reported_state import (
-    keep_standing,
-    news,
+    save_reported_state,
+    unreported,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult, Plan
 from ansible_collections.plumb.gitops.tests.unit.report.reports import report
@@ -26,8 +26,8 @@ SAME = [
 
 def is_news(file: Path, **record: Any) -> bool:
     whole = {"app": "shop", "object": "ConfigMap shop/a", "action": "create", "result": "failed", **record}
-    fresh, standing = news(file, [whole], report(AppResult(plan=Plan(app="shop"))))
-    keep_standing(file, standing)
+    fresh, standing = unreported(file, [whole], report(AppResult(plan=Plan(app="shop"))))
+    save_reported_state(file, standing)
     return bool(fresh)
 
 

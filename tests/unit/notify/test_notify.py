@@ -31,7 +31,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.notify.messages impor
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.receiver import Receiver
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.send import NotifyError, send
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.signature import is_signed, signed_headers
-from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import Bounds, Told, due
+from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import Throttle, Told, due
 from ansible_collections.plumb.gitops.tests.fleet import options_of
 from ansible_collections.plumb.gitops.tests.git_server import GitServer, Reply, Request
 
@@ -39,7 +39,7 @@ NOW = 1_800_000_000.0
 COMMIT = "4f2a9c1" + "0" * 33
 FAILED = News(severity=Severity.ERROR, kind="failed", app="shop", text="it does not render", key="app shop")
 DRIFTED = News(severity=Severity.WARNING, kind="drifted", app="shop", text="Deployment web", key="drift shop")
-BOUNDS = Bounds(severity=Severity.WARNING, repeat_after=86400.0, most=3)
+BOUNDS = Throttle(severity=Severity.WARNING, repeat_after=86400.0, most=3)
 RAN = frozenset({"app shop", "drift shop", "changed shop"})
 
 

@@ -14,7 +14,10 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery imp
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import SetIdentity
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.membership import Membership
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record import Record, Recorded
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record import (
+    MemberRecord,
+    RecordedMember,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record_store import Records
 
 HOME = "plumb-system"
@@ -39,18 +42,23 @@ class RecordsOnly:
         return Listing(self.items, "1")
 
 
-def record(identity: SetIdentity, entries: Mapping[ObjectRef, Recorded] | Iterable[ObjectRef]) -> Record:
+def record(
+    identity: SetIdentity, entries: Mapping[ObjectRef, RecordedMember] | Iterable[ObjectRef]
+) -> MemberRecord:
     """A record that exists; of objects that are only named, each was applied once."""
-    named = entries if isinstance(entries, Mapping) else dict.fromkeys(entries, Recorded("0" * 16))
-    return Record(identity=identity, owner="plumb", entries=named, exists=True)
+    named = entries if isinstance(entries, Mapping) else dict.fromkeys(entries, RecordedMember("0" * 16))
+    return MemberRecord(identity=identity, owner="plumb", entries=named, exists=True)
 
 
-def cluster_with(*records: Record) -> RecordsOnly:
+def cluster_with(*records: MemberRecord) -> RecordsOnly:
     return RecordsOnly([record.body(HOME) for record in records])
 
 
 def membership(
-    own: SetIdentity, *records: Record, former: Iterable[SetIdentity] = (), others: Iterable[SetIdentity] = ()
+    own: SetIdentity,
+    *records: MemberRecord,
+    former: Iterable[SetIdentity] = (),
+    others: Iterable[SetIdentity] = (),
 ) -> Membership:
     """What an app sees of these records."""
     read = Records(cast("Cluster", cluster_with(*records)), HOME, "plumb")

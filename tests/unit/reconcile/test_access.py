@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.rbac.required_rules import (
-    Account,
+    AgentAccount,
     Rule,
     _of_grants,
     _of_kinds,
@@ -45,7 +45,7 @@ def test_the_right_to_grant_is_for_the_roles_that_the_apps_name_and_no_others() 
 
 
 def test_its_own_rules_name_its_own_account() -> None:
-    rules = rules_of_account(Account(namespace="plumb-system", name="agent-a"))
+    rules = rules_of_account(AgentAccount(namespace="plumb-system", name="agent-a"))
     unnamed = [rule for rule in rules if not rule.names]
     assert [(rule.resources, rule.verbs) for rule in unnamed] == [(("leases",), ("create",))]
     assert {name for rule in rules for name in rule.names} == {"agent-a"}

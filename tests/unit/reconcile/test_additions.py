@@ -20,11 +20,11 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import 
     Origin,
     ref_of,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import Wanted
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import DesiredObject
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.foreign_fields import (
-    additions,
     as_changes,
     beyond,
+    foreign_fields,
     removable,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.ignore import (
@@ -83,7 +83,7 @@ ALL = Ignored()
 def found(body: dict[str, Any], ignored: Ignored = ALL) -> list[tuple[str, str]]:
     return [
         (change.path, str(change.culprit and change.culprit.manager))
-        for change in as_changes(body, additions(body, DEPLOYMENT, ignored))
+        for change in as_changes(body, foreign_fields(body, DEPLOYMENT, ignored))
     ]
 
 
@@ -132,7 +132,7 @@ def test_the_table_is_of_manager_kind_and_path() -> None:
     assert found(live(entry("kubectl-edit", revision)))
     assert found(live(entry("kube-controller-manager", {"f:metadata": {"f:annotations": {"f:x": {}}}})))
     body = live(entry("kube-controller-manager", revision))
-    assert additions(body, GroupKind("apps", "StatefulSet"), Ignored())
+    assert foreign_fields(body, GroupKind("apps", "StatefulSet"), Ignored())
 
 
 def test_each_path_is_told_once_with_the_latest_culprit() -> None:
@@ -146,7 +146,7 @@ def test_what_was_added_to_a_secret_is_hidden() -> None:
     body = live(
         entry("kubectl-edit", {"f:data": {"f:extra": {}}}), kind="Secret", data={"extra": "aHVudGVyMg=="}
     )
-    (change,) = as_changes(body, additions(body, GroupKind("", "Secret"), Ignored()))
+    (change,) = as_changes(body, foreign_fields(body, GroupKind("", "Secret"), Ignored()))
     assert (change.path, change.live, change.cause) == ("data.extra", MASK, Cause.ADDITION)
 
 
@@ -156,19 +156,19 @@ def test_only_what_the_cluster_can_do_without_is_removed_and_no_other_appliers_c
         entry("helm", {"f:spec": {"f:minReadySeconds": {}}}, operation="Apply"),
         spec={"paused": True, "minReadySeconds": 3},
     )
-    added = additions(body, DEPLOYMENT, Ignored())
+    added = foreign_fields(body, DEPLOYMENT, Ignored())
     assert removable(added, from_appliers=False) == {"f:spec": {"f:paused": {}}}
     assert removable(added, from_appliers=True) == {"f:spec": {"f:paused": {}, "f:minReadySeconds": {}}}
 
 
-def wanted(**annotations: str) -> Wanted:
+def wanted(**annotations: str) -> DesiredObject:
     body = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": "a", "namespace": "ns", "labels": {"app": "a"}, "annotations": annotations},
         "spec": {"replicas": 3, "template": {"spec": {"containers": [{"name": "main", "image": "i:1"}]}}},
     }
-    return Wanted(ref_of(body), body, "d", Origin("x.yaml"))
+    return DesiredObject(ref_of(body), body, "d", Origin("x.yaml"))
 
 
 def app(*rules: IgnoreRule, additions: AdditionPolicy = AdditionPolicy.REPORT) -> AppSpec:
@@ -300,7 +300,7 @@ def test_a_field_that_git_says_is_no_addition_whoever_took_it() -> None:
         MAIN: {".": {}, "f:name": {}, "f:image": {}, "f:tty": {}}, SIDE: {".": {}, "f:name": {}}}}}}}  # fmt: skip
     body = live(entry("kubectl-edit", theirs))
     body["metadata"]["managedFields"][0]["fieldsV1"] = {"f:metadata": {"f:labels": {"f:app": {}}}}
-    found = additions(body, DEPLOYMENT, ALL)
+    found = foreign_fields(body, DEPLOYMENT, ALL)
     told = {change.path for change in as_changes(body, beyond(found, OURS))}
     containers = "spec.template.spec.containers"
     assert told == {"spec.paused", f"{containers}[main].tty", f"{containers}[side]"}
@@ -313,11 +313,11 @@ def test_a_field_that_the_server_keeps_equal_to_one_of_ours_is_no_addition() -> 
     ours = {**entry("plumb", pod, operation="Apply")}
     body = live(theirs)
     body["metadata"]["managedFields"] = [theirs]
-    assert not additions(body, DEPLOYMENT, Ignored())  # nothing of ours yet
+    assert not foreign_fields(body, DEPLOYMENT, Ignored())  # nothing of ours yet
     body["metadata"]["managedFields"] = [theirs, ours]
-    assert not additions(body, DEPLOYMENT, Ignored())
+    assert not foreign_fields(body, DEPLOYMENT, Ignored())
     body["metadata"]["managedFields"] = [
         theirs,
         entry("plumb", {"f:spec": {"f:replicas": {}}}, operation="Apply"),
     ]
-    assert [a.path[-1] for a in additions(body, DEPLOYMENT, Ignored())] == ["f:serviceAccount"]
+    assert [a.path[-1] for a in foreign_fields(body, DEPLOYMENT, Ignored())] == ["f:serviceAccount"]

@@ -21,11 +21,11 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.in
     identity_of,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.desired_state import (
-    Claims,
+    DesiredState,
     check_former_names,
     former_identities,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import Desired
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import DesiredObjects
 from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import DISCOVERY, app, manifest
 
 HOME = "plumb-system"
@@ -56,13 +56,13 @@ class Git:
 A, B = app("a"), app("b")
 
 
-def claims(git: Git, *apps: AppSpec, selected: Sequence[str] | None = None) -> Claims:
+def claims(git: Git, *apps: AppSpec, selected: Sequence[str] | None = None) -> DesiredState:
     names = [spec.name for spec in apps] if selected is None else selected
-    return Claims(apps, names, git.render, DISCOVERY, HOME)
+    return DesiredState(apps, names, git.render, DISCOVERY, HOME)
 
 
-def names_of(desired: Desired | PlumbError) -> list[str]:
-    assert isinstance(desired, Desired)
+def names_of(desired: DesiredObjects | PlumbError) -> list[str]:
+    assert isinstance(desired, DesiredObjects)
     return [wanted.ref.name for wanted in desired.wanted]
 
 

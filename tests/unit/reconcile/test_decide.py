@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery import ApiResource, Discovery
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.access import Access
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.access import ApiAccess
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import Clock
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import DriftPolicy
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
@@ -22,15 +22,18 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.in
     Inventory,
     SetIdentity,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import Wanted, desire
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import (
+    DesiredObject,
+    desired_objects,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record import (
-    Recorded,
+    RecordedMember,
     short_digest,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.context import Ground
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.context import PlanContext
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.plan_object import (
-    Holder,
-    holder_of,
+    ObjectOwner,
+    owner_of_object,
     plan_object,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.snapshot import Autoscalers
@@ -46,10 +49,10 @@ JOBS = ApiResource(
 KINDS = Discovery([*DISCOVERY.resources, JOBS])
 
 
-def ground(**other: Any) -> Ground:
+def ground(**other: Any) -> PlanContext:
     """What planning stands on; its cluster has no address, so nothing can be asked of it."""
     nowhere = Cluster(
-        Access(server="https://nowhere.invalid"), request_timeout=1, concurrency=1, clock=Clock()
+        ApiAccess(server="https://nowhere.invalid"), request_timeout=1, concurrency=1, clock=Clock()
     )
     chosen: dict[str, Any] = {
         "cluster": nowhere,
@@ -67,15 +70,15 @@ def ground(**other: Any) -> Ground:
         "applied_before": False,
         "rival": lambda _ref, _held: "",
     }
-    return Ground(**{**chosen, **other})
+    return PlanContext(**{**chosen, **other})
 
 
-def wanted(kind: str, name: str, **content: Any) -> Wanted:
-    (one,) = desire(app(), SET.id, [manifest(kind, name, **content)], KINDS, {}).wanted
+def wanted(kind: str, name: str, **content: Any) -> DesiredObject:
+    (one,) = desired_objects(app(), SET.id, [manifest(kind, name, **content)], KINDS, {}).wanted
     return one
 
 
-def job() -> Wanted:
+def job() -> DesiredObject:
     return wanted("Job", "migrate", version="batch/v1", spec={"ttlSecondsAfterFinished": 60})
 
 
@@ -83,33 +86,33 @@ def job() -> Wanted:
 @pytest.mark.parametrize(
     ("recorded", "label", "entries", "holder"),
     [
-        (None, "", [], Holder.NOBODY),
-        (None, "", [update("kubectl-create", data("a"))], Holder.NOBODY),
-        (None, "", [ours(data("a"))], Holder.OURS),  # somebody took the label away
-        (True, "", [ours(data("a"))], Holder.OURS),
-        (False, "", [ours(data("a"))], Holder.NOBODY),  # somebody forged our entry
-        (None, SET.id, [ours(data("a"))], Holder.OURS),
-        (None, SET.id, [], Holder.OURS),  # somebody wiped managedFields
-        (True, "", [], Holder.OURS),  # and the label, too; only where adopt has the records asked
-        (None, SET.id, [update("kubectl-label", data("a"))], Holder.NOBODY),  # a label alone
-        (None, "other", [update("kubectl-label", data("a"))], Holder.NOBODY),
-        (None, "other", [ours(LABELLED)], Holder.ANOTHER_SET),
+        (None, "", [], ObjectOwner.NOBODY),
+        (None, "", [update("kubectl-create", data("a"))], ObjectOwner.NOBODY),
+        (None, "", [ours(data("a"))], ObjectOwner.OURS),  # somebody took the label away
+        (True, "", [ours(data("a"))], ObjectOwner.OURS),
+        (False, "", [ours(data("a"))], ObjectOwner.NOBODY),  # somebody forged our entry
+        (None, SET.id, [ours(data("a"))], ObjectOwner.OURS),
+        (None, SET.id, [], ObjectOwner.OURS),  # somebody wiped managedFields
+        (True, "", [], ObjectOwner.OURS),  # and the label, too; only where adopt has the records asked
+        (None, SET.id, [update("kubectl-label", data("a"))], ObjectOwner.NOBODY),  # a label alone
+        (None, "other", [update("kubectl-label", data("a"))], ObjectOwner.NOBODY),
+        (None, "other", [ours(LABELLED)], ObjectOwner.ANOTHER_SET),
         (
             None,
             "other",
             [ours(data("a")), update("kubectl-label", LABELLED)],
-            Holder.OURS,
+            ObjectOwner.OURS,
         ),  # changed by somebody
     ],
 )
 def test_whose_an_object_is(
-    recorded: bool | None, label: str, entries: list[dict[str, Any]], holder: Holder
+    recorded: bool | None, label: str, entries: list[dict[str, Any]], holder: ObjectOwner
 ) -> None:
     cart = ObjectRef("", "ConfigMap", "shop", "cart")
     records = [] if recorded is None else [record(SET, [cart] if recorded else [])]
     body = live(*entries, metadata={"labels": {PART_OF: label} if label else {}})
     held = membership(SET, *records).set_with(cart, body, adopt=True)
-    assert holder_of(body, held, SET.id) is holder
+    assert owner_of_object(body, held, SET.id) is holder
 
 
 @pytest.mark.parametrize("former", [False, True], ids=["under its own name", "under its former name"])
@@ -123,7 +126,7 @@ def test_a_finished_job_is_not_run_again(*, former: bool, going: bool, legacy: b
         ran = Inventory(identity=its, owner="plumb", finished_jobs=(("shop/migrate", one.digest),))
         remembering = ground(formers=(ran,)) if former else ground(inventory=ran)
     else:
-        ran_once = record(its, {one.ref: Recorded(short_digest(one))})
+        ran_once = record(its, {one.ref: RecordedMember(short_digest(one))})
         remembering = ground(membership=membership(SET, ran_once, former=[old]))
     assert plan_object(remembering, one, body if going else None).action.verb is Verb.UNCHANGED
     assert plan_object(ground(), one, body if going else None).action.verb is Verb.CREATE
@@ -133,17 +136,17 @@ def test_a_finished_job_is_not_run_again(*, former: bool, going: bool, legacy: b
     ("recorded", "deleted"),
     [
         (
-            Recorded("an earlier one"),
+            RecordedMember("an earlier one"),
             True,
         ),  # an unrelated commit, or one to this very object, changes nothing of that
-        (Recorded("-"), True),  # a Secret
-        (Recorded(""), False),  # it was going to be written, and perhaps never was
+        (RecordedMember("-"), True),  # a Secret
+        (RecordedMember(""), False),  # it was going to be written, and perhaps never was
         (None, False),
     ],
 )
 @pytest.mark.parametrize("going", [False, True], ids=["gone", "being deleted"])
 def test_row_93_a_recorded_object_that_is_gone_was_deleted_by_someone(
-    recorded: Recorded | None, *, deleted: bool, going: bool
+    recorded: RecordedMember | None, *, deleted: bool, going: bool
 ) -> None:
     one = wanted("ConfigMap", "cart")
     entries = {} if recorded is None else {one.ref: recorded}
@@ -159,7 +162,7 @@ def test_row_93_drift_report_leaves_what_was_deleted_until_its_manifest_changes(
     *, going: bool, same: bool
 ) -> None:
     one = wanted("ConfigMap", "cart")
-    entry = Recorded(short_digest(one) if same else "0" * 16)
+    entry = RecordedMember(short_digest(one) if same else "0" * 16)
     body = {**one.body, "metadata": {**one.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
     reporting = ground(
         app=app(drift=DriftPolicy.REPORT), membership=membership(SET, record(SET, {one.ref: entry}))

@@ -14,12 +14,12 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import R
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind, Manifest
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import PART_OF
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import (
-    Defined,
-    Desired,
-    Wanted,
+    DefinedKind,
+    DesiredObject,
+    DesiredObjects,
     applied_digest,
     defined_kinds,
-    desire,
+    desired_objects,
     digest_of_all,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import DIGEST
@@ -38,8 +38,8 @@ CRD = manifest(
 )
 
 
-def made(*manifests: Manifest, **options: Any) -> Desired:
-    return desire(app(**options), "applyset-x-v1", manifests, DISCOVERY, defined_kinds(manifests))
+def made(*manifests: Manifest, **options: Any) -> DesiredObjects:
+    return desired_objects(app(**options), "applyset-x-v1", manifests, DISCOVERY, defined_kinds(manifests))
 
 
 def test_label_digest_and_namespace_are_filled_in_and_nothing_is_changed_in_place() -> None:
@@ -97,7 +97,7 @@ def test_the_digest_of_all_is_of_the_whole_app() -> None:
 def test_the_digest_of_all_gives_no_guess_of_a_secret_away() -> None:
     def digest(kind: str, value: str) -> str:
         said = manifest(kind, "a", data={"x": value})
-        return digest_of_all([Wanted(said.ref, said.body, said.digest, said.origin)])
+        return digest_of_all([DesiredObject(said.ref, said.body, said.digest, said.origin)])
 
     assert digest("Secret", "MQ==") == digest("Secret", "Mg==")
     assert digest("ConfigMap", "MQ==") != digest("ConfigMap", "Mg==")
@@ -164,7 +164,7 @@ def test_a_kind_that_comes_with_its_crd_is_known() -> None:
 )
 def test_a_crd_that_says_nothing_defines_nothing_usable(spec: Any) -> None:
     crd = manifest("CustomResourceDefinition", "x", version="apiextensions.k8s.io/v1", spec=spec)
-    assert defined_kinds([crd]) == {GroupKind("", ""): Defined(namespaced=False, versions=frozenset())}
+    assert defined_kinds([crd]) == {GroupKind("", ""): DefinedKind(namespaced=False, versions=frozenset())}
 
 
 def test_the_order_is_that_of_the_work() -> None:

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs.audit_log import (
-    Place,
-    place_of,
+    AuditLogFile,
+    audit_log_file_of,
     read_log,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.change import (
@@ -29,7 +29,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Action, AppResult, Plan, Verb
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.attribution import (
     AuditLog,
-    Seen,
+    LastObservation,
     name_of,
     read_event,
     with_evidence,
@@ -62,7 +62,7 @@ def ours(at: str, **more: Any) -> dict[str, Any]:
 
 def found(
     *events: dict[str, Any], culprit: Culprit | None = EDIT, begins: str = "2026-11-24T04:00:00.000000Z",
-    cause: Cause = Cause.DRIFT, seen: Seen | None = None, late: int = 0, **action: Any,
+    cause: Cause = Cause.DRIFT, seen: LastObservation | None = None, late: int = 0, **action: Any,
 ) -> Culprit | None:  # fmt: skip
     """What becomes of one change's culprit; the last `late` events came after the run had begun."""
     change = FieldChange("spec.replicas", 9, 3 if cause is Cause.DRIFT else ABSENT, cause, culprit)
@@ -71,7 +71,7 @@ def found(
     read = [read_event(one, late=at >= len(events) - late) for at, one in enumerate(events)]
     log = AuditLog(events=tuple(one for one in read if one is not None), begins=begins, account="agent")
     result = AppResult(plan=Plan(app="shop", actions=(given,)))
-    (told,) = with_evidence([result], log, {"shop": seen or Seen()}, lambda _kind: "deployments")
+    (told,) = with_evidence([result], log, {"shop": seen or LastObservation()}, lambda _kind: "deployments")
     (made,) = told.plan.actions
     return made.culprit if made.deleted_by_someone else made.changes[0].culprit
 
@@ -149,28 +149,33 @@ def test_a_log_that_does_not_reach_back_names_nobody() -> None:
     begins = "2026-11-24T05:09:00.000000Z"
     assert found(event("10:00.000000"), begins=begins) == EDIT
     assert found(event("10:00.000000"), culprit=None, begins=begins) is None
-    all_was_well = Seen("2026-11-24T05:09:30Z")
+    all_was_well = LastObservation("2026-11-24T05:09:30Z")
     named = found(event("10:00.000000"), begins=begins, seen=all_was_well)
     assert named is not None
     assert named.user == "alice"
-    had_drifted = Seen("2026-11-24T05:09:30Z", {name_of(CART): {}})
+    had_drifted = LastObservation("2026-11-24T05:09:30Z", {name_of(CART): {}})
     assert found(event("10:00.000000"), begins=begins, seen=had_drifted) == EDIT
 
 
 def test_an_addition_is_laid_to_somebody_when_it_is_new_and_stays_his() -> None:
-    new, addition = Seen("2026-11-24T05:09:30Z"), Cause.ADDITION
+    new, addition = LastObservation("2026-11-24T05:09:30Z"), Cause.ADDITION
     assert found(event("10:00.000000"), cause=addition) == EDIT, "our own writes leave it, so it may be older"
     named = found(event("10:00.000000"), cause=addition, seen=new)
     assert named is not None
     assert named.user == "alice"
-    stays = Seen("2026-11-24T05:20:00Z", {name_of(CART): {"spec.replicas": named}})
+    stays = LastObservation("2026-11-24T05:20:00Z", {name_of(CART): {"spec.replicas": named}})
     assert found(cause=addition, seen=stays) == named
     later = replace(EDIT, time="2026-11-24T05:30:00Z")
     assert found(culprit=later, cause=addition, seen=stays) == later
 
 
 def test_a_deletion() -> None:
-    gone: dict[str, Any] = {"deleted_by_someone": True, "changes": (), "applied": "", "seen": Seen(APPLIED)}
+    gone: dict[str, Any] = {
+        "deleted_by_someone": True,
+        "changes": (),
+        "applied": "",
+        "seen": LastObservation(APPLIED),
+    }
     one = found(event("10:00.000000", verb="delete", query=""), **gone)
     assert one is not None
     assert (one.user, one.verb) == ("alice", "delete")
@@ -196,7 +201,7 @@ def test_of_a_log_the_last_part_is_read_and_what_is_no_event_passed_over(tmp_pat
         + b"\n"
         + lines(*many[30:], event("1", verb=odd))
     )
-    place = place_of(log)
+    place = audit_log_file_of(log)
     assert len(read_log(place).events) == 50
     assert read_log(place).begins == "2026-11-24T05:10:00Z".replace("Z", ".000000Z")
     part = read_log(place, 2000)
@@ -212,7 +217,7 @@ def test_older_files_are_read_too_and_a_rotation_during_the_run_is_seen(tmp_path
     (tmp_path / "audit-2026-11-24T04-00-00.000.log").write_bytes(lines(event("00:00.000000")))
     (tmp_path / "audit-other.log").write_bytes(lines(event("00:00.000000")))
     log.write_bytes(lines(event("01:00.000000")))
-    place = place_of(log)
+    place = audit_log_file_of(log)
     log.rename(tmp_path / "audit-2026-11-24T05-02-00.000.log")
     log.write_bytes(lines(event("02:00.000000")))
     assert [(e.received[14:19], e.late) for e in read_log(place).events] == [
@@ -233,4 +238,4 @@ def test_hostile_events_are_passed_over(
 ) -> None:
     log = tmp_path_factory.mktemp("log") / "audit.log"
     log.write_bytes(lines({**event("10:00.000000"), key: value}))
-    assert len(read_log(Place(log, 0, 0)).events) <= 1
+    assert len(read_log(AuditLogFile(log, 0, 0)).events) <= 1

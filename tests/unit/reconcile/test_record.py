@@ -22,8 +22,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.
     unrecorded_warning,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record import (
-    Record,
-    Recorded,
+    MemberRecord,
+    RecordedMember,
     read_record,
     record_name,
 )
@@ -39,8 +39,8 @@ def config_map(name: str) -> ObjectRef:
     return ObjectRef("", "ConfigMap", "shop", name)
 
 
-@given(st.dictionaries(REFS, st.builds(Recorded, NAMES, NAMES), max_size=20))
-def test_row_74_what_was_written_is_read_back(entries: dict[ObjectRef, Recorded]) -> None:
+@given(st.dictionaries(REFS, st.builds(RecordedMember, NAMES, NAMES), max_size=20))
+def test_row_74_what_was_written_is_read_back(entries: dict[ObjectRef, RecordedMember]) -> None:
     written = record(SHOP, entries)
     assert read_record(written.body(HOME), SHOP, "plumb", HOME) == written
     shuffled = record(SHOP, dict(reversed(entries.items())))
@@ -57,13 +57,13 @@ def test_row_74_no_two_sets_have_one_record() -> None:
 
 def test_row_74_ten_thousand_objects_fit_and_too_many_are_refused_in_words() -> None:
     many = {
-        config_map(f"settings-{n:x}-{n * 7919 % 99991:05x}"): Recorded(f"{n * 2654435761:016x}")
+        config_map(f"settings-{n:x}-{n * 7919 % 99991:05x}"): RecordedMember(f"{n * 2654435761:016x}")
         for n in range(10_000)
     }
     packed = record(SHOP, many).body(HOME)["binaryData"]["members.json.gz"]
     assert len(packed) < 400_000
     long = {
-        config_map(f"{n}-{gzip.compress(str(n).encode(), mtime=0).hex() * 5}"): Recorded()
+        config_map(f"{n}-{gzip.compress(str(n).encode(), mtime=0).hex() * 5}"): RecordedMember()
         for n in range(60_000)
     }
     with pytest.raises(InventoryError, match="Split the app"):
@@ -115,7 +115,7 @@ def test_row_74_only_what_is_recorded_or_confirmed_leaves_git(
     labelled: set[ObjectRef], wanted: set[ObjectRef], recorded: set[ObjectRef], exists: bool
 ) -> None:
     live = {ref: {"metadata": {"name": ref.name}} for ref in labelled}
-    own = record(SHOP, recorded) if exists else Record(identity=SHOP, owner="plumb")
+    own = record(SHOP, recorded) if exists else MemberRecord(identity=SHOP, owner="plumb")
     found = members_by_record(app(), live, frozenset(wanted), [own])
     assert found.counted.keys() - wanted == labelled & own.entries.keys() - wanted
     assert set(found.unrecorded) == labelled - wanted - own.entries.keys()

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.bounded_subprocess import (
-    Bounds,
+    ProcessLimits,
     run_bounded,
 )
 
@@ -58,7 +58,7 @@ def main() -> None:
     for means in wanted["lacking"]:  # namespaces last: a filter cannot be added once seccomp is gone
         take_away(means)
     done = run_bounded(
-        wanted["argv"], env=wanted["env"], cwd=Path(wanted["cwd"]), bounds=Bounds(**wanted["bounds"])
+        wanted["argv"], env=wanted["env"], cwd=Path(wanted["cwd"]), bounds=ProcessLimits(**wanted["bounds"])
     )
     sys.stdout.write(
         json.dumps(

@@ -17,7 +17,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.render.app import ren
 from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.limits import Meter
 from ansible_collections.plumb.gitops.plugins.module_utils.render.kustomize.build import find_kubectl
 from ansible_collections.plumb.gitops.plugins.module_utils.render.kustomize.inline_entries import is_inline
-from ansible_collections.plumb.gitops.plugins.module_utils.render.location import Place
+from ansible_collections.plumb.gitops.plugins.module_utils.render.location import Location
 from ansible_collections.plumb.gitops.tests.unit.render.conftest import Write
 
 FROM_FILE = "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: file}\nliterals: [a=b]\n"
@@ -81,7 +81,7 @@ ENTRIES = [
 def decision(entry: str) -> bool | None:
     """Whether the entry is objects; None where it is refused."""
     try:
-        return is_inline("generators", entry, Place("app shop", Origin("k.yaml")), Meter("app shop"))
+        return is_inline("generators", entry, Location("app shop", Origin("k.yaml")), Meter("app shop"))
     except RenderError:
         return None
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app, render_path
-from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Followed, Memo
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Memo, RenderSource
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import bound_folder
 from ansible_collections.plumb.gitops.tests.unit.render.plugin_kinds import READING
 
@@ -36,8 +36,8 @@ NEW_FILES = (
 ELSEWHERE = "elsewhere/notes.txt"
 
 
-def followed(kind: str) -> Followed:
-    return Followed(place="/cache/entry", source="fleet", ref="main", path=f"apps/{kind}")
+def followed(kind: str) -> RenderSource:
+    return RenderSource(place="/cache/entry", source="fleet", ref="main", path=f"apps/{kind}")
 
 
 def render(root: Path, kind: str, memo: Memo) -> tuple[Manifest, ...]:
@@ -147,7 +147,7 @@ def test_row_61_a_second_kustomization_beside_the_one_that_is_named_is_seen(tmp_
     memo, app = Memo(tmp_path / "renderings"), tmp_path / "root" / "app"
     app.mkdir(parents=True)
     (app / "kustomization.yaml").write_text("configMapGenerator: [{name: a, literals: [a=b]}]\n")
-    named = Followed(place="/cache/entry", source="fleet", ref="main", path="app/kustomization.yaml")
+    named = RenderSource(place="/cache/entry", source="fleet", ref="main", path="app/kustomization.yaml")
     render_app(app.parent, named, subject="app shop", memo=memo)
     (app / "Kustomization").write_text("namePrefix: x-\n")
     with pytest.raises(RenderError, match="exactly one"):
@@ -205,7 +205,7 @@ def test_row_62_two_branches_in_one_cache_folder_do_not_mix(tmp_path: Path) -> N
         (roots[branch] / "app" / "e.env").write_text("A=B\n")
         (roots[branch] / "app" / "f.txt").write_text(f"of {branch}")
     for branch in ("staging", "main", "staging", "main"):
-        key = Followed(place=str(tmp_path / "checkouts"), source="fleet", ref=branch, path="app")
+        key = RenderSource(place=str(tmp_path / "checkouts"), source="fleet", ref=branch, path="app")
         (made,) = render_app(roots[branch], key, subject="app shop", memo=Memo(folder))
         assert made.body["data"]["k"] == f"of {branch}"
     assert len(list(folder.iterdir())) == 2

@@ -19,9 +19,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import 
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app, render_path
 from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.memory_budget import MemoryBudget
 from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import (
-    Followed,
     Memo,
     Rendering,
+    RenderSource,
 )
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {b: '1', a: '2'}\n"
@@ -62,8 +62,8 @@ def recalled(memo: Memo, root: Path, path: str) -> tuple[Manifest, ...]:
     return found.manifests if found else ()
 
 
-def followed(path: str, **other: str) -> Followed:
-    return Followed(**{"place": "/cache", "source": "fleet", "ref": "main", "path": path, **other})
+def followed(path: str, **other: str) -> RenderSource:
+    return RenderSource(**{"place": "/cache", "source": "fleet", "ref": "main", "path": path, **other})
 
 
 @pytest.mark.parametrize("path", ["plain", "overlay", "linked", "plain/one.yaml"])

@@ -18,8 +18,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.availab
     available_memory,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.memory_budget import (
-    Account,
     MemoryBudget,
+    MemoryShare,
     OverBudgetError,
 )
 
@@ -132,7 +132,7 @@ def charging(amounts: Mapping[str, int], budget: MemoryBudget) -> dict[str, bool
     """Renders side by side, each of which takes so much in ten parts and keeps half: who could."""
 
     def render(name: str) -> bool:
-        def work(account: Account) -> tuple[bool, int]:
+        def work(account: MemoryShare) -> tuple[bool, int]:
             for _part in range(10):
                 account.charge(amounts[name] // 10)
             return True, amounts[name] // 2
@@ -164,7 +164,7 @@ class Watched(MemoryBudget):
 
     most = 0
 
-    def charge(self, account: Account, amount: int) -> None:
+    def charge(self, account: MemoryShare, amount: int) -> None:
         super().charge(account, amount)
         self.most = max(self.most, self._kept + self._charged)
 

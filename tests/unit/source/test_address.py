@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import RefKind
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
-from ansible_collections.plumb.gitops.plugins.module_utils.source.git.address import Transport, check_spec
+from ansible_collections.plumb.gitops.plugins.module_utils.source.git.address import GitProtocol, check_spec
 from ansible_collections.plumb.gitops.tests.unit.source.upstream import source
 
 KEY = Path("/etc/plumb/key")
@@ -22,20 +22,20 @@ SSH: dict[str, Any] = {"ssh_key_file": KEY, "known_hosts_file": Path("/etc/plumb
 @pytest.mark.parametrize(
     ("url", "fields", "transport", "origin"),
     [
-        ("https://git.example.com/platform/fleet.git", {}, Transport.HTTPS, "https://git.example.com"),
-        ("https://Git.Example.com:8443/a", {}, Transport.HTTPS, "https://git.example.com:8443"),
-        ("https://[2001:db8::1]:8443/a", {}, Transport.HTTPS, "https://[2001:db8::1]:8443"),
-        ("http://127.0.0.1:3000/a", {}, Transport.HTTP, "http://127.0.0.1:3000"),
-        ("http://localhost/a", {}, Transport.HTTP, "http://localhost"),
-        ("http://[::1]:3000/a", {}, Transport.HTTP, "http://[::1]:3000"),
-        ("http://gitea.forge.svc/a", {"allow_http": True}, Transport.HTTP, "http://gitea.forge.svc"),
-        ("ssh://git@git.example.com:2222/a.git", SSH, Transport.SSH, "ssh://git.example.com:2222"),
-        ("ssh://git.example.com/a.git", SSH, Transport.SSH, "ssh://git.example.com"),
-        ("git@git.example.com:platform/fleet.git", SSH, Transport.SSH, "ssh://git.example.com"),
-        ("git@git.example.com:/srv/fleet.git", SSH, Transport.SSH, "ssh://git.example.com"),
+        ("https://git.example.com/platform/fleet.git", {}, GitProtocol.HTTPS, "https://git.example.com"),
+        ("https://Git.Example.com:8443/a", {}, GitProtocol.HTTPS, "https://git.example.com:8443"),
+        ("https://[2001:db8::1]:8443/a", {}, GitProtocol.HTTPS, "https://[2001:db8::1]:8443"),
+        ("http://127.0.0.1:3000/a", {}, GitProtocol.HTTP, "http://127.0.0.1:3000"),
+        ("http://localhost/a", {}, GitProtocol.HTTP, "http://localhost"),
+        ("http://[::1]:3000/a", {}, GitProtocol.HTTP, "http://[::1]:3000"),
+        ("http://gitea.forge.svc/a", {"allow_http": True}, GitProtocol.HTTP, "http://gitea.forge.svc"),
+        ("ssh://git@git.example.com:2222/a.git", SSH, GitProtocol.SSH, "ssh://git.example.com:2222"),
+        ("ssh://git.example.com/a.git", SSH, GitProtocol.SSH, "ssh://git.example.com"),
+        ("git@git.example.com:platform/fleet.git", SSH, GitProtocol.SSH, "ssh://git.example.com"),
+        ("git@git.example.com:/srv/fleet.git", SSH, GitProtocol.SSH, "ssh://git.example.com"),
     ],
 )
-def test_accepted_addresses(url: str, fields: dict[str, Any], transport: Transport, origin: str) -> None:
+def test_accepted_addresses(url: str, fields: dict[str, Any], transport: GitProtocol, origin: str) -> None:
     address = check_spec(source(url, **fields))
     assert (address.transport, address.origin, address.url) == (transport, origin, url)
 

@@ -23,7 +23,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.render.tree import Tr
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache import eviction as clearing
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.checkout import reading
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.eviction import clear_old
-from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.repositories import Entry
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.repositories import CachedRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import last_known, pull_sources
 from ansible_collections.plumb.gitops.tests.git_server import GitServer
 from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, pull, refused, source
@@ -35,8 +35,8 @@ def _age(checkout: Checkout, seconds: float) -> None:
     os.utime(checkout.path.parent / "in-use", (then, then))
 
 
-def _entry(checkout: Checkout) -> Entry:
-    return Entry(checkout.path.parents[2])
+def _entry(checkout: Checkout) -> CachedRepository:
+    return CachedRepository(checkout.path.parents[2])
 
 
 def test_no_attribute_of_the_repository_changes_a_byte(

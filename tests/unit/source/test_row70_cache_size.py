@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.checkout_paths import REFERENCES
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Checkout, SourceSpec
-from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.repositories import Entry
+from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.repositories import CachedRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.selection import select
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.space import Space
 from ansible_collections.plumb.gitops.plugins.module_utils.source.git.repository import TreeEntry
@@ -341,7 +341,7 @@ def _seen(root: Path, path: str) -> list[str]:
 def test_row_70_entries_of_the_cache_are_told_from_its_other_files(cache: Path) -> None:
     cache.mkdir()
     (cache / "space.lock").touch()
-    entry = Entry(cache / ("0" * 32))
+    entry = CachedRepository(cache / ("0" * 32))
     entry.root.mkdir()
     with Space(cache, MIB).share(entry, all_of_it=False) as room:
         assert (entry.root / "reserved").read_text() == str(room)

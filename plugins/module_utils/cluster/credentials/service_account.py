@@ -32,7 +32,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
+class TokenClaims:
     """What a token says of itself; nothing of it is verified. Times are seconds since 1970."""
 
     namespace: str
@@ -46,13 +46,13 @@ class Claims:
         return now >= self.issued + (self.expires - self.issued) * part
 
 
-def read_claims(token: str) -> Claims | None:
+def read_claims(token: str) -> TokenClaims | None:
     """The claims of a service account's token (RFC 7519); None for a text that is no such token."""
     try:
         body = token.strip()[:_LONGEST_TOKEN].split(".")[1]
         said = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         account = said["kubernetes.io"]
-        return Claims(
+        return TokenClaims(
             namespace=str(account["namespace"]),
             name=str(account["serviceaccount"]["name"]),
             uid=str(account["serviceaccount"]["uid"]),

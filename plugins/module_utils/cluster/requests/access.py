@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class ApiAccess:
     """An API server's address and the credentials for it."""
 
     server: str  # the URL, with a path where a gateway wants one; no trailing slash

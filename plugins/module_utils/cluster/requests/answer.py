@@ -39,7 +39,7 @@ _CONFLICT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class StatusCause:
     """One entry of `Status.details.causes`: its reason, the field's path, and what the server says of it."""
 
     reason: str
@@ -58,13 +58,13 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ApiResponse:
     """A refusal: an HTTP status (0: there was no answer) and what its `Status` object says, if there is one."""
 
     status: int = 0
     reason: str = ""
     message: str = ""
-    causes: tuple[Cause, ...] = ()
+    causes: tuple[StatusCause, ...] = ()
     kind: str = ""  # of what it is about, as a plural: `namespaces`
     name: str = ""
     conflicts: tuple[Conflict, ...] = ()
@@ -73,25 +73,25 @@ class Answer:
     webhook_failed: bool = False  # a 5xx that tells of a webhook, which only some objects are sent through
     rights_missing: bool = False  # a 403 of RBAC, and not of an admission rule
 
-    def withheld(self) -> Answer:
+    def withheld(self) -> ApiResponse:
         """The same without the texts that can quote a value."""
         causes = tuple(replace(cause, message="") for cause in self.causes)
         return replace(self, message="", causes=causes)
 
 
-def read_answer(status: int, data: bytes) -> Answer:
+def read_answer(status: int, data: bytes) -> ApiResponse:
     """What a refusal says; a body that is no `Status` object (a proxy's page, `404 page not found`) says nothing."""
     try:
         said = json.loads(data)
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, Mapping) or said.get("kind") != "Status":
-        return Answer(status=status)
+        return ApiResponse(status=status)
     details = said.get("details")
     details = details if isinstance(details, Mapping) else {}
     causes = _causes(details)
     message = _text(said, "message")
-    return Answer(
+    return ApiResponse(
         status=status,
         reason=_text(said, "reason"),
         message=message,
@@ -117,22 +117,22 @@ def _text(value: Mapping[str, Any], key: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _causes(details: Mapping[str, Any]) -> tuple[Cause, ...]:
+def _causes(details: Mapping[str, Any]) -> tuple[StatusCause, ...]:
     found = details.get("causes")
     return tuple(
-        Cause(_text(cause, "reason"), _text(cause, "field"), _text(cause, "message"))
+        StatusCause(_text(cause, "reason"), _text(cause, "field"), _text(cause, "message"))
         for cause in (found if isinstance(found, list) else [])
         if isinstance(cause, Mapping)
     )
 
 
-def _is_immutable(cause: Cause) -> bool:
+def _is_immutable(cause: StatusCause) -> bool:
     return cause.reason in {"FieldValueForbidden", "FieldValueInvalid"} and bool(
         _IMMUTABLE.search(cause.message)
     )
 
 
-def _conflicts(causes: tuple[Cause, ...]) -> tuple[Conflict, ...]:
+def _conflicts(causes: tuple[StatusCause, ...]) -> tuple[Conflict, ...]:
     """The other managers and the fields they hold, sorted."""
     found = set()
     for cause in causes:

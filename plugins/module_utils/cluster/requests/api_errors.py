@@ -26,7 +26,7 @@ from ..errors import (
     Unauthorized,
     UnknownApi,
 )
-from .answer import OUTDATED, Answer, Cause
+from .answer import OUTDATED, ApiResponse, StatusCause
 
 _SHOWN = 5  # causes that a message names
 _LONG = 500  # characters; a longer message of the server is told by its causes instead
@@ -56,7 +56,7 @@ class _Rule:
     cause: str | None = None
     text: re.Pattern[str] | None = None
 
-    def fits(self, answer: Answer) -> bool:
+    def fits(self, answer: ApiResponse) -> bool:
         return (
             answer.status in self.statuses
             and self.named in (None, bool(answer.kind or answer.name))
@@ -107,7 +107,7 @@ _NEXT_STEPS = {
 }
 
 
-def refusal(answer: Answer, target: Target) -> RequestError:
+def refusal(answer: ApiResponse, target: Target) -> RequestError:
     """The error for a status that is no success. A Secret's gets no text of the server."""
     error = next(rule.error for rule in _RULES if rule.fits(answer))
     shown = answer.withheld() if target.secret else answer
@@ -120,7 +120,7 @@ def refusal(answer: Answer, target: Target) -> RequestError:
     )
 
 
-def _next_step(error: type[RequestError], answer: Answer, target: Target) -> str | None:
+def _next_step(error: type[RequestError], answer: ApiResponse, target: Target) -> str | None:
     """A better next step than the class has, where the answer allows one."""
     if answer.defect == OUTDATED:
         return _MOVE_ENTRIES
@@ -139,7 +139,7 @@ def _next_step(error: type[RequestError], answer: Answer, target: Target) -> str
     return _NEXT_STEPS.get(error) if special else None
 
 
-def _why(answer: Answer) -> str:
+def _why(answer: ApiResponse) -> str:
     """Who holds what, or the server's message, or where that is withheld or missing the reason and the fields."""
     if answer.conflicts:
         held = [
@@ -160,7 +160,7 @@ def _why(answer: Answer) -> str:
     return f"the server answered {answer.status} {answer.reason}" + (f": {fields}" if fields else "")
 
 
-def _short(cause: Cause) -> str:
+def _short(cause: StatusCause) -> str:
     """A cause without the value or the difference that the server prints before or below what is wrong with it."""
     said = cause.message.partition("\n")[0]
     if len(said) > _LONG // _SHOWN:

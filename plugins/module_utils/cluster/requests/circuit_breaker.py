@@ -27,7 +27,7 @@ from enum import Enum
 from typing import TypeVar
 
 from ..errors import CircuitOpen, Forbidden, LeaseLost, RequestError, Unauthorized
-from .retry import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_RETRY_AFTER, Clock, Failure, Trouble
+from .retry import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_RETRY_AFTER, Clock, RequestFailure, Trouble
 
 TRIP = 5  # different paths that fail in a row, until requests wait; fewer where fewer are asked at once
 PROBES = 4  # that fail, until nothing is sent any more
@@ -113,7 +113,7 @@ class CircuitBreaker:
         sent = self._clock.now()
         try:
             result = attempt()
-        except Failure as failure:
+        except RequestFailure as failure:
             self._failed(traffic, path, failure, sent, is_probe=is_probe)
             raise
         finally:
@@ -162,7 +162,9 @@ class CircuitBreaker:
                 circuit.close()
                 self._changed.notify_all()
 
-    def _failed(self, traffic: Traffic, path: str, failure: Failure, sent: float, *, is_probe: bool) -> None:
+    def _failed(
+        self, traffic: Traffic, path: str, failure: RequestFailure, sent: float, *, is_probe: bool
+    ) -> None:
         if isinstance(failure.error, LeaseLost) or (failure.final and failure.trouble is Trouble.UNSENT):
             return  # it was not sent
         if not blames_server(failure.error, traffic):
@@ -186,7 +188,7 @@ class CircuitBreaker:
         paths = len(circuit.failing)
         return paths >= self._trip or (paths > 1 and circuit.failures >= 2 * self._trip)
 
-    def _open(self, traffic: Traffic, circuit: _Circuit, failure: Failure) -> None:
+    def _open(self, traffic: Traffic, circuit: _Circuit, failure: RequestFailure) -> None:
         """Say when the next probe is due, or that there is none any more."""
         circuit.is_open = True
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**circuit.probes)

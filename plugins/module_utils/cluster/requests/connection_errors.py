@@ -13,7 +13,7 @@ from ..errors import DeadlineExceeded, RequestError, Unreachable
 from .api_errors import Target
 from .llhttp_connection import NoAnswer
 from .optional_imports import urllib3
-from .retry import Failure, Trouble
+from .retry import RequestFailure, Trouble
 
 CONNECT_TIMEOUT = 10.0  # seconds, within the request's own
 
@@ -66,7 +66,7 @@ _ROWS = (
 )
 
 
-def no_answer(exc: Exception, target: Target, server: str, seconds: float) -> Failure:
+def no_answer(exc: Exception, target: Target, server: str, seconds: float) -> RequestFailure:
     """The failure of an attempt, given `seconds`, that ended in `exc`, an HTTPError of urllib3.
 
     A connection had CONNECT_TIMEOUT of these at most.
@@ -79,7 +79,7 @@ def no_answer(exc: Exception, target: Target, server: str, seconds: float) -> Fa
             f"the certificate of {server} does not verify: {refused.verify_message}",
             "Name the CA that signed it (ca_cert, or certificate-authority in the kubeconfig), or correct the address.",
         )
-        return Failure(error, Trouble.UNSENT, final=True)
+        return RequestFailure(error, Trouble.UNSENT, final=True)
     row = next(row for row in _ROWS if isinstance(exc, getattr(urllib3.exceptions, row.exception)))
     why = row.why.format(
         server=server,
@@ -87,7 +87,7 @@ def no_answer(exc: Exception, target: Target, server: str, seconds: float) -> Fa
         connecting=f"{min(seconds, CONNECT_TIMEOUT):.1f} s",
         detail=_detail(exc),
     )
-    return Failure(row.error(target.subject, target.operation, why, row.next_step), row.trouble)
+    return RequestFailure(row.error(target.subject, target.operation, why, row.next_step), row.trouble)
 
 
 def _certificate_refused(exc: BaseException) -> ssl.SSLCertVerificationError | None:

@@ -61,7 +61,7 @@ class NoAnswer(HTTPException):
     """What came is no whole answer. The text says why and quotes nothing of it."""
 
 
-class Answer:
+class HttpResponse:
     """A whole answer. The names are urllib3's, whose pool sets and reads some."""
 
     __slots__ = (
@@ -131,7 +131,7 @@ def _send(
     connection.sock.sendall(head)
 
 
-def _receive(connection: Any) -> Answer:
+def _receive(connection: Any) -> HttpResponse:
     """`getresponse` of a connection: the whole answer. The connection is closed unless another request may follow."""
     terms = _terms.get()
     connection.sock.settimeout(connection.timeout)
@@ -216,11 +216,11 @@ class _Reader:
         if not self._in_body or b"content-length" in self._headers or b"transfer-encoding" in self._headers:
             raise NoAnswer("the connection was closed")
 
-    def answer(self, most_of_a_refusal: int) -> Answer:
+    def answer(self, most_of_a_refusal: int) -> HttpResponse:
         data = b"".join(self._body)
         if self._headers.get(b"content-encoding", b"").lower() in (b"gzip", b"x-gzip"):
             data = self._unpacked(data, most_of_a_refusal)
-        return Answer(self.status, self._headers, data)
+        return HttpResponse(self.status, self._headers, data)
 
     def _unpacked(self, data: bytes, most_of_a_refusal: int) -> bytes:
         try:

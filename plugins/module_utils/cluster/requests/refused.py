@@ -29,7 +29,7 @@ from ..errors import (
     ServerFailure,
     TooLarge,
 )
-from .answer import Answer, Cause, Conflict
+from .answer import ApiResponse, Conflict, StatusCause
 from .transport import Request
 
 _FIRST_RETRY = 120.0  # seconds; doubled with each refusal
@@ -55,9 +55,9 @@ class Refusal:
     def again(self) -> RequestError:
         """Return the error as it was."""
         values = dict(self.answer)
-        values["causes"] = tuple(Cause(**cause) for cause in values["causes"])
+        values["causes"] = tuple(StatusCause(**cause) for cause in values["causes"])
         values["conflicts"] = tuple(Conflict(**conflict) for conflict in values["conflicts"])
-        return _ERRORS[self.error](*self.words, answer=Answer(**values))
+        return _ERRORS[self.error](*self.words, answer=ApiResponse(**values))
 
 
 def key_of(request: Request, basis: str) -> str:

@@ -44,7 +44,7 @@ _TRIES = {Trouble.UNSENT: 5, Trouble.LOST: 5, Trouble.SILENT: 2}
 _MAYBE_EXECUTED = frozenset({408, 502, 504})
 
 
-class Failure(Exception):
+class RequestFailure(Exception):
     """A failed attempt: the error that it comes to if nothing helps, and what the retry tables ask."""
 
     def __init__(

@@ -18,15 +18,15 @@ from urllib.parse import unquote, urlencode, urlsplit
 from ...model.version import VERSION
 from ..errors import CircuitOpen, DeadlineExceeded, LeaseLost, RequestError, Unreachable
 from ..lease_file import why_not
-from .access import Access, is_loopback
+from .access import ApiAccess, is_loopback
 from .answer import read_answer
 from .api_errors import Target, refusal
 from .circuit_breaker import CircuitBreaker, Traffic
 from .connection_errors import CONNECT_TIMEOUT, no_answer
-from .llhttp_connection import Answer, Terms, on_terms, pools
+from .llhttp_connection import HttpResponse, Terms, on_terms, pools
 from .optional_imports import urllib3
 from .request_counts import RequestCounts
-from .retry import LONGEST_WAIT, Clock, Failure, Repeat, Trouble, pause, read_retry_after
+from .retry import LONGEST_WAIT, Clock, Repeat, RequestFailure, Trouble, pause, read_retry_after
 
 _MOST_TRIES = 20  # of one request, for a server that comes and goes
 _SHORTEST = 0.001  # seconds; urllib3 takes no timeout of 0
@@ -72,7 +72,7 @@ class Transport:
 
     def __init__(
         self,
-        access: Access,
+        access: ApiAccess,
         *,
         request_timeout: float,
         concurrency: int,
@@ -120,7 +120,7 @@ class Transport:
         waited = 0.0
         tried = 0
         executed = False
-        last: Failure | None = None
+        last: RequestFailure | None = None
         while True:
             tried += 1
             try:
@@ -129,7 +129,7 @@ class Transport:
                 if last is None:
                     raise
                 raise _last_word(last, request, executed) from last.__cause__
-            except Failure as failure:
+            except RequestFailure as failure:
                 last = failure
                 executed = executed or failure.executed
                 tries = failure.tries(request.repeat)
@@ -173,17 +173,17 @@ class Transport:
                 request.target.operation,
                 "the time for it was over before it was sent",
             )
-            raise Failure(error, Trouble.UNSENT, final=True)
+            raise RequestFailure(error, Trouble.UNSENT, final=True)
         answer = self._roundtrip(request, ends)
         if 200 <= answer.status < 300:
             return _document(answer.data, request)
-        raise Failure(
+        raise RequestFailure(
             refusal(read_answer(answer.status, answer.data), request.target),
             Trouble.ANSWERED,
             retry_after=read_retry_after(answer.headers.get(b"retry-after", b"").decode("latin-1")),
         )
 
-    def _roundtrip(self, request: Request, ends: float) -> Answer:
+    def _roundtrip(self, request: Request, ends: float) -> HttpResponse:
         seconds = max(ends - self._clock.now(), _SHORTEST)
 
         def in_time(received: int) -> None:
@@ -193,7 +193,7 @@ class Transport:
 
         try:
             with on_terms(Terms(before_sending=self._check(request.target), on_received=in_time)):
-                answer: Answer = self._send(
+                answer: HttpResponse = self._send(
                     request.method,
                     self._root + request.url,
                     body=request.body,
@@ -225,7 +225,7 @@ class Transport:
         return partial(_see_lease, self._lease_file, target)
 
 
-def headers_of(access: Access, request: Request, encoding: str) -> list[tuple[str, str]]:
+def headers_of(access: ApiAccess, request: Request, encoding: str) -> list[tuple[str, str]]:
     """The headers of a request, with the credentials as they are now."""
     headers = [
         ("Host", urllib3.util.parse_url(access.server).netloc or ""),  # in ASCII
@@ -242,15 +242,15 @@ def headers_of(access: Access, request: Request, encoding: str) -> list[tuple[st
     return headers
 
 
-def _incomplete(target: Target, received: int) -> Failure:
+def _incomplete(target: Target, received: int) -> RequestFailure:
     why = f"the answer was not complete in time, after {received} bytes"
-    return Failure(DeadlineExceeded(target.subject, target.operation, why), Trouble.SILENT)
+    return RequestFailure(DeadlineExceeded(target.subject, target.operation, why), Trouble.SILENT)
 
 
 def _see_lease(file: Path, target: Target) -> None:
     reason = why_not(file)
     if reason:
-        raise Failure(LeaseLost(target.subject, target.operation, reason), Trouble.UNSENT, final=True)
+        raise RequestFailure(LeaseLost(target.subject, target.operation, reason), Trouble.UNSENT, final=True)
 
 
 def _document(data: bytes, request: Request) -> dict[str, Any]:
@@ -263,24 +263,24 @@ def _document(data: bytes, request: Request) -> dict[str, Any]:
     return document
 
 
-def _unreadable(target: Target) -> Failure:
+def _unreadable(target: Target) -> RequestFailure:
     error = Unreachable(
         target.subject,
         target.operation,
         "the answer is not a JSON object",
         "Check that the address is that of a Kubernetes API server, and what a proxy before it does.",
     )
-    return Failure(error, Trouble.LOST)
+    return RequestFailure(error, Trouble.LOST)
 
 
-def _last_word(failure: Failure, request: Request, executed: bool) -> RequestError:
+def _last_word(failure: RequestFailure, request: Request, executed: bool) -> RequestError:
     """The error that the last try came to; this one or an earlier one may have been carried out."""
     error = failure.error
     error.outcome_unknown = request.target.write and executed
     return error
 
 
-def pool_of(access: Access, concurrency: int, **more: Any) -> Any:
+def pool_of(access: ApiAccess, concurrency: int, **more: Any) -> Any:
     """Connections to one server, at most `concurrency` at once; `more` are options of urllib3."""
     options: dict[str, Any] = {"num_pools": 2, "maxsize": concurrency, "block": True, "retries": False} | more
     if access.tls is not None:

@@ -22,7 +22,7 @@ from ..reference import DOCKER_HUB, ImageName, is_digest, is_tag
 from .challenge import Authority
 from .docker_config import ANONYMOUS, Login
 from .exchange import Exchange, Reply, Way, origin
-from .image_manifest import Built, Manifest, parse_config, parse_manifest
+from .image_manifest import Built, ImageManifest, parse_config, parse_manifest
 from .registry_cache import Kept, Remembered
 
 MAX_TAGS = 100_000
@@ -46,7 +46,7 @@ _NEXT_LINK = re.compile(r'<([^<>\s]{1,4096})>\s*;\s*rel="?next"?', re.IGNORECASE
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,512}"')
 
 
-class Repository:
+class ImageRepository:
     """Asks for one image; a context manager. It may be used from several threads."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Repository:
         self._challenged = threading.Lock()
         self.dropped = 0  # names in the list of tags that can be none
 
-    def __enter__(self) -> Repository:
+    def __enter__(self) -> ImageRepository:
         return self
 
     def __exit__(
@@ -100,7 +100,7 @@ class Repository:
                 raise self._exchange.failure(operation, "its pages go in a circle", "Ask its operator.")
         raise self._exchange.failure(operation, f"it has more than {_MAX_PAGES} pages", "Ask its operator.")
 
-    def manifest(self, reference: str) -> Manifest:
+    def manifest(self, reference: str) -> ImageManifest:
         """The manifest of a tag or a digest. Raises RegistryError, of status 404 where there is none."""
         operation = f"reading the manifest of {reference}"
         address = f"{self._base}/v2/{self._image.repository}/manifests/{reference}"
@@ -213,7 +213,7 @@ class Repository:
                 operation, "the content does not have the digest that it is to have", _SEE
             )
 
-    def _read_manifest(self, body: bytes, digest: str, operation: str) -> Manifest:
+    def _read_manifest(self, body: bytes, digest: str, operation: str) -> ImageManifest:
         manifest = parse_manifest(self._json(body, operation), digest)
         if manifest is None:
             why = "it is neither an index nor an image manifest"
@@ -249,8 +249,8 @@ _MEANINGS: Mapping[int, tuple[str, str]] = {
 }
 
 
-def _as_manifest(value: Any) -> Manifest:
-    if not isinstance(value, Manifest):
+def _as_manifest(value: Any) -> ImageManifest:
+    if not isinstance(value, ImageManifest):
         raise TypeError("what is remembered is no manifest")
     return value
 

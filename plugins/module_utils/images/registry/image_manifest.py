@@ -27,7 +27,7 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ImageManifest:
     """What a tag or digest leads to: an index of images, or one image with its configuration."""
 
     digest: str
@@ -43,14 +43,14 @@ class Built:
     created: datetime | None
 
 
-def parse_manifest(content: Mapping[str, Any], digest: str) -> Manifest | None:
+def parse_manifest(content: Mapping[str, Any], digest: str) -> ImageManifest | None:
     """The manifest or index of this digest; None where it is neither."""
     if isinstance(content.get("manifests"), list):
         listed = [one for one in content["manifests"][:_MAX_CHILDREN] if isinstance(one, dict)]
-        return Manifest(digest, tuple(_children(listed)), "")
+        return ImageManifest(digest, tuple(_children(listed)), "")
     config = content.get("config")
     found = config.get("digest") if isinstance(config, dict) else None
-    return Manifest(digest, (), found) if isinstance(found, str) and is_digest(found) else None
+    return ImageManifest(digest, (), found) if isinstance(found, str) and is_digest(found) else None
 
 
 def parse_config(content: Mapping[str, Any]) -> Built:

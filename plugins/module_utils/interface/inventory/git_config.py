@@ -23,7 +23,7 @@ from ...render.yaml.documents import read_documents
 from ...source.cache.checkout import reading
 from ...source.pull import PulledSource
 from ..parsing.engine_values import source_spec
-from .git_config_store import Accepted, accept, accepted, accepted_file
+from .git_config_store import GitConfig, git_config_file, load_git_config, save_git_config
 from .validation import at_odds, check_config
 
 _SHOWN = 8  # faults of one commit that its error names
@@ -31,11 +31,11 @@ _CORRECT = "Correct it in Git"
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class FollowedConfig:
     """The config in force, if one is, and why that is not what Git says now, if it is not."""
 
     file: Path
-    config: Accepted | None
+    config: GitConfig | None
     error: str = ""
 
     def result(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,7 +46,9 @@ class Followed:
         return {**found, "error": self.error} if self.error else found
 
 
-def follow(options: Mapping[str, Any], cache: Path, pulled: Sequence[PulledSource]) -> Followed:
+def follow_git_config(
+    options: Mapping[str, Any], cache: Path, pulled: Sequence[PulledSource]
+) -> FollowedConfig:
     """What `plumb_config` comes to, after the inventory's sources were pulled.
 
     Raises InputError where the inventory itself is wrong: what it names as the source is none.
@@ -60,40 +62,40 @@ def follow(options: Mapping[str, Any], cache: Path, pulled: Sequence[PulledSourc
             f"there is no source {wanted['source']!r}",
             "Name one of plumb_sources in plumb_config.",
         )
-    file = accepted_file(cache, source_spec(source), wanted, options.get("cluster") or "")
+    file = git_config_file(cache, source_spec(source), wanted, options.get("cluster") or "")
     checkout = next(one.checkout for one in pulled if one.name == wanted["source"])
     try:
         if checkout is None:
             why = "its source could not be pulled"
             raise InputError(_subject(wanted), "reading it", why, "See the source's own error.")
         config = _read(checkout, options)
-        accept(file, config)
+        save_git_config(file, config)
     except OSError as error:
         return _last_good(
             options, file, f"{_subject(wanted)}: keeping it: {printable(error.strerror or str(error))}."
         )
     except PlumbError as error:
         return _last_good(options, file, str(error))
-    return Followed(file, config)
+    return FollowedConfig(file, config)
 
 
 def _subject(wanted: Mapping[str, Any], commit: str = "") -> str:
     return f"config {wanted['source']}:{wanted['path']}" + (f" at {commit[:7]}" if commit else "")
 
 
-def _last_good(options: Mapping[str, Any], file: Path, error: str) -> Followed:
-    config = accepted(file)
+def _last_good(options: Mapping[str, Any], file: Path, error: str) -> FollowedConfig:
+    config = load_git_config(file)
     if config is None:
-        return Followed(file, None, f"{error} No earlier one is known, so none is in force.")
+        return FollowedConfig(file, None, f"{error} No earlier one is known, so none is in force.")
     wrong = at_odds(config.sources, config.apps, options)
     if wrong:
-        return Followed(
+        return FollowedConfig(
             file, None, f"{error} That of {config.commit[:7]} does not fit the inventory: {wrong[0]}"
         )
-    return Followed(file, config, f"{error} That of {config.commit[:7]} stays in force.")
+    return FollowedConfig(file, config, f"{error} That of {config.commit[:7]} stays in force.")
 
 
-def _read(checkout: Checkout, options: Mapping[str, Any]) -> Accepted:
+def _read(checkout: Checkout, options: Mapping[str, Any]) -> GitConfig:
     """The config of a revision. Raises InputError, which names up to eight of its faults, and SourceError."""
     wanted, commit = options["config"], checkout.revision.commit
     subject = _subject(wanted, commit)
@@ -105,7 +107,7 @@ def _read(checkout: Checkout, options: Mapping[str, Any]) -> Accepted:
         said = " ".join(line if line.endswith(("?", ".")) else f"{line}." for line in checked.wrong[:_SHOWN])
         rest = f" And {more} more" if more > 0 else ""
         raise InputError(subject, "reading it", f"{said}{rest}".rstrip("."), f"{_CORRECT}.")
-    return Accepted(commit, tuple(checked.settings["sources"] or ()), tuple(checked.settings["apps"] or ()))
+    return GitConfig(commit, tuple(checked.settings["sources"] or ()), tuple(checked.settings["apps"] or ()))
 
 
 def _document(checkout: Checkout, subject: str, path: str) -> Mapping[str, Any]:
@@ -141,11 +143,11 @@ def sources_in_force(options: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return config.sources if config is not None else ()
 
 
-def _in_force(options: Mapping[str, Any]) -> Accepted | None:
+def _in_force(options: Mapping[str, Any]) -> GitConfig | None:
     said = options.get("config") or {}
     if not said.get("path"):
         return None
-    config = accepted(Path(said["path"]))
+    config = load_git_config(Path(said["path"]))
     if config is None or config.commit != said.get("commit"):
         raise InputError(
             "config",

@@ -19,7 +19,7 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class GitConfig:
     """Sources and apps as their options, defaults filled in and checked, and the commit that says so."""
 
     commit: str
@@ -27,7 +27,7 @@ class Accepted:
     apps: tuple[Mapping[str, Any], ...]
 
 
-def accepted_file(cache: Path, source: SourceSpec, config: Mapping[str, Any], cluster: str) -> Path:
+def git_config_file(cache: Path, source: SourceSpec, config: Mapping[str, Any], cluster: str) -> Path:
     """Where the config in force is kept, for a cluster's `plumb_config` in this source."""
     said = (
         source.url,
@@ -41,19 +41,19 @@ def accepted_file(cache: Path, source: SourceSpec, config: Mapping[str, Any], cl
     return cache / "config" / f"{digest[:32]}.json"
 
 
-def accept(file: Path, config: Accepted) -> None:
+def save_git_config(file: Path, config: GitConfig) -> None:
     """Let a config be in force. A known one is not written again. Raises OSError."""
     content = {"commit": config.commit, "sources": list(config.sources), "apps": list(config.apps)}
     if kept(file, _KIND, _FORMAT) != content:
         keep(file, _KIND, _FORMAT, content)
 
 
-def accepted(file: Path) -> Accepted | None:
+def load_git_config(file: Path) -> GitConfig | None:
     """The config in force; None where none is known."""
     content = kept(file, _KIND, _FORMAT)
     if content is None:
         return None
     try:
-        return Accepted(str(content["commit"]), tuple(content["sources"]), tuple(content["apps"]))
+        return GitConfig(str(content["commit"]), tuple(content["sources"]), tuple(content["apps"]))
     except (KeyError, TypeError):
         return None

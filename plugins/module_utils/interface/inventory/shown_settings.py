@@ -13,7 +13,7 @@ from ..modules.reconcile import cache_of
 from ..options.common import CONFIG, CONNECTION, SOURCE
 from ..options.images import IMAGE, UPDATE
 from ..parsing.engine_values import source_spec
-from .git_config_store import accepted_file
+from .git_config_store import git_config_file
 
 _OF_APP = ("name", "source", "path", "suspend", "depends_on", "namespace", "moved_from")
 # A key is a secret, and a proxy's address may hold a password. What the others name are files.
@@ -41,7 +41,7 @@ def _config(settings: Mapping[str, Any], cluster: str) -> dict[str, Any] | None:
     if not config:
         return None
     source = next(given for given in settings["sources"] if given["name"] == config["source"])
-    file = accepted_file(cache_of(settings), source_spec(source), config, cluster)
+    file = git_config_file(cache_of(settings), source_spec(source), config, cluster)
     return {**_given(config, tuple(CONFIG)), "file": str(file)}
 
 

@@ -26,7 +26,7 @@ from ..options.images import IMAGES
 from ..parsing.checkout_paths import cache_size_of
 from ..parsing.engine_values import app_specs, connection_spec, source_spec
 from ..parsing.receivers import wrong_answers
-from ..parsing.untag import plain
+from ..parsing.untag import to_plain_types
 
 PREFIX = "plumb_"
 _KNOWN: Spec = {**INVENTORY, **ANSWERS, **IMAGES, **AGENT}
@@ -38,32 +38,34 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedInventory:
     """The `plumb_*` variables of a host: `settings` with types and defaults, or what is wrong, a line for each."""
 
     settings: Mapping[str, Any]
     wrong: tuple[str, ...] = ()
 
 
-def check_inventory(variables: Mapping[str, Any], *, addresses: bool = False) -> Checked:
+def check_inventory(variables: Mapping[str, Any], *, addresses: bool = False) -> CheckedInventory:
     """Check the `plumb_*` variables of a host; with `addresses` also its sources' addresses, as a pull does."""
     given = {
-        name.removeprefix(PREFIX): plain(value)
+        name.removeprefix(PREFIX): to_plain_types(value)
         for name, value in variables.items()
         if name.startswith(PREFIX)
     }
     known = {name: value for name, value in given.items() if name in _KNOWN}
-    wrong = wrong_words(variables, known, _KNOWN)
+    wrong = unknown_keys(variables, known, _KNOWN)
     if wrong:
-        return Checked({}, tuple(wrong))
+        return CheckedInventory({}, tuple(wrong))
     checked = ArgumentSpecValidator(for_ansible(_KNOWN)).validate(known)
     if checked.error_messages:
-        return Checked({}, tuple(f"{PREFIX}*: {message}" for message in checked.error_messages))
+        return CheckedInventory({}, tuple(f"{PREFIX}*: {message}" for message in checked.error_messages))
     settings = checked.validated_parameters
-    return Checked(settings, tuple(_unusable(settings, addresses=addresses)))
+    return CheckedInventory(settings, tuple(_unusable(settings, addresses=addresses)))
 
 
-def check_config(document: Mapping[str, Any], credentials_dir: str, inventory: Mapping[str, Any]) -> Checked:
+def check_config(
+    document: Mapping[str, Any], credentials_dir: str, inventory: Mapping[str, Any]
+) -> CheckedInventory:
     """Check a config that lives in Git, beside the sources, apps and namespace of an `inventory`.
 
     Its sources may name no file of this machine, unless the operator gives a `credentials_dir`: then they name files in
@@ -72,16 +74,16 @@ def check_config(document: Mapping[str, Any], credentials_dir: str, inventory: M
     known = {f"{PREFIX}{name}" for name in _OF_CONFIG}
     given = {name.removeprefix(PREFIX): document[name] for name in document if name in known}
     wrong = [_unknown("key", str(name), known) for name in sorted(map(str, document)) if name not in known]
-    wrong += wrong_words((), given, _OF_CONFIG)
+    wrong += unknown_keys((), given, _OF_CONFIG)
     placed, unplaced = _placed(given.get("sources"), credentials_dir)
     if wrong or unplaced:
-        return Checked({}, tuple(wrong + unplaced))
+        return CheckedInventory({}, tuple(wrong + unplaced))
     checked = ArgumentSpecValidator(for_ansible(_OF_CONFIG)).validate({**given, "sources": placed})
     if checked.error_messages:
-        return Checked({}, tuple(f"{PREFIX}*: {message}" for message in checked.error_messages))
+        return CheckedInventory({}, tuple(f"{PREFIX}*: {message}" for message in checked.error_messages))
     settings = checked.validated_parameters
     sources, apps = settings["sources"] or (), settings["apps"] or ()
-    return Checked(settings, tuple(at_odds(sources, apps, inventory)))
+    return CheckedInventory(settings, tuple(at_odds(sources, apps, inventory)))
 
 
 def at_odds(
@@ -175,7 +177,7 @@ def _check_images(settings: Mapping[str, Any]) -> None:
         check_images(settings)
 
 
-def wrong_words(variables: Iterable[str], given: Mapping[str, Any], spec: Spec) -> list[str]:
+def unknown_keys(variables: Iterable[str], given: Mapping[str, Any], spec: Spec) -> list[str]:
     """What is wrong with the words of an inventory, each with the nearest right one.
 
     `variables` are all names of variables that a host has; `given` the values of those that are known, without the

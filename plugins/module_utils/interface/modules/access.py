@@ -15,7 +15,7 @@ from typing import Any
 from ...cluster.client import Cluster
 from ...cluster.connection import connect, endpoint
 from ...cluster.credentials.service_account import (
-    Claims,
+    TokenClaims,
     account_uid,
     is_accepted,
     kubeconfig_text,
@@ -25,8 +25,8 @@ from ...cluster.credentials.service_account import (
 from ...model.duration import parse_duration
 from ...model.errors import InputError, printable
 from ...reconcile.rbac.cluster_rights import cluster_rights
-from ...reconcile.rbac.required_rules import Account, missing_for_setup
-from ...reconcile.rbac.required_rules import access_rules as rules_for
+from ...reconcile.rbac.required_rules import AgentAccount, missing_for_setup
+from ...reconcile.rbac.required_rules import required_rules as rules_for
 from ...reconcile.run import Run
 from ...render.app import render_path
 from ...render.bounds.memory_budget import MemoryBudget
@@ -73,9 +73,9 @@ def access_rules(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
     return result
 
 
-def _account(options: Mapping[str, Any]) -> Account:
+def _account(options: Mapping[str, Any]) -> AgentAccount:
     # Ansible's own kind of text is not for files.
-    return Account(
+    return AgentAccount(
         namespace=str(options.get("account_namespace") or "plumb-system"),
         name=str(options.get("account") or "plumb-agent"),
     )
@@ -106,7 +106,7 @@ def service_account_token(options: Mapping[str, Any], mode: Mode) -> dict[str, A
     }
 
 
-def _held(cluster: Cluster, account: Account, token_file: Path) -> Claims | None:
+def _held(cluster: Cluster, account: AgentAccount, token_file: Path) -> TokenClaims | None:
     """The claims of the token in the file, where it can stay: of this account, in its first half, still taken."""
     try:
         text = token_file.read_text(encoding="utf-8").strip()
@@ -126,7 +126,7 @@ def _held(cluster: Cluster, account: Account, token_file: Path) -> Claims | None
 
 
 def _kubeconfig(
-    options: Mapping[str, Any], account: Account, token_file: Path, mode: Mode
+    options: Mapping[str, Any], account: AgentAccount, token_file: Path, mode: Mode
 ) -> tuple[str, bool]:
     """The path of the kubeconfig, and whether it was or would be written."""
     if not options.get("kubeconfig_file"):

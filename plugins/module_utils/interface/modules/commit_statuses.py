@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...forge.client import Client
+from ...forge.client import ForgeClient
 from ...forge.commit_status import State, Status, as_shown, is_news, newest_status, set_status
 from ...forge.errors import ForgeError
 from ...model.errors import PlumbError, printable
@@ -35,7 +35,7 @@ Said = dict[str, Status]  # by repository and context
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedStatus:
     """A status that is to be said, in this repository."""
 
     repository: tuple[str, str]
@@ -86,7 +86,7 @@ def app_sources(options: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _wanted(options: Mapping[str, Any], where: OnForge) -> Iterator[Wanted]:
+def _wanted(options: Mapping[str, Any], where: OnForge) -> Iterator[WantedStatus]:
     """A status for each app whose commit is known, of a source on the forge."""
     places = where.repositories
     commits = {
@@ -114,7 +114,7 @@ def _wanted(options: Mapping[str, Any], where: OnForge) -> Iterator[Wanted]:
             description=told,
             link=options.get("page_url") or "",
         )
-        yield Wanted(places[source], status)
+        yield WantedStatus(places[source], status)
 
 
 def _outcome(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> tuple[State, str]:
@@ -140,10 +140,10 @@ def _is_due(before: Status | None, now: Status) -> bool:
     return is_news(before, now)
 
 
-def _say(options: Mapping[str, Any], due: Sequence[Wanted], done: Done) -> None:
+def _say(options: Mapping[str, Any], due: Sequence[WantedStatus], done: Done) -> None:
     """Set what is due, as long as the forge takes it and there is time."""
     until = time.monotonic() + _PATIENCE
-    clients: dict[tuple[str, str], Client] = {}
+    clients: dict[tuple[str, str], ForgeClient] = {}
     refused: set[tuple[str, str]] = set()
     with ExitStack() as stack:
         for one in due:
@@ -157,7 +157,7 @@ def _say(options: Mapping[str, Any], due: Sequence[Wanted], done: Done) -> None:
             try:
                 if one.repository not in clients:
                     place = forge_place(options, one.repository)
-                    clients[one.repository] = stack.enter_context(Client(place))
+                    clients[one.repository] = stack.enter_context(ForgeClient(place))
                 _say_one(clients[one.repository], one, done)
             except PlumbError as error:
                 done.warnings.append(f"commit statuses: {error} Nothing else of this run depends on it.")
@@ -166,7 +166,7 @@ def _say(options: Mapping[str, Any], due: Sequence[Wanted], done: Done) -> None:
                 refused.add(one.repository)
 
 
-def _say_one(client: Client, one: Wanted, done: Done) -> None:
+def _say_one(client: ForgeClient, one: WantedStatus, done: Done) -> None:
     status = as_shown(client, one.status)
     lost = one.key not in done.said
     newest = newest_status(client, status.commit, status.context) if lost else None

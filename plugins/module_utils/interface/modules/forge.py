@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...forge.client import Client
+from ...forge.client import ForgeClient
 from ...forge.deploy_key import (
     Credential,
     WantedKey,
@@ -19,8 +19,8 @@ from ...forge.deploy_key import (
     remove_key,
     remove_token,
 )
-from ...forge.place import Place
-from ...forge.repository import Repository, Wanted, ensure_repository
+from ...forge.place import ForgeRepository
+from ...forge.repository import Repository, WantedRepository, ensure_repository
 from ...model.app import Person
 from ...model.duration import parse_duration
 from ...source.first_commit import FirstCommit
@@ -36,10 +36,10 @@ def repository(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
             subject=options["commit_message"],
             author=Person(options["author_name"], options["author_email"]),
         )
-    wanted = Wanted(
+    wanted = WantedRepository(
         create=options["create"], private=options["private"], description=options["description"], first=first
     )
-    with Client(_place(options)) as client:
+    with ForgeClient(_place(options)) as client:
         found = ensure_repository(client, wanted, check=mode.check)
     result: dict[str, Any] = {"changed": found.changed, "repository": _described(found)}
     if mode.diff:
@@ -50,7 +50,7 @@ def repository(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
 def deploy_key(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `deploy_key`."""
     absent = options["state"] == "absent"
-    with Client(_place(options)) as client:
+    with ForgeClient(_place(options)) as client:
         if options.get("deploy_token_file"):
             token = WantedToken(title=options["title"], token_file=Path(options["deploy_token_file"]))
             done = (remove_token if absent else ensure_token)(client, token, check=mode.check)
@@ -68,8 +68,8 @@ def deploy_key(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     return result
 
 
-def _place(options: Mapping[str, Any]) -> Place:
-    return Place(
+def _place(options: Mapping[str, Any]) -> ForgeRepository:
+    return ForgeRepository(
         kind=options["forge"],
         url=options["url"],
         owner=options["owner"],

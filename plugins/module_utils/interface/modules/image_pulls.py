@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ...forge.client import Client
-from ...forge.place import Place, repository_at
+from ...forge.client import ForgeClient
+from ...forge.place import ForgeRepository, repository_at
 from ...forge.pull_request import PullRequest, close_overtaken, find_or_open
 from ...images.proposal import Proposal, Proposed, PullRequests
 from ...images.specs import UpdateSpec
@@ -23,8 +23,8 @@ from ..parsing.source_repositories import forge_place
 class _OnForge:
     """A forge's pull requests on one repository."""
 
-    client: Client
-    place: Place
+    client: ForgeClient
+    place: ForgeRepository
 
     def find_or_open(self, proposal: Proposal) -> Proposed:
         manner = proposal.manner
@@ -62,5 +62,5 @@ def pull_requests(options: Mapping[str, Any], spec: UpdateSpec) -> Iterator[Pull
             spec.subject, "opening a pull request", why, "Correct plumb_forge, or the source's url."
         )
     place = forge_place(options, repository)
-    with Client(place) as client:
+    with ForgeClient(place) as client:
         yield _OnForge(client, place)

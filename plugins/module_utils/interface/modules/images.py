@@ -25,7 +25,7 @@ from .reconcile import cache_of
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ImageScan:
     """What a scan found: the updates with something new, how many images were asked for, and what failed."""
 
     new: tuple[str, ...]
@@ -67,7 +67,7 @@ def images(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     return result
 
 
-def look(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> Look:
+def look(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> ImageScan:
     """Ask the registries, and nobody else, whether there is anything that `images` would have to look at Git for.
 
     `settings` are those that a scheduler is told (`settings.shown_settings`). Raises InputError.
@@ -81,7 +81,7 @@ def look(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> L
         memory = recall(committed_file(cache_of(settings), cluster, spec.name, spec.source.url))
         if is_news(spec, _decisions(wanted, scanned, memory), memory, _now(settings, spec)):
             new.append(spec.name)
-    return Look(
+    return ImageScan(
         tuple(new),
         len(scanned),
         tuple(str(one.error) for one in scanned if one.error is not None),

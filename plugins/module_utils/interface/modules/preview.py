@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...cluster.connection import connect
-from ...forge.client import Client
+from ...forge.client import ForgeClient
 from ...forge.comment import keep_comment
 from ...forge.open_pulls import OpenPull, base_of, open_pulls
 from ...model.app import Checkout, RefKind
@@ -33,7 +33,7 @@ from .cache_folder import PREVIEWS, RENDERINGS, check_cache
 from .mode import Mode
 from .preview_plan import Fleet, preview_report, touched_by
 from .reconcile import apps_of, cache_of, renderer_of
-from .verified_cache_store import memory_file, recall
+from .verified_cache_store import load_verified_cache, verified_cache_file
 
 _KIND, _FORMAT = "plumb.gitops/previews", 1
 _MOST = 30  # pull requests of a source in one run; the rest comes next
@@ -41,7 +41,7 @@ _NO_HEAD = "it cannot be fetched"
 
 
 @dataclass(slots=True)
-class Seen:
+class PreviewState:
     """What was previewed before, by repository and number, and what came of this run."""
 
     before: Mapping[str, Any]
@@ -55,7 +55,7 @@ def preview(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `preview`. One pull request's failure does not hide the others; it fails in the end."""
     check_cache(cache_of(options))
     file = _file(options)
-    seen = Seen((kept(file, _KIND, _FORMAT) or {}).get("seen") or {})
+    seen = PreviewState((kept(file, _KIND, _FORMAT) or {}).get("seen") or {})
     where = on_forge(options)
     followed: set[tuple[tuple[str, str], str]] = set()
     for given in where.sources:
@@ -63,7 +63,7 @@ def preview(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         if spec.ref_kind is not RefKind.BRANCH:
             continue
         try:
-            with Client(forge_place(options, where.repositories[spec.name])) as client:
+            with ForgeClient(forge_place(options, where.repositories[spec.name])) as client:
                 place = where.repositories[spec.name], spec.ref
                 mark = f"preview {options['cluster']}" + (f" {spec.name}" if place in followed else "")
                 followed.add(place)
@@ -81,9 +81,9 @@ def preview(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
 def _source(
     options: Mapping[str, Any],
     mode: Mode,
-    client: Client,
+    client: ForgeClient,
     given: Mapping[str, Any],
-    seen: Seen,
+    seen: PreviewState,
     *,
     comment_mark: str,
 ) -> None:
@@ -129,7 +129,9 @@ def _told(source: str, pull: OpenPull, text: str, *, said: bool) -> dict[str, An
     }
 
 
-def _body(options: Mapping[str, Any], client: Client, given: Mapping[str, Any], pull: OpenPull) -> str | None:
+def _body(
+    options: Mapping[str, Any], client: ForgeClient, given: Mapping[str, Any], pull: OpenPull
+) -> str | None:
     """The comment's Markdown; None where the pull request touches nothing of this cluster."""
     began = base_of(client, pull)
     head = _checkout(options, given, pull.head)
@@ -145,7 +147,7 @@ def _body(options: Mapping[str, Any], client: Client, given: Mapping[str, Any], 
             render=renderer_of(memo, sources),
             owner=options.get("owner") or "plumb",
             home=options.get("namespace") or "plumb-system",
-            looks=recall(memory_file(cache_of(options), cluster.server)).looks,
+            looks=load_verified_cache(verified_cache_file(cache_of(options), cluster.server)).looks,
         )
         now = sources[given["name"]]
         before = base or (now if isinstance(now, Checkout) else head)
@@ -197,7 +199,7 @@ def _file(options: Mapping[str, Any]) -> Path:
     return cache_of(options) / PREVIEWS / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
 
 
-def _remember(file: Path, seen: Seen) -> None:
+def _remember(file: Path, seen: PreviewState) -> None:
     """Where the disk does not take it, all is planned once more."""
     try:
         keep(file, _KIND, _FORMAT, {"seen": seen.after})

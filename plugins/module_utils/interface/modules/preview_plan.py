@@ -19,7 +19,7 @@ from ...model.errors import PlumbError
 from ...model.objects import Manifest, ObjectRef
 from ...model.plan import AppResult, Plan
 from ...model.report import Report, SourceReport
-from ...reconcile.plan.verified_cache import Looks
+from ...reconcile.plan.verified_cache import VerifiedStates
 from ...reconcile.run import Run, run_apps
 
 Render = Callable[[Checkout, AppSpec], tuple[Manifest, ...]]
@@ -37,7 +37,7 @@ class Fleet:
     render: Render
     owner: str
     home: str
-    looks: Looks
+    looks: VerifiedStates
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,20 +30,27 @@ from ...model.report import Report, SourceReport
 from ...reconcile.run import Run, RunResult, run_apps
 from ...render.app import render_app
 from ...render.bounds.memory_budget import MemoryBudget
-from ...render.render_cache import Followed, Memo
+from ...render.render_cache import Memo, RenderSource
 from ...report.document import counts, document, failures, source_document
 from ...report.terminal import lines
 from ...source.pull import PulledSource, pull_sources, with_paths
-from ..inventory.git_config import apps_in_force, config_report, follow
-from ..outputs.audit_log import audit_place, evident
-from ..outputs.kubernetes_events import notify
-from ..outputs.reported_state import standing_file
-from ..outputs.writers import see_places, tell
+from ..inventory.git_config import apps_in_force, config_report, follow_git_config
+from ..outputs.audit_log import audit_log_file, evident
+from ..outputs.kubernetes_events import write_kubernetes_events
+from ..outputs.reported_state import reported_state_file
+from ..outputs.writers import see_places, write_outputs
 from ..parsing.checkout_paths import REFERENCES, Paths, cache_size_of, named_paths, specs_with_paths
 from ..parsing.engine_values import app_specs, connection_spec, pulled_sources
 from .cache_folder import RENDERINGS, bound_caches, check_cache
 from .mode import Mode
-from .verified_cache_store import Memory, StateError, memory_file, recall, remember, see_memory_place
+from .verified_cache_store import (
+    StateError,
+    VerifiedCache,
+    load_verified_cache,
+    save_verified_cache,
+    see_memory_place,
+    verified_cache_file,
+)
 
 _MOST_ACTIONS = 200  # in a module's result; the report file has all
 _MOST_DIFF = 64 * 1024  # bytes of a module's `diff`
@@ -60,7 +67,7 @@ def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": False}
     errors: list[str] = []
     if options.get("config"):
-        followed = follow(options, cache_of(options), pulled)
+        followed = follow_git_config(options, cache_of(options), pulled)
         result["config"] = followed.result(options["config"])
         errors += [followed.error] if followed.error else []
         if followed.config is not None:
@@ -136,7 +143,7 @@ def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     apps = apps_of(options)
     report, forgotten = _report(options, apps, check=mode.check)
     whole = document(report)
-    telling = tell(options, cache_of(options), report, whole, apps)
+    telling = write_outputs(options, cache_of(options), report, whole, apps)
     kept = [f"  x {forgotten}"] if forgotten else []
     told = [*lines(report), *_unknown_suspended(options), *kept, *telling.lines]
     result: dict[str, Any] = {
@@ -173,10 +180,10 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
     told = {str(given.get("name") or ""): given for given in options["sources"]}
     started, clock = datetime.now(UTC), time.monotonic()
     lease = Path(options["lease_file"]) if options.get("lease_file") else None
-    place, no_evidence = audit_place(options)
+    place, no_evidence = audit_log_file(options)
     with connect(connection_spec(options), lease_file=lease) as cluster:
-        file = memory_file(cache_of(options), cluster.server)
-        memory = recall(file)
+        file = verified_cache_file(cache_of(options), cluster.server)
+        memory = load_verified_cache(file)
         cluster.refused = RefusedRequests(
             dict(memory.refused), believe=not (check or options.get("retry_refused") or options.get("deep"))
         )
@@ -200,7 +207,7 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
                 deep=deep,
             ),
         )
-        proven = Memory(
+        proven = VerifiedCache(
             found.looks,
             time.time() if deep else memory.checked or time.time(),
             cluster.refused.after_run(rights=not stopped),
@@ -228,7 +235,9 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
             stopped=stopped,
         )
         if options.get("events", True) and not check and not stopped:
-            untold = notify(cluster, report, apps, _standing(options, cluster.server, "events"))
+            untold = write_kubernetes_events(
+                cluster, report, apps, _standing(options, cluster.server, "events")
+            )
             report = replace(report, warnings=(*report.warnings, *untold))
         report = replace(report, requests=_requests(cluster.requests))
     return report, "" if check else forgotten  # a check may run where nothing can be written
@@ -264,7 +273,7 @@ def _requests(asked: RequestCounts) -> tuple[tuple[str, int], ...]:
 
 
 def _standing(options: Mapping[str, Any], server: str, about: str) -> Path:
-    return standing_file(cache_of(options), server, options.get("owner") or "", about)
+    return reported_state_file(cache_of(options), server, options.get("owner") or "", about)
 
 
 def _source(name: str, state: Checkout | PlumbError, told: Mapping[str, Any]) -> SourceReport:
@@ -275,10 +284,10 @@ def _source(name: str, state: Checkout | PlumbError, told: Mapping[str, Any]) ->
     return SourceReport(name, None, str(state), warning)
 
 
-def _keep(file: Path, memory: Memory) -> str:
+def _keep(file: Path, memory: VerifiedCache) -> str:
     """Keep what was proven; why that was not possible, or nothing. What the run did is told all the same."""
     try:
-        remember(file, memory)
+        save_verified_cache(file, memory)
     except StateError as error:
         return str(error)
     return ""
@@ -307,7 +316,7 @@ def renderer_of(
         followed = known if isinstance(known, Checkout) else checkout
         return render_app(
             checkout.path,
-            Followed(
+            RenderSource(
                 place=str(followed.path.parent.parent),
                 source=app.source,
                 ref=followed.revision.ref,

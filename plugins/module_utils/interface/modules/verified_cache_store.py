@@ -15,7 +15,7 @@ from pathlib import Path
 from ...cluster.requests import refused as refusals
 from ...cluster.requests.refused import Refusal
 from ...model.errors import PlumbError, printable
-from ...reconcile.plan.verified_cache import Looks, as_content, from_content
+from ...reconcile.plan.verified_cache import VerifiedStates, from_content, to_content
 from ...state.file import keep, kept, see_room
 
 _KIND = "plumb.gitops/looks"
@@ -29,13 +29,13 @@ class StateError(PlumbError):
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class VerifiedCache:
     """What earlier runs proved, and what they were refused, by request.
 
     `checked` is when every proof was last checked, in seconds since 1970; 0 for never.
     """
 
-    looks: Looks = field(default_factory=dict)
+    looks: VerifiedStates = field(default_factory=dict)
     checked: float = 0.0
     refused: Mapping[str, Refusal] = field(default_factory=dict)
 
@@ -45,24 +45,24 @@ class Memory:
         return bool(self.looks) and not 0 <= time.time() - self.checked < _DEEP_AFTER
 
 
-def memory_file(cache: Path, server: str) -> Path:
+def verified_cache_file(cache: Path, server: str) -> Path:
     """The file for a cluster, by the URL of its API server."""
     return cache / "looks" / f"{hashlib.sha256(server.encode()).hexdigest()[:32]}.json"
 
 
-def recall(file: Path) -> Memory:
+def load_verified_cache(file: Path) -> VerifiedCache:
     """The memory in a file; an empty one where there is none, or none that can be used."""
     content = kept(file, _KIND, _FORMAT)
     if content is None:
-        return Memory()
+        return VerifiedCache()
     try:
-        return Memory(
+        return VerifiedCache(
             from_content(content["looks"]),
             float(content["checked"]),
             refusals.from_content(content.get("refused") or {}),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        return Memory()
+        return VerifiedCache()
 
 
 def see_memory_place(file: Path) -> None:
@@ -71,10 +71,10 @@ def see_memory_place(file: Path) -> None:
         see_room(file, max(_ROOM, file.stat().st_size if file.exists() else 0))
 
 
-def remember(file: Path, memory: Memory) -> None:
+def save_verified_cache(file: Path, memory: VerifiedCache) -> None:
     """Keep a memory. Raises StateError where the disk does not take it."""
     with _told(file):
-        content = {"looks": as_content(memory.looks), "checked": memory.checked}
+        content = {"looks": to_content(memory.looks), "checked": memory.checked}
         if memory.refused:
             content["refused"] = refusals.as_content(memory.refused)
         keep(file, _KIND, _FORMAT, content)

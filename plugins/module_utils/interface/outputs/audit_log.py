@@ -19,7 +19,14 @@ from ...model.change import Culprit
 from ...model.errors import PlumbError, printable
 from ...model.objects import GroupKind
 from ...model.plan import AppResult
-from ...reconcile.drift.attribution import AuditEvent, AuditLog, Seen, read_event, seen_in, with_evidence
+from ...reconcile.drift.attribution import (
+    AuditEvent,
+    AuditLog,
+    LastObservation,
+    read_event,
+    seen_in,
+    with_evidence,
+)
 from ...state.file import keep, kept
 from ...state.rotated import WINDOW, rotated
 
@@ -36,7 +43,7 @@ class AuditLogError(PlumbError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AuditLogFile:
     """Where a log ended when a run began."""
 
     path: Path
@@ -44,28 +51,32 @@ class Place:
     size: int
 
 
-def audit_place(options: Mapping[str, Any]) -> tuple[Place | None, tuple[str, ...]]:
+def audit_log_file(options: Mapping[str, Any]) -> tuple[AuditLogFile | None, tuple[str, ...]]:
     """Where the log of the options ends now. Where it cannot be read, a warning: it holds nothing up."""
     if not options.get("audit_log"):
         return None, ()
     try:
-        return place_of(Path(options["audit_log"])), ()
+        return audit_log_file_of(Path(options["audit_log"])), ()
     except AuditLogError as error:
         return None, (str(error),)
 
 
-def place_of(path: Path) -> Place:
+def audit_log_file_of(path: Path) -> AuditLogFile:
     """Look where the log ends now. Raises AuditLogError."""
     try:
         found = path.stat()
         with path.open("rb"):
-            return Place(path, found.st_ino, found.st_size)
+            return AuditLogFile(path, found.st_ino, found.st_size)
     except OSError as error:
         raise _unreadable(path, error) from error
 
 
 def evident(
-    cluster: Cluster, results: tuple[AppResult, ...], place: Place | None, memory: Path, started: datetime
+    cluster: Cluster,
+    results: tuple[AppResult, ...],
+    place: AuditLogFile | None,
+    memory: Path,
+    started: datetime,
 ) -> tuple[tuple[AppResult, ...], tuple[str, ...]]:
     """The results of a run, with what the log says of those who had changed something; and warnings.
 
@@ -91,7 +102,7 @@ def evident(
     return results, ()
 
 
-def read_log(place: Place, window: int = WINDOW) -> AuditLog:
+def read_log(place: AuditLogFile, window: int = WINDOW) -> AuditLog:
     """The last part of a log, older files of it included. Raises AuditLogError."""
     events: list[AuditEvent] = []
     begins = ""
@@ -115,7 +126,7 @@ def _event(line: bytes, *, late: bool) -> AuditEvent | None:
         return None
 
 
-def _lines(place: Place, window: int) -> Iterator[tuple[bytes, bool]]:
+def _lines(place: AuditLogFile, window: int) -> Iterator[tuple[bytes, bool]]:
     """The whole lines of the last `window` bytes, each with whether it came after this run had begun."""
     files, left = [], window
     for file in (place.path, *reversed(rotated(place.path))):
@@ -151,7 +162,7 @@ def _account(cluster: Cluster) -> str:
     return str(user.get("username") or "")
 
 
-def _recall(file: Path) -> dict[str, Seen]:
+def _recall(file: Path) -> dict[str, LastObservation]:
     content = kept(file, _KIND, _FORMAT)
     try:
         return {app: _seen(said) for app, said in (content or {}).get("seen", {}).items()}
@@ -159,12 +170,12 @@ def _recall(file: Path) -> dict[str, Seen]:
         return {}
 
 
-def _seen(said: Mapping[str, Any]) -> Seen:
+def _seen(said: Mapping[str, Any]) -> LastObservation:
     drifted = {
         name: {path: _culprit(given) for path, given in paths.items()}
         for name, paths in said["drifted"].items()
     }
-    return Seen(str(said["at"]), drifted)
+    return LastObservation(str(said["at"]), drifted)
 
 
 def _culprit(given: Mapping[str, Any]) -> Culprit:
@@ -175,7 +186,7 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _remember(file: Path, seen: Mapping[str, Seen]) -> None:
+def _remember(file: Path, seen: Mapping[str, LastObservation]) -> None:
     """Keep what this run saw. Where the disk does not take it, the next run claims less."""
     try:
         keep(file, _KIND, _FORMAT, {"seen": {app: asdict(said) for app, said in seen.items()}})

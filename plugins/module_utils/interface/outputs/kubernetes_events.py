@@ -11,25 +11,27 @@ from typing import Any
 
 from ...cluster.client import Cluster
 from ...cluster.discovery import Discovery
-from ...cluster.events import MOST, Event, Reason, write_events
+from ...cluster.events import MOST, KubernetesEvent, Reason, write_events
 from ...model.app import AppSpec
 from ...model.errors import ClusterError
 from ...model.objects import ObjectRef
 from ...model.plan import Action, Outcome, Result, Verb
 from ...model.report import Report
 from ...report.trail import records
-from .reported_state import keep_standing, news
+from .reported_state import save_reported_state, unreported
 
 _MOST_FIELDS = 5  # fields that a note names
 
 
-def notify(cluster: Cluster, report: Report, apps: Sequence[AppSpec], standing: Path) -> tuple[str, ...]:
+def write_kubernetes_events(
+    cluster: Cluster, report: Report, apps: Sequence[AppSpec], standing: Path
+) -> tuple[str, ...]:
     """Write an Event for each object with news, one in a run; warnings where that was not possible.
 
     What stays as it is was told before: `standing` is the file in which that is kept. What Git changed is no news.
     """
     sources = {app.name: app.source for app in apps}
-    fresh, told = news(standing, records(report, sources, "", _may_be_news), report)
+    fresh, told = unreported(standing, records(report, sources, "", _may_be_news), report)
     actions = {(a.plan.app, str(x.ref), x.ref.group): x for a in report.apps for x in a.plan.actions}
     discovery = cluster.discover() if fresh else None
     events = [
@@ -46,7 +48,7 @@ def notify(cluster: Cluster, report: Report, apps: Sequence[AppSpec], standing: 
     error = write_events(cluster, events, f"{report.cluster or 'plumb'}")
     if error is not None:
         return (f"Events could not be written: {error}. Set plumb_events: false if none are wanted.",)
-    keep_standing(standing, told)
+    save_reported_state(standing, told)
     if len(events) > MOST:
         return (f"{len(events) - MOST} of {len(events)} objects got no Event; the report has them all",)
     return ()
@@ -71,11 +73,11 @@ def _reason(record: Mapping[str, Any]) -> Reason | None:
 
 def _event(
     cluster: Cluster, discovery: Discovery, action: Action, record: Mapping[str, Any], reason: Reason
-) -> Event:
+) -> KubernetesEvent:
     uid = action.uid
     if not uid and reason is Reason.REVERTED:
         uid = _new_uid(cluster, discovery, action)
-    return Event(
+    return KubernetesEvent(
         ref=action.ref,
         api_version=action.api_version or _api_version(discovery, action.ref),
         uid=uid,

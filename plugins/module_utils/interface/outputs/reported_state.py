@@ -34,21 +34,21 @@ _EVIDENCE = (
 
 _NUMBER = re.compile(r"\d+")
 
-Told = dict[str, dict[str, str]]  # by app and object: the digest of what was told
+ReportedState = dict[str, dict[str, str]]  # by app and object: the digest of what was told
 
 
-def standing_file(cache: Path, *about: str) -> Path:
+def reported_state_file(cache: Path, *about: str) -> Path:
     """The file for what is told about a cluster in one place, such as a trail."""
     return cache / "standing" / f"{hashlib.sha256(chr(0).join(about).encode()).hexdigest()[:32]}.json"
 
 
-def news(
+def unreported(
     file: Path, records: Sequence[Mapping[str, Any]], report: Report
-) -> tuple[list[Mapping[str, Any]], Told]:
+) -> tuple[list[Mapping[str, Any]], ReportedState]:
     """The records that are news, and what stands after them: to be kept once they are told."""
     before = _told(file)
     known = {app.plan.app for app in report.apps if not (app.plan.error or app.plan.suspended)}
-    standing: Told = {app: dict(said) for app, said in before.items() if app not in known}
+    standing: ReportedState = {app: dict(said) for app, said in before.items() if app not in known}
     fresh: list[Mapping[str, Any]] = []
     for record in records:
         if record["result"] == Result.DONE.value:  # it passes
@@ -74,7 +74,7 @@ def _lasting(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**lasting, "fields": fields}
 
 
-def keep_standing(file: Path, standing: Told) -> None:
+def save_reported_state(file: Path, standing: ReportedState) -> None:
     """Remember what was told. Where the disk does not take it, it is told again."""
     if standing != _told(file):
         try:
@@ -83,7 +83,7 @@ def keep_standing(file: Path, standing: Told) -> None:
             file.unlink(missing_ok=True)
 
 
-def _told(file: Path) -> Told:
+def _told(file: Path) -> ReportedState:
     content = kept(file, _KIND, _FORMAT)
     found = content.get("told") if content is not None else None
     return found if isinstance(found, dict) else {}

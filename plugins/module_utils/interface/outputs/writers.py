@@ -17,11 +17,11 @@ from ...model.report import Report
 from ...report.file import report_file, see_report_place, write_report, write_text
 from ...report.markdown import markdown
 from ...report.trail import records, see_trail_place, trail_file, write_trail
-from .reported_state import keep_standing, news, standing_file
+from .reported_state import reported_state_file, save_reported_state, unreported
 
 
 @dataclass(slots=True)
-class Telling:
+class WrittenOutputs:
     """What was told where. `lines` are for people, `wrong` says what could not be told; `places` are results."""
 
     lines: list[str] = field(default_factory=list)
@@ -45,11 +45,11 @@ def see_places(options: Mapping[str, Any]) -> None:
         see_trail_place(trail_file(options["trail_path"], cluster))
 
 
-def tell(
+def write_outputs(
     options: Mapping[str, Any], cache: Path, report: Report, whole: Mapping[str, Any], apps: Sequence[AppSpec]
-) -> Telling:
+) -> WrittenOutputs:
     """Tell of a run in the places that the options name; `whole` is the report's document."""
-    telling = Telling()
+    telling = WrittenOutputs()
     if options.get("trail_path") and not report.check:
         _trail(telling, options, cache, report, apps)
     if options.get("report_path"):
@@ -73,16 +73,16 @@ def tell(
 
 
 def _trail(
-    telling: Telling, options: Mapping[str, Any], cache: Path, report: Report, apps: Sequence[AppSpec]
+    telling: WrittenOutputs, options: Mapping[str, Any], cache: Path, report: Report, apps: Sequence[AppSpec]
 ) -> None:
     target = trail_file(options["trail_path"], report.cluster)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    file = standing_file(cache, report.server, report.cluster, "trail", str(target.absolute()))
-    fresh, standing = news(file, records(report, {app.name: app.source for app in apps}, now), report)
+    file = reported_state_file(cache, report.server, report.cluster, "trail", str(target.absolute()))
+    fresh, standing = unreported(file, records(report, {app.name: app.source for app in apps}, now), report)
     try:
         head = write_trail(target, fresh)
     except PlumbError as error:
         telling.failed(error)
         return
-    keep_standing(file, standing)
+    save_reported_state(file, standing)
     telling.places["trail"] = {"path": str(target), "seq": head.seq, "hash": head.hash}

@@ -17,7 +17,7 @@ from ...images.message import check_message
 from ...images.policy import Kind, make_policy
 from ...images.proposal import Manner, Per
 from ...images.reference import parse_name
-from ...images.specs import DEFAULT_MESSAGE, Account, ImagePolicy, UpdateSpec, Write
+from ...images.specs import DEFAULT_MESSAGE, ImagePolicy, RegistryAccount, UpdateSpec, Write
 from ...images.tag_filter import TagFilter
 from ...model.app import Person, RefKind, SourceSpec
 from ...model.duration import parse_duration
@@ -94,7 +94,7 @@ def _policy(given: Mapping[str, Any]) -> ImagePolicy:
     )
 
 
-def _account(given: Mapping[str, Any], subject: str) -> Account:
+def _account(given: Mapping[str, Any], subject: str) -> RegistryAccount:
     username, realm = given.get("username") or "", given.get("realm") or ""
     if username and (":" in username or not username.isprintable()):
         raise InputError(subject, "reading username", "it holds a colon or is not printable", "Correct it.")
@@ -104,7 +104,7 @@ def _account(given: Mapping[str, Any], subject: str) -> Account:
     if realm and not (parts.scheme == "https" and parts.hostname and not parts.username):
         why = "it is not the https address of a token service"
         raise InputError(subject, "reading realm", why, "Write it like https://gitlab.example.com.")
-    return Account(
+    return RegistryAccount(
         username=username,
         password_file=_path(given, "password_file"),
         docker_config=_path(given, "docker_config"),

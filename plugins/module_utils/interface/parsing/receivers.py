@@ -15,12 +15,12 @@ from ...model.duration import parse_duration
 from ...model.errors import PlumbError
 from ...notify.messages import Severity
 from ...notify.receiver import Receiver
-from ...notify.throttle import Bounds
+from ...notify.throttle import Throttle
 
 _REPOSITORIES = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/(\*|[A-Za-z0-9._-]+)", re.ASCII)
 
 
-def receiver_of(given: Mapping[str, Any]) -> tuple[Receiver, Bounds]:
+def receiver_of(given: Mapping[str, Any]) -> tuple[Receiver, Throttle]:
     """A receiver from its options. Raises InputError for a duration that is none."""
     subject = f"notification {given['name']}"
     receiver = Receiver(
@@ -32,7 +32,7 @@ def receiver_of(given: Mapping[str, Any]) -> tuple[Receiver, Bounds]:
         allow_http=bool(given.get("allow_http")),
         timeout=parse_duration(given.get("timeout") or "10s", subject=f"{subject}, timeout"),
     )
-    bounds = Bounds(
+    bounds = Throttle(
         severity=Severity[(given.get("severity") or "warning").upper()],
         repeat_after=parse_duration(given.get("repeat_after") or "24h", subject=f"{subject}, repeat_after"),
         most=int(given.get("most_per_hour") or 30),

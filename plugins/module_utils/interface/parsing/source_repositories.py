@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...forge.place import Place, repository_at
+from ...forge.place import ForgeRepository, repository_at
 from ...model.duration import parse_duration
 from ..inventory.git_config import sources_in_force
 
@@ -60,11 +60,11 @@ def _is_allowed(repository: tuple[str, str], allowed: Sequence[str]) -> bool:
     return any(one.lower() in {f"{owner}/{name}", f"{owner}/*"} for one in allowed)
 
 
-def forge_place(options: Mapping[str, Any], repository: tuple[str, str]) -> Place:
+def forge_place(options: Mapping[str, Any], repository: tuple[str, str]) -> ForgeRepository:
     """A repository on the inventory's forge (`plumb_forge`)."""
     forge = options["forge"]
     owner, name = repository
-    return Place(
+    return ForgeRepository(
         kind=forge["kind"],
         url=forge["url"],
         owner=owner,

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def plain(value: Any) -> Any:
+def to_plain_types(value: Any) -> Any:
     """The value with each map and list on its own, and texts without what Ansible notes of their origin.
 
     Checking options fills defaults into maps, into one of two aliases of YAML twice; and it copies them first, which
     takes fifty times as long for texts that carry their origin.
     """
     if isinstance(value, Mapping):
-        return {plain(key): plain(inner) for key, inner in value.items()}
+        return {to_plain_types(key): to_plain_types(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
+        return [to_plain_types(inner) for inner in value]
     return str.__str__(value) if isinstance(value, str) else value

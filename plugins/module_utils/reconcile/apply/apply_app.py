@@ -22,13 +22,13 @@ from ..applyset.inventory import Inventory, read_inventory
 from ..desired.order import Stage, staged
 from ..fields.managed_fields import FIELD_MANAGER
 from ..health.assess import assess
-from ..membership.record import Record
+from ..membership.record import MemberRecord
 from ..membership.record_store import make_namespace
-from ..plan.context import Ground
+from ..plan.context import PlanContext
 from ..plan.plan_apps import AppPlan
-from ..plan.planned_action import Step
-from ..plan.verified_cache import Look
-from .apply_object import NOT_SENT, Carried, carry_out, looked_again, planned_again, prune, wait_until
+from ..plan.planned_action import PlannedAction
+from ..plan.verified_cache import VerifiedState
+from .apply_object import NOT_SENT, AppliedObject, apply_object, planned_again, prune, read_again, wait_until
 from .record_changes import recorded_after, recorded_before
 from .wait import wait_for_health
 
@@ -36,27 +36,27 @@ _NAMESPACE = GroupKind("", "Namespace")
 
 
 @dataclass(frozen=True, slots=True)
-class Executed:
+class AppliedApp:
     """What an app came to, and looks at those of its objects that are known to be as wanted now."""
 
     result: AppResult
-    looks: Mapping[ObjectRef, Look]
+    looks: Mapping[ObjectRef, VerifiedState]
 
 
-def execute(made: AppPlan) -> Executed:
+def apply_app(made: AppPlan) -> AppliedApp:
     """Bring the cluster to an app's plan. What fails is in the result; nothing is raised for a request that fails."""
     started = time.monotonic()
     if made.ground is None or made.inventory is None:
-        return Executed(AppResult(plan=made.plan, executed=True), made.looks)
+        return AppliedApp(AppResult(plan=made.plan, executed=True), made.looks)
     execution = _Execution(made, made.ground, made.inventory)
     result = replace(execution.run(), seconds=time.monotonic() - started)
-    return Executed(result, {**made.looks, **execution.looks})
+    return AppliedApp(result, {**made.looks, **execution.looks})
 
 
 class _Execution:
     """One app on its way through one run; lives as long as `execute`."""
 
-    def __init__(self, made: AppPlan, ground: Ground, inventory: Inventory) -> None:
+    def __init__(self, made: AppPlan, ground: PlanContext, inventory: Inventory) -> None:
         self._made = made
         self._ground = ground
         self._cluster: Cluster = ground.cluster
@@ -64,7 +64,7 @@ class _Execution:
         self._record = made.record  # None: this run has no need of it
         self._outcomes: list[Outcome] = []
         self._early: set[ObjectRef] = set()
-        self.looks: dict[ObjectRef, Look] = {}
+        self.looks: dict[ObjectRef, VerifiedState] = {}
 
     def run(self) -> AppResult:
         try:
@@ -82,8 +82,8 @@ class _Execution:
         for stage, planned in staged((step.action.ref, step) for step in self._made.applies):
             steps = self._planned_again(planned)
             carried = self._cluster.map(
-                lambda step: carry_out(self._ground, step),
-                looked_again(self._ground, [step for step in steps if step.action.ref not in self._early]),
+                lambda step: apply_object(self._ground, step),
+                read_again(self._ground, [step for step in steps if step.action.ref not in self._early]),
                 asks=lambda step: step.action.verb.writes,
             )
             done = self._noted(carried)
@@ -98,7 +98,7 @@ class _Execution:
             return self._result(f"its inventory could not be brought up to date: {error}")
         return self._waited()
 
-    def _planned_again(self, steps: Sequence[Step]) -> Sequence[Step]:
+    def _planned_again(self, steps: Sequence[PlannedAction]) -> Sequence[PlannedAction]:
         """The steps of a stage, those put off planned anew; the plan then says what they came to."""
         if not any(step.deferred for step in steps):
             return steps
@@ -134,7 +134,7 @@ class _Execution:
         ]
         return self._result(str(stopped))
 
-    def _noted(self, carried: Sequence[Carried]) -> list[Outcome]:
+    def _noted(self, carried: Sequence[AppliedObject]) -> list[Outcome]:
         """The outcomes, which are kept, and so are the looks."""
         self.looks |= {one.outcome.action.ref: one.look for one in carried if one.look is not None}
         outcomes = [one.outcome for one in carried]
@@ -160,7 +160,7 @@ class _Execution:
             widened = widened.before_record()
         self._write_inventory(widened)
 
-    def _write_record(self, record: Record) -> None:
+    def _write_record(self, record: MemberRecord) -> None:
         if self._made.records is not None and (not record.exists or record != self._record):
             self._record = self._made.records.put(record)
 
@@ -170,7 +170,7 @@ class _Execution:
     def _home(self) -> None:
         """See that the namespaces of parent and record are there: by the app's own manifest for it, or plain ones."""
         for step in self._made.first:
-            self._noted([carry_out(self._ground, step)])
+            self._noted([apply_object(self._ground, step)])
         home = self._inventory.identity.namespace
         created = {step.action.ref.name for step in self._made.first}
         if not self._inventory.exists and not self._applied_early(home) and home not in created:
@@ -185,7 +185,7 @@ class _Execution:
         if own is None or own.action.verb is Verb.REFUSED:
             return False
         if ref not in self._early:
-            done = self._noted([carry_out(self._ground, own)])
+            done = self._noted([apply_object(self._ground, own)])
             self._early.add(ref)
             self._await_definitions(done)
         return True

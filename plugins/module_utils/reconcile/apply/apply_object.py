@@ -26,11 +26,11 @@ from ...model.plan import Action, Outcome, Result, Verb
 from ..applyset.inventory import is_member, part_of
 from ..fields.applied_fields import with_applied_fields
 from ..fields.managed_fields import CREATOR, FIELD_MANAGER, rewritten
-from ..plan.context import Ground
-from ..plan.plan_object import look_after, plan_object
-from ..plan.planned_action import Step
+from ..plan.context import PlanContext
+from ..plan.plan_object import plan_object, verified_state_after
+from ..plan.planned_action import PlannedAction
 from ..plan.prune import withheld
-from ..plan.verified_cache import Look
+from ..plan.verified_cache import VerifiedState
 
 _TRIES = 6  # a Deployment in the middle of a rollout changes several times a second
 _PAUSE = 0.05  # seconds, at most, before the second try; twice as many before each further one
@@ -40,7 +40,7 @@ _POLL = 0.5  # seconds between looks at an object that is being deleted
 NOT_SENT = "not written, because the run was stopped"
 
 
-def looked_again(ground: Ground, steps: Sequence[Step]) -> list[Step]:
+def read_again(ground: PlanContext, steps: Sequence[PlannedAction]) -> list[PlannedAction]:
     """The steps, those marked whose object has appeared since the plan: an apply would merge into it unasked.
 
     Asked once what was read is a few seconds old, as after a stage that was awaited; few requests for all steps.
@@ -62,24 +62,24 @@ def looked_again(ground: Ground, steps: Sequence[Step]) -> list[Step]:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class AppliedObject:
     """What a step came to, and a look at the object where the answer to the write proves it to be as wanted."""
 
     outcome: Outcome
-    look: Look | None = None
+    look: VerifiedState | None = None
 
 
-def carry_out(ground: Ground, step: Step) -> Carried:
+def apply_object(ground: PlanContext, step: PlannedAction) -> AppliedObject:
     """Do what a step of an apply says. Failures come back as outcomes, not as exceptions."""
     if not step.action.verb.writes:
-        return Carried(Outcome(step.action, Result.DONE), step.look)
+        return AppliedObject(Outcome(step.action, Result.DONE), step.look)
     try:
         return _written(ground, step)
     except CircuitOpen:
-        return Carried(Outcome(step.action, Result.SKIPPED, NOT_SENT))
+        return AppliedObject(Outcome(step.action, Result.SKIPPED, NOT_SENT))
     except RequestError as error:
         origin = f" ({step.action.origin})" if step.action.origin else ""
-        return Carried(_failed(step.action, error, f"{error.account}{origin}"))
+        return AppliedObject(_failed(step.action, error, f"{error.account}{origin}"))
 
 
 def _failed(action: Action, error: ClusterError, why: str) -> Outcome:
@@ -87,12 +87,12 @@ def _failed(action: Action, error: ClusterError, why: str) -> Outcome:
     return Outcome(action, Result.FAILED, why, blames_server=of_server)
 
 
-def _written(ground: Ground, step: Step) -> Carried:
+def _written(ground: PlanContext, step: PlannedAction) -> AppliedObject:
     for attempt in range(_TRIES):
         try:
             applied = _write(ground, step)
-            look = look_after(ground, step.wanted, applied) if step.wanted is not None else None
-            return Carried(Outcome(step.action, Result.DONE), look)
+            look = verified_state_after(ground, step.wanted, applied) if step.wanted is not None else None
+            return AppliedObject(Outcome(step.action, Result.DONE), look)
         except StaleVersion:
             if attempt == _TRIES - 1:
                 raise
@@ -100,8 +100,8 @@ def _written(ground: Ground, step: Step) -> Carried:
             step = _again(ground, step)
             if not step.action.verb.writes:
                 if step.action.verb is Verb.REFUSED:
-                    return Carried(Outcome(step.action, Result.FAILED, step.action.reason))
-                return Carried(Outcome(step.action, Result.DONE), step.look)
+                    return AppliedObject(Outcome(step.action, Result.FAILED, step.action.reason))
+                return AppliedObject(Outcome(step.action, Result.DONE), step.look)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -110,7 +110,7 @@ def _pause(attempt: int) -> None:
     time.sleep(random.uniform(0, _PAUSE * 2**attempt))  # noqa: S311 - no secret
 
 
-def _write(ground: Ground, step: Step) -> Body:
+def _write(ground: PlanContext, step: PlannedAction) -> Body:
     """The object as the server answered the last write to it."""
     if step.body is None:
         raise AssertionError(f"a step to {step.action.verb.value} has no body")
@@ -145,7 +145,7 @@ def known_resource(cluster: Cluster, api_version: str, ref: ObjectRef) -> ApiRes
     return resource
 
 
-def _take_over(cluster: Cluster, resource: ApiResource, step: Step, body: Body) -> Body:
+def _take_over(cluster: Cluster, resource: ApiResource, step: PlannedAction, body: Body) -> Body:
     """Put ownership right where it has to be, then apply by force, on the very state that was planned on."""
     if step.live is None:
         raise AssertionError("an update is planned on a live object")
@@ -187,7 +187,7 @@ def _own(cluster: Cluster, resource: ApiResource, ref: ObjectRef, version: str, 
     )
 
 
-def _remove_first(ground: Ground, resource: ApiResource, step: Step) -> None:
+def _remove_first(ground: PlanContext, resource: ApiResource, step: PlannedAction) -> None:
     """Delete the live object, unless it is going already, and wait until it is gone."""
     live = step.live
     if live is None:
@@ -226,14 +226,14 @@ def wait_until(done: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def planned_again(ground: Ground, steps: Sequence[Step]) -> list[Step]:
+def planned_again(ground: PlanContext, steps: Sequence[PlannedAction]) -> list[PlannedAction]:
     """The steps, those put off planned on the cluster as it is now. Failures are refusals."""
     return ground.cluster.map(
         lambda step: _after_its_definition(ground, step), steps, asks=lambda step: step.deferred
     )
 
 
-def _after_its_definition(ground: Ground, step: Step) -> Step:
+def _after_its_definition(ground: PlanContext, step: PlannedAction) -> PlannedAction:
     if not step.deferred:
         return step
     now = step
@@ -250,7 +250,7 @@ def _after_its_definition(ground: Ground, step: Step) -> Step:
     return now
 
 
-def _again(ground: Ground, step: Step) -> Step:
+def _again(ground: PlanContext, step: PlannedAction) -> PlannedAction:
     """The step planned anew on the object as it is now."""
     if step.wanted is None:
         return step
@@ -261,7 +261,7 @@ def _again(ground: Ground, step: Step) -> Step:
     return plan_object(now, step.wanted, live)
 
 
-def prune(ground: Ground, step: Step) -> Outcome:
+def prune(ground: PlanContext, step: PlannedAction) -> Outcome:
     """Delete one member that left Git, if it is still the object that was planned on."""
     action, live = step.action, step.live
     if action.verb is not Verb.PRUNE or live is None:
@@ -275,7 +275,7 @@ def prune(ground: Ground, step: Step) -> Outcome:
         return _failed(action, error, error.account)
 
 
-def _delete(ground: Ground, resource: ApiResource, action: Action, live: Body) -> Outcome:
+def _delete(ground: PlanContext, resource: ApiResource, action: Action, live: Body) -> Outcome:
     ref, uid = action.ref, live["metadata"]["uid"]
     for attempt in range(_TRIES):
         try:

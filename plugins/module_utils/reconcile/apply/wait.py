@@ -15,7 +15,7 @@ from ...model.health import Health, HealthStatus
 from ...model.objects import Body, ObjectRef, ref_of
 from ...model.plan import Unhealthy
 from ..applyset.inventory import PART_OF
-from ..desired.manifests import Wanted
+from ..desired.manifests import DesiredObject
 from ..health.assess import assess
 from .wait_exceptions import Excuses
 
@@ -32,7 +32,11 @@ class Waited:
 
 
 def wait_for_health(
-    cluster: Cluster, set_id: str, wanted: Sequence[Wanted], known: Mapping[ObjectRef, Health], seconds: float
+    cluster: Cluster,
+    set_id: str,
+    wanted: Sequence[DesiredObject],
+    known: Mapping[ObjectRef, Health],
+    seconds: float,
 ) -> Waited:
     """Wait until the wanted objects are healthy.
 
@@ -59,7 +63,9 @@ def _judge(live: Body | None) -> Health:
     return Health(HealthStatus.NOT_FOUND) if live is None else assess(live)
 
 
-def _look(cluster: Cluster, set_id: str, pending: Mapping[Wanted, Health]) -> dict[Wanted, Health]:
+def _look(
+    cluster: Cluster, set_id: str, pending: Mapping[DesiredObject, Health]
+) -> dict[DesiredObject, Health]:
     """One more look at what is pending: one LIST per kind."""
     kinds = sorted({(w.api_version, w.ref.kind) for w in pending})
     live: dict[ObjectRef, Body] = {}
@@ -81,7 +87,7 @@ def _look(cluster: Cluster, set_id: str, pending: Mapping[Wanted, Health]) -> di
 
 
 def _list(
-    cluster: Cluster, set_id: str, kind: tuple[str, str], pending: Mapping[Wanted, Health]
+    cluster: Cluster, set_id: str, kind: tuple[str, str], pending: Mapping[DesiredObject, Health]
 ) -> list[Body] | RequestError:
     resource = cluster.discover().find(*kind)
     if resource is None:

@@ -11,7 +11,7 @@ from ...cluster.client import Cluster
 from ...cluster.errors import RequestError
 from ...model.health import Health, HealthStatus
 from ...model.objects import Body, GroupKind
-from ..desired.manifests import Wanted
+from ..desired.manifests import DesiredObject
 from ..fields.object_view import LiveView
 from ..plan.plan_object import remembers
 
@@ -28,20 +28,20 @@ class Excuses:
         self._late_binding: dict[str, bool] = {}  # by class: whether its claims wait for a Pod
         self.remarks: set[str] = set()
 
-    def left(self, pending: Mapping[Wanted, Health]) -> dict[Wanted, Health]:
+    def left(self, pending: Mapping[DesiredObject, Health]) -> dict[DesiredObject, Health]:
         """Those of the pending objects that have to be waited for."""
         remarks = {wanted: self._remark(wanted, health) for wanted, health in pending.items()}
         self.remarks |= {f"{wanted.ref}: {remark}" for wanted, remark in remarks.items() if remark}
         return {wanted: health for wanted, health in pending.items() if not remarks[wanted]}
 
-    def _remark(self, wanted: Wanted, health: Health) -> str:
+    def _remark(self, wanted: DesiredObject, health: Health) -> str:
         if health.status is HealthStatus.NOT_FOUND and remembers(wanted):
             return "it has ended, and its TTL has removed it"
         if health.status is HealthStatus.IN_PROGRESS and wanted.ref.group_kind == _CLAIM:
             return self._waits_for_a_pod(wanted)
         return ""
 
-    def _waits_for_a_pod(self, wanted: Wanted) -> str:
+    def _waits_for_a_pod(self, wanted: DesiredObject) -> str:
         live = self._get(GroupKind("", "PersistentVolumeClaim"), wanted.ref.namespace, wanted.ref.name)
         if live is None or _SELECTED_NODE in (live["metadata"].get("annotations") or {}):
             return ""

@@ -46,7 +46,7 @@ _BUILT_IN = frozenset(
 
 
 @dataclass(slots=True)
-class Lost:
+class RecoveredMembers:
     """What a scan found. `denied` are kinds that may not be listed in the whole cluster."""
 
     members: dict[str, set[ObjectRef]] = field(default_factory=dict)  # by set
@@ -59,12 +59,12 @@ class Lost:
 
 def scan(
     cluster: Cluster, discovery: Discovery, set_ids: Iterable[str], used: Collection[GroupKind] = ()
-) -> Lost:
+) -> RecoveredMembers:
     """Look for members of these sets by their label alone, in the built-in kinds and those `used` in this cluster.
 
     What cannot be listed is passed over: nothing depends on it.
     """
-    lost = Lost({set_id: set() for set_id in sorted(set_ids)})
+    lost = RecoveredMembers({set_id: set() for set_id in sorted(set_ids)})
     if not lost.members:
         return lost
     resources = [
@@ -83,7 +83,7 @@ def scan(
     return lost
 
 
-def scan_within(cluster: Cluster, lost: Lost, namespaces: Sequence[str]) -> None:
+def scan_within(cluster: Cluster, lost: RecoveredMembers, namespaces: Sequence[str]) -> None:
     """Look into these namespaces too for what the whole cluster was denied for."""
     selector = selector_of([*lost.members])
     for listed in cluster.map(
@@ -92,7 +92,7 @@ def scan_within(cluster: Cluster, lost: Lost, namespaces: Sequence[str]) -> None
         _take(lost, listed)
 
 
-def _take(lost: Lost, listed: Listed) -> None:
+def _take(lost: RecoveredMembers, listed: Listed) -> None:
     for body in listed.items:
         set_id = part_of(body)
         if set_id in lost.members and is_member(body, set_id):

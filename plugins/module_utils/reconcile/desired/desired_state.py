@@ -20,7 +20,7 @@ from ...model.objects import Body, GroupKind, Manifest, ObjectRef
 from ..applyset.inventory import SetIdentity, identity_of
 from ..membership.record import RECORD_PREFIX
 from ..plan.prune import contains
-from .manifests import Defined, Desired, defined_kinds, desire
+from .manifests import DefinedKind, DesiredObjects, defined_kinds, desired_objects
 
 _NAMESPACE, _CONFIG_MAP = GroupKind("", "Namespace"), GroupKind("", "ConfigMap")
 
@@ -53,7 +53,7 @@ def check_former_names(apps: Sequence[AppSpec], default_namespace: str) -> None:
                 )
 
 
-class Claims:
+class DesiredState:
     """The manifests of all apps, ready for the cluster, and the questions about them. Safe to use from threads."""
 
     def __init__(
@@ -78,14 +78,14 @@ class Claims:
         self._parents = {identity_of(app, home).ref: app.name for app in apps}
         self._former = {app.name: {identity.id for identity in former_identities(app, home)} for app in apps}
         self._lock = threading.Lock()
-        self._defined: dict[str, dict[GroupKind, Defined]] = {}  # by app: the kinds that its CRDs define
-        self._desired: dict[str, Desired | PlumbError] = {}
+        self._defined: dict[str, dict[GroupKind, DefinedKind]] = {}  # by app: the kinds that its CRDs define
+        self._desired: dict[str, DesiredObjects | PlumbError] = {}
         self._claimants: dict[ObjectRef, list[str]] = {}
         self._complete = False
         names = self._selected = frozenset(selected)
         self._load([name for name in self._apps if name in names])
 
-    def desired(self, name: str) -> Desired | PlumbError:
+    def desired(self, name: str) -> DesiredObjects | PlumbError:
         """What an app wants, or why that is not known."""
         with self._lock:
             if name not in self._desired:
@@ -212,14 +212,14 @@ class Claims:
         except PlumbError as error:
             return error
 
-    def _desire(self, name: str, manifests: tuple[Manifest, ...]) -> Desired | PlumbError:
+    def _desire(self, name: str, manifests: tuple[Manifest, ...]) -> DesiredObjects | PlumbError:
         awaited = self.awaited(name)
         defined = {kind: made for of in self._defined.values() for kind, made in of.items()}
         first = {kind for app in awaited for kind in self._defined.get(app, ())}
         others = ((kind, app) for app, of in sorted(self._defined.items(), reverse=True) for kind in of)
         elsewhere = {kind: app for kind, app in others if kind not in first}
         try:
-            return desire(
+            return desired_objects(
                 self._apps[name],
                 self._set_ids[name],
                 manifests,

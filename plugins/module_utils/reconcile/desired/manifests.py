@@ -27,7 +27,7 @@ CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wanted:
+class DesiredObject:
     """One object that an app wants, ready to be applied. `body` must not be changed. Compared by identity."""
 
     ref: ObjectRef
@@ -42,7 +42,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Defined:
+class DefinedKind:
     """A kind that a CRD among the manifests defines."""
 
     namespaced: bool
@@ -50,10 +50,10 @@ class Defined:
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
+class DesiredObjects:
     """All that an app wants, and what of its manifests cannot be used and why."""
 
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[DesiredObject, ...]
     refused: tuple[Action, ...]
     warnings: tuple[str, ...] = ()
 
@@ -63,15 +63,17 @@ class Desired:
         return (*(wanted.ref for wanted in self.wanted), *(action.ref for action in self.refused))
 
 
-def defined_kinds(manifests: Iterable[Manifest]) -> dict[GroupKind, Defined]:
+def defined_kinds(manifests: Iterable[Manifest]) -> dict[GroupKind, DefinedKind]:
     """The kinds that CRDs among the manifests define: they are known once those are applied."""
-    found: dict[GroupKind, Defined] = {}
+    found: dict[GroupKind, DefinedKind] = {}
     for manifest in manifests:
         if manifest.ref.group_kind != CRD:
             continue
         crd = LiveView(manifest.body)  # nobody has checked its shape yet
         versions = frozenset(version.text("name") for version in crd.items("spec", "versions"))
-        found[kind_defined_by(manifest.body)] = Defined(crd.text("spec", "scope") == "Namespaced", versions)
+        found[kind_defined_by(manifest.body)] = DefinedKind(
+            crd.text("spec", "scope") == "Namespaced", versions
+        )
     return found
 
 
@@ -81,21 +83,21 @@ def kind_defined_by(crd: Body) -> GroupKind:
     return GroupKind(view.text("spec", "group"), view.text("spec", "names", "kind"))
 
 
-def desire(
+def desired_objects(
     app: AppSpec,
     set_id: str,
     manifests: Iterable[Manifest],
     discovery: Discovery,
-    defined: Mapping[GroupKind, Defined],
+    defined: Mapping[GroupKind, DefinedKind],
     *,
     elsewhere: Mapping[GroupKind, str] | None = None,
-) -> Desired:
+) -> DesiredObjects:
     """Make an app's manifests ready for this cluster.
 
     `elsewhere` names, by kind, an app that defines it and that this app does not wait for.
     Raises RenderError if two come to the same identity once the app's namespace is filled in.
     """
-    wanted: dict[ObjectRef, Wanted] = {}
+    wanted: dict[ObjectRef, DesiredObject] = {}
     refused: list[Action] = []
     for manifest in manifests:
         namespaced = _is_namespaced(manifest, discovery, defined)
@@ -116,7 +118,7 @@ def desire(
                 "Remove one of the two.",
             )
         wanted[made.ref] = made
-    return Desired(tuple(sorted(wanted.values(), key=lambda w: sort_key(w.ref))), tuple(refused))
+    return DesiredObjects(tuple(sorted(wanted.values(), key=lambda w: sort_key(w.ref))), tuple(refused))
 
 
 def _likely_ref(app: AppSpec, manifest: Manifest, namespaced: bool | None, discovery: Discovery) -> ObjectRef:
@@ -127,7 +129,7 @@ def _likely_ref(app: AppSpec, manifest: Manifest, namespaced: bool | None, disco
 
 
 def _is_namespaced(
-    manifest: Manifest, discovery: Discovery, defined: Mapping[GroupKind, Defined]
+    manifest: Manifest, discovery: Discovery, defined: Mapping[GroupKind, DefinedKind]
 ) -> bool | None:
     """Whether objects of the kind live in a namespace; None for a kind that nobody knows."""
     resource = discovery.find(manifest.api_version, manifest.ref.kind)
@@ -164,7 +166,7 @@ def _unawaited(
     )
 
 
-def _wanted(manifest: Manifest, namespace: str, set_id: str) -> Wanted:
+def _wanted(manifest: Manifest, namespace: str, set_id: str) -> DesiredObject:
     metadata = {key: value for key, value in manifest.body["metadata"].items() if key != "namespace"}
     if namespace:
         metadata["namespace"] = namespace
@@ -174,7 +176,7 @@ def _wanted(manifest: Manifest, namespace: str, set_id: str) -> Wanted:
     annotations = {**(metadata.get("annotations") or {}), DIGEST: digest}
     body = {**manifest.body, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
     ref = ObjectRef(manifest.ref.group, manifest.ref.kind, namespace, manifest.ref.name)
-    return Wanted(ref, body, digest, manifest.origin, frozenset(copied))
+    return DesiredObject(ref, body, digest, manifest.origin, frozenset(copied))
 
 
 def _copied_labels(manifest: Manifest) -> Mapping[str, Any]:
@@ -185,7 +187,7 @@ def _copied_labels(manifest: Manifest) -> Mapping[str, Any]:
     return labels if isinstance(labels, Mapping) else {}
 
 
-def digest_of_all(wanted: Iterable[Wanted]) -> str:
+def digest_of_all(wanted: Iterable[DesiredObject]) -> str:
     """A digest of all that an app wants; equal means that each of its manifests says the same, Secrets aside.
 
     It is public, in a ConfigMap. Of a Secret only its name counts: else guesses of its values could be tried on it.

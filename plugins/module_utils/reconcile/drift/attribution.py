@@ -75,7 +75,7 @@ class AuditLog:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LastObservation:
     """What the last run saw of an app: when it began, and who was found to have changed what."""
 
     at: str = ""
@@ -124,7 +124,7 @@ def read_event(given: Mapping[str, Any], *, late: bool = False) -> AuditEvent | 
 def with_evidence(
     apps: Sequence[AppResult],
     log: AuditLog,
-    seen: Mapping[str, Seen],
+    seen: Mapping[str, LastObservation],
     plural_of: Callable[[GroupKind], str],
 ) -> tuple[AppResult, ...]:
     """The results, each culprit with what the log says of him. `seen` is what the last run saw, by app."""
@@ -136,7 +136,7 @@ def with_evidence(
         ref = action.ref
         one = (ref.group, plural_of(ref.group_kind), ref.namespace, ref.name)
         found = [*by_place.get(one, ()), *by_place.get((*one[:3], ""), ())]
-        return _Case.of(action, found, log, seen.get(app, Seen())).attributed(action)
+        return _Case.of(action, found, log, seen.get(app, LastObservation())).attributed(action)
 
     return tuple(
         replace(
@@ -153,13 +153,15 @@ def with_evidence(
     )
 
 
-def seen_in(apps: Iterable[AppResult], started: str, before: Mapping[str, Seen]) -> dict[str, Seen]:
+def seen_in(
+    apps: Iterable[AppResult], started: str, before: Mapping[str, LastObservation]
+) -> dict[str, LastObservation]:
     """What this run saw, for the next one; of apps that were not looked at, what was known."""
     now = dict(before)
     for result in apps:
         if not (result.plan.error or result.plan.suspended):
             drifted = {name_of(a.ref): _named(a) for a in result.plan.actions if a.drifted}
-            now[result.plan.app] = Seen(started, drifted)
+            now[result.plan.app] = LastObservation(started, drifted)
     return now
 
 
@@ -185,7 +187,7 @@ class _Case:
     known: Mapping[str, Culprit]  # what the last run could say of it
 
     @classmethod
-    def of(cls, action: Action, found: Sequence[AuditEvent], log: AuditLog, seen: Seen) -> _Case:
+    def of(cls, action: Action, found: Sequence[AuditEvent], log: AuditLog, seen: LastObservation) -> _Case:
         ours = [e for e in found if _is_ours(e, log.account)]
         earlier = [action.applied, *(e.received for e in ours if not e.late)]
         now = min((e.received for e in ours if e.late), default="")  # our own revert, in this run

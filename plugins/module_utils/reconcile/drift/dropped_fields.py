@@ -11,7 +11,7 @@ from typing import Any
 from ...model.objects import Body, GroupKind
 from ..fields.applied_fields import last_applied
 from ..fields.fieldset import SELF, FieldSet, Path, is_member_node, set_of_paths, subtract, union
-from ..fields.known_writers import may_add
+from ..fields.known_writers import is_expected
 from ..fields.managed_fields import Owner, brought_back_by, our_entry, owners, without_never_folded
 from .ignore import Ignored
 
@@ -48,7 +48,7 @@ def _may_lose(owner: Owner, ours: Owner) -> bool:
 
 
 def _is_excused(owner: Owner, kind: GroupKind, ignored: Ignored, path: Path) -> bool:
-    return may_add(owner.manager, kind, path) or ignored.covers(owner.manager, path)
+    return is_expected(owner.manager, kind, path) or ignored.covers(owner.manager, path)
 
 
 def _once_ours(theirs: FieldSet, former: FieldSet) -> FieldSet:

@@ -21,7 +21,7 @@ from ...model.compact import compact
 from ...model.objects import Body, GroupKind
 from ..applyset.inventory import ID_LABEL, MEMBER_PATH, part_of
 from ..fields.fieldset import Path, leaves, owns, owns_exactly
-from ..fields.known_writers import may_add
+from ..fields.known_writers import is_expected
 from ..fields.managed_fields import Owner, our_entry, owners
 from ..plan.verified_cache import keeps_generation
 
@@ -149,7 +149,7 @@ def _split(entry: Owner, kind: GroupKind) -> tuple[list[Path], list[Path]]:
     fields = list(leaves(entry.fields))
     if entry.subresource == "status" or entry.is_nobody_known:
         return [], fields
-    left = [path for path in fields if path[0] == "f:status" or may_add(entry.manager, kind, path)]
+    left = [path for path in fields if path[0] == "f:status" or is_expected(entry.manager, kind, path)]
     return ([path for path in fields if path not in left] if left else fields), left
 
 

@@ -18,7 +18,7 @@ from ...model.change import ABSENT, Cause, FieldChange
 from ...model.objects import Body, GroupKind
 from ..fields.diff import masked
 from ..fields.fieldset import SELF, FieldSet, Path, display, item_key, owns, union
-from ..fields.known_writers import may_add
+from ..fields.known_writers import is_expected
 from ..fields.managed_fields import Owner, our_entry, owners, without_never_folded
 from ..fields.ownership_match import same
 from ..fields.structure import KEY_DEFAULTS, place
@@ -33,7 +33,7 @@ _MIRRORS = {"f:serviceAccount": "f:serviceAccountName", "f:dataSource": "f:dataS
 
 
 @dataclass(frozen=True, slots=True)
-class Addition:
+class ForeignField:
     """A field, or a whole item of a list, that only `owner` says. `fields` are what of it the owner's entry has."""
 
     path: Path
@@ -41,9 +41,9 @@ class Addition:
     fields: FieldSet
 
 
-def additions(
+def foreign_fields(
     live: Body, kind: GroupKind, ignored: Ignored, *, metadata_only: bool = False
-) -> tuple[Addition, ...]:
+) -> tuple[ForeignField, ...]:
     """What others have added to a live object, of which the metadata is enough; sorted by path, then by manager.
 
     Of the whole object, only what is there: an applier may claim what the server never keeps, such as `stringData`.
@@ -54,14 +54,14 @@ def additions(
     if ours is None or ignored.policy is AdditionPolicy.IGNORE:
         return ()
     found = [
-        Addition(path, owner, fields)
+        ForeignField(path, owner, fields)
         for owner in entries
         if owner is not ours and not owner.subresource and not owner.is_nobody_known
         for path, fields in _added(owner.fields, ours.fields, ())
         if path[0] != "f:status"
         and not owner.may_keep(path)
         and not _is_mirror(path, ours.fields)
-        and not may_add(owner.manager, kind, path)
+        and not is_expected(owner.manager, kind, path)
         and not ignored.covers(owner.manager, path)
         and (metadata_only or not owner.is_applier or value_at(live, path) is not ABSENT)
     ]
@@ -93,10 +93,10 @@ def _is_key_field(above: Path, key: str) -> bool:
     return bool(above) and above[-1][:2] == "k:" and key[2:] in item_key(above[-1])
 
 
-def beyond(found: Sequence[Addition], said: FieldSet) -> tuple[Addition, ...]:
+def beyond(found: Sequence[ForeignField], said: FieldSet) -> tuple[ForeignField, ...]:
     """What of these additions Git does not say. Whoever takes a field over from us seems to have added it."""
     return tuple(
-        Addition(path, addition.owner, fields)
+        ForeignField(path, addition.owner, fields)
         for addition in found
         for path, fields in _beyond(addition.path, addition.fields, said)
     )
@@ -113,9 +113,9 @@ def _beyond(path: Path, fields: FieldSet, said: FieldSet) -> Iterator[tuple[Path
         yield from _added(fields, known, path)
 
 
-def as_changes(live: Body, found: Sequence[Addition]) -> tuple[FieldChange, ...]:
+def as_changes(live: Body, found: Sequence[ForeignField]) -> tuple[FieldChange, ...]:
     """Additions as changes from what is live to nothing; each path once, with the latest of its owners."""
-    latest: dict[Path, Addition] = {}
+    latest: dict[Path, ForeignField] = {}
     for addition in sorted(found, key=lambda a: (not a.owner.time, a.owner.time)):
         latest[addition.path] = addition
     return tuple(
@@ -130,7 +130,7 @@ def as_changes(live: Body, found: Sequence[Addition]) -> tuple[FieldChange, ...]
     )
 
 
-def removable(found: Sequence[Addition], *, from_appliers: bool) -> dict[str, Any]:
+def removable(found: Sequence[ForeignField], *, from_appliers: bool) -> dict[str, Any]:
     """The fields that an apply of ours may take over and thereby remove; what a cluster needs to go on never is."""
     fields: FieldSet = {}
     for addition in found:
@@ -139,17 +139,17 @@ def removable(found: Sequence[Addition], *, from_appliers: bool) -> dict[str, An
     return dict(without_never_folded(fields))
 
 
-def in_the_way(found: Sequence[Addition], live: Body, wanted: Body) -> tuple[Addition, ...]:
+def in_the_way(found: Sequence[ForeignField], live: Body, wanted: Body) -> tuple[ForeignField, ...]:
     """Items that others have added to lists in which an item that Git says is missing."""
     return tuple(a for a in found if a.path[-1][:2] == "k:" and _lacking(a.path, live, wanted))
 
 
-def in_place_of(found: Sequence[Addition], live: Body, wanted: Body) -> tuple[Addition, ...]:
+def in_place_of(found: Sequence[ForeignField], live: Body, wanted: Body) -> tuple[ForeignField, ...]:
     """Items that somebody made of items of Git's by another key: a container renamed, a port of another number.
 
     Each stands for one that is missing: at its place in the list, with the same content, or on the same port.
     """
-    replaced: list[Addition] = []
+    replaced: list[ForeignField] = []
     missing: dict[Path, list[tuple[int, Mapping[str, Any]]]] = {}
     for addition in found:
         path = addition.path

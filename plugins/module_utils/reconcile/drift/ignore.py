@@ -18,7 +18,7 @@ from typing import Any
 
 from ...model.app import AdditionPolicy, AppSpec, IgnoreRule
 from ...model.objects import Body, digest_of
-from ..desired.manifests import Wanted
+from ..desired.manifests import DesiredObject
 from ..fields.controller_fields import controlled
 from ..fields.fieldset import (
     SELF,
@@ -77,7 +77,7 @@ class Ignored:
 _NO_RULES = {policy: Ignored(policy) for policy in AdditionPolicy}
 
 
-def ignored_of(app: AppSpec, wanted: Wanted) -> Ignored:
+def ignored_of(app: AppSpec, wanted: DesiredObject) -> Ignored:
     """The rules of an app that are for this manifest, and those of the manifest's own."""
     metadata = wanted.body["metadata"]
     said = str((metadata.get("annotations") or {}).get(ANNOTATION) or "")
@@ -100,7 +100,7 @@ def on_live(ignored: Ignored, live: Body) -> Ignored:
     )
 
 
-def left_to_others(ignored: Ignored, wanted: Wanted, live: Body) -> Wanted:
+def left_to_others(ignored: Ignored, wanted: DesiredObject, live: Body) -> DesiredObject:
     """The manifest with what is left to others as it is live where it is ours, and without it where it is not."""
     entries = owners(live)
     entry = our_entry(entries)
@@ -130,7 +130,7 @@ def _below(entry: Owner, path: Path) -> bool:
     return True
 
 
-def _is_for(rule: IgnoreRule, wanted: Wanted) -> bool:
+def _is_for(rule: IgnoreRule, wanted: DesiredObject) -> bool:
     labels = wanted.body["metadata"].get("labels") or {}
     kind = wanted.ref.group_kind
     return (

@@ -22,7 +22,7 @@ _ANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class CoWriter:
+class KnownWriter:
     """A row: `manager` and `kind` (as `Kind.group`) and `path` (as people write it) are patterns with `*`."""
 
     manager: str
@@ -37,55 +37,61 @@ class CoWriter:
         )
 
 
-CO_WRITERS: tuple[CoWriter, ...] = (
+KNOWN_WRITERS: tuple[KnownWriter, ...] = (
     # The controllers that come with Kubernetes.
-    CoWriter("kube-controller-manager", "Deployment.apps", "metadata.annotations?deployment.kubernetes.io/*"),
-    CoWriter(
+    KnownWriter(
+        "kube-controller-manager", "Deployment.apps", "metadata.annotations?deployment.kubernetes.io/*"
+    ),
+    KnownWriter(
         "kube-controller-manager",
         "DaemonSet.apps",
         "metadata.annotations?deprecated.daemonset*",
     ),
-    CoWriter(
+    KnownWriter(
         "kube-controller-manager", "PersistentVolumeClaim", "metadata.annotations?*volume*kubernetes.io/*"
     ),
-    CoWriter("kube-controller-manager", "PersistentVolumeClaim", "metadata.annotations?pv.kubernetes.io/*"),
-    CoWriter("kube-controller-manager", "PersistentVolumeClaim", "spec.volumeName"),
-    CoWriter("kube-controller-manager", "PersistentVolume", "spec.claimRef*"),
-    CoWriter("kube-controller-manager", "PersistentVolume", "metadata.annotations?pv.kubernetes.io/*"),
-    CoWriter("kube-controller-manager", "ServiceAccount", "secrets*"),
-    CoWriter(
+    KnownWriter(
+        "kube-controller-manager", "PersistentVolumeClaim", "metadata.annotations?pv.kubernetes.io/*"
+    ),
+    KnownWriter("kube-controller-manager", "PersistentVolumeClaim", "spec.volumeName"),
+    KnownWriter("kube-controller-manager", "PersistentVolume", "spec.claimRef*"),
+    KnownWriter("kube-controller-manager", "PersistentVolume", "metadata.annotations?pv.kubernetes.io/*"),
+    KnownWriter("kube-controller-manager", "ServiceAccount", "secrets*"),
+    KnownWriter(
         "kube-controller-manager", "HorizontalPodAutoscaler.autoscaling", "metadata.annotations?autoscaling*"
     ),
-    CoWriter("kube-controller-manager", _ANY, "metadata.finalizers*"),
-    CoWriter("clusterrole-aggregation-controller", "ClusterRole.rbac.authorization.k8s.io", "rules"),
-    CoWriter(
+    KnownWriter("kube-controller-manager", _ANY, "metadata.finalizers*"),
+    KnownWriter("clusterrole-aggregation-controller", "ClusterRole.rbac.authorization.k8s.io", "rules"),
+    KnownWriter(
         "kube-scheduler", "PersistentVolumeClaim", "metadata.annotations?volume.kubernetes.io/selected-node?"
     ),
-    CoWriter("kube-scheduler", "Pod", "spec.nodeName"),
-    CoWriter("kubelet", "Pod", "metadata.annotations?kubernetes.io/*"),
-    CoWriter("kube-apiserver", "APIService.apiregistration.k8s.io", "spec.*"),
-    CoWriter("kube-apiserver", "CustomResourceDefinition.apiextensions.k8s.io", "spec.*"),
-    CoWriter("cloud-controller-manager", "Service", "metadata.finalizers*"),
-    CoWriter("service-controller", "Service", "metadata.finalizers*"),
-    CoWriter("csi-*", "PersistentVolumeClaim", "metadata.*"),
-    CoWriter("external-provisioner*", "PersistentVolumeClaim", "metadata.*"),
+    KnownWriter("kube-scheduler", "Pod", "spec.nodeName"),
+    KnownWriter("kubelet", "Pod", "metadata.annotations?kubernetes.io/*"),
+    KnownWriter("kube-apiserver", "APIService.apiregistration.k8s.io", "spec.*"),
+    KnownWriter("kube-apiserver", "CustomResourceDefinition.apiextensions.k8s.io", "spec.*"),
+    KnownWriter("cloud-controller-manager", "Service", "metadata.finalizers*"),
+    KnownWriter("service-controller", "Service", "metadata.finalizers*"),
+    KnownWriter("csi-*", "PersistentVolumeClaim", "metadata.*"),
+    KnownWriter("external-provisioner*", "PersistentVolumeClaim", "metadata.*"),
     # Autoscalers: those of replicas write by the scale subresource, which is no claim on the manifest.
-    CoWriter("cluster-autoscaler*", _ANY, "metadata.annotations?cluster-autoscaler.kubernetes.io/*"),
-    CoWriter("keda*", "HorizontalPodAutoscaler.autoscaling", "*"),
+    KnownWriter("cluster-autoscaler*", _ANY, "metadata.annotations?cluster-autoscaler.kubernetes.io/*"),
+    KnownWriter("keda*", "HorizontalPodAutoscaler.autoscaling", "*"),
     # Injectors: what they write into webhook configurations, CRDs and APIServices, and mark on what they have injected.
-    CoWriter("cainjector*", _ANY, "*caBundle"),
-    CoWriter("cert-manager-cainjector*", _ANY, "*caBundle"),
-    CoWriter("pilot-discovery", "*WebhookConfiguration.admissionregistration.k8s.io", "webhooks*"),
-    CoWriter("linkerd*", "*WebhookConfiguration.admissionregistration.k8s.io", "webhooks*caBundle"),
+    KnownWriter("cainjector*", _ANY, "*caBundle"),
+    KnownWriter("cert-manager-cainjector*", _ANY, "*caBundle"),
+    KnownWriter("pilot-discovery", "*WebhookConfiguration.admissionregistration.k8s.io", "webhooks*"),
+    KnownWriter("linkerd*", "*WebhookConfiguration.admissionregistration.k8s.io", "webhooks*caBundle"),
     # People who were right to: a restart is a request, not a state.
-    CoWriter(
+    KnownWriter(
         "kubectl-rollout", _ANY, "spec.template.metadata.annotations?kubectl.kubernetes.io/restartedAt?"
     ),
 )
 
 
 @lru_cache(maxsize=16384)
-def may_add(manager: str, kind: GroupKind, path: Path, rows: tuple[CoWriter, ...] = CO_WRITERS) -> bool:
+def is_expected(
+    manager: str, kind: GroupKind, path: Path, rows: tuple[KnownWriter, ...] = KNOWN_WRITERS
+) -> bool:
     """Whether a row lets this manager add this path to an object of this kind."""
     shown, name = display(path), str(kind)
     return any(row.covers(manager, name, shown) for row in rows)

@@ -23,7 +23,7 @@ _IDENTITY = frozenset({"apiVersion", "kind"})
 _METADATA_IDENTITY = frozenset({"name", "namespace"})
 
 
-def proven(desired: Body, live: Body) -> bool:
+def matches_managed_fields(desired: Body, live: Body) -> bool:
     """Whether applying `desired` is certain to change neither a value nor an owner of `live`."""
     entries = owners(live)
     entry = our_entry(entries)

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...cluster.errors import Invalid
-from ...cluster.requests.answer import Cause
+from ...cluster.requests.answer import StatusCause
 from ...model.objects import Body, GroupKind
 from ..drift.ignore import Ignored
 from ..fields.fieldset import SELF, FieldSet, Path, leaves, owns, union
-from ..fields.known_writers import may_add
+from ..fields.known_writers import is_expected
 from ..fields.managed_fields import Owner, owners, without_never_folded
 from ..fields.structure import Shape, content_of, fields_of, items_by_key
 from .rewrite import Forecast
@@ -91,7 +91,7 @@ class Sides:
         ):
             return True
         below = [path, *leaves(fields)]
-        return any(may_add(owner.manager, self.kind, one) for one in below) or any(
+        return any(is_expected(owner.manager, self.kind, one) for one in below) or any(
             self.ignored.covers(owner.manager, one) for one in below
         )
 
@@ -140,7 +140,7 @@ def _all(branches: Sequence[Branch], fields: FieldSet) -> FieldSet:
     return fields
 
 
-def _fields_named(cause: Cause) -> Sequence[str]:
+def _fields_named(cause: StatusCause) -> Sequence[str]:
     """The fields that a cause names: for `oneOf` in the schema of a custom resource, it is the message that does."""
     return _QUOTED.findall(cause.message) if cause.field in ("", "<nil>") else [cause.field]
 

@@ -21,7 +21,9 @@ from ..fields.ownership_match import same
 from ..fields.structure import SAID_METADATA, content_of
 
 
-def as_replaced(cluster: Cluster, resource: ApiResource, ref: ObjectRef, live: Body, content: Body) -> Body:
+def dry_run_replace(
+    cluster: Cluster, resource: ApiResource, ref: ObjectRef, live: Body, content: Body
+) -> Body:
     """The object as it would be with this content. Raises what the request raises; writes nothing."""
     return cluster.json_patch(
         resource,

@@ -25,7 +25,7 @@ from ..fields.fieldset import SELF, FieldSet, Path, is_member_node, leaves, set_
 from ..fields.managed_fields import DIGEST, Owner, lost_claims, our_entry, owners, rewritten
 from ..fields.ownership_match import same
 from ..fields.structure import drop, place, put
-from .replace import as_replaced
+from .replace import dry_run_replace
 
 # A manifest may claim such a map as a whole, if it says that it is empty.
 _RECORDS: Mapping[Path, frozenset[str]] = {
@@ -78,7 +78,7 @@ def forecast(
         left = _left(predicted, managed, empties=empties)
         if same(left, predicted):
             return predicted
-        return as_replaced(cluster, resource, ref_of(live), live, left)
+        return dry_run_replace(cluster, resource, ref_of(live), live, left)
 
     managed = taking.managed(live, resource.api_version)
     if managed is None:

@@ -12,7 +12,7 @@ from ...model.app import AppSpec
 from ...model.objects import Body, ObjectRef, digest_of
 from ..applyset.inventory import SetIdentity, set_of
 from ..fields.managed_fields import our_entry, owners
-from .record import Record, Recorded
+from .record import MemberRecord, RecordedMember
 from .record_store import Records
 
 _NAMED = 5  # objects that a warning names
@@ -29,11 +29,11 @@ class Membership:
     others: tuple[SetIdentity, ...]  # of other apps
 
     @property
-    def record(self) -> Record:
+    def record(self) -> MemberRecord:
         """The app's own record. Raises InventoryError or ClusterError where it cannot be read."""
         return self.records.of(self.own)
 
-    def of(self, ref: ObjectRef) -> Recorded | None:
+    def of(self, ref: ObjectRef) -> RecordedMember | None:
         """What was recorded of an object for this app, under its name or a former one."""
         found = (self.records.of(identity).entries.get(ref) for identity in (self.own, *self.former))
         return next((entry for entry in found if entry is not None), None)
@@ -71,13 +71,16 @@ class Members:
 
     counted: Mapping[ObjectRef, Body]  # the app's: what of it left Git is pruned
     unrecorded: tuple[ObjectRef, ...] = ()  # that no run recorded and Git does not have: reported
-    record: Record | None = None  # None: this run has no need of it
+    record: MemberRecord | None = None  # None: this run has no need of it
     marked: Mapping[ObjectRef, str] = field(default_factory=dict)  # markers in manifests last applied
     unproven: bool = False  # a check may not read the record
 
 
 def members_by_record(
-    app: AppSpec, labelled: Mapping[ObjectRef, Body], wanted: frozenset[ObjectRef], records: Sequence[Record]
+    app: AppSpec,
+    labelled: Mapping[ObjectRef, Body],
+    wanted: frozenset[ObjectRef],
+    records: Sequence[MemberRecord],
 ) -> Members:
     """Tell labelled objects apart. `records` are the app's own and those of its former names.
 

@@ -21,7 +21,7 @@ from typing import Any
 from ...model.errors import InventoryError
 from ...model.objects import Body, GroupKind, ObjectRef
 from ..applyset.inventory import APP, OWNER, SetIdentity
-from ..desired.manifests import SECRET, Wanted
+from ..desired.manifests import SECRET, DesiredObject
 
 RECORD_LABEL = "plumb.gitops/record"
 RECORD_PREFIX = "plumb-members."  # names of records begin with it
@@ -38,24 +38,24 @@ _WITHOUT_DIGEST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedMember:
     """What is remembered of one object."""
 
     applied: str = ""  # short digest of the manifest that it was last applied from; empty: not applied yet
     marker: str = ""  # annotation of another tool in that manifest, which keeps the object from being pruned
 
-    def is_of(self, wanted: Wanted) -> bool:
+    def is_of(self, wanted: DesiredObject) -> bool:
         """Whether the object was last applied from this manifest, as far as that is remembered."""
         return self.applied == short_digest(wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class MemberRecord:
     """What runs have applied for one set. It does not exist before the app's first write, or if somebody deleted it."""
 
     identity: SetIdentity
     owner: str
-    entries: Mapping[ObjectRef, Recorded] = field(default_factory=dict)
+    entries: Mapping[ObjectRef, RecordedMember] = field(default_factory=dict)
     exists: bool = False
     version: str = field(default="", compare=False)  # resourceVersion that it was read at; guards its writes
 
@@ -63,9 +63,9 @@ class Record:
     def group_kinds(self) -> frozenset[GroupKind]:
         return frozenset(ref.group_kind for ref in self.entries)
 
-    def with_pending(self, refs: Iterable[ObjectRef]) -> Record:
+    def with_pending(self, refs: Iterable[ObjectRef]) -> MemberRecord:
         """The record with these objects too: they are about to be written."""
-        return replace(self, entries={**dict.fromkeys(refs, Recorded()), **self.entries})
+        return replace(self, entries={**dict.fromkeys(refs, RecordedMember()), **self.entries})
 
     def body(self, home: str) -> dict[str, Any]:
         """The ConfigMap as it is applied in the namespace `home`. Raises InventoryError if it would be too large."""
@@ -101,23 +101,23 @@ def record_name(identity: SetIdentity) -> str:
     return f"{RECORD_PREFIX}{identity.namespace}.{identity.app}"
 
 
-def short_digest(wanted: Wanted) -> str:
+def short_digest(wanted: DesiredObject) -> str:
     """What the record remembers of a manifest."""
     return _WITHOUT_DIGEST if wanted.ref.group_kind == SECRET else wanted.digest[:_DIGITS]
 
 
-def read_record(body: Body | None, identity: SetIdentity, owner: str, home: str) -> Record:
+def read_record(body: Body | None, identity: SetIdentity, owner: str, home: str) -> MemberRecord:
     """What a record says; an empty one where there is none.
 
     Raises InventoryError for a ConfigMap of that name that is another owner's, damaged, or of a newer Plumb.
     """
     if body is None:
-        return Record(identity=identity, owner=owner)
+        return MemberRecord(identity=identity, owner=owner)
     annotations = body["metadata"].get("annotations") or {}
     if annotations.get(OWNER) != owner or annotations.get(_SET) != identity.id:
         whose = annotations.get(OWNER) or "(none)"
         raise _unusable(identity, home, f"it belongs to the owner {whose} ({OWNER}), not to {owner}")
-    return Record(
+    return MemberRecord(
         identity=identity,
         owner=owner,
         entries=_entries(body, identity, home),
@@ -126,7 +126,7 @@ def read_record(body: Body | None, identity: SetIdentity, owner: str, home: str)
     )
 
 
-def _entries(body: Body, identity: SetIdentity, home: str) -> dict[ObjectRef, Recorded]:
+def _entries(body: Body, identity: SetIdentity, home: str) -> dict[ObjectRef, RecordedMember]:
     try:
         packed = base64.b64decode(body["binaryData"][_KEY], validate=True)
         said = json.loads(_unpacked(packed))
@@ -134,7 +134,7 @@ def _entries(body: Body, identity: SetIdentity, home: str) -> dict[ObjectRef, Re
             raise _unusable(
                 identity, home, f"it is of format {said['format']!r}, not {_FORMAT}: of a newer Plumb"
             )
-        return {ObjectRef(*map(str, row[:4])): Recorded(*map(str, row[4:])) for row in said["members"]}
+        return {ObjectRef(*map(str, row[:4])): RecordedMember(*map(str, row[4:])) for row in said["members"]}
     except (
         KeyError,
         TypeError,

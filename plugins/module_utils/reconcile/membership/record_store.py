@@ -17,7 +17,7 @@ from ...model.errors import ClusterError
 from ...model.objects import Body, GroupKind, ObjectRef
 from ..applyset.inventory import SetIdentity
 from ..fields.managed_fields import CREATOR, FIELD_MANAGER
-from .record import Record, read_record, record_name
+from .record import MemberRecord, read_record, record_name
 
 _CONFIG_MAP, _NAMESPACE = GroupKind("", "ConfigMap"), GroupKind("", "Namespace")
 
@@ -32,10 +32,10 @@ class Records:
         self._lock = threading.RLock()
         self._bodies: dict[str, Body] | ClusterError | None = None  # by name
         self._one_by_one = False  # the namespace may not be listed
-        self._records: dict[SetIdentity, Record] = {}
+        self._records: dict[SetIdentity, MemberRecord] = {}
         self._has_home = False
 
-    def of(self, identity: SetIdentity) -> Record:
+    def of(self, identity: SetIdentity) -> MemberRecord:
         """The record of a set, as this run knows it. Raises InventoryError, or ClusterError where it cannot be read."""
         with self._lock:
             if identity not in self._records:
@@ -65,7 +65,7 @@ class Records:
             return None
         return self._cluster.get(self._resource(), namespace=self.home, name=name)
 
-    def put(self, record: Record) -> Record:
+    def put(self, record: MemberRecord) -> MemberRecord:
         """Write a record, unless another run wrote it since it was read; the record as it is then."""
         body = record.body(self.home)
         if not record.exists:
@@ -99,7 +99,7 @@ class Records:
                     self._resource(), namespace=self.home, name=name, uid=uid, resource_version=version
                 )
         with self._lock:
-            self._records[identity] = Record(identity=identity, owner=self._owner)
+            self._records[identity] = MemberRecord(identity=identity, owner=self._owner)
 
     def _resource(self) -> ApiResource:
         resource = self._cluster.discover().of(_CONFIG_MAP)

@@ -16,14 +16,14 @@ from ...model.change import FieldChange
 from ...model.objects import Body, ObjectRef
 from ...model.plan import Action, Verb
 from ..applyset.inventory import Inventory
-from ..desired.manifests import Wanted
+from ..desired.manifests import DesiredObject
 from ..drift.ignore import Ignored
 from ..fields.managed_fields import our_entry, owners
 from ..health.assess import assess
 from ..membership.membership import Membership
-from .planned_action import Step
+from .planned_action import PlannedAction
 from .snapshot import Autoscalers
-from .verified_cache import Look
+from .verified_cache import VerifiedState
 
 NOT_RECORDED = (
     "it carries this app's label and Plumb's field manager, but no run of Plumb recorded it as the app's."
@@ -32,7 +32,7 @@ NOT_RECORDED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class PlanContext:
     """What planning one app's objects stands on."""
 
     cluster: Cluster
@@ -55,28 +55,28 @@ class Ground:
     bringing: Mapping[str, str] = field(
         default_factory=dict
     )  # by namespace: an app of this run that brings it
-    known: Mapping[ObjectRef, Look] = field(
+    known: Mapping[ObjectRef, VerifiedState] = field(
         default_factory=dict
     )  # what earlier runs proved, not believed here
 
-    def deleted(self, wanted: Wanted) -> bool:
+    def deleted(self, wanted: DesiredObject) -> bool:
         """Whether an object that is missing was applied before: then someone deleted it. Raises as records do."""
         if not self.membership.record.exists:
             return self.applied_before
         recorded = self.membership.of(wanted.ref)
         return recorded is not None and bool(recorded.applied)
 
-    def applied(self, wanted: Wanted) -> bool:
+    def applied(self, wanted: DesiredObject) -> bool:
         """Whether an object that is missing was last applied from this very manifest. Raises as records do."""
         recorded = self.membership.of(wanted.ref)
         if recorded is not None:
             return recorded.is_of(wanted)
         return self.applied_before and not self.membership.record.exists
 
-    def resource(self, wanted: Wanted) -> ApiResource | None:
+    def resource(self, wanted: DesiredObject) -> ApiResource | None:
         return self.discovery.find(wanted.api_version, wanted.ref.kind)
 
-    def was_proven(self, wanted: Wanted, live: Body, ignored: Ignored) -> bool:
+    def was_proven(self, wanted: DesiredObject, live: Body, ignored: Ignored) -> bool:
         """Whether an earlier run proved the object, as it is now, to be what its manifest wants."""
         look, autoscaled = self.known.get(wanted.ref), self.autoscalers.may_decide(wanted.ref)
         return look is not None and look.settles(
@@ -85,7 +85,7 @@ class Ground:
 
 
 def action_for(
-    wanted: Wanted,
+    wanted: DesiredObject,
     verb: Verb,
     live: Body | None,
     *,
@@ -123,19 +123,23 @@ def applied_at(live: Body | None) -> str:
     return entry.time if entry is not None else ""
 
 
-def refused(wanted: Wanted, reason: str, live: Body | None) -> Step:
+def refused(wanted: DesiredObject, reason: str, live: Body | None) -> PlannedAction:
     """A step that does nothing and says why."""
-    return Step(action=action_for(wanted, Verb.REFUSED, live, reason=reason), wanted=wanted, live=live)
+    return PlannedAction(
+        action=action_for(wanted, Verb.REFUSED, live, reason=reason), wanted=wanted, live=live
+    )
 
 
-def failed_dry_run(wanted: Wanted, verb: Verb, live: Body | None, error: RequestError) -> Step:
+def failed_dry_run(
+    wanted: DesiredObject, verb: Verb, live: Body | None, error: RequestError
+) -> PlannedAction:
     """The step after a dry-run that failed: unproven where the account may not patch at all, else refused."""
     if isinstance(error, Forbidden) and "cannot patch resource" in error.message:
         action = action_for(wanted, verb, live, reason=why(error, wanted), unproven=True)
-        return Step(action=action, wanted=wanted, body=wanted.body, live=live)
+        return PlannedAction(action=action, wanted=wanted, body=wanted.body, live=live)
     return refused(wanted, why(error, wanted), live)
 
 
-def why(error: RequestError, wanted: Wanted) -> str:
+def why(error: RequestError, wanted: DesiredObject) -> str:
     """A failed request in words, with the place in Git that led to it."""
     return f"{error.account} ({wanted.origin})"

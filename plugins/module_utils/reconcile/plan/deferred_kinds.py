@@ -14,14 +14,14 @@ from dataclasses import replace
 from ...model.objects import GroupKind
 from ...model.plan import Action, Verb
 from ..desired.manifests import CRD, kind_defined_by
-from .context import Ground, action_for
-from .plan_object import Holder, holder_of
-from .planned_action import Step
+from .context import PlanContext, action_for
+from .plan_object import ObjectOwner, owner_of_object
+from .planned_action import PlannedAction
 
 _REASON = "its CustomResourceDefinition changes in this run; it is compared again after that"
 
 
-def changing_kinds(steps: Iterable[Step]) -> frozenset[GroupKind]:
+def changing_kinds(steps: Iterable[PlannedAction]) -> frozenset[GroupKind]:
     """The kinds whose definitions these steps create or change in more than their metadata."""
     return frozenset(
         kind_defined_by(step.wanted.body)
@@ -36,7 +36,7 @@ def _changes_definition(action: Action) -> bool:
     return action.verb.writes
 
 
-def deferred(ground: Ground, step: Step, changing: frozenset[GroupKind]) -> Step:
+def deferred(ground: PlanContext, step: PlannedAction, changing: frozenset[GroupKind]) -> PlannedAction:
     """The step, put off until the definition of its kind has changed, if it does and the kind is served already."""
     wanted, verb = step.wanted, step.action.verb
     if wanted is None or wanted.ref.group_kind not in changing or verb not in _PUT_OFF:
@@ -45,7 +45,9 @@ def deferred(ground: Ground, step: Step, changing: frozenset[GroupKind]) -> Step
     if ground.discovery.of(wanted.ref.group_kind) is None:
         return step
     held = ground.membership.set_with(wanted.ref, live, adopt=ground.app.adopt) if live is not None else ""
-    adopts = live is not None and holder_of(live, held, ground.inventory.identity.id) is Holder.NOBODY
+    adopts = (
+        live is not None and owner_of_object(live, held, ground.inventory.identity.id) is ObjectOwner.NOBODY
+    )
     if ground.rival(wanted.ref, held) or (adopts and not ground.app.adopt):
         return step
     expected = Verb.CREATE if live is None else Verb.ADOPT if adopts else Verb.UPDATE

@@ -15,15 +15,15 @@ from ...model.change import ABSENT, Cause, FieldChange
 from ...model.objects import Body
 from ...model.plan import Action, Verb
 from ..drift.explain import explain, value_at
-from ..drift.foreign_fields import Addition, as_changes, beyond
+from ..drift.foreign_fields import ForeignField, as_changes, beyond
 from ..fields.fieldset import Path, display
 from ..fields.managed_fields import FIELD_MANAGER, Owner, our_entry, owners
 from ..fields.ownership_match import same
 from ..forecast.allocated_values import without_drawn
 from ..forecast.rewrite import Forecast, claim_of, forecast, overridden
 from .context import action_for, failed_dry_run, refused, why
-from .dry_run_input import Case
-from .planned_action import Step
+from .dry_run_input import DryRunInput
+from .planned_action import PlannedAction
 from .prune import CONSENT, CONTAINERS, PROTECTED, consent_of, marker_on
 from .refused_apply import DROP_OR_FORCE, unblocked
 from .version_change import claims_changed, is_outdated, moved
@@ -33,7 +33,7 @@ LEFT_AS_IT_IS = "drift: report, it stays as it is until its manifest changes"
 _SHOWN = 5  # fields of another applier that a refusal names
 
 
-def compare(case: Case) -> Step:
+def plan_by_dry_run(case: DryRunInput) -> PlannedAction:
     """The step for an object that the content proof leaves open."""
     ground, wanted, live = case.ground, case.wanted, case.live
     resource = ground.resource(wanted)
@@ -62,7 +62,7 @@ def compare(case: Case) -> Step:
     return _step(case, predicted, expected)
 
 
-def _unblocked(case: Case, resource: ApiResource, error: Invalid) -> Step:
+def _unblocked(case: DryRunInput, resource: ApiResource, error: Invalid) -> PlannedAction:
     try:
         found = unblocked(case, resource, error)
     except RequestError as later:
@@ -72,7 +72,7 @@ def _unblocked(case: Case, resource: ApiResource, error: Invalid) -> Step:
     return _step(case, found.merged, found.forecast)
 
 
-def _moved(case: Case, resource: ApiResource, error: ServerFailure) -> Step:
+def _moved(case: DryRunInput, resource: ApiResource, error: ServerFailure) -> PlannedAction:
     """The step for an object whose entries the server cannot convert; a refusal if that is not it."""
     found = None
     if error.permanent and is_outdated(case):
@@ -88,7 +88,7 @@ def _moved(case: Case, resource: ApiResource, error: ServerFailure) -> Step:
     return _step(case, found.merged, found.forecast)
 
 
-def _step(case: Case, predicted: Body, expected: Forecast) -> Step:
+def _step(case: DryRunInput, predicted: Body, expected: Forecast) -> PlannedAction:
     entry, coming = our_entry(owners(case.live)), our_entry(owners(predicted))
     kept = claim_of(predicted)
     outcome = without_drawn(case.live, expected.outcome, kept)
@@ -110,7 +110,7 @@ def _step(case: Case, predicted: Body, expected: Forecast) -> Step:
         and case.same_manifest
         and not case.moving
     )
-    return Step(
+    return PlannedAction(
         action=replace(action, verb=Verb.UNCHANGED) if nothing else _worded(case, action),
         wanted=case.wanted,
         body=case.wanted.body,
@@ -119,7 +119,9 @@ def _step(case: Case, predicted: Body, expected: Forecast) -> Step:
     )
 
 
-def _as_additions(case: Case, found: Sequence[Addition], outcome: Body) -> tuple[Addition, ...]:
+def _as_additions(
+    case: DryRunInput, found: Sequence[ForeignField], outcome: Body
+) -> tuple[ForeignField, ...]:
     """Those additions that stay, or go because the app removes additions.
 
     What the apply changes or removes for another reason is a change as any: an item in the place of one of Git's, or a
@@ -128,7 +130,7 @@ def _as_additions(case: Case, found: Sequence[Addition], outcome: Body) -> tuple
     removes = case.ground.app.additions is AdditionPolicy.REMOVE
     replacing = {addition.path for addition in case.replacing}
 
-    def is_addition(addition: Addition) -> bool:
+    def is_addition(addition: ForeignField) -> bool:
         value = value_at(outcome, addition.path)
         return same(value, value_at(case.live, addition.path)) or (
             removes and value is ABSENT and addition.path not in replacing
@@ -152,7 +154,7 @@ def _same_claim(before: Owner | None, after: Owner | None) -> bool:
     return (before.fields, before.api_version) == (after.fields, after.api_version)
 
 
-def _worded(case: Case, action: Action) -> Action:
+def _worded(case: DryRunInput, action: Action) -> Action:
     """The action with what a reader has to know besides its changes."""
     if case.moving:
         return replace(action, reason="taken over from another app, which no longer has it")
@@ -169,10 +171,10 @@ def _worded(case: Case, action: Action) -> Action:
     return action
 
 
-def _immutable(case: Case, error: Invalid) -> Step:
+def _immutable(case: DryRunInput, error: Invalid) -> PlannedAction:
     wanted, live = case.wanted, case.live
     if case.is_left:
-        return Step(
+        return PlannedAction(
             action=action_for(wanted, Verb.UNCHANGED, live, reason=LEFT_AS_IT_IS), wanted=wanted, live=live
         )
     said = why(error, wanted)
@@ -198,7 +200,7 @@ def _immutable(case: Case, error: Invalid) -> Step:
         )
     fields = ", ".join(sorted({cause.field for cause in error.causes if cause.field})) or "a field"
     action = action_for(wanted, Verb.RECREATE, live, reason=f"{fields} cannot be changed in place")
-    return Step(action=action, wanted=wanted, body=wanted.body, live=live)
+    return PlannedAction(action=action, wanted=wanted, body=wanted.body, live=live)
 
 
 def _claimed(taken: Mapping[str, Sequence[Path]]) -> str:

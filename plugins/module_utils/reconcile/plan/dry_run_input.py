@@ -9,28 +9,28 @@ from dataclasses import dataclass, replace
 
 from ...model.app import AdditionPolicy, DriftPolicy
 from ...model.objects import Body
-from ..desired.manifests import Wanted, applied_digest
+from ..desired.manifests import DesiredObject, applied_digest
 from ..drift.dropped_fields import dropped
-from ..drift.foreign_fields import Addition, additions, in_place_of, removable
+from ..drift.foreign_fields import ForeignField, foreign_fields, in_place_of, removable
 from ..drift.ignore import Ignored
 from ..fields.controller_fields import CONTROLLERS
 from ..fields.fieldset import FieldSet, subtract, union
 from ..fields.managed_fields import brought_back_by, co_owned, foldable, our_entry, owners
 from ..forecast.rewrite import Taking
-from .context import Ground
+from .context import PlanContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class DryRunInput:
     """A live object that is not proven to be what its manifest wants."""
 
-    ground: Ground
-    wanted: Wanted
+    ground: PlanContext
+    wanted: DesiredObject
     live: Body
     adopting: bool  # nobody's set owns it
     moving: bool  # another set owns it that may not, or need not, keep it
     ignored: Ignored  # what is left to others
-    added: tuple[Addition, ...]  # what others have added to it
+    added: tuple[ForeignField, ...]  # what others have added to it
     warning: str
 
     @property
@@ -58,10 +58,10 @@ class Case:
         return removable(found, from_appliers=self.ground.app.force_conflicts)
 
     @property
-    def replacing(self) -> tuple[Addition, ...]:
+    def replacing(self) -> tuple[ForeignField, ...]:
         """Items that somebody made of Git's by another key; looked for even where additions are nobody's business."""
         looked_for = replace(self.ignored, policy=AdditionPolicy.REPORT)
-        found = self.added or additions(self.live, self.wanted.ref.group_kind, looked_for)
+        found = self.added or foreign_fields(self.live, self.wanted.ref.group_kind, looked_for)
         return in_place_of(found, self.live, self.wanted.body)
 
     def taking(self, coming: FieldSet, taken: FieldSet) -> Taking:

@@ -14,10 +14,10 @@ from ...cluster.errors import Invalid, RequestError
 from ...model.app import AppState
 from ...model.objects import Body, GroupKind, ObjectRef
 from ...model.plan import Action, Verb
-from ..desired.manifests import Wanted
+from ..desired.manifests import DesiredObject
 from ..fields.managed_fields import CREATOR
-from .context import Ground
-from .planned_action import Step
+from .context import PlanContext
+from .planned_action import PlannedAction
 
 _ADD = "Add it to Git, or set create_namespace: true."  # what to do about a missing one
 _NAMESPACE = GroupKind("", "Namespace")
@@ -38,7 +38,7 @@ def existing_namespaces(
     return {**known, **{ref.name: {"metadata": {"name": ref.name}} for ref in unreadable}}
 
 
-def homeless(ground: Ground) -> str:
+def missing_namespace_error(ground: PlanContext) -> str:
     """Why nothing of the app can be recorded, and so nothing written: its namespace is missing and does not come."""
     app = ground.app
     if app.state is AppState.ABSENT or app.namespace not in ground.missing_namespaces:
@@ -46,13 +46,15 @@ def homeless(ground: Ground) -> str:
     return f"app {app.name}: its namespace {app.namespace} is missing. {remedy(ground, app.namespace)}"
 
 
-def remedy(ground: Ground, namespace: str) -> str:
+def remedy(ground: PlanContext, namespace: str) -> str:
     """What to do about a missing namespace."""
     other = ground.bringing.get(namespace, "")
     return f"App {other} brings it: add depends_on: [{other}] to app {ground.app.name}." if other else _ADD
 
 
-def namespace_to_create(ground: Ground, wanted: Iterable[Wanted]) -> tuple[tuple[Step, ...], str]:
+def namespace_to_create(
+    ground: PlanContext, wanted: Iterable[DesiredObject]
+) -> tuple[tuple[PlannedAction, ...], str]:
     """The app's namespace, where it says create_namespace, it is missing and no manifest is for it; or what is wrong.
 
     It is created, and from then on left alone: it is no member of the app, so it is never pruned with it.
@@ -66,10 +68,12 @@ def namespace_to_create(ground: Ground, wanted: Iterable[Wanted]) -> tuple[tuple
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": app.namespace}}
     if error := _invalid(ground, body):
         return (), f"app {app.name}: its namespace cannot be created: {error}"
-    return (Step(action=Action(ref=ref, verb=Verb.CREATE, reason="create_namespace"), body=body),), ""
+    return (
+        PlannedAction(action=Action(ref=ref, verb=Verb.CREATE, reason="create_namespace"), body=body),
+    ), ""
 
 
-def _invalid(ground: Ground, body: Body) -> str:
+def _invalid(ground: PlanContext, body: Body) -> str:
     """Why the server does not take this Namespace, as far as it is about the Namespace itself."""
     resource = ground.discovery.of(_NAMESPACE)
     if resource is None:

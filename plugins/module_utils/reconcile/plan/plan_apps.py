@@ -25,36 +25,36 @@ from ..applyset.inventory import (
     read_inventory,
     set_of,
 )
-from ..applyset.recovery import Lost, scan_within
-from ..desired.desired_state import Claims, former_identities
-from ..desired.manifests import Desired, Wanted, digest_of_all
+from ..applyset.recovery import RecoveredMembers, scan_within
+from ..desired.desired_state import DesiredState, former_identities
+from ..desired.manifests import DesiredObject, DesiredObjects, digest_of_all
 from ..desired.order import sort_key
 from ..membership.membership import Members, Membership, members_by_record, unrecorded_warning
-from ..membership.record import Record
+from ..membership.record import MemberRecord
 from ..membership.record_store import Records
-from .context import NOT_RECORDED, Ground, refused
+from .context import NOT_RECORDED, PlanContext, refused
 from .deferred_kinds import changing_kinds, deferred
-from .namespaces import existing_namespaces, homeless, namespace_to_create
+from .namespaces import existing_namespaces, missing_namespace_error, namespace_to_create
 from .plan_object import plan_object
-from .planned_action import Step
+from .planned_action import PlannedAction
 from .prune import Prune, plan_prune
-from .snapshot import Autoscalers, Need, Observed, observe, observe_members, read_autoscalers
-from .verified_cache import Look, Looks
+from .snapshot import AppQuery, Autoscalers, Snapshot, read_autoscalers, read_members, read_snapshot
+from .verified_cache import VerifiedState, VerifiedStates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class RunContext:
     """What all apps of one run share."""
 
     cluster: Cluster
-    claims: Claims
+    claims: DesiredState
     parents: Mapping[ObjectRef, Body | ClusterError]
     records: Records
-    lost: Lost  # what carries the label of sets that have neither parent nor record
+    lost: RecoveredMembers  # what carries the label of sets that have neither parent nor record
     revisions: Mapping[str, str]  # by source: the short commit
     owner: str
-    looks: Looks = field(default_factory=dict)
-    known: Looks = field(default_factory=dict)  # what earlier runs proved, believed here or not
+    looks: VerifiedStates = field(default_factory=dict)
+    known: VerifiedStates = field(default_factory=dict)  # what earlier runs proved, believed here or not
     deep: bool = False  # every proof is checked by a dry-run
     home: str = DEFAULT_NAMESPACE  # where the parents of apps without a namespace live
     check: bool = False
@@ -69,27 +69,27 @@ class AppPlan:
     plan: Plan
     inventory: Inventory | None = None
     formers: tuple[Inventory, ...] = ()
-    ground: Ground | None = None
-    first: tuple[Step, ...] = ()  # namespaces that nobody's manifest is for
-    applies: tuple[Step, ...] = ()
-    prunes: tuple[Step, ...] = ()
+    ground: PlanContext | None = None
+    first: tuple[PlannedAction, ...] = ()  # namespaces that nobody's manifest is for
+    applies: tuple[PlannedAction, ...] = ()
+    prunes: tuple[PlannedAction, ...] = ()
     moving: tuple[ObjectRef, ...] = ()  # members that another app of the run wants now
     records: Records | None = None
-    record: Record | None = None  # what earlier runs applied; None where this run does not need to know
+    record: MemberRecord | None = None  # what earlier runs applied; None where this run does not need to know
     unrecorded: tuple[ObjectRef, ...] = ()  # labelled objects that nobody knows to be the app's
     unseen: tuple[
         ObjectRef, ...
     ] = ()  # recorded objects that may be there, though this run has not seen them
 
     @property
-    def looks(self) -> dict[ObjectRef, Look]:
+    def looks(self) -> dict[ObjectRef, VerifiedState]:
         """What was proven to be as wanted."""
         return {step.action.ref: step.look for step in self.applies if step.look is not None}
 
 
-def plan_apps(setting: Setting, discovery: Discovery, apps: Sequence[AppSpec]) -> list[AppPlan]:
+def plan_apps(setting: RunContext, discovery: Discovery, apps: Sequence[AppSpec]) -> list[AppPlan]:
     """Plan these apps on the cluster as it is now, reading it once for all of them."""
-    ready: list[tuple[AppSpec, Desired, tuple[Inventory, ...]]] = []
+    ready: list[tuple[AppSpec, DesiredObjects, tuple[Inventory, ...]]] = []
     plans: dict[str, AppPlan] = {}
     for app in apps:
         found = _ready(setting, app)
@@ -102,7 +102,7 @@ def plan_apps(setting: Setting, discovery: Discovery, apps: Sequence[AppSpec]) -
     return [plans[app.name] for app in apps]
 
 
-def _ready(setting: Setting, app: AppSpec) -> Plan | tuple[Desired, tuple[Inventory, ...]]:
+def _ready(setting: RunContext, app: AppSpec) -> Plan | tuple[DesiredObjects, tuple[Inventory, ...]]:
     """What an app wants and what its inventories say; or the plan of an app that cannot or must not be planned."""
     if app.suspend:
         return Plan(app=app.name, suspended=True)
@@ -120,7 +120,7 @@ def _ready(setting: Setting, app: AppSpec) -> Plan | tuple[Desired, tuple[Invent
     return desired, inventories
 
 
-def _has_members(setting: Setting, inventories: Iterable[Inventory]) -> bool:
+def _has_members(setting: RunContext, inventories: Iterable[Inventory]) -> bool:
     """Whether there may be members that an empty rendering would prune: whoever may edit a parent cannot hide them."""
     if any(one.group_kinds or setting.lost.members.get(one.identity.id) for one in inventories):
         return True
@@ -142,7 +142,7 @@ def _empty(app: AppSpec, remarks: Sequence[str]) -> str:
     return f"app {app.name}: rendering {app.path}: {reason}. {next_step}"
 
 
-def _inventory(setting: Setting, identity: SetIdentity) -> Inventory:
+def _inventory(setting: RunContext, identity: SetIdentity) -> Inventory:
     parent = setting.parents.get(identity.ref)
     if isinstance(parent, ClusterError):
         raise parent
@@ -150,7 +150,9 @@ def _inventory(setting: Setting, identity: SetIdentity) -> Inventory:
 
 
 def _plan_ready(
-    setting: Setting, discovery: Discovery, ready: Sequence[tuple[AppSpec, Desired, tuple[Inventory, ...]]]
+    setting: RunContext,
+    discovery: Discovery,
+    ready: Sequence[tuple[AppSpec, DesiredObjects, tuple[Inventory, ...]]],
 ) -> list[AppPlan]:
     if not ready:
         return []
@@ -159,7 +161,7 @@ def _plan_ready(
     namespaces = frozenset[str]().union(*(need.namespaces for need in needs))
     bodies = [w.body for need in needs for w in need.wanted]
     autoscalers = read_autoscalers(cluster, discovery, namespaces, bodies)
-    observed = observe(cluster, discovery, needs, autoscalers)
+    observed = read_snapshot(cluster, discovery, needs, autoscalers)
     apps = [app for app, _desired, _inventories in ready]
     grounds = _grounds(setting, discovery, apps, needs, observed, autoscalers)
     work = [(g, w) for g, need in zip(grounds, needs, strict=True) for w in need.wanted]
@@ -170,7 +172,7 @@ def _plan_ready(
     )
     plans: list[AppPlan] = []
     start = 0
-    by_app: dict[str, Sequence[Step]] = {}
+    by_app: dict[str, Sequence[PlannedAction]] = {}
     for need in needs:
         by_app[need.app.name] = steps[start : start + len(need.wanted)]
         start += len(need.wanted)
@@ -184,8 +186,10 @@ def _plan_ready(
     return plans
 
 
-def _need(setting: Setting, app: AppSpec, desired: Desired, inventories: tuple[Inventory, ...]) -> Need:
-    return Need(
+def _need(
+    setting: RunContext, app: AppSpec, desired: DesiredObjects, inventories: tuple[Inventory, ...]
+) -> AppQuery:
+    return AppQuery(
         app,
         inventories,
         desired.wanted,
@@ -195,7 +199,7 @@ def _need(setting: Setting, app: AppSpec, desired: Desired, inventories: tuple[I
     )
 
 
-def _with_record(setting: Setting, need: Need) -> Need:
+def _with_record(setting: RunContext, need: AppQuery) -> AppQuery:
     """The need with room for what the record has, where the parent is missing or Git has other names than before."""
     hint = need.inventory.names
     if need.inventory.exists and (not hint or hint == digest_of_names(need.refs)):
@@ -207,7 +211,7 @@ def _with_record(setting: Setting, need: Need) -> Need:
     return replace(need, inventories=(need.inventory.widened(recorded), *need.inventories[1:]))
 
 
-def _with_lost_members(setting: Setting, needs: Sequence[Need]) -> list[Need]:
+def _with_lost_members(setting: RunContext, needs: Sequence[AppQuery]) -> list[AppQuery]:
     """The needs, those without a parent with what the scan found."""
     lost = [need for need in needs if not need.inventory.exists]
     if lost and setting.lost.denied:
@@ -221,7 +225,7 @@ def _with_lost_members(setting: Setting, needs: Sequence[Need]) -> list[Need]:
     ]
 
 
-def _plan_one(ground: Ground, wanted: Wanted, observed: Observed) -> Step:
+def _plan_one(ground: PlanContext, wanted: DesiredObject, observed: Snapshot) -> PlannedAction:
     unreadable = observed.unreadable.get(wanted.ref)
     if unreadable is not None:
         # A check by an account that may only read lists what it may not see; a run cannot go by it.
@@ -233,18 +237,18 @@ def _plan_one(ground: Ground, wanted: Wanted, observed: Observed) -> Step:
             origin=wanted.origin,
             unproven=unseen,
         )
-        return Step(action=action, wanted=wanted)
+        return PlannedAction(action=action, wanted=wanted)
     return plan_object(ground, wanted, observed.live(wanted), look=observed.look(wanted))
 
 
 def _grounds(  # noqa: PLR0917 - one caller
-    setting: Setting,
+    setting: RunContext,
     discovery: Discovery,
     apps: Sequence[AppSpec],
-    needs: Sequence[Need],
-    observed: Observed,
+    needs: Sequence[AppQuery],
+    observed: Snapshot,
     autoscalers: Autoscalers,
-) -> list[Ground]:
+) -> list[PlanContext]:
     """What each app's objects are planned on; namespaces and autoscalers are read once for all."""
     brought = setting.claims.namespaces()
     asked = {w.ref.namespace for need in needs for w in need.wanted if observed.live(w) is None}
@@ -256,7 +260,7 @@ def _grounds(  # noqa: PLR0917 - one caller
         for app in apps
     }
     return [
-        Ground(
+        PlanContext(
             cluster=setting.cluster,
             discovery=discovery,
             app=app,
@@ -279,7 +283,7 @@ def _grounds(  # noqa: PLR0917 - one caller
     ]
 
 
-def _membership(setting: Setting, need: Need) -> Membership:
+def _membership(setting: RunContext, need: AppQuery) -> Membership:
     own, *former = (inventory.identity for inventory in need.inventories)
     others = setting.claims.other_sets(need.app.name)
     return Membership(records=setting.records, own=own, former=tuple(former), others=others)
@@ -290,10 +294,10 @@ class _Seen:
     """One app with all that was read for it."""
 
     app: AppSpec
-    desired: Desired
-    need: Need
-    ground: Ground
-    observed: Observed
+    desired: DesiredObjects
+    need: AppQuery
+    ground: PlanContext
+    observed: Snapshot
 
     @property
     def labelled(self) -> dict[ObjectRef, Body]:
@@ -304,7 +308,7 @@ class _Seen:
             for ref, body in self.observed.members(i.identity.id).items()
         }
 
-    def unseen(self, record: Record) -> tuple[ObjectRef, ...]:
+    def unseen(self, record: MemberRecord) -> tuple[ObjectRef, ...]:
         """Recorded objects that this run has not seen, of kinds of which it could not see all."""
         observed = self.observed
         seen = {kind for kind in observed.kinds if kind not in observed.unread}
@@ -333,15 +337,15 @@ class _Seen:
         )
 
 
-def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
-    if error := homeless(seen.ground):
+def _app_plan(setting: RunContext, seen: _Seen, steps: Sequence[PlannedAction]) -> AppPlan:
+    if error := missing_namespace_error(seen.ground):
         return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=error))
     try:
         seen, members = _members(setting, seen, steps)
         steps = [_of_member(seen, members, step) for step in steps]
     except (RequestError, InventoryError) as failed:
         return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=str(failed)))
-    unusable = (Step(action=_of_gone_kind(seen, action)) for action in seen.desired.refused)
+    unusable = (PlannedAction(action=_of_gone_kind(seen, action)) for action in seen.desired.refused)
     applies = sorted((*steps, *unusable), key=lambda step: sort_key(step.action.ref))
     prune = _prune(setting, seen, members, applies)
     first, error = namespace_to_create(seen.ground, seen.need.wanted)
@@ -376,7 +380,7 @@ def _app_plan(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> AppPlan:
     )
 
 
-def _members(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> tuple[_Seen, Members]:
+def _members(setting: RunContext, seen: _Seen, steps: Sequence[PlannedAction]) -> tuple[_Seen, Members]:
     """The app's members; its record is read only if this run writes, or meets what Git does not have.
 
     What the record has of kinds that nothing else names is read, too. Raises InventoryError or ClusterError where the
@@ -396,12 +400,12 @@ def _members(setting: Setting, seen: _Seen, steps: Sequence[Step]) -> tuple[_See
         return seen, Members(counted=labelled)
     kinds = frozenset(kind for record in records for kind in record.group_kinds) - seen.observed.kinds
     if kinds:
-        observed = observe_members(setting.cluster, seen.ground.discovery, seen.observed, need, kinds)
+        observed = read_members(setting.cluster, seen.ground.discovery, seen.observed, need, kinds)
         seen = replace(seen, observed=observed)
     return seen, members_by_record(seen.app, seen.labelled, seen.wanted, records)
 
 
-def _is_quiet(seen: _Seen, steps: Sequence[Step], labelled: Collection[ObjectRef]) -> bool:
+def _is_quiet(seen: _Seen, steps: Sequence[PlannedAction], labelled: Collection[ObjectRef]) -> bool:
     """Whether nothing is to be written or pruned, by all that whoever may patch an object can write."""
     inventory, *formers = seen.need.inventories
     return (
@@ -414,7 +418,7 @@ def _is_quiet(seen: _Seen, steps: Sequence[Step], labelled: Collection[ObjectRef
     )
 
 
-def _of_member(seen: _Seen, members: Members, step: Step) -> Step:
+def _of_member(seen: _Seen, members: Members, step: PlannedAction) -> PlannedAction:
     """The step, refused where only a label says that the object is the app's, and the record does not."""
     ref, live, wanted, ground = step.action.ref, step.live, step.wanted, seen.ground
     membership, record = ground.membership, members.record
@@ -444,13 +448,13 @@ def _of_gone_kind(seen: _Seen, action: Action) -> Action:
     return replace(action, reason=reason)
 
 
-def _unrecorded(setting: Setting, seen: _Seen, members: Members) -> tuple[str, ...]:
+def _unrecorded(setting: RunContext, seen: _Seen, members: Members) -> tuple[str, ...]:
     if not members.unrecorded:
         return ()
     return (unrecorded_warning(seen.need.inventory.identity, members.unrecorded, setting.home),)
 
 
-def _prune(setting: Setting, seen: _Seen, members: Members, applies: Sequence[Step]) -> Prune:
+def _prune(setting: RunContext, seen: _Seen, members: Members, applies: Sequence[PlannedAction]) -> Prune:
     """What of the members left Git, and what becomes of it."""
     blocked = _unread(seen, members)
     prune = plan_prune(
@@ -492,7 +496,7 @@ def _kinds(seen: _Seen, members: Members) -> frozenset[GroupKind]:
     return wanted | (record.group_kinds if record is not None and record.exists else seen.need.group_kinds)
 
 
-def _unproven(step: Step, blocked: str) -> Step:
+def _unproven(step: PlannedAction, blocked: str) -> PlannedAction:
     """For a check by an account that may not see all members: a prune that is held back for that is not refused."""
     held_back = step.action.verb is Verb.REFUSED and blocked and blocked in step.action.reason
     if not (held_back or (step.action.verb is Verb.PRUNE and not blocked)):
@@ -500,7 +504,7 @@ def _unproven(step: Step, blocked: str) -> Step:
     return replace(step, action=replace(step.action, verb=Verb.PRUNE, unproven=True))
 
 
-def _prune_waits(setting: Setting, seen: _Seen, applies: Sequence[Step]) -> str:
+def _prune_waits(setting: RunContext, seen: _Seen, applies: Sequence[PlannedAction]) -> str:
     """Why what is due should stay for now: what replaces it may not be there. Asked only where something is due."""
     if not any(inventory.exists for inventory in seen.need.inventories):
         return (
@@ -512,7 +516,7 @@ def _prune_waits(setting: Setting, seen: _Seen, applies: Sequence[Step]) -> str:
     return setting.claims.unknown(seen.app.name)
 
 
-def _left(setting: Setting, app: AppSpec) -> str:
+def _left(setting: RunContext, app: AppSpec) -> str:
     if app.state is AppState.ABSENT:
         return "the app is absent"
     revision = setting.revisions.get(app.source, "")

@@ -18,20 +18,20 @@ from ...model.health import Health
 from ...model.objects import Body
 from ...model.plan import Action, Verb
 from ..applyset.inventory import ID_LABEL, set_of
-from ..desired.manifests import Wanted, applied_digest
-from ..drift.foreign_fields import additions, as_changes
+from ..desired.manifests import DesiredObject, applied_digest
+from ..drift.foreign_fields import as_changes, foreign_fields
 from ..drift.ignore import Ignored, ignored_of, left_to_others, numbered_item, on_live
 from ..fields.applied_fields import ANNOTATION, as_recorded
 from ..fields.fieldset import owns_exactly
 from ..fields.managed_fields import FIELD_MANAGER, our_entry, owners
-from ..fields.ownership_match import proven
+from ..fields.ownership_match import matches_managed_fields
 from ..membership.record import RECORD_LABEL
-from .context import Ground, action_for, applied_at, failed_dry_run, refused, uid_of
-from .dry_run import LEFT_AS_IT_IS, compare
-from .dry_run_input import Case
+from .context import PlanContext, action_for, applied_at, failed_dry_run, refused, uid_of
+from .dry_run import LEFT_AS_IT_IS, plan_by_dry_run
+from .dry_run_input import DryRunInput
 from .namespaces import remedy
-from .planned_action import Step
-from .verified_cache import Look, look_at
+from .planned_action import PlannedAction
+from .verified_cache import VerifiedState, verified_state_of
 
 _REPLICAS = ("f:spec", "f:replicas")
 _TTL = "ttlSecondsAfterFinished"
@@ -40,7 +40,7 @@ _DEFECT = (
 )
 
 
-class Holder(Enum):
+class ObjectOwner(Enum):
     """Whose a live object is."""
 
     OURS = auto()
@@ -48,7 +48,9 @@ class Holder(Enum):
     ANOTHER_SET = auto()
 
 
-def plan_object(ground: Ground, wanted: Wanted, live: Body | None, *, look: Look | None = None) -> Step:
+def plan_object(
+    ground: PlanContext, wanted: DesiredObject, live: Body | None, *, look: VerifiedState | None = None
+) -> PlannedAction:
     """The step that brings one object to what its manifest says.
 
     `look` is one that proves the object to be as wanted; then `live` may be its metadata alone.
@@ -61,7 +63,9 @@ def plan_object(ground: Ground, wanted: Wanted, live: Body | None, *, look: Look
         return refused(wanted, "the live object is nested too deeply to be compared. Make it flatter.", live)
 
 
-def _planned(ground: Ground, wanted: Wanted, live: Body | None, look: Look | None) -> Step:
+def _planned(
+    ground: PlanContext, wanted: DesiredObject, live: Body | None, look: VerifiedState | None
+) -> PlannedAction:
     held = ground.membership.set_with(wanted.ref, live, adopt=ground.app.adopt) if live is not None else ""
     forbidden = ground.rival(wanted.ref, held) or _is_inventory(live)
     if forbidden:
@@ -73,64 +77,70 @@ def _planned(ground: Ground, wanted: Wanted, live: Body | None, look: Look | Non
         return _plan_missing(ground, wanted)
     if live["metadata"].get("deletionTimestamp"):
         return _plan_terminating(ground, wanted, live)
-    return _plan_existing(ground, wanted, live, look, holder_of(live, held, ground.inventory.identity.id))
+    return _plan_existing(
+        ground, wanted, live, look, owner_of_object(live, held, ground.inventory.identity.id)
+    )
 
 
-def _plan_existing(ground: Ground, wanted: Wanted, live: Body, look: Look | None, holder: Holder) -> Step:
-    if holder is Holder.NOBODY and not ground.app.adopt:
+def _plan_existing(
+    ground: PlanContext, wanted: DesiredObject, live: Body, look: VerifiedState | None, holder: ObjectOwner
+) -> PlannedAction:
+    if holder is ObjectOwner.NOBODY and not ground.app.adopt:
         return refused(wanted, _not_ours(live), live)
     if str(live.get("apiVersion") or "") != wanted.api_version:
         return _plan_other_version(wanted, live, holder)
-    if look is not None and holder is Holder.OURS:
+    if look is not None and holder is ObjectOwner.OURS:
         return _settled(ground, wanted, live, look)
     return _plan_live(ground, wanted, live, holder)
 
 
-def _plan_live(ground: Ground, wanted: Wanted, live: Body, holder: Holder) -> Step:
+def _plan_live(ground: PlanContext, wanted: DesiredObject, live: Body, holder: ObjectOwner) -> PlannedAction:
     ignored = on_live(ignored_of(ground.app, wanted), live)
     applied, warning = _applied(ground, wanted, live, ignored)
-    added = additions(live, wanted.ref.group_kind, ignored)
-    is_proven = holder is Holder.OURS and proven(applied.body, live)
+    added = foreign_fields(live, wanted.ref.group_kind, ignored)
+    is_proven = holder is ObjectOwner.OURS and matches_managed_fields(applied.body, live)
     if is_proven and not ground.deep and not (added and ignored.policy is AdditionPolicy.REMOVE):
         action = action_for(wanted, Verb.UNCHANGED, live, changes=as_changes(live, added), warning=warning)
-        return _remembered(ground, Step(action=action, wanted=applied, live=live))
-    case = Case(
+        return _remembered(ground, PlannedAction(action=action, wanted=applied, live=live))
+    case = DryRunInput(
         ground=ground,
         wanted=applied,
         live=live,
-        adopting=holder is Holder.NOBODY,
-        moving=holder is Holder.ANOTHER_SET,
+        adopting=holder is ObjectOwner.NOBODY,
+        moving=holder is ObjectOwner.ANOTHER_SET,
         ignored=ignored,
         added=added,
         warning=warning,
     )
-    step = compare(case)
+    step = plan_by_dry_run(case)
     as_before = is_proven or ground.was_proven(wanted, live, ignored)
     if ground.deep and as_before and _is_unanswered(step) and not case.removed:
         action = action_for(
             wanted, Verb.UNCHANGED, live, changes=as_changes(live, added),
             warning=f"its deep check was not possible; by its content it is as wanted: {step.action.reason}",
         )  # fmt: skip
-        return _remembered(ground, Step(action=action, wanted=applied, live=live))
+        return _remembered(ground, PlannedAction(action=action, wanted=applied, live=live))
     step = _remembered(ground, step)
     if is_proven and step.action.verb is not Verb.UNCHANGED and not added:
         return replace(step, action=replace(step.action, warning=_DEFECT))
     return step
 
 
-def _is_unanswered(step: Step) -> bool:
+def _is_unanswered(step: PlannedAction) -> bool:
     """Whether the server would not say what an apply makes of the object: admission denies it, or does not answer."""
     return step.action.verb is Verb.REFUSED or step.action.unproven
 
 
-def _applied(ground: Ground, wanted: Wanted, live: Body, ignored: Ignored) -> tuple[Wanted, str]:
+def _applied(
+    ground: PlanContext, wanted: DesiredObject, live: Body, ignored: Ignored
+) -> tuple[DesiredObject, str]:
     """The object as it is applied to a live one, without what others decide, and a warning of that."""
     wanted = _as_applied_before(wanted, live)
     left, warning = _leave_replicas(ground, left_to_others(ignored, wanted, live), live)
     return replace(left, body=as_recorded(left.body, live)), warning
 
 
-def _as_applied_before(wanted: Wanted, live: Body) -> Wanted:
+def _as_applied_before(wanted: DesiredObject, live: Body) -> DesiredObject:
     """The object without the labels of its template, if an earlier version applied the same manifest without them."""
     if not wanted.copied or applied_digest(live) != wanted.digest:
         return wanted
@@ -143,15 +153,15 @@ def _as_applied_before(wanted: Wanted, live: Body) -> Wanted:
     return replace(wanted, body={**wanted.body, "metadata": {**metadata, "labels": labels}})
 
 
-def _plan_other_version(wanted: Wanted, live: Body, holder: Holder) -> Step:
+def _plan_other_version(wanted: DesiredObject, live: Body, holder: ObjectOwner) -> PlannedAction:
     """The step for an object that exists in a version that the server knows; the wanted one comes with this run."""
-    verb = Verb.ADOPT if holder is Holder.NOBODY else Verb.UPDATE
+    verb = Verb.ADOPT if holder is ObjectOwner.NOBODY else Verb.UPDATE
     reason = f"it exists as {live.get('apiVersion')}; the server does not know {wanted.api_version} of it yet"
     action = action_for(wanted, verb, live, reason=reason, unproven=True)
-    return Step(action=action, wanted=wanted, body=wanted.body, live=live, appeared=True)
+    return PlannedAction(action=action, wanted=wanted, body=wanted.body, live=live, appeared=True)
 
 
-def _settled(ground: Ground, wanted: Wanted, live: Body, look: Look) -> Step:
+def _settled(ground: PlanContext, wanted: DesiredObject, live: Body, look: VerifiedState) -> PlannedAction:
     spec = wanted.body.get("spec")
     warning = _replicas_warning(ground, wanted, spec) if look.autoscaled and isinstance(spec, Mapping) else ""
     action = Action(
@@ -165,10 +175,10 @@ def _settled(ground: Ground, wanted: Wanted, live: Body, look: Look) -> Step:
         uid=uid_of(live),
         applied=applied_at(live) if look.added else "",
     )
-    return Step(action=action, wanted=wanted, live=live, look=look)
+    return PlannedAction(action=action, wanted=wanted, live=live, look=look)
 
 
-def _remembered(ground: Ground, step: Step) -> Step:
+def _remembered(ground: PlanContext, step: PlannedAction) -> PlannedAction:
     """The step with a look at an object that is as wanted, in every respect and by everybody."""
     action, wanted, live = step.action, step.wanted, step.live
     is_as_wanted = action.verb is Verb.UNCHANGED and all(c.cause is Cause.ADDITION for c in action.changes)
@@ -177,19 +187,25 @@ def _remembered(ground: Ground, step: Step) -> Step:
     autoscaled = ground.autoscalers.may_decide(wanted.ref)
     healthy = action.health is not None and action.health.is_current
     ignored = ignored_of(ground.app, wanted)
-    look = look_at(wanted, live, ignored, autoscaled=autoscaled, healthy=healthy, added=action.changes)
+    look = verified_state_of(
+        wanted, live, ignored, autoscaled=autoscaled, healthy=healthy, added=action.changes
+    )
     return replace(step, look=look)
 
 
-def look_after(ground: Ground, wanted: Wanted, applied: Body) -> Look | None:
+def verified_state_after(ground: PlanContext, wanted: DesiredObject, applied: Body) -> VerifiedState | None:
     """A look at what the server answered to an apply, where its content alone proves it to be as wanted."""
     ignored = on_live(ignored_of(ground.app, wanted), applied)
     left, _warning = _applied(ground, wanted, applied, ignored)
-    is_ours = holder_of(applied, set_of(applied), ground.inventory.identity.id) is Holder.OURS
-    if not is_ours or not proven(left.body, applied) or additions(applied, wanted.ref.group_kind, ignored):
+    is_ours = owner_of_object(applied, set_of(applied), ground.inventory.identity.id) is ObjectOwner.OURS
+    if (
+        not is_ours
+        or not matches_managed_fields(left.body, applied)
+        or foreign_fields(applied, wanted.ref.group_kind, ignored)
+    ):
         return None
     return _remembered(
-        ground, Step(action=action_for(wanted, Verb.UNCHANGED, applied), wanted=left, live=applied)
+        ground, PlannedAction(action=action_for(wanted, Verb.UNCHANGED, applied), wanted=left, live=applied)
     ).look
 
 
@@ -200,7 +216,7 @@ def _is_inventory(live: Body | None) -> str:
     return "it is the inventory of an apply set. Give the object another name."
 
 
-def holder_of(live: Body, held: str, set_id: str) -> Holder:
+def owner_of_object(live: Body, held: str, set_id: str) -> ObjectOwner:
     """Whose a live object is: by our entry, and `held`, the set that has it.
 
     Ours is also what lost its ownership (managedFields were wiped: a label or a record is there, and no other manager
@@ -209,8 +225,8 @@ def holder_of(live: Body, held: str, set_id: str) -> Holder:
     """
     entries = owners(live)
     if not held or (our_entry(entries) is None and entries and not applied_digest(live)):
-        return Holder.NOBODY
-    return Holder.ANOTHER_SET if held != set_id else Holder.OURS
+        return ObjectOwner.NOBODY
+    return ObjectOwner.ANOTHER_SET if held != set_id else ObjectOwner.OURS
 
 
 def _not_ours(live: Body) -> str:
@@ -221,7 +237,7 @@ def _not_ours(live: Body) -> str:
     return f"it exists already, outside this app's inventory (written by {managers}). Set adopt: true to take it over."
 
 
-def _plan_terminating(ground: Ground, wanted: Wanted, live: Body) -> Step:
+def _plan_terminating(ground: PlanContext, wanted: DesiredObject, live: Body) -> PlannedAction:
     if _finished(ground, wanted):
         return _left_finished(wanted)
     if _is_left(ground, wanted):
@@ -229,27 +245,27 @@ def _plan_terminating(ground: Ground, wanted: Wanted, live: Body) -> Step:
     reason = "it is being deleted; it is created again once it is gone"
     deleted = ground.deleted(wanted)
     action = action_for(wanted, Verb.CREATE, live, reason=reason, deleted_by_someone=deleted)
-    return Step(action=action, wanted=wanted, body=wanted.body, live=live)
+    return PlannedAction(action=action, wanted=wanted, body=wanted.body, live=live)
 
 
-def _plan_missing(ground: Ground, wanted: Wanted) -> Step:
+def _plan_missing(ground: PlanContext, wanted: DesiredObject) -> PlannedAction:
     if _finished(ground, wanted):
         return _left_finished(wanted)
     step = _left_deleted(wanted, None) if _is_left(ground, wanted) else _plan_create(ground, wanted)
     return replace(step, action=replace(step.action, deleted_by_someone=ground.deleted(wanted)))
 
 
-def _is_left(ground: Ground, wanted: Wanted) -> bool:
+def _is_left(ground: PlanContext, wanted: DesiredObject) -> bool:
     """Whether the app leaves drift where it is, and that the object was deleted is nothing else."""
     return ground.app.drift is DriftPolicy.REPORT and ground.deleted(wanted) and ground.applied(wanted)
 
 
-def _left_deleted(wanted: Wanted, live: Body | None) -> Step:
+def _left_deleted(wanted: DesiredObject, live: Body | None) -> PlannedAction:
     action = action_for(wanted, Verb.UNCHANGED, live, reason=LEFT_AS_IT_IS, deleted_by_someone=True)
-    return Step(action=action, wanted=wanted, live=live)
+    return PlannedAction(action=action, wanted=wanted, live=live)
 
 
-def _plan_create(ground: Ground, wanted: Wanted) -> Step:
+def _plan_create(ground: PlanContext, wanted: DesiredObject) -> PlannedAction:
     namespace = wanted.ref.namespace
     if namespace in ground.missing_namespaces:
         reason = f"namespace {namespace} is missing ({wanted.origin}). {remedy(ground, namespace)}"
@@ -273,10 +289,10 @@ def _plan_create(ground: Ground, wanted: Wanted) -> Step:
         reason=unasked if ground.check else "",
         unproven=ground.check and bool(unasked),
     )
-    return Step(action=action, wanted=wanted, body=wanted.body)
+    return PlannedAction(action=action, wanted=wanted, body=wanted.body)
 
 
-def _finished(ground: Ground, wanted: Wanted) -> bool:
+def _finished(ground: PlanContext, wanted: DesiredObject) -> bool:
     """Whether this is a Job with a TTL that was applied before from the same manifest: its TTL has removed it.
 
     An app that has another name now did that under its former one.
@@ -290,12 +306,12 @@ def _finished(ground: Ground, wanted: Wanted) -> bool:
     return any(applied in inventory.finished_jobs for inventory in (ground.inventory, *ground.formers))
 
 
-def _left_finished(wanted: Wanted) -> Step:
+def _left_finished(wanted: DesiredObject) -> PlannedAction:
     reason = "it finished and was removed by its TTL; it runs again when its manifest changes"
-    return Step(action=action_for(wanted, Verb.UNCHANGED, None, reason=reason), wanted=wanted)
+    return PlannedAction(action=action_for(wanted, Verb.UNCHANGED, None, reason=reason), wanted=wanted)
 
 
-def remembers(wanted: Wanted) -> bool:
+def remembers(wanted: DesiredObject) -> bool:
     """Whether the cluster removes the object by itself: it is not created again from the same manifest."""
     spec = wanted.body.get("spec")
     return (
@@ -306,7 +322,7 @@ def remembers(wanted: Wanted) -> bool:
     )
 
 
-def _leave_replicas(ground: Ground, wanted: Wanted, live: Body) -> tuple[Wanted, str]:
+def _leave_replicas(ground: PlanContext, wanted: DesiredObject, live: Body) -> tuple[DesiredObject, str]:
     """The object with replicas left to its HPA, if it has one or may have one, and a warning where Git says some.
 
     Leaving the field out of an apply that owned it would reset it to 1, so while it is ours the live number is kept;
@@ -326,7 +342,7 @@ def _leave_replicas(ground: Ground, wanted: Wanted, live: Body) -> tuple[Wanted,
     return replace(wanted, body={**wanted.body, "spec": kept}), _replicas_warning(ground, wanted, spec)
 
 
-def _replicas_warning(ground: Ground, wanted: Wanted, spec: Mapping[str, Any]) -> str:
+def _replicas_warning(ground: PlanContext, wanted: DesiredObject, spec: Mapping[str, Any]) -> str:
     if "replicas" not in spec:
         return ""
     if wanted.ref in ground.autoscalers.targets:

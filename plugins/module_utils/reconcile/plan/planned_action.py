@@ -11,16 +11,16 @@ from typing import Any
 
 from ...model.objects import Body
 from ...model.plan import Action
-from ..desired.manifests import Wanted
-from .verified_cache import Look
+from ..desired.manifests import DesiredObject
+from .verified_cache import VerifiedState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class PlannedAction:
     """An action with the bodies it needs. The live object's uid and resourceVersion guard the write."""
 
     action: Action
-    wanted: Wanted | None = None
+    wanted: DesiredObject | None = None
     body: Body | None = None  # what is applied; `wanted.body` but for fields that others decide
     live: Body | None = None
     managed_fields: list[Mapping[str, Any]] | None = (
@@ -30,4 +30,4 @@ class Step:
         False  # the object was missing, or there in another version: it is planned anew before the write
     )
     deferred: bool = False  # the definition of its kind changes first; then it is planned again
-    look: Look | None = None  # of an object that was proven to be as wanted: to be remembered
+    look: VerifiedState | None = None  # of an object that was proven to be as wanted: to be remembered

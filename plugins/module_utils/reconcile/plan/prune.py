@@ -15,7 +15,7 @@ from ...model.plan import Action, Verb
 from ..desired.order import sort_key
 from ..desired.prune_markers import protective_marker
 from ..fields.object_view import LiveView
-from .planned_action import Step
+from .planned_action import PlannedAction
 
 CONSENT = "plumb.gitops/prune"  # annotation on the object: `enabled` consents, `disabled` keeps it
 
@@ -29,7 +29,7 @@ PROTECTED = CONTAINERS | {GroupKind("", "PersistentVolumeClaim"), GroupKind("", 
 class Prune:
     """What a run does about members that left Git. `blocked` says why nothing is pruned, due or not."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[PlannedAction, ...]
     blocked: str = ""
 
 
@@ -107,7 +107,7 @@ def consent_of(live: Body) -> str:
     return annotations.get(CONSENT, "")
 
 
-def _step(app: AppSpec, ref: ObjectRef, live: Body, left: str, marker: str) -> Step:
+def _step(app: AppSpec, ref: ObjectRef, live: Body, left: str, marker: str) -> PlannedAction:
     consent = consent_of(live)
     verb, reason = Verb.PRUNE, left
     if live["metadata"].get("deletionTimestamp"):
@@ -128,10 +128,12 @@ def _step(app: AppSpec, ref: ObjectRef, live: Body, left: str, marker: str) -> S
             " or =disabled to keep it."
         )
     version, uid = str(live.get("apiVersion") or ""), str(live["metadata"].get("uid") or "")
-    return Step(action=Action(ref=ref, verb=verb, reason=reason, api_version=version, uid=uid), live=live)
+    return PlannedAction(
+        action=Action(ref=ref, verb=verb, reason=reason, api_version=version, uid=uid), live=live
+    )
 
 
-def _kept_for(step: Step, inside: Callable[[ObjectRef, Body], str]) -> Step:
+def _kept_for(step: PlannedAction, inside: Callable[[ObjectRef, Body], str]) -> PlannedAction:
     """The step, refused if it would delete what Git wants along with what it does not."""
     ref, live = step.action.ref, step.live
     if step.action.verb is not Verb.PRUNE or live is None or ref.group_kind not in PROTECTED:
@@ -140,7 +142,7 @@ def _kept_for(step: Step, inside: Callable[[ObjectRef, Body], str]) -> Step:
     return _held_back(step, f"Git wants {other}, which would go with it") if other else step
 
 
-def _kept_for_content(steps: Sequence[Step]) -> list[Step]:
+def _kept_for_content(steps: Sequence[PlannedAction]) -> list[PlannedAction]:
     """The steps, those refused that would delete a Namespace or a definition with what of it is kept."""
     kept = [
         step.action.ref
@@ -149,7 +151,7 @@ def _kept_for_content(steps: Sequence[Step]) -> list[Step]:
         and not (step.live is not None and step.live["metadata"].get("deletionTimestamp"))
     ]
 
-    def with_content(step: Step) -> Step:
+    def with_content(step: PlannedAction) -> PlannedAction:
         ref, live = step.action.ref, step.live
         if live is None or ref.group_kind not in CONTAINERS:
             return step
@@ -172,8 +174,8 @@ def _too_much(app: AppSpec, pruned: int, total: int, *, empty: bool) -> str:
     )
 
 
-def _held_back(step: Step, why: str, verb: Verb = Verb.REFUSED) -> Step:
+def _held_back(step: PlannedAction, why: str, verb: Verb = Verb.REFUSED) -> PlannedAction:
     if step.action.verb is not Verb.PRUNE:
         return step
     action = replace(step.action, verb=verb, reason=f"{step.action.reason}; not pruned: {why}")
-    return Step(action=action, live=step.live)
+    return PlannedAction(action=action, live=step.live)

@@ -21,21 +21,21 @@ from ..fields.structure import content_of, fields_of, merged, shape_of
 from ..forecast.exclusive_fields import Sides, without_other_branch
 from ..forecast.rewrite import Forecast, forecast
 from .context import why
-from .dry_run_input import Case
+from .dry_run_input import DryRunInput
 
 DROP_OR_FORCE = "Drop these fields from one of the two, or set force_conflicts: true."
 _SHOWN = 5  # claims of other appliers that a refusal names
 
 
 @dataclass(frozen=True, slots=True)
-class Unblocked:
+class AcceptedApply:
     """The object as the apply merges it, and what comes of it once what stood in the way is taken over."""
 
     merged: Body
     forecast: Forecast
 
 
-def unblocked(case: Case, resource: ApiResource, error: Invalid) -> Unblocked | str:
+def unblocked(case: DryRunInput, resource: ApiResource, error: Invalid) -> AcceptedApply | str:
     """What makes a refused object valid; or why it is refused. Raises RequestError where a request fails otherwise."""
     claims = _claims(case, resource)
     if claims:
@@ -60,14 +60,14 @@ def unblocked(case: Case, resource: ApiResource, error: Invalid) -> Unblocked | 
     for way in _ways(case):
         found = _valid_without(error, sides, outcome, way)
         if found is not None:
-            return Unblocked(both, found)
+            return AcceptedApply(both, found)
     held = sides.branches(error).held
     names = "".join(f" {display(path)} is held by {owner.manager}." for path, owner in held)
     claimed = any(owner.is_applier for _path, owner in held)
     return f"{why(error, case.wanted)}{names}{f' {DROP_OR_FORCE}' if claimed else ''}"
 
 
-def _ways(case: Case) -> Iterator[FieldSet]:
+def _ways(case: DryRunInput) -> Iterator[FieldSet]:
     """What is taken away on each try, from little to much."""
     yield case.removed
     way = () if case.adopting else in_the_way(case.added, case.live, case.wanted.body)
@@ -86,7 +86,7 @@ def _valid_without(
     return without_other_branch(error, sides, lambda fields: outcome(union(way, fields)))
 
 
-def merged_body(case: Case) -> Body:
+def merged_body(case: DryRunInput) -> Body:
     """The object as the apply merges it, as far as can be known without the server; our entry has what will be ours."""
     shape = shape_of(owner.fields for owner in owners(case.live))
     content = merged(content_of(case.live), content_of(case.wanted.body), shape)
@@ -101,13 +101,13 @@ def merged_body(case: Case) -> Body:
     return {**content, "apiVersion": wanted["apiVersion"], "kind": wanted["kind"], "metadata": metadata}
 
 
-def _coming(case: Case) -> FieldSet:
+def _coming(case: DryRunInput) -> FieldSet:
     """The fields that will be ours, as far as they can be known without the server."""
     shape = shape_of(owner.fields for owner in owners(case.live))
     return fields_of(content_of(case.wanted.body), shape)
 
 
-def _claims(case: Case, resource: ApiResource) -> str:
+def _claims(case: DryRunInput, resource: ApiResource) -> str:
     """Why the object is not forced, if other appliers claim what Git says."""
     if case.ground.app.force_conflicts or not any(owner.is_applier for owner in owners(case.live)):
         return ""

@@ -21,23 +21,23 @@ from ...model.app import AppSpec
 from ...model.errors import ClusterError
 from ...model.objects import Body, GroupKind, ObjectRef, api_group, ref_of
 from ..applyset.inventory import ID_LABEL, Inventory, SetIdentity, is_member, part_of, selector_of
-from ..desired.manifests import Wanted
+from ..desired.manifests import DesiredObject
 from ..drift.ignore import Ignored, ignored_of
 from ..fields.object_view import LiveView
-from .verified_cache import Look
+from .verified_cache import VerifiedState
 
 _HPA = GroupKind("autoscaling", "HorizontalPodAutoscaler")
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class AppQuery:
     """What one app wants to know of the cluster."""
 
     app: AppSpec
     inventories: tuple[Inventory, ...]  # its own, then those of its former names
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[DesiredObject, ...]
     refs: frozenset[ObjectRef]  # all that Git has, usable or not
-    looks: Mapping[ObjectRef, Look]  # what of it was proven before
+    looks: Mapping[ObjectRef, VerifiedState]  # what of it was proven before
     health_matters: bool  # whether the run waits for it
 
     @property
@@ -58,7 +58,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class Snapshot:
     """The cluster as it was read."""
 
     objects: Mapping[tuple[str, ObjectRef], Body]  # by apiVersion and identity
@@ -67,18 +67,18 @@ class Observed:
     labelled: Mapping[str, Mapping[ObjectRef, Body]]  # by set: what carries its label, each in one version
     read_at: float  # when reading began, by time.monotonic()
     # wanted objects that a look proves; only their metadata was read
-    settled: Mapping[tuple[str, ObjectRef], Look]
+    settled: Mapping[tuple[str, ObjectRef], VerifiedState]
     failed: frozenset[GroupKind]  # those of `unread` where more went wrong than that the account may not
     kinds: frozenset[GroupKind]  # that were asked for
     other_versions: Mapping[
         ObjectRef, Body
     ]  # wanted objects that exist in another version than the wanted one
 
-    def live(self, wanted: Wanted) -> Body | None:
+    def live(self, wanted: DesiredObject) -> Body | None:
         """The live object: in the version that is wanted, or in another where the server does not know that yet."""
         return self.objects.get((wanted.api_version, wanted.ref)) or self.other_versions.get(wanted.ref)
 
-    def look(self, wanted: Wanted) -> Look | None:
+    def look(self, wanted: DesiredObject) -> VerifiedState | None:
         """The look that proves the object to be as wanted."""
         return self.settled.get((wanted.api_version, wanted.ref))
 
@@ -109,9 +109,9 @@ class Observed:
         )
 
 
-def observe(
-    cluster: Cluster, discovery: Discovery, needs: Sequence[Need], autoscalers: Autoscalers
-) -> Observed:
+def read_snapshot(
+    cluster: Cluster, discovery: Discovery, needs: Sequence[AppQuery], autoscalers: Autoscalers
+) -> Snapshot:
     """Read all that a plan of these apps needs: the metadata of what looks settle, the whole of the rest."""
     began = time.monotonic()
     namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
@@ -119,11 +119,11 @@ def observe(
     unread: dict[GroupKind, Mapping[str, str]] = _lost_groups(discovery, needs)
     failed = set(unread)
     objects: dict[tuple[str, ObjectRef], Body] = {}
-    settled: dict[tuple[str, ObjectRef], Look] = {}
+    settled: dict[tuple[str, ObjectRef], VerifiedState] = {}
     resources = sorted(_resources(discovery, needs), key=lambda r: (r.group_kind, r.version))
     asked = _by_kind(needs, autoscalers)
 
-    def read(resource: ApiResource) -> tuple[Listed, Mapping[ObjectRef, Look]]:
+    def read(resource: ApiResource) -> tuple[Listed, Mapping[ObjectRef, VerifiedState]]:
         return _read_kind(
             lambda metadata: list_objects(cluster, resource, selector, namespaces, metadata_only=metadata),
             asked.get((resource.api_version, resource.kind), ()),
@@ -145,14 +145,14 @@ def observe(
     others = {ref: body for (version, ref), body in found.items() if version != wanted_in[ref]}
     objects |= found
     kinds = frozenset(resource.group_kind for resource in resources)
-    return Observed(
+    return Snapshot(
         objects, unread, unreadable, _by_set(objects), began, settled, frozenset(failed), kinds, others
     )
 
 
-def observe_members(
-    cluster: Cluster, discovery: Discovery, observed: Observed, need: Need, kinds: Iterable[GroupKind]
-) -> Observed:
+def read_members(
+    cluster: Cluster, discovery: Discovery, observed: Snapshot, need: AppQuery, kinds: Iterable[GroupKind]
+) -> Snapshot:
     """What was read, and the members of one app of these kinds besides."""
     selector = selector_of([inventory.identity.id for inventory in need.inventories])
     resources = [r for kind in sorted(kinds) if (r := discovery.of(kind)) is not None]
@@ -184,7 +184,7 @@ def _note_unread(
     unread[kind] = {**unread.get(kind, {}), **told}
 
 
-def _served(discovery: Discovery, wanted: Wanted) -> ApiResource | None:
+def _served(discovery: Discovery, wanted: DesiredObject) -> ApiResource | None:
     """The kind in the wanted version or, where the server does not know that yet, in the one it prefers.
 
     An object exists in all versions of its kind: a definition that brings a new one brings its objects along.
@@ -196,13 +196,13 @@ def _served(discovery: Discovery, wanted: Wanted) -> ApiResource | None:
 class _Asked:
     """One wanted object, and what is known of it."""
 
-    wanted: Wanted
+    wanted: DesiredObject
     ignored: Ignored
-    look: Look | None
+    look: VerifiedState | None
     health_matters: bool
     autoscaled: bool
 
-    def settled_by(self, metadata: Body) -> Look | None:
+    def settled_by(self, metadata: Body) -> VerifiedState | None:
         look = self.look
         if look is None:
             return None
@@ -216,7 +216,7 @@ class _Asked:
         return look if settles else None
 
 
-def _by_kind(needs: Sequence[Need], autoscalers: Autoscalers) -> dict[tuple[str, str], list[_Asked]]:
+def _by_kind(needs: Sequence[AppQuery], autoscalers: Autoscalers) -> dict[tuple[str, str], list[_Asked]]:
     found: dict[tuple[str, str], list[_Asked]] = {}
     for need in needs:
         for wanted in need.wanted:
@@ -234,7 +234,7 @@ def _by_kind(needs: Sequence[Need], autoscalers: Autoscalers) -> dict[tuple[str,
 
 def _read_kind(
     read: Callable[[bool], Listed], asked: Sequence[_Asked]
-) -> tuple[Listed, Mapping[ObjectRef, Look]]:
+) -> tuple[Listed, Mapping[ObjectRef, VerifiedState]]:
     """The members of a kind, and which of those asked for looks settle.
 
     `read` lists the kind, metadata only or whole. Metadata comes first where looks know most of what is asked for. What
@@ -320,7 +320,7 @@ def _target(hpa: Body) -> ObjectRef:
     return ObjectRef(group, view.text(*target, "kind"), ref_of(hpa).namespace, view.text(*target, "name"))
 
 
-def _resources(discovery: Discovery, needs: Sequence[Need]) -> set[ApiResource]:
+def _resources(discovery: Discovery, needs: Sequence[AppQuery]) -> set[ApiResource]:
     """Each wanted kind in its wanted version, and each kind that an inventory knows besides."""
     wanted = {(w.api_version, w.ref.kind) for need in needs for w in need.wanted}
     resources = {r for version, kind in wanted if (r := discovery.find(version, kind)) is not None}
@@ -329,7 +329,7 @@ def _resources(discovery: Discovery, needs: Sequence[Need]) -> set[ApiResource]:
     return resources | {r for kind in hinted if (r := discovery.of(kind)) is not None}
 
 
-def _lost_groups(discovery: Discovery, needs: Sequence[Need]) -> dict[GroupKind, Mapping[str, str]]:
+def _lost_groups(discovery: Discovery, needs: Sequence[AppQuery]) -> dict[GroupKind, Mapping[str, str]]:
     """Kinds of the inventories whose API group does not answer now: their members cannot be counted as gone."""
     return {
         kind: {EVERYWHERE: f"the API group {kind.group} does not answer: its APIService is unavailable"}

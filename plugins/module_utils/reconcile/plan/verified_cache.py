@@ -16,8 +16,8 @@ from typing import Any
 
 from ...model.change import ABSENT, Cause, Culprit, FieldChange
 from ...model.objects import Body, GroupKind, ObjectRef, digest_of
-from ..desired.manifests import Wanted
-from ..drift.foreign_fields import Addition, additions
+from ..desired.manifests import DesiredObject
+from ..drift.foreign_fields import ForeignField, foreign_fields
 from ..drift.ignore import Ignored
 from ..fields.fieldset import display
 from ..fields.managed_fields import our_entry, owners
@@ -59,7 +59,7 @@ def keeps_generation(kind: GroupKind) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class VerifiedState:
     """An object when it was last proven to be as its manifest wants."""
 
     digest: str  # of the manifest, and of what is left to others
@@ -83,7 +83,13 @@ class Look:
         )
 
     def settles(
-        self, wanted: Wanted, metadata: Body, ignored: Ignored, *, autoscaled: bool, health_matters: bool
+        self,
+        wanted: DesiredObject,
+        metadata: Body,
+        ignored: Ignored,
+        *,
+        autoscaled: bool,
+        health_matters: bool,
     ) -> bool:
         """Whether the object, of which only the metadata was read, is certain to be as wanted still.
 
@@ -106,19 +112,19 @@ class Look:
             claim_of(metadata) == self.claim
             and _holds(wanted.body["metadata"], live)
             and not ignored.rules  # which of them lead where, only the whole object tells
-            and self._has_seen(additions(metadata, wanted.ref.group_kind, ignored, metadata_only=True))
+            and self._has_seen(foreign_fields(metadata, wanted.ref.group_kind, ignored, metadata_only=True))
         )
 
-    def _has_seen(self, found: Sequence[Addition]) -> bool:
+    def _has_seen(self, found: Sequence[ForeignField]) -> bool:
         """Whether these additions, of which only the metadata is known, are those of this look."""
         known = {(path, *culprit) for path, _live, *culprit in self.added}
         return {(display(a.path), *_words(a.owner.culprit)) for a in found} == known
 
 
-Looks = Mapping[str, Mapping[ObjectRef, Look]]  # by set, by object
+VerifiedStates = Mapping[str, Mapping[ObjectRef, VerifiedState]]  # by set, by object
 
 
-def as_content(looks: Looks) -> dict[str, Any]:
+def to_content(looks: VerifiedStates) -> dict[str, Any]:
     """Looks as JSON types, to be kept in a file."""
     return {
         set_id: [
@@ -129,32 +135,34 @@ def as_content(looks: Looks) -> dict[str, Any]:
     }
 
 
-def from_content(content: Mapping[str, Any]) -> dict[str, dict[ObjectRef, Look]]:
+def from_content(content: Mapping[str, Any]) -> dict[str, dict[ObjectRef, VerifiedState]]:
     """What `as_content` wrote. Raises TypeError or ValueError for anything else."""
     return {set_id: dict(map(_row, rows)) for set_id, rows in content.items()}
 
 
-_REF_FIELDS, _LOOK_FIELDS = (attrgetter(*(f.name for f in fields(kind))) for kind in (ObjectRef, Look))
+_REF_FIELDS, _LOOK_FIELDS = (
+    attrgetter(*(f.name for f in fields(kind))) for kind in (ObjectRef, VerifiedState)
+)
 
 
-def _row(row: Iterable[Any]) -> tuple[ObjectRef, Look]:
+def _row(row: Iterable[Any]) -> tuple[ObjectRef, VerifiedState]:
     group, kind, namespace, name, *look = row
     look[-1] = tuple(map(tuple, look[-1]))
-    return ObjectRef(group, kind, namespace, name), Look(*look)
+    return ObjectRef(group, kind, namespace, name), VerifiedState(*look)
 
 
-def look_at(
-    wanted: Wanted,
+def verified_state_of(
+    wanted: DesiredObject,
     live: Body,
     ignored: Ignored,
     *,
     autoscaled: bool,
     healthy: bool,
     added: Sequence[FieldChange] = (),
-) -> Look:
+) -> VerifiedState:
     """What to remember of an object that was just proven to be as wanted."""
     metadata = live["metadata"]
-    return Look(
+    return VerifiedState(
         digest=f"{wanted.digest}{ignored.digest}",
         api_version=wanted.api_version,
         uid=str(metadata["uid"]),

@@ -19,18 +19,18 @@ from ..drift.explain import value_at
 from ..fields.fieldset import Path, intersect, leaves
 from ..fields.managed_fields import owners
 from ..fields.ownership_match import same
-from ..forecast.replace import as_replaced
+from ..forecast.replace import dry_run_replace
 from ..forecast.rewrite import Forecast, claim_of, forecast
-from .dry_run_input import Case
-from .refused_apply import Unblocked, merged_body
+from .dry_run_input import DryRunInput
+from .refused_apply import AcceptedApply, merged_body
 
 
-def is_outdated(case: Case) -> bool:
+def is_outdated(case: DryRunInput) -> bool:
     """Whether some entry of the object is in another version of the kind than the manifest."""
     return _in_version(case.live, case.wanted.api_version) is not None
 
 
-def moved(case: Case, resource: ApiResource) -> Unblocked | None:
+def moved(case: DryRunInput, resource: ApiResource) -> AcceptedApply | None:
     """What comes of the object once its entries are in the manifest's version; None where the manifest is at fault.
 
     Raises RequestError where the server refuses that.
@@ -45,15 +45,15 @@ def moved(case: Case, resource: ApiResource) -> Unblocked | None:
     expected = forecast(cluster, resource, live, both, case.taking(coming, case.removed))
     outcome = expected.outcome
     if outcome is both:
-        outcome = as_replaced(cluster, resource, case.wanted.ref, live, both)
+        outcome = dry_run_replace(cluster, resource, case.wanted.ref, live, both)
     if any(
         value_at(outcome, path) is ABSENT for path in leaves(coming) if value_at(both, path) is not ABSENT
     ):
         return None  # this version does not know the field either
-    return Unblocked(both, Forecast(outcome, expected.managed or live["metadata"]["managedFields"]))
+    return AcceptedApply(both, Forecast(outcome, expected.managed or live["metadata"]["managedFields"]))
 
 
-def claims_changed(case: Case, outcome: Body, coming: Body) -> dict[str, tuple[Path, ...]]:
+def claims_changed(case: DryRunInput, outcome: Body, coming: Body) -> dict[str, tuple[Path, ...]]:
     """By manager: what other appliers claim and the apply would change."""
     changed = {
         owner.manager: tuple(

@@ -21,7 +21,7 @@ from ...model.errors import ClusterError, PlumbError
 from ...model.objects import Body, GroupKind, Manifest, ObjectRef
 from ..applyset.inventory import SetIdentity, identity_of, read_inventory
 from ..desired.desired_state import former_identities
-from ..desired.manifests import CRD, defined_kinds, desire
+from ..desired.manifests import CRD, defined_kinds, desired_objects
 from ..fields.object_view import LiveView
 from ..membership.record import record_name
 from ..membership.record_store import Records
@@ -64,7 +64,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class AgentAccount:
     """The service account of an agent. Its Lease has its name."""
 
     namespace: str
@@ -72,7 +72,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccessRules:
+class RequiredRules:
     """The rules for a ClusterRole and for a Role in the account's namespace; `problems` say why they cannot do."""
 
     everywhere: tuple[Rule, ...]
@@ -81,7 +81,7 @@ class AccessRules:
     problems: tuple[str, ...] = ()
 
 
-def access_rules(cluster: Cluster, run: Run, account: Account, *, escalate: bool) -> AccessRules:
+def required_rules(cluster: Cluster, run: Run, account: AgentAccount, *, escalate: bool) -> RequiredRules:
     """The rules for an agent that is to carry out this run, again and again.
 
     `escalate` allows rules that let the agent grant more than it has, where apps hold Roles or bindings. Raises
@@ -99,7 +99,7 @@ def access_rules(cluster: Cluster, run: Run, account: Account, *, escalate: bool
         *_of_runs(run, frozenset(resources), account),
         *(_of_grants(granting) if escalate else ()),
     ]
-    return AccessRules(
+    return RequiredRules(
         everywhere=tuple(sorted(set(everywhere))),
         own=rules_of_account(account),
         kinds=tuple(sorted(resources)),
@@ -107,7 +107,7 @@ def access_rules(cluster: Cluster, run: Run, account: Account, *, escalate: bool
     )
 
 
-def rules_of_account(account: Account) -> tuple[Rule, ...]:
+def rules_of_account(account: AgentAccount) -> tuple[Rule, ...]:
     """What an agent does in its own namespace: hold its Lease, and renew its own token."""
     group = ("coordination.k8s.io",)
     return (
@@ -117,7 +117,7 @@ def rules_of_account(account: Account) -> tuple[Rule, ...]:
     )
 
 
-def missing_for_setup(cluster: Cluster, account: Account) -> tuple[str, ...]:
+def missing_for_setup(cluster: Cluster, account: AgentAccount) -> tuple[str, ...]:
     """Why the connection's account cannot set an agent up; empty where it can."""
     inside, rbac = account.namespace, _RBAC
     places = (
@@ -156,7 +156,7 @@ def _kinds_of_manifests(
     kinds, problems = set[GroupKind](), list[str]()
     for app, manifests in rendered.items():
         try:
-            desired = desire(app, identity_of(app, run.home).id, manifests, discovery, defined)
+            desired = desired_objects(app, identity_of(app, run.home).id, manifests, discovery, defined)
         except PlumbError as error:
             problems.append(str(error))
             continue
@@ -221,7 +221,7 @@ def _of_kinds(resources: Mapping[GroupKind, str]) -> list[Rule]:
     ]
 
 
-def _of_runs(run: Run, kinds: frozenset[GroupKind], account: Account) -> list[Rule]:
+def _of_runs(run: Run, kinds: frozenset[GroupKind], account: AgentAccount) -> list[Rule]:
     """What every run asks: the inventories, the namespaces of the apps, who decides replicas, Events on objects."""
     rules = [Rule(groups=("events.k8s.io",), resources=("events",), verbs=("create",))]
     if _CONFIG_MAP not in kinds:

@@ -42,7 +42,7 @@ _PYTHON = sys.executable
 _LONGEST_REFUSAL = 1000  # bytes of what the launcher says
 
 
-class Ending(Enum):
+class ProcessEnd(Enum):
     """How a program ended."""
 
     EXITED = "exited"
@@ -53,7 +53,7 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class ProcessLimits:
     """What a program may take. Memory is what it allocates, for each process; children are refused unless allowed."""
 
     memory: int  # bytes
@@ -78,10 +78,10 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class ProgramOutput:
     """What a program left: its exit status (only where it exited), its output and its messages, or not all of these."""
 
-    ending: Ending
+    ending: ProcessEnd
     status: int
     stdout: bytes
     stderr: bytes
@@ -97,9 +97,9 @@ def run_bounded(
     *,
     env: Mapping[str, str],
     cwd: Path,
-    bounds: Bounds,
+    bounds: ProcessLimits,
     count_output: Callable[[int], None] = _count_nothing,
-) -> Finished:
+) -> ProgramOutput:
     """Run `argv`, whose first word is a path, confined and without input; it is killed with all it started at a bound.
 
     Where this machine has no means to confine it, it is not started unless the operator allows that. `count_output` is
@@ -126,7 +126,7 @@ def run_bounded(
         return _finished(child, refusals, bounds, count_output)
 
 
-def _command(argv: Sequence[str], bounds: Bounds, descriptor: int) -> list[str]:
+def _command(argv: Sequence[str], bounds: ProcessLimits, descriptor: int) -> list[str]:
     instructions = filter_for(os.uname().machine, may_start_programs=bounds.may_start_programs)
     policy = "anyhow" if os.environ.get(UNCONFINED_PROGRAMS) == _ALLOW else "confined"
     settings = (str(os.getpid()), str(descriptor), bounds.limits, instructions.hex(), policy)
@@ -139,8 +139,11 @@ def _launcher_text() -> str:
 
 
 def _finished(
-    child: subprocess.Popen[bytes], refusals: IO[bytes], bounds: Bounds, count_output: Callable[[int], None]
-) -> Finished:
+    child: subprocess.Popen[bytes],
+    refusals: IO[bytes],
+    bounds: ProcessLimits,
+    count_output: Callable[[int], None],
+) -> ProgramOutput:
     deadline = time.monotonic() + bounds.seconds
     out, err, cut = bytearray(), bytearray(), False
     with child:
@@ -150,10 +153,10 @@ def _finished(
         }
         try:
             ending, cut = _drain(kept, out, deadline, count_output)
-            if ending is Ending.EXITED:
+            if ending is ProcessEnd.EXITED:
                 _wait(child, deadline)
         except subprocess.TimeoutExpired:
-            ending = Ending.DEADLINE
+            ending = ProcessEnd.DEADLINE
         finally:
             # Its group is there as long as anything of it is, or it has not been waited for.
             with contextlib.suppress(ProcessLookupError):
@@ -161,19 +164,19 @@ def _finished(
             child.wait()
     refusal = refusals.read(_LONGEST_REFUSAL)
     if refusal:
-        return Finished(Ending.REFUSED, child.returncode, b"", refusal, stderr_cut=False)
-    if ending is Ending.EXITED:
+        return ProgramOutput(ProcessEnd.REFUSED, child.returncode, b"", refusal, stderr_cut=False)
+    if ending is ProcessEnd.EXITED:
         ending = _ending_of(child.returncode, err)
-    return Finished(ending, child.returncode, bytes(out), bytes(err), cut)
+    return ProgramOutput(ending, child.returncode, bytes(out), bytes(err), cut)
 
 
-def _ending_of(status: int, messages: bytearray) -> Ending:
+def _ending_of(status: int, messages: bytearray) -> ProcessEnd:
     """How a program that has ended by itself, or by the kernel, came to its end."""
     if status == -signal.SIGXCPU:
-        return Ending.DEADLINE
+        return ProcessEnd.DEADLINE
     if status == -signal.SIGKILL or (status != 0 and _GO_OUT_OF_MEMORY.search(messages)):
-        return Ending.MEMORY
-    return Ending.EXITED
+        return ProcessEnd.MEMORY
+    return ProcessEnd.EXITED
 
 
 def _wait(child: subprocess.Popen[bytes], deadline: float) -> None:
@@ -190,7 +193,7 @@ def _drain(
     out: bytearray,
     deadline: float,
     count_output: Callable[[int], None],
-) -> tuple[Ending, bool]:
+) -> tuple[ProcessEnd, bool]:
     """Read the pipes into their buffers until they end; too much in `out` is an ending, in another it is dropped.
 
     The second value says whether something was dropped.
@@ -202,7 +205,7 @@ def _drain(
         while selector.get_map():
             left = deadline - time.monotonic()
             if left <= 0:
-                return Ending.DEADLINE, cut
+                return ProcessEnd.DEADLINE, cut
             for key, _events in selector.select(left):
                 chunk = os.read(key.fd, _CHUNK)
                 buffer, limit = kept[key.fd]
@@ -213,10 +216,10 @@ def _drain(
                         count_output(len(chunk))
                     buffer += chunk
                 elif buffer is out:
-                    return Ending.OUTPUT, cut
+                    return ProcessEnd.OUTPUT, cut
                 else:
                     cut = True
-    return Ending.EXITED, cut
+    return ProcessEnd.EXITED, cut
 
 
 def _descriptor(pipe: IO[bytes] | None) -> int:

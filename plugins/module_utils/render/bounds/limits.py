@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ...model.errors import RenderBoundError
-from .memory_budget import COLLECTING, READING, TEXT, VALUE, Account, OverBudgetError
+from .memory_budget import COLLECTING, READING, TEXT, VALUE, MemoryShare, OverBudgetError
 
 MIB = 1024 * 1024
 MAX_FILE_BYTES = 16 * MIB  # one file; the API server takes no object above 3 MiB
@@ -39,7 +39,7 @@ class Meter:
     `account` is its share of the memory of the run; without one only the bounds of this module hold.
     """
 
-    def __init__(self, subject: str, account: Account | None = None) -> None:
+    def __init__(self, subject: str, account: MemoryShare | None = None) -> None:
         self.subject = subject
         self.read_bytes = 0
         self.files = 0

@@ -56,7 +56,7 @@ class _CrowdedError(Exception):
 
 
 @dataclass(slots=True)
-class Account:
+class MemoryShare:
     """What one render has counted."""
 
     budget: MemoryBudget
@@ -94,7 +94,7 @@ class MemoryBudget:
             max(_LEAST_PROGRAMS, int(left * _PROGRAMS_SHARE)),
         )
 
-    def rendered(self, work: Callable[[Account], tuple[T, int]]) -> T:
+    def rendered(self, work: Callable[[MemoryShare], tuple[T, int]]) -> T:
         """The result of `work`, of which so many bytes are kept.
 
         It is done beside others, or once more and alone where it did not fit beside them. Raises OverBudgetError where
@@ -133,7 +133,7 @@ class MemoryBudget:
                 self._of_programs -= amount
                 self._changed.notify_all()
 
-    def charge(self, account: Account, amount: int) -> None:
+    def charge(self, account: MemoryShare, amount: int) -> None:
         """Count for an account."""
         with self._changed:
             if amount > 0 and self._kept + self._charged + amount > self.manifests:
@@ -149,14 +149,14 @@ class MemoryBudget:
         return result
 
     @contextmanager
-    def _beside_others(self) -> Iterator[Account]:
+    def _beside_others(self) -> Iterator[MemoryShare]:
         with self._changed:
             self._changed.wait_for(lambda: not self._alone and not self._waiting)
             self._rendering += 1
         yield from self._account()
 
     @contextmanager
-    def _without_others(self) -> Iterator[Account]:
+    def _without_others(self) -> Iterator[MemoryShare]:
         with self._changed:
             self._waiting += 1
             self._changed.wait_for(lambda: not self._rendering)
@@ -164,8 +164,8 @@ class MemoryBudget:
             self._rendering, self._alone = 1, True
         yield from self._account()
 
-    def _account(self) -> Iterator[Account]:
-        account = Account(self)
+    def _account(self) -> Iterator[MemoryShare]:
+        account = MemoryShare(self)
         try:
             yield account
         finally:

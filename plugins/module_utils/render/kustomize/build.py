@@ -18,7 +18,13 @@ from typing import Any
 
 from ...model.errors import RenderBoundError, RenderError, printable
 from ...model.objects import Manifest, Origin
-from ..bounds.bounded_subprocess import UNCONFINED_PROGRAMS, Bounds, Ending, Finished, run_bounded
+from ..bounds.bounded_subprocess import (
+    UNCONFINED_PROGRAMS,
+    ProcessEnd,
+    ProcessLimits,
+    ProgramOutput,
+    run_bounded,
+)
 from ..bounds.launcher import CONFINEMENT
 from ..bounds.limits import (
     KUSTOMIZE_MEMORY,
@@ -34,7 +40,7 @@ from ..bounds.limits import (
 )
 from ..manifest import parse_manifests
 from ..tree import Tree
-from .kustomization import Reach, check_kustomization, kustomization_file
+from .kustomization import BuildInputs, check_kustomization, kustomization_file
 from .private_text import masked
 from .view import View
 
@@ -79,9 +85,9 @@ def build_kustomization(tree: Tree, folder: Path) -> tuple[Manifest, ...]:
         # The copy counts as well: a folder for temporary files is often in memory.
         with tree.meter.parsing(file, 0, reach.memory + tree.meter.read_bytes - read):
             finished = build.run()
-    if finished.ending is Ending.REFUSED:
+    if finished.ending is ProcessEnd.REFUSED:
         raise _not_started(finished, tree.meter.subject)
-    if finished.ending is not Ending.EXITED:
+    if finished.ending is not ProcessEnd.EXITED:
         raise RenderBoundError(tree.meter.subject, f"building {file}", _bound_passed(finished.ending), SPLIT)
     if finished.status != 0:
         raise RenderError(
@@ -108,7 +114,7 @@ def _empty_folder(subject: str) -> Iterator[Path]:
         yield Path(name)
 
 
-def _origin(value: Any, reach: Reach, file: str) -> Origin:
+def _origin(value: Any, reach: BuildInputs, file: str) -> Origin:
     metadata = value.get("metadata") if isinstance(value, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     key = (
@@ -127,7 +133,7 @@ class _Build:
     meter: Meter
     file: str
 
-    def run(self) -> Finished:
+    def run(self) -> ProgramOutput:
         """Build with little memory, and where that is not enough with as much as a build may have."""
         tried = 0
         for most in KUSTOMIZE_MEMORY:
@@ -135,7 +141,7 @@ class _Build:
                 if memory <= tried:
                     break
                 tried, finished = memory, self._try(memory, count_output)
-            if finished.ending is not Ending.MEMORY:
+            if finished.ending is not ProcessEnd.MEMORY:
                 return finished
         bounded_by_budget = tried < KUSTOMIZE_MEMORY[-1]
         raise RenderBoundError(
@@ -146,7 +152,7 @@ class _Build:
             program_memory=tried if bounded_by_budget else 0,
         )
 
-    def _try(self, memory: int, count_output: Callable[[int], None]) -> Finished:
+    def _try(self, memory: int, count_output: Callable[[int], None]) -> ProgramOutput:
         env = {
             "HOME": str(self.empty),
             "TMPDIR": str(self.empty),
@@ -158,7 +164,7 @@ class _Build:
             "GOMEMLIMIT": str(memory * 3 // 4),
             "GOMAXPROCS": "2",
         }
-        bounds = Bounds(
+        bounds = ProcessLimits(
             memory=memory, seconds=KUSTOMIZE_SECONDS, max_stdout=MAX_APP_BYTES, max_stderr=STDERR_BYTES
         )
         argv = [str(self.kubectl), "kustomize", str(self.folder)]
@@ -173,7 +179,7 @@ class _Build:
             ) from exc
 
 
-def _not_started(finished: Finished, subject: str) -> RenderError:
+def _not_started(finished: ProgramOutput, subject: str) -> RenderError:
     refusal = printable(finished.stderr.decode("utf-8", "replace"), 300)
     without = refusal.removeprefix(CONFINEMENT)
     if without == refusal:
@@ -188,13 +194,13 @@ def _not_started(finished: Finished, subject: str) -> RenderError:
     )
 
 
-def _bound_passed(ending: Ending) -> str:
-    if ending is Ending.OUTPUT:
+def _bound_passed(ending: ProcessEnd) -> str:
+    if ending is ProcessEnd.OUTPUT:
         return f"kustomize made more than {MAX_APP_BYTES // MIB} MiB"
     return f"kustomize did not end within {KUSTOMIZE_SECONDS:.0f} seconds"
 
 
-def _reason(finished: Finished, view: View, reach: Reach) -> str:
+def _reason(finished: ProgramOutput, view: View, reach: BuildInputs) -> str:
     if sum(map(len, reach.private)) > MAX_PRIVATE:
         return f"kustomize ended with status {finished.status}; what it says could quote one of many secret texts"
     said = _NOISE.sub("", finished.stderr.decode("utf-8", "replace"))

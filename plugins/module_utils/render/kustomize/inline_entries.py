@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..bounds.limits import Meter
-from ..location import Place
+from ..location import Location
 from ..yaml.documents import read_yaml_documents
 
 _ADDRESS = re.compile(
@@ -23,7 +23,7 @@ _ADDRESS = re.compile(
 )  # what kustomize's loader would fetch if it took it for a path
 
 
-def is_inline(name: str, written: Any, place: Place, meter: Meter) -> bool:
+def is_inline(name: str, written: Any, place: Location, meter: Meter) -> bool:
     """Whether an entry of the field `name` is objects written in place; False: a path.
 
     RenderError for an entry that is not clearly one of the two, since kustomize's YAML reader and ours might differ on

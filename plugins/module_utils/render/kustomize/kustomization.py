@@ -18,7 +18,7 @@ from typing import Any
 from ...model.errors import RenderBoundError, RenderError, printable
 from ...model.objects import Origin
 from ..bounds.memory_budget import TEXT, VALUE
-from ..location import Place
+from ..location import Location
 from ..other_tools import chart_error, check_encryption, check_kustomization_type, is_template, template_error
 from ..tree import Tree
 from ..yaml.documents import Document, read_documents, read_yaml_documents
@@ -33,7 +33,7 @@ KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization
 
 
 @dataclass(slots=True)
-class Reach:
+class BuildInputs:
     """What a build can read: where its objects are written, and the texts that no message may show."""
 
     origins: dict[tuple[str, str, str], Origin | None] = field(
@@ -61,14 +61,14 @@ def kustomization_file(tree: Tree, folder: Path) -> Path:
         if not names and tree.has_file(folder / "Chart.yaml"):
             raise chart_error(tree.meter.subject, tree.shown(folder))
         said = " and ".join(names) or "no kustomization file"
-        raise Place(tree.meter.subject, Origin(tree.shown(folder))).error(
+        raise Location(tree.meter.subject, Origin(tree.shown(folder))).error(
             f"the folder has {said}, and kustomize needs exactly one", "Keep one kustomization.yaml."
         )
     written = folder / names[0]
     return tree.inside(written, tree.shown(written))
 
 
-def check_kustomization(tree: Tree, folder: Path, view: View) -> Reach:
+def check_kustomization(tree: Tree, folder: Path, view: View) -> BuildInputs:
     """Walk all that a build of `folder` reaches, and copy it to `view`, which is what kustomize is run on.
 
     Raises RenderError for what is missing, remote or would run something.
@@ -87,18 +87,18 @@ class _Walk:
     """One look at everything reachable; `folders` are those still to be looked at."""
 
     def __init__(self, tree: Tree, view: View) -> None:
-        self.tree, self.view, self.reach = tree, view, Reach()
+        self.tree, self.view, self.reach = tree, view, BuildInputs()
         self.files = ReachedFiles(tree, view)
         self.folders: list[Path] = []
         self._folder = tree.root
-        self._checks: dict[str, Callable[[str, Any, Place], None]] = {
+        self._checks: dict[str, Callable[[str, Any, Location], None]] = {
             **dict.fromkeys(("resources", "bases", "components"), self._resource),
             **dict.fromkeys(("crds", "configurations"), self._file),
             **dict.fromkeys(("generators", "transformers", "validators"), self._plugin),
             **dict.fromkeys(ENTRY_KEYS, self._entry),
             "patchesStrategicMerge": self._merge_patch,
         }
-        self._readers: dict[str, Callable[[str, dict[str, Any], Place], None]] = {
+        self._readers: dict[str, Callable[[str, dict[str, Any], Location], None]] = {
             "ConfigMapGenerator": self._generator,
             "SecretGenerator": self._generator,
             "PatchTransformer": self._targeted_patch,
@@ -118,22 +118,24 @@ class _Walk:
         for name, value in fields.items():
             self._field(name, value, place)
 
-    def _fields(self, folder: Path) -> tuple[dict[str, Any], Place]:
+    def _fields(self, folder: Path) -> tuple[dict[str, Any], Location]:
         """What the kustomization file of a folder says, and where it stands."""
         file = kustomization_file(self.tree, folder)
         for name in KUSTOMIZATION_NAMES:
             self.view.add_links(folder / name)
         shown = self.tree.shown(file)
         documents = read_yaml_documents(self.files.read(file), file=shown, meter=self.tree.meter)
-        place = Place(self.tree.meter.subject, Origin(shown, documents[0].line if documents else 0))
+        place = Location(self.tree.meter.subject, Origin(shown, documents[0].line if documents else 0))
         for document in documents:
             if isinstance(document.value, dict):
-                check_kustomization_type(document.value, Place(place.subject, Origin(shown, document.line)))
+                check_kustomization_type(
+                    document.value, Location(place.subject, Origin(shown, document.line))
+                )
         if len(documents) > 1 or any(not isinstance(document.value, dict) for document in documents):
             raise place.error("a kustomization file holds exactly one map")
         return (documents[0].value if documents else {}), place
 
-    def _field(self, name: str, value: Any, place: Place) -> None:
+    def _field(self, name: str, value: Any, place: Location) -> None:
         if not value and name in REFUSED:
             return  # as kustomize has it
         if name in REFUSED:
@@ -148,15 +150,15 @@ class _Walk:
         for entry in [value] if name == "openapi" else self._listed(name, value, place):
             check(name, entry, place)
 
-    def _listed(self, name: str, value: Any, place: Place) -> list[Any]:
+    def _listed(self, name: str, value: Any, place: Location) -> list[Any]:
         if not isinstance(value, list):
             raise place.error(f"{name} is not a list")
         return value
 
-    def _file(self, name: str, written: Any, place: Place) -> None:
+    def _file(self, name: str, written: Any, place: Location) -> None:
         self.files.content(name, written, place, self._folder)
 
-    def _resource(self, name: str, written: Any, place: Place) -> None:
+    def _resource(self, name: str, written: Any, place: Location) -> None:
         if isinstance(written, str) and "\n" in written:
             raise place.error(f"{name}: an entry is text instead of a path")
         real = self.files.named(name, written, place, self._folder, REMOTE)
@@ -185,7 +187,7 @@ class _Walk:
             self.reach.origins[key] = None if key in self.reach.origins else Origin(shown, document.line)
             self.reach.private |= secret_values(value)
 
-    def _merge_patch(self, name: str, written: Any, place: Place) -> None:
+    def _merge_patch(self, name: str, written: Any, place: Location) -> None:
         if is_inline(name, written, place, self.tree.meter):
             self._note_patch(written.encode(), place.origin.file)
         else:
@@ -197,7 +199,7 @@ class _Walk:
         for document in read_documents(data, file=shown, meter=self.tree.meter):
             self.reach.private |= patch_values(document.value, target_kind)
 
-    def _entry(self, name: str, entry: Any, place: Place) -> None:
+    def _entry(self, name: str, entry: Any, place: Location) -> None:
         if not isinstance(entry, dict):
             # `replacements` and the generators take maps only, old patches were paths.
             raise place.error(f"an entry of {name} is not a map")
@@ -213,7 +215,7 @@ class _Walk:
         elif entry.get("path"):
             self._file(name, entry["path"], place)
 
-    def _targeted_patch(self, name: str, entry: dict[str, Any], place: Place) -> None:
+    def _targeted_patch(self, name: str, entry: dict[str, Any], place: Location) -> None:
         """A patch with a target: as text, by its path, or both."""
         target = entry.get("target")
         kind = str(target.get("kind") or "") if isinstance(target, dict) else ""
@@ -222,34 +224,34 @@ class _Walk:
         if entry.get("path"):
             self._note_patch(*self.files.content(name, entry["path"], place, self._folder), kind)
 
-    def _merged_patches(self, name: str, entry: dict[str, Any], place: Place) -> None:
+    def _merged_patches(self, name: str, entry: dict[str, Any], place: Location) -> None:
         for written in self._listed(f"paths of {name}", entry.get("paths") or [], place):
             self._merge_patch(name, written, place)
         if entry.get("patches"):
             self._note_patch(str(entry["patches"]).encode(), place.origin.file)
 
-    def _replacements(self, name: str, entry: dict[str, Any], place: Place) -> None:
+    def _replacements(self, name: str, entry: dict[str, Any], place: Location) -> None:
         for each in self._listed(f"replacements of {name}", entry.get("replacements") or [], place):
             self._entry("replacements", each, place)
 
-    def _replacement(self, name: str, entry: dict[str, Any], place: Place) -> None:
+    def _replacement(self, name: str, entry: dict[str, Any], place: Location) -> None:
         self.reach.private |= scalars_of(entry.get("sourceValue"))
         if entry.get("path"):
             self._file(name, entry["path"], place)
 
-    def _added_value(self, name: str, entry: dict[str, Any], place: Place) -> None:
+    def _added_value(self, name: str, entry: dict[str, Any], place: Location) -> None:
         self.reach.private |= scalars_of(entry.get("value"))
         if entry.get("targetFilePath"):
             self._file(name, entry["targetFilePath"], place)
 
-    def _generator(self, name: str, entry: dict[str, Any], place: Place) -> None:
+    def _generator(self, name: str, entry: dict[str, Any], place: Location) -> None:
         private: set[str] = set()
         secret = name.lower() == "secretgenerator"
         for written in self._listed(f"files of {name}", entry.get("files") or [], place):
             data, shown = self.files.content(
                 name, str(written).partition("=")[2] or written, place, self._folder
             )
-            check_encryption(data, Place(place.subject, Origin(shown)))
+            check_encryption(data, Location(place.subject, Origin(shown)))
             private |= {data.decode("utf-8", "replace")} if secret else set()
         envs = [
             *self._listed(f"envs of {name}", entry.get("envs") or [], place),
@@ -257,16 +259,16 @@ class _Walk:
         ]
         for written in envs:
             data, shown = self.files.content(name, written, place, self._folder)
-            check_encryption(data, Place(place.subject, Origin(shown)))
+            check_encryption(data, Location(place.subject, Origin(shown)))
             with self.tree.meter.parsing(shown, len(data), VALUE * data.count(b"\n")):
-                private |= env_values(data, Place(place.subject, Origin(shown)))
+                private |= env_values(data, Location(place.subject, Origin(shown)))
         private |= literal_values(
             self._listed(f"literals of {name}", entry.get("literals") or [], place), name, place
         )
         if secret:
             self.reach.private |= private
 
-    def _plugin(self, name: str, written: Any, place: Place) -> None:
+    def _plugin(self, name: str, written: Any, place: Location) -> None:
         """Only kustomize's own plugins, and none that fetches."""
         if is_inline(name, written, place, self.tree.meter):
             data, shown = written.encode(), place.origin.file
@@ -276,7 +278,7 @@ class _Walk:
                 self._plugin_folder(name, real)
                 return
             data, shown = self.files.read(real), self.tree.shown(real)
-        self._configurations(name, data, Place(place.subject, Origin(shown)))
+        self._configurations(name, data, Location(place.subject, Origin(shown)))
 
     def _plugin_folder(self, name: str, folder: Path) -> None:
         """A folder whose resources are configurations; what they name is relative to who names the folder."""
@@ -298,14 +300,14 @@ class _Walk:
                 if real.is_dir():
                     waiting.append(real)
                 else:
-                    at = Place(place.subject, Origin(self.tree.shown(real)))
+                    at = Location(place.subject, Origin(self.tree.shown(real)))
                     self._configurations(name, self.files.read(real), at)
 
-    def _configurations(self, name: str, data: bytes, place: Place) -> None:
+    def _configurations(self, name: str, data: bytes, place: Location) -> None:
         """Configurations of plugins: what each may say, and what it names, by the same rules as fields."""
         shown = place.origin.file
         for document in read_yaml_documents(data, file=shown, meter=self.tree.meter):
-            at = Place(place.subject, Origin(shown, document.line))
+            at = Location(place.subject, Origin(shown, document.line))
             for value in objects_of(document.value):
                 kind = check_plugin(name, value, at, OFFLINE)
                 if kind in READING_KINDS:

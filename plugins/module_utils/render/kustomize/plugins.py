@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...model.errors import printable
-from ..location import Place
+from ..location import Location
 
 _OBJECT = frozenset({"apiVersion", "kind", "metadata"})
 _FUNCTION_ANNOTATION = "config.kubernetes.io/"
@@ -48,7 +48,7 @@ _OTHER_KINDS = frozenset(
 )
 
 
-def check_plugin(name: str, value: Any, place: Place, next_step: str) -> str:
+def check_plugin(name: str, value: Any, place: Location, next_step: str) -> str:
     """The kind of a plugin's configuration in the field `name`; RenderError for what is not run, or not known.
 
     `next_step` is what helps where something would be fetched.

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ..location import Place
+from ..location import Location
 
 _ENV_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _PLAIN_KIND = re.compile(r"[A-Za-z]+")  # a target's kind may also be a pattern
@@ -60,7 +60,7 @@ def patch_values(value: Any, target_kind: str) -> set[str]:
     return scalars_of(value)
 
 
-def literal_values(literals: Iterable[Any], name: str, place: Place) -> set[str]:
+def literal_values(literals: Iterable[Any], name: str, place: Location) -> set[str]:
     """The values of a generator's literals; RenderError, without the text, for one that is no `key=value`."""
     found: set[str] = set()
     for number, literal in enumerate(literals, start=1):
@@ -71,7 +71,7 @@ def literal_values(literals: Iterable[Any], name: str, place: Place) -> set[str]
     return found
 
 
-def env_values(data: bytes, place: Place) -> set[str]:
+def env_values(data: bytes, place: Location) -> set[str]:
     """The values of an env file; RenderError, without the text, for a line that is no `key=value`.
 
     kustomize takes a line without `=` from its environment; here that is refused, as nothing of it may reach a cluster.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...model.errors import printable
-from ..location import Place
+from ..location import Location
 from ..tree import Tree
 from .view import View
 
@@ -31,7 +31,7 @@ class ReachedFiles:
         self._tree, self._view = tree, view
 
     def named(
-        self, name: str, written: Any, place: Place, base: Path, remote: re.Pattern[str] = _WEB
+        self, name: str, written: Any, place: Location, base: Path, remote: re.Pattern[str] = _WEB
     ) -> Path:
         """The existing file or folder that a reference in the field `name` names, relative to `base`."""
         if not isinstance(written, str) or not written.strip():
@@ -59,7 +59,7 @@ class ReachedFiles:
         self._view.add_file(real, data)
         return data
 
-    def content(self, name: str, written: Any, place: Place, base: Path) -> tuple[bytes, str]:
+    def content(self, name: str, written: Any, place: Location, base: Path) -> tuple[bytes, str]:
         """A file's bytes, and its path for errors."""
         real = self.named(name, written, place, base)
         return self.read(real), self._tree.shown(real)

@@ -18,7 +18,7 @@ from typing import Any
 from ...model.errors import RenderError, printable
 from ...model.objects import Origin
 from ..bounds.limits import MAX_DEPTH, Meter
-from ..location import Place
+from ..location import Location
 from .fault import fault_of
 from .pyyaml import parser_class, yaml
 from .scalars import LIST_TAG, MAP_TAG, UNKNOWN_TAG, resolve_plain, resolve_tagged
@@ -62,14 +62,14 @@ def read_yaml(text: str, *, file: str, meter: Meter) -> Iterator[Found]:
         before = (
             text.encode()[: exc.position] if loader is not yaml.SafeLoader else text[: exc.position].encode()
         )
-        place = Place(meter.subject, Origin(file, before.count(b"\n") + 1))
+        place = Location(meter.subject, Origin(file, before.count(b"\n") + 1))
         raise place.error("a character that YAML does not allow") from exc
     except yaml.MarkedYAMLError as exc:
         line, fault = fault_of(text, exc)
-        raise Place(meter.subject, Origin(file, line)).error(f"not valid YAML: {fault}") from exc
+        raise Location(meter.subject, Origin(file, line)).error(f"not valid YAML: {fault}") from exc
     except (ValueError, OverflowError) as exc:
         # The parser in Python stumbles over escapes and directives with numbers that are too large.
-        place = Place(meter.subject, Origin(file, builder.line))
+        place = Location(meter.subject, Origin(file, builder.line))
         raise place.error("not valid YAML: an escape that is no character, or too large a number") from exc
 
 
@@ -132,7 +132,7 @@ class _Builder:
 
     def _fail(self, event: Any, reason: str, next_step: str = "Correct the file.") -> RenderError:
         origin = Origin(self._file, event.start_mark.line + 1)
-        return Place(self._meter.subject, origin).error(reason, next_step)
+        return Location(self._meter.subject, origin).error(reason, next_step)
 
     def _count(self, event: Any, values: int, text: int) -> None:
         self._values += values

@@ -22,7 +22,7 @@ from ..git.command import GitRunner
 from ..git.remote import RemoteRevision
 from ..git.repository import DamagedCacheError, TooLargeError, commit_of, fetch, prepare
 from .export import FILES, IN_USE, Export, choose_files, export, files_of, is_intact, load
-from .repositories import Entry, try_lock
+from .repositories import CachedRepository, try_lock
 from .selection import References
 from .space import Space
 
@@ -30,7 +30,7 @@ _LINKED = 2  # checkouts whose files a new one shares
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class CheckoutRecord:
     """The last good revision of a ref."""
 
     commit: str
@@ -84,7 +84,7 @@ def _still_there(path: Path, descriptor: int) -> bool:
         return False
 
 
-def reuse(entry: Entry, spec: SourceSpec, commit: str, resolved: str) -> Checkout | None:
+def reuse(entry: CachedRepository, spec: SourceSpec, commit: str, resolved: str) -> Checkout | None:
     """The checkout of a commit, if it is there and whole; it counts as used now."""
     folder = entry.checkout(spec, commit)
     with _held(folder) as held:
@@ -95,7 +95,7 @@ def reuse(entry: Entry, spec: SourceSpec, commit: str, resolved: str) -> Checkou
 
 
 def obtain(
-    runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRevision, rules: CacheRules
+    runner: GitRunner, entry: CachedRepository, spec: SourceSpec, remote: RemoteRevision, rules: CacheRules
 ) -> Checkout:
     """Fetch a revision and put its checkout in place; under the entry's lock.
 
@@ -110,15 +110,17 @@ def obtain(
 
 
 def _obtain(
-    runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRevision, rules: CacheRules
+    runner: GitRunner, entry: CachedRepository, spec: SourceSpec, remote: RemoteRevision, rules: CacheRules
 ) -> Checkout:
     prepare(runner, entry.repository, oid_length=len(remote.commit))
     commit = _fetched(runner, entry, spec, remote, rules.space)
     present = reuse(entry, spec, commit, remote.resolved)  # the ref may have moved back since it was asked
-    return present or put_in_place(runner, entry, spec, Record(commit, remote.resolved), rules)
+    return present or put_in_place(runner, entry, spec, CheckoutRecord(commit, remote.resolved), rules)
 
 
-def _fetched(runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRevision, space: Space) -> str:
+def _fetched(
+    runner: GitRunner, entry: CachedRepository, spec: SourceSpec, remote: RemoteRevision, space: Space
+) -> str:
     """The commit of a ref, fetched unless it was before; nothing beyond what the cache has room for is written."""
     if commit_of(runner, entry.repository, entry.fetched_ref(spec)) == remote.commit:
         return remote.commit
@@ -136,7 +138,7 @@ def _fetched(runner: GitRunner, entry: Entry, spec: SourceSpec, remote: RemoteRe
 
 
 def put_in_place(
-    runner: GitRunner, entry: Entry, spec: SourceSpec, revision: Record, rules: CacheRules
+    runner: GitRunner, entry: CachedRepository, spec: SourceSpec, revision: CheckoutRecord, rules: CacheRules
 ) -> Checkout:
     """Write a commit that was fetched as the checkout for a source's paths; under the entry's lock.
 
@@ -169,7 +171,7 @@ def put_in_place(
 
 
 @contextlib.contextmanager
-def _newest(entry: Entry) -> Iterator[dict[tuple[str, bool], str]]:
+def _newest(entry: CachedRepository) -> Iterator[dict[tuple[str, bool], str]]:
     """The files of the newest checkouts that are as they were written, to link to; these stay meanwhile."""
     folders = [folder for folder in entry.checkouts.iterdir() if (folder / FILES).is_dir()]
     newest = sorted(folders, key=lambda folder: (folder / FILES).lstat().st_mtime_ns, reverse=True)
@@ -181,16 +183,16 @@ def _newest(entry: Entry) -> Iterator[dict[tuple[str, bool], str]]:
         yield found
 
 
-def last_good(entry: Entry, spec: SourceSpec) -> Record | None:
+def last_good(entry: CachedRepository, spec: SourceSpec) -> CheckoutRecord | None:
     """What is written down of the source's ref; None where nothing is that can be read."""
     try:
         read = json.loads(read_private(entry.record(spec)))
-        return Record(str(read["commit"]), str(read["resolved"]), str(read.get("refused", "")))
+        return CheckoutRecord(str(read["commit"]), str(read["resolved"]), str(read.get("refused", "")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def remember(entry: Entry, spec: SourceSpec, good: Record) -> None:
+def remember(entry: CachedRepository, spec: SourceSpec, good: CheckoutRecord) -> None:
     """Write down the last good revision of the source's ref."""
     record = entry.record(spec)
     text = json.dumps(asdict(good))
@@ -201,7 +203,7 @@ def remember(entry: Entry, spec: SourceSpec, good: Record) -> None:
     write_whole(record, text)
 
 
-def recall(entry: Entry, spec: SourceSpec) -> Checkout | None:
+def recall(entry: CachedRepository, spec: SourceSpec) -> Checkout | None:
     """The last good revision of the source's ref, or None where there is none or it was cleared away."""
     record = last_good(entry, spec)
     return reuse(entry, spec, record.commit, record.resolved) if record else None

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .export import IN_USE
-from .repositories import Entry, try_lock
+from .repositories import CachedRepository, try_lock
 
 KEEP_LAST = 2  # checkouts of an entry, whatever their age
 KEEP_SECONDS = 600.0  # a checkout is kept so long after its last use
@@ -29,12 +29,12 @@ _KEEP_FULL_SECONDS = 60.0  # as KEEP_SECONDS, where the cache is full
 class Removable:
     """Something that may go to make room. `locked`: the caller holds its entry's lock already."""
 
-    entry: Entry
+    entry: CachedRepository
     remove: Callable[[], None]
     locked: bool
 
 
-def clear_old(entry: Entry, now: float) -> None:
+def clear_old(entry: CachedRepository, now: float) -> None:
     """Clear away checkouts that no ref stands at, nobody used lately and nobody reads; under the entry's lock.
 
     `now` is `time.time()`: ages come from the files' times.
@@ -49,7 +49,7 @@ def clear_old(entry: Entry, now: float) -> None:
             left.unlink(missing_ok=True)
 
 
-def removable(own: Entry, others: Sequence[Entry], now: float) -> Iterator[Removable]:
+def removable(own: CachedRepository, others: Sequence[CachedRepository], now: float) -> Iterator[Removable]:
     """What may go to make room for the entry `own`, whose lock is held; what is missed least comes first.
 
     Never the last good revision of a ref that is asked for, and never what somebody reads.
@@ -73,7 +73,7 @@ def removable(own: Entry, others: Sequence[Entry], now: float) -> Iterator[Remov
             yield item
 
 
-def _by_use(entry: Entry) -> list[tuple[float, Path]]:
+def _by_use(entry: CachedRepository) -> list[tuple[float, Path]]:
     """The checkouts of an entry with when each was last used, the latest first."""
     with contextlib.suppress(FileNotFoundError):
         folders = [folder for folder in entry.checkouts.iterdir() if not folder.name.startswith(".")]
@@ -88,7 +88,7 @@ def _used(folder: Path) -> float:
         return 0.0
 
 
-def _asked(entry: Entry) -> float:
+def _asked(entry: CachedRepository) -> float:
     """When somebody last pulled one of an entry's refs."""
     times = [0.0]
     for record in entry.refs.glob("*.json"):
@@ -97,7 +97,7 @@ def _asked(entry: Entry) -> float:
     return max(times)
 
 
-def _followed(entry: Entry, now: float) -> frozenset[str]:
+def _followed(entry: CachedRepository, now: float) -> frozenset[str]:
     """The commits at which the refs stand that somebody asks for."""
     found: set[str] = set()
     for record in entry.refs.glob("*.json"):

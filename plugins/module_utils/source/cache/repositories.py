@@ -64,7 +64,7 @@ def _unusable(path: Path, reason: str) -> InputError:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CachedRepository:
     """The part of the cache for one address and one set of credentials."""
 
     root: Path
@@ -111,18 +111,18 @@ class Entry:
             self.discard_repository()
 
 
-def entries(cache: Path) -> list[Entry]:
+def entries(cache: Path) -> list[CachedRepository]:
     """All entries of a cache."""
-    return [Entry(folder) for folder in sorted(cache.iterdir()) if _KEY.fullmatch(folder.name)]
+    return [CachedRepository(folder) for folder in sorted(cache.iterdir()) if _KEY.fullmatch(folder.name)]
 
 
-def open_entry(cache: Path, spec: SourceSpec) -> Entry:
+def open_entry(cache: Path, spec: SourceSpec) -> CachedRepository:
     """The entry of a source; its folders are made where there are none.
 
     Credentials are part of its key: who may not read a repository does not find it in the cache of who may.
     """
     key = _digest(spec.url, spec.username, str(spec.token_file or ""), str(spec.ssh_key_file or ""))
-    entry = Entry(cache / key)
+    entry = CachedRepository(cache / key)
     for folder in (entry.root, entry.checkouts, entry.refs):
         private_folder(folder)
     return entry
@@ -133,7 +133,7 @@ def _digest(*parts: str) -> str:
 
 
 @contextlib.contextmanager
-def exclusive(entry: Entry, subject: str, limits: Limits) -> Iterator[int]:
+def exclusive(entry: CachedRepository, subject: str, limits: Limits) -> Iterator[int]:
     """Hold the entry alone; gives the lock's descriptor. Raises SourceError if others do not let go in time."""
     descriptor = os.open(entry.root / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:

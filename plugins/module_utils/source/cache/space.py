@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ...model.errors import SourceError
 from .eviction import Removable, removable
-from .repositories import Entry, entries, try_lock
+from .repositories import CachedRepository, entries, try_lock
 
 DEFAULT_BYTES = 1 << 30
 SMALLEST_BYTES = 1 << 20
@@ -36,7 +36,7 @@ class Space:
     size: int = DEFAULT_BYTES
 
     @contextlib.contextmanager
-    def reserved(self, entry: Entry, subject: str, needed: int) -> Iterator[None]:
+    def reserved(self, entry: CachedRepository, subject: str, needed: int) -> Iterator[None]:
         """Hold so many bytes for an entry whose lock is held. Raises SourceError where there is no room for them."""
         with self._counting():
             left = self._make_room(entry, needed)
@@ -47,7 +47,7 @@ class Space:
             yield
 
     @contextlib.contextmanager
-    def share(self, entry: Entry, *, all_of_it: bool) -> Iterator[int]:
+    def share(self, entry: CachedRepository, *, all_of_it: bool) -> Iterator[int]:
         """Hold a part of what is left for a fetch of which nobody knows the size; gives the bytes.
 
         Half, so that others find some too; with `all_of_it` also what can be had by clearing away all that may go.
@@ -99,7 +99,7 @@ class Space:
         finally:
             os.close(descriptor)
 
-    def _make_room(self, entry: Entry, needed: int) -> int:
+    def _make_room(self, entry: CachedRepository, needed: int) -> int:
         """Clear away, oldest first, until so many bytes are left or nothing more may go; the bytes that are left."""
         others = [other for other in entries(self.cache) if other.root != entry.root]
         taken = sum(map(_reservation, others))
@@ -126,7 +126,7 @@ def _remove(item: Removable) -> bool:
 
 
 @contextlib.contextmanager
-def _lock_of(entry: Entry) -> Iterator[bool]:
+def _lock_of(entry: CachedRepository) -> Iterator[bool]:
     try:
         descriptor = os.open(
             entry.root / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
@@ -140,19 +140,19 @@ def _lock_of(entry: Entry) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _reserve(entry: Entry, amount: int) -> None:
+def _reserve(entry: CachedRepository, amount: int) -> None:
     (entry.root / _RESERVED).write_text(str(max(amount, 0)), encoding="ascii")
 
 
 @contextlib.contextmanager
-def _released(entry: Entry) -> Iterator[None]:
+def _released(entry: CachedRepository) -> Iterator[None]:
     try:
         yield
     finally:
         (entry.root / _RESERVED).unlink(missing_ok=True)
 
 
-def _reservation(entry: Entry) -> int:
+def _reservation(entry: CachedRepository) -> int:
     """Bytes that another run has reserved; what a killed one left counts for nothing."""
     try:
         amount = int((entry.root / _RESERVED).read_text(encoding="ascii"))

@@ -20,7 +20,7 @@ from ...model.app import RefKind, SourceSpec
 from ...model.errors import InputError
 
 
-class Transport(Enum):
+class GitProtocol(Enum):
     """How a repository is reached; the value is Git's name of the protocol."""
 
     HTTPS = "https"
@@ -33,7 +33,7 @@ class Address:
     """A checked address: `origin` is scheme, host and port, all that credentials are tied to."""
 
     url: str
-    transport: Transport
+    transport: GitProtocol
     host: str
     origin: str
 
@@ -91,14 +91,14 @@ def parse_address(spec: SourceSpec) -> Address:
     scp_like = _SCP_LIKE.fullmatch(url)
     if scp_like:
         host = scp_like["host"].strip("[]")
-        return Address(url, Transport.SSH, host, f"ssh://{scp_like['host'].lower()}")
+        return Address(url, GitProtocol.SSH, host, f"ssh://{scp_like['host'].lower()}")
     _refuse_credentials(spec)
     found = _URL.fullmatch(url)
     if not found:
         raise _refusal(spec, "url", "it is none of the accepted forms of an address", _FORMS)
     address = Address(
         url,
-        Transport(found["scheme"]),
+        GitProtocol(found["scheme"]),
         found["host"].strip("[]").lower(),
         f"{found['scheme']}://{found['host'].lower()}{found['port'] or ''}",
     )
@@ -118,7 +118,7 @@ def _refuse_credentials(spec: SourceSpec) -> None:
 
 
 def _check_transport(spec: SourceSpec, address: Address, has_user: bool) -> None:
-    if address.transport is Transport.SSH:
+    if address.transport is GitProtocol.SSH:
         return
     if has_user:
         raise _refusal(spec, "url", "it holds a user name", "Write it as username, beside token_file.")
@@ -126,7 +126,7 @@ def _check_transport(spec: SourceSpec, address: Address, has_user: bool) -> None
         raise _refusal(
             spec, "url", "it holds a query or a fragment", "Write the address that git clone takes."
         )
-    if address.transport is Transport.HTTP and not (spec.allow_http or address.loopback):
+    if address.transport is GitProtocol.HTTP and not (spec.allow_http or address.loopback):
         raise _refusal(
             spec,
             "url",
@@ -155,7 +155,7 @@ def _check_ref(spec: SourceSpec) -> None:
 
 
 def _check_credentials(spec: SourceSpec, address: Address) -> None:
-    over_ssh = address.transport is Transport.SSH
+    over_ssh = address.transport is GitProtocol.SSH
     rules: tuple[tuple[bool, str, str, str], ...] = (
         (
             over_ssh and bool(spec.token_file or spec.username),

@@ -23,8 +23,8 @@ from typing import IO
 
 from ...model.duration import format_seconds
 from ...model.errors import SourceError
-from .address import Transport
-from .credentials import Access
+from .address import GitProtocol
+from .credentials import GitAccess
 from .fsck import CHECKED
 from .packages import git
 
@@ -92,7 +92,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class GitOutput:
     """An ended command; `complaint` is its standard error, without secrets."""
 
     status: int
@@ -109,8 +109,8 @@ class GitRunner:
     """
 
     subject: str
-    transport: Transport
-    access: Access
+    transport: GitProtocol
+    access: GitAccess
     limits: Limits
     timeout: float  # seconds for one command
     held: tuple[int, ...] = ()
@@ -123,7 +123,7 @@ class GitRunner:
         repository: Path | None = None,
         settings: Mapping[str, str] | None = None,
         largest_file: int | None = None,
-    ) -> Finished:
+    ) -> GitOutput:
         """Run to the end, whatever the status; raises SourceError at the deadline or for more than MAX_OUTPUT bytes.
 
         `largest_file` is how many bytes a file that it writes may have: at more the kernel ends it.
@@ -136,7 +136,7 @@ class GitRunner:
             largest_file=largest_file,
         ) as process:
             output = b"".join(process.chunks(MAX_OUTPUT))
-            return Finished(process.wait(), output, process.complaint())
+            return GitOutput(process.wait(), output, process.complaint())
 
     @contextlib.contextmanager
     def started(
@@ -272,9 +272,9 @@ def _present(stream: IO[bytes] | None) -> IO[bytes]:
 def require_git() -> None:
     """Raise SourceError where there is no git program, or one that would ignore how it is told to behave."""
     limits = Limits(math.inf, threading.Event())
-    access = Access((), {})
+    access = GitAccess((), {})
     runner = GitRunner(
-        subject="sources", transport=Transport.HTTPS, access=access, limits=limits, timeout=_VERSION_TIMEOUT
+        subject="sources", transport=GitProtocol.HTTPS, access=access, limits=limits, timeout=_VERSION_TIMEOUT
     )
     operation = "asking git for its version"
     asked = runner.run(("version",), operation=operation)

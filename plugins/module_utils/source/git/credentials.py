@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ...model.app import SourceSpec
 from ...model.errors import InputError
-from .address import Address, Transport
+from .address import Address, GitProtocol
 
 DEFAULT_USERNAME = "git"  # forges look at the token alone; some refuse an empty name
 _MAX_TOKEN = 16 * 1024  # bytes
@@ -35,7 +35,7 @@ _HELPER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class GitAccess:
     """How one source's remote is spoken to: Git settings, variables, and the secrets to mask."""
 
     settings: tuple[tuple[str, str], ...]
@@ -49,13 +49,13 @@ class Access:
         return text
 
 
-def access_to(spec: SourceSpec, address: Address) -> Access:
+def access_to(spec: SourceSpec, address: Address) -> GitAccess:
     """Everything Git needs for a checked source; raises InputError where a file that it names cannot be used."""
-    if address.transport is Transport.SSH:
-        return Access((), {"GIT_SSH_COMMAND": shlex.join(ssh_command(spec)), "GIT_SSH_VARIANT": "ssh"})
+    if address.transport is GitProtocol.SSH:
+        return GitAccess((), {"GIT_SSH_COMMAND": shlex.join(ssh_command(spec)), "GIT_SSH_VARIANT": "ssh"})
     settings = _http_settings(spec, address)
     if spec.token_file is None:
-        return Access(settings, {})
+        return GitAccess(settings, {})
     token = read_token(spec, spec.token_file)
     username = spec.username or DEFAULT_USERNAME
     helper = (
@@ -64,7 +64,7 @@ def access_to(spec: SourceSpec, address: Address) -> Access:
     )
     variables = {"PLUMB_GIT_USERNAME": username, "PLUMB_GIT_TOKEN_FILE": str(spec.token_file)}
     basic = base64.b64encode(f"{username}:{token}".encode()).decode()
-    return Access((*settings, *helper), variables, (basic, token))
+    return GitAccess((*settings, *helper), variables, (basic, token))
 
 
 def ssh_command(spec: SourceSpec) -> list[str]:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.ownership_match import (
-    proven,
+    matches_managed_fields,
     same,
 )
 from ansible_collections.plumb.gitops.tests.unit.reconcile.golden import golden
@@ -22,7 +22,9 @@ from ansible_collections.plumb.gitops.tests.unit.reconcile.golden import golden
 @pytest.mark.parametrize("case", golden("proof"))
 def test_golden(case: dict[str, Any]) -> None:
     before = deepcopy(case)
-    assert proven(case["desired"], case["live"]) is case["expected"]["proven"], case["expected"]["why"]
+    assert matches_managed_fields(case["desired"], case["live"]) is case["expected"]["proven"], case[
+        "expected"
+    ]["why"]
     assert case == before, "the proof changes nothing"
 
 
