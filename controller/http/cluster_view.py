@@ -16,7 +16,7 @@ KIND = "AgentState"
 _MOST_REASONS = 5  # of a cluster
 
 # How a cluster or an app stands, the worst first.
-STANDINGS = ("failed", "refused", "unhealthy", "drifted", "unproven", "suspended", "waiting", "good")
+STANDINGS = ("failed", "refused", "unhealthy", "drifted", "unverified", "suspended", "waiting", "good")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ def _standing_of_app(app: Mapping[str, Any], *, has_run: bool) -> str:
         "refused": "refused" in whats,
         "unhealthy": bool(app["unhealthy"]),
         "drifted": "drifted" in whats,
-        "unproven": "unproven" in whats,
+        "unverified": "unverified" in whats,
         "suspended": app["suspended"],
         "waiting": not has_run,
     }

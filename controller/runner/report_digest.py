@@ -70,7 +70,7 @@ def _findings(app: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 # What became of an object that was not, or could not be made, as Git says.
-FINDING_KINDS = ("failed", "refused", "unproven", "drifted", "reverted", "skipped")
+FINDING_KINDS = ("failed", "refused", "unverified", "drifted", "reverted", "skipped")
 
 
 def _what(action: Mapping[str, Any]) -> str:
@@ -78,8 +78,8 @@ def _what(action: Mapping[str, Any]) -> str:
         return str(action["result"])
     if action["action"] == "refused":
         return "refused"
-    if action["unproven"]:
-        return "unproven"
+    if action["unverified"]:
+        return "unverified"
     if action["drifted"]:
         return "reverted" if action.get("result") == "done" else "drifted"
     return ""

@@ -23,6 +23,7 @@ _KIND, _FORMAT = "plumb.gitops/history", 1
 MOST_MOMENTS = 200  # of a cluster
 _PASSING = frozenset({"reverted"})  # over when the run is; all else stands until a run no longer finds it
 _UNTOLD = frozenset({"skipped"})  # follows from something that is told
+_RENAMED = {"unproven": "unverified"}  # what older versions wrote as a finding's kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +48,23 @@ def read_history(folder: Path, cluster: str) -> History:
     if content is None:
         return History()
     try:
-        lists = {key: tuple(content[key]) for key in ("sources", "unclaimed", "moments")}
-        return History(apps=content["apps"], **lists)
-    except (TypeError, KeyError):
+        apps = {
+            name: {**app, "findings": [_with_current_kind(finding) for finding in app["findings"]]}
+            for name, app in content["apps"].items()
+        }
+        moments = tuple(_with_current_kind(moment) for moment in content["moments"])
+        return History(
+            apps=apps,
+            sources=tuple(content["sources"]),
+            unclaimed=tuple(content["unclaimed"]),
+            moments=moments,
+        )
+    except (AttributeError, TypeError, KeyError):
         return History()
+
+
+def _with_current_kind(finding: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**finding, "what": _RENAMED.get(finding["what"], finding["what"])}
 
 
 def write_history(folder: Path, cluster: str, history: History) -> None:

@@ -215,10 +215,10 @@ def test_a_viewer_is_told_what_it_may_not_and_nothing_is_guessed(
     )
     checked = engine.check(kubeconfig=viewer)
     assert checked.action("ConfigMap", "same").verb is Verb.UNCHANGED
-    assert checked.action("ConfigMap", "c").unproven
-    assert checked.action("ConfigMap", "new").unproven
+    assert checked.action("ConfigMap", "c").unverified
+    assert checked.action("ConfigMap", "new").unverified
     hidden = checked.action("Secret", "s")
-    assert hidden.unproven
+    assert hidden.unverified
     assert "RBAC" in hidden.reason
     assert not checked.app.failed
     done = engine.apply(kubeconfig=viewer)

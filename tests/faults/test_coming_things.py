@@ -30,12 +30,12 @@ def space() -> str:
 TWICE = {"containers": [{"name": "m", "image": "i:1", "env": [{"name": "A", "value": "1"}] * 2}]}
 
 
-def test_row_92_what_comes_into_a_new_namespace_is_unproven_in_a_check(engine: Engine, space: str) -> None:
+def test_row_92_what_comes_into_a_new_namespace_is_unverified_in_a_check(engine: Engine, space: str) -> None:
     engine.write("app/all.yaml", manifest("v1", "Pod", "p", spec=TWICE) + config_map("c"))
     checked = engine.check(engine.spec(namespace=space, create_namespace=True))
     for kind, name in (("Pod", "p"), ("ConfigMap", "c")):
         action = checked.action(kind, name)
-        assert (action.verb, action.unproven) == (Verb.CREATE, True)
+        assert (action.verb, action.unverified) == (Verb.CREATE, True)
         assert f"namespace {space} comes with this run" in action.reason
     assert checked.app.changed
 
@@ -44,7 +44,7 @@ def test_row_92_so_is_what_is_of_a_new_kind(engine: Engine, group: str) -> None:
     engine.write("app/kind.yaml", custom_kind("things", "Thing", group))
     engine.write("app/t.yaml", manifest(f"{group}/v1", "Thing", "t", spec={"a": 1}))
     action = engine.check().action("Thing", "t")
-    assert (action.verb, action.unproven) == (Verb.CREATE, True)
+    assert (action.verb, action.unverified) == (Verb.CREATE, True)
     assert "its kind comes with this run" in action.reason
     assert not engine.apply().app.failed
 
@@ -141,7 +141,7 @@ def test_row_86_a_kind_and_what_uses_its_change_come_in_one_run(
     checked = engine.check(*apps)
     assert not any(app.failed for app in checked.result.apps)
     said = checked.action("Thing", "t")
-    assert (said.verb, said.unproven) == (Verb.UPDATE, True)
+    assert (said.verb, said.unverified) == (Verb.UPDATE, True)
     done = engine.apply(*apps)
     assert not any(app.failed for app in done.result.apps), done.result.apps
     live = kubectl.live(f"things.{group}", "t", engine.namespace)
@@ -155,7 +155,7 @@ def test_row_86_an_object_that_is_new_is_said_to_be_new(engine: Engine, group: s
     engine.write("app/kind.yaml", definition(group, ("a", "b"), ("v1", "v2")))
     engine.write("app/t.yaml", thing(group, "v2", b=1))
     said = engine.check().action("Thing", "t")
-    assert (said.verb, said.unproven) == (Verb.CREATE, True)
+    assert (said.verb, said.unverified) == (Verb.CREATE, True)
     assert not engine.apply().app.failed
 
 

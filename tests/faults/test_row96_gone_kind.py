@@ -55,7 +55,7 @@ def test_row_105_a_resource_is_forecast_beside_a_label_of_its_definition(
     try:
         write("2", a=2)
         thing = engine.check().action("Thing", "t")
-        assert (thing.verb, thing.unproven, thing.reason) == (Verb.UPDATE, False, "")
+        assert (thing.verb, thing.unverified, thing.reason) == (Verb.UPDATE, False, "")
         assert [(change.path, change.live, change.desired) for change in thing.changes] == [("spec.a", 1, 2)]
         write("3", a=1)
         assert engine.apply().app.failed is False

@@ -151,7 +151,7 @@ def test_it_is_set_up_as_a_check_says_and_only_once(agent: InCluster) -> None:
     assert agent.kubectl.get("namespace", agent.name) is None
     done = agent.bootstrap("-vvvv")
     assert agent.changed(done) == 1
-    # What is to be in a namespace that is not there yet cannot be tried, and is marked as unproven.
+    # What is to be in a namespace that is not there yet cannot be tried, and is marked as unverified.
     planned = set(re.findall(rf"[+?] (\w+) +(?:{agent.name}/)?{agent.name}", checked.output))
     assert planned == set(re.findall(rf"\+ (\w+) +(?:{agent.name}/)?{agent.name}", done.output))
     assert planned >= {"Namespace", "ServiceAccount", "Secret", "ConfigMap", "Deployment", "NetworkPolicy"}

@@ -433,11 +433,11 @@ def test_a_check_needs_no_more_than_the_shipped_role(
     assert audit.writes() == []
     (app,) = fleet.report()["apps"]
     by_name = {a["name"]: a for a in app["actions"]}
-    assert not by_name["same"]["unproven"]
+    assert not by_name["same"]["unverified"]
     assert by_name["same"]["drifted"], "an addition needs no dry-run"
-    assert {name for name, a in by_name.items() if a["unproven"]} == {"s", "web", "new", "gone", "c"}
+    assert {name for name, a in by_name.items() if a["unverified"]} == {"s", "web", "new", "gone", "c"}
     assert (by_name["c"]["action"], "left Git" in by_name["c"]["reason"]) == ("prune", True)
-    assert "5 unproven" in done.output
+    assert "5 unverified" in done.output
     assert "Secret could not be listed" in app["prune_blocked"], "so it does not know what is to prune"
     for lines in ("? Secret", "? Deployment", "? ConfigMap"):
         assert lines in done.output

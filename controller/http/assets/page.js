@@ -209,7 +209,7 @@ function summary(all, off) {
 // `1 object refused, 2 drifted`: of what kind it is; the cluster below says the rest.
 function gist(one) {
   const found = one.apps.flatMap((app) => [...app.findings.map((each) => each.what), ...app.unhealthy.map(() => "unhealthy")]);
-  const counts = ["failed", "refused", "unhealthy", "drifted", "unproven"].map((what) => [found.filter((each) => each === what).length, what]).filter(([number]) => number);
+  const counts = ["failed", "refused", "unhealthy", "drifted", "unverified"].map((what) => [found.filter((each) => each === what).length, what]).filter(([number]) => number);
   const said = counts.map(([number, what], at) => at ? `${number} ${what}` : `${counted(number, "object")} ${what}`).join(", ");
   return said || (one.why[0] || {}).text || "";
 }

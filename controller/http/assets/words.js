@@ -8,7 +8,7 @@ export const STANDINGS = {
   refused: { word: "Refused", sign: "×", says: "is not what Git says", tone: "bad" },
   unhealthy: { word: "Unhealthy", sign: "!", says: "is as Git says, but not healthy", tone: "warn" },
   drifted: { word: "Drifted", sign: "!", says: "is not what Git says", tone: "warn" },
-  unproven: { word: "Unproven", sign: "?", says: "could not be looked at in full", tone: "warn" },
+  unverified: { word: "Unverified", sign: "?", says: "could not be looked at in full", tone: "warn" },
   suspended: { word: "Suspended", sign: "‖", says: "is suspended", tone: "still" },
   waiting: { word: "No run yet", sign: "…", says: "has had no run yet", tone: "still" },
   good: { word: "As Git says", sign: "✓", says: "is what Git says", tone: "good" },
@@ -18,7 +18,7 @@ export const STANDINGS = {
 export const WHATS = {
   failed: { word: "Failed", sign: "×", tone: "bad" },
   refused: { word: "Refused", sign: "×", tone: "bad" },
-  unproven: { word: "Unproven", sign: "?", tone: "warn" },
+  unverified: { word: "Unverified", sign: "?", tone: "warn" },
   drifted: { word: "Drifted, left so", sign: "!", tone: "warn" },
   reverted: { word: "Drifted, set back", sign: "↺", tone: "drift" },
   skipped: { word: "Not attempted", sign: "–", tone: "still" },

@@ -47,7 +47,7 @@ class Action:
     applied: str = (
         ""  # when our claim on it was written last, as far as that is recorded; where it has changes
     )
-    unproven: bool = (
+    unverified: bool = (
         False  # reading it, or the dry-run that would prove it, was denied or is not possible yet
     )
     health: Health | None = None  # of the live object, as it was read
@@ -130,7 +130,7 @@ class AppResult:
         if self.executed:
             return any(o.result is Result.DONE and o.action.verb.writes for o in self.outcomes)
         return any(
-            action.verb.writes and (not action.unproven or action.verb is Verb.CREATE)
+            action.verb.writes and (not action.unverified or action.verb is Verb.CREATE)
             for action in self.plan.actions
         )
 

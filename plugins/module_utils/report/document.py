@@ -129,7 +129,7 @@ def action_document(
             "warning": action.warning,
             "origin": str(action.origin) if action.origin else "",
             "drifted": action.drifted,
-            "unproven": action.unproven,
+            "unverified": action.unverified,
             "culprit": culprit_document(action.culprit) if action.culprit is not None else None,
             "changes": [_change(change) for change in action.changes],
             "health": _health(action.health) if action.health is not None else None,

@@ -25,7 +25,7 @@ _NOTE = "\n_Cut: there is more than fits here. The report file (`plumb_report_pa
 _GROUPS = (
     ("failed or refused", lambda a, o: a.verb is Verb.REFUSED or (o is not None and o.result is not Result.DONE)),
     ("drifted", lambda a, _o: a.drifted),
-    ("unproven", lambda a, _o: a.unproven),
+    ("unverified", lambda a, _o: a.unverified),
     ("pruned", lambda a, _o: a.verb is Verb.PRUNE),
     ("created", lambda a, _o: a.verb is Verb.CREATE),
     ("changed", lambda a, _o: a.verb.writes),

@@ -137,11 +137,11 @@ def _summary(result: AppResult, *, check: bool) -> str:
     skipped = {o.action.ref for o in result.outcomes if o.result is Result.SKIPPED}
     failed = skipped | {o.action.ref for o in result.outcomes if o.result is Result.FAILED}
     parts = [(len(failed - skipped), "failed"), (len(skipped), "skipped")]
-    parts.append((sum(action.unproven for action in actions if action.ref not in failed), "unproven"))
+    parts.append((sum(action.unverified for action in actions if action.ref not in failed), "unverified"))
     drifted = [action for action in actions if action.drifted and action.ref not in failed]
     for verb, (to_do, done) in _WORDS.items():
         counted = [
-            a for a in actions if a.verb is verb and a.ref not in failed and not (a.drifted or a.unproven)
+            a for a in actions if a.verb is verb and a.ref not in failed and not (a.drifted or a.unverified)
         ]
         parts.append((len(counted), to_do if check else done))
         if verb is Verb.UPDATE:
@@ -168,7 +168,7 @@ def _layout(actions: Sequence[Action]) -> Callable[[Action, bool], str]:
     names = max((len(_name(action)) for action in actions), default=0)
 
     def padded(action: Action, failed: bool) -> str:
-        sign = "x" if failed else "!" if action.drifted else "?" if action.unproven else _SIGNS[action.verb]
+        sign = "x" if failed else "!" if action.drifted else "?" if action.unverified else _SIGNS[action.verb]
         return f"    {sign} {action.ref.kind:<{kinds}} {_name(action):<{names}}"
 
     return padded
@@ -188,8 +188,8 @@ def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action, b
         who = f"by {printable(str(action.culprit))}" if action.culprit else "by someone; who, is not recorded"
         told.append(f"was deleted {who}")
     said = [part for part in (action.reason, action.warning and f"warning: {action.warning}") if part]
-    if action.unproven:
-        said.insert(0, "unproven:")
+    if action.unverified:
+        said.insert(0, "unverified:")
     told += [" ".join(said)] if said else []
     if outcome is not None and outcome.error:
         told.append(f"{outcome.result.value}: {outcome.error}")

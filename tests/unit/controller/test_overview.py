@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,14 @@ def test_a_history_is_bounded_kept_and_a_damaged_one_is_none(tmp_path: Path) -> 
     assert read_history(tmp_path, "prod-eu") == history
     (tmp_path / "prod-eu").write_text("{")
     assert read_history(tmp_path, "prod-eu") == History()
+
+
+def test_a_history_of_an_older_version_has_today_s_words(tmp_path: Path) -> None:
+    denied = action("ConfigMap", "denied", Verb.UPDATE, reason="may not patch", unverified=True)
+    history = after(ran(denied))
+    older = json.dumps(dataclasses.asdict(history)).replace("unverified", "unproven")
+    write_history(tmp_path, "prod-eu", History(**json.loads(older)))
+    assert read_history(tmp_path, "prod-eu") == history
 
 
 def test_a_story_is_bounded_whatever_the_report_holds() -> None:

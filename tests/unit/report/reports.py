@@ -91,7 +91,7 @@ _VERBS = (
         "Deployment", "scaled", Verb.UNCHANGED, warning="spec.replicas is left to its HorizontalPodAutoscaler"
     ),
     action("Secret", "token", Verb.UPDATE, FieldChange("data.token", MASK, MASK)),
-    action("ConfigMap", "denied", Verb.UPDATE, reason="may not patch", unproven=True),
+    action("ConfigMap", "denied", Verb.UPDATE, reason="may not patch", unverified=True),
     Action(ref=ObjectRef("", "Namespace", "", "shop"), verb=Verb.CREATE, reason="create_namespace"),
 )
 _FAILED = action("Deployment", "cart", Verb.UPDATE, IMAGE)

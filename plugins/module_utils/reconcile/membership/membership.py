@@ -73,7 +73,7 @@ class Members:
     unrecorded: tuple[ObjectRef, ...] = ()  # that no run recorded and Git does not have: reported
     record: MemberRecord | None = None  # None: this run has no need of it
     marked: Mapping[ObjectRef, str] = field(default_factory=dict)  # markers in manifests last applied
-    unproven: bool = False  # a check may not read the record
+    unverified: bool = False  # a check may not read the record
 
 
 def members_by_record(

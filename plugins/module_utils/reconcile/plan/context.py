@@ -92,7 +92,7 @@ def action_for(
     changes: Sequence[FieldChange] = (),
     reason: str = "",
     warning: str = "",
-    unproven: bool = False,
+    unverified: bool = False,
     deleted_by_someone: bool = False,
 ) -> Action:
     """The action on a wanted object, with the health that its live state has."""
@@ -103,7 +103,7 @@ def action_for(
         reason=reason,
         warning=warning,
         origin=wanted.origin,
-        unproven=unproven,
+        unverified=unverified,
         deleted_by_someone=deleted_by_someone,
         health=assess(live) if live is not None else None,
         api_version=wanted.api_version,
@@ -133,9 +133,9 @@ def refused(wanted: DesiredObject, reason: str, live: Body | None) -> PlannedAct
 def failed_dry_run(
     wanted: DesiredObject, verb: Verb, live: Body | None, error: RequestError
 ) -> PlannedAction:
-    """The step after a dry-run that failed: unproven where the account may not patch at all, else refused."""
+    """The step after a dry-run that failed: unverified where the account may not patch at all, else refused."""
     if isinstance(error, Forbidden) and "cannot patch resource" in error.message:
-        action = action_for(wanted, verb, live, reason=why(error, wanted), unproven=True)
+        action = action_for(wanted, verb, live, reason=why(error, wanted), unverified=True)
         return PlannedAction(action=action, wanted=wanted, body=wanted.body, live=live)
     return refused(wanted, why(error, wanted), live)
 

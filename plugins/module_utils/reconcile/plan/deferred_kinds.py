@@ -31,7 +31,7 @@ def changing_kinds(steps: Iterable[PlannedAction]) -> frozenset[GroupKind]:
 
 
 def _changes_definition(action: Action) -> bool:
-    if action.verb in (Verb.UPDATE, Verb.ADOPT) and not action.unproven:
+    if action.verb in (Verb.UPDATE, Verb.ADOPT) and not action.unverified:
         return any(not change.path.startswith("metadata.") for change in action.changes)
     return action.verb.writes
 
@@ -52,7 +52,7 @@ def deferred(ground: PlanContext, step: PlannedAction, changing: frozenset[Group
         return step
     expected = Verb.CREATE if live is None else Verb.ADOPT if adopts else Verb.UPDATE
     action = action_for(
-        wanted, expected, live, changes=step.action.changes, reason=_REASON, unproven=ground.check
+        wanted, expected, live, changes=step.action.changes, reason=_REASON, unverified=ground.check
     )
     return replace(step, action=action, body=wanted.body, deferred=True)
 

@@ -235,7 +235,7 @@ def _plan_one(ground: PlanContext, wanted: DesiredObject, observed: Snapshot) ->
             verb=Verb.UPDATE if unseen else Verb.REFUSED,
             reason=f"{unreadable.account} ({wanted.origin})",
             origin=wanted.origin,
-            unproven=unseen,
+            unverified=unseen,
         )
         return PlannedAction(action=action, wanted=wanted)
     return plan_object(ground, wanted, observed.live(wanted), look=observed.look(wanted))
@@ -395,7 +395,7 @@ def _members(setting: RunContext, seen: _Seen, steps: Sequence[PlannedAction]) -
     except Forbidden:
         if not setting.check:
             raise
-        return seen, Members(counted=labelled, unproven=True)
+        return seen, Members(counted=labelled, unverified=True)
     if is_quiet and not records[0].exists:
         return seen, Members(counted=labelled)
     kinds = frozenset(kind for record in records for kind in record.group_kinds) - seen.observed.kinds
@@ -469,9 +469,9 @@ def _prune(setting: RunContext, seen: _Seen, members: Members, applies: Sequence
         marked=members.marked,
     )
     if setting.check and blocked and not seen.observed.failed & _kinds(seen, members):
-        prune = replace(prune, steps=tuple(_unproven(step, blocked) for step in prune.steps))
-    if members.unproven:
-        prune = replace(prune, steps=tuple(_unproven(step, "") for step in prune.steps))
+        prune = replace(prune, steps=tuple(_unverified(step, blocked) for step in prune.steps))
+    if members.unverified:
+        prune = replace(prune, steps=tuple(_unverified(step, "") for step in prune.steps))
     return prune
 
 
@@ -496,12 +496,12 @@ def _kinds(seen: _Seen, members: Members) -> frozenset[GroupKind]:
     return wanted | (record.group_kinds if record is not None and record.exists else seen.need.group_kinds)
 
 
-def _unproven(step: PlannedAction, blocked: str) -> PlannedAction:
+def _unverified(step: PlannedAction, blocked: str) -> PlannedAction:
     """For a check by an account that may not see all members: a prune that is held back for that is not refused."""
     held_back = step.action.verb is Verb.REFUSED and blocked and blocked in step.action.reason
     if not (held_back or (step.action.verb is Verb.PRUNE and not blocked)):
         return step
-    return replace(step, action=replace(step.action, verb=Verb.PRUNE, unproven=True))
+    return replace(step, action=replace(step.action, verb=Verb.PRUNE, unverified=True))
 
 
 def _prune_waits(setting: RunContext, seen: _Seen, applies: Sequence[PlannedAction]) -> str:

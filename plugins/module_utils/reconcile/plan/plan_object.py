@@ -128,7 +128,7 @@ def _plan_live(ground: PlanContext, wanted: DesiredObject, live: Body, holder: O
 
 def _is_unanswered(step: PlannedAction) -> bool:
     """Whether the server would not say what an apply makes of the object: admission denies it, or does not answer."""
-    return step.action.verb is Verb.REFUSED or step.action.unproven
+    return step.action.verb is Verb.REFUSED or step.action.unverified
 
 
 def _applied(
@@ -157,7 +157,7 @@ def _plan_other_version(wanted: DesiredObject, live: Body, holder: ObjectOwner) 
     """The step for an object that exists in a version that the server knows; the wanted one comes with this run."""
     verb = Verb.ADOPT if holder is ObjectOwner.NOBODY else Verb.UPDATE
     reason = f"it exists as {live.get('apiVersion')}; the server does not know {wanted.api_version} of it yet"
-    action = action_for(wanted, verb, live, reason=reason, unproven=True)
+    action = action_for(wanted, verb, live, reason=reason, unverified=True)
     return PlannedAction(action=action, wanted=wanted, body=wanted.body, live=live, appeared=True)
 
 
@@ -287,7 +287,7 @@ def _plan_create(ground: PlanContext, wanted: DesiredObject) -> PlannedAction:
         Verb.CREATE,
         None,
         reason=unasked if ground.check else "",
-        unproven=ground.check and bool(unasked),
+        unverified=ground.check and bool(unasked),
     )
     return PlannedAction(action=action, wanted=wanted, body=wanted.body)
 
