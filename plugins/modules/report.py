@@ -42,7 +42,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Bring the cluster to what Git says
+- name: Apply the apps
   plumb.gitops.apply:
     kubeconfig: /etc/plumb/prod.kubeconfig
     sources: "{{ pulled.sources }}"
