@@ -70,7 +70,7 @@ def findings_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """What a run wrote, for whoever watches the cluster.
 
     `written`: the objects, each as `Kind.group namespace/name`; `removed`: those of them that were deleted. `reverted`:
-    `[app, object, path, manager]` of each field that was set back; the path is empty for an object that had been
+    `[app, object, path, manager]` of each field that was reverted; the path is empty for an object that had been
     deleted, the manager where none is known.
     """
     written: list[str] = []
@@ -85,7 +85,7 @@ def findings_of(document: Mapping[str, Any]) -> dict[str, Any]:
             if action["action"] in {"prune", "recreate"}:
                 removed.append(key)
             if action["drifted"]:
-                reverted += [[app["name"], action["object"], *one] for one in _set_back(action)]
+                reverted += [[app["name"], action["object"], *one] for one in _reverted_fields(action)]
     return {"written": written, "removed": removed, "reverted": reverted}
 
 
@@ -94,7 +94,7 @@ def key_of(group: str, kind: str, namespace: str, name: str) -> str:
     return f"{GroupKind(group, kind)} {namespace}/{name}" if namespace else f"{GroupKind(group, kind)} {name}"
 
 
-def _set_back(action: Mapping[str, Any]) -> list[list[str]]:
+def _reverted_fields(action: Mapping[str, Any]) -> list[list[str]]:
     fields = [
         [change["path"], (change.get("culprit") or {}).get("manager", "")]
         for change in action.get("changes", ())
@@ -127,7 +127,7 @@ def _app(app: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _found(app: Mapping[str, Any]) -> dict[str, Any]:
-    """The objects that something is the matter with; those that drifted, and those of them that were not set back."""
+    """The objects that something is the matter with; those that drifted, and those of them that were not reverted."""
     actions = app.get("actions", ())
     failed = [_name(action) for action in actions if action.get("result") == "failed"]
     refused = [_name(action) for action in actions if action["action"] == "refused"]
@@ -157,9 +157,9 @@ def _is_reverted(action: Mapping[str, Any]) -> bool:
 
 
 def _drift(app: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """How many objects of an app had drifted, and how many were set back, by kind and by each manager that did it."""
+    """How many objects of an app had drifted, and how many were reverted, by kind and by each manager that did it."""
     found: dict[tuple[str, str], list[int]] = {}
-    objects: dict[tuple[str, str], tuple[list[str], list[str]]] = {}  # all, and those not set back
+    objects: dict[tuple[str, str], tuple[list[str], list[str]]] = {}  # all, and those not reverted
     for action in app.get("actions", ()):
         if not action["drifted"]:
             continue

@@ -75,7 +75,7 @@ class Metrics:
             "plumb_drift_found", "Objects found drifted, by who did it.", by_manager, registry=self.registry
         )
         self._reverted = Counter(
-            "plumb_drift_reverted", "Objects that were set back.", by_manager, registry=self.registry
+            "plumb_drift_reverted", "Objects that were reverted.", by_manager, registry=self.registry
         )
         self._failures = Counter(
             "plumb_failures", "Objects and apps that began to fail.", app, registry=self.registry

@@ -35,7 +35,7 @@ class AppFindings:
 
     failing: FindingSet = field(default_factory=FindingSet)
     refused: FindingSet = field(default_factory=FindingSet)
-    drifted: FindingSet = field(default_factory=FindingSet)  # and not set back
+    drifted: FindingSet = field(default_factory=FindingSet)  # and not reverted
     by_manager: Mapping[tuple[str, str], FindingSet] = field(
         default_factory=dict
     )  # the same by kind and manager

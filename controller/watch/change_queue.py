@@ -100,7 +100,7 @@ class ChangeQueue:
         self._answered, self._asked = self._asked, {}
 
     def run_ended(self, ending: RunOutcome, trigger: Trigger) -> None:
-        """A run has ended: what it wrote was no one else's doing, and what it set back may be a fight."""
+        """A run has ended: what it wrote was no one else's doing, and what it reverted may be a fight."""
         self.runs += 1
         answered, self._answered = self._answered, {}
         if ending.findings is None:  # nobody knows what it wrote; it is made again
@@ -179,7 +179,7 @@ class ChangeQueue:
             self._cluster.pull(Trigger(CAUSE, frozenset(ready)))
 
     def _weigh(self, findings: Mapping[str, Any], trigger: Trigger, answered: About) -> None:
-        """Look for fights in what a run set back, and for objects that wake the agent for nothing."""
+        """Look for fights in what a run reverted, and for objects that wake the agent for nothing."""
         now, written = self._loop.time(), set(findings["written"])
         found = [
             self._fights.reverted(ConflictKey(app=app, object=name, path=path, manager=manager), now)
@@ -202,5 +202,5 @@ class ChangeQueue:
             about |= {"field": rival.path or "the whole object", "manager": rival.manager or "not recorded"}
             self._log.warning("fight", **about, reverts=fight.reverts, instead=wait)
         else:
-            why = "it changes again and again, and there is nothing to set back"
+            why = "it changes again and again, and there is nothing to revert"
             self._log.warning("restless object", **about, why=why, instead=wait)

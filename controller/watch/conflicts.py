@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fights: a field that is set back again and again, and objects that wake the agent again and again for nothing.
+"""Fights: a field that is reverted again and again, and objects that wake the agent again and again for nothing.
 
 Who sees a change at once and undoes it at once would fight another writer at full speed. So the runs that changes start
 are held back for the app, longer each time; those at the interval are not. Arithmetic on times given from outside.
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 WINDOW = 600.0  # seconds within which repetitions count
 REVERTS = 3  # of one field of one object, from one manager: a fight
-WAKES = 5  # of one object, with nothing to set back: it is restless
+WAKES = 5  # of one object, with nothing to revert: it is restless
 FIRST_WAIT, LONGEST_WAIT = (
     30.0,
     900.0,
@@ -35,7 +35,7 @@ class ConflictKey:
 
 @dataclass(slots=True, kw_only=True)
 class FieldConflict:
-    """What goes on about a field; `reverts` is how often it was set back, 0 where there was nothing to set back."""
+    """What goes on about a field; `reverts` is how often it was reverted, 0 where there was nothing to revert."""
 
     rival: ConflictKey
     reverts: int
@@ -52,7 +52,7 @@ class FieldConflicts:
     _fights: dict[ConflictKey, FieldConflict] = field(default_factory=dict)
 
     def reverted(self, rival: ConflictKey, now: float) -> FieldConflict | None:
-        """Take in that the field was set back; the fight where this makes it one."""
+        """Take in that the field was reverted; the fight where this makes it one."""
         return self._again(rival, now, REVERTS, counted=True)
 
     def woken(self, app: str, about: str, now: float) -> FieldConflict | None:

@@ -107,7 +107,7 @@ options:
         default: report
       ignore:
         description:
-          - Fields that are left to others. They are neither reported nor set back.
+          - Fields that are left to others. They are neither reported nor reverted.
           - A manifest names some for itself by the annotation C(plumb.gitops/ignore), as JSON pointers between commas.
             The annotation on the live object counts for nothing.
         type: list

@@ -10,7 +10,7 @@ short_description: Bring a cluster to what Git says
 version_added: 0.1.0
 description:
   - Plans each app as M(plumb.gitops.diff) does, and carries the plan out by server-side apply.
-  - What left Git is pruned, what someone changed is set back. A second run changes nothing and writes nothing.
+  - What left Git is pruned, what someone changed is reverted. A second run changes nothing and writes nothing.
   - What belongs to others is refused and named, unless the app says to take it.
 attributes:
   check_mode:

@@ -179,11 +179,11 @@ def test_drift_appears_by_itself_with_its_culprit_and_what_became_of_it(
     reader.run("window.stays = true")
     scene.edit("prod-us", "configmap", "settings", '{"data": {"app": "log: debug\\nport: 8080\\n"}}', MANAGER)
     row = reader.one(f"{part} .finding", "ConfigMap prod-us/settings")
-    assert "Drifted, set back" in row.text
+    assert "Drifted, reverted" in row.text
     assert MANAGER in row.text
     assert EDITOR in row.text
     assert reader.run("return window.canary") is None
-    reader.one("#news", "prod-us: ConfigMap prod-us/settings data.app: Drifted, set back, changed by")
+    reader.one("#news", "prod-us: ConfigMap prod-us/settings data.app: Drifted, reverted, changed by")
     assert reader.run("return window.stays") is True  # nothing was loaded anew
     assert "As Git says" in reader.one(f"{part} header").text
     reader.one("h1", "Everything is what Git says")

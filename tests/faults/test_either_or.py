@@ -64,7 +64,7 @@ def assert_as_wanted(engine: Engine, wanted: list[dict[str, Any]], spec: Any = N
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_row_83_a_commit_that_takes_another_branch_is_applied_and_one_set_by_hand_is_set_back(
+def test_row_83_a_commit_that_takes_another_branch_is_applied_and_one_set_by_hand_is_reverted(
     engine: Engine, first: int
 ) -> None:
     """All of the table at once; the branch that nobody owns is a default, the one set by hand an editor's."""

@@ -97,7 +97,7 @@ RENAMED: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("policy", [AdditionPolicy.REPORT, AdditionPolicy.IGNORE])
-def test_row_104_the_key_of_an_item_changed_by_hand_is_set_back_and_both_are_named(
+def test_row_104_the_key_of_an_item_changed_by_hand_is_reverted_and_both_are_named(
     engine: Engine, policy: AdditionPolicy
 ) -> None:
     spec = engine.spec(additions=policy)

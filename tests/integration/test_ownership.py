@@ -159,7 +159,7 @@ def test_what_another_applier_shares_stays_its_own(engine: Engine, kubectl: Kube
     assert settled(engine)
 
 
-def test_drift_names_field_and_culprit_and_is_set_back(engine: Engine, kubectl: Kubectl) -> None:
+def test_drift_names_field_and_culprit_and_is_reverted(engine: Engine, kubectl: Kubectl) -> None:
     engine.write("app/d.yaml", deployment("d", replicas=1))
     engine.apply()
     kubectl("scale", "deployment/d", "--replicas=3", "-n", engine.namespace)

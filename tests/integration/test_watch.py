@@ -279,7 +279,7 @@ def test_a_suspended_app_is_not_touched(watched: Watched) -> None:
 
 
 def test_a_fight_backs_off_and_is_told(watched: Watched) -> None:
-    """Somebody's loop edits a field again as soon as it was set back."""
+    """Somebody's loop edits a field again as soon as it was reverted."""
     agent = watched.fleet.agent
     seen = len(agent.lines())
 

@@ -88,7 +88,7 @@ function fights(one) {
     h("ul", null, one.fights.map((fight) => h("li", null,
       h("span", { class: "of" }, fight.app), h("b", null, fight.object), " ",
       fight.field ? h("code", null, fight.field) : null,
-      fight.reverts ? ` set back ${counted(fight.reverts, "time")} against ` : " keeps moving by ",
+      fight.reverts ? ` reverted ${counted(fight.reverts, "time")} against ` : " keeps moving by ",
       h("strong", null, fight.manager || "someone who left no entry"),
       fight.waits ? `; changes start no run for ${duration(fight.waits)}` : ""))));
 }
@@ -122,7 +122,7 @@ function apps(one) {
 
 function table(shown, label) {
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, h("table", { class: "apps", "aria-label": label },
-    h("thead", null, h("tr", null, ["App", "State", "Objects", "Set back", "From"].map((word, at) => h("th", { scope: "col", class: at === 2 || at === 3 ? "number" : null }, word)))),
+    h("thead", null, h("tr", null, ["App", "State", "Objects", "Reverted", "From"].map((word, at) => h("th", { scope: "col", class: at === 2 || at === 3 ? "number" : null }, word)))),
     h("tbody", null, shown.map((app) => h("tr", { "data-key": app.name },
       h("th", { scope: "row" }, app.name),
       h("td", null, mark(STANDINGS[app.standing]), app.suspended && app.standing !== "suspended" ? ", suspended" : ""),

@@ -199,7 +199,7 @@ function summary(all, off) {
     h("h1", { id: "verdict", class: off.length ? STANDINGS[off[0].standing].tone : "good" }, verdict(all, off, quiet)),
     off.length ? h("p", { class: "reasons" }, off.length === 1 ? gist(off[0]) : off.slice(0, 3).map((one) => h("span", null, h("b", null, one.name), " ", gist(one)))) : null,
     h("p", { class: "sub" },
-      [counted(all.length, "cluster"), counted(apps, "app"), reverted.length ? `${counted(reverted.length, "drift")} set back in the last 24 hours` : "no drift in the last 24 hours"].join(" · "),
+      [counted(all.length, "cluster"), counted(apps, "app"), reverted.length ? `${counted(reverted.length, "drift")} reverted in the last 24 hours` : "no drift in the last 24 hours"].join(" · "),
       agent.leader ? "" : " · another agent leads; this one waits"),
     tiles.length > 1 ? h("nav", { "aria-label": "Clusters" }, h("ul", { class: "tiles" }, tiles.map((one) => h("li", { "data-key": one.name },
       h("a", { href: `#${anchor(one)}`, class: `tile ${STANDINGS[one.standing].tone}` }, h("b", null, one.name), mark(STANDINGS[one.standing])))))) : null,

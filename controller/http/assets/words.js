@@ -20,7 +20,7 @@ export const WHATS = {
   refused: { word: "Refused", sign: "×", tone: "bad" },
   unverified: { word: "Unverified", sign: "?", tone: "warn" },
   drifted: { word: "Drifted, left so", sign: "!", tone: "warn" },
-  reverted: { word: "Drifted, set back", sign: "↺", tone: "drift" },
+  reverted: { word: "Drifted, reverted", sign: "↺", tone: "drift" },
   skipped: { word: "Not attempted", sign: "–", tone: "still" },
   unhealthy: { word: "Unhealthy", sign: "!", tone: "warn" },
   applied: { word: "Applied", sign: "→", tone: "good" },

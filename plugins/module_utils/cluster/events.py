@@ -25,7 +25,7 @@ _EVENT = GroupKind("events.k8s.io", "KubernetesEvent")
 class Reason(Enum):
     """Why there is an Event."""
 
-    REVERTED = "Reverted"  # someone changed it, and it was set back
+    REVERTED = "Reverted"  # someone changed it, and it was reverted
     DRIFTED = "Drifted"  # someone changed it, and it stays so
     REFUSED = "Refused"
     FAILED = "Failed"

@@ -52,7 +52,7 @@ def test_the_app_waits_longer_each_time_and_no_other_app_does() -> None:
     assert waits[-1] == LONGEST_WAIT
 
 
-def test_it_is_over_when_nothing_was_set_back_for_long() -> None:
+def test_it_is_over_when_nothing_was_reverted_for_long() -> None:
     fights = FieldConflicts()
     for now in (0.0, 1.0, 2.0):
         fights.reverted(IMAGE, now)

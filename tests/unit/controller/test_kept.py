@@ -147,7 +147,7 @@ def test_a_line_of_the_log_cannot_be_forged() -> None:
     assert json.loads(as_json(None, "info", event))["why"] == 'a "b" T info x=1'
 
 
-def test_what_a_run_wrote_and_set_back_is_found_in_its_report() -> None:
+def test_what_a_run_wrote_and_reverted_is_found_in_its_report() -> None:
     def action(name: str, verb: str, *changes: dict[str, Any], **more: str | bool) -> dict[str, object]:
         ref = {
             "object": f"Deployment shop/{name}",

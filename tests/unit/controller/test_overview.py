@@ -46,7 +46,7 @@ from ansible_collections.plumb.gitops.tests.unit.report.reports import (
 
 NOON = 1_800_000_000.0
 REFUSED = action("ConfigMap", "flags", Verb.REFUSED, reason="nobody's set owns it; say adopt: true")
-SET_BACK = action("Deployment", "cart", Verb.UPDATE, SCALED, IMAGE)
+REVERTED = action("Deployment", "cart", Verb.UPDATE, SCALED, IMAGE)
 LEFT = action("ConfigMap", "banner", Verb.UNCHANGED, EDITED)
 QUIET = action("Service", "web", Verb.UNCHANGED)
 
@@ -103,8 +103,8 @@ def test_what_is_refused_stands_with_its_reason() -> None:
     ]
 
 
-def test_drift_that_was_set_back_is_in_the_timeline_and_no_reason() -> None:
-    found = state(ran(QUIET, SET_BACK))
+def test_drift_that_was_reverted_is_in_the_timeline_and_no_reason() -> None:
+    found = state(ran(QUIET, REVERTED))
     assert found["standing"] == "good"
     assert found["apps"][0]["findings"] == []
     assert found["apps"][0]["reverted"] == 1
@@ -170,12 +170,12 @@ def test_what_was_gone_in_between_is_new_again() -> None:
     assert first["since"] == NOON
 
 
-def test_each_time_that_drift_is_set_back_is_a_moment() -> None:
-    assert len(after(ran(SET_BACK), ran(SET_BACK)).moments) == 2
+def test_each_time_that_drift_is_reverted_is_a_moment() -> None:
+    assert len(after(ran(REVERTED), ran(REVERTED)).moments) == 2
 
 
 def test_quiet_runs_push_nothing_out() -> None:
-    history = after(ran(SET_BACK), *[ran(QUIET)] * 300)
+    history = after(ran(REVERTED), *[ran(QUIET)] * 300)
     assert [moment["what"] for moment in history.moments] == ["reverted"]
 
 
@@ -202,7 +202,7 @@ def test_what_a_commit_changed_is_one_moment() -> None:
 
 
 def test_a_history_is_bounded_kept_and_a_damaged_one_is_none(tmp_path: Path) -> None:
-    history = after(*[ran(SET_BACK)] * (MOST_MOMENTS + 5))
+    history = after(*[ran(REVERTED)] * (MOST_MOMENTS + 5))
     assert len(history.moments) == MOST_MOMENTS
     assert history.moments[0]["time"] > history.moments[-1]["time"]
     write_history(tmp_path, "prod-eu", history)

@@ -109,7 +109,7 @@ def _note(action: Action, record: Mapping[str, Any], reason: Reason) -> str:
     at = f"app {record['app']}, {record['source']}" + (f"@{revision}" if revision else "")
     why = record.get("error") or action.reason
     said = {
-        Reason.REVERTED: f"set back to what Git says ({at}): {_what(action)}",
+        Reason.REVERTED: f"reverted to what Git says ({at}): {_what(action)}",
         Reason.DRIFTED: f"differs from what Git says ({at}) and stays so: {_what(action)}",
         Reason.REFUSED: f"refused ({at}): {why}",
         Reason.FAILED: f"failed ({at}): {why}",

@@ -171,7 +171,7 @@ def name_of(ref: ObjectRef) -> str:
 
 
 def _named(action: Action) -> dict[str, Culprit]:
-    """The culprits of changes that stay as they are: what was set back is another's the next time."""
+    """The culprits of changes that stay as they are: what was reverted is another's the next time."""
     if action.verb.writes:
         return {}
     return {c.path: c.culprit for c in action.changes if c.culprit and c.culprit.evidence == AUDIT_LOG}
