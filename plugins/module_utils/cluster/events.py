@@ -19,7 +19,7 @@ MOST = 100  # Events of one run; whatever happens to all objects at once is told
 _CONTROLLER = "plumb.gitops/plumb"
 _LONGEST_NOTE = 1000  # the server takes 1,024 bytes
 _LONGEST_INSTANCE = 120
-_EVENT = GroupKind("events.k8s.io", "KubernetesEvent")
+_EVENT = GroupKind("events.k8s.io", "Event")
 
 
 class Reason(Enum):
