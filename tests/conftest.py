@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from ansible_collections.plumb.gitops.tests.api import api_of
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.play import Play
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox, sandbox_session
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
+from ansible_collections.plumb.gitops.tests.support.cluster.api import api_of
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox, sandbox_session
 
 # No assertion of ours is about time, and a busy machine would make Hypothesis's own one fail at random.
 settings.register_profile("plumb", settings(), deadline=None)

@@ -22,12 +22,12 @@ from ansible_collections.plumb.gitops.controller.watch.reflectors import ObjectC
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
-from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running, until
-from ansible_collections.plumb.gitops.tests.agent_fleet import AgentFleet
-from ansible_collections.plumb.gitops.tests.api import Api, api_of
 from ansible_collections.plumb.gitops.tests.bench.fleet import KINDS, Shape, apps_of, changed, files_of
 from ansible_collections.plumb.gitops.tests.bench.results import Measure
-from ansible_collections.plumb.gitops.tests.sandbox_session import sandbox_session
+from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet
+from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running, until
+from ansible_collections.plumb.gitops.tests.support.cluster.api import Api, api_of
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import sandbox_session
 
 _EDITS = 100
 _PAUSE = 2.0  # seconds from a revert to the next edit: people do not queue

@@ -18,8 +18,8 @@ import yaml
 from ansible_collections.plumb.gitops.tests.bench.environment import COLLECTIONS, TOOLS, clean_environment
 from ansible_collections.plumb.gitops.tests.bench.process import CommandFailed, Ran, run
 from ansible_collections.plumb.gitops.tests.bench.results import Scenario
-from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Repository, new_repository
 
 FLOOR = "floor"
 PLUMB = "Plumb"

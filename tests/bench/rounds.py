@@ -25,8 +25,8 @@ from ansible_collections.plumb.gitops.tests.bench.fleet import Shape, apps_of, c
 from ansible_collections.plumb.gitops.tests.bench.others import mark
 from ansible_collections.plumb.gitops.tests.bench.results import Run, Sample, Scenario
 from ansible_collections.plumb.gitops.tests.bench.traffic import AuditLog
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl as Admin
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox, sandbox_session
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl as Admin
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox, sandbox_session
 
 _WARM_UP = Shape(16)
 _Taken = dict[str, dict[Scenario, list[Sample]]]

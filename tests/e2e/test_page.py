@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running, until
-from ansible_collections.plumb.gitops.tests.browser import Browser, browser
-from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.browser import Browser, browser
+from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running, until
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Repository, new_repository
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 PASSWORD = "correct-horse-battery"

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.git_fleet import GitFleet
-from ansible_collections.plumb.gitops.tests.faults.life import Life, life_in
-from ansible_collections.plumb.gitops.tests.faults.proxy import Proxy, proxy_before
-from ansible_collections.plumb.gitops.tests.git_server import GitServer
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.play import Play
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream
+from ansible_collections.plumb.gitops.tests.support.ansible.git_fleet import GitFleet
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.app_life import Life, life_in
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import Proxy, proxy_before
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream
 
 
 @pytest.fixture

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.api import Api, api_of
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.workload import OBJECTS
-from ansible_collections.plumb.gitops.tests.forecasts import forecast, happened
-from ansible_collections.plumb.gitops.tests.integration import meddling
-from ansible_collections.plumb.gitops.tests.integration.bench import Bench, prepared
-from ansible_collections.plumb.gitops.tests.integration.samples import Body, manifests
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.cluster.api import Api, api_of
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.forecasts import forecast, happened
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.manifests.drawn import Body, manifests
+from ansible_collections.plumb.gitops.tests.support.manifests.web_application import OBJECTS
+from ansible_collections.plumb.gitops.tests.support.tampering import meddling
+from ansible_collections.plumb.gitops.tests.support.tampering.property_cluster import Bench, prepared
 
 PREDECESSORS = ("kubectl-client-side-apply", "helm", "kubectl-create", "kubectl")
 

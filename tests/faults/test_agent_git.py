@@ -18,20 +18,20 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.tests.agent import until
-from ansible_collections.plumb.gitops.tests.audit import Audit
-from ansible_collections.plumb.gitops.tests.faults.followed_git import FollowedGit, followed_git
-from ansible_collections.plumb.gitops.tests.faults.hostile import (
+from ansible_collections.plumb.gitops.tests.support.agent.agent_on_git import FollowedGit, followed_git
+from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.cluster.audit_log import Audit
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.hostile_repository import (
     Canary,
     environment,
     evil_kubeconfig,
     for_ansible,
     shipped,
 )
-from ansible_collections.plumb.gitops.tests.git_server import GitServer, Reply, Request
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer, Reply, Request
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 CONFIG = "clusters/here.yml"
 

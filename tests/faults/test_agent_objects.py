@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.agent import until
-from ansible_collections.plumb.gitops.tests.audit import Audit
-from ansible_collections.plumb.gitops.tests.faults.followed_git import FollowedGit, followed_git
-from ansible_collections.plumb.gitops.tests.faults.webhook import (
+from ansible_collections.plumb.gitops.tests.support.agent.agent_on_git import FollowedGit, followed_git
+from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.cluster.audit_log import Audit
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.admission_webhook import (
     REVIEWED,
     Webhook,
     configured,
@@ -26,9 +28,7 @@ from ansible_collections.plumb.gitops.tests.faults.webhook import (
     patch,
     webhook_server,
 )
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 QUIET = 6.0  # seconds in which an agent that finds something to do would have run several times
 MANY = 3000

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.agent import until
-from ansible_collections.plumb.gitops.tests.faults.followed_git import FollowedGit, followed_git
-from ansible_collections.plumb.gitops.tests.faults.proxy import WRITES, Proxy, proxy_before, status
-from ansible_collections.plumb.gitops.tests.manifests import config_map, manifest
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.agent_on_git import FollowedGit, followed_git
+from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import WRITES, Proxy, proxy_before, status
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
 
 MANY = 40
 

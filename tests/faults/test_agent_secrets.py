@@ -21,12 +21,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.tests.faults.followed_git import FollowedGit, followed_git
-from ansible_collections.plumb.gitops.tests.faults.hidden import OF_GIT, Hidden, broken_secrets
-from ansible_collections.plumb.gitops.tests.fleet import RECONCILE
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, secret
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.agent_on_git import FollowedGit, followed_git
+from ansible_collections.plumb.gitops.tests.support.ansible.fleet import RECONCILE
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.hidden_values import OF_GIT, Hidden, broken_secrets
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, secret
 
 
 @dataclass(slots=True)

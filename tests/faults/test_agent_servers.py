@@ -14,12 +14,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.agent import until
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.followed_git import FollowedGit, followed_git
-from ansible_collections.plumb.gitops.tests.faults.life import FIRST, UPGRADE, Life, Stage, forty, life_in
-from ansible_collections.plumb.gitops.tests.faults.own_server import OwnServer, own_server
-from ansible_collections.plumb.gitops.tests.faults.proxy import (
+from ansible_collections.plumb.gitops.tests.support.agent.agent_on_git import FollowedGit, followed_git
+from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.own_server import OwnServer, own_server
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.app_life import (
+    FIRST,
+    UPGRADE,
+    Life,
+    Stage,
+    forty,
+    life_in,
+)
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
     WRITES,
     Answered,
     Asked,
@@ -28,8 +37,6 @@ from ansible_collections.plumb.gitops.tests.faults.proxy import (
     at_write,
     proxy_before,
 )
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
 LESS = Stage("less", forty("3")[:8])  # changes eight ConfigMaps and prunes the rest
 TIMEOUT = 2.0  # seconds for one attempt of one request

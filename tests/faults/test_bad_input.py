@@ -16,11 +16,16 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.errors import
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppState
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import SourceError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, deployment, manifest, secret
-from ansible_collections.plumb.gitops.tests.play import Play
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.manifests.text import (
+    config_map,
+    deployment,
+    manifest,
+    secret,
+)
 
 
 def options(sandbox: Sandbox, folder: Path, **others: Any) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from ansible_collections.plumb.gitops.tests.api import api_of
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.edits import edit, live_of, path_of, replaced
-from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import (
+from ansible_collections.plumb.gitops.tests.support.cluster.api import api_of
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.manifests.bodies import (
     body,
     plain,
     pod_of,
@@ -26,7 +26,7 @@ from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import (
     workload,
     write,
 )
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.tampering.edits import edit, live_of, path_of, replaced
 
 _NEVER_RESTORED = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation")
 _MANAGERS = ("velero-server", "backup-tool", "kubectl-create", "kubectl-client-side-apply", "node-fetch")

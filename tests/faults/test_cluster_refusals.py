@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Result, Verb
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.proxy import Proxy
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, deployment, manifest
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import Proxy
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, deployment, manifest
 
 HELD = json.dumps({"metadata": {"finalizers": ["plumb.test/held"]}})
 RELEASED = json.dumps({"metadata": {"finalizers": None}})

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Done, Engine
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, custom_kind, manifest
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Done, Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, custom_kind, manifest
 
 
 @pytest.fixture

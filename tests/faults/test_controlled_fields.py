@@ -15,11 +15,11 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import IgnoreRule
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.edits import edit, live_of, replaced
-from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import plain, workload, write
-from ansible_collections.plumb.gitops.tests.forecasts import forecast, happened
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.forecasts import forecast, happened
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.manifests.bodies import plain, workload, write
+from ansible_collections.plumb.gitops.tests.support.tampering.edits import edit, live_of, replaced
 
 RBAC = "rbac.authorization.k8s.io/v1"
 

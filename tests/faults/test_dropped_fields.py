@@ -20,8 +20,11 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.appl
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import (
     FIELD_MANAGER,
 )
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.edits import (
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.manifests.bodies import plain, service, workload, write
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
+from ansible_collections.plumb.gitops.tests.support.tampering.edits import (
     changes_of,
     content,
     edit,
@@ -29,9 +32,6 @@ from ansible_collections.plumb.gitops.tests.faults.edits import (
     made,
     replaced,
 )
-from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import plain, service, workload, write
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, manifest
 
 POD = "/spec/template/spec"
 MAIN = f"{POD}/containers/0"

@@ -17,8 +17,12 @@ from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import DriftPolicy
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.edits import (
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.manifests.bodies import workload, write
+from ansible_collections.plumb.gitops.tests.support.manifests.either_or import CHOICE, EITHER_OR
+from ansible_collections.plumb.gitops.tests.support.manifests.text import manifest
+from ansible_collections.plumb.gitops.tests.support.tampering.edits import (
     changes_of,
     content,
     edit,
@@ -26,10 +30,6 @@ from ansible_collections.plumb.gitops.tests.faults.edits import (
     made,
     replaced,
 )
-from ansible_collections.plumb.gitops.tests.faults.either_or import CHOICE, EITHER_OR
-from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import workload, write
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import manifest
 
 MAIN = "/spec/template/spec/containers/0"
 TABLE = {name: of.branches for name, of in EITHER_OR.items()}

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.agent import until
-from ansible_collections.plumb.gitops.tests.faults.proxy import (
+from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
     Effect,
     Proxy,
     cut_after,
@@ -22,10 +24,8 @@ from ansible_collections.plumb.gitops.tests.faults.proxy import (
     status,
     status_after,
 )
-from ansible_collections.plumb.gitops.tests.forge import Api, new_repository
-from ansible_collections.plumb.gitops.tests.image_shop import Shop
-from ansible_collections.plumb.gitops.tests.play import Play
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Api, new_repository
+from ansible_collections.plumb.gitops.tests.support.registry.image_shop import Shop
 
 HEAD = "refs/heads/plumb/fleet/images"
 OPENING = r"/api/v1/repos/[^?]+/pulls$"

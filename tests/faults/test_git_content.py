@@ -12,9 +12,9 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppState, PruneLimit
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, custom_kind, manifest
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, custom_kind, manifest
 
 ANY: dict[str, Any] = {"podSelector": {}}
 BROKEN = {

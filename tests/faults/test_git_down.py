@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.audit import Audit
-from ansible_collections.plumb.gitops.tests.faults.git_fleet import GitFleet
-from ansible_collections.plumb.gitops.tests.git_server import GitServer, Reply
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.ansible.git_fleet import GitFleet
+from ansible_collections.plumb.gitops.tests.support.cluster.audit_log import Audit
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer, Reply
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 
 @pytest.fixture

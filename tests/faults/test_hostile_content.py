@@ -14,10 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.faults.git_fleet import GitFleet
-from ansible_collections.plumb.gitops.tests.faults.hostile import Canary, environment, shipped
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, manifest
+from ansible_collections.plumb.gitops.tests.support.ansible.git_fleet import GitFleet
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.faults.hostile_repository import (
+    Canary,
+    environment,
+    shipped,
+)
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
 
 
 @pytest.fixture

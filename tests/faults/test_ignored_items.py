@@ -11,9 +11,9 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import IgnoreRule
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.edits import edit, live_of, replaced
-from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import workload, write
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.manifests.bodies import workload, write
+from ansible_collections.plumb.gitops.tests.support.tampering.edits import edit, live_of, replaced
 
 CONTAINERS = "/spec/template/spec/containers"
 MAIN, FIRST = (

@@ -16,14 +16,14 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import images
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
-from ansible_collections.plumb.gitops.tests.agent import until
-from ansible_collections.plumb.gitops.tests.faults.hidden import Hidden
-from ansible_collections.plumb.gitops.tests.faults.hostile import Canary
-from ansible_collections.plumb.gitops.tests.git_server import Reply
-from ansible_collections.plumb.gitops.tests.image_shop import Shop, new_shop
-from ansible_collections.plumb.gitops.tests.play import Play
-from ansible_collections.plumb.gitops.tests.registry_server import RegistryServer, json_reply
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.hidden_values import Hidden
+from ansible_collections.plumb.gitops.tests.support.faults.hostile_repository import Canary
+from ansible_collections.plumb.gitops.tests.support.git.git_server import Reply
+from ansible_collections.plumb.gitops.tests.support.registry.image_shop import Shop, new_shop
+from ansible_collections.plumb.gitops.tests.support.registry.registry_server import RegistryServer, json_reply
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from ansible_collections.plumb.gitops.tests.faults.killing import Point, killed_apply, sweep
-from ansible_collections.plumb.gitops.tests.faults.life import (
+from ansible_collections.plumb.gitops.tests.support.faults.app_life import (
     FIRST,
     LIFETIME,
     PRUNE,
@@ -23,7 +22,8 @@ from ansible_collections.plumb.gitops.tests.faults.life import (
     Stage,
     forty,
 )
-from ansible_collections.plumb.gitops.tests.faults.proxy import Proxy
+from ansible_collections.plumb.gitops.tests.support.faults.killing import Point, killed_apply, sweep
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import Proxy
 
 INVENTORY = ("configmaps/plumb-members.", "configmaps/plumb-app")  # the record of the app, and its parent
 

@@ -22,10 +22,10 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease import Lease, LeaseSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease_file import boot_time
-from ansible_collections.plumb.gitops.tests.audit import Audit
-from ansible_collections.plumb.gitops.tests.faults import leading
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent import leader_process as leading
+from ansible_collections.plumb.gitops.tests.support.cluster.audit_log import Audit
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 
 DURATION, RETRY = 2, 0.4  # seconds
 _PATIENCE = 60.0  # seconds until a test gives up waiting for something that has to happen

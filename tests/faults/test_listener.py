@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.plumb.gitops.controller.http.connection_limits import BACKLOG, MOST
-from ansible_collections.plumb.gitops.tests import answering
-from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running
+from ansible_collections.plumb.gitops.tests.support.agent import instant_runs as answering
+from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running
 
 TOKEN = "sesame-sesame-sesame"
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.api import api_of
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.edits import changes_of
-from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import body, write
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.api import api_of
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.manifests.bodies import body, write
+from ansible_collections.plumb.gitops.tests.support.tampering.edits import changes_of
 
 TEXT = {"type": "string"}
 

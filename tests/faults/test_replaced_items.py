@@ -14,8 +14,12 @@ from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AdditionPolicy, DriftPolicy
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.edits import (
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.forecasts import forecast, happened
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.manifests.bodies import plain, service, workload, write
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
+from ansible_collections.plumb.gitops.tests.support.tampering.edits import (
     changes_of,
     content,
     edit,
@@ -23,10 +27,6 @@ from ansible_collections.plumb.gitops.tests.faults.edits import (
     made,
     replaced,
 )
-from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import plain, service, workload, write
-from ansible_collections.plumb.gitops.tests.forecasts import forecast, happened
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, manifest
 
 POD = "/spec/template/spec"
 MAIN = f"{POD}/containers/0"

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.tests.agent import until
-from ansible_collections.plumb.gitops.tests.faults.followed_git import FollowedGit, followed_git
-from ansible_collections.plumb.gitops.tests.manifests import config_map
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.agent_on_git import FollowedGit, followed_git
+from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 # Each loop of the agent, what the log calls it, and something that it calls again and again.
 LOOPS = {
@@ -37,7 +37,7 @@ def fleet(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder = tmp_path_factory.mktemp("loops")
     with followed_git(sandbox, folder) as made:
         agent = made.agent
-        agent.module = "ansible_collections.plumb.gitops.tests.faults.faulty_agent"
+        agent.module = "ansible_collections.plumb.gitops.tests.support.agent.faulty_agent"
         agent.environment["PLUMB_FAULTS"] = ",".join((*LOOPS.values(), WATCH))
         election = {"namespace": made.namespace, "kubeconfig": str(sandbox.kubeconfig), "retry": "2s"}
         agent.configure(

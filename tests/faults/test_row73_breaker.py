@@ -11,9 +11,9 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Result
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import failures
-from ansible_collections.plumb.gitops.tests.engine import Done, Engine
-from ansible_collections.plumb.gitops.tests.faults.git_fleet import GitFleet
-from ansible_collections.plumb.gitops.tests.faults.proxy import (
+from ansible_collections.plumb.gitops.tests.support.ansible.git_fleet import GitFleet
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Done, Engine
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
     WRITES,
     Answered,
     Asked,
@@ -22,7 +22,7 @@ from ansible_collections.plumb.gitops.tests.faults.proxy import (
     Proxy,
     status,
 )
-from ansible_collections.plumb.gitops.tests.manifests import config_map, manifest
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
 
 OBJECTS = 1000
 # 16 requests are under way when the first ones fail, and four probes follow.

@@ -15,10 +15,10 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppState, PruneLimit
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Done, Engine
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, manifest
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Done, Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
 
 LABEL = "applyset.kubernetes.io/part-of"
 

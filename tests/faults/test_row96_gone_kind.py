@@ -8,9 +8,9 @@ from __future__ import annotations
 import uuid
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, custom_kind, manifest
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, custom_kind, manifest
 
 
 def test_row_96_a_definition_that_somebody_deleted_is_blamed(engine: Engine, kubectl: Kubectl) -> None:

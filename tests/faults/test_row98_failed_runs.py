@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.plumb.gitops.tests.faults.git_fleet import GitFleet
-from ansible_collections.plumb.gitops.tests.manifests import config_map
+from ansible_collections.plumb.gitops.tests.support.ansible.git_fleet import GitFleet
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 
 def _quotes_nothing_of_ours(output: str) -> bool:

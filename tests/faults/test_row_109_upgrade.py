@@ -20,9 +20,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.report.verify import verify
-from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running
-from ansible_collections.plumb.gitops.tests.audit import Audit
-from ansible_collections.plumb.gitops.tests.faults.earlier_version import (
+from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running
+from ansible_collections.plumb.gitops.tests.support.ansible.report_schema import check_report
+from ansible_collections.plumb.gitops.tests.support.cluster.audit_log import Audit
+from ansible_collections.plumb.gitops.tests.support.cluster.own_server import own_server
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.earlier_version import (
     AGENT,
     CLUSTER,
     CODE,
@@ -35,11 +38,8 @@ from ansible_collections.plumb.gitops.tests.faults.earlier_version import (
     tunnel,
     unpack,
 )
-from ansible_collections.plumb.gitops.tests.faults.own_server import own_server
-from ansible_collections.plumb.gitops.tests.git_server import GitServer
-from ansible_collections.plumb.gitops.tests.report_schema import check_report
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream
 
 VERSIONS = ("0.1.0",)
 OBJECTS = 30  # that are compared: the suspended app's are not

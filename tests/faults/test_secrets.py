@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.faults.hidden import OF_GIT, Hidden, broken_secrets
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, secret
-from ansible_collections.plumb.gitops.tests.play import Play, Played
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play, Played
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.hidden_values import OF_GIT, Hidden, broken_secrets
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, secret
 
 
 @dataclass(slots=True)

@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Result
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.life import (
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.own_server import OwnServer, own_server
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.app_life import (
     FIRST,
     LIFETIME,
     PRUNE,
@@ -23,8 +26,7 @@ from ansible_collections.plumb.gitops.tests.faults.life import (
     Stage,
     life_in,
 )
-from ansible_collections.plumb.gitops.tests.faults.own_server import OwnServer, own_server
-from ansible_collections.plumb.gitops.tests.faults.proxy import (
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
     WRITES,
     Answered,
     Asked,
@@ -35,9 +37,7 @@ from ansible_collections.plumb.gitops.tests.faults.proxy import (
     proxy_before,
     status,
 )
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 # Changes eight ConfigMaps, prunes the rest, and needs no wider inventory first.
 LESS = Stage("less", UPGRADE.render[:8])

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.proxy import Proxy
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import Proxy
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 KIB, MIB = 1 << 10, 1 << 20
 OVERSIZE = {
@@ -54,7 +54,7 @@ MEASURED = """
 import json, sys
 from dataclasses import dataclass
 from pathlib import Path
-from ansible_collections.plumb.gitops.tests.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
 
 @dataclass
 class Cluster:

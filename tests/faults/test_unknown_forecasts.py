@@ -12,13 +12,16 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.change import ALLOCATED
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.faults.denying import dead_webhook, denied_by_policy
-from ansible_collections.plumb.gitops.tests.faults.edits import edit, live_of, replaced
-from ansible_collections.plumb.gitops.tests.faults.manifest_bodies import service, write
-from ansible_collections.plumb.gitops.tests.forecasts import forecast, happened
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, custom_kind, manifest
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.forecasts import forecast, happened
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.faults.denying_admission import (
+    dead_webhook,
+    denied_by_policy,
+)
+from ansible_collections.plumb.gitops.tests.support.manifests.bodies import service, write
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, custom_kind, manifest
+from ansible_collections.plumb.gitops.tests.support.tampering.edits import edit, live_of, replaced
 
 PLAIN: dict[str, Any] = {"selector": {"app": "s"}, "ports": [{"port": 80, "name": "http"}]}
 TWO_PORTS = [*PLAIN["ports"], {"port": 443, "name": "https"}]

@@ -13,9 +13,10 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.errors import DeadlineExceeded
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Outcome, Result, Verb
-from ansible_collections.plumb.gitops.tests.engine import Done, Engine
-from ansible_collections.plumb.gitops.tests.faults.life import LIFETIME, Life
-from ansible_collections.plumb.gitops.tests.faults.proxy import (
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Done, Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.faults.app_life import LIFETIME, Life
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
     WRITES,
     Answered,
     Asked,
@@ -27,8 +28,7 @@ from ansible_collections.plumb.gitops.tests.faults.proxy import (
     silence,
     status,
 )
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, manifest
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
 
 WRITE_C = r"configmaps/c\?"
 

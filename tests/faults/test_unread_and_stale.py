@@ -16,10 +16,21 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.apply impor
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
     DEFAULT_NAMESPACE,
 )
-from ansible_collections.plumb.gitops.tests.engine import Done, Engine
-from ansible_collections.plumb.gitops.tests.faults.proxy import Proxy, cut_after, first, replay, status
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, deployment, manifest, secret
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Done, Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
+    Proxy,
+    cut_after,
+    first,
+    replay,
+    status,
+)
+from ansible_collections.plumb.gitops.tests.support.manifests.text import (
+    config_map,
+    deployment,
+    manifest,
+    secret,
+)
 
 LISTS = r"/{}\?limit="
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.agent import running, until
-from ansible_collections.plumb.gitops.tests.agent_fleet import AgentFleet
-from ansible_collections.plumb.gitops.tests.faults.own_server import OwnServer, own_server
-from ansible_collections.plumb.gitops.tests.faults.proxy import (
+from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet
+from ansible_collections.plumb.gitops.tests.support.agent.process import running, until
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.own_server import OwnServer, own_server
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
     Answered,
     Fault,
     Proxy,
@@ -23,8 +25,6 @@ from ansible_collections.plumb.gitops.tests.faults.proxy import (
     replay,
     status,
 )
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
 
 NAMESPACE = "cut"
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {greeting: hello}\n"

@@ -21,10 +21,10 @@ import pytest
 from ansible_collections.plumb.gitops.controller.http.request_body import READING
 from ansible_collections.plumb.gitops.controller.http.webhook import MOST_BODY
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.signature import signed_headers
-from ansible_collections.plumb.gitops.tests.agent import running, until
-from ansible_collections.plumb.gitops.tests.faults.followed_git import FollowedGit, followed_git
-from ansible_collections.plumb.gitops.tests.manifests import config_map
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.agent_on_git import FollowedGit, followed_git
+from ansible_collections.plumb.gitops.tests.support.agent.process import running, until
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 SECRET = b"it takes one to know one"
 KINDS = ("gitea", "github", "gitlab", "generic", "registry")

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Done, Engine
-from ansible_collections.plumb.gitops.tests.faults.webhook import (
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Done, Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.faults.admission_webhook import (
     REVIEWED,
     Webhook,
     configured,
@@ -21,8 +22,7 @@ from ansible_collections.plumb.gitops.tests.faults.webhook import (
     patch,
     webhook_server,
 )
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, manifest
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.credentials.service_account import (
     read_claims,
 )
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.play import Play
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 
 RBAC = "rbac.authorization.k8s.io"
 

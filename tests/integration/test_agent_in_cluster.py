@@ -23,11 +23,11 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running
-from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
-from ansible_collections.plumb.gitops.tests.kubectl import PROGRAM, Kubectl
-from ansible_collections.plumb.gitops.tests.play import Play, Played
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play, Played
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import PROGRAM, Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Repository, new_repository
 
 BOOTSTRAP = "plumb.gitops.bootstrap"
 IMAGE = "registry.example.com/plumb-agent:0.1.0"

@@ -24,10 +24,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.play import Play, Played
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play, Played
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Repository, new_repository
 
 BOOTSTRAP = "plumb.gitops.bootstrap"
 MOST_EXPOSED = 20  # tenths, of systemd's 0.0 to 10.0; below 2.0 it says "OK" with a smile

@@ -19,7 +19,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection im
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery import ApiResource
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.answer import Conflict
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 
 Body = dict[str, Any]
 POD = {"metadata": {"labels": {"app": "d"}}, "spec": {"containers": [{"name": "c", "image": "c:1"}]}}

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.fleet import Fleet
-from ansible_collections.plumb.gitops.tests.forge import Api, Repository, new_repository
-from ansible_collections.plumb.gitops.tests.play import Play
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.ansible.fleet import Fleet
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Api, Repository, new_repository
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {0}}}\ndata: {{n: '{1}'}}\n"
 

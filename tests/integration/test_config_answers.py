@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.tests.agent import until
-from ansible_collections.plumb.gitops.tests.fleet import RECONCILE, Fleet
-from ansible_collections.plumb.gitops.tests.forge import Api, Repository, new_repository
-from ansible_collections.plumb.gitops.tests.manifests import config_map
-from ansible_collections.plumb.gitops.tests.play import Play, Played
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.ansible.fleet import RECONCILE, Fleet
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play, Played
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Api, Repository, new_repository
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 PATH = "clusters/here.yml"
 

@@ -20,17 +20,17 @@ import yaml
 
 from ansible_collections.plumb.gitops.controller.loops.token_renewal import AgentCredentials, renew
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
-from ansible_collections.plumb.gitops.tests.agent import (
+from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet as Fleet
+from ansible_collections.plumb.gitops.tests.support.agent.process import (
     AgentProcess,
     command_of,
     running,
     silent_remote,
     until,
 )
-from ansible_collections.plumb.gitops.tests.agent_fleet import AgentFleet as Fleet
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.report_schema import check_report
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.ansible.report_schema import check_report
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 
 NAMESPACE = "agent"
 PASSWORD = "correct-horse-battery"

@@ -20,12 +20,22 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.change import C
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Body
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Action, Verb
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_path
-from ansible_collections.plumb.gitops.tests.engine import Done, Engine
-from ansible_collections.plumb.gitops.tests.faults.webhook import REVIEWED, configured, patch, webhook_server
-from ansible_collections.plumb.gitops.tests.integration.kinds import built_in
-from ansible_collections.plumb.gitops.tests.integration.mischief import CHANGES, Made, Mischief, wanted_by_ref
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, custom_kind, manifest
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Done, Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.faults.admission_webhook import (
+    REVIEWED,
+    configured,
+    patch,
+    webhook_server,
+)
+from ansible_collections.plumb.gitops.tests.support.manifests.builtin_kinds import built_in
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, custom_kind, manifest
+from ansible_collections.plumb.gitops.tests.support.tampering.mischief import (
+    CHANGES,
+    Made,
+    Mischief,
+    wanted_by_ref,
+)
 
 MUTATIONS = int(os.environ.get("PLUMB_MUTATIONS", "200"))
 IDLE_PASSES = 50

@@ -9,12 +9,12 @@ import secrets
 import uuid
 from pathlib import Path
 
-from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running, until
-from ansible_collections.plumb.gitops.tests.fleet import Fleet
-from ansible_collections.plumb.gitops.tests.forge import Api, new_repository
-from ansible_collections.plumb.gitops.tests.manifests import config_map
-from ansible_collections.plumb.gitops.tests.play import Play
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running, until
+from ansible_collections.plumb.gitops.tests.support.ansible.fleet import Fleet
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Api, new_repository
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 
 def test_a_push_to_gitea_is_applied_at_once(

@@ -28,9 +28,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.pull_request im
     close_overtaken,
     find_or_open,
 )
-from ansible_collections.plumb.gitops.tests.agent import until
-from ansible_collections.plumb.gitops.tests.forge import Api, Repository, new_repository
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Api, Repository, new_repository
 
 BRANCH = "plumb/images/shop"
 

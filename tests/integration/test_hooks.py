@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.tests.faults.git_fleet import GitFleet
-from ansible_collections.plumb.gitops.tests.git_server import GitServer, Reply, Request
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map
-from ansible_collections.plumb.gitops.tests.play import Play
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream
+from ansible_collections.plumb.gitops.tests.support.ansible.git_fleet import GitFleet
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer, Reply, Request
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 
 @dataclass(slots=True)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.agent import running, until
-from ansible_collections.plumb.gitops.tests.agent_fleet import AgentFleet as Fleet
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.registry_server import RegistryServer
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet as Fleet
+from ansible_collections.plumb.gitops.tests.support.agent.process import running, until
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.registry.registry_server import RegistryServer
 
 NAMESPACE = "agent"
 SECRET = "hook-of-the-registry-0123456789"

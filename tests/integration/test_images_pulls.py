@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.agent import until
-from ansible_collections.plumb.gitops.tests.forge import Api, new_repository
-from ansible_collections.plumb.gitops.tests.image_shop import Shop
-from ansible_collections.plumb.gitops.tests.play import Play
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Api, new_repository
+from ansible_collections.plumb.gitops.tests.support.registry.image_shop import Shop
 
 ASKED = {"pull_request": {"labels": ["images"], "auto_merge": False}}
 

@@ -19,14 +19,14 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mai
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import pull
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_pull
-from ansible_collections.plumb.gitops.tests.audit import Audit
-from ansible_collections.plumb.gitops.tests.fleet import options_of
-from ansible_collections.plumb.gitops.tests.forge import Repository, new_repository
-from ansible_collections.plumb.gitops.tests.integration.kinds import built_in
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, custom_kind, manifest
-from ansible_collections.plumb.gitops.tests.play import Play
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.ansible.fleet import options_of
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
+from ansible_collections.plumb.gitops.tests.support.cluster.audit_log import Audit
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Repository, new_repository
+from ansible_collections.plumb.gitops.tests.support.manifests.builtin_kinds import built_in
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, custom_kind, manifest
 
 
 @dataclass(slots=True)

@@ -12,9 +12,14 @@ from typing import Any
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import DriftPolicy
 from ansible_collections.plumb.gitops.plugins.module_utils.model.change import Cause
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, deployment, manifest, secret
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.manifests.text import (
+    config_map,
+    deployment,
+    manifest,
+    secret,
+)
 
 
 def managers(live: Mapping[str, Any]) -> set[tuple[str, str]]:

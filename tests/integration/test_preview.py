@@ -15,14 +15,19 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running, until
-from ansible_collections.plumb.gitops.tests.audit import Audit
-from ansible_collections.plumb.gitops.tests.fleet import Fleet
-from ansible_collections.plumb.gitops.tests.forge import Api, Repository, new_repository
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, deployment, manifest, secret
-from ansible_collections.plumb.gitops.tests.play import Play, Played
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running, until
+from ansible_collections.plumb.gitops.tests.support.ansible.fleet import Fleet
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play, Played
+from ansible_collections.plumb.gitops.tests.support.cluster.audit_log import Audit
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Api, Repository, new_repository
+from ansible_collections.plumb.gitops.tests.support.manifests.text import (
+    config_map,
+    deployment,
+    manifest,
+    secret,
+)
 
 PREVIEW = "plumb.gitops.preview"
 BEFORE, AFTER = "correct-horse-battery", "staple-of-another-kind"

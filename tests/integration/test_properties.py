@@ -22,10 +22,10 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Ver
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import (
     FIELD_MANAGER,
 )
-from ansible_collections.plumb.gitops.tests.integration import meddling
-from ansible_collections.plumb.gitops.tests.integration.bench import Bench, prepared
-from ansible_collections.plumb.gitops.tests.integration.samples import Body, manifests
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.manifests.drawn import Body, manifests
+from ansible_collections.plumb.gitops.tests.support.tampering import meddling
+from ansible_collections.plumb.gitops.tests.support.tampering.property_cluster import Bench, prepared
 
 
 def examples(number: int) -> settings:

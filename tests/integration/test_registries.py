@@ -18,9 +18,14 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.reference impo
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
 from ansible_collections.plumb.gitops.plugins.module_utils.images.scan import scan
 from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import ImagePolicy, RegistryAccount
-from ansible_collections.plumb.gitops.tests.debian_registry import BINARY, PASSWORD, USER, debian_registry
-from ansible_collections.plumb.gitops.tests.registry_server import basic
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.registry.debian_registry import (
+    BINARY,
+    PASSWORD,
+    USER,
+    debian_registry,
+)
+from ansible_collections.plumb.gitops.tests.support.registry.registry_server import basic
 
 
 @dataclass(frozen=True)

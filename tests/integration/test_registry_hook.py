@@ -14,13 +14,18 @@ from typing import Any
 import pytest
 from plumb_sandbox.push import Pusher
 
-from ansible_collections.plumb.gitops.tests.agent import running, until
-from ansible_collections.plumb.gitops.tests.agent_fleet import AgentFleet
-from ansible_collections.plumb.gitops.tests.debian_registry import BINARY, PASSWORD, USER, debian_registry
-from ansible_collections.plumb.gitops.tests.forge import Api
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.registry_server import basic
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet
+from ansible_collections.plumb.gitops.tests.support.agent.process import running, until
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import Api
+from ansible_collections.plumb.gitops.tests.support.registry.debian_registry import (
+    BINARY,
+    PASSWORD,
+    USER,
+    debian_registry,
+)
+from ansible_collections.plumb.gitops.tests.support.registry.registry_server import basic
 
 SECRET = "hook-of-the-registry-0123456789"
 

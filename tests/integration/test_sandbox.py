@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from plumb_sandbox.api import Api
 
-from ansible_collections.plumb.gitops.tests.sandbox_session import (
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import (
     sandbox_command,
     sandbox_session,
 )

@@ -22,18 +22,18 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs.aud
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.attribution import AuditEvent
 from ansible_collections.plumb.gitops.plugins.module_utils.report.verify import verify
-from ansible_collections.plumb.gitops.tests import answering
-from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running, until
-from ansible_collections.plumb.gitops.tests.audit import Audit
-from ansible_collections.plumb.gitops.tests.faults.git_fleet import GitFleet
-from ansible_collections.plumb.gitops.tests.faults.own_server import own_server
-from ansible_collections.plumb.gitops.tests.git_server import GitServer
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.manifests import config_map, secret
-from ansible_collections.plumb.gitops.tests.play import Play
-from ansible_collections.plumb.gitops.tests.report_schema import check_report
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream
+from ansible_collections.plumb.gitops.tests.support.agent import instant_runs as answering
+from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running, until
+from ansible_collections.plumb.gitops.tests.support.ansible.git_fleet import GitFleet
+from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
+from ansible_collections.plumb.gitops.tests.support.ansible.report_schema import check_report
+from ansible_collections.plumb.gitops.tests.support.cluster.audit_log import Audit
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.own_server import own_server
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, secret
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
-from ansible_collections.plumb.gitops.tests.engine import Engine
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 
 DEPLOYMENT = """
 apiVersion: apps/v1

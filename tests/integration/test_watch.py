@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.agent import running, until
-from ansible_collections.plumb.gitops.tests.agent_fleet import AgentFleet
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet
+from ansible_collections.plumb.gitops.tests.support.agent.process import running, until
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 
 NAMESPACE = "watched"
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, labels: {team: a}}\ndata: {greeting: hello}\n"

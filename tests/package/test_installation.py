@@ -7,10 +7,10 @@ import re
 import uuid
 from pathlib import Path
 
-from ansible_collections.plumb.gitops.tests.forge import new_repository
-from ansible_collections.plumb.gitops.tests.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.package.as_installed import ROOT, Ansible
-from ansible_collections.plumb.gitops.tests.sandbox_session import Sandbox
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import new_repository
 
 
 def names(folder: str) -> list[str]:

@@ -20,7 +20,7 @@ from ansible_collections.plumb.gitops.controller.runner.fork_server import Runne
 from ansible_collections.plumb.gitops.controller.runner.processes import ProcessEntry, descendants, end_tree
 from ansible_collections.plumb.gitops.controller.runner.run_pool import DEADLINE, DIED, RunPool, RunRequest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
-from ansible_collections.plumb.gitops.tests.agent import command_of, until
+from ansible_collections.plumb.gitops.tests.support.agent.process import command_of, until
 
 FOREVER = """
 import os, subprocess, sys, time

@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ansible_collections.plumb.gitops.tests import answering
-from ansible_collections.plumb.gitops.tests.agent import AgentProcess, running, until
+from ansible_collections.plumb.gitops.tests.support.agent import instant_runs as answering
+from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running, until
 
 
 def test_many_intervals_leave_memory_descriptors_and_files_flat(tmp_path: Path) -> None:

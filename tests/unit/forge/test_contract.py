@@ -33,9 +33,14 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository impo
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Person
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.source.first_commit import FirstCommit
-from ansible_collections.plumb.gitops.tests.forge_contract import TOKEN, ForgeServer, GitHub, GitLab
-from ansible_collections.plumb.gitops.tests.git_server import GitServer, Reply, Request
-from ansible_collections.plumb.gitops.tests.tls_server import Authority
+from ansible_collections.plumb.gitops.tests.support.git.forge_contract import (
+    TOKEN,
+    ForgeServer,
+    GitHub,
+    GitLab,
+)
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer, Reply, Request
+from ansible_collections.plumb.gitops.tests.support.tls.authority import Authority
 
 FIRST = FirstCommit(
     files={"README.md": "# The fleet\n", "clusters/prod.yml": "plumb_apps: []\n"},

@@ -29,10 +29,10 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.pull_request im
     find_or_open,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
-from ansible_collections.plumb.gitops.tests.forge_contract import TOKEN
-from ansible_collections.plumb.gitops.tests.forge_contract_merges import GitLabPulls
-from ansible_collections.plumb.gitops.tests.forge_contract_pulls import BASE, HEAD, GitHubPulls
-from ansible_collections.plumb.gitops.tests.git_server import Reply, Request
+from ansible_collections.plumb.gitops.tests.support.git.forge_contract import TOKEN
+from ansible_collections.plumb.gitops.tests.support.git.forge_contract_merges import GitLabPulls
+from ansible_collections.plumb.gitops.tests.support.git.forge_contract_pulls import BASE, HEAD, GitHubPulls
+from ansible_collections.plumb.gitops.tests.support.git.git_server import Reply, Request
 
 Forge = GitHubPulls | GitLabPulls
 WANTED = PullRequest(

@@ -21,7 +21,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.notify.message_text i
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.messages import News, Severity
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.receiver import Receiver
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.send import send
-from ansible_collections.plumb.gitops.tests.endless_server import EndlessServer
+from ansible_collections.plumb.gitops.tests.support.faults.endless_server import EndlessServer
 
 MOST = 8 << 20
 BUFFERS = 16 << 20  # bytes that the system takes for who does not read them

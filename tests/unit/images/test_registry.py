@@ -27,14 +27,14 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.regis
 from ansible_collections.plumb.gitops.plugins.module_utils.images.scan import scan
 from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import ImagePolicy, RegistryAccount
 from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_filter import TagFilter
-from ansible_collections.plumb.gitops.tests.git_server import Reply
-from ansible_collections.plumb.gitops.tests.registry_server import (
+from ansible_collections.plumb.gitops.tests.support.git.git_server import Reply
+from ansible_collections.plumb.gitops.tests.support.registry.registry_server import (
     Dribble,
     RegistryServer,
     basic,
     json_reply,
 )
-from ansible_collections.plumb.gitops.tests.tls_server import Authority
+from ansible_collections.plumb.gitops.tests.support.tls.authority import Authority
 
 USER, PASSWORD = "alma", "s3cret-pass word"
 

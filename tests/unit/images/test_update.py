@@ -34,8 +34,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.update_state i
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Person
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, SourceError
 from ansible_collections.plumb.gitops.plugins.module_utils.source.git.signing import Format, Signing
-from ansible_collections.plumb.gitops.tests.git_server import GitServer
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, source
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream, source
 
 IMAGE = "registry.example.com/shop/web"
 

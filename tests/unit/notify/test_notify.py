@@ -32,8 +32,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.notify.receiver impor
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.send import NotifyError, send
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.signature import is_signed, signed_headers
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import Throttle, Told, due
-from ansible_collections.plumb.gitops.tests.fleet import options_of
-from ansible_collections.plumb.gitops.tests.git_server import GitServer, Reply, Request
+from ansible_collections.plumb.gitops.tests.support.ansible.fleet import options_of
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer, Reply, Request
 
 NOW = 1_800_000_000.0
 COMMIT = "4f2a9c1" + "0" * 33

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import ValidationError
 
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
-from ansible_collections.plumb.gitops.tests.report_schema import check_report
+from ansible_collections.plumb.gitops.tests.support.ansible.report_schema import check_report
 from ansible_collections.plumb.gitops.tests.unit.report.reports import REPORTS
 
 

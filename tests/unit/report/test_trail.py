@@ -37,7 +37,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.report.trail import (
     write_trail,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.report.verify import verify
-from ansible_collections.plumb.gitops.tests.agent import until
+from ansible_collections.plumb.gitops.tests.support.agent.process import until
 from ansible_collections.plumb.gitops.tests.unit.report.reports import REPORTS, action, app, report
 
 NOW = "2026-11-23T09:13:05Z"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.git_server import GitServer
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import RefKind
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import pull_sources
-from ansible_collections.plumb.gitops.tests.git_server import GitServer, Reply, Request
-from ansible_collections.plumb.gitops.tests.tls_server import Authority
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer, Reply, Request
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream, pull, refused, source
+from ansible_collections.plumb.gitops.tests.support.tls.authority import Authority
 from ansible_collections.plumb.gitops.tests.unit.source.processes import no_process_names, processes
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, pull, refused, source
 
 TOKEN = "glpat-Zq8wN3vT5xYrK2mB"
 ENCODED = base64.b64encode(f"git:{TOKEN}".encode()).decode()

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import RefKind
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.plugins.module_utils.source.git.address import GitProtocol, check_spec
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import source
+from ansible_collections.plumb.gitops.tests.support.git.upstream import source
 
 KEY = Path("/etc/plumb/key")
 SSH: dict[str, Any] = {"ssh_key_file": KEY, "known_hosts_file": Path("/etc/plumb/known_hosts")}

@@ -25,8 +25,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.checkout
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.eviction import clear_old
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.repositories import CachedRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import last_known, pull_sources
-from ansible_collections.plumb.gitops.tests.git_server import GitServer
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, pull, refused, source
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream, pull, refused, source
 
 
 def _age(checkout: Checkout, seconds: float) -> None:

@@ -27,14 +27,14 @@ from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.reposito
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.source.git.command import Limits
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import last_known, pull_sources
-from ansible_collections.plumb.gitops.tests.git_server import GitServer, Request
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer, Request
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream, pull, refused, source
 from ansible_collections.plumb.gitops.tests.unit.source.processes import no_process_names
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, pull, refused, source
 
 PULL = """
 import sys
 from pathlib import Path
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import pull, source
+from ansible_collections.plumb.gitops.tests.support.git.upstream import pull, source
 pull(source(sys.argv[1]), Path(sys.argv[2]))
 """
 

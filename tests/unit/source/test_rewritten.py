@@ -17,8 +17,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import (
     last_known,
     pull_sources,
 )
-from ansible_collections.plumb.gitops.tests.git_server import GitServer, Reply
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, pull, source
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer, Reply
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream, pull, source
 
 
 @pytest.fixture

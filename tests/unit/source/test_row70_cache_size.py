@@ -23,9 +23,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.selectio
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.space import Space
 from ansible_collections.plumb.gitops.plugins.module_utils.source.git.repository import TreeEntry
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import PulledSource, pull_sources
-from ansible_collections.plumb.gitops.tests.faults.disk import CannotMount, Disk, mounted
-from ansible_collections.plumb.gitops.tests.git_server import GitServer
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, source
+from ansible_collections.plumb.gitops.tests.support.faults.small_disk import CannotMount, Disk, mounted
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream, source
 
 MIB = 1 << 20
 BASE = {"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": "kind: A\n"}

@@ -12,8 +12,8 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.source.git.fsck import TOLERATED
 from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import pull_sources
-from ansible_collections.plumb.gitops.tests.git_server import GitServer
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, source
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream, source
 
 GOOD = "Ada <ada@example.com> 1700000000 +0000"
 # Lines of an author as old tools wrote them, by what Git calls the fault.

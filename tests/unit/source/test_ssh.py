@@ -15,8 +15,8 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import SourceSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.source.git.credentials import ssh_command
-from ansible_collections.plumb.gitops.tests.ssh_server import SshServer
-from ansible_collections.plumb.gitops.tests.unit.source.upstream import Upstream, pull, refused, source
+from ansible_collections.plumb.gitops.tests.support.git.ssh_server import SshServer
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream, pull, refused, source
 
 
 @pytest.fixture

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-playbook for tests: modules and playbooks as users run them."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+
+_ROOT = Path(__file__).resolve().parents[3]
+_COLLECTIONS = _ROOT / ".venv" / "collections"
+# A module that writes a file would take longer than most of what is tested.
+_KEEP = """
+from pathlib import Path
+
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        Path(self._task.args["file"]).write_text(self._task.args["text"], encoding="utf-8")
+        return super().run(tmp, task_vars)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a run of ansible-playbook came to."""
+
+    code: int
+    output: str  # standard output and error
+    results: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def result(self) -> Mapping[str, Any]:
+        """The result of the only task."""
+        (result,) = self.results
+        return result
+
+
+@dataclass(slots=True)
+class Play:
+    """Runs modules and playbooks of the collection in a folder of the test's own.
+
+    Each run is a fork of a process that has Ansible imported, unless `environment` has something to say.
+    """
+
+    folder: Path
+    sandbox: Sandbox
+    environment: dict[str, str] = field(default_factory=dict)  # variables of the test's own
+
+    def module(self, name: str, options: Mapping[str, Any], *words: str) -> Played:
+        """Run one module as one task; `words` are options of ansible-playbook, such as `--check`."""
+        return self.tasks([{f"plumb.gitops.{name}": dict(options)}], *words)
+
+    def tasks(self, tasks: Sequence[Mapping[str, Any]], *words: str) -> Played:
+        """Run these tasks on localhost and return each one's result, failed ones too."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        names = [f"outcome_{index}" for index in range(len(tasks))]
+        written: list[Mapping[str, Any]] = [
+            {"name": f"Task {name}", **task, "register": name, "ignore_errors": True}
+            for name, task in zip(names, tasks, strict=True)
+        ]
+        kept = self.folder / "results.json"
+        written.append(
+            {
+                "name": "Keep the results",
+                "keep": {"text": f"{{{{ [{', '.join(names)}] | to_json }}}}", "file": str(kept)},
+                "check_mode": False,
+                "no_log": True,
+            }
+        )
+        plugin = self.folder / "action_plugins" / "keep.py"
+        plugin.parent.mkdir(exist_ok=True)
+        plugin.write_text(_KEEP, encoding="utf-8")
+        book = self.folder / "play.yml"
+        header = {"hosts": "localhost", "connection": "local", "gather_facts": False}
+        header["vars"] = {"ansible_python_interpreter": sys.executable}
+        book.write_text(yaml.safe_dump([{**header, "tasks": written}], sort_keys=False), encoding="utf-8")
+        played = self.playbook(str(book), "-i", "localhost,", *words)
+        results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
+        kept.unlink(missing_ok=True)
+        return Played(played.code, played.output, results)
+
+    def playbook(self, name: str, *words: str) -> Played:
+        """Run a playbook by path, or by the name that it has in the collection."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        environment = {
+            **_of_this_process(),
+            **self.environment,
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        }
+        with tempfile.TemporaryFile() as output:
+            if not self.environment:
+                code = _ahead().play([name, *words], self.folder, environment, output.fileno())
+            else:  # they may matter to Ansible's imports
+                words = (str(Path(sys.executable).parent / "ansible-playbook"), name, *words)
+                code = subprocess.run(
+                    words, cwd=self.folder, env=environment, check=False, stdout=output, stderr=output
+                ).returncode
+            output.seek(0)
+            return Played(code, output.read().decode())
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """ansible_ahead.py, as long as this process lives."""
+
+    process: subprocess.Popen[bytes]
+    folder: tempfile.TemporaryDirectory[str]
+
+    def play(self, words: Sequence[str], folder: Path, environment: Mapping[str, str], output: int) -> int:
+        """Run it and return its exit code."""
+        call = json.dumps({"words": list(words), "folder": str(folder), "environment": dict(environment)})
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
+            asked.connect(f"{self.folder.name}/socket")
+            socket.send_fds(asked, [call.encode()], [output])
+            return int(asked.recv(16))
+
+
+@functools.cache
+def _ahead() -> _Ahead:
+    folder = tempfile.TemporaryDirectory(prefix="plumb-ahead-")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.bind(f"{folder.name}/socket")
+        server.listen()
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"{__package__}.ansible_ahead", str(server.fileno())],
+            pass_fds=[server.fileno()], stdin=subprocess.PIPE, cwd=folder.name, env=_of_this_process(),
+        )  # fmt: skip
+        atexit.register(process.communicate)
+        return _Ahead(process, folder)
+
+
+def _of_this_process() -> dict[str, str]:
+    """The environment without what would have Ansible, the modules or Plumb do something else."""
+    foreign = ("ANSIBLE_", "K8S_AUTH_", "PLUMB_")
+    ours = {"ANSIBLE_COLLECTIONS_PATH": str(_COLLECTIONS), "ANSIBLE_NOCOLOR": "1"}
+    return {k: v for k, v in os.environ.items() if not k.startswith(foreign)} | ours

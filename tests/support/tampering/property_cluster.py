@@ -1,0 +1,213 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cluster as a property test needs it: manifests in, objects and plans out, in milliseconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.errors import Invalid, StaleVersion
+from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
+    AppSpec,
+    Checkout,
+    Person,
+    Revision,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, Origin, ref_of
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import (
+    DesiredObject,
+    applied_digest,
+    desired_objects,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.ignore import Ignored
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import (
+    FIELD_MANAGER,
+    our_entry,
+    owners,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.ownership_match import (
+    matches_managed_fields,
+    same,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.verified_cache import (
+    VerifiedState,
+    verified_state_of,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.run import Run, run_apps
+from ansible_collections.plumb.gitops.tests.support.manifests.drawn import (
+    DEFINITION,
+    GROUP,
+    SAMPLE,
+    VERSIONS,
+    Body,
+)
+
+NAMESPACE = "properties"
+
+_NOBODY = Person("A. Tester", "tester@example.com")
+_REVISION = Revision(
+    source="git", ref="main", commit="0" * 40, subject="Test", author=_NOBODY, committer=_NOBODY,
+    authored="2026-01-01T00:00:00Z", committed="2026-01-01T00:00:00Z",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the three proofs say of one state of an object: metadata, content and a dry-run."""
+
+    settled: bool
+    proven: bool
+    stays: bool  # an apply changes neither a value nor our claim
+    live: Body
+    predicted: Body | None  # None: the server refuses the apply
+
+    @property
+    def is_wrong(self) -> bool:
+        return (self.settled or self.proven) and not self.stays
+
+
+@dataclass
+class Bench:
+    """A cluster, and the verbs that a property needs of it."""
+
+    cluster: Cluster
+    names: Iterator[int] = field(default_factory=count)
+
+    def named(self, body: Body) -> Body:
+        """A manifest under a name of its own."""
+        return {
+            **body,
+            "metadata": {**body["metadata"], "name": f"x{next(self.names)}", "namespace": NAMESPACE},
+        }
+
+    def ready(self, body: Body) -> Body:
+        """A manifest as an app applies it, with label and digest."""
+        app = AppSpec(name="app", source="git", namespace=NAMESPACE)
+        (wanted,) = desired_objects(
+            app, "applyset-x-v1", [manifest_of(body)], self.cluster.discover(), {}
+        ).wanted
+        return dict(wanted.body)
+
+    def _resource(self, body: Body) -> Any:
+        return self.cluster.discover().find(body["apiVersion"], body["kind"])
+
+    def apply(self, body: Body, manager: str = FIELD_MANAGER, *, dry_run: bool = False) -> Body:
+        return self.cluster.apply(
+            self._resource(body), body, field_manager=manager, force=True, dry_run=dry_run
+        )
+
+    def get(self, body: Body) -> Body:
+        metadata = body["metadata"]
+        found = self.cluster.get(
+            self._resource(body), namespace=metadata.get("namespace", ""), name=metadata["name"]
+        )
+        assert found is not None
+        return found
+
+    def patch(self, body: Body, operations: Sequence[dict[str, Any]], manager: str) -> None:
+        metadata = body["metadata"]
+        self.cluster.json_patch(
+            self._resource(body),
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            operations=operations,
+            field_manager=manager,
+        )
+
+    def remove(self, body: Body) -> None:
+        metadata = self.get(body)["metadata"]
+        self.cluster.delete(
+            self._resource(body),
+            namespace=metadata.get("namespace", ""),
+            name=metadata["name"],
+            uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+        )
+
+    def look(self, desired: Body, live: Body) -> VerifiedState:
+        """What is remembered of an object that is as its manifest wants."""
+        return verified_state_of(_wanted(desired), live, Ignored(), autoscaled=False, healthy=True)
+
+    def judge(self, desired: Body, look: VerifiedState | None = None) -> Judgement:
+        """All proofs on the same state. The server may refuse: it merges `{}` into an emptied map as null."""
+        while True:
+            live = self.get(desired)
+            version = live["metadata"]["resourceVersion"]
+            exact = {**desired, "metadata": {**desired["metadata"], "resourceVersion": version}}
+            settled = look is not None and look.settles(
+                _wanted(desired), live, Ignored(), autoscaled=False, health_matters=False
+            )
+            try:
+                predicted = self.apply(exact, dry_run=True)
+            except StaleVersion:
+                continue  # a controller wrote in between
+            except Invalid:
+                return Judgement(settled, matches_managed_fields(desired, live), False, live, None)
+            return Judgement(
+                settled, matches_managed_fields(desired, live), _stays(live, predicted), live, predicted
+            )
+
+    def run(self, app: str, bodies: Sequence[Body], *, check: bool = False) -> tuple[AppResult, int]:
+        """Bring the cluster to these manifests as an app that takes over what it finds; also the writes it made."""
+        before = self.cluster.requests.writes
+        spec = AppSpec(
+            name=app,
+            source="git",
+            namespace=NAMESPACE,
+            adopt=True,
+            force_conflicts=True,
+            wait=False,
+            timeout=10.0,
+        )
+        run = Run(
+            apps=(spec,),
+            sources={"git": Checkout(_REVISION, Path("/nonexistent"))},
+            render=lambda _checkout, _app: tuple(map(manifest_of, bodies)),
+            check=check,
+        )
+        (result,) = run_apps(self.cluster, run).apps
+        return result, self.cluster.requests.writes - before
+
+
+def prepared(cluster: Cluster) -> Iterator[Bench]:
+    """A bench with its namespace and the kind of the samples, for as long as the iterator is held."""
+    made = Bench(cluster)
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    made.apply(namespace)
+    made.apply(DEFINITION)
+    while cluster.rediscover().find(f"{GROUP}/{VERSIONS[0]}", SAMPLE) is None:
+        time.sleep(0.1)
+    yield made
+    made.remove(DEFINITION)
+    made.remove(namespace)
+
+
+def manifest_of(body: Body) -> Manifest:
+    return Manifest.of(body, Origin("x.yaml"))
+
+
+def _wanted(desired: Body) -> DesiredObject:
+    return DesiredObject(ref_of(desired), desired, applied_digest(desired), Origin("x.yaml"))
+
+
+def _stays(live: Body, predicted: Body) -> bool:
+    before, after = our_entry(owners(live)), our_entry(owners(predicted))
+    assert after is not None
+    claim_stays = before is not None and (before.fields, before.api_version) == (
+        after.fields,
+        after.api_version,
+    )
+    return claim_stays and same(_values(live), _values(predicted))
+
+
+def _values(body: Body) -> Body:
+    metadata = {k: v for k, v in body["metadata"].items() if k not in {"managedFields", "resourceVersion"}}
+    return {**body, "metadata": metadata}
