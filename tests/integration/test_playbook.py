@@ -68,7 +68,7 @@ def test_a_cluster_is_brought_to_what_git_says_and_kept_there(fleet: ForgeFleet,
     checked = fleet.run("--check", "--diff")
     assert checked.code == 0, checked.output
     assert f'here    fleet main {commit[:7]} "Open the shop", Alma Berg' in checked.output
-    assert "2 new" in checked.output
+    assert "2 to create" in checked.output
     assert "Check only, nothing was written." in checked.output
     assert kubectl.get("configmap", "settings", fleet.namespace) is None
 
@@ -80,7 +80,7 @@ def test_a_cluster_is_brought_to_what_git_says_and_kept_there(fleet: ForgeFleet,
     assert live["status"]["availableReplicas"] == 2  # it waited
 
     again = fleet.run()
-    assert "2 as wanted" in again.output
+    assert "2 unchanged" in again.output
     assert "changed=0" in again.output
     assert fleet.report()["requests"]["writes"] == 0
 

@@ -28,10 +28,19 @@ _GROUPS = (
     ("unverified", lambda a, _o: a.unverified),
     ("pruned", lambda a, _o: a.verb is Verb.PRUNE),
     ("created", lambda a, _o: a.verb is Verb.CREATE),
-    ("changed", lambda a, _o: a.verb.writes),
+    ("updated", lambda a, _o: a.verb is Verb.UPDATE),
+    ("adopted", lambda a, _o: a.verb is Verb.ADOPT),
+    ("recreated", lambda a, _o: a.verb is Verb.RECREATE),
     ("remarks", lambda a, _o: bool(a.reason or a.warning)),
 )  # fmt: skip
-_TO_DO = {"pruned": "to prune", "created": "to create", "changed": "to change"}  # what a check calls them
+# What a check calls them.
+_TO_DO = {
+    "pruned": "to prune",
+    "created": "to create",
+    "updated": "to update",
+    "adopted": "to adopt",
+    "recreated": "to recreate",
+}
 
 # What begins or ends something in Markdown, or makes a mention, a reference or a link of a word. A colon, a dot, a dash
 # do so in one place only.
@@ -73,7 +82,7 @@ def _verdict(of: Report | AppResult, *, check: bool) -> str:
         ("drifted", of.drifted),
         ("would change" if check else "changed", of.changed),
     )
-    return ", ".join(word for word, holds in words if holds) or "as wanted"
+    return ", ".join(word for word, holds in words if holds) or "unchanged"
 
 
 def _source(source: SourceReport) -> str:
@@ -90,8 +99,8 @@ def _source(source: SourceReport) -> str:
 
 def _counts(app: AppResult) -> str:
     number = len(app.plan.actions)
-    wanted = sum(a.verb is Verb.UNCHANGED and not a.drifted for a in app.plan.actions)
-    return f"{number}, {wanted} as wanted" if number else ""
+    unchanged = sum(a.verb is Verb.UNCHANGED and not a.drifted for a in app.plan.actions)
+    return f"{number}, {unchanged} unchanged" if number else ""
 
 
 def _app(app: AppResult, report: Report) -> Iterator[str]:

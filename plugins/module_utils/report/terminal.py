@@ -33,13 +33,13 @@ _SIGNS = {
 
 # What a count is called: in a check, and after a run.
 _WORDS = {
-    Verb.UPDATE: ("to change", "changed"),
-    Verb.CREATE: ("new", "created"),
+    Verb.UPDATE: ("to update", "updated"),
+    Verb.CREATE: ("to create", "created"),
     Verb.ADOPT: ("to adopt", "adopted"),
     Verb.RECREATE: ("to recreate", "recreated"),
     Verb.PRUNE: ("to prune", "pruned"),
     Verb.REFUSED: ("refused", "refused"),
-    Verb.UNCHANGED: ("as wanted", "as wanted"),
+    Verb.UNCHANGED: ("unchanged", "unchanged"),
 }
 
 

@@ -96,7 +96,7 @@ _VERBS = (
 )
 _FAILED = action("Deployment", "cart", Verb.UPDATE, IMAGE)
 _SKIPPED = action("Job", "old", Verb.PRUNE, reason="left Git in 4f2a9c1")
-_HOSTILE = "a\n  shop   1000 as wanted\x1b[2K\u202e"
+_HOSTILE = "a\n  shop   1000 unchanged\x1b[2K\u202e"
 _LONG = "the same beginning, over and over, " * 3
 _VALUES: tuple[tuple[Any, Any], ...] = (
     ("1", 1), (True, "true"), ("", None), ([], {}), ("a\nb", "a b"), (_LONG + "old", _LONG + "new"),
