@@ -17,7 +17,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery import ApiResource
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.answer import Conflict
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_status import Conflict
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 

@@ -22,12 +22,12 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.commit_status i
     set_status,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.open_pulls import base_of, open_pulls
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import ForgeRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.pull_request import (
     PullRequest,
     close_overtaken,
     find_or_open,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository_address import ForgeRepository
 from ansible_collections.plumb.gitops.tests.support.agent.process import until
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 from ansible_collections.plumb.gitops.tests.support.git.forge import Api, Repository, new_repository

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from plumb_sandbox.push import Pusher
 
-from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import make_policy
-from ansible_collections.plumb.gitops.plugins.module_utils.images.reference import parse_name
+from ansible_collections.plumb.gitops.plugins.module_utils.images.image_reference import parse_name
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
 from ansible_collections.plumb.gitops.plugins.module_utils.images.scan import scan
 from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import ImagePolicy, RegistryAccount
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import make_policy
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 from ansible_collections.plumb.gitops.tests.support.registry.debian_registry import (
     BINARY,

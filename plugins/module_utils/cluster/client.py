@@ -15,18 +15,18 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from .catalog import discover
 from .discovery import ApiResource, Discovery
-from .environment import Environment, namespace_in, read_environment
+from .discovery_requests import discover
 from .errors import CircuitOpen, Expired, Invalid, NotFound, RequestError, StaleVersion
-from .requests.access import ApiAccess
+from .requests.api_access import ApiAccess
 from .requests.api_errors import Target
 from .requests.circuit_breaker import CircuitBreaker
-from .requests.refused import RefusedRequests, key_of, lasts
+from .requests.refused_requests import RefusedRequests, key_of, lasts
 from .requests.request_counts import RequestCounts
 from .requests.retry import Clock
 from .requests.transport import Request, Transport
 from .requests.workers import Workers
+from .server_rules import Environment, namespace_in, read_environment
 from .verbs import (
     PAGE,
     apply_request,

@@ -18,7 +18,7 @@ from ..model.errors import InputError
 from .client import Cluster
 from .credentials.connection_settings import Settings, TokenFile
 from .credentials.kubeconfig import load_kubeconfig
-from .requests.access import ApiAccess, is_loopback
+from .requests.api_access import ApiAccess, is_loopback
 from .requests.optional_imports import require, urllib3
 from .requests.retry import Clock
 
@@ -107,7 +107,7 @@ def connect(
     """A Cluster to be used as a context manager. No request is made yet, but a kubeconfig's own plugin runs.
 
     With a `lease_file` (lease_file.py) each write is sent only while that says so; a LeaseLost otherwise. The circuit
-    breaker (breaker.py) is for runs: what stays connected paces itself.
+    breaker (circuit_breaker.py) is for runs: what stays connected paces itself.
     Raises InputError where the options name no cluster, contradict each other, or name what is not there.
     """
     require()

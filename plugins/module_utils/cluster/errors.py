@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..model.errors import ClusterError, printable
-from .requests.answer import ApiResponse, Conflict, StatusCause
+from .requests.api_status import ApiResponse, Conflict, StatusCause
 
 
 class RequestError(ClusterError):

@@ -15,9 +15,9 @@ from enum import Enum
 from typing import Any
 
 from .errors import DeadlineExceeded, TooLarge, Unreachable
-from .requests.access import ApiAccess
-from .requests.answer import read_answer
+from .requests.api_access import ApiAccess
 from .requests.api_errors import refusal
+from .requests.api_status import read_answer
 from .requests.connection_errors import CONNECT_TIMEOUT, no_answer
 from .requests.optional_imports import urllib3
 from .requests.retry import Clock

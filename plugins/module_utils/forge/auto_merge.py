@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..model.errors import printable
-from .call import ForgeAction
+from .api_calls import ForgeAction
 from .client import ForgeClient
 from .errors import ForgeError
 

@@ -17,15 +17,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from ..http.answer import AGAIN, BUSY, asked_wait, is_worth_another_try, pause, read_body, why_unanswered
-from ..http.packages import get_environ_proxies, requests
+from ..http.optional_imports import get_environ_proxies, requests
+from ..http.response import AGAIN, BUSY, asked_wait, is_worth_another_try, pause, read_body, why_unanswered
 from ..http.session import REDIRECTS, open_session
 from ..model.errors import InputError, printable
 from ..source.git.address import parse_address
 from ..source.git.credentials import read_token
-from .call import Call, ForgeAction
+from .api_calls import Call, ForgeAction
 from .errors import ForgeError, refusal
-from .place import ForgeRepository, check_place
+from .repository_address import ForgeRepository, check_place
 
 if TYPE_CHECKING:
     from requests import Response

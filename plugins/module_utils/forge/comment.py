@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from ..model.errors import InputError
-from .call import ForgeAction
+from .api_calls import ForgeAction
 from .client import ForgeClient
 from .errors import ForgeError
 from .repository import whose_token

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..model.errors import InputError, printable
-from .call import ForgeAction
+from .api_calls import ForgeAction
 from .client import ForgeClient
 from .errors import ForgeError
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from ..model.errors import InputError
 from ..state.file import write_whole
-from .call import ForgeAction
+from .api_calls import ForgeAction
+from .api_table import READ_SCOPES
 from .client import ForgeClient
 from .key_pair import check_known_host, forget, guard, make_pair, read_pair
 from .repository import find_repository
-from .table import READ_SCOPES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

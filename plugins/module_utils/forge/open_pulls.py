@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .call import ForgeAction
+from .api_calls import ForgeAction
 from .client import ForgeClient
 from .pull_request import is_from_fork
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..model.errors import InputError, PlumbError
+from .api_calls import ForgeAction
 from .auto_merge import merge_later
-from .call import ForgeAction
 from .client import ForgeClient
 from .errors import ForgeError
-from .place import ForgeRepository
-from .review import ask_for_reviews
+from .repository_address import ForgeRepository
+from .review_requests import ask_for_reviews
 
 _TRIES = 3
 _PAUSE = 1.0  # seconds before the second try; it doubles

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..model.errors import InputError
 from ..source.first_commit import FirstCommit, check_first_commit, is_empty, push_first_commit
-from .call import ForgeAction
+from .api_calls import ForgeAction
 from .client import ForgeClient
 
 

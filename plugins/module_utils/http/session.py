@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..model.errors import InputError
-from .packages import HTTPAdapter, requests, require_packages
+from .optional_imports import HTTPAdapter, requests, require_packages
 
 if TYPE_CHECKING:
     from requests import Session

@@ -13,15 +13,15 @@ from datetime import UTC, datetime, timedelta
 from ..model.duration import format_seconds
 from ..model.errors import InputError, PlumbError, SourceError
 from .errors import ChoiceError, RegistryError
-from .policy import NEVER, Candidate, Kind, ranked, reason_of, without_attached
+from .parallel import side_by_side
 from .registry.client import ImageRepository
 from .registry.docker_config import ANONYMOUS, Login, login_from_config, login_from_file
-from .registry.exchange import Way
 from .registry.image_manifest import Built, ImageManifest
 from .registry.registry_cache import Remembered
+from .registry.session import Way
 from .specs import Choice, ImagePolicy
 from .tag_filter import filtered
-from .threads import side_by_side
+from .tag_policy import NEVER, Candidate, Kind, ranked, reason_of, without_attached
 
 SECONDS = 120.0  # for all images of a scan
 _WIDTH = 8  # images asked for at a time, and builds of one image

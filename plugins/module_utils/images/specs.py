@@ -15,10 +15,10 @@ from pathlib import Path
 from ..model.app import Person, SourceSpec
 from ..model.errors import printable
 from ..source.git.signing import Signing
-from .policy import Policy
-from .proposal import Manner
-from .reference import ImageName
+from .image_reference import ImageName
+from .pull_requests import Manner
 from .tag_filter import TagFilter
+from .tag_policy import Policy
 
 DEFAULT_MESSAGE = "Update {images}"
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..model.errors import InputError
-from .policy import Candidate
+from .tag_policy import Candidate
 
 SECONDS = 3.0  # for all tags of an image
 _LONGEST = 500  # characters of an expression

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..source.push import Clone, NewCommit, PushRaceError, clone_for_writing
+from .commit_message import message
 from .errors import UpdateError
-from .message import message
-from .plan import Planned, Planner
-from .proposal import Manner, Per, Proposal, Proposed, PullRequests
+from .pull_requests import Manner, Per, Proposal, Proposed, PullRequests
 from .specs import Decision, ImageChange, UpdateSpec
+from .update_plan import Planned, Planner
 from .update_state import Committed, UpdateState
 
 _TRIES = 5  # pushes of one commit that came second

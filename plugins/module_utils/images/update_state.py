@@ -17,7 +17,7 @@ from typing import Any
 from ..model.errors import printable
 from ..state.file import keep, kept
 from .errors import UpdateError
-from .reference import is_digest, name_of, tag_of
+from .image_reference import is_digest, name_of, tag_of
 from .specs import Choice, ImagePolicy
 
 _KIND = "plumb.gitops/images"

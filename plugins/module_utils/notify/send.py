@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..http.packages import requests
+from ..http.optional_imports import requests
 from ..http.session import open_session
 from ..model.errors import InputError, PlumbError, printable
 from .message_text import Message

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests import circuit_breaker as breaker
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.answer import ApiResponse
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_status import ApiResponse
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.circuit_breaker import (
     CircuitBreaker,
     Traffic,

@@ -10,11 +10,11 @@ import json
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.answer import (
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import Target, refusal
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_status import (
     Conflict,
     read_answer,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import Target, refusal
 
 TARGET = Target(subject="Deployment shop/cart", operation="applying", write=True)
 

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.answer import read_answer
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import Target, refusal
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.refused import (
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_status import read_answer
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.refused_requests import (
     RefusedRequests,
     as_content,
     from_content,

@@ -24,12 +24,12 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.deploy_key impo
     remove_token,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.errors import ForgeError
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import ForgeRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository import (
     WantedRepository,
     ensure_repository,
     whose_token,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository_address import ForgeRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Person
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.source.first_commit import FirstCommit

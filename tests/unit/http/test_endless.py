@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import ForgeClient
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import ForgeRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository import whose_token
-from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.exchange import Exchange, Way
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository_address import ForgeRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.session import Exchange, Way
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.message_text import Message
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.messages import News, Severity

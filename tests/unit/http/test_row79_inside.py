@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.http.inside import Reach, reach_of
+from ansible_collections.plumb.gitops.plugins.module_utils.http.network_reach import Reach, reach_of
 from ansible_collections.plumb.gitops.plugins.module_utils.images.errors import RegistryError
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.challenge import Authority
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.docker_config import ANONYMOUS
-from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.exchange import Exchange, Way
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.session import Exchange, Way
 
 NAMES = {
     "rebound.example.com": ["8.8.8.8", "10.0.0.5"],

@@ -10,15 +10,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.plumb.gitops.plugins.module_utils.images.edit import edit
-from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import make_policy
-from ansible_collections.plumb.gitops.plugins.module_utils.images.reference import parse_name
+from ansible_collections.plumb.gitops.plugins.module_utils.images.edit_file import edit
+from ansible_collections.plumb.gitops.plugins.module_utils.images.image_reference import parse_name
 from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import (
     Choice,
     Decision,
     ImagePolicy,
     Write,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import make_policy
 from ansible_collections.plumb.gitops.plugins.module_utils.render.yaml.scalars import resolve_plain
 
 IMAGE = "registry.example.com:5000/shop/web"

@@ -9,14 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import (
-    Candidate,
-    is_older,
-    make_policy,
-    ranked,
-    without_attached,
-)
-from ansible_collections.plumb.gitops.plugins.module_utils.images.reference import (
+from ansible_collections.plumb.gitops.plugins.module_utils.images.image_reference import (
     is_digest,
     is_tag,
     name_of,
@@ -24,6 +17,13 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.reference impo
     tag_of,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_filter import TagFilter, filtered
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import (
+    Candidate,
+    is_older,
+    make_policy,
+    ranked,
+    without_attached,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 
 DIGEST = f"sha256:{'0' * 64}"

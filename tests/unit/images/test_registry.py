@@ -17,8 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import make_policy
-from ansible_collections.plumb.gitops.plugins.module_utils.images.reference import parse_name
+from ansible_collections.plumb.gitops.plugins.module_utils.images.image_reference import parse_name
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.challenge import (
     Challenge,
     parse_challenge,
@@ -27,6 +26,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.regis
 from ansible_collections.plumb.gitops.plugins.module_utils.images.scan import scan
 from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import ImagePolicy, RegistryAccount
 from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_filter import TagFilter
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import make_policy
 from ansible_collections.plumb.gitops.tests.support.git.git_server import Reply
 from ansible_collections.plumb.gitops.tests.support.registry.registry_server import (
     Dribble,

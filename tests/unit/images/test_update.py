@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.plumb.gitops.plugins.module_utils.images.commit_message import check_message
 from ansible_collections.plumb.gitops.plugins.module_utils.images.errors import UpdateError
-from ansible_collections.plumb.gitops.plugins.module_utils.images.message import check_message
-from ansible_collections.plumb.gitops.plugins.module_utils.images.policy import make_policy
-from ansible_collections.plumb.gitops.plugins.module_utils.images.proposal import Manner, Per, Proposed
-from ansible_collections.plumb.gitops.plugins.module_utils.images.reference import parse_name
+from ansible_collections.plumb.gitops.plugins.module_utils.images.image_reference import parse_name
+from ansible_collections.plumb.gitops.plugins.module_utils.images.pull_requests import Manner, Per, Proposed
 from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import (
     Choice,
     Decision,
@@ -24,6 +23,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import (
     UpdateSpec,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_filter import TagFilter
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import make_policy
 from ansible_collections.plumb.gitops.plugins.module_utils.images.update import update
 from ansible_collections.plumb.gitops.plugins.module_utils.images.update_state import (
     Committed,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.answer import read_answer
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import Target, refusal
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_status import read_answer
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.connection_errors import no_answer
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.optional_imports import urllib3
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import (

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery import ApiResource, Discovery
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.access import ApiAccess
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_access import ApiAccess
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import Clock
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import DriftPolicy
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef

@@ -26,7 +26,7 @@ from ..errors import (
     Unauthorized,
     UnknownApi,
 )
-from .answer import OUTDATED, ApiResponse, StatusCause
+from .api_status import OUTDATED, ApiResponse, StatusCause
 
 _SHOWN = 5  # causes that a message names
 _LONG = 500  # characters; a longer message of the server is told by its causes instead

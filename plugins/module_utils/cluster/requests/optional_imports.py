@@ -65,7 +65,7 @@ def require() -> None:
             "Give Ansible a Python environment without it, or run there: pip uninstall -y urllib3-future && "
             "pip install --force-reinstall urllib3",
         )
-    if not hasattr(urllib3, "BaseHTTPResponse"):  # new in version 2, as what http1.py relies on
+    if not hasattr(urllib3, "BaseHTTPResponse"):  # new in version 2, as what llhttp_connection.py relies on
         raise _unusable(f"urllib3 {version} is too old", _INSTALL)
 
 

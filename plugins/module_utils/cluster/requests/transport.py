@@ -18,9 +18,9 @@ from urllib.parse import unquote, urlencode, urlsplit
 from ...model.version import VERSION
 from ..errors import CircuitOpen, DeadlineExceeded, LeaseLost, RequestError, Unreachable
 from ..lease_file import why_not
-from .access import ApiAccess, is_loopback
-from .answer import read_answer
+from .api_access import ApiAccess, is_loopback
 from .api_errors import Target, refusal
+from .api_status import read_answer
 from .circuit_breaker import CircuitBreaker, Traffic
 from .connection_errors import CONNECT_TIMEOUT, no_answer
 from .llhttp_connection import HttpResponse, Terms, on_terms, pools

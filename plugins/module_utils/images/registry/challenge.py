@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ...model.errors import printable
 from .docker_config import Login
-from .exchange import Exchange, origin
+from .session import Exchange, origin
 
 _LARGEST_TOKEN = 64 << 10  # bytes of an answer
 _SCHEME = re.compile(r"(?:^|,)\s*(Basic|Bearer)\s+", re.IGNORECASE)

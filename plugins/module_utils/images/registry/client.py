@@ -18,12 +18,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from ..errors import RegistryError
-from ..reference import DOCKER_HUB, ImageName, is_digest, is_tag
+from ..image_reference import DOCKER_HUB, ImageName, is_digest, is_tag
 from .challenge import Authority
 from .docker_config import ANONYMOUS, Login
-from .exchange import Exchange, Reply, Way, origin
 from .image_manifest import Built, ImageManifest, parse_config, parse_manifest
 from .registry_cache import Kept, Remembered
+from .session import Exchange, Reply, Way, origin
 
 MAX_TAGS = 100_000
 _MAX_PAGES = 1000

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...model.errors import InputError
-from ..reference import DOCKER_HUB
+from ..image_reference import DOCKER_HUB
 
 _LARGEST = 1 << 20  # bytes of a config.json
 _LARGEST_PASSWORD = 64 * 1024  # bytes; tokens of clouds are some kilobytes

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..reference import is_digest
+from ..image_reference import is_digest
 
 _MAX_CHILDREN = 1000
 _WORD = re.compile(r"[A-Za-z0-9._+-]{1,64}", re.ASCII)

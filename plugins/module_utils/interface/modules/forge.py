@@ -19,8 +19,8 @@ from ...forge.deploy_key import (
     remove_key,
     remove_token,
 )
-from ...forge.place import ForgeRepository
 from ...forge.repository import Repository, WantedRepository, ensure_repository
+from ...forge.repository_address import ForgeRepository
 from ...model.app import Person
 from ...model.duration import parse_duration
 from ...source.first_commit import FirstCommit

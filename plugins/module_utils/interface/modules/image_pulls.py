@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...forge.client import ForgeClient
-from ...forge.place import ForgeRepository, repository_at
 from ...forge.pull_request import PullRequest, close_overtaken, find_or_open
-from ...images.proposal import Proposal, Proposed, PullRequests
+from ...forge.repository_address import ForgeRepository, repository_at
+from ...images.pull_requests import Proposal, Proposed, PullRequests
 from ...images.specs import UpdateSpec
 from ...model.errors import InputError
 from ..parsing.source_repositories import forge_place

@@ -20,7 +20,7 @@ from ...cluster.client import Cluster
 from ...cluster.connection import connect
 from ...cluster.errors import CircuitOpen, RequestError
 from ...cluster.requests.circuit_breaker import Traffic, blames_server
-from ...cluster.requests.refused import RefusedRequests
+from ...cluster.requests.refused_requests import RefusedRequests
 from ...cluster.requests.request_counts import RequestCounts
 from ...model.app import AppSpec, Checkout
 from ...model.errors import InputError, PlumbError, printable

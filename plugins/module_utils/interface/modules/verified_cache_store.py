@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...cluster.requests import refused as refusals
-from ...cluster.requests.refused import Refusal
+from ...cluster.requests import refused_requests as refusals
+from ...cluster.requests.refused_requests import Refusal
 from ...model.errors import PlumbError, printable
 from ...reconcile.plan.verified_cache import VerifiedStates, from_content, to_content
 from ...state.file import keep, kept, see_room

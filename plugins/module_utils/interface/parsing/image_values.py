@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...images.message import check_message
-from ...images.policy import Kind, make_policy
-from ...images.proposal import Manner, Per
-from ...images.reference import parse_name
+from ...images.commit_message import check_message
+from ...images.image_reference import parse_name
+from ...images.pull_requests import Manner, Per
 from ...images.specs import DEFAULT_MESSAGE, ImagePolicy, RegistryAccount, UpdateSpec, Write
 from ...images.tag_filter import TagFilter
+from ...images.tag_policy import Kind, make_policy
 from ...model.app import Person, RefKind, SourceSpec
 from ...model.duration import parse_duration
 from ...model.errors import InputError

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...forge.place import ForgeRepository, repository_at
+from ...forge.repository_address import ForgeRepository, repository_at
 from ...model.duration import parse_duration
 from ..inventory.git_config import sources_in_force
 

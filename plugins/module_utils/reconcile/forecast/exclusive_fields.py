@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...cluster.errors import Invalid
-from ...cluster.requests.answer import StatusCause
+from ...cluster.requests.api_status import StatusCause
 from ...model.objects import Body, GroupKind
 from ..drift.ignore import Ignored
 from ..fields.fieldset import SELF, FieldSet, Path, leaves, owns, union

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rows of the forges' table about pull requests, comments and commit statuses; sources as in table.py."""
+"""The rows of the forges' table about pull requests, comments and commit statuses; sources as in api_table.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from .call import Call, ForgeAction
+from .api_calls import Call, ForgeAction
 
 _REPO = "/repos/{owner}/{name}"
 _PULL = f"{_REPO}/pulls/{{id}}"

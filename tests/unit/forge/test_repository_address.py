@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.place import repository_at
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository_address import repository_at
 
 HERE, BELOW = "https://git.example.com", "https://example.com/git/"
 

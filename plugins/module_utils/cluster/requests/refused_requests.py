@@ -4,7 +4,7 @@
 """Requests that the server refused for what they say: not sent again until something changes, then at a slow pace.
 
 A refusal is remembered under the digest of the whole request, so another manifest is another request. It holds while
-the live object that it was made on and the server's rules (environment.py) are as they were, and while our own writes
+the live object that it was made on and the server's rules (server_rules.py) are as they were, and while our own writes
 change nothing: they may be what the object needs. What else it depends on nobody can know, so it is tried again after
 two minutes, then ever later, at last hourly. Losing what is remembered costs one more try.
 """
@@ -29,7 +29,7 @@ from ..errors import (
     ServerFailure,
     TooLarge,
 )
-from .answer import ApiResponse, Conflict, StatusCause
+from .api_status import ApiResponse, Conflict, StatusCause
 from .transport import Request
 
 _FIRST_RETRY = 120.0  # seconds; doubled with each refusal

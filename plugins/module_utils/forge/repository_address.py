@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from ..model.app import RefKind, SourceSpec
 from ..model.errors import InputError
 from ..source.git.address import check_spec
-from .call import Forge
-from .table import FORGES
+from .api_calls import Forge
+from .api_table import FORGES
 
 _WORD = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?"
 _NAME = re.compile(_WORD)

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from ...http.answer import AGAIN, BUSY, asked_wait, is_worth_another_try, pause, read_body, why_unanswered
-from ...http.inside import is_inside_address, reach_of
-from ...http.packages import get_environ_proxies, requests
+from ...http.network_reach import is_inside_address, reach_of
+from ...http.optional_imports import get_environ_proxies, requests
+from ...http.response import AGAIN, BUSY, asked_wait, is_worth_another_try, pause, read_body, why_unanswered
 from ...http.session import REDIRECTS, open_session
 from ...model.duration import format_seconds
 from ...model.errors import printable

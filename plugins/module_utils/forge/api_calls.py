@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a forge can be asked to do, and what describes a kind of forge. The rows are in table.py and table_pulls.py."""
+"""What a forge can be asked to do, and what describes a kind of forge; the rows are in api_table*.py."""
 
 from __future__ import annotations
 

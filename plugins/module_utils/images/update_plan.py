@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from ..model.errors import printable
 from ..source.git.repository import TreeEntry
 from ..source.push import Clone
-from .edit import LARGEST_FILE, edit, marked_values, may_have_markers, slot_of
-from .policy import Candidate, is_older
-from .reference import tag_of
+from .edit_file import LARGEST_FILE, edit, marked_values, may_have_markers, slot_of
+from .image_reference import tag_of
 from .specs import Decision, ImageChange, Part, slot
 from .tag_filter import filtered
+from .tag_policy import Candidate, is_older
 from .update_state import Committed
 
 _ENDS = (b".yaml", b".yml", b"/Kustomization")

@@ -14,8 +14,8 @@ from ..model.errors import printable
 from ..render.yaml.pyyaml import yaml
 from ..render.yaml.scalars import resolve_plain
 from .errors import UpdateError
-from .marker import MARKS, Marked, Stray, find_marked
-from .reference import ImageName, is_digest, is_tag, name_of
+from .image_reference import ImageName, is_digest, is_tag, name_of
+from .markers import MARKS, Marked, Stray, find_marked
 from .specs import Decision, ImageChange, Part, slot
 from .yaml_scalars import NotYamlError, Written, scalars
 

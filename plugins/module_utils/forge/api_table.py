@@ -4,7 +4,7 @@
 """How the forges differ: addresses, headers, paths, names of fields. All of it is data; what is done is elsewhere.
 
 From their public API documents: https://docs.gitea.com/api, https://docs.github.com/rest (version 2022-11-28) and
-https://docs.gitlab.com/api/rest (version 4). Forgejo speaks Gitea's. Pull requests and statuses are in table_pulls.py.
+https://docs.gitlab.com/api/rest (version 4). Forgejo speaks Gitea's. Pull requests and statuses: api_table_pulls.py.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from .call import Call, Forge, ForgeAction
-from .table_pulls import GITEA_PULLS, GITHUB_PULLS, GITLAB_PULLS, OF_GITEA, OF_GITHUB, OF_GITLAB
+from .api_calls import Call, Forge, ForgeAction
+from .api_table_pulls import GITEA_PULLS, GITHUB_PULLS, GITLAB_PULLS, OF_GITEA, OF_GITHUB, OF_GITLAB
 
 _CREATES = MappingProxyType({"name": "name", "description": "description", "private": "private"})
 _KEY = MappingProxyType({"title": "title", "key": "key", "read_only": "read_only"})

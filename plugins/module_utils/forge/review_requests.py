@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .call import ForgeAction
+from .api_calls import ForgeAction
 from .client import ForgeClient
 from .errors import ForgeError
 
