@@ -35,7 +35,7 @@ from .http.event_broker import EventBroker
 from .http.page import Shown
 from .http.status import agent_status, cluster_status, last_run_fields, status
 from .http.webhook import WebhookReceiver
-from .loops.cluster_loop import AgentServices, AgentState, ClusterLoop
+from .loops.cluster_loop import ClusterLoop
 from .loops.commands import Commands
 from .loops.image_scan import Scanner
 from .loops.leader import Leader, holder_name
@@ -44,6 +44,7 @@ from .loops.source_poll import Poller
 from .loops.supervisor import Supervisor, log_unhandled
 from .loops.token_renewal import Renewer
 from .runner.run_pool import RunPool
+from .store.agent_state import AgentServices, AgentState
 from .store.inventory_copy import (
     InventoryCopy,
     check_inventory_copy,

@@ -6,7 +6,7 @@
 
     scripts/check_names.py [PATH ...]
 
-Without a path, the engine and the controller are read. Prints each fault with its file and line; the exit code is 1 if there is one.
+Without a path, the engine and the controller are read. Exits with 1 if there is a fault.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def faults(paths: list[Path]) -> Iterator[str]:
             if name.is_class and name.text not in OF_ANSIBLE:
                 first = classes.setdefault(name.text, name)
                 if first is not name:
-                    yield f"{_location(name)}: class {name.text} stands in {_location(first)} too; give each its own name"
+                    yield f"{_location(name)}: class {name.text} is in {_location(first)} too; give each its own name"
 
 
 def _location(name: Name) -> str:

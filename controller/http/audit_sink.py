@@ -24,6 +24,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import m
 from ansible_collections.plumb.gitops.plugins.module_utils.state.rotated import WINDOW, rotated
 
 from ..core.config import LARGEST_SECRET
+from ..core.paths import audit_file
 from .request_body import BodyRefused, read_body
 
 MOST_BODY = 16 * 1024 * 1024  # bytes; the API server sends 400 events at once
@@ -76,11 +77,6 @@ class Sink:
         said = header or request.match_info.get("token") or request.query.get("token", "")
         given = said.encode("utf-8", "surrogateescape")
         return bool(token) and hmac.compare_digest(given, token)
-
-
-def audit_file(folder: Path, cluster: str) -> Path:
-    """The file with the newest events of a cluster."""
-    return folder / f"{cluster}.jsonl"
 
 
 def kept_of(body: bytes) -> list[bytes]:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..loops.cluster_loop import AgentState, ClusterLoop
+from ..loops.cluster_loop import ClusterLoop
+from ..store.agent_state import AgentState
 
 API_VERSION = "plumb.gitops/v1"
 

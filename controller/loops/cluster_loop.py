@@ -9,8 +9,8 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.g
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
 
-from ..core.config import Config
-from ..core.log import Log
+from ..core.paths import audit_file
+from ..core.run_protocol import RunOutcome
 from ..core.schedule import (
     Pace,
     Trigger,
@@ -31,11 +31,9 @@ from ..core.schedule import (
     together,
     wait_after,
 )
-from ..core.suspensions import Suspensions
-from ..http.audit_sink import audit_file
-from ..runner.fork_server import RunOutcome
 from ..runner.reports import drop_old
-from ..runner.run_pool import DEADLINE, DIED, RunPool, RunRequest
+from ..runner.run_pool import DEADLINE, DIED, RunRequest
+from ..store.agent_state import AgentServices, AgentState
 from ..store.history import (
     History,
     after_none,
@@ -43,35 +41,12 @@ from ..store.history import (
     read_history,
     write_history,
 )
-from ..store.inventory_copy import InventoryCopy
-from ..store.metrics import Metered, Metrics
+from ..store.metrics import Metered
 from ..store.run_state import RunState, read_record, write_record
 from ..watch.change_queue import HeldApps
 from ..watch.cluster_watch import ClusterWatch
 
 PLAYBOOK = "plumb.gitops.reconcile"
-
-
-@dataclass(frozen=True, slots=True)
-class AgentState:
-    """What all clusters go by at the moment; the next run of each takes it as it is then."""
-
-    config: Config
-    accepted: InventoryCopy
-    suspensions: Suspensions
-    may_run: bool = True  # whether this agent leads, where there is an election
-    lease_file: Path | None = None
-
-
-@dataclass(slots=True)
-class AgentServices:
-    """What the clusters of one agent share, and what works for them."""
-
-    in_force: Callable[[], AgentState]
-    runs: RunPool
-    log: Log
-    metrics: Metrics
-    changed: Callable[[str], None]  # called with a cluster's name when there is something new to show of it
 
 
 class ClusterLoop:

@@ -16,7 +16,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import I
 from ..core.log import Log
 from ..core.schedule import RESUMED, SYNC, Trigger
 from ..core.suspensions import WHOLE, Suspensions, write_suspensions
-from .cluster_loop import AgentState, ClusterLoop
+from ..store.agent_state import AgentState
+from .cluster_loop import ClusterLoop
 
 
 @dataclass(frozen=True, slots=True)

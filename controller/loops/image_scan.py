@@ -20,11 +20,12 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.regis
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 
 from ..core.daemon_threads import in_daemon_thread
+from ..core.run_protocol import RunOutcome
 from ..core.schedule import Pace, Trigger, wait_after
 from ..core.triggers import Wakeups, Work
-from ..runner.fork_server import RunOutcome
 from ..runner.run_pool import RunRequest
-from .cluster_loop import AgentServices, ClusterLoop
+from ..store.agent_state import AgentServices
+from .cluster_loop import ClusterLoop
 
 if TYPE_CHECKING:
     from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import ImageScan

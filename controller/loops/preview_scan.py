@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ..core.triggers import Wakeups, Work
 from ..runner.run_pool import RunRequest
-from .cluster_loop import AgentServices, ClusterLoop
+from ..store.agent_state import AgentServices
+from .cluster_loop import ClusterLoop
 
 PLAYBOOK = "plumb.gitops.preview"
 _GAP = 5.0  # seconds between two rounds, however often they are hastened

@@ -19,7 +19,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.source.pull import cu
 from ..core.log import Log
 from ..core.schedule import Trigger
 from ..core.triggers import Wakeups, Work
-from .cluster_loop import AgentState, ClusterLoop
+from ..store.agent_state import AgentState
+from .cluster_loop import ClusterLoop
 
 _WIDTH = 8  # remotes asked at a time
 _SOON = 1.0  # seconds until a hastened poll looks again at clusters whose run is under way

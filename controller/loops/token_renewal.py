@@ -29,7 +29,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.state.file import rea
 
 from ..core.daemon_threads import in_daemon_thread
 from ..core.log import Log
-from .cluster_loop import AgentState
+from ..store.agent_state import AgentState
 
 _SPENT = 0.5  # of its life; then a token is renewed
 _PAUSE = 30.0  # seconds between two looks

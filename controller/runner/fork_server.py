@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError, printable
 
+from ..core.run_protocol import RunJob, RunOutcome
 from . import playbook_process as guarded
 from .processes import adopt_orphans, end_descendants, end_with
 from .report_digest import digest_of_report
@@ -38,31 +39,6 @@ _LONGEST_REASON = 1000  # characters
 _CHECK = "plumb.gitops.check_inventory"
 _ANSWERS = frozenset({f"plumb.gitops.{name}" for name in ("commit_status", "images", "notify", "preview")})
 _FAILED = frozenset({"runner_on_failed", "runner_on_unreachable", "runner_item_on_failed"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunJob:
-    """What to run; variables hold paths and checked names only."""
-
-    playbook: str
-    inventory: str
-    limit: str = ""
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    report: str = ""  # where the playbook writes its report, if it does
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOutcome:
-    """What came of it: exit code, what failed (a line each), settings by host, and the report in brief."""
-
-    code: int
-    failures: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()  # what could not be told to others
-    pushed: tuple[str, ...] = ()  # the branches that got commits with new images
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    summary: Mapping[str, Any] | None = None
-    findings: Mapping[str, Any] | None = None  # see reports.findings_of
-    story: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)

@@ -22,8 +22,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import make_folder
 
+from ..core.run_protocol import RunJob, RunOutcome
 from .fork_client import PREFIX, ForkClient, ForkedRun
-from .fork_server import RunJob, RunOutcome
 
 DEADLINE, DIED = 124, 125  # codes of runs that came to no end of their own
 

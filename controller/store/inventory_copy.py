@@ -20,7 +20,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.state.file import kee
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust, make_folder
 
 from ..core.config import Config
-from ..runner.fork_server import RunOutcome
+from ..core.run_protocol import RunOutcome
 from ..runner.run_pool import RunPool, RunRequest
 
 PLAYBOOK = "plumb.gitops.settings"

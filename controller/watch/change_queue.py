@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import format_seconds
 
 from ..core.log import Log
+from ..core.run_protocol import RunOutcome
 from ..core.schedule import Trigger
-from ..runner.fork_server import RunOutcome
 from .conflicts import ConflictKey, FieldConflict, FieldConflicts
 
 CAUSE = "change seen"

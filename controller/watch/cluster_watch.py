@@ -30,8 +30,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.des
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.fingerprint import Movement
 
 from ..core.log import Log
+from ..core.run_protocol import RunOutcome
 from ..core.schedule import Trigger
-from ..runner.fork_server import RunOutcome
 from ..runner.reports import key_of
 from .change_queue import ChangeQueue, HeldApps, RunTarget
 from .conflicts import FieldConflict

@@ -22,10 +22,10 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.reflector imp
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.watch import Stop
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
+from ansible_collections.plumb.gitops.plugins.module_utils.model.well_known import PART_OF
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
     ID_LABEL,
     PARENT_KIND,
-    PART_OF,
     hinted_kinds,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.fingerprint import (

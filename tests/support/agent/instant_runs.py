@@ -11,8 +11,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ansible_collections.plumb.gitops.controller.core.run_protocol import RunJob, RunOutcome
 from ansible_collections.plumb.gitops.controller.runner import fork_server as launch
-from ansible_collections.plumb.gitops.controller.runner.fork_server import RunJob, RunOutcome
 from ansible_collections.plumb.gitops.controller.runner.reports import read_report, summary_of
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
 from ansible_collections.plumb.gitops.plugins.module_utils.report.file import write_report

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppSpec, AppState, PruneLimit
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
-    PART_OF,
-    SetIdentity,
-)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.well_known import PART_OF
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import SetIdentity
 from ansible_collections.plumb.gitops.tests.support.cluster.engine import Done, Engine
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.faults.oracle import Oracle

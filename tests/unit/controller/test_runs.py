@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.runner.fork_server import RunnerListener, RunOutcome
+from ansible_collections.plumb.gitops.controller.core.run_protocol import RunOutcome
+from ansible_collections.plumb.gitops.controller.runner.fork_server import RunnerListener
 from ansible_collections.plumb.gitops.controller.runner.processes import ProcessEntry, descendants, end_tree
 from ansible_collections.plumb.gitops.controller.runner.run_pool import DEADLINE, DIED, RunPool, RunRequest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError

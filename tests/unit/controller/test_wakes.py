@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.plumb.gitops.controller.core.run_protocol import RunOutcome
 from ansible_collections.plumb.gitops.controller.core.schedule import Trigger
-from ansible_collections.plumb.gitops.controller.runner.fork_server import RunOutcome
 from ansible_collections.plumb.gitops.controller.watch.change_queue import (
     CAUSE,
     DEBOUNCE,

@@ -31,13 +31,13 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules imp
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules import (
     verified_cache_store as memory,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.cache_folder import (
-    RENDERINGS,
-    check_cache,
-)
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import apply, pull
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs import reported_state as standing
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.cache_folder import (
+    RENDERINGS,
+    check_cache,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import RefKind, SourceSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import Told
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app

@@ -16,9 +16,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retr
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import DriftPolicy
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
+from ansible_collections.plumb.gitops.plugins.module_utils.model.well_known import PART_OF
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
     ID_LABEL,
-    PART_OF,
     Inventory,
     SetIdentity,
 )

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind, Manifest
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import PART_OF
+from ansible_collections.plumb.gitops.plugins.module_utils.model.well_known import PART_OF
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import (
     DefinedKind,
     DesiredObject,

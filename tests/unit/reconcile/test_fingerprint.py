@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
-    ID_LABEL,
-    PART_OF,
-)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.well_known import PART_OF
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import ID_LABEL
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.fingerprint import (
     Fingerprint,
     Movement,

@@ -16,8 +16,8 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InventoryError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind, ObjectRef
+from ansible_collections.plumb.gitops.plugins.module_utils.model.well_known import PART_OF
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
-    PART_OF,
     Inventory,
     SetIdentity,
     identity_of,

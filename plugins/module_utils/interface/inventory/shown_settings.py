@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...reconcile.applyset.inventory import DEFAULT_NAMESPACE
-from ..modules.reconcile import cache_of
 from ..options.common import CONFIG, CONNECTION, SOURCE
 from ..options.images import IMAGE, UPDATE
+from ..parsing.cache_folder import cache_of
 from ..parsing.engine_values import source_spec
 from .git_config_store import git_config_file
 

@@ -23,9 +23,9 @@ from ...model.errors import PlumbError, printable
 from ...notify.messages import failure_text
 from ...state.file import keep, kept
 from ..inventory.git_config import apps_in_force
-from ..parsing.source_repositories import OnForge, forge_place, on_forge
+from ..inventory.source_repositories import OnForge, forge_place, on_forge
+from ..parsing.cache_folder import cache_of
 from .mode import Mode
-from .reconcile import cache_of
 
 _KIND, _FORMAT = "plumb.gitops/statuses", 1
 _STAYING = ("create", "update", "adopt", "recreate", "unchanged")  # what an app has after them

@@ -16,7 +16,7 @@ from ...forge.repository_address import ForgeRepository, repository_at
 from ...images.pull_requests import Proposal, Proposed, PullRequests
 from ...images.specs import UpdateSpec
 from ...model.errors import InputError
-from ..parsing.source_repositories import forge_place
+from ..inventory.source_repositories import forge_place
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from ...images.update_state import Committed, committed_file, recall, remember
 from ...model.app import RefKind
 from ...model.errors import PlumbError
 from ...source.pull import current_revision, last_commit
+from ..parsing.cache_folder import cache_of
 from ..parsing.image_values import image_policies, update_specs
 from .image_pulls import pull_requests
 from .mode import Mode
-from .reconcile import cache_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from ...notify.messages import News, news_of
 from ...notify.send import send
 from ...notify.throttle import Due, Told, as_content, due, from_content
 from ...state.file import keep, kept
+from ..parsing.cache_folder import cache_of
 from ..parsing.receivers import receiver_of
 from .commit_statuses import app_sources
 from .mode import Mode
-from .reconcile import cache_of
 
 _KIND, _FORMAT = "plumb.gitops/notifications", 1
 

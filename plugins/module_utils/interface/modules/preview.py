@@ -26,13 +26,13 @@ from ...report.risks import Risk, risks
 from ...source.pull import pull_sources
 from ...state.file import keep, kept
 from ..inventory.git_config import apps_in_force
+from ..inventory.source_repositories import forge_place, on_forge
+from ..parsing.cache_folder import PREVIEWS, RENDERINGS, cache_of, check_cache
 from ..parsing.checkout_paths import REFERENCES, cache_size_of, paths_of_apps, specs_with_paths
 from ..parsing.engine_values import connection_spec, pulled_sources, source_spec
-from ..parsing.source_repositories import forge_place, on_forge
-from .cache_folder import PREVIEWS, RENDERINGS, check_cache
 from .mode import Mode
 from .preview_plan import Fleet, preview_report, touched_by
-from .reconcile import apps_of, cache_of, renderer_of
+from .reconcile import apps_of, renderer_of
 from .verified_cache_store import load_verified_cache, verified_cache_file
 
 _KIND, _FORMAT = "plumb.gitops/previews", 1

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -39,9 +38,9 @@ from ..outputs.audit_log import audit_log_file, evident
 from ..outputs.kubernetes_events import write_kubernetes_events
 from ..outputs.reported_state import reported_state_file
 from ..outputs.writers import see_places, write_outputs
+from ..parsing.cache_folder import RENDERINGS, bound_caches, cache_of, check_cache
 from ..parsing.checkout_paths import REFERENCES, Paths, cache_size_of, named_paths, specs_with_paths
 from ..parsing.engine_values import app_specs, connection_spec, pulled_sources
-from .cache_folder import RENDERINGS, bound_caches, check_cache
 from .mode import Mode
 from .verified_cache_store import (
     StateError,
@@ -113,14 +112,6 @@ def _with_more(
         )
         for one in pulled
     )
-
-
-def cache_of(options: Mapping[str, Any]) -> Path:
-    """Where things are kept that can be made anew: as said, or under the account's cache folder."""
-    if options.get("cache_dir"):
-        return Path(options["cache_dir"])
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "plumb"
 
 
 def _pulled(one: PulledSource) -> dict[str, Any]:

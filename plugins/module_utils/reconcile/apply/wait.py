@@ -14,7 +14,7 @@ from ...cluster.errors import RequestError
 from ...model.health import Health, HealthStatus
 from ...model.objects import Body, ObjectRef, ref_of
 from ...model.plan import Unhealthy
-from ..applyset.inventory import PART_OF
+from ...model.well_known import PART_OF
 from ..desired.manifests import DesiredObject
 from ..health.assess import assess
 from .wait_exceptions import Excuses

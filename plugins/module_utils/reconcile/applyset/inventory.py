@@ -21,11 +21,11 @@ from ...model.app import AppSpec
 from ...model.errors import InventoryError
 from ...model.objects import Body, GroupKind, ObjectRef, digest_of
 from ...model.version import VERSION
+from ...model.well_known import PART_OF
 from ..fields.fieldset import Path, owns_exactly
 from ..fields.managed_fields import our_entry, owners
 
 ID_LABEL = "applyset.kubernetes.io/id"
-PART_OF = "applyset.kubernetes.io/part-of"
 MEMBER_PATH: Path = ("f:metadata", "f:labels", f"f:{PART_OF}")
 _TOOLING = "applyset.kubernetes.io/tooling"
 _GROUP_KINDS = "applyset.kubernetes.io/contains-group-kinds"

@@ -17,9 +17,9 @@ from ...cluster.discovery import Discovery
 from ...model.app import AppSpec, AppState
 from ...model.errors import InputError, PlumbError
 from ...model.objects import Body, GroupKind, Manifest, ObjectRef
+from ...model.well_known import RECORD_PREFIX
 from ..applyset.inventory import SetIdentity, identity_of
-from ..membership.record import RECORD_PREFIX
-from ..plan.prune import contains
+from .containers import contains
 from .manifests import DefinedKind, DesiredObjects, defined_kinds, desired_objects
 
 _NAMESPACE, _CONFIG_MAP = GroupKind("", "Namespace"), GroupKind("", "ConfigMap")

@@ -14,7 +14,7 @@ from ...model.app import AppSpec
 from ...model.errors import RenderError
 from ...model.objects import Body, GroupKind, Manifest, ObjectRef, Origin, digest_of
 from ...model.plan import Action, Verb
-from ..applyset.inventory import PART_OF
+from ...model.well_known import PART_OF
 from ..fields.managed_fields import DIGEST
 from ..fields.object_view import LiveView
 from .order import sort_key

@@ -18,12 +18,12 @@ from sys import intern
 from typing import Any
 
 from ...model.compact import compact
+from ...model.generations import keeps_generation
 from ...model.objects import Body, GroupKind
 from ..applyset.inventory import ID_LABEL, MEMBER_PATH, part_of
 from ..fields.fieldset import Path, leaves, owns, owns_exactly
 from ..fields.known_writers import is_expected
 from ..fields.managed_fields import Owner, our_entry, owners
-from ..plan.verified_cache import keeps_generation
 
 # Kinds whose objects inherit the labels of a Service, ours with them, and change with every Pod.
 _INHERITING = frozenset({GroupKind("", "Endpoints"), GroupKind("discovery.k8s.io", "EndpointSlice")})

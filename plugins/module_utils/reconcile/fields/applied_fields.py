@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...model.objects import Body
-from ..applyset.inventory import PART_OF
+from ...model.well_known import PART_OF
 from .fieldset import FieldSet, Path, owns_exactly
 from .managed_fields import DIGEST, Owner, our_entry, owners
 from .structure import content_of, fields_of, shape_of

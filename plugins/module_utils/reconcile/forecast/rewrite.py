@@ -18,7 +18,7 @@ from ...cluster.client import Cluster
 from ...cluster.discovery import ApiResource
 from ...model.change import ABSENT
 from ...model.objects import Body, ref_of
-from ..applyset.inventory import PART_OF
+from ...model.well_known import PART_OF
 from ..drift.explain import value_at
 from ..fields.applied_fields import ANNOTATION
 from ..fields.fieldset import SELF, FieldSet, Path, is_member_node, leaves, set_of_paths, subtract, union

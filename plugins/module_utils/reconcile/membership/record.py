@@ -20,11 +20,11 @@ from typing import Any
 
 from ...model.errors import InventoryError
 from ...model.objects import Body, GroupKind, ObjectRef
+from ...model.well_known import RECORD_PREFIX
 from ..applyset.inventory import APP, OWNER, SetIdentity
 from ..desired.manifests import SECRET, DesiredObject
 
 RECORD_LABEL = "plumb.gitops/record"
-RECORD_PREFIX = "plumb-members."  # names of records begin with it
 _RECORD_VALUE = "members"
 _SET = "plumb.gitops/set"
 _KEY = "members.json.gz"

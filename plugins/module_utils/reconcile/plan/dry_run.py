@@ -14,6 +14,7 @@ from ...model.app import AdditionPolicy
 from ...model.change import ABSENT, Cause, FieldChange
 from ...model.objects import Body
 from ...model.plan import Action, Verb
+from ..desired.containers import CONTAINERS
 from ..drift.explain import explain, value_at
 from ..drift.foreign_fields import ForeignField, as_changes, beyond
 from ..fields.fieldset import Path, display
@@ -24,7 +25,7 @@ from ..forecast.rewrite import Forecast, claim_of, forecast, overridden
 from .context import action_for, failed_dry_run, refused, why
 from .dry_run_input import DryRunInput
 from .planned_action import PlannedAction
-from .prune import CONSENT, CONTAINERS, PROTECTED, consent_of, marker_on
+from .prune import CONSENT, PROTECTED, consent_of, marker_on
 from .refused_apply import DROP_OR_FORCE, unblocked
 from .version_change import claims_changed, is_outdated, moved
 

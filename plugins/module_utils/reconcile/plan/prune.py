@@ -12,16 +12,14 @@ from types import MappingProxyType
 from ...model.app import AppSpec, AppState
 from ...model.objects import Body, GroupKind, ObjectRef
 from ...model.plan import Action, Verb
+from ..desired.containers import CONTAINERS, contains
 from ..desired.order import sort_key
 from ..desired.prune_markers import protective_marker
-from ..fields.object_view import LiveView
 from .planned_action import PlannedAction
 
 CONSENT = "plumb.gitops/prune"  # annotation on the object: `enabled` consents, `disabled` keeps it
 
 # What takes data or other objects with it when it goes: pruned only with consent on the object itself.
-_NAMESPACE = GroupKind("", "Namespace")
-CONTAINERS = frozenset({_NAMESPACE, GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")})
 PROTECTED = CONTAINERS | {GroupKind("", "PersistentVolumeClaim"), GroupKind("", "PersistentVolume")}
 
 
@@ -89,16 +87,6 @@ def marker_on(app: AppSpec, body: Body) -> str:
 
 def _marker_in(app: AppSpec, marker: str) -> str:
     return marker if app.keep_marked else ""
-
-
-def contains(container: ObjectRef, live: Body, other: ObjectRef) -> bool:
-    """Whether an object would go with a Namespace or a CustomResourceDefinition."""
-    if container.group_kind == _NAMESPACE:
-        return other.namespace == container.name
-    if container.group_kind not in CONTAINERS:
-        return False
-    view = LiveView(live)
-    return other.group_kind == GroupKind(view.text("spec", "group"), view.text("spec", "names", "kind"))
 
 
 def consent_of(live: Body) -> str:

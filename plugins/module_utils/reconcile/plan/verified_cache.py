@@ -15,47 +15,14 @@ from operator import attrgetter
 from typing import Any
 
 from ...model.change import ABSENT, Cause, Culprit, FieldChange
-from ...model.objects import Body, GroupKind, ObjectRef, digest_of
+from ...model.generations import keeps_generation
+from ...model.objects import Body, ObjectRef, digest_of
 from ..desired.manifests import DesiredObject
 from ..drift.foreign_fields import ForeignField, foreign_fields
 from ..drift.ignore import Ignored
 from ..fields.fieldset import display
 from ..fields.managed_fields import our_entry, owners
 from ..fields.ownership_match import same
-
-# Built-in kinds whose generation moves with every change outside metadata and status. Others have none, or one that
-# stays at 1 (PriorityClass).
-_GENERATIONS = frozenset(
-    {
-        GroupKind("", "Pod"),
-        GroupKind("", "ReplicationController"),
-        GroupKind("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
-        GroupKind("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
-        GroupKind("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
-        GroupKind("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
-        GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
-        GroupKind("apps", "DaemonSet"),
-        GroupKind("apps", "Deployment"),
-        GroupKind("apps", "ReplicaSet"),
-        GroupKind("apps", "StatefulSet"),
-        GroupKind("batch", "CronJob"),
-        GroupKind("batch", "Job"),
-        GroupKind("networking.k8s.io", "Ingress"),
-        GroupKind("networking.k8s.io", "IngressClass"),
-        GroupKind("networking.k8s.io", "NetworkPolicy"),
-        GroupKind("policy", "PodDisruptionBudget"),
-    }
-)
-
-
-def keeps_generation(kind: GroupKind) -> bool:
-    """Whether an unmoved generation says that nothing outside metadata and status has changed.
-
-    The API server sees to that itself for kinds that a CRD defines; those of reserved groups may be
-    built in.
-    """
-    custom = "." in kind.group and not kind.group.endswith((".k8s.io", ".kubernetes.io"))
-    return custom or kind in _GENERATIONS
 
 
 @dataclass(frozen=True, slots=True)

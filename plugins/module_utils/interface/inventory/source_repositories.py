@@ -16,7 +16,7 @@ from typing import Any
 
 from ...forge.repository_address import ForgeRepository, repository_at
 from ...model.duration import parse_duration
-from ..inventory.git_config import sources_in_force
+from .git_config import sources_in_force
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ...state.folder import bound_folder, check_folder, check_status
 
@@ -24,6 +26,14 @@ _SMALL = (
 )  # a file for each cluster or two
 _MOST = 256 * 1024 * 1024  # bytes of each of these
 _UNUSED = 365 * 24 * 3600.0  # seconds; a look is written only where something changed
+
+
+def cache_of(options: Mapping[str, Any]) -> Path:
+    """Where things are kept that can be made anew: as said, or under the account's cache folder."""
+    if options.get("cache_dir"):
+        return Path(options["cache_dir"])
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "plumb"
 
 
 def check_cache(cache: Path) -> None:

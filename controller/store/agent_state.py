@@ -1,0 +1,39 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all loops of the agent go by: the state that is in force, and the services that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.config import Config
+from ..core.log import Log
+from ..core.suspensions import Suspensions
+from ..runner.run_pool import RunPool
+from .inventory_copy import InventoryCopy
+from .metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class AgentState:
+    """What all clusters go by at the moment; the next run of each takes it as it is then."""
+
+    config: Config
+    accepted: InventoryCopy
+    suspensions: Suspensions
+    may_run: bool = True  # whether this agent leads, where there is an election
+    lease_file: Path | None = None
+
+
+@dataclass(slots=True)
+class AgentServices:
+    """What the clusters of one agent share, and what works for them."""
+
+    in_force: Callable[[], AgentState]
+    runs: RunPool
+    log: Log
+    metrics: Metrics
+    changed: Callable[[str], None]  # called with a cluster's name when there is something new to show of it
