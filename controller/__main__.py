@@ -100,7 +100,7 @@ def _command(given: argparse.Namespace) -> int:
         return 0
     ended = client.wait(done["runs"])
     sys.stdout.write("\n".join(lines({"clusters": ended})) + "\n")
-    return 0 if all(one["last_run"]["result"] == "good" for one in ended) else 1
+    return 0 if all(one["last_run"]["result"] == "succeeded" for one in ended) else 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -31,11 +31,12 @@ def printable_line(line: str) -> str:
 
 def _cluster(cluster: Mapping[str, Any]) -> Iterator[str]:
     last = cluster["last_run"]
-    said = f"{last['result']}, {last['ended']} ({last['cause']})" if last["ended"] else "no run yet"
+    said = f"{last['result']}, {last['ended']} ({last['cause']})" if last["ended"] else "pending, no run yet"
     now = "suspended" if cluster["suspended"] else "running" if cluster["running_since"] else ""
     yield f"{cluster['name']}    {said}{f', {now}' if now else ''}"
-    if last["result"] not in {"good", ""}:
-        yield f"  last good {cluster['last_good'] or 'never'}, failed {cluster['failed_in_a_row']} times since"
+    if last["result"] not in {"succeeded", ""}:
+        last_success = cluster["last_successful_run"] or "never"
+        yield f"  last successful run {last_success}, failed {cluster['failed_in_a_row']} times since"
     if cluster.get("backs_off"):
         seconds = cluster["backs_off"]
         yield f"  backing off: its API server failed for all; no run for {seconds:.0f} s, unless by sync or resume"

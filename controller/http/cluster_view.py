@@ -15,8 +15,8 @@ from .status import instant
 KIND = "AgentState"
 _MOST_REASONS = 5  # of a cluster
 
-# How a cluster or an app stands, the worst first.
-STANDINGS = ("failed", "refused", "unhealthy", "drifted", "unverified", "suspended", "waiting", "good")
+# The states of an app or a cluster, the worst first (docs/glossary.md).
+STATES = ("failed", "refused", "unhealthy", "drifted", "unverified", "suspended", "pending", "in sync")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +45,22 @@ def _cluster(seen: ClusterSnapshot, now: float) -> dict[str, Any]:
     status, history = seen.status, seen.history
     apps = _apps(seen)
     last = status["last_run"]
-    standing = _standing_of_cluster(status, apps)
+    state = _state_of_cluster(status, apps)
     return {
         "name": status["name"],
-        "standing": standing,
-        "why": list(_reasons(status, apps))[:_MOST_REASONS] if standing != "good" else [],
+        "state": state,
+        "why": list(_reasons(status, apps))[:_MOST_REASONS] if state != "in sync" else [],
         "suspended": status["suspended"],
         "running_since": status["running_since"],
         "next_run": "" if status["suspended"] else instant(now + status["next_in"]),
         "backs_off_until": instant(now + status["backs_off"]) if status.get("backs_off") else "",
         "last_run": last,
-        "last_good": status["last_good"],
+        "last_successful_run": status["last_successful_run"],
         "failed_in_a_row": status["failed_in_a_row"],
         "sources": [dict(source) for source in history.sources] or status["sources"],
         "apps": apps,
         "unclaimed": list(history.unclaimed),
-        "fights": list(status.get("fights", ())),
+        "conflicts": list(status.get("conflicts", ())),
         "timeline": [_moment(moment) for moment in history.moments],
     }
 
@@ -71,7 +71,7 @@ def _apps(seen: ClusterSnapshot) -> list[dict[str, Any]]:
     suspended = set(seen.status["suspended_apps"])
     shown = [_app(name, ran.get(name), places.get(name, {}), seen.history.apps.get(name, {}), name in suspended)
              for name in dict.fromkeys((*places, *ran))]  # fmt: skip
-    return sorted(shown, key=lambda app: STANDINGS.index(app["standing"]))
+    return sorted(shown, key=lambda app: STATES.index(app["state"]))
 
 
 def _app(
@@ -98,10 +98,10 @@ def _app(
         "warnings": list(told.get("warnings", ())),
         "prune_blocked": told.get("prune_blocked", ""),
     }
-    return {**app, "standing": _standing_of_app(app, has_run=ran is not None)}
+    return {**app, "state": _state_of_app(app, has_run=ran is not None)}
 
 
-def _standing_of_app(app: Mapping[str, Any], *, has_run: bool) -> str:
+def _state_of_app(app: Mapping[str, Any], *, has_run: bool) -> str:
     whats = {finding["what"] for finding in app["findings"]}
     holds = {
         "failed": bool(app["error"] or whats & {"failed", "skipped"}),
@@ -110,24 +110,24 @@ def _standing_of_app(app: Mapping[str, Any], *, has_run: bool) -> str:
         "drifted": "drifted" in whats,
         "unverified": "unverified" in whats,
         "suspended": app["suspended"],
-        "waiting": not has_run,
+        "pending": not has_run,
     }
-    return next((standing for standing in STANDINGS if holds.get(standing)), "good")
+    return next((state for state in STATES if holds.get(state)), "in sync")
 
 
-def _standing_of_cluster(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]) -> str:
+def _state_of_cluster(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]) -> str:
     if status["suspended"]:
         return "suspended"
     last = status["last_run"]
     if not last["ended"]:
-        return "waiting"
-    of_apps = {app["standing"] for app in apps}
-    worst = next((standing for standing in STANDINGS if standing in of_apps), "good")
+        return "pending"
+    of_apps = {app["state"] for app in apps}
+    worst = next((state for state in STATES if state in of_apps), "in sync")
     # A run fails for what its apps show, or for something else: a source, the cluster, the run itself.
-    if last["result"] != "good" and STANDINGS.index(worst) > STANDINGS.index("unhealthy"):
+    if last["result"] != "succeeded" and STATES.index(worst) > STATES.index("unhealthy"):
         return "failed"
-    if worst in {"suspended", "waiting"} and of_apps - {worst}:  # some of it only
-        return "good"
+    if worst in {"suspended", "pending"} and of_apps - {worst}:  # some of it only
+        return "in sync"
     return worst
 
 
@@ -141,7 +141,7 @@ def _reasons(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]) -> It
         for reason in _reasons_of_app(app):
             told = True
             yield reason
-    if not told and status["last_run"]["result"] != "good":
+    if not told and status["last_run"]["result"] != "succeeded":
         for failure in status["last_run"]["failures"] or ("the last run came to no end of its own",):
             yield _reason("failed", text=failure)
 
@@ -165,8 +165,8 @@ def _said(finding: Mapping[str, Any]) -> str:
     return f"{paths[0]}{more}" if paths else "deleted"
 
 
-def _reason(standing: str, app: str = "", about: str = "", text: str = "") -> dict[str, str]:
-    return {"standing": standing, "app": app, "object": about, "text": text}
+def _reason(state: str, app: str = "", about: str = "", text: str = "") -> dict[str, str]:
+    return {"state": state, "app": app, "object": about, "text": text}
 
 
 def _dated(finding: Mapping[str, Any]) -> dict[str, Any]:

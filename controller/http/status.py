@@ -59,11 +59,11 @@ def cluster_status(in_force: AgentState, cluster: ClusterLoop) -> dict[str, Any]
             "cause": record.cause,
             "failures": list(record.failures),
         },
-        "last_good": instant(record.good),
+        "last_successful_run": instant(record.last_success),
         "failed_in_a_row": record.failed,
         "report": record.report,
         "watch": cluster.watch.status(),
-        "fights": cluster.watch.wakes.status(),
+        "conflicts": cluster.watch.wakes.status(),
         "sources": record.summary.get("sources", []),
         "apps": record.summary.get("apps", []),
     }

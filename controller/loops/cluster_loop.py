@@ -284,7 +284,7 @@ class ClusterLoop:
             if why not in self._untold:  # said once, until it has passed
                 log.warning("could not be told", cluster=self.name, why=why)
         self._untold = frozenset(ending.warnings)
-        if self.record.result == "good":
+        if self.record.result == "succeeded":
             log.info("reconciled", **values)
         elif ending.summary is not None and self.record.result == "failed":
             log.error("reconciled in part", **values)
@@ -314,20 +314,20 @@ def _result(ending: RunOutcome) -> str:
     if ending.code in {DEADLINE, DIED}:
         return {DEADLINE: "deadline", DIED: "died"}[ending.code]
     failed = ending.code != 0 or ending.summary is None or ending.summary["failed"]
-    return "failed" if failed else "good"
+    return "failed" if failed else "succeeded"
 
 
 def _record(
     before: RunState, ending: RunOutcome, trigger: Trigger, report: Path | None, now: float
 ) -> RunState:
     result = _result(ending)
-    good = result == "good"
+    succeeded = result == "succeeded"
     whole = trigger.apps is None and not (ending.summary or {}).get("stopped")
     after = replace(
         before,
         ended=now,
-        good=now if good and whole else before.good,
-        failed=0 if good and whole else before.failed + (not good),
+        last_success=now if succeeded and whole else before.last_success,
+        failed=0 if succeeded and whole else before.failed + (not succeeded),
         result=result,
         cause=trigger.cause,
         failures=_failures(ending),

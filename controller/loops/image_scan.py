@@ -136,8 +136,8 @@ class Scanner:
             ending = await self._shared.runs.make(order)
         finally:
             state.inventory = None
-        good = ending.code == 0
-        self._shared.metrics.images_written(cluster.name, good=good)
+        succeeded = ending.code == 0
+        self._shared.metrics.images_written(cluster.name, succeeded=succeeded)
         values = {
             "cluster": cluster.name,
             "updates": ",".join(found.new),
@@ -149,7 +149,7 @@ class Scanner:
             self._shared.log.info("images in git", **values, choices=_shown(found))
         if set(ending.pushed) & {source.get("branch") for source in cluster.settings["sources"]}:
             cluster.pull(Trigger("new images"))
-        if good:
+        if succeeded:
             state.failed, state.choices = 0, ()
             if not ending.pushed:
                 self._shared.log.info("git has the images", **values, choices=_shown(found))

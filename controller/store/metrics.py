@@ -43,7 +43,7 @@ class Watching(Protocol):
 
     @property
     def objects(self) -> int: ...
-    def fighting(self) -> Sequence[object]: ...
+    def conflicts(self) -> Sequence[object]: ...
 
 
 class Paced(Protocol):
@@ -87,7 +87,7 @@ class Metrics:
             registry=self.registry,
         )
         self._age = Gauge(
-            "plumb_last_good_sync_age_seconds",
+            "plumb_last_successful_run_age_seconds",
             "Time since the last run of all apps in which nothing failed; +Inf where there was none.",
             cluster,
             registry=self.registry,
@@ -107,8 +107,11 @@ class Metrics:
             cluster,
             registry=self.registry,
         )
-        self._fights = Gauge(
-            "plumb_fights", "Fields that somebody else keeps writing.", cluster, registry=self.registry
+        self._conflicts = Gauge(
+            "plumb_field_conflicts",
+            "Fields that somebody else keeps writing.",
+            cluster,
+            registry=self.registry,
         )
         self._scans = Counter(
             "plumb_image_scans",
@@ -151,14 +154,14 @@ class Metrics:
         self._leader.set(1)
         self._all = (
             self._seconds, self._runs, self._objects, self._actions, self._drift, self._failures, self._age,
-            self._revision, self._watched, self._restarts, self._fights, self._found, self._reverted,
+            self._revision, self._watched, self._restarts, self._conflicts, self._found, self._reverted,
             self._scans, self._scan_seconds, self._written, self._backoff, self._failing,
         )  # fmt: skip
         self._of_apps = (
             self._objects, self._actions, self._drift, self._failures, self._failing, self._found, self._reverted,
         )  # fmt: skip
-        self._good: dict[str, float] = {}
-        self._standing: dict[str, dict[str, AppFindings]] = {}  # by cluster and app, after the last run
+        self._last_success: dict[str, float] = {}
+        self._findings: dict[str, dict[str, AppFindings]] = {}  # by cluster and app, after the last run
         self._sources: dict[str, set[str]] = {}  # by cluster: those with a series
         self._apps: dict[str, set[str]] = {}
         self._gone: set[str] = set()  # clusters that left; what of them still ends makes no series again
@@ -179,7 +182,7 @@ class Metrics:
     def known(self, cluster: str, record: RunState) -> None:
         """Begin with what is on record of a cluster."""
         self._gone.discard(cluster)
-        self._good[cluster] = record.good
+        self._last_success[cluster] = record.last_success
         self._age.labels(cluster).set_function(lambda: self._age_of(cluster))
         if record.summary:
             self._state(cluster, record.summary)
@@ -187,7 +190,7 @@ class Metrics:
     def watches(self, cluster: str, watch: Watching) -> None:
         """Say where the numbers of a cluster's watch are to be had."""
         self._watched.labels(cluster).set_function(lambda: watch.objects)
-        self._fights.labels(cluster).set_function(lambda: len(watch.fighting()))
+        self._conflicts.labels(cluster).set_function(lambda: len(watch.conflicts()))
         self._restarts.labels(cluster)
 
     def paces(self, cluster: str, paced: Paced) -> None:
@@ -203,19 +206,19 @@ class Metrics:
         """Take in a scan for new images."""
         if cluster in self._gone:
             return
-        self._scans.labels(cluster, "failed" if failed else "good").inc()
+        self._scans.labels(cluster, "failed" if failed else "succeeded").inc()
         self._scan_seconds.labels(cluster).observe(seconds)
 
-    def images_written(self, cluster: str, *, good: bool) -> None:
+    def images_written(self, cluster: str, *, succeeded: bool) -> None:
         """Take in a run that was to commit new images."""
         if cluster not in self._gone:
-            self._written.labels(cluster, "good" if good else "failed").inc()
+            self._written.labels(cluster, "succeeded" if succeeded else "failed").inc()
 
     def run(self, cluster: str, record: RunState, summary: Mapping[str, Any] | None, seconds: float) -> None:
         """Take in one run: its record, and the summary of its report if it made one."""
         if cluster in self._gone:
             return
-        self._good[cluster] = record.good
+        self._last_success[cluster] = record.last_success
         self._seconds.labels(cluster).observe(seconds)
         self._runs.labels(cluster, record.result).inc()
         if summary is None:
@@ -227,7 +230,7 @@ class Metrics:
     def _run_of_app(self, cluster: str, app: Mapping[str, Any]) -> None:
         """Count what was done, and of what stands what the run before had not found."""
         name, counts = app["name"], app["counts"]
-        known = self._standing.setdefault(cluster, {})
+        known = self._findings.setdefault(cluster, {})
         before, now = known.get(name, AppFindings()), findings_after(app)
         if app.get("error") and not app["objects"]:  # it was not planned: what stood stands
             now = replace(before, failing=now.failing)
@@ -250,7 +253,7 @@ class Metrics:
         """Remove the series of apps, sources and image updates that the cluster has no more."""
         for app in self._apps.get(cluster, set()) - metered.apps:
             self._apps[cluster].discard(app)
-            self._standing.get(cluster, {}).pop(app, None)
+            self._findings.get(cluster, {}).pop(app, None)
             for metric in self._of_apps:
                 metric.remove_by_labels({"cluster": cluster, "app": app})
         for source in self._sources.get(cluster, set()) - metered.sources:
@@ -263,7 +266,7 @@ class Metrics:
     def forget(self, cluster: str) -> None:
         """Remove the series of a cluster."""
         self._gone.add(cluster)
-        for known in (self._good, self._managers, self._standing, self._sources, self._apps):
+        for known in (self._last_success, self._managers, self._findings, self._sources, self._apps):
             known.pop(cluster, None)
         for metric in self._all:
             metric.remove_by_labels({"cluster": cluster})
@@ -282,8 +285,8 @@ class Metrics:
         return name
 
     def _age_of(self, cluster: str) -> float:
-        good = self._good.get(cluster, 0.0)
-        return max(0.0, time.time() - good) if good else math.inf
+        last = self._last_success.get(cluster, 0.0)
+        return max(0.0, time.time() - last) if last else math.inf
 
     def _state(self, cluster: str, summary: Mapping[str, Any]) -> None:
         for source in summary["sources"]:

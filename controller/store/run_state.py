@@ -22,9 +22,9 @@ class RunState:
     """The last runs of a cluster. Times are seconds since the epoch, 0 where there was none."""
 
     ended: float = 0.0
-    good: float = 0.0  # the end of the last run of all apps in which nothing failed
+    last_success: float = 0.0  # the end of the last run of all apps in which nothing failed
     failed: int = 0  # runs in a row
-    result: str = ""  # good, failed, deadline or died
+    result: str = ""  # succeeded, failed, deadline or died
     cause: str = ""
     failures: tuple[str, ...] = ()
     report: str = ""  # the last report's file
@@ -43,9 +43,18 @@ def read_record(folder: Path, cluster: str) -> RunState:
     if content is None:
         return RunState()
     try:
-        return RunState(**{**content, "failures": tuple(content["failures"])})
+        return _parse(content)
     except (TypeError, KeyError):
         return RunState()
+
+
+def _parse(content: Mapping[str, Any]) -> RunState:
+    """Parse a record; one from before the first release says `good` of success. Raises TypeError, KeyError."""
+    values = {**content, "failures": tuple(content["failures"])}
+    if "good" in values:
+        values["last_success"] = values.pop("good")
+        values["result"] = "succeeded" if values["result"] == "good" else values["result"]
+    return RunState(**values)
 
 
 def write_record(folder: Path, cluster: str, record: RunState) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From changes of objects to runs of their apps: what a run of ours did starts none, many changes one, a fight few.
+"""From changes of objects to runs of their apps: own writes start none, many changes start one, a field conflict few.
 
 All of this is in the agent's loop.
 """
@@ -61,7 +61,7 @@ class ChangeQueue:
 
     def __init__(self, cluster: RunTarget, held: Callable[[], HeldApps], log: Log) -> None:
         self.runs = 0  # that have ended
-        self._fights = FieldConflicts()
+        self._conflicts = FieldConflicts()
         self._cluster = cluster
         self._held = held
         self._log = log
@@ -100,7 +100,7 @@ class ChangeQueue:
         self._answered, self._asked = self._asked, {}
 
     def run_ended(self, ending: RunOutcome, trigger: Trigger) -> None:
-        """A run has ended: what it wrote was no one else's doing, and what it reverted may be a fight."""
+        """A run has ended: what it wrote was no one else's doing, and what it reverted may be a field conflict."""
         self.runs += 1
         answered, self._answered = self._answered, {}
         if ending.findings is None:  # nobody knows what it wrote; it is made again
@@ -114,23 +114,23 @@ class ChangeQueue:
         if self._due:
             self._flush_in(0.0)
 
-    def fights(self) -> tuple[FieldConflict, ...]:
-        """The fights that go on."""
-        return self._fights.present(self._loop.time())
+    def conflicts(self) -> tuple[FieldConflict, ...]:
+        """The field conflicts that go on."""
+        return self._conflicts.present(self._loop.time())
 
     def status(self) -> list[dict[str, Any]]:
         """The same, as the agent's status shows them."""
         now = self._loop.time()
         return [
             {
-                "app": fight.rival.app,
-                "object": fight.rival.object,
-                "field": fight.rival.path,
-                "manager": fight.rival.manager,
-                "reverts": fight.reverts,
-                "waits": round(max(0.0, fight.last + fight.wait - now), 1),
+                "app": conflict.key.app,
+                "object": conflict.key.object,
+                "field": conflict.key.path,
+                "manager": conflict.key.manager,
+                "reverts": conflict.reverts,
+                "waits": round(max(0.0, conflict.last + conflict.wait - now), 1),
             }
-            for fight in self._fights.present(now)
+            for conflict in self._conflicts.present(now)
         ]
 
     def _judge(self, runs: int) -> None:
@@ -153,10 +153,10 @@ class ChangeQueue:
             self._flushing = self._loop.call_at(due, self._flush)
 
     def _flush(self) -> None:
-        """Ask for a run of the apps that changed; those in a fight wait."""
+        """Ask for a run of the apps that changed; those with a field conflict wait."""
         self._flushing = None
         if self._cluster.running_since:
-            return  # its end says whether there is a fight
+            return  # its end says whether there is a field conflict
         held, now = self._held(), self._loop.time()
         pending, self._due = self._due, {}
         if held.everything:
@@ -166,7 +166,7 @@ class ChangeQueue:
         for app, about in pending.items():
             if app in held.apps or app not in self._cluster.apps:
                 continue
-            wait = self._fights.wait(app, now)
+            wait = self._conflicts.wait(app, now)
             if wait > 0:
                 self._due[app] = about
                 waits.append(wait)
@@ -179,28 +179,28 @@ class ChangeQueue:
             self._cluster.pull(Trigger(CAUSE, frozenset(ready)))
 
     def _weigh(self, findings: Mapping[str, Any], trigger: Trigger, answered: About) -> None:
-        """Look for fights in what a run reverted, and for objects that wake the agent for nothing."""
+        """Look for field conflicts in what a run reverted, and for objects that wake the agent for nothing."""
         now, written = self._loop.time(), set(findings["written"])
         found = [
-            self._fights.reverted(ConflictKey(app=app, object=name, path=path, manager=manager), now)
+            self._conflicts.reverted(ConflictKey(app=app, object=name, path=path, manager=manager), now)
             for app, name, path, manager in findings["reverted"]
         ]
         ran = answered.keys() if trigger.apps is None else answered.keys() & trigger.apps
         found += [
-            self._fights.woken(app, about, now)
+            self._conflicts.woken(app, about, now)
             for app in sorted(ran)
             for about in sorted(answered[app] - written)
         ]
-        for fight in filter(None, found):
-            self._say(fight)
+        for conflict in filter(None, found):
+            self._log_conflict(conflict)
 
-    def _say(self, fight: FieldConflict) -> None:
-        rival = fight.rival
-        about = {"cluster": self._cluster.name, "app": rival.app, "object": rival.object}
-        wait = f"changes start runs of the app after {format_seconds(fight.wait)} and ever later; the interval stays"
-        if fight.reverts:
-            about |= {"field": rival.path or "the whole object", "manager": rival.manager or "not recorded"}
-            self._log.warning("fight", **about, reverts=fight.reverts, instead=wait)
+    def _log_conflict(self, conflict: FieldConflict) -> None:
+        key = conflict.key
+        about = {"cluster": self._cluster.name, "app": key.app, "object": key.object}
+        wait = f"changes start runs of the app after {format_seconds(conflict.wait)} and ever later; the interval stays"
+        if conflict.reverts:
+            about |= {"field": key.path or "the whole object", "manager": key.manager or "not recorded"}
+            self._log.warning("field conflict", **about, reverts=conflict.reverts, instead=wait)
         else:
             why = "it changes again and again, and there is nothing to revert"
             self._log.warning("restless object", **about, why=why, instead=wait)

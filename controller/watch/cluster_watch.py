@@ -76,9 +76,9 @@ class ClusterWatch:
         """How many objects are in sight."""
         return self._followers.objects if self._followers is not None else 0
 
-    def fighting(self) -> tuple[FieldConflict, ...]:
-        """The fights that go on."""
-        return self.wakes.fights()
+    def conflicts(self) -> tuple[FieldConflict, ...]:
+        """The field conflicts that go on."""
+        return self.wakes.conflicts()
 
     def status(self) -> dict[str, Any]:
         """As the agent's status shows it."""

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fights: a field that is reverted again and again, and objects that wake the agent again and again for nothing.
+"""Field conflicts: a field that is reverted again and again, and objects that start runs for nothing.
 
-Who sees a change at once and undoes it at once would fight another writer at full speed. So the runs that changes start
-are held back for the app, longer each time; those at the interval are not. Arithmetic on times given from outside.
+An agent that undoes each change at once would write against another writer at full speed. So the runs that changes
+start are held back for the app, longer each time; those at the interval are not. Pure functions of the time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 WINDOW = 600.0  # seconds within which repetitions count
-REVERTS = 3  # of one field of one object, from one manager: a fight
+REVERTS = 3  # of one field of one object, from one manager: a conflict
 WAKES = 5  # of one object, with nothing to revert: it is restless
 FIRST_WAIT, LONGEST_WAIT = (
     30.0,
@@ -37,7 +37,7 @@ class ConflictKey:
 class FieldConflict:
     """What goes on about a field; `reverts` is how often it was reverted, 0 where there was nothing to revert."""
 
-    rival: ConflictKey
+    key: ConflictKey
     reverts: int
     since: float
     last: float
@@ -49,11 +49,11 @@ class FieldConflicts:
     """Those of one cluster. Times are seconds of a clock that only goes forward."""
 
     _times: dict[ConflictKey, deque[float]] = field(default_factory=dict)
-    _fights: dict[ConflictKey, FieldConflict] = field(default_factory=dict)
+    _conflicts: dict[ConflictKey, FieldConflict] = field(default_factory=dict)
 
-    def reverted(self, rival: ConflictKey, now: float) -> FieldConflict | None:
-        """Take in that the field was reverted; the fight where this makes it one."""
-        return self._again(rival, now, REVERTS, counted=True)
+    def reverted(self, key: ConflictKey, now: float) -> FieldConflict | None:
+        """Take in that the field was reverted; the conflict where this makes it one."""
+        return self._again(key, now, REVERTS, counted=True)
 
     def woken(self, app: str, about: str, now: float) -> FieldConflict | None:
         """Take in that an object's change started a run that had nothing to write to it."""
@@ -61,41 +61,41 @@ class FieldConflicts:
 
     def wait(self, app: str, now: float) -> float:
         """Seconds until a change may start a run of the app; 0 where it may."""
-        return max((0.0, *(fight.last + fight.wait - now for fight in self._of(app, now))))
+        return max((0.0, *(conflict.last + conflict.wait - now for conflict in self._of(app, now))))
 
     def present(self, now: float) -> tuple[FieldConflict, ...]:
-        """The fights that go on, sorted by what they are about."""
+        """The conflicts that go on, sorted by what they are about."""
         self._forget(now)
-        return tuple(self._fights[rival] for rival in sorted(self._fights))
+        return tuple(self._conflicts[key] for key in sorted(self._conflicts))
 
     def _of(self, app: str, now: float) -> Iterator[FieldConflict]:
         self._forget(now)
-        return (fight for fight in self._fights.values() if fight.rival.app == app)
+        return (conflict for conflict in self._conflicts.values() if conflict.key.app == app)
 
-    def _again(self, rival: ConflictKey, now: float, most: int, *, counted: bool) -> FieldConflict | None:
+    def _again(self, key: ConflictKey, now: float, most: int, *, counted: bool) -> FieldConflict | None:
         self._forget(now)
-        known = self._fights.get(rival)
+        known = self._conflicts.get(key)
         if known is not None:
             known.reverts += counted
             known.wait = min(LONGEST_WAIT, known.wait * 2)
             known.last = now
             return None
-        times = self._times.setdefault(rival, deque(maxlen=most))
+        times = self._times.setdefault(key, deque(maxlen=most))
         times.append(now)
         if len(times) < most:
             return None
-        fight = self._fights[rival] = FieldConflict(
-            rival=rival, reverts=most if counted else 0, since=times[0], last=now, wait=FIRST_WAIT
+        conflict = self._conflicts[key] = FieldConflict(
+            key=key, reverts=most if counted else 0, since=times[0], last=now, wait=FIRST_WAIT
         )
-        return fight
+        return conflict
 
     def _forget(self, now: float) -> None:
-        """Drop what is over: no time within the window, which for a fight begins when its wait is over."""
-        for rival, times in list(self._times.items()):
+        """Drop what is over: no time within the window, which for a conflict begins when its wait is over."""
+        for key, times in list(self._times.items()):
             while times and now - times[0] > WINDOW:
                 times.popleft()
             if not times:
-                del self._times[rival]
-        for rival, fight in list(self._fights.items()):
-            if now - fight.last > fight.wait + WINDOW:
-                del self._fights[rival]
+                del self._times[key]
+        for key, conflict in list(self._conflicts.items()):
+            if now - conflict.last > conflict.wait + WINDOW:
+                del self._conflicts[key]

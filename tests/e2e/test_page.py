@@ -160,7 +160,7 @@ def test_each_cluster_shows_its_apps_and_the_revision_with_subject_and_author(
 ) -> None:
     for cluster in CLUSTERS:
         shown = reader.one(scene.cluster(cluster)).text
-        assert "As Git says" in shown
+        assert "In sync" in shown
         assert "Alma Berg" in shown
         assert SUBJECT in shown
         assert "2 apps, " in shown
@@ -185,7 +185,7 @@ def test_drift_appears_by_itself_with_its_culprit_and_what_became_of_it(
     assert reader.run("return window.canary") is None
     reader.one("#news", "prod-us: ConfigMap prod-us/settings data.app: Drifted, reverted, changed by")
     assert reader.run("return window.stays") is True  # nothing was loaded anew
-    assert "As Git says" in reader.one(f"{part} header").text
+    assert "In sync" in reader.one(f"{part} header").text
     reader.one("h1", "Everything is what Git says")
 
 
@@ -224,14 +224,14 @@ def test_what_stands_beside_git_is_shown_until_it_is_gone(scene: Scene, reader: 
     scene.sync("staging")
     reader.one("h1", "staging is not what Git says")
     shown = reader.one(part).text
-    assert "Not as Git says: 1 object" in shown
+    assert "Not in sync: 1 object" in shown
     row = reader.one(f"{part} .finding.warn", "metadata.labels.hotfix").text
     assert "added" in row
     assert "kubectl-edit" in row
     scene.edit("staging", "deployment", "cart", '{"metadata": {"labels": {"hotfix": null}}}', "kubectl-edit")
     scene.sync("staging")
-    reader.one(f"{part} header", "As Git says")
-    assert "Not as Git says" not in reader.text(part)
+    reader.one(f"{part} header", "In sync")
+    assert "Not in sync" not in reader.text(part)
     assert "Drifted, left so" in reader.text(part)  # the timeline keeps it
 
 
@@ -247,7 +247,7 @@ def test_a_refused_object_is_shown_with_the_reason(scene: Scene, reader: Browser
     assert "(1) prod-eu" in reader.driver.title
     first, *_others = reader.all("#clusters > section")
     assert first.get_attribute("data-key") == "prod-eu"
-    reader.one(f"{scene.cluster('staging')} header", "As Git says")
+    reader.one(f"{scene.cluster('staging')} header", "In sync")
 
 
 def test_a_secret_shows_that_it_changed_and_not_what(scene: Scene, reader: Browser) -> None:

@@ -139,4 +139,4 @@ def test_row_73_the_agent_leaves_a_failing_cluster_alone_until_an_operator_asks(
     assert "changed=" in fleet.sync()
     assert not state_of(fleet)["backs_off"]
     assert fleet.agent.series()['plumb_backoff_seconds{cluster="here"}'] == 0
-    until(lambda: state_of(fleet)["last_run"]["result"] == "good", "a good run")
+    until(lambda: state_of(fleet)["last_run"]["result"] == "succeeded", "a good run")

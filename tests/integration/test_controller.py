@@ -138,7 +138,7 @@ def test_http_wants_the_token_for_what_is_not_health_or_metrics(fleet: Fleet) ->
     status, said = get("/api/v1/status", token="sesame-sesame-sesame")
     assert status == 200
     (cluster,) = json.loads(said)["clusters"]
-    assert cluster["last_run"]["result"] == "good"
+    assert cluster["last_run"]["result"] == "succeeded"
     assert [app["name"] for app in cluster["apps"]] == ["app"]
 
 
@@ -169,11 +169,11 @@ def test_reports_are_bounded_and_measured(fleet: Fleet, kubectl: Kubectl) -> Non
     for report in reports:
         check_report(json.loads(report.read_text(encoding="utf-8")))
     series = agent.series()
-    assert series['plumb_runs_total{cluster="here",result="good"}'] == len(agent.runs())
+    assert series['plumb_runs_total{cluster="here",result="succeeded"}'] == len(agent.runs())
     assert series['plumb_run_seconds_count{cluster="here"}'] == len(agent.runs())
     assert series['plumb_objects{app="app",cluster="here"}'] == 2
     assert series['plumb_drift_total{app="app",cluster="here"}'] >= 1
-    assert series['plumb_last_good_sync_age_seconds{cluster="here"}'] < 60
+    assert series['plumb_last_successful_run_age_seconds{cluster="here"}'] < 60
     assert sum(name.startswith("plumb_revision_info") for name in series) == 1
     assert series["plumb_leader"] == 1
     assert agent.resident() < 120 * 1024 * 1024
@@ -254,7 +254,7 @@ def test_a_cluster_that_hangs_holds_up_no_other_and_its_run_is_ended_whole(
             assert list(agent.runtime.iterdir())
             seen = len(agent.lines())
             agent.start()
-            agent.await_line("last run", "cluster=here result=good", after=seen)
+            agent.await_line("last run", "cluster=here result=succeeded", after=seen)
             left = [folder.name for folder in agent.runtime.iterdir()]
             agent.await_run(more_than=len(agent.runs()))
             assert len(left) <= 3  # one for each cluster, and that of what they are forked from

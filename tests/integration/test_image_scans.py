@@ -86,10 +86,10 @@ def test_a_new_image_comes_into_git_and_into_the_cluster(scanned: Scanned, kubec
 
 def test_with_nothing_new_only_the_registry_is_asked(scanned: Scanned) -> None:
     agent = scanned.fleet.agent
-    runs = 'plumb_image_runs_total{cluster="here",result="good"}'
+    runs = 'plumb_image_runs_total{cluster="here",result="succeeded"}'
     looked, asked = agent.series()[runs], len(scanned.registry.requests)
     until(lambda: len(scanned.registry.requests) > asked + 6, "three more scans")
-    assert agent.series()['plumb_image_scans_total{cluster="here",result="good"}'] > 3
+    assert agent.series()['plumb_image_scans_total{cluster="here",result="succeeded"}'] > 3
     assert agent.series()[runs] == looked
 
 

@@ -278,7 +278,7 @@ def test_a_suspended_app_is_not_touched(watched: Watched) -> None:
     watched.settled()
 
 
-def test_a_fight_backs_off_and_is_told(watched: Watched) -> None:
+def test_a_field_conflict_backs_off_and_is_logged(watched: Watched) -> None:
     """Somebody's loop edits a field again as soon as it was reverted."""
     agent = watched.fleet.agent
     seen = len(agent.lines())
@@ -286,10 +286,10 @@ def test_a_fight_backs_off_and_is_told(watched: Watched) -> None:
     def edited() -> bool:
         if watched.live("configmap", "quiet")["data"]["greeting"] == "hello":
             watched.kubectl(*_patch("configmap", "quiet", {"data": {"greeting": "mine"}}))
-        return any(" fight  " in line for line in agent.lines()[seen:])
+        return any(" field conflict  " in line for line in agent.lines()[seen:])
 
     until(edited, "it is recognised")
-    line = agent.await_line(" fight  ", after=seen)
+    line = agent.await_line(" field conflict  ", after=seen)
     assert (
         'app=quiet object="ConfigMap watched/quiet" field=data.greeting manager=kubectl-patch reverts=3'
         in line
@@ -297,17 +297,17 @@ def test_a_fight_backs_off_and_is_told(watched: Watched) -> None:
     until(lambda: watched.live("configmap", "quiet")["data"]["greeting"] == "hello", "the last revert")
     runs = watched.settled()
     watched.kubectl(*_patch("configmap", "quiet", {"data": {"greeting": "mine"}}))
-    (fight,) = watched.status()["fights"]
-    assert fight["object"] == "ConfigMap watched/quiet"
-    assert agent.series()['plumb_fights{cluster="here"}'] == 1
+    (conflict,) = watched.status()["conflicts"]
+    assert conflict["object"] == "ConfigMap watched/quiet"
+    assert agent.series()['plumb_field_conflicts{cluster="here"}'] == 1
     # It waits half a minute; another app does not.
     watched.kubectl(*EDITS["a value of a ConfigMap"][0])
     until(lambda: EDITS["a value of a ConfigMap"][1](watched), "another app is set right at once")
     assert watched.live("configmap", "quiet")["data"]["greeting"] == "mine"
-    until(lambda: watched.live("configmap", "quiet")["data"]["greeting"] == "hello", "the fight goes on")
+    until(lambda: watched.live("configmap", "quiet")["data"]["greeting"] == "hello", "the conflict goes on")
     agent.await_run(more_than=runs + 1)
-    # Told once. The other app's object is edited all over this file, so that may have become a fight by now, too.
-    assert sum(" fight  " in line and "app=quiet" in line for line in agent.lines()[seen:]) == 1
+    # Told once. The other app's object is edited all over this file, so that may have become a conflict by now, too.
+    assert sum(" field conflict  " in line and "app=quiet" in line for line in agent.lines()[seen:]) == 1
 
 
 def test_what_is_watched_is_measured(watched: Watched) -> None:

@@ -1,28 +1,28 @@
 // Copyright (c) 2026, The Plumb authors
 // GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One cluster: how it stands and why, its revisions, what is not as Git says, its apps, and what happened.
+// One cluster: its state and why, its revisions, what is not in sync, its apps, and what happened.
 
 import { h, svg, time } from "./elements.js";
 import { finding, mark } from "./finding.js";
-import { RESULTS, STANDINGS, WHATS, counted, duration, now } from "./words.js";
+import { RESULTS, STATES, WHATS, counted, duration, now } from "./words.js";
 
 const FEW = 8; // moments shown at once
 const FEW_APPS = 12;
 const SPANS = [[3600, "1 hour"], [6 * 3600, "6 hours"], [86400, "24 hours"], [7 * 86400, "7 days"], [30 * 86400, "30 days"]];
 
 export function cluster(one) {
-  const standing = STANDINGS[one.standing];
+  const state = STATES[one.state];
   const id = anchor(one);
-  return h("section", { class: `cluster ${standing.tone}`, id, "data-key": one.name, "data-standing": one.standing, "aria-labelledby": `${id}-name` },
+  return h("section", { class: `cluster ${state.tone}`, id, "data-key": one.name, "data-state": one.state, "aria-labelledby": `${id}-name` },
     h("header", null,
       h("h2", { id: `${id}-name` }, one.name, h("span", { class: "unseen" }, ": ")),
-      mark(standing),
+      mark(state),
       h("p", { class: "pace" }, pace(one))),
     why(one),
     sources(one),
-    fights(one),
-    standingFindings(one, id),
+    conflicts(one),
+    currentFindings(one, id),
     h("details", { class: "more", "data-key": "more", open: isWorthIt(one), "data-wish": isWorthIt(one) ? "open" : "closed" },
       h("summary", null, h("span", null, "Apps and drift timeline"), h("span", { class: "aside" }, counts(one))),
       apps(one),
@@ -35,7 +35,7 @@ export function anchor(one) {
 
 // Whether there is more to see than that all is well.
 function isWorthIt(one) {
-  return one.standing !== "good" || one.timeline.some((moment) => moment.what !== "applied" && now() - Date.parse(moment.since) < 86400000);
+  return one.state !== "in sync" || one.timeline.some((moment) => moment.what !== "applied" && now() - Date.parse(moment.since) < 86400000);
 }
 
 function pace(one) {
@@ -43,7 +43,7 @@ function pace(one) {
   const said = [];
   if (one.running_since) said.push(h("span", { class: "running" }, "Running since ", time(one.running_since)));
   if (last.ended) said.push(h("span", null, "Last run ", time(last.ended), `, ${RESULTS[last.result] || last.result} (${last.cause})`));
-  if (last.ended && last.result !== "good") said.push(h("span", null, "Last good ", one.last_good ? time(one.last_good) : "never"));
+  if (last.ended && last.result !== "succeeded") said.push(h("span", null, "Last successful run ", one.last_successful_run ? time(one.last_successful_run) : "never"));
   if (one.backs_off_until) said.push(h("span", null, "Its API server failed for all; left alone until ", time(one.backs_off_until)));
   if (one.next_run && !one.running_since) said.push(h("span", null, "Next ", time(one.next_run)));
   return said;
@@ -64,8 +64,8 @@ function held(app) {
 function why(one) {
   const reasons = one.why.filter((reason) => !reason.object);
   if (!reasons.length) return null;
-  return h("ul", { class: "why", "aria-label": `Why ${one.name} ${STANDINGS[one.standing].says}` }, reasons.map((reason) =>
-    h("li", { class: (STANDINGS[reason.standing] || STANDINGS.failed).tone }, reason.app ? h("span", { class: "of" }, reason.app) : null, reason.text)));
+  return h("ul", { class: "why", "aria-label": `Why ${one.name} ${STATES[one.state].says}` }, reasons.map((reason) =>
+    h("li", { class: (STATES[reason.state] || STATES.failed).tone }, reason.app ? h("span", { class: "of" }, reason.app) : null, reason.text)));
 }
 
 function sources(one) {
@@ -81,19 +81,19 @@ function sources(one) {
       source.warning ? h("span", { class: "warning" }, source.warning) : null)));
 }
 
-function fights(one) {
-  if (!one.fights.length) return null;
-  return h("div", { class: "fights" },
-    h("h3", null, "Fights"),
-    h("ul", null, one.fights.map((fight) => h("li", null,
-      h("span", { class: "of" }, fight.app), h("b", null, fight.object), " ",
-      fight.field ? h("code", null, fight.field) : null,
-      fight.reverts ? ` reverted ${counted(fight.reverts, "time")} against ` : " keeps moving by ",
-      h("strong", null, fight.manager || "someone who left no entry"),
-      fight.waits ? `; changes start no run for ${duration(fight.waits)}` : ""))));
+function conflicts(one) {
+  if (!one.conflicts.length) return null;
+  return h("div", { class: "conflicts" },
+    h("h3", null, "Field conflicts"),
+    h("ul", null, one.conflicts.map((conflict) => h("li", null,
+      h("span", { class: "of" }, conflict.app), h("b", null, conflict.object), " ",
+      conflict.field ? h("code", null, conflict.field) : null,
+      conflict.reverts ? ` reverted ${counted(conflict.reverts, "time")} against ` : " keeps moving by ",
+      h("strong", null, conflict.manager || "someone who left no entry"),
+      conflict.waits ? `; changes start no run for ${duration(conflict.waits)}` : ""))));
 }
 
-function standingFindings(one, id) {
+function currentFindings(one, id) {
   const found = one.apps.flatMap((app) => app.findings.map((each) => ({ ...each, app: app.name })));
   const unhealthy = one.apps.flatMap((app) => app.unhealthy.map((each) => ({ ...each, what: "unhealthy", app: app.name, changes: [], error: `${each.status}: ${each.message || "not there yet"}` })));
   const all = [...found, ...unhealthy];
@@ -101,7 +101,7 @@ function standingFindings(one, id) {
   const notes = one.apps.flatMap((app) => [app.prune_blocked, ...app.warnings].filter(Boolean).map((text) => ({ app: app.name, text })));
   if (!all.length && !notes.length && !one.unclaimed.length) return null;
   return [
-    h("h3", { id: `${id}-now`, "data-key": "now-title" }, all.length ? `Not as Git says: ${counted(all.length + hidden, "object")}` : "To look at"),
+    h("h3", { id: `${id}-now`, "data-key": "now-title" }, all.length ? `Not in sync: ${counted(all.length + hidden, "object")}` : "To look at"),
     h("ul", { class: "findings", "data-key": "now", "aria-labelledby": `${id}-now` },
       all.map((each) => finding(each, { key: `${each.app}/${each.what}/${each.object}`, app: each.app, when: each.since ? h("span", { class: "when" }, "since ", time(each.since)) : null }))),
     hidden ? h("p", { class: "more" }, `and ${counted(hidden, "more object")}, in the report`) : null,
@@ -111,12 +111,12 @@ function standingFindings(one, id) {
 }
 
 function apps(one) {
-  const notable = one.apps.length > FEW_APPS ? one.apps.filter((app) => app.standing !== "good") : one.apps;
-  const rest = one.apps.length > FEW_APPS ? one.apps.filter((app) => app.standing === "good") : [];
+  const notable = one.apps.length > FEW_APPS ? one.apps.filter((app) => app.state !== "in sync") : one.apps;
+  const rest = one.apps.length > FEW_APPS ? one.apps.filter((app) => app.state === "in sync") : [];
   return [
     h("h3", null, "Apps"),
     notable.length ? table(notable, `Apps of ${one.name}`) : null,
-    rest.length ? h("details", { class: "rest", "data-key": "rest" }, h("summary", null, `${counted(rest.length, "app")} as Git says`), table(rest, `Apps of ${one.name} that are as Git says`)) : null,
+    rest.length ? h("details", { class: "rest", "data-key": "rest" }, h("summary", null, `${counted(rest.length, "app")} in sync`), table(rest, `Apps of ${one.name} that are in sync`)) : null,
   ];
 }
 
@@ -125,7 +125,7 @@ function table(shown, label) {
     h("thead", null, h("tr", null, ["App", "State", "Objects", "Reverted", "From"].map((word, at) => h("th", { scope: "col", class: at === 2 || at === 3 ? "number" : null }, word)))),
     h("tbody", null, shown.map((app) => h("tr", { "data-key": app.name },
       h("th", { scope: "row" }, app.name),
-      h("td", null, mark(STANDINGS[app.standing]), app.suspended && app.standing !== "suspended" ? ", suspended" : ""),
+      h("td", null, mark(STATES[app.state]), app.suspended && app.state !== "suspended" ? ", suspended" : ""),
       h("td", { class: "number" }, held(app).toLocaleString("en")),
       h("td", { class: "number" }, app.reverted ? app.reverted.toLocaleString("en") : "–"),
       h("td", { class: "place" }, app.source ? h("code", null, `${app.source}: ${app.path}`) : ""))))));

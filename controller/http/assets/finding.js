@@ -1,7 +1,7 @@
 // Copyright (c) 2026, The Plumb authors
 // GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One object that was not as Git says: what became of it, field by field, and who did it.
+// One object that was not in sync: what became of it, field by field, and who did it.
 
 import { h, time } from "./elements.js";
 import { WHATS, counted, who } from "./words.js";

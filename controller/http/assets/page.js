@@ -6,12 +6,12 @@
 import { anchor, cluster, keyOf } from "./cluster.js";
 import { h, show, tick } from "./elements.js";
 import { mark } from "./finding.js";
-import { STANDINGS, WHATS, counted, listed, now, setClock, who } from "./words.js";
+import { STATES, WHATS, counted, listed, now, setClock, who } from "./words.js";
 
 const SILENCE = 35000; // milliseconds without a sign of life after which the agent counts as gone
 const RETRIES = [1000, 2000, 5000, 10000, 30000]; // milliseconds
-const MOST_TILES = 24; // with more clusters, only of those that are not good
-const ORDER = Object.keys(STANDINGS);
+const MOST_TILES = 24; // with more clusters, only of those that are not in sync
+const ORDER = Object.keys(STATES);
 
 const place = (id) => document.getElementById(id);
 const clusters = new Map();
@@ -159,7 +159,7 @@ function take(state, name) {
 // What is new, in a sentence, for who does not see it.
 function tell(before, one) {
   const said = [];
-  if (before.standing !== one.standing) said.push(`${one.name} ${STANDINGS[one.standing].says}`);
+  if (before.state !== one.state) said.push(`${one.name} ${STATES[one.state].says}`);
   const known = new Set(before.timeline.map(keyOf));
   for (const moment of one.timeline.filter((each) => !known.has(keyOf(each))).slice(0, 3)) {
     const what = (WHATS[moment.what] || {}).word || moment.what;
@@ -181,8 +181,8 @@ function link(state, text) {
 }
 
 function render() {
-  const all = [...clusters.values()].sort((one, other) => ORDER.indexOf(one.standing) - ORDER.indexOf(other.standing) || one.name.localeCompare(other.name));
-  const off = all.filter((one) => !["good", "waiting", "suspended"].includes(one.standing));
+  const all = [...clusters.values()].sort((one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || one.name.localeCompare(other.name));
+  const off = all.filter((one) => !["in sync", "pending", "suspended"].includes(one.state));
   show(place("summary"), summary(all, off));
   show(place("clusters"), all.map(cluster));
   place("fleet").hidden = false;
@@ -191,18 +191,18 @@ function render() {
 }
 
 function summary(all, off) {
-  const quiet = all.filter((one) => ["waiting", "suspended"].includes(one.standing));
+  const quiet = all.filter((one) => ["pending", "suspended"].includes(one.state));
   const apps = all.reduce((sum, one) => sum + one.apps.length, 0);
-  const tiles = all.length > MOST_TILES ? all.filter((one) => one.standing !== "good") : all;
+  const tiles = all.length > MOST_TILES ? all.filter((one) => one.state !== "in sync") : all;
   const reverted = all.flatMap((one) => one.timeline).filter((one) => one.what === "reverted" && now() - Date.parse(one.since) < 86400000);
   return [
-    h("h1", { id: "verdict", class: off.length ? STANDINGS[off[0].standing].tone : "good" }, verdict(all, off, quiet)),
+    h("h1", { id: "verdict", class: off.length ? STATES[off[0].state].tone : "good" }, verdict(all, off, quiet)),
     off.length ? h("p", { class: "reasons" }, off.length === 1 ? gist(off[0]) : off.slice(0, 3).map((one) => h("span", null, h("b", null, one.name), " ", gist(one)))) : null,
     h("p", { class: "sub" },
       [counted(all.length, "cluster"), counted(apps, "app"), reverted.length ? `${counted(reverted.length, "drift")} reverted in the last 24 hours` : "no drift in the last 24 hours"].join(" · "),
       agent.leader ? "" : " · another agent leads; this one waits"),
     tiles.length > 1 ? h("nav", { "aria-label": "Clusters" }, h("ul", { class: "tiles" }, tiles.map((one) => h("li", { "data-key": one.name },
-      h("a", { href: `#${anchor(one)}`, class: `tile ${STANDINGS[one.standing].tone}` }, h("b", null, one.name), mark(STANDINGS[one.standing])))))) : null,
+      h("a", { href: `#${anchor(one)}`, class: `tile ${STATES[one.state].tone}` }, h("b", null, one.name), mark(STATES[one.state])))))) : null,
   ];
 }
 
@@ -216,9 +216,9 @@ function gist(one) {
 
 function verdict(all, off, quiet) {
   if (!all.length) return "There is no cluster in the inventory";
-  if (off.length === 1) return `${off[0].name} ${STANDINGS[off[0].standing].says}`;
+  if (off.length === 1) return `${off[0].name} ${STATES[off[0].state].says}`;
   if (off.length) return `${listed(off.slice(0, 2).map((one) => one.name).concat(off.length > 2 ? [counted(off.length - 2, "other cluster")] : []))} are not what Git says`;
-  if (quiet.length === all.length) return all.length === 1 ? `${all[0].name} ${STANDINGS[all[0].standing].says}` : "No cluster has been looked at yet";
+  if (quiet.length === all.length) return all.length === 1 ? `${all[0].name} ${STATES[all[0].state].says}` : "No cluster has been looked at yet";
   return quiet.length ? "All that is not suspended is what Git says" : "Everything is what Git says";
 }
 

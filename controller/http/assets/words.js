@@ -3,15 +3,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What things are called, and times as people say them.
 
-export const STANDINGS = {
+export const STATES = {
   failed: { word: "Failed", sign: "×", says: "is not what Git says", tone: "bad" },
   refused: { word: "Refused", sign: "×", says: "is not what Git says", tone: "bad" },
   unhealthy: { word: "Unhealthy", sign: "!", says: "is as Git says, but not healthy", tone: "warn" },
   drifted: { word: "Drifted", sign: "!", says: "is not what Git says", tone: "warn" },
   unverified: { word: "Unverified", sign: "?", says: "could not be looked at in full", tone: "warn" },
   suspended: { word: "Suspended", sign: "‖", says: "is suspended", tone: "still" },
-  waiting: { word: "No run yet", sign: "…", says: "has had no run yet", tone: "still" },
-  good: { word: "As Git says", sign: "✓", says: "is what Git says", tone: "good" },
+  pending: { word: "Pending", sign: "…", says: "has had no run yet", tone: "still" },
+  "in sync": { word: "In sync", sign: "✓", says: "is what Git says", tone: "good" },
 };
 
 // What became of an object: a finding's or a moment's `what`.
@@ -28,7 +28,7 @@ export const WHATS = {
 };
 
 export const RESULTS = {
-  good: "good",
+  succeeded: "succeeded",
   failed: "failed",
   deadline: "ended at its deadline",
   died: "died",

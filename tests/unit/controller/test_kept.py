@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from ansible_collections.plumb.gitops.controller.store.metrics import Metrics
 from ansible_collections.plumb.gitops.controller.store.run_state import RunState, read_record, write_record
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep
+from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust
 from ansible_collections.plumb.gitops.tests.unit.report.reports import REPORTS
 
 
@@ -64,6 +67,15 @@ def test_a_record_is_read_back_and_a_damaged_one_is_none(tmp_path: Path) -> None
     assert read_record(tmp_path, "prod") == RunState()
 
 
+def test_a_record_of_before_that_says_good_is_read_as_succeeded(tmp_path: Path) -> None:
+    content = dataclasses.asdict(RunState(ended=3.0, result="good", cause="interval"))
+    del content["last_success"]
+    keep(tmp_path / "prod", "plumb.gitops/cluster", 1, {**content, "good": 3.0}, trust=Trust.STATE)
+    assert read_record(tmp_path, "prod") == RunState(
+        ended=3.0, last_success=3.0, result="succeeded", cause="interval"
+    )
+
+
 def test_a_source_that_failed_in_the_last_run_has_no_commit() -> None:
     record = RunState(commits={"fleet": "4f"}, summary={"sources": [{"name": "fleet", "error": "no answer"}]})
     assert record.commit_of("fleet") == ""
@@ -96,15 +108,15 @@ def test_a_summary_has_no_objects_and_fits_the_metrics(name: str) -> None:
     assert "actions" not in json.dumps(summary)
     metrics = Metrics()
     metrics.known("prod", RunState())
-    metrics.run("prod", RunState(result="good", good=1.0), summary, 1.0)
+    metrics.run("prod", RunState(result="succeeded", last_success=1.0), summary, 1.0)
     text = metrics.text().decode()
-    assert 'plumb_runs_total{cluster="prod",result="good"} 1.0' in text
+    assert 'plumb_runs_total{cluster="prod",result="succeeded"} 1.0' in text
     metrics.forget("prod")
     assert "prod" not in metrics.text().decode()
 
 
 def test_drift_is_counted_by_kind_and_manager() -> None:
-    metrics, record = Metrics(), RunState(result="good", good=1.0)
+    metrics, record = Metrics(), RunState(result="succeeded", last_success=1.0)
     for name in ("applied", "verbs"):
         metrics.run("prod", record, summary_of(document(REPORTS[name])), 1.0)
     series = dict(line.rsplit(" ", 1) for line in metrics.text().decode().splitlines())
@@ -118,7 +130,7 @@ def test_drift_is_counted_by_kind_and_manager() -> None:
 
 
 def test_names_that_clients_choose_make_no_series_without_end() -> None:
-    metrics, record = Metrics(), RunState(result="good", good=1.0)
+    metrics, record = Metrics(), RunState(result="succeeded", last_success=1.0)
     for number in range(300):
         drift = [{"kind": "ConfigMap", "manager": f"m{number}", "found": 1, "reverted": 1}]
         summary = summary_of(document(REPORTS["applied"]))
@@ -132,7 +144,7 @@ def test_names_that_clients_choose_make_no_series_without_end() -> None:
 def test_the_age_of_a_sync_that_never_was_is_infinite() -> None:
     metrics = Metrics()
     metrics.known("prod", RunState())
-    assert 'plumb_last_good_sync_age_seconds{cluster="prod"} +Inf' in metrics.text().decode()
+    assert 'plumb_last_successful_run_age_seconds{cluster="prod"} +Inf' in metrics.text().decode()
 
 
 def test_a_line_of_the_log_cannot_be_forged() -> None:

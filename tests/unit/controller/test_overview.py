@@ -70,12 +70,13 @@ def state(*runs: Report, **status: Any) -> dict[str, Any]:
     summary = summary_of(document(runs[-1])) if runs else {}
     last = {"ended": instant(NOON) if runs else "", "cause": "interval"}
     last |= {
-        "result": "failed" if summary.get("failed") else "good",
+        "result": "failed" if summary.get("failed") else "succeeded",
         "failures": summary.get("failures", []),
     }
     given = {
         "name": "prod-eu", "suspended": False, "suspended_apps": [], "running_since": "", "next_in": 60,
-        "last_run": last, "last_good": "", "failed_in_a_row": 0, "sources": [], "apps": summary.get("apps", []),
+        "last_run": last, "last_successful_run": "", "failed_in_a_row": 0, "sources": [],
+        "apps": summary.get("apps", []),
         **status,
     }  # fmt: skip
     places = [{"name": "shop", "source": "fleet", "path": "apps/shop"}]
@@ -88,7 +89,7 @@ def state(*runs: Report, **status: Any) -> dict[str, Any]:
 
 def test_a_cluster_as_git_says_stands_so_and_says_its_revision_with_author() -> None:
     found = state(ran(QUIET))
-    assert (found["standing"], found["why"]) == ("good", [])
+    assert (found["state"], found["why"]) == ("in sync", [])
     (source,) = found["sources"]
     assert (source["subject"], source["author"]) == ("Raise checkout limits", "Ada Lovelace")
     assert found["apps"][0]["path"] == "apps/shop"
@@ -97,15 +98,15 @@ def test_a_cluster_as_git_says_stands_so_and_says_its_revision_with_author() -> 
 
 def test_what_is_refused_stands_with_its_reason() -> None:
     found = state(ran(QUIET, REFUSED))
-    assert found["standing"] == "refused"
+    assert found["state"] == "refused"
     assert found["why"] == [
-        {"standing": "refused", "app": "shop", "object": "ConfigMap shop/flags", "text": REFUSED.reason}
+        {"state": "refused", "app": "shop", "object": "ConfigMap shop/flags", "text": REFUSED.reason}
     ]
 
 
 def test_drift_that_was_reverted_is_in_the_timeline_and_no_reason() -> None:
     found = state(ran(QUIET, REVERTED))
-    assert found["standing"] == "good"
+    assert found["state"] == "in sync"
     assert found["apps"][0]["findings"] == []
     assert found["apps"][0]["reverted"] == 1
     (moment,) = found["timeline"]
@@ -131,7 +132,7 @@ def test_who_deleted_an_object_is_told_as_far_as_it_is_known() -> None:
 
 def test_drift_that_is_left_stands() -> None:
     found = state(ran(LEFT))
-    assert found["standing"] == "drifted"
+    assert found["state"] == "drifted"
     assert found["apps"][0]["findings"][0]["changes"][0]["live"] == "Sale!"
 
 
@@ -139,19 +140,19 @@ def test_a_failure_that_no_app_explains_is_said() -> None:
     found = state(
         ran(QUIET), last_run={"ended": "T", "result": "deadline", "cause": "", "failures": ["ended"]}
     )
-    assert (found["standing"], found["why"][0]["text"]) == ("failed", "ended")
+    assert (found["state"], found["why"][0]["text"]) == ("failed", "ended")
 
 
 @pytest.mark.parametrize(
-    ("status", "standing"),
-    [({"suspended": True}, "suspended"), ({"suspended_apps": ["shop"]}, "suspended"), ({}, "good")],
+    ("status", "expected"),
+    [({"suspended": True}, "suspended"), ({"suspended_apps": ["shop"]}, "suspended"), ({}, "in sync")],
 )
-def test_who_is_suspended_stands_so(status: dict[str, Any], standing: str) -> None:
-    assert state(ran(QUIET), **status)["standing"] == standing
+def test_who_is_suspended_stands_so(status: dict[str, Any], expected: str) -> None:
+    assert state(ran(QUIET), **status)["state"] == expected
 
 
 def test_without_a_run_nothing_is_claimed() -> None:
-    assert state()["standing"] == "waiting"
+    assert state()["state"] == "pending"
 
 
 @pytest.mark.parametrize("name", REPORTS)

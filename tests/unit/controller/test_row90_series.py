@@ -25,14 +25,14 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import (
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
 from ansible_collections.plumb.gitops.tests.unit.report.reports import EDITED, MAIN, action, report
 
-GOOD = RunState(result="good", good=1.0)
+GOOD = RunState(result="succeeded", last_success=1.0)
 
 
 class Watching:
     objects = 3
     backs_off = 0.0
 
-    def fighting(self) -> tuple[object, ...]:
+    def conflicts(self) -> tuple[object, ...]:
         return ()
 
 
@@ -53,7 +53,7 @@ def filled(*clusters: str) -> Metrics:
         for app in ("shop", "cart"):
             metrics.run(cluster, GOOD, ran(drifted, app=app), 1.0)
         metrics.scanned(cluster, 1.0, failed=False)
-        metrics.images_written(cluster, good=True)
+        metrics.images_written(cluster, succeeded=True)
         metrics.loop_restarted(f"cluster {cluster}")
         metrics.delivered("hook", 202)
     return metrics
@@ -144,13 +144,13 @@ def test_row_90_what_ends_after_its_cluster_has_left_makes_no_series_again() -> 
     metrics = filled("prod")
     metrics.forget("prod")
     metrics.scanned("prod", 1.0, failed=True)
-    metrics.images_written("prod", good=False)
+    metrics.images_written("prod", succeeded=False)
     metrics.watch_restarted("prod")
     metrics.run("prod", GOOD, ran(Outcome(action("ConfigMap", "a", Verb.CREATE), Result.DONE)), 1.0)
     assert not [name for name in series(metrics) if '"prod"' in name]
     metrics.known("prod", RunState())
     metrics.run("prod", GOOD, None, 1.0)
-    assert series(metrics)['plumb_runs_total{cluster="prod",result="good"}'] == 1
+    assert series(metrics)['plumb_runs_total{cluster="prod",result="succeeded"}'] == 1
 
 
 ONE = action("ConfigMap", "one", Verb.CREATE)

@@ -154,7 +154,7 @@ async def what_is_suspended_or_unknown_is_left_alone(rig: Rig) -> None:
     assert await rig.after(DEBOUNCE) == []
 
 
-async def a_fight_holds_back_its_app_and_no_other(rig: Rig) -> None:
+async def a_field_conflict_holds_back_its_app_and_no_other(rig: Rig) -> None:
     row = ["shop", "Deployment shop/cart", "spec.replicas", "kubectl"]
     for _revert in range(3):
         findings = {"written": [CART], "removed": [], "reverted": [row]}
@@ -166,7 +166,7 @@ async def a_fight_holds_back_its_app_and_no_other(rig: Rig) -> None:
     assert asked(await rig.after(DEBOUNCE)) == [frozenset({"payments"})]
     assert asked(await rig.after(30)) == [frozenset({"shop"})]
     ((event, values),) = rig.said
-    assert (event, values["field"], values["manager"]) == ("fight", "spec.replicas", "kubectl")
+    assert (event, values["field"], values["manager"]) == ("field conflict", "spec.replicas", "kubectl")
 
 
 async def an_object_that_wakes_it_for_nothing_is_said_to_be_restless(rig: Rig) -> None:
@@ -189,7 +189,7 @@ CASES = [
     an_earlier_run_does_not_answer_for_what_changes_in_a_later_one,
     a_run_that_died_is_made_again_and_suspects_nobody,
     what_is_suspended_or_unknown_is_left_alone,
-    a_fight_holds_back_its_app_and_no_other,
+    a_field_conflict_holds_back_its_app_and_no_other,
     an_object_that_wakes_it_for_nothing_is_said_to_be_restless,
 ]
 
