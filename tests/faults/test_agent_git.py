@@ -71,7 +71,7 @@ def value_of(kubectl: Kubectl, fleet: FollowedGit, name: str = "c") -> str:
 
 
 def _unavailable(server: GitServer) -> Callable[[], None]:
-    server.meddle = lambda _request: Reply(503)
+    server.intercept = lambda _request: Reply(503)
     return lambda: None
 
 
@@ -88,7 +88,7 @@ def _slow(server: GitServer) -> Callable[[], None]:
         gate.wait(60)
         return None
 
-    server.meddle = hold
+    server.intercept = hold
     return gate.set
 
 
@@ -115,7 +115,7 @@ def test_row_42_while_git_fails_the_agent_keeps_the_last_verified_revision_and_i
         assert _commit_told(fleet) == before
         fleet.is_well()
     finally:
-        fleet.server.meddle, fleet.server.cut_after = (lambda _request: None), None
+        fleet.server.intercept, fleet.server.cut_after = (lambda _request: None), None
         let_go()
     until(lambda: value_of(kubectl, fleet, "new") == f"after {fail.__name__}", "the commit meanwhile")
     until(lambda: _commit_told(fleet) == after, "the end of its run")

@@ -38,7 +38,7 @@ def _next_commit(fleet: GitFleet) -> None:
 
 
 def _unavailable(server: GitServer) -> None:
-    server.meddle = lambda _request: Reply(503)
+    server.intercept = lambda _request: Reply(503)
 
 
 def _cut(server: GitServer) -> None:
@@ -46,7 +46,9 @@ def _cut(server: GitServer) -> None:
 
 
 def _lies(server: GitServer) -> None:
-    server.meddle = lambda request: Reply(200, {"Content-Type": "text/html"}, b"<html>Sign in, please</html>")
+    server.intercept = lambda request: Reply(
+        200, {"Content-Type": "text/html"}, b"<html>Sign in, please</html>"
+    )
 
 
 @pytest.mark.parametrize("fail", [_unavailable, _cut, _lies], ids=["503", "cut", "a sign-in page"])
@@ -71,7 +73,7 @@ def test_row_42_while_git_fails_the_cluster_stays_at_the_last_verified_revision(
     assert kubectl.live("configmap", "c", settled.namespace)["data"] == {"a": "1"}, "drift is still reverted"
     assert kubectl.live("configmap", "left", settled.namespace)
 
-    settled.server.meddle, settled.server.cut_after = (lambda _request: None), None
+    settled.server.intercept, settled.server.cut_after = (lambda _request: None), None
     assert settled.reconcile().code == 0
     assert kubectl.live("configmap", "c", settled.namespace)["data"] == {"a": "2"}
     assert kubectl.get("configmap", "left", settled.namespace) is None

@@ -97,12 +97,12 @@ def hostile_registry(shop: Shop, canary: Canary) -> Iterator[tuple[RegistryServe
         registry.push("shop/web", ["1.1.0"])
         names = [*canary.texts, *canary.names, "1.9.0\n", "../1.9.0", "1.9.0 ", 190, None]
 
-        def meddle(request):
+        def intercept(request):
             if "/tags/" in request.path and request.authorized:
                 return json_reply({"tags": [*names, "1.1.0"]})
             return None
 
-        registry.meddle = meddle
+        registry.intercept = intercept
         yield registry, elsewhere
 
 
@@ -126,9 +126,9 @@ def test_row_47_a_hostile_registry_gets_no_login_runs_nothing_and_holds_up_no_ot
         registry.realm = f"{elsewhere.url}/token"
         stolen = shop.run_with(variables, "-vvv")  # a token service elsewhere
         registry.realm = ""
-        registry.meddle = lambda request: Reply(307, {"Location": f"{elsewhere.url}{request.path}"})
+        registry.intercept = lambda request: Reply(307, {"Location": f"{elsewhere.url}{request.path}"})
         sent = shop.run_with(variables, "-vvv")  # everything elsewhere
-        registry.meddle = lambda _request: Reply(200, {}, b"[" * (9 << 20))
+        registry.intercept = lambda _request: Reply(200, {}, b"[" * (9 << 20))
         flood = shop.run_with(variables, "-vvv")
     assert (stolen.code, sent.code, flood.code) == (2, 2, 2)
     assert "image hostile: asking for a token: its token service" in stolen.output

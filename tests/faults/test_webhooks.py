@@ -89,7 +89,7 @@ def test_row_38_a_webhook_that_is_down_fails_its_objects_and_no_others(
         assert engine.apply().writes == 0
 
 
-def _meddle(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _as_a_policy(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What policies do: add an annotation and a container, and decide a field that Git says otherwise."""
     annotations = {**body["metadata"].get("annotations", {}), "policy.example.com/seen": "yes"}
     operations: list[dict[str, Any]] = [
@@ -99,7 +99,7 @@ def _meddle(body: Mapping[str, Any]) -> list[dict[str, Any]]:
         operations.append({"op": "replace", "path": "/data/level", "value": "decided by the policy"})
     else:
         pod = body["spec"]["template"]["spec"]
-        if all(one["name"] != "sidecar" for one in pod["containers"]):
+        if all(container["name"] != "sidecar" for container in pod["containers"]):
             sidecar = {"name": "sidecar", "image": "example.com/sidecar:1"}
             operations.append({"op": "add", "path": "/spec/template/spec/containers/-", "value": sidecar})
     return operations
@@ -119,7 +119,7 @@ def test_row_38_what_a_webhook_changes_is_no_drift_and_nothing_to_do(
         reviewed("c", {"level": "as Git says", "a": "1"})
         + manifest("apps/v1", "Deployment", "d", metadata={"labels": REVIEWED}, spec=spec),
     )
-    webhook.review = patch(_meddle)
+    webhook.review = patch(_as_a_policy)
     with configured(webhook, "Mutating", kubectl, engine.namespace):
         made = engine.apply()
         assert not made.app.failed

@@ -30,17 +30,17 @@ from ansible_collections.plumb.gitops.tests.support.faults.admission_webhook imp
 )
 from ansible_collections.plumb.gitops.tests.support.manifests.builtin_kinds import built_in
 from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, custom_kind, manifest
-from ansible_collections.plumb.gitops.tests.support.tampering.mischief import (
+from ansible_collections.plumb.gitops.tests.support.tampering.unauthorised import (
     CHANGES,
-    Made,
-    Mischief,
-    wanted_by_ref,
+    AppliedChange,
+    Tampering,
+    manifests_by_ref,
 )
 
 MUTATIONS = int(os.environ.get("PLUMB_MUTATIONS", "200"))
 IDLE_PASSES = 50
 # What others may write to them by rights, or what goes away by itself: they are looked at in the idle passes.
-_NOT_MEDDLED_WITH = {
+_NOT_TAMPERED_WITH = {
     "Namespace",
     "Job",
     "Lease",
@@ -89,16 +89,18 @@ def test_every_change_is_found_attributed_and_reverted(
 ) -> None:
     seed = int(os.environ.get("PLUMB_SEED", "20261124"))
     record_property("seed", seed)
-    mischief = Mischief(cluster, kubectl, random.Random(seed))  # noqa: S311 - no secret
-    wanted = {
+    tampering = Tampering(cluster, kubectl, random.Random(seed))  # noqa: S311 - no secret
+    manifests = {
         ref: body
-        for ref, body in wanted_by_ref(fleet, engine.namespace, cluster).items()
-        if ref.kind not in _NOT_MEDDLED_WITH
+        for ref, body in manifests_by_ref(fleet, engine.namespace, cluster).items()
+        if ref.kind not in _NOT_TAMPERED_WITH
     }
     made, looks = 0, engine.check(spec(engine)).result.looks
-    while made < MUTATIONS or mischief.made.keys() != CHANGES.keys():
-        assert made < 5 * MUTATIONS, mischief.made
-        changes = [one for ref, body in wanted.items() if (one := mischief.make(body, ref)) is not None]
+    while made < MUTATIONS or tampering.made.keys() != CHANGES.keys():
+        assert made < 5 * MUTATIONS, tampering.made
+        changes = [
+            change for ref, body in manifests.items() if (change := tampering.change(body, ref)) is not None
+        ]
         told = engine.check(spec(engine), looks=looks)
         _as_made(told, changes)
         _put_away(cluster, changes)
@@ -112,7 +114,7 @@ def test_every_change_is_found_attributed_and_reverted(
         made += len(changes)
 
 
-def _as_made(told: Done, changes: list[Made]) -> None:
+def _as_made(told: Done, changes: list[AppliedChange]) -> None:
     """Each change is told, as what it is and by whom; nothing else is."""
     actions = {action.ref: action for action in told.app.plan.actions}
     for made in changes:
@@ -122,7 +124,7 @@ def _as_made(told: Done, changes: list[Made]) -> None:
     assert not [(a.ref, a.changes) for a in quiet if a.drifted or a.verb is not Verb.UNCHANGED]
 
 
-def _found(made: Made, action: Action) -> None:
+def _found(made: AppliedChange, action: Action) -> None:
     about = (made, action.verb, action.reason, action.changes)
     if made.claimed:
         assert action.verb is Verb.REFUSED, about
@@ -139,7 +141,7 @@ def _found(made: Made, action: Action) -> None:
         assert all(change.cause is not Cause.GIT for change in action.changes), about
 
 
-def _put_away(cluster: Cluster, changes: list[Made]) -> None:
+def _put_away(cluster: Cluster, changes: list[AppliedChange]) -> None:
     """What the app may not take over by itself, the operator removes."""
     resource = None
     for made in changes:

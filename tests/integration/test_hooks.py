@@ -74,7 +74,7 @@ class Hooked:
 def hooked(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> Iterator[Hooked]:
     upstream = Upstream(tmp_path / "git" / "fleet.git")
     with GitServer(tmp_path / "git") as server, GitServer(tmp_path / "none") as receiver:
-        receiver.meddle = lambda _request: Reply(204)
+        receiver.intercept = lambda _request: Reply(204)
         fleet = GitFleet(
             play, sandbox, {"url": server.url("fleet.git")}, namespace, tmp_path, upstream, server
         )

@@ -1,13 +1,14 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Properties of the engine on a real API server, over manifests and mischief that Hypothesis draws.
+"""Properties of the engine on a real API server, over manifests and tampering that Hypothesis draws.
 
 The draws are the same in every run. To look further, raise max_examples and drop derandomize.
 """
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,8 +25,13 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.mana
 )
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 from ansible_collections.plumb.gitops.tests.support.manifests.drawn import Body, manifests
-from ansible_collections.plumb.gitops.tests.support.tampering import meddling
-from ansible_collections.plumb.gitops.tests.support.tampering.property_cluster import Bench, prepared
+from ansible_collections.plumb.gitops.tests.support.tampering import drawn_patches
+from ansible_collections.plumb.gitops.tests.support.tampering.property_cluster import (
+    PropertyCluster,
+    prepared,
+)
+
+DRAWS = st.randoms(use_true_random=False)
 
 
 def examples(number: int) -> settings:
@@ -39,53 +45,53 @@ def examples(number: int) -> settings:
 
 
 @pytest.fixture(scope="module")
-def bench(sandbox: Sandbox) -> Iterator[Bench]:
-    with connect(ConnectionSpec(kubeconfig=sandbox.kubeconfig, in_cluster=False)) as cluster:
-        yield from prepared(cluster)
+def cluster(sandbox: Sandbox) -> Iterator[PropertyCluster]:
+    with connect(ConnectionSpec(kubeconfig=sandbox.kubeconfig, in_cluster=False)) as connected:
+        yield from prepared(connected)
 
 
-def meddle(bench: Bench, draw: meddling.Draw, desired: Body) -> None:
+def tamper(cluster: PropertyCluster, draw: random.Random, desired: Body) -> None:
     """Something that somebody does to the object. What the server refuses has not happened."""
-    live = bench.get(desired)
-    how = draw(st.sampled_from(sorted(_DEEDS)))
+    live = cluster.get(desired)
+    how = draw.choice(sorted(_WAYS))
     try:
-        _DEEDS[how](bench, draw, desired, live)
+        _WAYS[how](cluster, draw, desired, live)
     except RequestError as error:
         note(f"refused: {error}")
 
 
-def _edit(bench: Bench, draw: meddling.Draw, desired: Body, live: Body) -> None:
-    manager, operations = draw(st.sampled_from(meddling.EDITORS)), meddling.edit(draw, live)
+def _edit(cluster: PropertyCluster, draw: random.Random, desired: Body, live: Body) -> None:
+    manager, operations = draw.choice(drawn_patches.EDITORS), drawn_patches.drawn_patch(draw, live)
     note(f"edit as {manager}: {operations}")
-    bench.patch(desired, operations, manager)
+    cluster.patch(desired, operations, manager)
 
 
-def _edit_and_undo(bench: Bench, draw: meddling.Draw, desired: Body, live: Body) -> None:
-    _edit(bench, draw, desired, live)
-    undo = meddling.restore(live)
+def _edit_and_undo(cluster: PropertyCluster, draw: random.Random, desired: Body, live: Body) -> None:
+    _edit(cluster, draw, desired, live)
+    undo = drawn_patches.restore(live)
     note(f"and undo: {undo}")
-    bench.patch(desired, undo, "kubectl-edit")
+    cluster.patch(desired, undo, "kubectl-edit")
 
 
-def _apply_as_another(bench: Bench, draw: meddling.Draw, desired: Body, live: Body) -> None:
-    said = meddling.claim(draw, desired, live)
-    note(f"another tool applies: {said}")
-    bench.apply(said, "other-tool")
+def _apply_as_another(cluster: PropertyCluster, draw: random.Random, desired: Body, live: Body) -> None:
+    body = drawn_patches.drawn_apply(draw, desired, live)
+    note(f"another tool applies: {body}")
+    cluster.apply(body, "other-tool")
 
 
-def _apply_as_us(bench: Bench, draw: meddling.Draw, desired: Body, live: Body) -> None:
-    said = meddling.claim(draw, desired, live)
-    note(f"somebody applies as Plumb: {said}")
-    bench.apply(said, FIELD_MANAGER)
+def _apply_as_us(cluster: PropertyCluster, draw: random.Random, desired: Body, live: Body) -> None:
+    body = drawn_patches.drawn_apply(draw, desired, live)
+    note(f"somebody applies as Plumb: {body}")
+    cluster.apply(body, FIELD_MANAGER)
 
 
-def _rewrite_managers(bench: Bench, draw: meddling.Draw, desired: Body, live: Body) -> None:
-    operations = meddling.rewrite_managers(draw, live)
+def _rewrite_managers(cluster: PropertyCluster, draw: random.Random, desired: Body, live: Body) -> None:
+    operations = drawn_patches.drawn_managers(draw, live)
     note(f"managedFields: {operations}")
-    bench.patch(desired, operations, "kubectl-edit")
+    cluster.patch(desired, operations, "kubectl-edit")
 
 
-_DEEDS: dict[str, Callable[[Bench, meddling.Draw, Body, Body], None]] = {
+_WAYS: dict[str, Callable[[PropertyCluster, random.Random, Body, Body], None]] = {
     "edit": _edit,
     "edit and undo": _edit_and_undo,
     "apply as another": _apply_as_another,
@@ -94,177 +100,177 @@ _DEEDS: dict[str, Callable[[Bench, meddling.Draw, Body, Body], None]] = {
 }
 
 
-def test_no_proof_ever_contradicts_the_dry_run(bench: Bench) -> None:
+def test_no_proof_ever_contradicts_the_dry_run(cluster: PropertyCluster) -> None:
     seen: Counter[str] = Counter()
 
     @examples(200)
     @given(st.data())
     def explore(data: st.DataObject) -> None:
-        desired = bench.ready(bench.named(data.draw(manifests)))
-        bench.apply(desired)
-        untouched = bench.judge(desired)
+        desired = cluster.ready(cluster.named(data.draw(manifests)))
+        cluster.apply(desired)
+        untouched = cluster.judge(desired)
         assert untouched.stays, untouched
-        look = bench.look(desired, untouched.live)
+        look = cluster.look(desired, untouched.live)
         seen["untouched"] += 1
         seen["proven"] += untouched.proven
         for _ in range(data.draw(st.integers(1, 3))):
-            meddle(bench, data.draw, desired)
-            after = bench.judge(desired, look)
-            seen["meddled"] += 1
+            tamper(cluster, data.draw(DRAWS), desired)
+            after = cluster.judge(desired, look)
+            seen["tampered"] += 1
             seen["settled"] += after.settled
             seen["moved"] += not after.stays
             assert not after.is_wrong, after
 
     explore()
     assert seen["proven"] > 0.8 * seen["untouched"], seen
-    assert seen["moved"] > 0.2 * seen["meddled"], seen
+    assert seen["moved"] > 0.2 * seen["tampered"], seen
     assert seen["settled"] > 0, seen
 
 
-def test_after_an_apply_there_is_nothing_to_do(bench: Bench) -> None:
-    """Also after somebody meddled, and somebody after them: one apply is enough, whatever was done."""
+def test_after_an_apply_there_is_nothing_to_do(cluster: PropertyCluster) -> None:
+    """Also after somebody tampered, and somebody after them: one apply is enough, whatever was done."""
 
     @examples(30)
     @given(st.data())
     def explore(data: st.DataObject) -> None:
-        bodies = [bench.named(body) for body in data.draw(st.lists(manifests, min_size=1, max_size=3))]
+        bodies = [cluster.named(body) for body in data.draw(st.lists(manifests, min_size=1, max_size=3))]
         app = bodies[0]["metadata"]["name"]
-        first, _writes = bench.run(app, bodies)
+        first, _writes = cluster.run(app, bodies)
         assert not first.failed, first
-        assert_settled(bench, app, bodies)
+        assert_settled(cluster, app, bodies)
         for body in bodies:
-            meddle(bench, data.draw, bench.ready(body))
-        again, _writes = bench.run(app, bodies)
+            tamper(cluster, data.draw(DRAWS), cluster.ready(body))
+        again, _writes = cluster.run(app, bodies)
         assume(not again.failed)  # what was done cannot be undone by an apply; a person is told so
-        assert_settled(bench, app, bodies)
+        assert_settled(cluster, app, bodies)
 
     explore()
 
 
-def assert_settled(bench: Bench, app: str, bodies: list[Body]) -> None:
-    planned, _writes = bench.run(app, bodies, check=True)
+def assert_settled(cluster: PropertyCluster, app: str, bodies: list[Body]) -> None:
+    planned, _writes = cluster.run(app, bodies, check=True)
     assert {action.verb for action in planned.plan.actions} == {Verb.UNCHANGED}, planned
-    done, writes = bench.run(app, bodies)
+    done, writes = cluster.run(app, bodies)
     assert writes == 0, done
     assert not done.changed
 
 
-def test_a_manifest_that_says_the_same_in_other_words_is_recorded(bench: Bench) -> None:
+def test_a_manifest_that_says_the_same_in_other_words_is_recorded(cluster: PropertyCluster) -> None:
     """Else each run asks the server anew, and what somebody changes later is not known to be drift."""
     limits = {"limits": [{"type": "Container", "max": {"cpu": "1000m"}}]}
-    body = bench.named({"apiVersion": "v1", "kind": "LimitRange", "metadata": {}, "spec": limits})
+    body = cluster.named({"apiVersion": "v1", "kind": "LimitRange", "metadata": {}, "spec": limits})
     app = body["metadata"]["name"]
-    bench.run(app, [body])
+    cluster.run(app, [body])
     other_words = {**body, "spec": {"limits": [{"type": "Container", "max": {"cpu": "1"}}]}}
-    bench.run(app, [other_words])
-    assert bench.judge(bench.ready(other_words)).live["metadata"]["annotations"].items() >= (
-        bench.ready(other_words)["metadata"]["annotations"].items()
+    cluster.run(app, [other_words])
+    assert cluster.judge(cluster.ready(other_words)).live["metadata"]["annotations"].items() >= (
+        cluster.ready(other_words)["metadata"]["annotations"].items()
     )
-    assert_settled(bench, app, [other_words])
+    assert_settled(cluster, app, [other_words])
 
 
-def test_what_leaves_git_leaves_the_cluster(bench: Bench) -> None:
+def test_what_leaves_git_leaves_the_cluster(cluster: PropertyCluster) -> None:
     """An object whose manifest lost a field is as if it had been made from the smaller manifest."""
     seen: Counter[str] = Counter()
 
     @examples(50)
     @given(st.data())
     def explore(data: st.DataObject) -> None:
-        body = bench.named(data.draw(manifests))
-        less = bench.named(meddling.without_one(data.draw, body))
-        assume(not (meddling.has_empty_list(body) or meddling.has_empty_list(less)))
+        body = cluster.named(data.draw(manifests))
+        less = cluster.named(drawn_patches.without_drawn_value(data.draw(DRAWS), body))
+        assume(not (drawn_patches.has_empty_list(body) or drawn_patches.has_empty_list(less)))
         app = body["metadata"]["name"]
         try:
-            bench.apply(bench.ready(less))
+            cluster.apply(cluster.ready(less))
         except RequestError:
             assume(False)  # it cannot be left out
         history = data.draw(st.sampled_from(sorted(_HISTORIES)))
         note(f"{history}: {body} -> {less}")
-        _HISTORIES[history](bench, data.draw, app, body)
-        result, _writes = bench.run(app, [{**less, "metadata": {**less["metadata"], "name": app}}])
+        _HISTORIES[history](cluster, data.draw(DRAWS), app, body)
+        result, _writes = cluster.run(app, [{**less, "metadata": {**less["metadata"], "name": app}}])
         assume(not result.failed)  # immutable
-        assert meddling.said(bench.get(body)) == meddling.said(bench.get(less))
+        assert drawn_patches.comparable(cluster.get(body)) == drawn_patches.comparable(cluster.get(less))
         seen[history] += 1
 
     explore()
     assert all(seen[history] > 0 for history in _HISTORIES), seen
 
 
-def test_row_84_what_was_changed_by_hand_and_left_git_leaves_the_cluster(bench: Bench) -> None:
+def test_row_84_what_was_changed_by_hand_and_left_git_leaves_the_cluster(cluster: PropertyCluster) -> None:
     seen: Counter[str] = Counter()
 
     @examples(20)
     @given(st.data())
     def explore(data: st.DataObject) -> None:
-        body = bench.named(data.draw(manifests))
-        path, less = meddling.without_place(data.draw, body)
-        less = bench.named(less)
-        operations = meddling.other_values(body, path)
-        assume(operations and not (meddling.has_empty_list(body) or meddling.has_empty_list(less)))
+        body = cluster.named(data.draw(manifests))
+        path, less = drawn_patches.split_at_drawn_value(data.draw(DRAWS), body)
+        less = cluster.named(less)
+        operations = drawn_patches.other_values(body, path)
+        assume(operations and not (drawn_patches.has_empty_list(body) or drawn_patches.has_empty_list(less)))
         try:
-            bench.apply(bench.ready(less))
+            cluster.apply(cluster.ready(less))
         except RequestError:
             assume(False)  # it cannot be left out
         app = body["metadata"]["name"]
-        bench.run(app, [body])
+        cluster.run(app, [body])
         try:
-            bench.patch(body, operations, data.draw(st.sampled_from(meddling.EDITORS)))
+            cluster.patch(body, operations, data.draw(st.sampled_from(drawn_patches.EDITORS)))
         except RequestError:
             assume(False)  # nothing was changed
         note(f"{operations} on {body} -> {less}")
         smaller = {**less, "metadata": {**less["metadata"], "name": app}}
-        forecast, _writes = bench.run(app, [smaller], check=True)
-        result, _writes = bench.run(app, [smaller])
+        forecast, _writes = cluster.run(app, [smaller], check=True)
+        result, _writes = cluster.run(app, [smaller])
         assume(not result.failed)  # immutable
-        assert meddling.said(bench.get(body)) == meddling.said(bench.get(less))
+        assert drawn_patches.comparable(cluster.get(body)) == drawn_patches.comparable(cluster.get(less))
         assert forecast.plan.actions[0].changes == result.plan.actions[0].changes
-        assert_settled(bench, app, [smaller])
+        assert_settled(cluster, app, [smaller])
         seen[body["kind"]] += 1
 
     explore()
     assert sum(seen.values()) > 10, seen
 
 
-def _plain(bench: Bench, _draw: meddling.Draw, app: str, body: Body) -> None:
-    bench.run(app, [body])
+def _plain(cluster: PropertyCluster, _draw: random.Random, app: str, body: Body) -> None:
+    cluster.run(app, [body])
 
 
-def _co_owned(bench: Bench, draw: meddling.Draw, app: str, body: Body) -> None:
+def _co_owned(cluster: PropertyCluster, draw: random.Random, app: str, body: Body) -> None:
     """Somebody takes fields and puts them back as they were; Plumb takes them too."""
-    bench.run(app, [body])
+    cluster.run(app, [body])
     try:
-        _edit_and_undo(bench, draw, body, bench.get(body))
+        _edit_and_undo(cluster, draw, body, cluster.get(body))
     except RequestError as error:
         note(f"refused: {error}")
-    bench.run(app, [body])
+    cluster.run(app, [body])
 
 
-def _made_by_kubectl(bench: Bench, _draw: meddling.Draw, _app: str, body: Body) -> None:
+def _made_by_kubectl(cluster: PropertyCluster, _draw: random.Random, _app: str, body: Body) -> None:
     """It was there before Plumb came: the smaller manifest adopts it."""
-    bench.apply(body, "kubectl-client-side-apply")
+    cluster.apply(body, "kubectl-client-side-apply")
     entries = [
-        {**entry, "operation": "Update"} for entry in bench.get(body)["metadata"].get("managedFields") or ()
+        {**entry, "operation": "Update"} for entry in cluster.get(body)["metadata"].get("managedFields") or ()
     ]
-    bench.patch(body, [_managers(entries or [{}])], "x")
+    cluster.patch(body, [_managers(entries or [{}])], "x")
 
 
-def _adopted(bench: Bench, draw: meddling.Draw, app: str, body: Body) -> None:
-    _made_by_kubectl(bench, draw, app, body)
-    bench.run(app, [body])
+def _adopted(cluster: PropertyCluster, draw: random.Random, app: str, body: Body) -> None:
+    _made_by_kubectl(cluster, draw, app, body)
+    cluster.run(app, [body])
 
 
-def _wiped(bench: Bench, _draw: meddling.Draw, app: str, body: Body) -> None:
+def _wiped(cluster: PropertyCluster, _draw: random.Random, app: str, body: Body) -> None:
     """Nobody owned anything for a while."""
-    bench.run(app, [body])
-    bench.patch(body, [_managers([{}])], "x")
-    bench.run(app, [body])
+    cluster.run(app, [body])
+    cluster.patch(body, [_managers([{}])], "x")
+    cluster.run(app, [body])
 
 
 def _managers(entries: list[Any]) -> dict[str, Any]:
     return {"op": "replace", "path": "/metadata/managedFields", "value": entries}
 
 
-_HISTORIES: dict[str, Callable[[Bench, meddling.Draw, str, Body], None]] = {
+_HISTORIES: dict[str, Callable[[PropertyCluster, random.Random, str, Body], None]] = {
     "plain": _plain,
     "co-owned": _co_owned,
     "made by kubectl": _made_by_kubectl,

@@ -52,7 +52,7 @@ class ForgeServer:
         self.projects: dict[str, Project] = {}
         self.asked: list[tuple[str, str, Any]] = []
         self.git = GitServer(root, token=TOKEN)
-        self.git.meddle = self._answer
+        self.git.intercept = self._answer
         self._number = 100
 
     def routes(self) -> tuple[Route, ...]:

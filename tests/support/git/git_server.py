@@ -47,7 +47,7 @@ class GitServer:
     """Serves the bare repositories below `root`; a push is taken where a repository's `http.receivepack` is true.
 
     With `token`, every request needs it as the password of Basic authentication (and `username`, if that is given).
-    `meddle` may return a Reply for a request, or None to let Git answer; `cut_after` cuts the answers to POSTs after
+    `intercept` may return a Reply for a request, or None to let Git answer; `cut_after` cuts the answers to POSTs after
     so many bytes. `requests` is the log.
     """
 
@@ -58,7 +58,7 @@ class GitServer:
         self.token = token
         self.username = username
         self.requests: list[Request] = []
-        self.meddle: Callable[[Request], Reply | None] = lambda _request: None
+        self.intercept: Callable[[Request], Reply | None] = lambda _request: None
         self.cut_after: int | None = None
         self._scheme = "https" if tls else "http"
         self._server = _Server(("127.0.0.1", 0), _handler(self))
@@ -118,7 +118,7 @@ def _handler(server: GitServer) -> type[http.server.BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = Request(self.command, self.path, headers.get("authorization", ""), headers, body)
             server.requests.append(request)
-            reply = server.meddle(request)
+            reply = server.intercept(request)
             if reply is None and not server.admits(request.authorization):
                 reply = Reply(401, {"WWW-Authenticate": 'Basic realm="git"'})
             if reply is None:

@@ -44,7 +44,7 @@ class Stored:
 class RegistryServer:
     """Serves `repositories`. `login` (USER, PASSWORD) is wanted as basic or, with `bearer`, for a token.
 
-    `meddle` may return a Reply or a Dribble for a request, or None to let the registry answer.
+    `intercept` may return a Reply or a Dribble for a request, or None to let the registry answer.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class RegistryServer:
         self.page = 1000  # tags a page at most
         self.etags = False
         self.tokens: set[str] = set()
-        self.meddle: Callable[[Request], Reply | Dribble | None] = lambda _request: None
+        self.intercept: Callable[[Request], Reply | Dribble | None] = lambda _request: None
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._scheme = "http"
         if tls:
@@ -150,7 +150,7 @@ class RegistryServer:
         return _store(stored, f"{OCI}.manifest.v1+json", manifest), 1
 
     def answer(self, request: Request) -> Reply | Dribble:
-        """What is answered, once nobody meddles."""
+        """What is answered, once nothing intercepts the request."""
         parts = urlsplit(request.path)
         if parts.path == "/token":
             return self._token(request, parse_qs(parts.query))
@@ -267,7 +267,7 @@ def _handler(server: RegistryServer) -> type[http.server.BaseHTTPRequestHandler]
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = Request(self.command, self.path, headers.get("authorization", ""), headers, body)
             server.requests.append(request)
-            reply = server.meddle(request) or server.answer(request)
+            reply = server.intercept(request) or server.answer(request)
             if isinstance(reply, Dribble):
                 self._dribble(reply)
                 return

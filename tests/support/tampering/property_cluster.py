@@ -75,7 +75,7 @@ class Judgement:
 
 
 @dataclass
-class Bench:
+class PropertyCluster:
     """A cluster, and the verbs that a property needs of it."""
 
     cluster: Cluster
@@ -177,9 +177,9 @@ class Bench:
         return result, self.cluster.requests.writes - before
 
 
-def prepared(cluster: Cluster) -> Iterator[Bench]:
-    """A bench with its namespace and the kind of the samples, for as long as the iterator is held."""
-    made = Bench(cluster)
+def prepared(cluster: Cluster) -> Iterator[PropertyCluster]:
+    """Yield a cluster with its namespace and the kind of the samples, for as long as the iterator is held."""
+    made = PropertyCluster(cluster)
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     made.apply(namespace)
     made.apply(DEFINITION)

@@ -238,7 +238,7 @@ def test_no_error_tells_the_token(forge: ForgeServer, place: ForgeRepository, tm
     assert "does not accept the token" in str(caught.value)
     assert "wr0ng" not in str(caught.value)
 
-    forge.git.meddle = lambda request: Reply(403, {}, b'{"message": "you sent %s"}' % TOKEN.encode())
+    forge.git.intercept = lambda request: Reply(403, {}, b'{"message": "you sent %s"}' % TOKEN.encode())
     with ForgeClient(place) as client, pytest.raises(ForgeError) as caught:
         whose_token(client)
     assert "you sent ********" in str(caught.value)
@@ -248,7 +248,7 @@ def test_no_error_tells_the_token(forge: ForgeServer, place: ForgeRepository, tm
 def test_a_redirect_is_followed_on_the_same_host_only(
     forge: ForgeServer, place: ForgeRepository, tmp_path: Path
 ) -> None:
-    answer = forge.git.meddle
+    answer = forge.git.intercept
     with GitServer(tmp_path / "other") as other:
         targets = iter([f"{urlpath(forge)}/user", other.url("user")])
 
@@ -257,7 +257,7 @@ def test_a_redirect_is_followed_on_the_same_host_only(
                 return Reply(307, {"Location": next(targets)})
             return answer(Request(request.method, request.path.replace("/moved", ""), "", request.headers))
 
-        forge.git.meddle = moved
+        forge.git.intercept = moved
         with ForgeClient(place) as client:
             assert whose_token(client) == forge.user
             with pytest.raises(ForgeError, match="redirects to http://127"):
@@ -273,7 +273,7 @@ def test_a_private_authority_is_trusted_where_it_is_named(token_file: Path, tmp_
     authority = Authority(tmp_path / "authority")
     server = GitHub(tmp_path / "served")
     server.git = GitServer(server.root, token=TOKEN, tls=authority.server_context("127.0.0.1"))
-    server.git.meddle = server._answer
+    server.git.intercept = server._answer
     with server.git:
         url = server.git.url("").rstrip("/")
         place = ForgeRepository(kind="github", url=url, owner="platform", name="fleet", token_file=token_file)
@@ -288,7 +288,7 @@ def test_a_private_authority_is_trusted_where_it_is_named(token_file: Path, tmp_
 
 def test_a_proxy_that_is_named_is_used(forge: ForgeServer, place: ForgeRepository, tmp_path: Path) -> None:
     with GitServer(tmp_path / "proxy") as proxy:
-        proxy.meddle = lambda request: Reply(502, {}, b"")
+        proxy.intercept = lambda request: Reply(502, {}, b"")
         with (
             ForgeClient(replace(place, proxy=proxy.url("").rstrip("/"))) as client,
             pytest.raises(ForgeError, match="502"),

@@ -118,17 +118,17 @@ def test_a_forge_that_fails_after_the_push_costs_no_second_pull_request(
     forge: Forge, place: ForgeRepository, client: ForgeClient, *, done: bool
 ) -> None:
     """Row 46: the answer is a 502 whether the forge did it or not; the same branch keeps one pull request."""
-    answer = forge.git.meddle
+    answer = forge.git.intercept
     failed: list[Reply | None] = []
 
-    def meddle(request: Request) -> Reply | None:
+    def intercept(request: Request) -> Reply | None:
         is_opening = request.method == "POST" and request.path.endswith(("/pulls", "/merge_requests"))
         if not is_opening or failed:
             return answer(request)
         failed.append(answer(request) if done else None)
         return Reply(502, {}, b"<html>bad gateway</html>")
 
-    forge.git.meddle = meddle
+    forge.git.intercept = intercept
     opened = find_or_open(client, place, WANTED)
     assert failed
     assert opened.created
@@ -139,20 +139,20 @@ def test_a_forge_that_fails_after_the_push_costs_no_second_pull_request(
 def test_a_forge_that_stays_ill_is_said_and_the_next_run_goes_on(
     forge: Forge, place: ForgeRepository, client: ForgeClient
 ) -> None:
-    answer = forge.git.meddle
+    answer = forge.git.intercept
     tries: list[str] = []
 
-    def meddle(request: Request) -> Reply | None:
+    def intercept(request: Request) -> Reply | None:
         if request.method != "POST":
             return answer(request)
         tries.append(request.path)
         return Reply(503)
 
-    forge.git.meddle = meddle
+    forge.git.intercept = intercept
     with pytest.raises(ForgeError, match="opening the pull request: the forge is not well"):
         find_or_open(client, place, WANTED)
     assert len(tries) == 3
-    forge.git.meddle = answer
+    forge.git.intercept = answer
     assert find_or_open(client, place, WANTED).created
 
 

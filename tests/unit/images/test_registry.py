@@ -319,9 +319,9 @@ def test_nothing_of_a_login_goes_where_a_redirect_leads(password_file):
                     return Reply(307, {"Location": f"{elsewhere.url}{request.path}"})
                 return None
 
-            registry.meddle = away
+            registry.intercept = away
             assert "which is not followed" in refused(shop(registry.host, account=account))
-            registry.meddle = lambda request: (
+            registry.intercept = lambda request: (
                 Reply(302, {"Location": "?moved"})
                 if "/manifests/" in request.path and "?" not in request.path
                 else None
@@ -341,7 +341,7 @@ def test_a_redirect_to_another_host_has_no_login_in_it(password_file, tmp_path):
         digest = registry.push("shop/web", ["1.0.0"])
         elsewhere.push("shop/web", ["1.0.0"])
         port = elsewhere.host.rpartition(":")[2]
-        registry.meddle = lambda request: (
+        registry.intercept = lambda request: (
             Reply(307, {"Location": f"https://localhost:{port}{request.path}"})
             if "/manifests/" in request.path and request.authorized
             else None
@@ -353,7 +353,7 @@ def test_a_redirect_to_another_host_has_no_login_in_it(password_file, tmp_path):
 
 
 def test_redirects_in_a_circle_end(registry):
-    registry.meddle = lambda request: Reply(302, {"Location": request.path})
+    registry.intercept = lambda request: Reply(302, {"Location": request.path})
     assert "circle" in refused(shop(registry.host))
 
 
@@ -368,13 +368,13 @@ def test_redirects_in_a_circle_end(registry):
     ],
 )
 def test_redirects_to_what_is_not_to_be_asked(registry, location):
-    registry.meddle = lambda _request: Reply(302, {"Location": location})
+    registry.intercept = lambda _request: Reply(302, {"Location": location})
     assert "it redirects to" in refused(shop(registry.host)) or location.startswith("https")
     assert len(registry.requests) == 1
 
 
 def test_a_redirect_whose_body_has_no_end(registry):
-    registry.meddle = lambda _request: Reply(302, {"Location": "/v2/"}, b" " * (9 << 20))
+    registry.intercept = lambda _request: Reply(302, {"Location": "/v2/"}, b" " * (9 << 20))
     assert "larger than 8192 KiB" in refused(shop(registry.host))
 
 
@@ -392,7 +392,7 @@ HOSTILE_TAGS = [
 
 def test_names_that_are_no_tags_are_left_out(registry):
     registry.push("shop/web", ["1.0.0"])
-    registry.meddle = lambda request: (
+    registry.intercept = lambda request: (
         json_reply({"tags": [*HOSTILE_TAGS, "1.0.0"]}) if "/tags/" in request.path else None
     )
     assert chosen(shop(registry.host))[0] == "1.0.0"
@@ -416,24 +416,24 @@ def test_names_that_are_no_tags_are_left_out(registry):
     ],
 )
 def test_an_answer_that_is_none(registry, body):
-    registry.meddle = lambda _request: Reply(200, {}, body)
+    registry.intercept = lambda _request: Reply(200, {}, body)
     assert "listing tags: the answer" in refused(shop(registry.host))
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(registry):
-    registry.meddle = lambda _request: Reply(200, {}, b" " * (9 << 20))
+    registry.intercept = lambda _request: Reply(200, {}, b" " * (9 << 20))
     assert "larger than 8192 KiB" in refused(shop(registry.host))
 
 
 def test_a_compressed_bomb_is_not_unpacked(registry):
-    registry.meddle = lambda _request: Reply(200, {"Content-Encoding": "gzip"}, b"\x1f\x8b")
+    registry.intercept = lambda _request: Reply(200, {"Content-Encoding": "gzip"}, b"\x1f\x8b")
     assert "compressed" in refused(shop(registry.host))
 
 
 @pytest.mark.timeout(60)  # it would go on for ever
 @pytest.mark.parametrize("header", [True, False])
 def test_an_answer_that_dribbles_does_not_hold_up_the_scan(registry, header):
-    registry.meddle = lambda _request: Dribble(header)
+    registry.intercept = lambda _request: Dribble(header)
     remembered = Remembered()
     said = refused(shop(registry.host), remembered, seconds=1.0)
     assert "no end within" in said or "in time" in said
@@ -442,7 +442,7 @@ def test_an_answer_that_dribbles_does_not_hold_up_the_scan(registry, header):
 
 
 def links(registry, link):
-    registry.meddle = lambda request: (
+    registry.intercept = lambda request: (
         json_reply({"tags": ["1.0.0"]}, headers={"Link": link(request)}) if "/tags/" in request.path else None
     )
 
@@ -473,13 +473,13 @@ def test_pages_without_end_end(registry):
 
 def test_content_that_is_not_what_its_digest_says(registry):
     registry.push("shop/web", ["1.0.0"])
-    registry.meddle = lambda request: (
+    registry.intercept = lambda request: (
         Reply(200, {"Docker-Content-Digest": f"sha256:{'0' * 64}"}, b'{"manifests": []}')
         if "/manifests/" in request.path
         else None
     )
     assert "does not have the digest" in refused(shop(registry.host))
-    registry.meddle = lambda request: Reply(200, {}, b"{}") if "/blobs/" in request.path else None
+    registry.intercept = lambda request: Reply(200, {}, b"{}") if "/blobs/" in request.path else None
     assert "does not have the digest" in refused(shop(registry.host, platform="linux/amd64"))
 
 
@@ -503,7 +503,7 @@ def test_content_that_is_not_what_its_digest_says(registry):
 )
 def test_a_manifest_that_is_none(registry, manifest):
     registry.push("shop/web", ["1.0.0"])
-    registry.meddle = lambda request: json_reply(manifest) if "/manifests/" in request.path else None
+    registry.intercept = lambda request: json_reply(manifest) if "/manifests/" in request.path else None
     said = refused(shop(registry.host, platform="linux/amd64"))
     assert "neither an index nor an image manifest" in said or "none of the 1 tags" in said
 
@@ -517,13 +517,13 @@ def test_tokens_that_are_none(password_file):
             def give(request, token=token):
                 return json_reply({"token": token}) if "/token" in request.path else None
 
-            registry.meddle = give
+            registry.intercept = give
             assert "holds no token" in refused(shop(registry.host, account=account))
-        registry.meddle = lambda request: (
+        registry.intercept = lambda request: (
             Reply(302, {"Location": "/elsewhere"}) if "/token" in request.path else None
         )
         assert "redirects where that is not followed" in refused(shop(registry.host, account=account))
-        registry.meddle = lambda _request: None
+        registry.intercept = lambda _request: None
         assert all(request.authorization != basic(USER, PASSWORD) for request in registry.asked("/elsewhere"))
 
 
@@ -535,7 +535,7 @@ def test_images_are_asked_for_side_by_side(registry):
         name = parse_name(f"{registry.host}/shop/{number}", subject="image shop")
         policies.append(replace(shop(registry.host), name=str(number), image=name))
     together = threading.Barrier(4, timeout=60)
-    registry.meddle = lambda request: together.wait() and None if "/tags/" in request.path else None
+    registry.intercept = lambda request: together.wait() and None if "/tags/" in request.path else None
     found = scan(policies, Remembered())
     assert [one.choice and one.choice.tag for one in found] == ["1.0.0"] * 4
 
@@ -543,7 +543,7 @@ def test_images_are_asked_for_side_by_side(registry):
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_registry_that_wants_to_be_left_alone_is(registry, status):
     registry.push("shop/web", ["1.0.0"])
-    registry.meddle = lambda _request: Reply(status, {"Retry-After": "600"})
+    registry.intercept = lambda _request: Reply(status, {"Retry-After": "600"})
     remembered = Remembered()
     result = scanned(shop(registry.host), remembered)
     assert getattr(result.error, "wait", 0) > 500
@@ -558,7 +558,7 @@ def test_a_short_wait_is_waited(registry):
     registry.push("shop/web", ["1.0.0"])
     moment = email.utils.formatdate(time.time() + 2, usegmt=True)
     replies = [Reply(503, {"Retry-After": moment}), Reply(502), Reply(429, {"Retry-After": "1"})]
-    registry.meddle = lambda _request: replies.pop(0) if replies else None
+    registry.intercept = lambda _request: replies.pop(0) if replies else None
     assert "(429)" in refused(shop(registry.host))  # three tries are a question's
     assert chosen(shop(registry.host))[0] == "1.0.0"
 
@@ -566,7 +566,7 @@ def test_a_short_wait_is_waited(registry):
 def test_a_tag_that_is_gone_when_asked_for(registry):
     registry.push("shop/web", ["1.0.0", "1.1.0"])
     del registry.repositories["shop/web"].tags["1.1.0"]
-    registry.meddle = lambda request: (
+    registry.intercept = lambda request: (
         json_reply({"tags": ["1.0.0", "1.1.0"]}) if "/tags/" in request.path else None
     )
     assert chosen(shop(registry.host))[0] == "1.0.0"
@@ -574,7 +574,7 @@ def test_a_tag_that_is_gone_when_asked_for(registry):
 
 def test_no_cookie_is_kept(registry):
     registry.push("shop/web", ["1.0.0"])
-    registry.meddle = lambda request: (
+    registry.intercept = lambda request: (
         json_reply({"tags": ["1.0.0"]}, headers={"Set-Cookie": "a=b; Path=/"})
         if "/tags/" in request.path
         else None

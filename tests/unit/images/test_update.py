@@ -192,7 +192,7 @@ def other_pushes_first(upstream, server, times, moment):
     """At this moment of each of the next pushes another commit comes to the server."""
     left = [times]
 
-    def meddle(request):
+    def intercept(request):
         if request.path.endswith(moment) and left[0]:
             left[0] -= 1
             number = times - left[0]
@@ -200,7 +200,7 @@ def other_pushes_first(upstream, server, times, moment):
                 {"apps": {"shop.yaml": shop("1.4.0"), "other.yaml": f"a: {number}\n"}}, f"Other {number}"
             )
 
-    server.meddle = meddle
+    server.intercept = intercept
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -220,12 +220,12 @@ def test_a_race_that_is_always_lost_is_given_up_and_nothing_is_forced(upstream, 
 
 
 def test_what_another_wrote_meanwhile_is_not_written_twice(upstream, server):
-    def meddle(request):
+    def intercept(request):
         if request.path.endswith("git-receive-pack") and request.method == "POST":
-            server.meddle = lambda _request: None
+            server.intercept = lambda _request: None
             upstream.commit({"apps": {"shop.yaml": shop("1.5.0")}}, "By hand")
 
-    server.meddle = meddle
+    server.intercept = intercept
     assert not run(server, decided("1.5.0")).changed
     assert log(upstream) == ["By hand", "First commit"]
 

@@ -158,7 +158,7 @@ class Server:
 def server(tmp_path: Path) -> Iterator[Server]:
     with GitServer(tmp_path / "served") as http:
         server = Server(http)
-        http.meddle = server.answer
+        http.intercept = server.answer
         yield server
 
 

@@ -87,7 +87,7 @@ def test_a_token_that_the_server_sends_back_is_masked(
         return Reply(403, {"Content-Type": "text/plain; charset=utf-8"}, body)
 
     with GitServer(served, token=TOKEN) as server:
-        server.meddle = echo
+        server.intercept = echo
         error = refused(source(server.url("fleet.git"), token_file=token_file), cache)
     assert "You sent" in str(error)
     assert TOKEN not in str(error)
@@ -103,7 +103,7 @@ def test_the_token_is_in_no_argument_environment_or_file_of_the_cache(
         seen.append(processes())
 
     with GitServer(served, token=TOKEN) as server:
-        server.meddle = look
+        server.intercept = look
         pull(source(server.url("fleet.git"), token_file=token_file), cache)
     assert any(
         b"git-remote-http" in text or b"remote-http" in text for look_ in seen for text in look_.values()
@@ -122,7 +122,7 @@ def test_a_redirect_is_not_followed_and_takes_no_token_along(
         def redirect(request: Request) -> Reply | None:
             return Reply(status, {"Location": other.url(request.path.lstrip("/"))})
 
-        server.meddle = redirect
+        server.intercept = redirect
         error = refused(source(server.url("fleet.git"), token_file=token_file), cache)
         assert "redirects" in error.reason
         assert other.requests == []
@@ -134,7 +134,7 @@ def test_the_token_goes_to_no_other_port_of_the_host(
 ) -> None:
     """The proxy is another origin; one that asks for credentials does not get the repository's."""
     with GitServer(served, token=TOKEN) as server, GitServer(served) as proxy:
-        proxy.meddle = lambda _request: Reply(407, {"Proxy-Authenticate": 'Basic realm="proxy"'})
+        proxy.intercept = lambda _request: Reply(407, {"Proxy-Authenticate": 'Basic realm="proxy"'})
         address = f"http://127.0.0.1:{proxy.port}"
         error = refused(source(server.url("fleet.git"), token_file=token_file, proxy=address), cache)
         assert proxy.requests[0].path.startswith("http://127.0.0.1")
@@ -257,7 +257,7 @@ def test_an_address_that_nobody_listens_at(cache: Path) -> None:
 def test_a_server_that_refuses_or_fails(
     server: GitServer, upstream: Upstream, cache: Path, status: int, reason: str
 ) -> None:
-    server.meddle = lambda _request: Reply(status)
+    server.intercept = lambda _request: Reply(status)
     assert reason in refused(source(server.url("fleet.git")), cache).reason
 
 
@@ -269,7 +269,7 @@ def test_a_silent_server_is_left_at_the_deadline_and_no_process_stays(
     def wait(_request: Request) -> None:
         let_go.wait(30)
 
-    server.meddle = wait
+    server.intercept = wait
     try:
         (result,) = pull_sources([source(server.url("fleet.git"), timeout=0.5)], cache)
         assert "no end within" in str(result.error)

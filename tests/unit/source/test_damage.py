@@ -69,7 +69,7 @@ def test_killed_at_any_request_the_next_pull_is_right(
             reached.set()
             let_go.wait(30)
 
-    server.meddle = hold
+    server.intercept = hold
     child = subprocess.Popen([sys.executable, "-c", PULL, server.url("fleet.git"), str(cache)])
     try:
         assert reached.wait(30)
@@ -308,7 +308,7 @@ def test_interrupted_by_a_person_no_git_is_left_running(
         reached.set()
         let_go.wait(30)
 
-    server.meddle = hold
+    server.intercept = hold
     child = subprocess.Popen(
         [sys.executable, "-c", PULL, server.url("fleet.git"), str(cache)], stderr=subprocess.PIPE
     )

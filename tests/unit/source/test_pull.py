@@ -231,7 +231,7 @@ def test_a_ref_that_moves_between_being_asked_and_fetched(
             moved.append(upstream.commit({"app.yaml": "newest"}))
         return None
 
-    server.meddle = move
+    server.intercept = move
     checkout = pull(source(server.url("fleet.git")), cache)
     assert checkout.revision.commit == moved[0]
     assert (checkout.path / "app.yaml").read_text() == "newest"

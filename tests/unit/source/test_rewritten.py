@@ -193,7 +193,7 @@ def test_where_the_history_cannot_be_asked_for_following_goes_on_and_refusing_do
     def fail(_request: object) -> Reply | None:
         return Reply(503) if len(server.requests) > allowed else None
 
-    server.meddle = fail
+    server.intercept = fail
     server.requests.clear()
     refused = pulled(refusing(spec), cache)
     assert refused.checkout == last_known(spec, cache) == first

@@ -232,7 +232,7 @@ def test_row_70_other_paths_of_a_known_commit_need_no_server(
     both = brought(source(server.url("fleet.git"), paths=("a", "b")), cache)
     assert len(server.requests) == 1  # which commit the ref is at
     assert files_below(both.path) == {f"{folder}/{name}" for folder in "ab" for name in BASE}
-    server.meddle = lambda _request: (_ for _ in ()).throw(OSError)
+    server.intercept = lambda _request: (_ for _ in ()).throw(OSError)
     server.__exit__(None, None, None)
     down = bring(source(server.url("fleet.git"), paths=("b",)), cache)
     assert down.error is not None
