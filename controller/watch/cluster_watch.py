@@ -15,17 +15,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.engine_values import (
+    app_specs,
     connection_spec,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
-    DEFAULT_NAMESPACE,
-    identity_of,
-)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.run_options import DEFAULT_NAMESPACE
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.desired_state import (
-    former_identities,
+    identities_of,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.fingerprint import Movement
 
@@ -126,18 +123,11 @@ class ClusterWatch:
     def _sets(self) -> dict[str, str]:
         """The apps by the ids of their sets, former ones too."""
         settings = self._cluster.settings
-        home = settings.get("namespace") or DEFAULT_NAMESPACE
-        found: dict[str, str] = {}
-        for app in (*settings["apps"], *self._cluster.git_apps):
-            spec = AppSpec(
-                name=app["name"],
-                source="",
-                namespace=app.get("namespace") or "",
-                moved_from=tuple(app.get("moved_from") or ()),
-            )
-            found |= {identity.id: spec.name for identity in former_identities(spec, home)}
-            found[identity_of(spec, home).id] = spec.name
-        return found
+        sets: dict[str, str] = {}
+        for app in app_specs((*settings["apps"], *self._cluster.git_apps)):
+            own, *former = identities_of(app, settings.get("namespace") or DEFAULT_NAMESPACE)
+            sets |= {identity.id: app.name for identity in (*former, own)}
+        return sets
 
     # What the threads tell, in the loop by now.
 

@@ -12,10 +12,8 @@ import pytest
 import yaml
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult, Result, Verb
+from ansible_collections.plumb.gitops.plugins.module_utils.model.run_options import DEFAULT_NAMESPACE
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.apply import apply_object as carry_out
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
-    DEFAULT_NAMESPACE,
-)
 from ansible_collections.plumb.gitops.tests.support.cluster.engine import Done, Engine
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.faults.proxy import (

@@ -15,11 +15,12 @@ from ..model.app import AppSpec, AppState, Checkout
 from ..model.errors import ClusterError, PlumbError, SourceError
 from ..model.objects import Body, Manifest, ObjectRef
 from ..model.plan import AppResult, Plan
+from ..model.run_options import RunOptions
 from .apply.apply_app import AppliedApp, apply_app
-from .applyset.inventory import DEFAULT_NAMESPACE, SetIdentity, hinted_kinds, identity_of, set_of_parent
+from .applyset.inventory import SetIdentity, hinted_kinds, identity_of, set_of_parent
 from .applyset.recovery import scan
 from .desired.dependencies import dependencies
-from .desired.desired_state import RENDERERS, DesiredState, Render, check_former_names, former_identities
+from .desired.desired_state import RENDERERS, DesiredState, Render, check_former_names, identities_of
 from .membership.record_store import Records
 from .plan.plan_apps import AppPlan, RunContext, plan_apps
 from .plan.snapshot import read_parents
@@ -37,16 +38,12 @@ class Run:
     apps: tuple[AppSpec, ...]
     sources: Mapping[str, Checkout | PlumbError]
     render: Callable[[Checkout, AppSpec], tuple[Manifest, ...]]
-    only: frozenset[str] = frozenset()  # empty: all apps
-    check: bool = False
-    owner: str = "plumb"
-    home: str = DEFAULT_NAMESPACE
+    options: RunOptions
     looks: VerifiedStates = field(default_factory=dict)  # what earlier runs proved
     remarks: Callable[[str], tuple[str, ...]] = (
         lambda _app: ()
     )  # what an app's rendering has to say, once it is made
     unread: str = ""  # why there may be apps that are not among `apps`: then nothing is pruned
-    deep: bool = False  # believe no proof: ask the server for each object
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +64,15 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
 
     Raises InputError for apps that contradict themselves and ClusterError where nothing at all can be read.
     """
-    selected = [app for app in run.apps if not run.only or app.name in run.only]
+    options, home = run.options, run.options.namespace
+    selected = [app for app in run.apps if not options.only or app.name in options.only]
     dependencies(run.apps)
-    check_former_names(run.apps, run.home)
+    check_former_names(run.apps, home)
     with _rendering(run, selected) as render:
         discovery = cluster.discover()
-        sets = {app.name: _sets(app, run.home) for app in run.apps}
+        sets = {app.name: identities_of(app, home) for app in run.apps}
         parents = read_parents(cluster, discovery, [identity for its in sets.values() for identity in its])
-        records = Records(cluster, run.home, run.owner)
+        records = Records(cluster, home, options.owner)
         lost = [
             sets[app.name]
             for app in selected
@@ -91,25 +89,23 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
             records=records,
             lost=scan(cluster, discovery, [identity.id for its in lost for identity in its], used),
             claims=DesiredState(
-                run.apps, [app.name for app in selected], render, discovery, run.home, unread=run.unread
+                run.apps, [app.name for app in selected], render, discovery, home, unread=run.unread
             ),
             parents=parents,
             revisions={n: c.revision.short for n, c in run.sources.items() if isinstance(c, Checkout)},
-            owner=run.owner,
-            home=run.home,
-            check=run.check,
+            options=options,
             remarks=run.remarks,
-            looks={} if run.deep else run.looks,
-            known=run.looks,
-            deep=run.deep,
+            verified=run.looks,
         )
     known = {identity.ref for its in sets.values() for identity in its}
     unclaimed = tuple(
         f"app {app} ({ref})"
         for ref, body in sorted(parents.items(), key=lambda item: item[0])
-        if ref not in known and not isinstance(body, ClusterError) and (app := set_of_parent(body, run.owner))
+        if ref not in known
+        and not isinstance(body, ClusterError)
+        and (app := set_of_parent(body, options.owner))
     )
-    if run.check:
+    if options.check:
         plans = plan_apps(setting, discovery, selected)
         results = [AppResult(plan=made.plan) for made in plans]
         seen: dict[str, Mapping[ObjectRef, VerifiedState]] = {
@@ -118,14 +114,9 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
     else:
         waves = _Waves(setting, selected)
         results, seen = waves.run(), waves.looks
-    current = {identity_of(app, run.home).id for app in run.apps}
+    current = {identity_of(app, home).id for app in run.apps}
     kept = {set_id: of for set_id, of in run.looks.items() if set_id in current}
     return RunResult(tuple(results), unclaimed, {**kept, **seen})
-
-
-def _sets(app: AppSpec, home: str) -> tuple[SetIdentity, ...]:
-    """The app's own set, then those of its former names."""
-    return (identity_of(app, home), *former_identities(app, home))
 
 
 def _is_lost(

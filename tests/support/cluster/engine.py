@@ -20,6 +20,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Action, AppResult, Verb
+from ansible_collections.plumb.gitops.plugins.module_utils.model.run_options import DEFAULT_OWNER, RunOptions
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.run import Run, RunResult, run_apps
 from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Memo
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
@@ -113,6 +114,8 @@ class Engine:
         *,
         check: bool,
         only: Sequence[str] = (),
+        deep: bool = False,
+        owner: str = DEFAULT_OWNER,
         kubeconfig: Path | None = None,
         request_timeout: float = 30.0,
         **options: Any,
@@ -128,8 +131,7 @@ class Engine:
             sources={"git": Checkout(revision, self.root), **self.sources},
             render=renderer_of(memo),
             remarks=lambda app: memo.remarks.get(f"app {app}", ()),
-            only=frozenset(only),
-            check=check,
+            options=RunOptions(only=frozenset(only), check=check, deep=deep, owner=owner),
             **options,
         )
         connection = ConnectionSpec(

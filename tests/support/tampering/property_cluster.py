@@ -22,6 +22,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, Origin, ref_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult
+from ansible_collections.plumb.gitops.plugins.module_utils.model.run_options import RunOptions
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import (
     DesiredObject,
     applied_digest,
@@ -171,7 +172,7 @@ class PropertyCluster:
             apps=(spec,),
             sources={"git": Checkout(_REVISION, Path("/nonexistent"))},
             render=lambda _checkout, _app: tuple(map(manifest_of, bodies)),
-            check=check,
+            options=RunOptions(check=check),
         )
         (result,) = run_apps(self.cluster, run).apps
         return result, self.cluster.requests.writes - before

@@ -30,6 +30,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, ObjectRef, Origin
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Action, AppResult, Plan, Verb
+from ansible_collections.plumb.gitops.plugins.module_utils.model.run_options import RunOptions
 
 WHO = Person("Alma Berg", "alma@example.com")
 
@@ -68,8 +69,8 @@ def fleet(rendered: dict[tuple[str, str], Any], *apps: AppSpec) -> Fleet:
         server = "https://nowhere"
 
     return Fleet(
-        cluster=cast("Cluster", Nowhere()), name="prod", apps=apps, sources={}, render=render, owner="plumb",
-        home="plumb-system", looks={},
+        cluster=cast("Cluster", Nowhere()), name="prod", apps=apps, sources={}, render=render,
+        options=RunOptions(check=True), looks={},
     )  # fmt: skip
 
 

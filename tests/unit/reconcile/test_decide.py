@@ -16,6 +16,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retr
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import DriftPolicy
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Verb
+from ansible_collections.plumb.gitops.plugins.module_utils.model.run_options import RunOptions
 from ansible_collections.plumb.gitops.plugins.module_utils.model.well_known import PART_OF
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
     ID_LABEL,
@@ -60,8 +61,7 @@ def ground(**other: Any) -> PlanContext:
         "app": app(),
         "inventory": Inventory(identity=SET, owner="plumb", exists=True),
         "formers": (),
-        "check": False,
-        "deep": False,
+        "options": RunOptions(),
         "autoscalers": Autoscalers(frozenset(), ""),
         "missing_namespaces": frozenset(),
         "coming_namespaces": frozenset(),

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...reconcile.applyset.inventory import DEFAULT_NAMESPACE
 from ..options.common import CONFIG, CONNECTION, SOURCE
 from ..options.images import IMAGE, UPDATE
 from ..parsing.cache_folder import cache_of
@@ -28,7 +27,7 @@ def shown_settings(settings: Mapping[str, Any], cluster: str) -> dict[str, Any]:
         "apps": [{name: app[name] for name in _OF_APP} for app in settings.get("apps") or ()],
         "images": [_given(image, tuple(IMAGE)) for image in settings.get("images") or ()],
         "image_updates": [_given(update, tuple(UPDATE)) for update in settings.get("image_updates") or ()],
-        "namespace": settings.get("namespace") or DEFAULT_NAMESPACE,
+        "namespace": settings["namespace"],
         "preview": bool((settings.get("preview") or {}).get("enabled")),
         "cache_dir": str(cache_of(settings)),
         "connection": _given(settings, _OF_CONNECTION),

@@ -24,6 +24,7 @@ from ...cluster.credentials.service_account import (
 )
 from ...model.duration import parse_duration
 from ...model.errors import InputError, printable
+from ...model.run_options import RunOptions
 from ...reconcile.rbac.cluster_rights import cluster_rights
 from ...reconcile.rbac.required_rules import AgentAccount, missing_for_setup
 from ...reconcile.rbac.required_rules import required_rules as rules_for
@@ -53,8 +54,7 @@ def access_rules(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
         render=lambda checkout, app: render_path(
             checkout.path, app.path, subject=f"app {app.name}", budget=budget
         ),
-        owner=options.get("owner") or "plumb",
-        home=options.get("namespace") or "plumb-system",
+        options=RunOptions(owner=options["owner"], namespace=options["namespace"]),
     )
     with connect(connection_spec(options)) as cluster:
         found = rules_for(cluster, run, account, escalate=bool(options.get("escalate") or given))

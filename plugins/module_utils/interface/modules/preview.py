@@ -20,6 +20,7 @@ from ...model.app import Checkout, RefKind
 from ...model.duration import parse_duration
 from ...model.errors import InputError, PlumbError
 from ...model.report import Report
+from ...model.run_options import RunOptions
 from ...render.render_cache import Memo
 from ...report.markdown import MOST, markdown
 from ...report.risks import Risk, risks
@@ -145,8 +146,7 @@ def _body(
             apps=apps_of(options),
             sources=sources,
             render=renderer_of(memo, sources),
-            owner=options.get("owner") or "plumb",
-            home=options.get("namespace") or "plumb-system",
+            options=RunOptions(check=True, owner=options["owner"], namespace=options["namespace"]),
             looks=load_verified_cache(verified_cache_file(cache_of(options), cluster.server)).looks,
         )
         now = sources[given["name"]]

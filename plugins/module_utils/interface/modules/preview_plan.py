@@ -19,6 +19,7 @@ from ...model.errors import PlumbError
 from ...model.objects import Manifest, ObjectRef
 from ...model.plan import AppResult, Plan
 from ...model.report import Report, SourceReport
+from ...model.run_options import RunOptions
 from ...reconcile.plan.verified_cache import VerifiedStates
 from ...reconcile.run import Run, run_apps
 
@@ -35,8 +36,7 @@ class Fleet:
     apps: tuple[AppSpec, ...]
     sources: Mapping[str, Checkout | PlumbError]
     render: Render
-    owner: str
-    home: str
+    options: RunOptions
     looks: VerifiedStates
 
 
@@ -84,10 +84,7 @@ def preview_report(fleet: Fleet, head: Checkout, touched: Sequence[Touched], tit
                 apps=fleet.apps,
                 sources={**fleet.sources, head.revision.source: head},
                 render=fleet.render,
-                only=frozenset(planned),
-                check=True,
-                owner=fleet.owner,
-                home=fleet.home,
+                options=replace(fleet.options, only=frozenset(planned)),
                 looks=fleet.looks,
             ),
         )

@@ -26,6 +26,7 @@ from ...model.errors import InputError, PlumbError, printable
 from ...model.objects import Manifest
 from ...model.plan import Verb
 from ...model.report import Report, SourceReport
+from ...model.run_options import RunOptions
 from ...reconcile.run import Run, RunResult, run_apps
 from ...render.app import render_app
 from ...render.bounds.memory_budget import MemoryBudget
@@ -188,14 +189,16 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
                 apps=apps,
                 sources=sources,
                 render=renderer_of(memo),
-                only=only,
-                check=check,
-                owner=options.get("owner") or "plumb",
-                home=options.get("namespace") or "plumb-system",
+                options=RunOptions(
+                    only=only,
+                    check=check,
+                    deep=deep,
+                    owner=options["owner"],
+                    namespace=options["namespace"],
+                ),
                 looks=memory.looks,
                 remarks=lambda app: memo.remarks.get(f"app {app}", ()),
                 unread=_UNREAD if config is not None and config.error else "",
-                deep=deep,
             ),
         )
         proven = VerifiedCache(
@@ -242,7 +245,7 @@ def _made(cluster: Cluster, run: Run) -> tuple[RunResult, str]:
     try:
         found = run_apps(cluster, run)
     except (CircuitOpen, RequestError) as error:
-        if run.check or (isinstance(error, RequestError) and not blames_server(error, Traffic.READS)):
+        if run.options.check or (isinstance(error, RequestError) and not blames_server(error, Traffic.READS)):
             raise
         return RunResult((), (), run.looks), str(error)
     return found, str(cluster.stopped or "") or _took_nothing(found)

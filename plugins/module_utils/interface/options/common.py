@@ -11,6 +11,8 @@ from typing import Any
 
 from ansible.module_utils.basic import env_fallback
 
+from ...model.run_options import DEFAULT_NAMESPACE, DEFAULT_OWNER
+
 Spec = Mapping[str, Any]
 
 SOURCE: Spec = MappingProxyType(
@@ -136,8 +138,8 @@ RUN: Spec = MappingProxyType(
     {
         "only": {"type": "list", "elements": "str", "default": []},
         "suspended": {"type": "list", "elements": "str", "default": []},
-        "owner": {"type": "str", "default": "plumb"},
-        "namespace": {"type": "str", "default": "plumb-system"},
+        "owner": {"type": "str", "default": DEFAULT_OWNER},
+        "namespace": {"type": "str", "default": DEFAULT_NAMESPACE},
         "cluster": {"type": "str", "default": ""},
         "report_path": {"type": "str", "default": ""},
         "markdown_path": {"type": "str", "default": ""},

@@ -257,7 +257,7 @@ def _again(ground: PlanContext, step: PlannedAction) -> PlannedAction:
     resource = known_resource(ground.cluster, step.wanted.api_version, step.action.ref)
     ref = step.action.ref
     live = ground.cluster.get(resource, namespace=ref.namespace, name=ref.name)
-    now = replace(ground, check=False, read_at=time.monotonic(), discovery=ground.cluster.discover())
+    now = replace(ground, read_at=time.monotonic(), discovery=ground.cluster.discover())
     return plan_object(now, step.wanted, live)
 
 

@@ -37,7 +37,6 @@ _APPLIED = "plumb.gitops/applied"
 _FINISHED_JOBS = "finished-jobs"  # of version 0.1.0, as is the annotation before it
 
 _UNFINISHED = "-"
-DEFAULT_NAMESPACE = "plumb-system"
 PARENT_KIND = GroupKind("", "ConfigMap")
 _TOOL = "plumb.gitops"
 _IDS_IN_SELECTOR = 20  # above it the selector asks for members of any set: a long one slows the server

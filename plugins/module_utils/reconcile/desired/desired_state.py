@@ -39,6 +39,11 @@ def former_identities(app: AppSpec, default_namespace: str) -> tuple[SetIdentity
     return tuple(found)
 
 
+def identities_of(app: AppSpec, default_namespace: str) -> tuple[SetIdentity, ...]:
+    """Return the identity of the app's own set, then those of the sets of its former names."""
+    return (identity_of(app, default_namespace), *former_identities(app, default_namespace))
+
+
 def check_former_names(apps: Sequence[AppSpec], default_namespace: str) -> None:
     """Raise InputError for a `moved_from` that names an app which is still there: it would lose what it has."""
     present = {identity_of(app, default_namespace): app.name for app in apps}

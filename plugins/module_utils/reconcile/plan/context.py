@@ -15,6 +15,7 @@ from ...model.app import AppSpec
 from ...model.change import FieldChange
 from ...model.objects import Body, ObjectRef
 from ...model.plan import Action, Verb
+from ...model.run_options import RunOptions
 from ..applyset.inventory import Inventory
 from ..desired.manifests import DesiredObject
 from ..drift.ignore import Ignored
@@ -40,8 +41,7 @@ class PlanContext:
     app: AppSpec
     inventory: Inventory
     formers: tuple[Inventory, ...]  # of the app's former names
-    check: bool  # the plan is the end product: creates are proven by a dry-run too
-    deep: bool  # every proof is checked by a dry-run
+    options: RunOptions
     autoscalers: Autoscalers
     missing_namespaces: frozenset[str]  # that neither exist nor come with this run
     coming_namespaces: frozenset[

@@ -52,7 +52,7 @@ def deferred(ground: PlanContext, step: PlannedAction, changing: frozenset[Group
         return step
     expected = Verb.CREATE if live is None else Verb.ADOPT if adopts else Verb.UPDATE
     action = action_for(
-        wanted, expected, live, changes=step.action.changes, reason=_REASON, unverified=ground.check
+        wanted, expected, live, changes=step.action.changes, reason=_REASON, unverified=ground.options.check
     )
     return replace(step, action=action, body=wanted.body, deferred=True)
 

@@ -16,17 +16,16 @@ from ...model.app import AppSpec, AppState
 from ...model.errors import ClusterError, InventoryError, PlumbError
 from ...model.objects import Body, GroupKind, ObjectRef
 from ...model.plan import Action, Plan, Verb
+from ...model.run_options import RunOptions
 from ..applyset.inventory import (
-    DEFAULT_NAMESPACE,
     Inventory,
     SetIdentity,
     digest_of_names,
-    identity_of,
     read_inventory,
     set_of,
 )
 from ..applyset.recovery import RecoveredMembers, scan_within
-from ..desired.desired_state import DesiredState, former_identities
+from ..desired.desired_state import DesiredState, identities_of
 from ..desired.manifests import DesiredObject, DesiredObjects, digest_of_all
 from ..desired.order import sort_key
 from ..membership.membership import Members, Membership, members_by_record, unrecorded_warning
@@ -52,12 +51,10 @@ class RunContext:
     records: Records
     lost: RecoveredMembers  # what carries the label of sets that have neither parent nor record
     revisions: Mapping[str, str]  # by source: the short commit
-    owner: str
-    looks: VerifiedStates = field(default_factory=dict)
-    known: VerifiedStates = field(default_factory=dict)  # what earlier runs proved, believed here or not
-    deep: bool = False  # every proof is checked by a dry-run
-    home: str = DEFAULT_NAMESPACE  # where the parents of apps without a namespace live
-    check: bool = False
+    options: RunOptions
+    verified: VerifiedStates = field(
+        default_factory=dict
+    )  # what earlier runs verified; a deep run believes none
     remarks: Callable[[str], tuple[str, ...]] = lambda _app: ()  # what the rendering of an app has to say
 
 
@@ -109,9 +106,10 @@ def _ready(setting: RunContext, app: AppSpec) -> Plan | tuple[DesiredObjects, tu
     desired = setting.claims.desired(app.name)
     if isinstance(desired, PlumbError):
         return Plan(app=app.name, error=str(desired))
-    identities = (identity_of(app, setting.home), *former_identities(app, setting.home))
     try:
-        inventories = tuple(_inventory(setting, identity) for identity in identities)
+        inventories = tuple(
+            _inventory(setting, identity) for identity in identities_of(app, setting.options.namespace)
+        )
     except (InventoryError, ClusterError) as error:
         return Plan(app=app.name, error=str(error))
     empty = not desired.wanted and not desired.refused
@@ -146,7 +144,7 @@ def _inventory(setting: RunContext, identity: SetIdentity) -> Inventory:
     parent = setting.parents.get(identity.ref)
     if isinstance(parent, ClusterError):
         raise parent
-    return read_inventory(parent, identity, setting.owner)
+    return read_inventory(parent, identity, setting.options.owner)
 
 
 def _plan_ready(
@@ -194,8 +192,8 @@ def _need(
         inventories,
         desired.wanted,
         frozenset(desired.refs),
-        looks=setting.looks.get(inventories[0].identity.id, {}),
-        health_matters=app.wait and not setting.check,
+        looks={} if setting.options.deep else setting.verified.get(inventories[0].identity.id, {}),
+        health_matters=app.wait and not setting.options.check,
     )
 
 
@@ -229,7 +227,7 @@ def _plan_one(ground: PlanContext, wanted: DesiredObject, observed: Snapshot) ->
     unreadable = observed.unreadable.get(wanted.ref)
     if unreadable is not None:
         # A check by an account that may only read lists what it may not see; a run cannot go by it.
-        unseen = ground.check and isinstance(unreadable, Forbidden)
+        unseen = ground.options.check and isinstance(unreadable, Forbidden)
         action = Action(
             ref=wanted.ref,
             verb=Verb.UPDATE if unseen else Verb.REFUSED,
@@ -266,8 +264,7 @@ def _grounds(  # noqa: PLR0917 - one caller
             app=app,
             inventory=need.inventory,
             formers=need.inventories[1:],
-            check=setting.check,
-            deep=setting.deep,
+            options=setting.options,
             autoscalers=autoscalers,
             missing_namespaces=absent - coming[app.name],
             coming_namespaces=absent & coming[app.name],
@@ -277,7 +274,7 @@ def _grounds(  # noqa: PLR0917 - one caller
             applied_before=bool(need.inventory.applied)
             and need.inventory.applied == digest_of_all(need.wanted),
             rival=partial(setting.claims.rival, app.name),
-            known=setting.known.get(need.inventory.identity.id, {}) if setting.deep else {},
+            known=setting.verified.get(need.inventory.identity.id, {}) if setting.options.deep else {},
         )
         for app, need in zip(apps, needs, strict=True)
     ]
@@ -393,7 +390,7 @@ def _members(setting: RunContext, seen: _Seen, steps: Sequence[PlannedAction]) -
     try:
         records = [membership.records.of(inventory.identity) for inventory in need.inventories]
     except Forbidden:
-        if not setting.check:
+        if not setting.options.check:
             raise
         return seen, Members(counted=labelled, unverified=True)
     if is_quiet and not records[0].exists:
@@ -451,7 +448,7 @@ def _of_gone_kind(seen: _Seen, action: Action) -> Action:
 def _unrecorded(setting: RunContext, seen: _Seen, members: Members) -> tuple[str, ...]:
     if not members.unrecorded:
         return ()
-    return (unrecorded_warning(seen.need.inventory.identity, members.unrecorded, setting.home),)
+    return (unrecorded_warning(seen.need.inventory.identity, members.unrecorded, setting.options.namespace),)
 
 
 def _prune(setting: RunContext, seen: _Seen, members: Members, applies: Sequence[PlannedAction]) -> Prune:
@@ -468,7 +465,7 @@ def _prune(setting: RunContext, seen: _Seen, members: Members, applies: Sequence
         left=_left(setting, seen.app),
         marked=members.marked,
     )
-    if setting.check and blocked and not seen.observed.failed & _kinds(seen, members):
+    if setting.options.check and blocked and not seen.observed.failed & _kinds(seen, members):
         prune = replace(prune, steps=tuple(_unverified(step, blocked) for step in prune.steps))
     if members.unverified:
         prune = replace(prune, steps=tuple(_unverified(step, "") for step in prune.steps))

@@ -99,7 +99,7 @@ def _plan_live(ground: PlanContext, wanted: DesiredObject, live: Body, holder: O
     applied, warning = _applied(ground, wanted, live, ignored)
     added = foreign_fields(live, wanted.ref.group_kind, ignored)
     is_proven = holder is ObjectOwner.OURS and matches_managed_fields(applied.body, live)
-    if is_proven and not ground.deep and not (added and ignored.policy is AdditionPolicy.REMOVE):
+    if is_proven and not ground.options.deep and not (added and ignored.policy is AdditionPolicy.REMOVE):
         action = action_for(wanted, Verb.UNCHANGED, live, changes=as_changes(live, added), warning=warning)
         return _remembered(ground, PlannedAction(action=action, wanted=applied, live=live))
     case = DryRunInput(
@@ -114,7 +114,7 @@ def _plan_live(ground: PlanContext, wanted: DesiredObject, live: Body, holder: O
     )
     step = plan_by_dry_run(case)
     as_before = is_proven or ground.was_proven(wanted, live, ignored)
-    if ground.deep and as_before and _is_unanswered(step) and not case.removed:
+    if ground.options.deep and as_before and _is_unanswered(step) and not case.removed:
         action = action_for(
             wanted, Verb.UNCHANGED, live, changes=as_changes(live, added),
             warning=f"its deep check was not possible; by its content it is as wanted: {step.action.reason}",
@@ -275,7 +275,7 @@ def _plan_create(ground: PlanContext, wanted: DesiredObject) -> PlannedAction:
         unasked = "its kind comes with this run, so the server cannot be asked about it yet"
     elif namespace in ground.coming_namespaces:
         unasked = f"namespace {namespace} comes with this run, so the server cannot be asked about it yet"
-    elif ground.check:
+    elif ground.options.check:
         try:
             ground.cluster.apply(
                 resource, wanted.body, field_manager=FIELD_MANAGER, force=False, dry_run=True
@@ -286,8 +286,8 @@ def _plan_create(ground: PlanContext, wanted: DesiredObject) -> PlannedAction:
         wanted,
         Verb.CREATE,
         None,
-        reason=unasked if ground.check else "",
-        unverified=ground.check and bool(unasked),
+        reason=unasked if ground.options.check else "",
+        unverified=ground.options.check and bool(unasked),
     )
     return PlannedAction(action=action, wanted=wanted, body=wanted.body)
 

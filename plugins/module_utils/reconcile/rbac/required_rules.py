@@ -19,8 +19,8 @@ from ...cluster.discovery import Discovery
 from ...model.app import AppSpec, AppState
 from ...model.errors import ClusterError, PlumbError
 from ...model.objects import Body, GroupKind, Manifest, ObjectRef
-from ..applyset.inventory import SetIdentity, identity_of, read_inventory
-from ..desired.desired_state import former_identities
+from ..applyset.inventory import identity_of, read_inventory
+from ..desired.desired_state import identities_of
 from ..desired.manifests import CRD, defined_kinds, desired_objects
 from ..fields.object_view import LiveView
 from ..membership.record import record_name
@@ -156,7 +156,9 @@ def _kinds_of_manifests(
     kinds, problems = set[GroupKind](), list[str]()
     for app, manifests in rendered.items():
         try:
-            desired = desired_objects(app, identity_of(app, run.home).id, manifests, discovery, defined)
+            desired = desired_objects(
+                app, identity_of(app, run.options.namespace).id, manifests, discovery, defined
+            )
         except PlumbError as error:
             problems.append(str(error))
             continue
@@ -169,25 +171,21 @@ def _kinds_of_inventories(
     cluster: Cluster, discovery: Discovery, run: Run
 ) -> tuple[frozenset[GroupKind], list[str]]:
     """The kinds that apps have in the cluster by now: what left Git is to be pruned still."""
-    identities = [identity for app in run.apps for identity in _identities(app, run.home)]
+    identities = [identity for app in run.apps for identity in identities_of(app, run.options.namespace)]
     parents = read_parents(cluster, discovery, identities)
-    records = Records(cluster, run.home, run.owner)
+    records = Records(cluster, run.options.namespace, run.options.owner)
     kinds, problems = set[GroupKind](), list[str]()
     for identity in identities:
         parent = parents.get(identity.ref)
         try:
             if isinstance(parent, ClusterError):
                 raise parent
-            inventory, record = read_inventory(parent, identity, run.owner), records.of(identity)
+            inventory, record = read_inventory(parent, identity, run.options.owner), records.of(identity)
             # Whoever may edit a parent could have any kind granted: it counts only before there is a record.
             kinds |= record.group_kinds if record.exists else inventory.group_kinds
         except PlumbError as error:
             problems.append(str(error))
     return frozenset(kinds), problems
-
-
-def _identities(app: AppSpec, home: str) -> tuple[SetIdentity, ...]:
-    return (identity_of(app, home), *former_identities(app, home))
 
 
 def _resources(
@@ -225,7 +223,7 @@ def _of_runs(run: Run, kinds: frozenset[GroupKind], account: AgentAccount) -> li
     """What every run asks: the inventories, the namespaces of the apps, who decides replicas, Events on objects."""
     rules = [Rule(groups=("events.k8s.io",), resources=("events",), verbs=("create",))]
     if _CONFIG_MAP not in kinds:
-        identities = [identity for app in run.apps for identity in _identities(app, run.home)]
+        identities = [identity for app in run.apps for identity in identities_of(app, run.options.namespace)]
         own = {name for identity in identities for name in (identity.name, record_name(identity))}
         rules += [
             Rule(groups=("",), resources=("configmaps",), verbs=("list", "watch")),
@@ -233,7 +231,9 @@ def _of_runs(run: Run, kinds: frozenset[GroupKind], account: AgentAccount) -> li
         ]
     if _NAMESPACE not in kinds:
         created = {app.namespace for app in run.apps if app.create_namespace} | {
-            run.home for app in run.apps if not app.namespace or run.home != account.namespace
+            run.options.namespace
+            for app in run.apps
+            if not app.namespace or run.options.namespace != account.namespace
         }
         rules += [
             Rule(groups=("",), resources=("namespaces",), verbs=("get", "list")),
