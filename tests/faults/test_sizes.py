@@ -63,7 +63,7 @@ class Cluster:
 kubeconfig, namespace, root = sys.argv[1:]
 engine = Engine(Cluster(Path(kubeconfig)), namespace, Path(root))
 done = engine.apply()
-again = engine.apply(looks=done.result.looks)
+again = engine.apply(verified=done.result.verified)
 print(json.dumps({
     "objects": len(done.app.plan.actions),
     "runs": [{"writes": d.writes, "dry_runs": d.dry_runs, "reads": d.reads, "verbs": len(d.verbs())}

@@ -166,9 +166,9 @@ def test_row_102_a_deep_check_that_admission_denies_is_said_as_that(
     engine.write("app/c.yaml", config_map("c"))
     engine.write("app/n.yaml", manifest("networking.k8s.io/v1", "NetworkPolicy", "n", spec=rule))
     engine.apply()
-    looks = engine.apply().result.looks
+    looks = engine.apply().result.verified
     with denying(kubectl, engine.namespace):
-        for done in (engine.check(deep=True, looks=looks), engine.apply(deep=True, looks=looks)):
+        for done in (engine.check(deep=True, verified=looks), engine.apply(deep=True, verified=looks)):
             assert not done.app.failed, done.app
             assert not done.verbs()
             for kind, name in (("ConfigMap", "c"), ("NetworkPolicy", "n")):

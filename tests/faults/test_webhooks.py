@@ -130,19 +130,19 @@ def test_row_38_what_a_webhook_changes_is_no_drift_and_nothing_to_do(
         ]
         assert [one["name"] for one in containers] == ["main", "sidecar"]
 
-        looks = made.result.looks
+        looks = made.result.verified
         for again in (
             engine.apply(),
-            engine.apply(looks=looks),
-            engine.apply(looks=looks, deep=True),
-            engine.check(looks=looks),
+            engine.apply(verified=looks),
+            engine.apply(verified=looks, deep=True),
+            engine.check(verified=looks),
         ):
             assert again.writes == 0
             assert again.verbs() == {}
             assert not any(action.drifted for action in again.app.plan.actions)
 
         kubectl("patch", "configmap", "c", "-n", engine.namespace, "-p", '{"data":{"a":"9"}}')
-        drifted = engine.apply(looks=looks).action("ConfigMap", "c")
+        drifted = engine.apply(verified=looks).action("ConfigMap", "c")
         assert [change.path for change in drifted.changes] == ["data.a"]
         assert kubectl.live("configmap", "c", engine.namespace)["data"]["a"] == "1"
-        assert engine.apply(looks=looks).writes == 0
+        assert engine.apply(verified=looks).writes == 0

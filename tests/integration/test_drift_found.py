@@ -95,22 +95,22 @@ def test_every_change_is_found_attributed_and_reverted(
         for ref, body in manifests_by_ref(fleet, engine.namespace, cluster).items()
         if ref.kind not in _NOT_TAMPERED_WITH
     }
-    made, looks = 0, engine.check(spec(engine)).result.looks
+    made, looks = 0, engine.check(spec(engine)).result.verified
     while made < MUTATIONS or tampering.made.keys() != CHANGES.keys():
         assert made < 5 * MUTATIONS, tampering.made
         changes = [
             change for ref, body in manifests.items() if (change := tampering.change(body, ref)) is not None
         ]
-        told = engine.check(spec(engine), looks=looks)
+        told = engine.check(spec(engine), verified=looks)
         _as_made(told, changes)
         _put_away(cluster, changes)
-        looks = engine.apply(spec(engine, adopt=True, force_conflicts=True)).result.looks
+        looks = engine.apply(spec(engine, adopt=True, force_conflicts=True)).result.verified
         left = engine.check(spec(engine), deep=True)
         assert left.verbs() == {}, [
             (a.ref, a.changes, a.reason) for a in left.app.plan.actions if a.verb.writes
         ]
         assert not [(a.ref, a.changes) for a in left.app.plan.actions if a.drifted]
-        looks = left.result.looks
+        looks = left.result.verified
         made += len(changes)
 
 
@@ -173,12 +173,12 @@ def test_nothing_is_found_where_nobody_changed_anything(
             engine.write("app/reviewed.yaml", config_map("reviewed", labels=REVIEWED))
             engine.apply(report)
             assert kubectl.live("configmap", "reviewed", engine.namespace)["data"]["admitted"] == "yes"
-            looks = engine.check(report).result.looks
+            looks = engine.check(report).result.verified
             for number in range(IDLE_PASSES):
-                told = engine.check(report, looks={} if number % 10 == 9 else looks)
+                told = engine.check(report, verified={} if number % 10 == 9 else looks)
                 found = [
                     (a.ref, a.verb, a.changes) for a in told.app.plan.actions if a.drifted or a.verb.writes
                 ]
                 assert not found
                 assert told.writes == 0
-                looks = told.result.looks
+                looks = told.result.verified

@@ -110,25 +110,25 @@ def test_what_was_proven_is_settled_by_metadata_alone(settled: Engine) -> None:
     proven = settled.check()
     assert proven.dry_runs > 0  # a fieldRef's default is in doubt for ever
     assert proven.verbs() == {}
-    again = settled.check(looks=proven.result.looks)
+    again = settled.check(verified=proven.result.verified)
     assert again.verbs() == {}
     assert (again.dry_runs, again.writes) == (0, 0)
     assert again.reads == proven.reads  # metadata in place of the whole, and nothing twice
-    assert again.result.looks == proven.result.looks
+    assert again.result.verified == proven.result.verified
 
 
 def test_what_the_server_answered_to_an_apply_is_proven_by_its_content(engine: Engine) -> None:
     """So a second run reads no whole object of those; what only a dry-run can prove has no look yet."""
     engine.write("app/all.yaml", MANIFESTS.replace("NAMESPACE", engine.namespace))
     made = engine.apply()
-    (looks,) = made.result.looks.values()
+    (looks,) = made.result.verified.values()
     assert {ref.kind for ref in looks} == {"ConfigMap", "PriorityClass"}
-    read = engine.check().result.looks
+    read = engine.check().result.verified
     (whole,) = read.values()
     assert all(whole[ref] == look for ref, look in looks.items())
     engine.write("app/all.yaml", MANIFESTS.replace("NAMESPACE", engine.namespace).replace('"1"', '"9"'))
-    (changed,) = engine.apply(looks=read).result.looks.values()
-    (again,) = engine.check().result.looks.values()
+    (changed,) = engine.apply(verified=read).result.verified.values()
+    (again,) = engine.check().result.verified.values()
 
     def known(looks: Mapping[ObjectRef, VerifiedState]) -> dict[ObjectRef, tuple[object, ...]]:
         """What is known of what was applied; its status may have moved since."""
@@ -141,7 +141,7 @@ def test_a_waiting_run_is_settled_too(settled: Engine) -> None:
     app = settled.spec(wait=True)
     first = settled.apply(app)
     assert not first.app.failed
-    again = settled.apply(app, looks=first.result.looks)
+    again = settled.apply(app, verified=first.result.verified)
     assert (again.dry_runs, again.writes) == (0, 0)
     assert again.app.waited
     assert not again.app.unhealthy
@@ -164,25 +164,25 @@ def test_a_waiting_run_is_settled_too(settled: Engine) -> None:
 def test_no_look_settles_what_a_dry_run_would_change(
     settled: Engine, kubectl: Kubectl, mischief: Callable[[Kubectl, str], None]
 ) -> None:
-    looks = settled.check().result.looks
+    looks = settled.check().result.verified
     mischief(kubectl, settled.namespace)
     truth = settled.check(deep=True)
-    told = settled.check(looks=looks)
+    told = settled.check(verified=looks)
     assert told.verbs() == truth.verbs() != {}
     assert not any(action.warning for action in told.app.plan.actions)
-    settled.apply(looks=looks)
+    settled.apply(verified=looks)
     if mischief is not recreated:  # what is not ours any more is refused
         assert settled.check(deep=True).verbs() == {}
 
 
 def test_what_moved_without_its_generation_needs_no_dry_run(settled: Engine, kubectl: Kubectl) -> None:
-    looks = settled.check().result.looks
+    looks = settled.check().result.verified
     kubectl("label", *WEB, "-n", settled.namespace, "somebody=else")
-    first = settled.check(looks=looks)
+    first = settled.check(verified=looks)
     assert [change.path for action in first.app.plan.actions for change in action.changes] == [
         "metadata.labels.somebody"
     ]
-    told = settled.check(looks=first.result.looks)
+    told = settled.check(verified=first.result.verified)
     assert told.dry_runs == 0
     assert (
         told.app.plan.actions == first.app.plan.actions
@@ -190,16 +190,16 @@ def test_what_moved_without_its_generation_needs_no_dry_run(settled: Engine, kub
 
 
 def test_a_changed_manifest_is_planned_whatever_was_proven(settled: Engine) -> None:
-    looks = settled.check().result.looks
+    looks = settled.check().result.verified
     settled.write("app/all.yaml", MANIFESTS.replace("NAMESPACE", settled.namespace).replace('"2"', '"3"'))
-    assert set(settled.check(looks=looks).verbs()) == {f"ConfigMap {settled.namespace}/settings"}
+    assert set(settled.check(verified=looks).verbs()) == {f"ConfigMap {settled.namespace}/settings"}
 
 
 def test_what_left_git_is_pruned_by_its_metadata(settled: Engine, kubectl: Kubectl) -> None:
-    looks = settled.check().result.looks
+    looks = settled.check().result.verified
     kept = MANIFESTS.replace("NAMESPACE", settled.namespace).split("---")
     settled.write("app/all.yaml", "---".join(kept[1:]))
-    settled.apply(looks=looks)
+    settled.apply(verified=looks)
     assert kubectl.get("configmap", "settings", settled.namespace) is None
 
 
@@ -207,7 +207,7 @@ def test_looks_of_other_apps_stay(settled: Engine) -> None:
     settled.write("other/c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n")
     both = (settled.spec(), settled.spec("other"))
     settled.apply(*both)
-    looks = settled.check(*both).result.looks
+    looks = settled.check(*both).result.verified
     assert len(looks) == 2
-    assert settled.check(*both, only=["other"], looks=looks).result.looks == looks
-    assert set(settled.check(settled.spec("other"), looks=looks).result.looks) < set(looks)
+    assert settled.check(*both, only=["other"], verified=looks).result.verified == looks
+    assert set(settled.check(settled.spec("other"), verified=looks).result.verified) < set(looks)

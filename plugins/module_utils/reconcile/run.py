@@ -22,7 +22,8 @@ from .applyset.recovery import scan
 from .desired.dependencies import dependencies
 from .desired.desired_state import RENDERERS, DesiredState, Render, check_former_names, identities_of
 from .membership.record_store import Records
-from .plan.plan_apps import AppPlan, RunContext, plan_apps
+from .plan.context import RunContext
+from .plan.plan_apps import AppPlan, plan_apps
 from .plan.snapshot import read_parents
 from .plan.verified_cache import VerifiedState, VerifiedStates
 
@@ -39,7 +40,7 @@ class Run:
     sources: Mapping[str, Checkout | PlumbError]
     render: Callable[[Checkout, AppSpec], tuple[Manifest, ...]]
     options: RunOptions
-    looks: VerifiedStates = field(default_factory=dict)  # what earlier runs proved
+    verified: VerifiedStates = field(default_factory=dict)  # what earlier runs verified
     remarks: Callable[[str], tuple[str, ...]] = (
         lambda _app: ()
     )  # what an app's rendering has to say, once it is made
@@ -56,7 +57,7 @@ class RunResult:
 
     apps: tuple[AppResult, ...]
     unclaimed: tuple[str, ...]
-    looks: VerifiedStates
+    verified: VerifiedStates
 
 
 def run_apps(cluster: Cluster, run: Run) -> RunResult:
@@ -84,18 +85,21 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
             if not isinstance(body, ClusterError)
             for kind in hinted_kinds(body)
         }
+        recovered = scan(cluster, discovery, [identity.id for its in lost for identity in its], used)
+        desired = DesiredState(
+            run.apps, [app.name for app in selected], render, discovery, home, unread=run.unread
+        )
+        desired.load()
         setting = RunContext(
             cluster=cluster,
             records=records,
-            lost=scan(cluster, discovery, [identity.id for its in lost for identity in its], used),
-            claims=DesiredState(
-                run.apps, [app.name for app in selected], render, discovery, home, unread=run.unread
-            ),
+            recovered=recovered,
+            desired=desired,
             parents=parents,
             revisions={n: c.revision.short for n, c in run.sources.items() if isinstance(c, Checkout)},
             options=options,
             remarks=run.remarks,
-            verified=run.looks,
+            verified=run.verified,
         )
     known = {identity.ref for its in sets.values() for identity in its}
     unclaimed = tuple(
@@ -109,13 +113,13 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
         plans = plan_apps(setting, discovery, selected)
         results = [AppResult(plan=made.plan) for made in plans]
         seen: dict[str, Mapping[ObjectRef, VerifiedState]] = {
-            made.inventory.identity.id: made.looks for made in plans if made.inventory is not None
+            made.inventory.identity.id: made.verified for made in plans if made.inventory is not None
         }
     else:
         waves = _Waves(setting, selected)
-        results, seen = waves.run(), waves.looks
+        results, seen = waves.run(), waves.verified
     current = {identity_of(app, home).id for app in run.apps}
-    kept = {set_id: of for set_id, of in run.looks.items() if set_id in current}
+    kept = {set_id: of for set_id, of in run.verified.items() if set_id in current}
     return RunResult(tuple(results), unclaimed, {**kept, **seen})
 
 
@@ -170,7 +174,7 @@ class _Waves:
         self._apps = {app.name: app for app in selected}
         self._results: dict[str, AppResult] = {}
         self._held: list[str] = []  # settled without being executed
-        self.looks: dict[str, Mapping[ObjectRef, VerifiedState]] = {}  # by set
+        self.verified: dict[str, Mapping[ObjectRef, VerifiedState]] = {}  # by set
 
     def run(self) -> list[AppResult]:
         sorter = dependencies([_within(app, self._apps) for app in self._apps.values()])
@@ -223,7 +227,7 @@ class _Waves:
             made, executed = running.pop(future), future.result()
             self._results[made.app.name] = executed.result
             if made.inventory is not None:
-                self.looks[made.inventory.identity.id] = executed.looks
+                self.verified[made.inventory.identity.id] = executed.verified
             settled.append(made.app.name)
         return settled
 

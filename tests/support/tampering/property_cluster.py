@@ -143,7 +143,7 @@ class PropertyCluster:
             live = self.get(desired)
             version = live["metadata"]["resourceVersion"]
             exact = {**desired, "metadata": {**desired["metadata"], "resourceVersion": version}}
-            settled = look is not None and look.settles(
+            settled = look is not None and look.still_valid(
                 _wanted(desired), live, Ignored(), autoscaled=False, health_matters=False
             )
             try:

@@ -56,9 +56,11 @@ class Git:
 A, B = app("a"), app("b")
 
 
-def claims(git: Git, *apps: AppSpec, selected: Sequence[str] | None = None) -> DesiredState:
+def loaded(git: Git, *apps: AppSpec, selected: Sequence[str] | None = None) -> DesiredState:
     names = [spec.name for spec in apps] if selected is None else selected
-    return DesiredState(apps, names, git.render, DISCOVERY, HOME)
+    state = DesiredState(apps, names, git.render, DISCOVERY, HOME)
+    state.load()
+    return state
 
 
 def names_of(desired: DesiredObjects | PlumbError) -> list[str]:
@@ -67,25 +69,30 @@ def names_of(desired: DesiredObjects | PlumbError) -> list[str]:
 
 
 def test_what_an_app_wants() -> None:
-    made = claims(Git({"a": ["cart"], "b": BROKEN}), A, B)
-    assert names_of(made.desired("a")) == ["cart"]
-    assert made.desired("b") is BROKEN
+    state = loaded(Git({"a": ["cart"], "b": BROKEN}), A, B)
+    assert names_of(state.desired("a")) == ["cart"]
+    assert state.desired("b") is BROKEN
 
 
 def test_an_absent_app_wants_nothing_and_is_not_rendered() -> None:
     git = Git({"a": ["cart"]})
-    assert names_of(claims(git, app("a", state=AppState.ABSENT)).desired("a")) == []
+    assert names_of(loaded(git, app("a", state=AppState.ABSENT)).desired("a")) == []
     assert git.rendered == []
 
 
-def test_apps_that_are_not_selected_are_rendered_only_when_asked_for() -> None:
+def test_apps_that_are_not_selected_are_rendered_only_by_load_others() -> None:
     git = Git({"a": ["cart"], "b": ["flags"]})
-    made = claims(git, A, B, selected=["a"])
-    assert not made.rival("a", CART, "")
-    assert not made.rival("a", CART, set_of(A))
+    state = loaded(git, A, B, selected=["a"])
+    assert not state.conflict("a", CART, "")
+    assert not state.conflict("a", CART, set_of(A))
     assert git.rendered == ["a"]
-    assert made.claimed("a", ObjectRef("", "ConfigMap", "shop", "flags")) == "b"
-    assert made.claimed("a", CART) == ""
+    assert state.belongs_to_other_app("a", set_of(B))
+    assert not state.belongs_to_other_app("a", set_of(A))
+    assert not state.belongs_to_other_app("a", STRANGER)
+    state.load_others()
+    state.load_others()
+    assert state.wanted_elsewhere("a", ObjectRef("", "ConfigMap", "shop", "flags")) == "b"
+    assert state.wanted_elsewhere("a", CART) == ""
     assert sorted(git.rendered) == ["a", "b"], "each once"
 
 
@@ -100,16 +107,17 @@ def test_apps_that_are_not_selected_are_rendered_only_when_asked_for() -> None:
 )
 def test_of_two_apps_that_want_one_object_one_gets_it(held: str, first: str, winner: str) -> None:
     order = [A, B] if first == "a" else [B, A]
-    made = claims(Git({"a": ["cart"], "b": ["cart"]}), *order)
+    state = loaded(Git({"a": ["cart"], "b": ["cart"]}), *order)
     loser = "b" if winner == "a" else "a"
-    assert made.rival(winner, CART, held) == ""
-    assert f"app {winner} has it too" in made.rival(loser, CART, held)
+    assert state.conflict(winner, CART, held) == ""
+    assert f"app {winner} has it too" in state.conflict(loser, CART, held)
 
 
 def test_an_object_moves_when_its_app_no_longer_wants_it() -> None:
-    made = claims(Git({"a": [], "b": ["cart"]}), A, B, selected=["b"])
-    assert made.rival("b", CART, set_of(A)) == ""
-    assert made.claimed("a", CART) == "b"
+    state = loaded(Git({"a": [], "b": ["cart"]}), A, B, selected=["b"])
+    state.load_others()
+    assert state.conflict("b", CART, set_of(A)) == ""
+    assert state.wanted_elsewhere("a", CART) == "b"
 
 
 def test_an_object_is_claimed_by_an_app_that_cannot_use_its_manifest() -> None:
@@ -117,23 +125,26 @@ def test_an_object_is_claimed_by_an_app_that_cannot_use_its_manifest() -> None:
         def render(self, spec: AppSpec) -> tuple[Manifest, ...]:
             return (manifest("Deployment", "cart", version="apps/v1beta1"),) if spec.name == "b" else ()
 
-    assert claims(Misspelt({}), A, B).claimed("a", ObjectRef("apps", "Deployment", "shop", "cart")) == "b"
+    assert (
+        loaded(Misspelt({}), A, B).wanted_elsewhere("a", ObjectRef("apps", "Deployment", "shop", "cart"))
+        == "b"
+    )
 
 
 def test_an_object_stays_where_it_is_while_its_app_does_not_render() -> None:
-    made = claims(Git({"a": BROKEN, "b": ["cart"]}), A, B)
-    assert "app a, which does not render now" in made.rival("b", CART, set_of(A))
+    state = loaded(Git({"a": BROKEN, "b": ["cart"]}), A, B)
+    assert "app a, which does not render now" in state.conflict("b", CART, set_of(A))
 
 
 def test_an_object_of_a_set_that_is_no_app_here_is_refused() -> None:
-    made = claims(Git({"a": ["cart"]}), A)
-    assert STRANGER in made.rival("a", CART, STRANGER)
+    state = loaded(Git({"a": ["cart"]}), A)
+    assert STRANGER in state.conflict("a", CART, STRANGER)
 
 
 def test_an_object_of_a_former_name_is_taken_over() -> None:
     old = set_of(app("old"))
-    assert claims(Git({"a": ["cart"]}), app("a", moved_from=("old",))).rival("a", CART, old) == ""
-    assert claims(Git({"a": ["cart"]}), A).rival("a", CART, old)
+    assert loaded(Git({"a": ["cart"]}), app("a", moved_from=("old",))).conflict("a", CART, old) == ""
+    assert loaded(Git({"a": ["cart"]}), A).conflict("a", CART, old)
 
 
 def test_former_names_are_in_the_apps_namespace_unless_they_name_one() -> None:
@@ -156,38 +167,39 @@ def test_former_names_are_in_the_apps_namespace_unless_they_name_one() -> None:
 def test_whether_it_is_known_who_takes_over(
     content: Mapping[str, Sequence[str] | PlumbError], apps: list[AppSpec], *, known: bool
 ) -> None:
-    assert (claims(Git(content), *apps).unknown("a") == "") is known
+    assert (loaded(Git(content), *apps).unknown_reason("a") == "") is known
 
 
 def test_a_manifest_without_a_namespace_may_mean_any() -> None:
-    made = claims(Git({"a": [], "b": ["cart"]}), A, app("b", namespace=""))
-    assert made.claimed("a", CART) == "b"
+    state = loaded(Git({"a": [], "b": ["cart"]}), A, app("b", namespace=""))
+    assert state.wanted_elsewhere("a", CART) == "b"
 
 
 def test_what_would_go_with_a_namespace_or_a_definition() -> None:
-    made = claims(Git({"a": [], "b": ["cart"]}), A, B, selected=["a"])
+    state = loaded(Git({"a": [], "b": ["cart"]}), A, B, selected=["a"])
+    state.load_others()
     body = {"spec": {"group": "", "names": {"kind": "ConfigMap"}}}
     crd = ObjectRef("apiextensions.k8s.io", "CustomResourceDefinition", "", "configmaps")
-    assert made.inside(ObjectRef("", "Namespace", "", "shop"), {}) == "ConfigMap shop/cart"
-    assert made.inside(crd, body) == "ConfigMap shop/cart"
-    assert made.inside(crd, {"spec": "of a stranger"}) == ""
-    assert made.inside(ObjectRef("", "Namespace", "", "other"), {}) == ""
-    assert made.inside(ObjectRef("", "PersistentVolumeClaim", "shop", "data"), {}) == ""
+    assert state.wanted_inside(ObjectRef("", "Namespace", "", "shop"), {}) == "ConfigMap shop/cart"
+    assert state.wanted_inside(crd, body) == "ConfigMap shop/cart"
+    assert state.wanted_inside(crd, {"spec": "of a stranger"}) == ""
+    assert state.wanted_inside(ObjectRef("", "Namespace", "", "other"), {}) == ""
+    assert state.wanted_inside(ObjectRef("", "PersistentVolumeClaim", "shop", "data"), {}) == ""
 
 
 def test_nothing_is_taken_from_a_suspended_app() -> None:
-    made = claims(Git({"a": [], "b": ["cart"]}), app("a", suspend=True), B)
-    assert "app a, which is suspended" in made.rival("b", CART, set_of(A))
+    state = loaded(Git({"a": [], "b": ["cart"]}), app("a", suspend=True), B)
+    assert "app a, which is suspended" in state.conflict("b", CART, set_of(A))
 
 
 def test_an_inventory_is_no_object_for_git() -> None:
-    made = claims(Git({"a": ["plumb-b"], "b": []}), A, B)
-    assert "inventory of app b" in made.rival("a", identity_of(B, HOME).ref, "")
+    state = loaded(Git({"a": ["plumb-b"], "b": []}), A, B)
+    assert "inventory of app b" in state.conflict("a", identity_of(B, HOME).ref, "")
 
 
 def test_who_shares_a_former_name_may_take_over_too() -> None:
     both = [app("a", moved_from=("old",)), app("b", source="other", moved_from=("old",))]
-    assert "app b does not render" in claims(Git({"a": [], "b": BROKEN}), *both).unknown("a")
+    assert "app b does not render" in loaded(Git({"a": [], "b": BROKEN}), *both).unknown_reason("a")
 
 
 @pytest.mark.parametrize("former", ["a", "shop/a", "b", "shop/b"])
@@ -202,17 +214,17 @@ def test_namespaces_that_apps_bring() -> None:
         def render(self, spec: AppSpec) -> tuple[Manifest, ...]:
             return (manifest("Namespace", "by-manifest"),)
 
-    made = claims(Bringing({}), app("a"), app("b", namespace="by-option", create_namespace=True))
-    assert made.namespaces() == {"by-manifest": {"a", "b"}, "by-option": {"b"}}
+    state = loaded(Bringing({}), app("a"), app("b", namespace="by-option", create_namespace=True))
+    assert state.provided_namespaces() == {"by-manifest": {"a", "b"}, "by-option": {"b"}}
 
 
 def test_row_103_what_an_app_waits_for() -> None:
-    made = claims(
+    state = loaded(
         Git(dict.fromkeys("abcd", ())),
         app("a"),
         app("b", depends_on=("a",)),
         app("c", depends_on=("b",)),
         app("d"),
     )
-    assert made.awaited("c") == {"a", "b", "c"}
-    assert made.awaited("d") == {"d"}
+    assert state.with_dependencies("c") == {"a", "b", "c"}
+    assert state.with_dependencies("d") == {"d"}

@@ -23,6 +23,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.in
     Inventory,
     SetIdentity,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.recovery import RecoveredMembers
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.desired_state import DesiredState
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import (
     DesiredObject,
     desired_objects,
@@ -31,7 +33,10 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.
     RecordedMember,
     short_digest,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.context import PlanContext
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.context import (
+    PlanContext,
+    RunContext,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.plan_object import (
     ObjectOwner,
     owner_of_object,
@@ -50,25 +55,34 @@ JOBS = ApiResource(
 KINDS = Discovery([*DISCOVERY.resources, JOBS])
 
 
-def ground(**other: Any) -> PlanContext:
-    """What planning stands on; its cluster has no address, so nothing can be asked of it."""
+def context(**other: Any) -> PlanContext:
+    """Return the context of an app's plan; its cluster has no address, so no request can succeed."""
     nowhere = Cluster(
         ApiAccess(server="https://nowhere.invalid"), request_timeout=1, concurrency=1, clock=Clock()
     )
+    spec = other.get("app", app())
+    of_app = other.get("membership", membership(SET))
+    run = RunContext(
+        cluster=nowhere,
+        desired=DesiredState([spec], [], lambda _app: (), KINDS, "plumb-system"),
+        parents={},
+        records=of_app.records,
+        recovered=RecoveredMembers(),
+        revisions={},
+        options=RunOptions(),
+    )
     chosen: dict[str, Any] = {
-        "cluster": nowhere,
+        "run": run,
         "discovery": KINDS,
-        "app": app(),
+        "app": spec,
         "inventory": Inventory(identity=SET, owner="plumb", exists=True),
-        "formers": (),
-        "options": RunOptions(),
+        "former_inventories": (),
         "autoscalers": Autoscalers(frozenset(), ""),
         "missing_namespaces": frozenset(),
         "coming_namespaces": frozenset(),
         "read_at": 0.0,
-        "membership": membership(SET),
+        "membership": of_app,
         "applied_before": False,
-        "rival": lambda _ref, _held: "",
     }
     return PlanContext(**{**chosen, **other})
 
@@ -124,12 +138,12 @@ def test_a_finished_job_is_not_run_again(*, former: bool, going: bool, legacy: b
     body = {**one.body, "metadata": {**one.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
     if legacy:
         ran = Inventory(identity=its, owner="plumb", finished_jobs=(("shop/migrate", one.digest),))
-        remembering = ground(formers=(ran,)) if former else ground(inventory=ran)
+        remembering = context(former_inventories=(ran,)) if former else context(inventory=ran)
     else:
         ran_once = record(its, {one.ref: RecordedMember(short_digest(one))})
-        remembering = ground(membership=membership(SET, ran_once, former=[old]))
+        remembering = context(membership=membership(SET, ran_once, former=[old]))
     assert plan_object(remembering, one, body if going else None).action.verb is Verb.UNCHANGED
-    assert plan_object(ground(), one, body if going else None).action.verb is Verb.CREATE
+    assert plan_object(context(), one, body if going else None).action.verb is Verb.CREATE
 
 
 @pytest.mark.parametrize(
@@ -151,7 +165,9 @@ def test_row_93_a_recorded_object_that_is_gone_was_deleted_by_someone(
     one = wanted("ConfigMap", "cart")
     entries = {} if recorded is None else {one.ref: recorded}
     body = {**one.body, "metadata": {**one.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
-    step = plan_object(ground(membership=membership(SET, record(SET, entries))), one, body if going else None)
+    step = plan_object(
+        context(membership=membership(SET, record(SET, entries))), one, body if going else None
+    )
     assert step.action.verb is Verb.CREATE
     assert step.action.deleted_by_someone is deleted
 
@@ -164,7 +180,7 @@ def test_row_93_drift_report_leaves_what_was_deleted_until_its_manifest_changes(
     one = wanted("ConfigMap", "cart")
     entry = RecordedMember(short_digest(one) if same else "0" * 16)
     body = {**one.body, "metadata": {**one.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
-    reporting = ground(
+    reporting = context(
         app=app(drift=DriftPolicy.REPORT), membership=membership(SET, record(SET, {one.ref: entry}))
     )
     step = plan_object(reporting, one, body if going else None)
@@ -174,7 +190,7 @@ def test_row_93_drift_report_leaves_what_was_deleted_until_its_manifest_changes(
 
 def test_an_inventory_is_no_object_for_git() -> None:
     parent = live(ours(data("finished-jobs")), metadata={"labels": {ID_LABEL: "applyset-x-v1"}})
-    step = plan_object(ground(app=app(adopt=True)), wanted("ConfigMap", "cart"), parent)
+    step = plan_object(context(app=app(adopt=True)), wanted("ConfigMap", "cart"), parent)
     assert step.action.verb is Verb.REFUSED
     assert "inventory" in step.action.reason
 
@@ -186,4 +202,4 @@ def test_an_object_that_is_nested_without_end_harms_no_other() -> None:
     one = wanted("ConfigMap", "cart", data={"a": deep})
     body = live(ours({}), metadata=one.body["metadata"], data={"a": deep})
     body["metadata"]["managedFields"][0]["fieldsV1"] = {"f:data": {"f:a": {}}}
-    assert plan_object(ground(), one, body).action.verb is Verb.REFUSED
+    assert plan_object(context(), one, body).action.verb is Verb.REFUSED

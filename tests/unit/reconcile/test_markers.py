@@ -100,8 +100,8 @@ def test_a_namespace_stays_while_anything_in_it_is_kept(
         ObjectRef("", kind, "shop", "in"): {"apiVersion": "v1", "metadata": {"name": "in", **metadata}},
     }
     found = plan_prune(
-        app(), members, frozenset(), blocked="", waits="", claimed=lambda _ref: "",
-        inside=lambda _ref, _live: "", left="left Git",
+        app(), members, frozenset(), blocked="", waits="", wanted_elsewhere=lambda _ref: "",
+        wanted_inside=lambda _ref, _live: "", left="left Git",
     )  # fmt: skip
-    (verb,) = (step.action.verb for step in found.steps if step.action.ref == namespace)
+    (verb,) = (step.action.verb for step in found.planned_actions if step.action.ref == namespace)
     assert verb is (Verb.REFUSED if keeps else Verb.PRUNE)

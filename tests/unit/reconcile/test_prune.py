@@ -32,7 +32,7 @@ def planned(*members: tuple[ObjectRef, Body], keep: int = 0, **options: Any) -> 
     kept = dict(member(name=f"kept{number}") for number in range(keep))
     rules: dict[str, Any] = {
         "blocked": "", "waits": "", "left": "left Git in 4f2a9c1",
-        "claimed": lambda _ref: "", "inside": lambda _ref, _live: "",
+        "wanted_elsewhere": lambda _ref: "", "wanted_inside": lambda _ref, _live: "",
     }  # fmt: skip
     rules |= {key: options.pop(key) for key in list(options) if key in rules}
     return plan_prune(app(**options), {**kept, **dict(members)}, frozenset(kept), **rules)
@@ -40,7 +40,7 @@ def planned(*members: tuple[ObjectRef, Body], keep: int = 0, **options: Any) -> 
 
 def test_a_member_that_left_git_is_pruned_and_says_so() -> None:
     found = planned(member(), keep=1)
-    (step,) = found.steps
+    (step,) = found.planned_actions
     assert (step.action.verb, step.action.reason) == (Verb.PRUNE, "left Git in 4f2a9c1")
     assert step.live == member()[1]
     assert not found.blocked
@@ -61,23 +61,23 @@ def test_nothing_left() -> None:
 def test_what_takes_data_with_it_needs_consent(
     kind: str, consent: dict[str, str], verb: Verb, *, waits: bool
 ) -> None:
-    (step,) = planned(member(kind, annotations=consent)).steps
+    (step,) = planned(member(kind, annotations=consent)).planned_actions
     assert step.action.verb is verb
     assert (f"waits for consent: annotate this {kind} {CONSENT}=enabled" in step.action.reason) is waits
 
 
 def test_consent_does_not_reach_what_git_still_wants() -> None:
     consenting = member("Namespace", annotations={CONSENT: "enabled"})
-    (step,) = planned(consenting, inside=lambda _ref, _live: "ConfigMap old/cart").steps
+    (step,) = planned(consenting, wanted_inside=lambda _ref, _live: "ConfigMap old/cart").planned_actions
     assert step.action.verb is Verb.REFUSED
     assert "Git wants ConfigMap old/cart" in step.action.reason
-    (alone,) = planned(member(), inside=lambda _ref, _live: "ConfigMap old/cart").steps
+    (alone,) = planned(member(), wanted_inside=lambda _ref, _live: "ConfigMap old/cart").planned_actions
     assert alone.action.verb is Verb.PRUNE
 
 
 @pytest.mark.parametrize("state", list(AppState))
 def test_consent_is_asked_of_an_absent_app_too(state: AppState) -> None:
-    (step,) = planned(member("PersistentVolumeClaim"), state=state).steps
+    (step,) = planned(member("PersistentVolumeClaim"), state=state).planned_actions
     assert step.action.verb is Verb.UNCHANGED
     assert "waits for consent" in step.action.reason
 
@@ -91,19 +91,21 @@ def test_consent_is_asked_of_an_absent_app_too(state: AppState) -> None:
     ],
 )
 def test_what_is_kept_says_why(metadata: dict[str, Any], options: dict[str, Any], why: str) -> None:
-    (step,) = planned(member(**metadata), **options).steps
+    (step,) = planned(member(**metadata), **options).planned_actions
     assert step.action.verb is Verb.UNCHANGED
     assert why in step.action.reason
 
 
 def test_an_absent_app_is_pruned_though_it_says_prune_false() -> None:
-    (step,) = planned(member(), prune=False, state=AppState.ABSENT).steps
+    (step,) = planned(member(), prune=False, state=AppState.ABSENT).planned_actions
     assert step.action.verb is Verb.PRUNE
 
 
 def test_what_another_app_wants_now_is_left_to_it() -> None:
-    found = planned(member(), member(name="other"), claimed=lambda ref: "cart" if ref.name == "old" else "")
-    assert [step.action.ref.name for step in found.steps] == ["other"]
+    found = planned(
+        member(), member(name="other"), wanted_elsewhere=lambda ref: "cart" if ref.name == "old" else ""
+    )
+    assert [step.action.ref.name for step in found.planned_actions] == ["other"]
 
 
 LIMITS: list[tuple[PruneLimit, int, int, bool]] = [
@@ -122,7 +124,7 @@ LIMITS: list[tuple[PruneLimit, int, int, bool]] = [
 @pytest.mark.parametrize(("limit", "left", "kept", "allowed"), LIMITS)
 def test_prune_limit(limit: PruneLimit, left: int, kept: int, *, allowed: bool) -> None:
     found = planned(*(member(name=f"old{n}") for n in range(left)), keep=kept, prune_limit=limit)
-    assert {step.action.verb for step in found.steps} == {Verb.PRUNE if allowed else Verb.REFUSED}
+    assert {step.action.verb for step in found.planned_actions} == {Verb.PRUNE if allowed else Verb.REFUSED}
     assert (f"{left} of {left + kept} objects left Git" in found.blocked) is not allowed
 
 
@@ -136,22 +138,22 @@ def test_what_is_kept_anyway_does_not_count() -> None:
 )
 def test_all_of_an_app_may_go_where_that_is_said(options: dict[str, Any]) -> None:
     found = planned(*(member(name=f"old{n}") for n in range(20)), prune_limit=PruneLimit(1), **options)
-    assert {step.action.verb for step in found.steps} == {Verb.PRUNE}
+    assert {step.action.verb for step in found.planned_actions} == {Verb.PRUNE}
 
 
 def test_a_blocked_prune_prunes_nothing_and_says_why() -> None:
     kept = member(name="kept", annotations={CONSENT: "disabled"})
     found = planned(member(), kept, blocked="ConfigMap could not be listed")
     assert found.blocked == "ConfigMap could not be listed"
-    verbs = {step.action.ref.name: step.action.verb for step in found.steps}
+    verbs = {step.action.ref.name: step.action.verb for step in found.planned_actions}
     assert verbs == {"old": Verb.REFUSED, "kept": Verb.UNCHANGED}
-    (held,) = (step for step in found.steps if step.action.verb is Verb.REFUSED)
+    (held,) = (step for step in found.planned_actions if step.action.verb is Verb.REFUSED)
     assert held.action.reason == "left Git in 4f2a9c1; not pruned: ConfigMap could not be listed"
 
 
 def test_a_prune_that_waits_is_no_failure() -> None:
     found = planned(member(), waits="app b does not render")
-    (held,) = found.steps
+    (held,) = found.planned_actions
     assert (held.action.verb, found.blocked) == (Verb.UNCHANGED, "app b does not render")
     assert held.action.reason == "left Git in 4f2a9c1; not pruned: app b does not render"
 
@@ -159,4 +161,8 @@ def test_a_prune_that_waits_is_no_failure() -> None:
 def test_deletes_come_in_the_reverse_order_of_applies() -> None:
     consent: dict[str, Any] = {"annotations": {CONSENT: "enabled"}}
     found = planned(member("Namespace", **consent), member("Deployment"), member("ConfigMap"))
-    assert [step.action.ref.kind for step in found.steps] == ["Deployment", "ConfigMap", "Namespace"]
+    assert [step.action.ref.kind for step in found.planned_actions] == [
+        "Deployment",
+        "ConfigMap",
+        "Namespace",
+    ]

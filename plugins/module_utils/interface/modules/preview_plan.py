@@ -85,7 +85,7 @@ def preview_report(fleet: Fleet, head: Checkout, touched: Sequence[Touched], tit
                 sources={**fleet.sources, head.revision.source: head},
                 render=fleet.render,
                 options=replace(fleet.options, only=frozenset(planned)),
-                looks=fleet.looks,
+                verified=fleet.looks,
             ),
         )
         keys = {one.app: one.keys for one in touched}

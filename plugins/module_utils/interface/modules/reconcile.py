@@ -196,13 +196,13 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
                     owner=options["owner"],
                     namespace=options["namespace"],
                 ),
-                looks=memory.looks,
+                verified=memory.looks,
                 remarks=lambda app: memo.remarks.get(f"app {app}", ()),
                 unread=_UNREAD if config is not None and config.error else "",
             ),
         )
         proven = VerifiedCache(
-            found.looks,
+            found.verified,
             time.time() if deep else memory.checked or time.time(),
             cluster.refused.after_run(rights=not stopped),
         )
@@ -247,7 +247,7 @@ def _made(cluster: Cluster, run: Run) -> tuple[RunResult, str]:
     except (CircuitOpen, RequestError) as error:
         if run.options.check or (isinstance(error, RequestError) and not blames_server(error, Traffic.READS)):
             raise
-        return RunResult((), (), run.looks), str(error)
+        return RunResult((), (), run.verified), str(error)
     return found, str(cluster.stopped or "") or _took_nothing(found)
 
 

@@ -40,31 +40,31 @@ class AppliedApp:
     """What an app came to, and looks at those of its objects that are known to be as wanted now."""
 
     result: AppResult
-    looks: Mapping[ObjectRef, VerifiedState]
+    verified: Mapping[ObjectRef, VerifiedState]
 
 
 def apply_app(made: AppPlan) -> AppliedApp:
     """Bring the cluster to an app's plan. What fails is in the result; nothing is raised for a request that fails."""
     started = time.monotonic()
-    if made.ground is None or made.inventory is None:
-        return AppliedApp(AppResult(plan=made.plan, executed=True), made.looks)
-    execution = _Execution(made, made.ground, made.inventory)
+    if made.context is None or made.inventory is None:
+        return AppliedApp(AppResult(plan=made.plan, executed=True), made.verified)
+    execution = _Execution(made, made.context, made.inventory)
     result = replace(execution.run(), seconds=time.monotonic() - started)
-    return AppliedApp(result, {**made.looks, **execution.looks})
+    return AppliedApp(result, {**made.verified, **execution.verified})
 
 
 class _Execution:
     """One app on its way through one run; lives as long as `execute`."""
 
-    def __init__(self, made: AppPlan, ground: PlanContext, inventory: Inventory) -> None:
+    def __init__(self, made: AppPlan, context: PlanContext, inventory: Inventory) -> None:
         self._made = made
-        self._ground = ground
-        self._cluster: Cluster = ground.cluster
+        self._context = context
+        self._cluster: Cluster = context.cluster
         self._inventory = inventory
         self._record = made.record  # None: this run has no need of it
         self._outcomes: list[Outcome] = []
         self._early: set[ObjectRef] = set()
-        self.looks: dict[ObjectRef, VerifiedState] = {}
+        self.verified: dict[ObjectRef, VerifiedState] = {}
 
     def run(self) -> AppResult:
         try:
@@ -82,8 +82,8 @@ class _Execution:
         for stage, planned in staged((step.action.ref, step) for step in self._made.applies):
             steps = self._planned_again(planned)
             carried = self._cluster.map(
-                lambda step: apply_object(self._ground, step),
-                read_again(self._ground, [step for step in steps if step.action.ref not in self._early]),
+                lambda step: apply_object(self._context, step),
+                read_again(self._context, [step for step in steps if step.action.ref not in self._early]),
                 asks=lambda step: step.action.verb.writes,
             )
             done = self._noted(carried)
@@ -102,7 +102,7 @@ class _Execution:
         """The steps of a stage, those put off planned anew; the plan then says what they came to."""
         if not any(step.deferred for step in steps):
             return steps
-        now = planned_again(self._ground, steps)
+        now = planned_again(self._context, steps)
         new = {step.action.ref: step for step in now}
         applies = tuple(new.get(step.action.ref, step) for step in self._made.applies)
         actions = tuple(
@@ -126,7 +126,7 @@ class _Execution:
     def _cut_short(self, stopped: CircuitOpen) -> AppResult:
         """The result of a run that ends here: what is not written yet is skipped."""
         known = {outcome.action.ref for outcome in self._outcomes}
-        steps = (*self._made.first, *self._made.applies, *self._made.prunes)
+        steps = (*self._made.namespace_actions, *self._made.applies, *self._made.prunes)
         self._outcomes += [
             Outcome(step.action, Result.SKIPPED, NOT_SENT)
             for step in steps
@@ -136,7 +136,7 @@ class _Execution:
 
     def _noted(self, carried: Sequence[AppliedObject]) -> list[Outcome]:
         """The outcomes, which are kept, and so are the looks."""
-        self.looks |= {one.outcome.action.ref: one.look for one in carried if one.look is not None}
+        self.verified |= {one.outcome.action.ref: one.verified for one in carried if one.verified is not None}
         outcomes = [one.outcome for one in carried]
         self._outcomes += outcomes
         return outcomes
@@ -169,10 +169,10 @@ class _Execution:
 
     def _home(self) -> None:
         """See that the namespaces of parent and record are there: by the app's own manifest for it, or plain ones."""
-        for step in self._made.first:
-            self._noted([apply_object(self._ground, step)])
+        for step in self._made.namespace_actions:
+            self._noted([apply_object(self._context, step)])
         home = self._inventory.identity.namespace
-        created = {step.action.ref.name for step in self._made.first}
+        created = {step.action.ref.name for step in self._made.namespace_actions}
         if not self._inventory.exists and not self._applied_early(home) and home not in created:
             make_namespace(self._cluster, home)
         if self._record is not None and not self._record.exists and self._made.records is not None:
@@ -185,7 +185,7 @@ class _Execution:
         if own is None or own.action.verb is Verb.REFUSED:
             return False
         if ref not in self._early:
-            done = self._noted([apply_object(self._ground, own)])
+            done = self._noted([apply_object(self._context, own)])
             self._early.add(ref)
             self._await_definitions(done)
         return True
@@ -218,7 +218,7 @@ class _Execution:
         written = [o.action.ref for o in done if o.result is Result.DONE and o.action.verb.writes]
         if not written:
             return
-        wait_until(lambda: all(map(self._usable, written)), self._ground.app.timeout)
+        wait_until(lambda: all(map(self._usable, written)), self._context.app.timeout)
         if any(ref.kind == "CustomResourceDefinition" for ref in written):
             # Where this fails: a kind that is still not known is asked for again before it is written.
             with suppress(RequestError):
@@ -244,7 +244,7 @@ class _Execution:
             ]
             return
         for _stage, group in staged(steps, reverse=True):
-            self._outcomes += self._cluster.map(lambda step: prune(self._ground, step), group)
+            self._outcomes += self._cluster.map(lambda step: prune(self._context, step), group)
 
     def _record_after(self) -> None:
         """Narrow record and inventory to what is there now, or drop them with an app that is gone."""
@@ -260,7 +260,7 @@ class _Execution:
         elif self._inventory.exists:
             self._narrow([*left, *made.unseen], may_be)
         if not self._failed and not left:
-            for former in made.formers:
+            for former in made.former_inventories:
                 self._drop_record(former)
                 self._drop(former)
 

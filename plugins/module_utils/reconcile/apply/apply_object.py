@@ -40,14 +40,14 @@ _POLL = 0.5  # seconds between looks at an object that is being deleted
 NOT_SENT = "not written, because the run was stopped"
 
 
-def read_again(ground: PlanContext, steps: Sequence[PlannedAction]) -> list[PlannedAction]:
+def read_again(context: PlanContext, steps: Sequence[PlannedAction]) -> list[PlannedAction]:
     """The steps, those marked whose object has appeared since the plan: an apply would merge into it unasked.
 
     Asked once what was read is a few seconds old, as after a stage that was awaited; few requests for all steps.
     """
-    if time.monotonic() - ground.read_at <= _FRESH:
+    if time.monotonic() - context.read_at <= _FRESH:
         return list(steps)
-    discovery = ground.cluster.discover()
+    discovery = context.cluster.discover()
     asked = [
         (resource, step.action.ref)
         for step in steps
@@ -56,7 +56,7 @@ def read_again(ground: PlanContext, steps: Sequence[PlannedAction]) -> list[Plan
         and step.wanted is not None
         and (resource := discovery.find(step.wanted.api_version, step.action.ref.kind)) is not None
     ]
-    found, _unreadable = look_up(ground.cluster, asked)
+    found, _unreadable = look_up(context.cluster, asked)
     appeared = {ref for _version, ref in found}
     return [replace(step, appeared=True) if step.action.ref in appeared else step for step in steps]
 
@@ -66,15 +66,15 @@ class AppliedObject:
     """What a step came to, and a look at the object where the answer to the write proves it to be as wanted."""
 
     outcome: Outcome
-    look: VerifiedState | None = None
+    verified: VerifiedState | None = None
 
 
-def apply_object(ground: PlanContext, step: PlannedAction) -> AppliedObject:
+def apply_object(context: PlanContext, step: PlannedAction) -> AppliedObject:
     """Do what a step of an apply says. Failures come back as outcomes, not as exceptions."""
     if not step.action.verb.writes:
-        return AppliedObject(Outcome(step.action, Result.DONE), step.look)
+        return AppliedObject(Outcome(step.action, Result.DONE), step.verified)
     try:
-        return _written(ground, step)
+        return _written(context, step)
     except CircuitOpen:
         return AppliedObject(Outcome(step.action, Result.SKIPPED, NOT_SENT))
     except RequestError as error:
@@ -87,21 +87,23 @@ def _failed(action: Action, error: ClusterError, why: str) -> Outcome:
     return Outcome(action, Result.FAILED, why, blames_server=of_server)
 
 
-def _written(ground: PlanContext, step: PlannedAction) -> AppliedObject:
+def _written(context: PlanContext, step: PlannedAction) -> AppliedObject:
     for attempt in range(_TRIES):
         try:
-            applied = _write(ground, step)
-            look = verified_state_after(ground, step.wanted, applied) if step.wanted is not None else None
-            return AppliedObject(Outcome(step.action, Result.DONE), look)
+            applied = _write(context, step)
+            verified = (
+                verified_state_after(context, step.wanted, applied) if step.wanted is not None else None
+            )
+            return AppliedObject(Outcome(step.action, Result.DONE), verified)
         except StaleVersion:
             if attempt == _TRIES - 1:
                 raise
             _pause(attempt)
-            step = _again(ground, step)
+            step = _again(context, step)
             if not step.action.verb.writes:
                 if step.action.verb is Verb.REFUSED:
                     return AppliedObject(Outcome(step.action, Result.FAILED, step.action.reason))
-                return AppliedObject(Outcome(step.action, Result.DONE), step.look)
+                return AppliedObject(Outcome(step.action, Result.DONE), step.verified)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -110,24 +112,24 @@ def _pause(attempt: int) -> None:
     time.sleep(random.uniform(0, _PAUSE * 2**attempt))  # noqa: S311 - no secret
 
 
-def _write(ground: PlanContext, step: PlannedAction) -> Body:
+def _write(context: PlanContext, step: PlannedAction) -> Body:
     """The object as the server answered the last write to it."""
     if step.body is None:
         raise AssertionError(f"a step to {step.action.verb.value} has no body")
     body = step.body if step.wanted is None else with_applied_fields(step.body, step.live)
-    resource = known_resource(ground.cluster, str(body["apiVersion"]), step.action.ref)
+    resource = known_resource(context.cluster, str(body["apiVersion"]), step.action.ref)
     verb = step.action.verb
     if step.appeared:
         raise StaleVersion(str(step.action.ref), "applying it", "it is not as it was planned on")
     if verb is Verb.RECREATE or (verb is Verb.CREATE and step.live is not None):
-        _remove_first(ground, resource, step)
-        return _apply(ground.cluster, resource, body, force=False)
+        _remove_first(context, resource, step)
+        return _apply(context.cluster, resource, body, force=False)
     if verb is Verb.CREATE and step.wanted is None:
-        return ground.cluster.apply(resource, body, field_manager=CREATOR, force=False)
+        return context.cluster.apply(resource, body, field_manager=CREATOR, force=False)
     if verb is not Verb.CREATE:
-        return _take_over(ground.cluster, resource, step, body)
-    applied = _apply(ground.cluster, resource, body, force=False)
-    return _strike_nobody(ground.cluster, resource, step.action.ref, applied)
+        return _take_over(context.cluster, resource, step, body)
+    applied = _apply(context.cluster, resource, body, force=False)
+    return _strike_nobody(context.cluster, resource, step.action.ref, applied)
 
 
 def known_resource(cluster: Cluster, api_version: str, ref: ObjectRef) -> ApiResource:
@@ -187,20 +189,20 @@ def _own(cluster: Cluster, resource: ApiResource, ref: ObjectRef, version: str, 
     )
 
 
-def _remove_first(ground: PlanContext, resource: ApiResource, step: PlannedAction) -> None:
+def _remove_first(context: PlanContext, resource: ApiResource, step: PlannedAction) -> None:
     """Delete the live object, unless it is going already, and wait until it is gone."""
     live = step.live
     if live is None:
         return
     metadata, ref = live["metadata"], step.action.ref
     if not metadata.get("deletionTimestamp"):
-        ground.cluster.delete(
+        context.cluster.delete(
             resource, namespace=ref.namespace, name=ref.name, uid=metadata["uid"],
             resource_version=metadata["resourceVersion"],
         )  # fmt: skip
     gone = wait_until(
-        lambda: _uid(ground.cluster, resource, ref) != metadata["uid"],
-        ground.app.timeout if ground.app.wait else _POLL,
+        lambda: _uid(context.cluster, resource, ref) != metadata["uid"],
+        context.app.timeout if context.app.wait else _POLL,
     )
     if not gone:
         raise DeadlineExceeded(
@@ -226,21 +228,21 @@ def wait_until(done: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def planned_again(ground: PlanContext, steps: Sequence[PlannedAction]) -> list[PlannedAction]:
+def planned_again(context: PlanContext, steps: Sequence[PlannedAction]) -> list[PlannedAction]:
     """The steps, those put off planned on the cluster as it is now. Failures are refusals."""
-    return ground.cluster.map(
-        lambda step: _after_its_definition(ground, step), steps, asks=lambda step: step.deferred
+    return context.cluster.map(
+        lambda step: _after_its_definition(context, step), steps, asks=lambda step: step.deferred
     )
 
 
-def _after_its_definition(ground: PlanContext, step: PlannedAction) -> PlannedAction:
+def _after_its_definition(context: PlanContext, step: PlannedAction) -> PlannedAction:
     if not step.deferred:
         return step
     now = step
     for pause in _UNTIL_IN_FORCE:
         time.sleep(pause)
         try:
-            now = _again(ground, step)
+            now = _again(context, step)
         except RequestError as error:
             origin = f" ({step.action.origin})" if step.action.origin else ""
             why = f"{error.account}{origin}"
@@ -250,48 +252,48 @@ def _after_its_definition(ground: PlanContext, step: PlannedAction) -> PlannedAc
     return now
 
 
-def _again(ground: PlanContext, step: PlannedAction) -> PlannedAction:
+def _again(context: PlanContext, step: PlannedAction) -> PlannedAction:
     """The step planned anew on the object as it is now."""
     if step.wanted is None:
         return step
-    resource = known_resource(ground.cluster, step.wanted.api_version, step.action.ref)
+    resource = known_resource(context.cluster, step.wanted.api_version, step.action.ref)
     ref = step.action.ref
-    live = ground.cluster.get(resource, namespace=ref.namespace, name=ref.name)
-    now = replace(ground, read_at=time.monotonic(), discovery=ground.cluster.discover())
+    live = context.cluster.get(resource, namespace=ref.namespace, name=ref.name)
+    now = replace(context, read_at=time.monotonic(), discovery=context.cluster.discover())
     return plan_object(now, step.wanted, live)
 
 
-def prune(ground: PlanContext, step: PlannedAction) -> Outcome:
+def prune(context: PlanContext, step: PlannedAction) -> Outcome:
     """Delete one member that left Git, if it is still the object that was planned on."""
     action, live = step.action, step.live
     if action.verb is not Verb.PRUNE or live is None:
         return Outcome(action, Result.DONE)
     try:
-        resource = known_resource(ground.cluster, str(live["apiVersion"]), action.ref)
-        return _delete(ground, resource, action, live)
+        resource = known_resource(context.cluster, str(live["apiVersion"]), action.ref)
+        return _delete(context, resource, action, live)
     except CircuitOpen:
         return Outcome(action, Result.SKIPPED, NOT_SENT)
     except ClusterError as error:
         return _failed(action, error, error.account)
 
 
-def _delete(ground: PlanContext, resource: ApiResource, action: Action, live: Body) -> Outcome:
+def _delete(context: PlanContext, resource: ApiResource, action: Action, live: Body) -> Outcome:
     ref, uid = action.ref, live["metadata"]["uid"]
     for attempt in range(_TRIES):
         try:
-            ground.cluster.delete(
+            context.cluster.delete(
                 resource, namespace=ref.namespace, name=ref.name, uid=uid,
                 resource_version=live["metadata"]["resourceVersion"],
             )  # fmt: skip
             return Outcome(action, Result.DONE)
         except StaleVersion:
-            now = ground.cluster.get(resource, namespace=ref.namespace, name=ref.name)
+            now = context.cluster.get(resource, namespace=ref.namespace, name=ref.name)
             if now is None:
                 return Outcome(action, Result.DONE)
             if (
                 now["metadata"]["uid"] != uid
                 or not is_member(now, part_of(live))
-                or withheld(ground.app, ref, now)
+                or withheld(context.app, ref, now)
             ):
                 why = (
                     "it was created anew, taken over, or marked to be kept since it was planned;"

@@ -1,9 +1,15 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which app wants which object: what settles moves between apps, and overlaps.
+"""Which app wants which object: this decides about objects that move between apps, and about overlaps.
 
-Apps that a run does not select are rendered only when somebody asks whether they want an object.
+A run renders in two steps, both of them visible in its order:
+
+    load()         the selected apps, before anything is planned
+    load_others()  the rest of the inventory, only once an object is met that another app has, or that left Git
+
+An app that cannot be rendered costs only itself: its error is its desired state. All other methods read what was
+loaded, and render nothing.
 """
 
 from __future__ import annotations
@@ -59,7 +65,7 @@ def check_former_names(apps: Sequence[AppSpec], default_namespace: str) -> None:
 
 
 class DesiredState:
-    """The manifests of all apps, ready for the cluster, and the questions about them. Safe to use from threads."""
+    """The manifests of all apps, ready for the cluster, and which app wants what. Safe to use from threads."""
 
     def __init__(
         self,
@@ -87,17 +93,29 @@ class DesiredState:
         self._desired: dict[str, DesiredObjects | PlumbError] = {}
         self._claimants: dict[ObjectRef, list[str]] = {}
         self._complete = False
-        names = self._selected = frozenset(selected)
-        self._load([name for name in self._apps if name in names])
+        self._selected = frozenset(selected)
+
+    def load(self) -> None:
+        """Render the selected apps, side by side; the error of one that fails is what `desired` returns for it."""
+        with self._lock:
+            self._load([name for name in self._apps if name in self._selected])
+
+    def load_others(self) -> None:
+        """Render the apps that are not selected, if that has not been done."""
+        with self._lock:
+            if not self._complete:
+                self._load([name for name in self._apps if name not in self._desired])
+                self._complete = True
 
     def desired(self, name: str) -> DesiredObjects | PlumbError:
-        """What an app wants, or why that is not known."""
-        with self._lock:
-            if name not in self._desired:
-                self._load([name])
-            return self._desired[name]
+        """Return what an app that is loaded wants, or why that is not known."""
+        return self._desired[name]
 
-    def rival(self, name: str, ref: ObjectRef, held: str) -> str:
+    def belongs_to_other_app(self, name: str, set_id: str) -> bool:
+        """Whether the set of this id is that of another app of the inventory."""
+        return set_id in self._ids and set_id != self._set_ids[name]
+
+    def conflict(self, name: str, ref: ObjectRef, held: str) -> str:
         """Why the object, which the set `held` has, cannot be this app's; empty where it can.
 
         Of several apps that want one object, the one that has it keeps it; else the first in the inventory gets it.
@@ -106,8 +124,6 @@ class DesiredState:
             return f"it is {own}. Give the object another name."
         if held and held not in self._ids and held not in self._former[name]:
             return f"it belongs to another apply set ({held}), which no app of this inventory is"
-        if held and held != self._set_ids[name] and held in self._ids:
-            self._load_all()
         winner, claimants = self._winner(ref, held)
         if winner and winner != name and name in claimants:
             return f"app {winner} has it too. One object belongs to one app: remove it from one of the two."
@@ -125,26 +141,23 @@ class DesiredState:
         in_home = ref.group_kind == _CONFIG_MAP and ref.namespace == self._home
         return "a record of what apps have" if in_home and ref.name.startswith(RECORD_PREFIX) else ""
 
-    def claimed(self, name: str, ref: ObjectRef) -> str:
+    def wanted_elsewhere(self, name: str, ref: ObjectRef) -> str:
         """The other app that wants an object; empty where none does.
 
         A manifest that cannot be used counts too, and for any namespace where it is not known which one it means.
         """
-        self._load_all()
         wanting = [*self._claimants.get(ref, ()), *self._claimants.get(replace(ref, namespace=""), ())]
         return next((other for other in wanting if other != name), "")
 
-    def inside(self, ref: ObjectRef, live: Body) -> str:
+    def wanted_inside(self, ref: ObjectRef, live: Body) -> str:
         """A wanted object that would go with this one: in this Namespace, or of this CRD's kind; empty where none."""
-        self._load_all()
         within = [other for other in self._claimants if contains(ref, live, other)]
         return str(min(within)) if within else ""
 
-    def unknown(self, name: str) -> str:
+    def unknown_reason(self, name: str) -> str:
         """Why it is not known who wants what this app no longer has; empty where it is."""
         if self._unread:
             return self._unread
-        self._load_all()
         broken = sorted(
             other
             for other, desired in self._desired.items()
@@ -163,7 +176,7 @@ class DesiredState:
         """The sets of the other apps."""
         return tuple(identity for other, identity in self._sets.items() if other != name)
 
-    def namespaces(self) -> dict[str, frozenset[str]]:
+    def provided_namespaces(self) -> dict[str, frozenset[str]]:
         """The Namespaces that apps of this run bring, by manifest or by create_namespace, and which apps those are."""
         with self._lock:
             said = {r.name: frozenset(a) for r, a in self._claimants.items() if r.group_kind == _NAMESPACE}
@@ -172,7 +185,7 @@ class DesiredState:
                 said[app.namespace] = said.get(app.namespace, frozenset()) | {app.name}
         return {name: apps & self._selected for name, apps in said.items() if apps & self._selected}
 
-    def awaited(self, name: str) -> frozenset[str]:
+    def with_dependencies(self, name: str) -> frozenset[str]:
         """The app itself and those that are done before it begins."""
         found: set[str] = set()
         left = [name]
@@ -189,12 +202,6 @@ class DesiredState:
         holder = self._ids.get(held, "")
         first = min(claimants, key=self._rank.__getitem__, default="")
         return (holder if holder in claimants else first), claimants
-
-    def _load_all(self) -> None:
-        with self._lock:
-            if not self._complete:
-                self._load([name for name in self._apps if name not in self._desired])
-                self._complete = True
 
     def _load(self, names: Sequence[str]) -> None:
         """Render these apps, side by side, and take down what they want."""
@@ -218,7 +225,7 @@ class DesiredState:
             return error
 
     def _desire(self, name: str, manifests: tuple[Manifest, ...]) -> DesiredObjects | PlumbError:
-        awaited = self.awaited(name)
+        awaited = self.with_dependencies(name)
         defined = {kind: made for of in self._defined.values() for kind, made in of.items()}
         first = {kind for app in awaited for kind in self._defined.get(app, ())}
         others = ((kind, app) for app, of in sorted(self._defined.items(), reverse=True) for kind in of)

@@ -1,7 +1,16 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What planning an app's objects stands on, and the words for a step."""
+"""What a run and the planning of one app know, and the actions that planners return.
+
+    RunContext   one for each run: the connection, the desired state of all apps, what earlier runs verified
+        |
+    PlanContext  one for each app: what was read of the cluster for it, and which objects it manages
+        |
+    plan_object, dry_run, prune: PlannedAction for each object
+
+What holds for the whole run (its options, what was verified) stands in the RunContext only.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +22,22 @@ from ...cluster.discovery import ApiResource, Discovery
 from ...cluster.errors import Forbidden, RequestError
 from ...model.app import AppSpec
 from ...model.change import FieldChange
+from ...model.errors import ClusterError
 from ...model.objects import Body, ObjectRef
 from ...model.plan import Action, Verb
 from ...model.run_options import RunOptions
 from ..applyset.inventory import Inventory
+from ..applyset.recovery import RecoveredMembers
+from ..desired.desired_state import DesiredState
 from ..desired.manifests import DesiredObject
 from ..drift.ignore import Ignored
 from ..fields.managed_fields import our_entry, owners
 from ..health.assess import assess
 from ..membership.membership import Membership
+from ..membership.record_store import Records
 from .planned_action import PlannedAction
 from .snapshot import Autoscalers
-from .verified_cache import VerifiedState
+from .verified_cache import VerifiedStates
 
 NOT_RECORDED = (
     "it carries this app's label and Plumb's field manager, but no run of Plumb recorded it as the app's."
@@ -33,15 +46,29 @@ NOT_RECORDED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanContext:
-    """What planning one app's objects stands on."""
+class RunContext:
+    """What all apps of one run share."""
 
     cluster: Cluster
+    desired: DesiredState
+    parents: Mapping[ObjectRef, Body | ClusterError]
+    records: Records
+    recovered: RecoveredMembers  # what carries the label of sets that have neither parent nor record
+    revisions: Mapping[str, str]  # by source: the short commit
+    options: RunOptions
+    verified: VerifiedStates = field(default_factory=dict)  # by earlier runs; a deep run believes none of it
+    remarks: Callable[[str], tuple[str, ...]] = lambda _app: ()  # (app) -> what its rendering has to report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanContext:
+    """What is known when the objects of one app are planned."""
+
+    run: RunContext
     discovery: Discovery
     app: AppSpec
     inventory: Inventory
-    formers: tuple[Inventory, ...]  # of the app's former names
-    options: RunOptions
+    former_inventories: tuple[Inventory, ...]  # of the app's former names
     autoscalers: Autoscalers
     missing_namespaces: frozenset[str]  # that neither exist nor come with this run
     coming_namespaces: frozenset[
@@ -50,14 +77,29 @@ class PlanContext:
     read_at: float  # when the cluster was read, by time.monotonic()
     membership: Membership
     applied_before: bool  # without a record: all these manifests were applied before, as 0.1.0 remembered it
-    # (object, id of the set that has it) -> why it cannot be ours, or ""
-    rival: Callable[[ObjectRef, str], str]
-    bringing: Mapping[str, str] = field(
+    namespace_providers: Mapping[str, str] = field(
         default_factory=dict
     )  # by namespace: an app of this run that brings it
-    known: Mapping[ObjectRef, VerifiedState] = field(
-        default_factory=dict
-    )  # what earlier runs proved, not believed here
+
+    @property
+    def cluster(self) -> Cluster:
+        """The connection of the run."""
+        return self.run.cluster
+
+    @property
+    def options(self) -> RunOptions:
+        """The options of the run."""
+        return self.run.options
+
+    def conflict(self, ref: ObjectRef, set_id: str) -> str:
+        """Return why an object, which the set of this id has (empty: none), cannot be this app's; empty where it can.
+
+        Where another app of the inventory has it, the apps that this run does not select are rendered first.
+        """
+        desired = self.run.desired
+        if desired.belongs_to_other_app(self.app.name, set_id):
+            desired.load_others()
+        return desired.conflict(self.app.name, ref, set_id)
 
     def deleted(self, wanted: DesiredObject) -> bool:
         """Whether an object that is missing was applied before: then someone deleted it. Raises as records do."""
@@ -77,9 +119,10 @@ class PlanContext:
         return self.discovery.find(wanted.api_version, wanted.ref.kind)
 
     def was_proven(self, wanted: DesiredObject, live: Body, ignored: Ignored) -> bool:
-        """Whether an earlier run proved the object, as it is now, to be what its manifest wants."""
-        look, autoscaled = self.known.get(wanted.ref), self.autoscalers.may_decide(wanted.ref)
-        return look is not None and look.settles(
+        """Whether an earlier run verified the object, as it is now, to be what its manifest wants."""
+        verified = self.run.verified.get(self.inventory.identity.id, {}).get(wanted.ref)
+        autoscaled = self.autoscalers.may_decide(wanted.ref)
+        return verified is not None and verified.still_valid(
             wanted, live, ignored, autoscaled=autoscaled, health_matters=False
         )
 

@@ -36,23 +36,23 @@ def _changes_definition(action: Action) -> bool:
     return action.verb.writes
 
 
-def deferred(ground: PlanContext, step: PlannedAction, changing: frozenset[GroupKind]) -> PlannedAction:
+def deferred(context: PlanContext, step: PlannedAction, changing: frozenset[GroupKind]) -> PlannedAction:
     """The step, put off until the definition of its kind has changed, if it does and the kind is served already."""
     wanted, verb = step.wanted, step.action.verb
     if wanted is None or wanted.ref.group_kind not in changing or verb not in _PUT_OFF:
         return step
     live = step.live
-    if ground.discovery.of(wanted.ref.group_kind) is None:
+    if context.discovery.of(wanted.ref.group_kind) is None:
         return step
-    held = ground.membership.set_with(wanted.ref, live, adopt=ground.app.adopt) if live is not None else ""
+    held = context.membership.set_with(wanted.ref, live, adopt=context.app.adopt) if live is not None else ""
     adopts = (
-        live is not None and owner_of_object(live, held, ground.inventory.identity.id) is ObjectOwner.NOBODY
+        live is not None and owner_of_object(live, held, context.inventory.identity.id) is ObjectOwner.NOBODY
     )
-    if ground.rival(wanted.ref, held) or (adopts and not ground.app.adopt):
+    if context.conflict(wanted.ref, held) or (adopts and not context.app.adopt):
         return step
     expected = Verb.CREATE if live is None else Verb.ADOPT if adopts else Verb.UPDATE
     action = action_for(
-        wanted, expected, live, changes=step.action.changes, reason=_REASON, unverified=ground.options.check
+        wanted, expected, live, changes=step.action.changes, reason=_REASON, unverified=context.options.check
     )
     return replace(step, action=action, body=wanted.body, deferred=True)
 

@@ -34,14 +34,14 @@ LEFT_AS_IT_IS = "drift: report, it stays as it is until its manifest changes"
 _SHOWN = 5  # fields of another applier that a refusal names
 
 
-def plan_by_dry_run(case: DryRunInput) -> PlannedAction:
+def plan_by_dry_run(dry_run_input: DryRunInput) -> PlannedAction:
     """The step for an object that the content proof leaves open."""
-    ground, wanted, live = case.ground, case.wanted, case.live
-    resource = ground.resource(wanted)
+    context, wanted, live = dry_run_input.context, dry_run_input.wanted, dry_run_input.live
+    resource = context.resource(wanted)
     if resource is None:
         return refused(wanted, f"the cluster no longer knows {wanted.api_version} {wanted.ref.kind}", live)
     try:
-        predicted = ground.cluster.apply(
+        predicted = context.cluster.apply(
             resource,
             wanted.body,
             field_manager=FIELD_MANAGER,
@@ -49,91 +49,105 @@ def plan_by_dry_run(case: DryRunInput) -> PlannedAction:
             dry_run=True,
             basis=str(live["metadata"]["resourceVersion"]),
         )
-        taken = {m: paths for m, paths in overridden(live, predicted).items() if m not in case.no_rivals}
-        if taken and not ground.app.force_conflicts:
+        taken = {
+            m: paths for m, paths in overridden(live, predicted).items() if m not in dry_run_input.no_rivals
+        }
+        if taken and not context.app.force_conflicts:
             return refused(wanted, _claimed(taken), live)
-        taking = case.taking(claim_of(predicted), case.removed)
-        expected = forecast(ground.cluster, resource, live, predicted, taking)
+        taking = dry_run_input.taking(claim_of(predicted), dry_run_input.removed)
+        expected = forecast(context.cluster, resource, live, predicted, taking)
     except Invalid as error:
-        return _immutable(case, error) if error.immutable else _unblocked(case, resource, error)
+        return (
+            _immutable(dry_run_input, error)
+            if error.immutable
+            else _unblocked(dry_run_input, resource, error)
+        )
     except ServerFailure as error:
-        return _moved(case, resource, error)
+        return _moved(dry_run_input, resource, error)
     except RequestError as error:
         return failed_dry_run(wanted, Verb.UPDATE, live, error)
-    return _step(case, predicted, expected)
+    return _step(dry_run_input, predicted, expected)
 
 
-def _unblocked(case: DryRunInput, resource: ApiResource, error: Invalid) -> PlannedAction:
+def _unblocked(dry_run_input: DryRunInput, resource: ApiResource, error: Invalid) -> PlannedAction:
     try:
-        found = unblocked(case, resource, error)
+        found = unblocked(dry_run_input, resource, error)
     except RequestError as later:
-        return failed_dry_run(case.wanted, Verb.UPDATE, case.live, later)
+        return failed_dry_run(dry_run_input.wanted, Verb.UPDATE, dry_run_input.live, later)
     if isinstance(found, str):
-        return refused(case.wanted, found, case.live)
-    return _step(case, found.merged, found.forecast)
+        return refused(dry_run_input.wanted, found, dry_run_input.live)
+    return _step(dry_run_input, found.merged, found.forecast)
 
 
-def _moved(case: DryRunInput, resource: ApiResource, error: ServerFailure) -> PlannedAction:
+def _moved(dry_run_input: DryRunInput, resource: ApiResource, error: ServerFailure) -> PlannedAction:
     """The step for an object whose entries the server cannot convert; a refusal if that is not it."""
     found = None
-    if error.permanent and is_outdated(case):
+    if error.permanent and is_outdated(dry_run_input):
         try:
-            found = moved(case, resource)
+            found = moved(dry_run_input, resource)
         except RequestError as later:
-            return failed_dry_run(case.wanted, Verb.UPDATE, case.live, later)
+            return failed_dry_run(dry_run_input.wanted, Verb.UPDATE, dry_run_input.live, later)
     if found is None:
-        return failed_dry_run(case.wanted, Verb.UPDATE, case.live, error)
-    claims = claims_changed(case, found.forecast.outcome, found.merged)
-    if claims and not case.ground.app.force_conflicts:
-        return refused(case.wanted, _claimed(claims), case.live)
-    return _step(case, found.merged, found.forecast)
+        return failed_dry_run(dry_run_input.wanted, Verb.UPDATE, dry_run_input.live, error)
+    claims = claims_changed(dry_run_input, found.forecast.outcome, found.merged)
+    if claims and not dry_run_input.context.app.force_conflicts:
+        return refused(dry_run_input.wanted, _claimed(claims), dry_run_input.live)
+    return _step(dry_run_input, found.merged, found.forecast)
 
 
-def _step(case: DryRunInput, predicted: Body, expected: Forecast) -> PlannedAction:
-    entry, coming = our_entry(owners(case.live)), our_entry(owners(predicted))
+def _step(dry_run_input: DryRunInput, predicted: Body, expected: Forecast) -> PlannedAction:
+    entry, coming = our_entry(owners(dry_run_input.live)), our_entry(owners(predicted))
     kept = claim_of(predicted)
-    outcome = without_drawn(case.live, expected.outcome, kept)
+    outcome = without_drawn(dry_run_input.live, expected.outcome, kept)
     changes = explain(
-        case.live,
+        dry_run_input.live,
         outcome,
-        drift_only=case.same_manifest,
-        adopting=case.adopting,
-        moving=case.moving,
+        drift_only=dry_run_input.same_manifest,
+        adopting=dry_run_input.adopting,
+        moving=dry_run_input.moving,
     )
-    added = () if case.adopting else _as_additions(case, beyond(case.added or case.replacing, kept), outcome)
-    changes = _with_additions(changes, as_changes(case.live, added))
-    verb = Verb.ADOPT if case.adopting else Verb.UPDATE
-    action = action_for(case.wanted, verb, case.live, changes=changes, warning=case.warning)
+    added = (
+        ()
+        if dry_run_input.adopting
+        else _as_additions(
+            dry_run_input, beyond(dry_run_input.added or dry_run_input.replacing, kept), outcome
+        )
+    )
+    changes = _with_additions(changes, as_changes(dry_run_input.live, added))
+    verb = Verb.ADOPT if dry_run_input.adopting else Verb.UPDATE
+    action = action_for(
+        dry_run_input.wanted, verb, dry_run_input.live, changes=changes, warning=dry_run_input.warning
+    )
     nothing = (
         all(change.cause is Cause.ADDITION for change in changes)
         and expected.managed is None
         and _same_claim(entry, coming)
-        and case.same_manifest
-        and not case.moving
+        and dry_run_input.same_manifest
+        and not dry_run_input.moving
     )
     return PlannedAction(
-        action=replace(action, verb=Verb.UNCHANGED) if nothing else _worded(case, action),
-        wanted=case.wanted,
-        body=case.wanted.body,
-        live=case.live,
+        action=replace(action, verb=Verb.UNCHANGED) if nothing else _worded(dry_run_input, action),
+        wanted=dry_run_input.wanted,
+        body=dry_run_input.wanted.body,
+        live=dry_run_input.live,
         managed_fields=expected.managed,
     )
 
 
 def _as_additions(
-    case: DryRunInput, found: Sequence[ForeignField], outcome: Body
+    dry_run_input: DryRunInput, found: Sequence[ForeignField], outcome: Body
 ) -> tuple[ForeignField, ...]:
     """Those additions that stay, or go because the app removes additions.
 
     What the apply changes or removes for another reason is a change as any: an item in the place of one of Git's, or a
     field that the server keeps equal to one of Git's.
     """
-    removes = case.ground.app.additions is AdditionPolicy.REMOVE
-    replacing = {addition.path for addition in case.replacing}
+    removes = dry_run_input.context.app.additions is AdditionPolicy.REMOVE
+    replacing = {addition.path for addition in dry_run_input.replacing}
 
     def is_addition(addition: ForeignField) -> bool:
         value = value_at(outcome, addition.path)
-        return same(value, value_at(case.live, addition.path)) or (
+        return same(value, value_at(dry_run_input.live, addition.path)) or (
             removes and value is ABSENT and addition.path not in replacing
         )
 
@@ -155,31 +169,31 @@ def _same_claim(before: Owner | None, after: Owner | None) -> bool:
     return (before.fields, before.api_version) == (after.fields, after.api_version)
 
 
-def _worded(case: DryRunInput, action: Action) -> Action:
+def _worded(dry_run_input: DryRunInput, action: Action) -> Action:
     """The action with what a reader has to know besides its changes."""
-    if case.moving:
+    if dry_run_input.moving:
         return replace(action, reason="taken over from another app, which no longer has it")
-    if case.is_left:
+    if dry_run_input.is_left:
         return replace(action, verb=Verb.UNCHANGED, reason=LEFT_AS_IT_IS)
-    if not action.changes and not case.adopting and not case.same_manifest:
+    if not action.changes and not dry_run_input.adopting and not dry_run_input.same_manifest:
         # Without a write, each later run would ask the server anew, and would not know drift from a change in Git.
         return replace(
             action, reason="its manifest changed, but no field of it does; only the record of it changes"
         )
-    if not action.changes and not case.adopting:
+    if not action.changes and not dry_run_input.adopting:
         # No value differs, but without a write, fields that are removed from Git later would stay in the cluster.
         return replace(action, reason="only the record of who owns its fields changes")
     return action
 
 
-def _immutable(case: DryRunInput, error: Invalid) -> PlannedAction:
-    wanted, live = case.wanted, case.live
-    if case.is_left:
+def _immutable(dry_run_input: DryRunInput, error: Invalid) -> PlannedAction:
+    wanted, live = dry_run_input.wanted, dry_run_input.live
+    if dry_run_input.is_left:
         return PlannedAction(
             action=action_for(wanted, Verb.UNCHANGED, live, reason=LEFT_AS_IT_IS), wanted=wanted, live=live
         )
     said = why(error, wanted)
-    if not case.ground.app.recreate:
+    if not dry_run_input.context.app.recreate:
         return refused(
             wanted, f"{said} Set recreate: true to delete and create it, or give it another name.", live
         )
@@ -187,7 +201,7 @@ def _immutable(case: DryRunInput, error: Invalid) -> PlannedAction:
         return refused(
             wanted, f"{said} All in it would go with it: recreate it by hand if that is meant.", live
         )
-    marker = marker_on(case.ground.app, live) or marker_on(case.ground.app, wanted.body)
+    marker = marker_on(dry_run_input.context.app, live) or marker_on(dry_run_input.context.app, wanted.body)
     if marker:
         return refused(
             wanted,

@@ -24,7 +24,7 @@ from .context import PlanContext
 class DryRunInput:
     """A live object that is not proven to be what its manifest wants."""
 
-    ground: PlanContext
+    context: PlanContext
     wanted: DesiredObject
     live: Body
     adopting: bool  # nobody's set owns it
@@ -41,7 +41,7 @@ class DryRunInput:
     @property
     def is_left(self) -> bool:
         """Whether the app leaves drift where it is, and this is nothing else."""
-        return self.same_manifest and not self.moving and self.ground.app.drift is DriftPolicy.REPORT
+        return self.same_manifest and not self.moving and self.context.app.drift is DriftPolicy.REPORT
 
     @property
     def no_rivals(self) -> frozenset[str]:
@@ -54,8 +54,8 @@ class DryRunInput:
         """What others have added and this app removes: all of it, or what stands in the place of an item of Git's."""
         if self.is_left or self.adopting:
             return {}
-        found = self.added if self.ground.app.additions is AdditionPolicy.REMOVE else self.replacing
-        return removable(found, from_appliers=self.ground.app.force_conflicts)
+        found = self.added if self.context.app.additions is AdditionPolicy.REMOVE else self.replacing
+        return removable(found, from_appliers=self.context.app.force_conflicts)
 
     @property
     def replacing(self) -> tuple[ForeignField, ...]:
@@ -75,7 +75,7 @@ class DryRunInput:
         fold = foldable(before, succeeds) if succeeds else {}
         release = co_owned(before, subtract(entry.fields, coming)) if entry is not None else {}
         dropping = union(taken, self._dropped(coming))
-        seize = taken if self.ground.app.force_conflicts else {}
+        seize = taken if self.context.app.force_conflicts else {}
         return Taking(union(fold, dropping), union(release, dropping), seize, succeeds)
 
     def _dropped(self, coming: FieldSet) -> FieldSet:

@@ -38,48 +38,48 @@ def existing_namespaces(
     return {**known, **{ref.name: {"metadata": {"name": ref.name}} for ref in unreadable}}
 
 
-def missing_namespace_error(ground: PlanContext) -> str:
+def missing_namespace_error(context: PlanContext) -> str:
     """Why nothing of the app can be recorded, and so nothing written: its namespace is missing and does not come."""
-    app = ground.app
-    if app.state is AppState.ABSENT or app.namespace not in ground.missing_namespaces:
+    app = context.app
+    if app.state is AppState.ABSENT or app.namespace not in context.missing_namespaces:
         return ""
-    return f"app {app.name}: its namespace {app.namespace} is missing. {remedy(ground, app.namespace)}"
+    return f"app {app.name}: its namespace {app.namespace} is missing. {remedy(context, app.namespace)}"
 
 
-def remedy(ground: PlanContext, namespace: str) -> str:
+def remedy(context: PlanContext, namespace: str) -> str:
     """What to do about a missing namespace."""
-    other = ground.bringing.get(namespace, "")
-    return f"App {other} brings it: add depends_on: [{other}] to app {ground.app.name}." if other else _ADD
+    other = context.namespace_providers.get(namespace, "")
+    return f"App {other} brings it: add depends_on: [{other}] to app {context.app.name}." if other else _ADD
 
 
 def namespace_to_create(
-    ground: PlanContext, wanted: Iterable[DesiredObject]
+    context: PlanContext, wanted: Iterable[DesiredObject]
 ) -> tuple[tuple[PlannedAction, ...], str]:
     """The app's namespace, where it says create_namespace, it is missing and no manifest is for it; or what is wrong.
 
     It is created, and from then on left alone: it is no member of the app, so it is never pruned with it.
     """
-    app, ref = ground.app, ObjectRef("", "Namespace", "", ground.app.namespace)
+    app, ref = context.app, ObjectRef("", "Namespace", "", context.app.namespace)
     missing = (
-        app.namespace in ground.coming_namespaces and app.create_namespace and app.state is AppState.PRESENT
+        app.namespace in context.coming_namespaces and app.create_namespace and app.state is AppState.PRESENT
     )
     if not missing or any(w.ref == ref for w in wanted):
         return (), ""
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": app.namespace}}
-    if error := _invalid(ground, body):
+    if error := _invalid(context, body):
         return (), f"app {app.name}: its namespace cannot be created: {error}"
     return (
         PlannedAction(action=Action(ref=ref, verb=Verb.CREATE, reason="create_namespace"), body=body),
     ), ""
 
 
-def _invalid(ground: PlanContext, body: Body) -> str:
+def _invalid(context: PlanContext, body: Body) -> str:
     """Why the server does not take this Namespace, as far as it is about the Namespace itself."""
-    resource = ground.discovery.of(_NAMESPACE)
+    resource = context.discovery.of(_NAMESPACE)
     if resource is None:
         return ""
     try:
-        ground.cluster.apply(resource, body, field_manager=CREATOR, force=False, dry_run=True)
+        context.cluster.apply(resource, body, field_manager=CREATOR, force=False, dry_run=True)
     except Invalid as error:
         return f"{error.reason}. Correct the app's namespace."
     except RequestError:

@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
-from ...cluster.client import Cluster
 from ...cluster.discovery import Discovery
 from ...cluster.errors import Forbidden, RequestError
 from ...model.app import AppSpec, AppState
 from ...model.errors import ClusterError, InventoryError, PlumbError
 from ...model.objects import Body, GroupKind, ObjectRef
 from ...model.plan import Action, Plan, Verb
-from ...model.run_options import RunOptions
 from ..applyset.inventory import (
     Inventory,
     SetIdentity,
@@ -24,38 +22,21 @@ from ..applyset.inventory import (
     read_inventory,
     set_of,
 )
-from ..applyset.recovery import RecoveredMembers, scan_within
-from ..desired.desired_state import DesiredState, identities_of
+from ..applyset.recovery import scan_within
+from ..desired.desired_state import identities_of
 from ..desired.manifests import DesiredObject, DesiredObjects, digest_of_all
 from ..desired.order import sort_key
 from ..membership.membership import Members, Membership, members_by_record, unrecorded_warning
 from ..membership.record import MemberRecord
 from ..membership.record_store import Records
-from .context import NOT_RECORDED, PlanContext, refused
+from .context import NOT_RECORDED, PlanContext, RunContext, refused
 from .deferred_kinds import changing_kinds, deferred
 from .namespaces import existing_namespaces, missing_namespace_error, namespace_to_create
 from .plan_object import plan_object
 from .planned_action import PlannedAction
 from .prune import Prune, plan_prune
 from .snapshot import AppQuery, Autoscalers, Snapshot, read_autoscalers, read_members, read_snapshot
-from .verified_cache import VerifiedState, VerifiedStates
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunContext:
-    """What all apps of one run share."""
-
-    cluster: Cluster
-    claims: DesiredState
-    parents: Mapping[ObjectRef, Body | ClusterError]
-    records: Records
-    lost: RecoveredMembers  # what carries the label of sets that have neither parent nor record
-    revisions: Mapping[str, str]  # by source: the short commit
-    options: RunOptions
-    verified: VerifiedStates = field(
-        default_factory=dict
-    )  # what earlier runs verified; a deep run believes none
-    remarks: Callable[[str], tuple[str, ...]] = lambda _app: ()  # what the rendering of an app has to say
+from .verified_cache import VerifiedState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +46,9 @@ class AppPlan:
     app: AppSpec
     plan: Plan
     inventory: Inventory | None = None
-    formers: tuple[Inventory, ...] = ()
-    ground: PlanContext | None = None
-    first: tuple[PlannedAction, ...] = ()  # namespaces that nobody's manifest is for
+    former_inventories: tuple[Inventory, ...] = ()
+    context: PlanContext | None = None
+    namespace_actions: tuple[PlannedAction, ...] = ()  # namespaces that nobody's manifest is for
     applies: tuple[PlannedAction, ...] = ()
     prunes: tuple[PlannedAction, ...] = ()
     moving: tuple[ObjectRef, ...] = ()  # members that another app of the run wants now
@@ -79,51 +60,51 @@ class AppPlan:
     ] = ()  # recorded objects that may be there, though this run has not seen them
 
     @property
-    def looks(self) -> dict[ObjectRef, VerifiedState]:
+    def verified(self) -> dict[ObjectRef, VerifiedState]:
         """What was proven to be as wanted."""
-        return {step.action.ref: step.look for step in self.applies if step.look is not None}
+        return {step.action.ref: step.verified for step in self.applies if step.verified is not None}
 
 
-def plan_apps(setting: RunContext, discovery: Discovery, apps: Sequence[AppSpec]) -> list[AppPlan]:
+def plan_apps(run: RunContext, discovery: Discovery, apps: Sequence[AppSpec]) -> list[AppPlan]:
     """Plan these apps on the cluster as it is now, reading it once for all of them."""
     ready: list[tuple[AppSpec, DesiredObjects, tuple[Inventory, ...]]] = []
     plans: dict[str, AppPlan] = {}
     for app in apps:
-        found = _ready(setting, app)
+        found = _ready(run, app)
         if isinstance(found, Plan):
             plans[app.name] = AppPlan(app=app, plan=found)
         else:
             ready.append((app, *found))
-    for made in _plan_ready(setting, discovery, ready):
+    for made in _plan_ready(run, discovery, ready):
         plans[made.app.name] = made
     return [plans[app.name] for app in apps]
 
 
-def _ready(setting: RunContext, app: AppSpec) -> Plan | tuple[DesiredObjects, tuple[Inventory, ...]]:
+def _ready(run: RunContext, app: AppSpec) -> Plan | tuple[DesiredObjects, tuple[Inventory, ...]]:
     """What an app wants and what its inventories say; or the plan of an app that cannot or must not be planned."""
     if app.suspend:
         return Plan(app=app.name, suspended=True)
-    desired = setting.claims.desired(app.name)
+    desired = run.desired.desired(app.name)
     if isinstance(desired, PlumbError):
         return Plan(app=app.name, error=str(desired))
     try:
         inventories = tuple(
-            _inventory(setting, identity) for identity in identities_of(app, setting.options.namespace)
+            _inventory(run, identity) for identity in identities_of(app, run.options.namespace)
         )
     except (InventoryError, ClusterError) as error:
         return Plan(app=app.name, error=str(error))
     empty = not desired.wanted and not desired.refused
-    if empty and not app.allow_empty and app.state is AppState.PRESENT and _has_members(setting, inventories):
-        return Plan(app=app.name, error=_empty(app, setting.remarks(app.name)))
+    if empty and not app.allow_empty and app.state is AppState.PRESENT and _has_members(run, inventories):
+        return Plan(app=app.name, error=_empty(app, run.remarks(app.name)))
     return desired, inventories
 
 
-def _has_members(setting: RunContext, inventories: Iterable[Inventory]) -> bool:
+def _has_members(run: RunContext, inventories: Iterable[Inventory]) -> bool:
     """Whether there may be members that an empty rendering would prune: whoever may edit a parent cannot hide them."""
-    if any(one.group_kinds or setting.lost.members.get(one.identity.id) for one in inventories):
+    if any(one.group_kinds or run.recovered.members.get(one.identity.id) for one in inventories):
         return True
     try:
-        return any(setting.records.of(one.identity).entries for one in inventories)
+        return any(run.records.of(one.identity).entries for one in inventories)
     except (RequestError, InventoryError):
         return True
 
@@ -140,94 +121,94 @@ def _empty(app: AppSpec, remarks: Sequence[str]) -> str:
     return f"app {app.name}: rendering {app.path}: {reason}. {next_step}"
 
 
-def _inventory(setting: RunContext, identity: SetIdentity) -> Inventory:
-    parent = setting.parents.get(identity.ref)
+def _inventory(run: RunContext, identity: SetIdentity) -> Inventory:
+    parent = run.parents.get(identity.ref)
     if isinstance(parent, ClusterError):
         raise parent
-    return read_inventory(parent, identity, setting.options.owner)
+    return read_inventory(parent, identity, run.options.owner)
 
 
 def _plan_ready(
-    setting: RunContext,
+    run: RunContext,
     discovery: Discovery,
     ready: Sequence[tuple[AppSpec, DesiredObjects, tuple[Inventory, ...]]],
 ) -> list[AppPlan]:
     if not ready:
         return []
-    cluster = setting.cluster
-    needs = _with_lost_members(setting, [_with_record(setting, _need(setting, *one)) for one in ready])
-    namespaces = frozenset[str]().union(*(need.namespaces for need in needs))
-    bodies = [w.body for need in needs for w in need.wanted]
+    cluster = run.cluster
+    queries = _with_lost_members(run, [_with_record(run, _need(run, *one)) for one in ready])
+    namespaces = frozenset[str]().union(*(query.namespaces for query in queries))
+    bodies = [w.body for query in queries for w in query.wanted]
     autoscalers = read_autoscalers(cluster, discovery, namespaces, bodies)
-    observed = read_snapshot(cluster, discovery, needs, autoscalers)
+    observed = read_snapshot(cluster, discovery, queries, autoscalers)
     apps = [app for app, _desired, _inventories in ready]
-    grounds = _grounds(setting, discovery, apps, needs, observed, autoscalers)
-    work = [(g, w) for g, need in zip(grounds, needs, strict=True) for w in need.wanted]
+    contexts = _grounds(run, discovery, apps, queries, observed, autoscalers)
+    work = [(g, w) for g, query in zip(contexts, queries, strict=True) for w in query.wanted]
     steps = cluster.map(
         lambda pair: _plan_one(pair[0], pair[1], observed),
         work,
-        asks=lambda pair: observed.look(pair[1]) is None,  # what a look settles takes no request
+        asks=lambda pair: observed.verified(pair[1]) is None,  # what a look settles takes no request
     )
     plans: list[AppPlan] = []
     start = 0
     by_app: dict[str, Sequence[PlannedAction]] = {}
-    for need in needs:
-        by_app[need.app.name] = steps[start : start + len(need.wanted)]
-        start += len(need.wanted)
+    for query in queries:
+        by_app[query.app.name] = steps[start : start + len(query.wanted)]
+        start += len(query.wanted)
     changing = {name: changing_kinds(of) for name, of in by_app.items()}
-    for (app, desired, _inventories), need, ground in zip(ready, needs, grounds, strict=True):
-        awaited = setting.claims.awaited(app.name)
+    for (app, desired, _inventories), query, context in zip(ready, queries, contexts, strict=True):
+        awaited = run.desired.with_dependencies(app.name)
         kinds = frozenset[GroupKind]().union(*(of for name, of in changing.items() if name in awaited))
-        mine = [deferred(ground, step, kinds) for step in by_app[app.name]]
-        seen = _Seen(app=app, desired=desired, need=need, ground=ground, observed=observed)
-        plans.append(_app_plan(setting, seen, mine))
+        mine = [deferred(context, step, kinds) for step in by_app[app.name]]
+        seen = _Seen(app=app, desired=desired, query=query, context=context, observed=observed)
+        plans.append(_app_plan(run, seen, mine))
     return plans
 
 
 def _need(
-    setting: RunContext, app: AppSpec, desired: DesiredObjects, inventories: tuple[Inventory, ...]
+    run: RunContext, app: AppSpec, desired: DesiredObjects, inventories: tuple[Inventory, ...]
 ) -> AppQuery:
     return AppQuery(
         app,
         inventories,
         desired.wanted,
         frozenset(desired.refs),
-        looks={} if setting.options.deep else setting.verified.get(inventories[0].identity.id, {}),
-        health_matters=app.wait and not setting.options.check,
+        verified={} if run.options.deep else run.verified.get(inventories[0].identity.id, {}),
+        health_matters=app.wait and not run.options.check,
     )
 
 
-def _with_record(setting: RunContext, need: AppQuery) -> AppQuery:
+def _with_record(run: RunContext, query: AppQuery) -> AppQuery:
     """The need with room for what the record has, where the parent is missing or Git has other names than before."""
-    hint = need.inventory.names
-    if need.inventory.exists and (not hint or hint == digest_of_names(need.refs)):
-        return need
+    hint = query.inventory.names
+    if query.inventory.exists and (not hint or hint == digest_of_names(query.refs)):
+        return query
     try:
-        recorded = setting.records.of(need.inventory.identity).entries
+        recorded = run.records.of(query.inventory.identity).entries
     except (ClusterError, InventoryError):
-        return need  # it is told where the record is needed
-    return replace(need, inventories=(need.inventory.widened(recorded), *need.inventories[1:]))
+        return query  # it is told where the record is needed
+    return replace(query, inventories=(query.inventory.widened(recorded), *query.inventories[1:]))
 
 
-def _with_lost_members(setting: RunContext, needs: Sequence[AppQuery]) -> list[AppQuery]:
+def _with_lost_members(run: RunContext, queries: Sequence[AppQuery]) -> list[AppQuery]:
     """The needs, those without a parent with what the scan found."""
-    lost = [need for need in needs if not need.inventory.exists]
-    if lost and setting.lost.denied:
-        namespaces = frozenset[str]().union(*(need.namespaces for need in lost))
-        scan_within(setting.cluster, setting.lost, sorted(namespaces))
+    lost = [query for query in queries if not query.inventory.exists]
+    if lost and run.recovered.denied:
+        namespaces = frozenset[str]().union(*(query.namespaces for query in lost))
+        scan_within(run.cluster, run.recovered, sorted(namespaces))
     return [
-        need
-        if need.inventory.exists
-        else replace(need, inventories=tuple(map(setting.lost.known_to, need.inventories)))
-        for need in needs
+        query
+        if query.inventory.exists
+        else replace(query, inventories=tuple(map(run.recovered.known_to, query.inventories)))
+        for query in queries
     ]
 
 
-def _plan_one(ground: PlanContext, wanted: DesiredObject, observed: Snapshot) -> PlannedAction:
+def _plan_one(context: PlanContext, wanted: DesiredObject, observed: Snapshot) -> PlannedAction:
     unreadable = observed.unreadable.get(wanted.ref)
     if unreadable is not None:
         # A check by an account that may only read lists what it may not see; a run cannot go by it.
-        unseen = ground.options.check and isinstance(unreadable, Forbidden)
+        unseen = context.options.check and isinstance(unreadable, Forbidden)
         action = Action(
             ref=wanted.ref,
             verb=Verb.UPDATE if unseen else Verb.REFUSED,
@@ -236,54 +217,51 @@ def _plan_one(ground: PlanContext, wanted: DesiredObject, observed: Snapshot) ->
             unverified=unseen,
         )
         return PlannedAction(action=action, wanted=wanted)
-    return plan_object(ground, wanted, observed.live(wanted), look=observed.look(wanted))
+    return plan_object(context, wanted, observed.live(wanted), verified=observed.verified(wanted))
 
 
 def _grounds(  # noqa: PLR0917 - one caller
-    setting: RunContext,
+    run: RunContext,
     discovery: Discovery,
     apps: Sequence[AppSpec],
-    needs: Sequence[AppQuery],
+    queries: Sequence[AppQuery],
     observed: Snapshot,
     autoscalers: Autoscalers,
 ) -> list[PlanContext]:
     """What each app's objects are planned on; namespaces and autoscalers are read once for all."""
-    brought = setting.claims.namespaces()
-    asked = {w.ref.namespace for need in needs for w in need.wanted if observed.live(w) is None}
-    asked |= {need.app.namespace for need in needs if not need.inventory.exists}
-    known = existing_namespaces(setting.cluster, discovery, asked | set(brought))
+    provided = run.desired.provided_namespaces()
+    asked = {w.ref.namespace for query in queries for w in query.wanted if observed.live(w) is None}
+    asked |= {query.app.namespace for query in queries if not query.inventory.exists}
+    known = existing_namespaces(run.cluster, discovery, asked | set(provided))
     absent = frozenset(name for name, body in known.items() if body is None)
     coming = {
-        app.name: {name for name, by in brought.items() if by & setting.claims.awaited(app.name)}
+        app.name: {name for name, by in provided.items() if by & run.desired.with_dependencies(app.name)}
         for app in apps
     }
     return [
         PlanContext(
-            cluster=setting.cluster,
+            run=run,
             discovery=discovery,
             app=app,
-            inventory=need.inventory,
-            formers=need.inventories[1:],
-            options=setting.options,
+            inventory=query.inventory,
+            former_inventories=query.inventories[1:],
             autoscalers=autoscalers,
             missing_namespaces=absent - coming[app.name],
             coming_namespaces=absent & coming[app.name],
-            bringing={name: min(by) for name, by in brought.items()},
+            namespace_providers={name: min(by) for name, by in provided.items()},
             read_at=observed.read_at,
-            membership=_membership(setting, need),
-            applied_before=bool(need.inventory.applied)
-            and need.inventory.applied == digest_of_all(need.wanted),
-            rival=partial(setting.claims.rival, app.name),
-            known=setting.verified.get(need.inventory.identity.id, {}) if setting.options.deep else {},
+            membership=_membership(run, query),
+            applied_before=bool(query.inventory.applied)
+            and query.inventory.applied == digest_of_all(query.wanted),
         )
-        for app, need in zip(apps, needs, strict=True)
+        for app, query in zip(apps, queries, strict=True)
     ]
 
 
-def _membership(setting: RunContext, need: AppQuery) -> Membership:
-    own, *former = (inventory.identity for inventory in need.inventories)
-    others = setting.claims.other_sets(need.app.name)
-    return Membership(records=setting.records, own=own, former=tuple(former), others=others)
+def _membership(run: RunContext, query: AppQuery) -> Membership:
+    own, *former = (inventory.identity for inventory in query.inventories)
+    others = run.desired.other_sets(query.app.name)
+    return Membership(records=run.records, own=own, former=tuple(former), others=others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,8 +270,8 @@ class _Seen:
 
     app: AppSpec
     desired: DesiredObjects
-    need: AppQuery
-    ground: PlanContext
+    query: AppQuery
+    context: PlanContext
     observed: Snapshot
 
     @property
@@ -301,7 +279,7 @@ class _Seen:
         """What carries the label of one of the app's sets, and our entry owns it."""
         return {
             ref: body
-            for i in self.need.inventories
+            for i in self.query.inventories
             for ref, body in self.observed.members(i.identity.id).items()
         }
 
@@ -317,7 +295,7 @@ class _Seen:
         )
 
     def _may_exist(self, kind: GroupKind) -> bool:
-        discovery = self.ground.discovery
+        discovery = self.context.discovery
         return discovery.of(kind) is not None or kind.group in discovery.incomplete_groups
 
     @property
@@ -328,83 +306,85 @@ class _Seen:
     def warnings(self) -> tuple[str, ...]:
         return tuple(
             f"{ref} carries this app's label but Plumb never wrote it; it is left alone"
-            for inventory in self.need.inventories
+            for inventory in self.query.inventories
             for ref in self.observed.claimed_only_by_label(inventory.identity.id)
             if ref not in self.wanted
         )
 
 
-def _app_plan(setting: RunContext, seen: _Seen, steps: Sequence[PlannedAction]) -> AppPlan:
-    if error := missing_namespace_error(seen.ground):
+def _app_plan(run: RunContext, seen: _Seen, steps: Sequence[PlannedAction]) -> AppPlan:
+    if error := missing_namespace_error(seen.context):
         return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=error))
     try:
-        seen, members = _members(setting, seen, steps)
+        seen, members = _members(run, seen, steps)
         steps = [_of_member(seen, members, step) for step in steps]
     except (RequestError, InventoryError) as failed:
         return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=str(failed)))
     unusable = (PlannedAction(action=_of_gone_kind(seen, action)) for action in seen.desired.refused)
     applies = sorted((*steps, *unusable), key=lambda step: sort_key(step.action.ref))
-    prune = _prune(setting, seen, members, applies)
-    first, error = namespace_to_create(seen.ground, seen.need.wanted)
+    prune = _prune(run, seen, members, applies)
+    first, error = namespace_to_create(seen.context, seen.query.wanted)
     if error:
         return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=error))
     return AppPlan(
         app=seen.app,
         plan=Plan(
             app=seen.app.name,
-            actions=tuple(step.action for step in (*first, *applies, *prune.steps)),
+            actions=tuple(step.action for step in (*first, *applies, *prune.planned_actions)),
             prune_blocked=prune.blocked,
             warnings=(
-                *setting.remarks(seen.app.name),
+                *run.remarks(seen.app.name),
                 *seen.warnings(),
-                *_unrecorded(setting, seen, members),
+                *_unrecorded(run, seen, members),
                 *_untold(prune),
             ),
         ),
-        inventory=seen.need.inventory,
-        formers=seen.need.inventories[1:],
-        ground=seen.ground,
-        first=first,
+        inventory=seen.query.inventory,
+        former_inventories=seen.query.inventories[1:],
+        context=seen.context,
+        namespace_actions=first,
         applies=tuple(applies),
-        prunes=prune.steps,
+        prunes=prune.planned_actions,
         moving=tuple(
-            sorted(frozenset(members.counted) - seen.wanted - {step.action.ref for step in prune.steps})
+            sorted(
+                frozenset(members.counted) - seen.wanted - {step.action.ref for step in prune.planned_actions}
+            )
         ),
-        records=setting.records,
+        records=run.records,
         record=members.record,
         unrecorded=members.unrecorded,
         unseen=seen.unseen(members.record) if members.record is not None else (),
     )
 
 
-def _members(setting: RunContext, seen: _Seen, steps: Sequence[PlannedAction]) -> tuple[_Seen, Members]:
+def _members(run: RunContext, seen: _Seen, steps: Sequence[PlannedAction]) -> tuple[_Seen, Members]:
     """The app's members; its record is read only if this run writes, or meets what Git does not have.
 
     What the record has of kinds that nothing else names is read, too. Raises InventoryError or ClusterError where the
     record is needed and cannot be read.
     """
-    need, membership, labelled = seen.need, seen.ground.membership, seen.labelled
+    query, membership, labelled = seen.query, seen.context.membership, seen.labelled
     is_quiet = _is_quiet(seen, steps, labelled)
-    if is_quiet and not seen.observed.why_unread(need.group_kinds, need.namespaces):
+    if is_quiet and not seen.observed.why_unread(query.group_kinds, query.namespaces):
         return seen, Members(counted=labelled)
     try:
-        records = [membership.records.of(inventory.identity) for inventory in need.inventories]
+        records = [membership.records.of(inventory.identity) for inventory in query.inventories]
     except Forbidden:
-        if not setting.options.check:
+        if not run.options.check:
             raise
         return seen, Members(counted=labelled, unverified=True)
     if is_quiet and not records[0].exists:
         return seen, Members(counted=labelled)
     kinds = frozenset(kind for record in records for kind in record.group_kinds) - seen.observed.kinds
     if kinds:
-        observed = read_members(setting.cluster, seen.ground.discovery, seen.observed, need, kinds)
+        observed = read_members(run.cluster, seen.context.discovery, seen.observed, query, kinds)
         seen = replace(seen, observed=observed)
     return seen, members_by_record(seen.app, seen.labelled, seen.wanted, records)
 
 
 def _is_quiet(seen: _Seen, steps: Sequence[PlannedAction], labelled: Collection[ObjectRef]) -> bool:
     """Whether nothing is to be written or pruned, by all that whoever may patch an object can write."""
-    inventory, *formers = seen.need.inventories
+    inventory, *formers = seen.query.inventories
     return (
         inventory.exists
         and seen.app.state is AppState.PRESENT
@@ -417,14 +397,14 @@ def _is_quiet(seen: _Seen, steps: Sequence[PlannedAction], labelled: Collection[
 
 def _of_member(seen: _Seen, members: Members, step: PlannedAction) -> PlannedAction:
     """The step, refused where only a label says that the object is the app's, and the record does not."""
-    ref, live, wanted, ground = step.action.ref, step.live, step.wanted, seen.ground
-    membership, record = ground.membership, members.record
+    ref, live, wanted, context = step.action.ref, step.live, step.wanted, seen.context
+    membership, record = context.membership, members.record
     if live is None or wanted is None or record is None or step.action.verb is Verb.REFUSED:
         return step
     if set_of(live) != membership.own.id or membership.of(ref) is not None:
         return step
     holders = membership.records.holders(ref, membership.others)
-    forbidden = next((why for held in holders if (why := ground.rival(ref, held.id))), "")
+    forbidden = next((why for held in holders if (why := context.conflict(ref, held.id))), "")
     if forbidden:
         return refused(wanted, forbidden, live)
     if holders or not record.exists or seen.app.adopt:
@@ -434,9 +414,9 @@ def _of_member(seen: _Seen, members: Members, step: PlannedAction) -> PlannedAct
 
 def _of_gone_kind(seen: _Seen, action: Action) -> Action:
     """Return the refusal, saying so where the app had objects of the kind and the cluster no longer knows it."""
-    kind, discovery = action.ref.group_kind, seen.ground.discovery
+    kind, discovery = action.ref.group_kind, seen.context.discovery
     known = discovery.of(kind) is not None or kind.group in discovery.incomplete_groups
-    if known or kind not in seen.need.group_kinds:
+    if known or kind not in seen.query.group_kinds:
         return action
     reason = (
         f"the cluster no longer knows {kind}, which this app had objects of: its CustomResourceDefinition was"
@@ -445,42 +425,46 @@ def _of_gone_kind(seen: _Seen, action: Action) -> Action:
     return replace(action, reason=reason)
 
 
-def _unrecorded(setting: RunContext, seen: _Seen, members: Members) -> tuple[str, ...]:
+def _unrecorded(run: RunContext, seen: _Seen, members: Members) -> tuple[str, ...]:
     if not members.unrecorded:
         return ()
-    return (unrecorded_warning(seen.need.inventory.identity, members.unrecorded, setting.options.namespace),)
+    return (unrecorded_warning(seen.query.inventory.identity, members.unrecorded, run.options.namespace),)
 
 
-def _prune(setting: RunContext, seen: _Seen, members: Members, applies: Sequence[PlannedAction]) -> Prune:
+def _prune(run: RunContext, seen: _Seen, members: Members, applies: Sequence[PlannedAction]) -> Prune:
     """What of the members left Git, and what becomes of it."""
     blocked = _unread(seen, members)
+    if not seen.wanted.issuperset(members.counted):
+        run.desired.load_others()  # any app of the inventory may want now what this one no longer has
     prune = plan_prune(
         seen.app,
         members.counted,
         seen.wanted,
         blocked=blocked,
-        waits="" if seen.wanted.issuperset(members.counted) else _prune_waits(setting, seen, applies),
-        claimed=partial(setting.claims.claimed, seen.app.name),
-        inside=setting.claims.inside,
-        left=_left(setting, seen.app),
+        waits="" if seen.wanted.issuperset(members.counted) else _prune_waits(run, seen, applies),
+        wanted_elsewhere=partial(run.desired.wanted_elsewhere, seen.app.name),
+        wanted_inside=run.desired.wanted_inside,
+        left=_left(run, seen.app),
         marked=members.marked,
     )
-    if setting.options.check and blocked and not seen.observed.failed & _kinds(seen, members):
-        prune = replace(prune, steps=tuple(_unverified(step, blocked) for step in prune.steps))
+    if run.options.check and blocked and not seen.observed.failed & _kinds(seen, members):
+        prune = replace(
+            prune, planned_actions=tuple(_unverified(step, blocked) for step in prune.planned_actions)
+        )
     if members.unverified:
-        prune = replace(prune, steps=tuple(_unverified(step, "") for step in prune.steps))
+        prune = replace(prune, planned_actions=tuple(_unverified(step, "") for step in prune.planned_actions))
     return prune
 
 
 def _untold(prune: Prune) -> tuple[str, ...]:
     """A prune that is held back shows in what it held back; where it is not known what that is, it is said."""
-    held = any(prune.blocked in step.action.reason for step in prune.steps)
+    held = any(prune.blocked in step.action.reason for step in prune.planned_actions)
     return (f"nothing is pruned in this run: {prune.blocked}",) if prune.blocked and not held else ()
 
 
 def _unread(seen: _Seen, members: Members) -> str:
     """Why this run must not prune: what members there are is not known for sure."""
-    return seen.observed.why_unread(_kinds(seen, members), seen.need.namespaces)
+    return seen.observed.why_unread(_kinds(seen, members), seen.query.namespaces)
 
 
 def _kinds(seen: _Seen, members: Members) -> frozenset[GroupKind]:
@@ -488,9 +472,9 @@ def _kinds(seen: _Seen, members: Members) -> frozenset[GroupKind]:
 
     Only where there is no record, those that the parent names: whoever may edit it can put any kind there.
     """
-    wanted = frozenset(w.ref.group_kind for w in seen.need.wanted)
+    wanted = frozenset(w.ref.group_kind for w in seen.query.wanted)
     record = members.record
-    return wanted | (record.group_kinds if record is not None and record.exists else seen.need.group_kinds)
+    return wanted | (record.group_kinds if record is not None and record.exists else seen.query.group_kinds)
 
 
 def _unverified(step: PlannedAction, blocked: str) -> PlannedAction:
@@ -501,20 +485,20 @@ def _unverified(step: PlannedAction, blocked: str) -> PlannedAction:
     return replace(step, action=replace(step.action, verb=Verb.PRUNE, unverified=True))
 
 
-def _prune_waits(setting: RunContext, seen: _Seen, applies: Sequence[PlannedAction]) -> str:
+def _prune_waits(run: RunContext, seen: _Seen, applies: Sequence[PlannedAction]) -> str:
     """Why what is due should stay for now: what replaces it may not be there. Asked only where something is due."""
-    if not any(inventory.exists for inventory in seen.need.inventories):
+    if not any(inventory.exists for inventory in seen.query.inventories):
         return (
             "its inventory was missing and is rebuilt in this run from what was recorded; the next one prunes"
         )
     refused = next((step.action.ref for step in applies if step.action.verb is Verb.REFUSED), None)
     if refused is not None:
         return f"{refused} is refused, and this could be what it replaces"
-    return setting.claims.unknown(seen.app.name)
+    return run.desired.unknown_reason(seen.app.name)
 
 
-def _left(setting: RunContext, app: AppSpec) -> str:
+def _left(run: RunContext, app: AppSpec) -> str:
     if app.state is AppState.ABSENT:
         return "the app is absent"
-    revision = setting.revisions.get(app.source, "")
+    revision = run.revisions.get(app.source, "")
     return f"left Git in {revision}" if revision else "left Git"

@@ -49,14 +49,14 @@ class ObjectOwner(Enum):
 
 
 def plan_object(
-    ground: PlanContext, wanted: DesiredObject, live: Body | None, *, look: VerifiedState | None = None
+    context: PlanContext, wanted: DesiredObject, live: Body | None, *, verified: VerifiedState | None = None
 ) -> PlannedAction:
     """The step that brings one object to what its manifest says.
 
     `look` is one that proves the object to be as wanted; then `live` may be its metadata alone.
     """
     try:
-        return _planned(ground, wanted, live, look)
+        return _planned(context, wanted, live, verified)
     except (RequestError, InventoryError) as error:  # the records cannot be read
         return refused(wanted, f"{error.account} ({wanted.origin})", live)
     except RecursionError:  # a kind's schema may take anything: who may edit an object decides how deep it is
@@ -64,46 +64,50 @@ def plan_object(
 
 
 def _planned(
-    ground: PlanContext, wanted: DesiredObject, live: Body | None, look: VerifiedState | None
+    context: PlanContext, wanted: DesiredObject, live: Body | None, verified: VerifiedState | None
 ) -> PlannedAction:
-    held = ground.membership.set_with(wanted.ref, live, adopt=ground.app.adopt) if live is not None else ""
-    forbidden = ground.rival(wanted.ref, held) or _is_inventory(live)
+    held = context.membership.set_with(wanted.ref, live, adopt=context.app.adopt) if live is not None else ""
+    forbidden = context.conflict(wanted.ref, held) or _is_inventory(live)
     if forbidden:
         return refused(wanted, forbidden, live)
-    numbered = numbered_item(ignored_of(ground.app, wanted), wanted.body, live)
+    numbered = numbered_item(ignored_of(context.app, wanted), wanted.body, live)
     if numbered:
         return refused(wanted, numbered, live)
     if live is None:
-        return _plan_missing(ground, wanted)
+        return _plan_missing(context, wanted)
     if live["metadata"].get("deletionTimestamp"):
-        return _plan_terminating(ground, wanted, live)
+        return _plan_terminating(context, wanted, live)
     return _plan_existing(
-        ground, wanted, live, look, owner_of_object(live, held, ground.inventory.identity.id)
+        context, wanted, live, verified, owner_of_object(live, held, context.inventory.identity.id)
     )
 
 
 def _plan_existing(
-    ground: PlanContext, wanted: DesiredObject, live: Body, look: VerifiedState | None, holder: ObjectOwner
+    context: PlanContext,
+    wanted: DesiredObject,
+    live: Body,
+    verified: VerifiedState | None,
+    holder: ObjectOwner,
 ) -> PlannedAction:
-    if holder is ObjectOwner.NOBODY and not ground.app.adopt:
+    if holder is ObjectOwner.NOBODY and not context.app.adopt:
         return refused(wanted, _not_ours(live), live)
     if str(live.get("apiVersion") or "") != wanted.api_version:
         return _plan_other_version(wanted, live, holder)
-    if look is not None and holder is ObjectOwner.OURS:
-        return _settled(ground, wanted, live, look)
-    return _plan_live(ground, wanted, live, holder)
+    if verified is not None and holder is ObjectOwner.OURS:
+        return _settled(context, wanted, live, verified)
+    return _plan_live(context, wanted, live, holder)
 
 
-def _plan_live(ground: PlanContext, wanted: DesiredObject, live: Body, holder: ObjectOwner) -> PlannedAction:
-    ignored = on_live(ignored_of(ground.app, wanted), live)
-    applied, warning = _applied(ground, wanted, live, ignored)
+def _plan_live(context: PlanContext, wanted: DesiredObject, live: Body, holder: ObjectOwner) -> PlannedAction:
+    ignored = on_live(ignored_of(context.app, wanted), live)
+    applied, warning = _applied(context, wanted, live, ignored)
     added = foreign_fields(live, wanted.ref.group_kind, ignored)
     is_proven = holder is ObjectOwner.OURS and matches_managed_fields(applied.body, live)
-    if is_proven and not ground.options.deep and not (added and ignored.policy is AdditionPolicy.REMOVE):
+    if is_proven and not context.options.deep and not (added and ignored.policy is AdditionPolicy.REMOVE):
         action = action_for(wanted, Verb.UNCHANGED, live, changes=as_changes(live, added), warning=warning)
-        return _remembered(ground, PlannedAction(action=action, wanted=applied, live=live))
-    case = DryRunInput(
-        ground=ground,
+        return _remembered(context, PlannedAction(action=action, wanted=applied, live=live))
+    dry_run_input = DryRunInput(
+        context=context,
         wanted=applied,
         live=live,
         adopting=holder is ObjectOwner.NOBODY,
@@ -112,15 +116,15 @@ def _plan_live(ground: PlanContext, wanted: DesiredObject, live: Body, holder: O
         added=added,
         warning=warning,
     )
-    step = plan_by_dry_run(case)
-    as_before = is_proven or ground.was_proven(wanted, live, ignored)
-    if ground.options.deep and as_before and _is_unanswered(step) and not case.removed:
+    step = plan_by_dry_run(dry_run_input)
+    unanswered = context.options.deep and _is_unanswered(step) and not dry_run_input.removed
+    if unanswered and (is_proven or context.was_proven(wanted, live, ignored)):
         action = action_for(
             wanted, Verb.UNCHANGED, live, changes=as_changes(live, added),
             warning=f"its deep check was not possible; by its content it is as wanted: {step.action.reason}",
         )  # fmt: skip
-        return _remembered(ground, PlannedAction(action=action, wanted=applied, live=live))
-    step = _remembered(ground, step)
+        return _remembered(context, PlannedAction(action=action, wanted=applied, live=live))
+    step = _remembered(context, step)
     if is_proven and step.action.verb is not Verb.UNCHANGED and not added:
         return replace(step, action=replace(step.action, warning=_DEFECT))
     return step
@@ -132,11 +136,11 @@ def _is_unanswered(step: PlannedAction) -> bool:
 
 
 def _applied(
-    ground: PlanContext, wanted: DesiredObject, live: Body, ignored: Ignored
+    context: PlanContext, wanted: DesiredObject, live: Body, ignored: Ignored
 ) -> tuple[DesiredObject, str]:
     """The object as it is applied to a live one, without what others decide, and a warning of that."""
     wanted = _as_applied_before(wanted, live)
-    left, warning = _leave_replicas(ground, left_to_others(ignored, wanted, live), live)
+    left, warning = _leave_replicas(context, left_to_others(ignored, wanted, live), live)
     return replace(left, body=as_recorded(left.body, live)), warning
 
 
@@ -161,43 +165,47 @@ def _plan_other_version(wanted: DesiredObject, live: Body, holder: ObjectOwner) 
     return PlannedAction(action=action, wanted=wanted, body=wanted.body, live=live, appeared=True)
 
 
-def _settled(ground: PlanContext, wanted: DesiredObject, live: Body, look: VerifiedState) -> PlannedAction:
+def _settled(
+    context: PlanContext, wanted: DesiredObject, live: Body, verified: VerifiedState
+) -> PlannedAction:
     spec = wanted.body.get("spec")
-    warning = _replicas_warning(ground, wanted, spec) if look.autoscaled and isinstance(spec, Mapping) else ""
+    warning = (
+        _replicas_warning(context, wanted, spec) if verified.autoscaled and isinstance(spec, Mapping) else ""
+    )
     action = Action(
         ref=wanted.ref,
         verb=Verb.UNCHANGED,
-        changes=look.additions,
+        changes=verified.additions,
         warning=warning,
         origin=wanted.origin,
-        health=Health.current() if look.healthy else None,
+        health=Health.current() if verified.healthy else None,
         api_version=wanted.api_version,
         uid=uid_of(live),
-        applied=applied_at(live) if look.added else "",
+        applied=applied_at(live) if verified.added else "",
     )
-    return PlannedAction(action=action, wanted=wanted, live=live, look=look)
+    return PlannedAction(action=action, wanted=wanted, live=live, verified=verified)
 
 
-def _remembered(ground: PlanContext, step: PlannedAction) -> PlannedAction:
+def _remembered(context: PlanContext, step: PlannedAction) -> PlannedAction:
     """The step with a look at an object that is as wanted, in every respect and by everybody."""
     action, wanted, live = step.action, step.wanted, step.live
     is_as_wanted = action.verb is Verb.UNCHANGED and all(c.cause is Cause.ADDITION for c in action.changes)
     if not is_as_wanted or wanted is None or live is None:
         return step
-    autoscaled = ground.autoscalers.may_decide(wanted.ref)
+    autoscaled = context.autoscalers.may_decide(wanted.ref)
     healthy = action.health is not None and action.health.is_current
-    ignored = ignored_of(ground.app, wanted)
-    look = verified_state_of(
+    ignored = ignored_of(context.app, wanted)
+    verified = verified_state_of(
         wanted, live, ignored, autoscaled=autoscaled, healthy=healthy, added=action.changes
     )
-    return replace(step, look=look)
+    return replace(step, verified=verified)
 
 
-def verified_state_after(ground: PlanContext, wanted: DesiredObject, applied: Body) -> VerifiedState | None:
+def verified_state_after(context: PlanContext, wanted: DesiredObject, applied: Body) -> VerifiedState | None:
     """A look at what the server answered to an apply, where its content alone proves it to be as wanted."""
-    ignored = on_live(ignored_of(ground.app, wanted), applied)
-    left, _warning = _applied(ground, wanted, applied, ignored)
-    is_ours = owner_of_object(applied, set_of(applied), ground.inventory.identity.id) is ObjectOwner.OURS
+    ignored = on_live(ignored_of(context.app, wanted), applied)
+    left, _warning = _applied(context, wanted, applied, ignored)
+    is_ours = owner_of_object(applied, set_of(applied), context.inventory.identity.id) is ObjectOwner.OURS
     if (
         not is_ours
         or not matches_managed_fields(left.body, applied)
@@ -205,8 +213,8 @@ def verified_state_after(ground: PlanContext, wanted: DesiredObject, applied: Bo
     ):
         return None
     return _remembered(
-        ground, PlannedAction(action=action_for(wanted, Verb.UNCHANGED, applied), wanted=left, live=applied)
-    ).look
+        context, PlannedAction(action=action_for(wanted, Verb.UNCHANGED, applied), wanted=left, live=applied)
+    ).verified
 
 
 def _is_inventory(live: Body | None) -> str:
@@ -237,27 +245,27 @@ def _not_ours(live: Body) -> str:
     return f"it exists already, outside this app's inventory (written by {managers}). Set adopt: true to take it over."
 
 
-def _plan_terminating(ground: PlanContext, wanted: DesiredObject, live: Body) -> PlannedAction:
-    if _finished(ground, wanted):
+def _plan_terminating(context: PlanContext, wanted: DesiredObject, live: Body) -> PlannedAction:
+    if _finished(context, wanted):
         return _left_finished(wanted)
-    if _is_left(ground, wanted):
+    if _is_left(context, wanted):
         return _left_deleted(wanted, live)
     reason = "it is being deleted; it is created again once it is gone"
-    deleted = ground.deleted(wanted)
+    deleted = context.deleted(wanted)
     action = action_for(wanted, Verb.CREATE, live, reason=reason, deleted_by_someone=deleted)
     return PlannedAction(action=action, wanted=wanted, body=wanted.body, live=live)
 
 
-def _plan_missing(ground: PlanContext, wanted: DesiredObject) -> PlannedAction:
-    if _finished(ground, wanted):
+def _plan_missing(context: PlanContext, wanted: DesiredObject) -> PlannedAction:
+    if _finished(context, wanted):
         return _left_finished(wanted)
-    step = _left_deleted(wanted, None) if _is_left(ground, wanted) else _plan_create(ground, wanted)
-    return replace(step, action=replace(step.action, deleted_by_someone=ground.deleted(wanted)))
+    step = _left_deleted(wanted, None) if _is_left(context, wanted) else _plan_create(context, wanted)
+    return replace(step, action=replace(step.action, deleted_by_someone=context.deleted(wanted)))
 
 
-def _is_left(ground: PlanContext, wanted: DesiredObject) -> bool:
+def _is_left(context: PlanContext, wanted: DesiredObject) -> bool:
     """Whether the app leaves drift where it is, and that the object was deleted is nothing else."""
-    return ground.app.drift is DriftPolicy.REPORT and ground.deleted(wanted) and ground.applied(wanted)
+    return context.app.drift is DriftPolicy.REPORT and context.deleted(wanted) and context.applied(wanted)
 
 
 def _left_deleted(wanted: DesiredObject, live: Body | None) -> PlannedAction:
@@ -265,19 +273,19 @@ def _left_deleted(wanted: DesiredObject, live: Body | None) -> PlannedAction:
     return PlannedAction(action=action, wanted=wanted, live=live)
 
 
-def _plan_create(ground: PlanContext, wanted: DesiredObject) -> PlannedAction:
+def _plan_create(context: PlanContext, wanted: DesiredObject) -> PlannedAction:
     namespace = wanted.ref.namespace
-    if namespace in ground.missing_namespaces:
-        reason = f"namespace {namespace} is missing ({wanted.origin}). {remedy(ground, namespace)}"
+    if namespace in context.missing_namespaces:
+        reason = f"namespace {namespace} is missing ({wanted.origin}). {remedy(context, namespace)}"
         return refused(wanted, reason, None)
-    resource, unasked = ground.resource(wanted), ""
+    resource, unasked = context.resource(wanted), ""
     if resource is None:
         unasked = "its kind comes with this run, so the server cannot be asked about it yet"
-    elif namespace in ground.coming_namespaces:
+    elif namespace in context.coming_namespaces:
         unasked = f"namespace {namespace} comes with this run, so the server cannot be asked about it yet"
-    elif ground.options.check:
+    elif context.options.check:
         try:
-            ground.cluster.apply(
+            context.cluster.apply(
                 resource, wanted.body, field_manager=FIELD_MANAGER, force=False, dry_run=True
             )
         except RequestError as error:
@@ -286,24 +294,26 @@ def _plan_create(ground: PlanContext, wanted: DesiredObject) -> PlannedAction:
         wanted,
         Verb.CREATE,
         None,
-        reason=unasked if ground.options.check else "",
-        unverified=ground.options.check and bool(unasked),
+        reason=unasked if context.options.check else "",
+        unverified=context.options.check and bool(unasked),
     )
     return PlannedAction(action=action, wanted=wanted, body=wanted.body)
 
 
-def _finished(ground: PlanContext, wanted: DesiredObject) -> bool:
+def _finished(context: PlanContext, wanted: DesiredObject) -> bool:
     """Whether this is a Job with a TTL that was applied before from the same manifest: its TTL has removed it.
 
     An app that has another name now did that under its former one.
     """
     if not remembers(wanted):
         return False
-    recorded = ground.membership.of(wanted.ref)
-    if recorded is not None or ground.membership.record.exists:
+    recorded = context.membership.of(wanted.ref)
+    if recorded is not None or context.membership.record.exists:
         return recorded is not None and recorded.is_of(wanted)
     applied = (f"{wanted.ref.namespace}/{wanted.ref.name}", wanted.digest)  # as 0.1.0 remembered it
-    return any(applied in inventory.finished_jobs for inventory in (ground.inventory, *ground.formers))
+    return any(
+        applied in inventory.finished_jobs for inventory in (context.inventory, *context.former_inventories)
+    )
 
 
 def _left_finished(wanted: DesiredObject) -> PlannedAction:
@@ -322,13 +332,13 @@ def remembers(wanted: DesiredObject) -> bool:
     )
 
 
-def _leave_replicas(ground: PlanContext, wanted: DesiredObject, live: Body) -> tuple[DesiredObject, str]:
+def _leave_replicas(context: PlanContext, wanted: DesiredObject, live: Body) -> tuple[DesiredObject, str]:
     """The object with replicas left to its HPA, if it has one or may have one, and a warning where Git says some.
 
     Leaving the field out of an apply that owned it would reset it to 1, so while it is ours the live number is kept;
     once the HPA has scaled, the field is the HPA's and is left out.
     """
-    autoscalers = ground.autoscalers
+    autoscalers = context.autoscalers
     spec = wanted.body.get("spec")
     if not isinstance(spec, Mapping) or not (wanted.ref in autoscalers.targets or autoscalers.unread):
         return wanted, ""
@@ -339,15 +349,15 @@ def _leave_replicas(ground: PlanContext, wanted: DesiredObject, live: Body) -> t
     live_spec = live.get("spec") or {}
     if entry is not None and owns_exactly(entry.fields, _REPLICAS) and "replicas" in live_spec:
         kept["replicas"] = live_spec["replicas"]
-    return replace(wanted, body={**wanted.body, "spec": kept}), _replicas_warning(ground, wanted, spec)
+    return replace(wanted, body={**wanted.body, "spec": kept}), _replicas_warning(context, wanted, spec)
 
 
-def _replicas_warning(ground: PlanContext, wanted: DesiredObject, spec: Mapping[str, Any]) -> str:
+def _replicas_warning(context: PlanContext, wanted: DesiredObject, spec: Mapping[str, Any]) -> str:
     if "replicas" not in spec:
         return ""
-    if wanted.ref in ground.autoscalers.targets:
+    if wanted.ref in context.autoscalers.targets:
         return "spec.replicas is left to its HorizontalPodAutoscaler; remove it from Git"
     return (
         "spec.replicas is left as it is, because a HorizontalPodAutoscaler may decide it: "
-        f"{ground.autoscalers.unread}"
+        f"{context.autoscalers.unread}"
     )

@@ -30,4 +30,4 @@ class PlannedAction:
         False  # the object was missing, or there in another version: it is planned anew before the write
     )
     deferred: bool = False  # the definition of its kind changes first; then it is planned again
-    look: VerifiedState | None = None  # of an object that was proven to be as wanted: to be remembered
+    verified: VerifiedState | None = None  # of an object that was proven to be as wanted: to be remembered

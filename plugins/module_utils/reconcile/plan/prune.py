@@ -27,7 +27,7 @@ PROTECTED = CONTAINERS | {GroupKind("", "PersistentVolumeClaim"), GroupKind("", 
 class Prune:
     """What a run does about members that left Git. `blocked` says why nothing is pruned, due or not."""
 
-    steps: tuple[PlannedAction, ...]
+    planned_actions: tuple[PlannedAction, ...]
     blocked: str = ""
 
 
@@ -38,8 +38,8 @@ def plan_prune(
     *,
     blocked: str,
     waits: str,
-    claimed: Callable[[ObjectRef], str],
-    inside: Callable[[ObjectRef, Body], str],
+    wanted_elsewhere: Callable[[ObjectRef], str],
+    wanted_inside: Callable[[ObjectRef, Body], str],
     left: str,
     marked: Mapping[ObjectRef, str] = MappingProxyType({}),
 ) -> Prune:
@@ -57,9 +57,9 @@ def plan_prune(
             app, ref, members[ref], left, marker_on(app, members[ref]) or _marker_in(app, marked.get(ref, ""))
         )
         for ref in gone
-        if not claimed(ref)  # else another app of this run wants it now, and takes it over
+        if not wanted_elsewhere(ref)  # else another app of this run wants it now, and takes it over
     ]
-    steps = [_kept_for(step, inside) for step in steps]
+    steps = [_kept_for(step, wanted_inside) for step in steps]
     steps = _kept_for_content(steps)
     pruned = sum(step.action.verb is Verb.PRUNE for step in steps)
     if not pruned:
@@ -121,12 +121,12 @@ def _step(app: AppSpec, ref: ObjectRef, live: Body, left: str, marker: str) -> P
     )
 
 
-def _kept_for(step: PlannedAction, inside: Callable[[ObjectRef, Body], str]) -> PlannedAction:
+def _kept_for(step: PlannedAction, wanted_inside: Callable[[ObjectRef, Body], str]) -> PlannedAction:
     """The step, refused if it would delete what Git wants along with what it does not."""
     ref, live = step.action.ref, step.live
     if step.action.verb is not Verb.PRUNE or live is None or ref.group_kind not in PROTECTED:
         return step
-    other = inside(ref, live)
+    other = wanted_inside(ref, live)
     return _held_back(step, f"Git wants {other}, which would go with it") if other else step
 
 

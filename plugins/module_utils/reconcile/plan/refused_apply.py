@@ -35,44 +35,50 @@ class AcceptedApply:
     forecast: Forecast
 
 
-def unblocked(case: DryRunInput, resource: ApiResource, error: Invalid) -> AcceptedApply | str:
+def unblocked(dry_run_input: DryRunInput, resource: ApiResource, error: Invalid) -> AcceptedApply | str:
     """What makes a refused object valid; or why it is refused. Raises RequestError where a request fails otherwise."""
-    claims = _claims(case, resource)
+    claims = _claims(dry_run_input, resource)
     if claims:
         return claims
     sides = Sides(
-        live=case.live,
-        wanted=case.wanted.body,
-        kind=case.wanted.ref.group_kind,
-        ignored=case.ignored,
-        from_appliers=case.ground.app.force_conflicts,
-        no_rivals=case.no_rivals,
+        live=dry_run_input.live,
+        wanted=dry_run_input.wanted.body,
+        kind=dry_run_input.wanted.ref.group_kind,
+        ignored=dry_run_input.ignored,
+        from_appliers=dry_run_input.context.app.force_conflicts,
+        no_rivals=dry_run_input.no_rivals,
     )
-    both = merged_body(case)
+    both = merged_body(dry_run_input)
 
     def outcome(fields: FieldSet) -> Forecast:
-        taking = case.taking(_coming(case), fields)
-        expected = forecast(case.ground.cluster, resource, case.live, both, taking)
+        taking = dry_run_input.taking(_coming(dry_run_input), fields)
+        expected = forecast(dry_run_input.context.cluster, resource, dry_run_input.live, both, taking)
         if expected.outcome is both:  # nothing goes, so the server was not asked again
             raise error
         return expected
 
-    for way in _ways(case):
+    for way in _ways(dry_run_input):
         found = _valid_without(error, sides, outcome, way)
         if found is not None:
             return AcceptedApply(both, found)
     held = sides.branches(error).held
     names = "".join(f" {display(path)} is held by {owner.manager}." for path, owner in held)
     claimed = any(owner.is_applier for _path, owner in held)
-    return f"{why(error, case.wanted)}{names}{f' {DROP_OR_FORCE}' if claimed else ''}"
+    return f"{why(error, dry_run_input.wanted)}{names}{f' {DROP_OR_FORCE}' if claimed else ''}"
 
 
-def _ways(case: DryRunInput) -> Iterator[FieldSet]:
+def _ways(dry_run_input: DryRunInput) -> Iterator[FieldSet]:
     """What is taken away on each try, from little to much."""
-    yield case.removed
-    way = () if case.adopting else in_the_way(case.added, case.live, case.wanted.body)
+    yield dry_run_input.removed
+    way = (
+        ()
+        if dry_run_input.adopting
+        else in_the_way(dry_run_input.added, dry_run_input.live, dry_run_input.wanted.body)
+    )
     if way:
-        yield union(case.removed, removable(way, from_appliers=case.ground.app.force_conflicts))
+        yield union(
+            dry_run_input.removed, removable(way, from_appliers=dry_run_input.context.app.force_conflicts)
+        )
 
 
 def _valid_without(
@@ -86,46 +92,48 @@ def _valid_without(
     return without_other_branch(error, sides, lambda fields: outcome(union(way, fields)))
 
 
-def merged_body(case: DryRunInput) -> Body:
+def merged_body(dry_run_input: DryRunInput) -> Body:
     """The object as the apply merges it, as far as can be known without the server; our entry has what will be ours."""
-    shape = shape_of(owner.fields for owner in owners(case.live))
-    content = merged(content_of(case.live), content_of(case.wanted.body), shape)
-    wanted = case.wanted.body
+    shape = shape_of(owner.fields for owner in owners(dry_run_input.live))
+    content = merged(content_of(dry_run_input.live), content_of(dry_run_input.wanted.body), shape)
+    wanted = dry_run_input.wanted.body
     entry = {
         "manager": FIELD_MANAGER,
         "operation": "Apply",
-        "apiVersion": case.wanted.api_version,
-        "fieldsV1": _coming(case),
+        "apiVersion": dry_run_input.wanted.api_version,
+        "fieldsV1": _coming(dry_run_input),
     }
-    metadata = {**case.live["metadata"], **content["metadata"], "managedFields": [entry]}
+    metadata = {**dry_run_input.live["metadata"], **content["metadata"], "managedFields": [entry]}
     return {**content, "apiVersion": wanted["apiVersion"], "kind": wanted["kind"], "metadata": metadata}
 
 
-def _coming(case: DryRunInput) -> FieldSet:
+def _coming(dry_run_input: DryRunInput) -> FieldSet:
     """The fields that will be ours, as far as they can be known without the server."""
-    shape = shape_of(owner.fields for owner in owners(case.live))
-    return fields_of(content_of(case.wanted.body), shape)
+    shape = shape_of(owner.fields for owner in owners(dry_run_input.live))
+    return fields_of(content_of(dry_run_input.wanted.body), shape)
 
 
-def _claims(case: DryRunInput, resource: ApiResource) -> str:
+def _claims(dry_run_input: DryRunInput, resource: ApiResource) -> str:
     """Why the object is not forced, if other appliers claim what Git says."""
-    if case.ground.app.force_conflicts or not any(owner.is_applier for owner in owners(case.live)):
+    if dry_run_input.context.app.force_conflicts or not any(
+        owner.is_applier for owner in owners(dry_run_input.live)
+    ):
         return ""
     try:
-        case.ground.cluster.apply(
+        dry_run_input.context.cluster.apply(
             resource,
-            case.wanted.body,
+            dry_run_input.wanted.body,
             field_manager=FIELD_MANAGER,
             force=False,
             dry_run=True,
-            basis=str(case.live["metadata"]["resourceVersion"]),
+            basis=str(dry_run_input.live["metadata"]["resourceVersion"]),
         )
     except FieldConflict as conflict:
         claims = sorted(
             {
                 f"{c.manager} claims {c.field}"
                 for c in conflict.conflicts
-                if c.applied and c.manager not in case.no_rivals
+                if c.applied and c.manager not in dry_run_input.no_rivals
             }
         )
         return f"{'; '.join(claims[:_SHOWN])}. {DROP_OR_FORCE}" if claims else ""

@@ -37,7 +37,7 @@ class AppQuery:
     inventories: tuple[Inventory, ...]  # its own, then those of its former names
     wanted: tuple[DesiredObject, ...]
     refs: frozenset[ObjectRef]  # all that Git has, usable or not
-    looks: Mapping[ObjectRef, VerifiedState]  # what of it was proven before
+    verified: Mapping[ObjectRef, VerifiedState]  # what of it was proven before
     health_matters: bool  # whether the run waits for it
 
     @property
@@ -78,7 +78,7 @@ class Snapshot:
         """The live object: in the version that is wanted, or in another where the server does not know that yet."""
         return self.objects.get((wanted.api_version, wanted.ref)) or self.other_versions.get(wanted.ref)
 
-    def look(self, wanted: DesiredObject) -> VerifiedState | None:
+    def verified(self, wanted: DesiredObject) -> VerifiedState | None:
         """The look that proves the object to be as wanted."""
         return self.settled.get((wanted.api_version, wanted.ref))
 
@@ -110,18 +110,18 @@ class Snapshot:
 
 
 def read_snapshot(
-    cluster: Cluster, discovery: Discovery, needs: Sequence[AppQuery], autoscalers: Autoscalers
+    cluster: Cluster, discovery: Discovery, queries: Sequence[AppQuery], autoscalers: Autoscalers
 ) -> Snapshot:
     """Read all that a plan of these apps needs: the metadata of what looks settle, the whole of the rest."""
     began = time.monotonic()
-    namespaces = sorted(frozenset[str]().union(*(need.namespaces for need in needs)))
-    selector = selector_of([i.identity.id for need in needs for i in need.inventories])
-    unread: dict[GroupKind, Mapping[str, str]] = _lost_groups(discovery, needs)
+    namespaces = sorted(frozenset[str]().union(*(query.namespaces for query in queries)))
+    selector = selector_of([i.identity.id for query in queries for i in query.inventories])
+    unread: dict[GroupKind, Mapping[str, str]] = _lost_groups(discovery, queries)
     failed = set(unread)
     objects: dict[tuple[str, ObjectRef], Body] = {}
     settled: dict[tuple[str, ObjectRef], VerifiedState] = {}
-    resources = sorted(_resources(discovery, needs), key=lambda r: (r.group_kind, r.version))
-    asked = _by_kind(needs, autoscalers)
+    resources = sorted(_resources(discovery, queries), key=lambda r: (r.group_kind, r.version))
+    asked = _by_kind(queries, autoscalers)
 
     def read(resource: ApiResource) -> tuple[Listed, Mapping[ObjectRef, VerifiedState]]:
         return _read_kind(
@@ -130,18 +130,18 @@ def read_snapshot(
         )
 
     for resource, (listed, proven) in zip(resources, cluster.map(read, resources), strict=True):
-        settled |= {(resource.api_version, ref): look for ref, look in proven.items()}
+        settled |= {(resource.api_version, ref): verified for ref, verified in proven.items()}
         _note_unread(resource.group_kind, listed, unread, failed)
         objects.update({(resource.api_version, ref_of(item)): item for item in listed.items})
     missing = [
         (its_kind, wanted.ref)
-        for need in needs
-        for wanted in need.wanted
+        for query in queries
+        for wanted in query.wanted
         if (wanted.api_version, wanted.ref) not in objects
         and (its_kind := _served(discovery, wanted)) is not None
     ]
     found, unreadable = look_up(cluster, missing)
-    wanted_in = {wanted.ref: wanted.api_version for need in needs for wanted in need.wanted}
+    wanted_in = {wanted.ref: wanted.api_version for query in queries for wanted in query.wanted}
     others = {ref: body for (version, ref), body in found.items() if version != wanted_in[ref]}
     objects |= found
     kinds = frozenset(resource.group_kind for resource in resources)
@@ -151,13 +151,13 @@ def read_snapshot(
 
 
 def read_members(
-    cluster: Cluster, discovery: Discovery, observed: Snapshot, need: AppQuery, kinds: Iterable[GroupKind]
+    cluster: Cluster, discovery: Discovery, observed: Snapshot, query: AppQuery, kinds: Iterable[GroupKind]
 ) -> Snapshot:
     """What was read, and the members of one app of these kinds besides."""
-    selector = selector_of([inventory.identity.id for inventory in need.inventories])
+    selector = selector_of([inventory.identity.id for inventory in query.inventories])
     resources = [r for kind in sorted(kinds) if (r := discovery.of(kind)) is not None]
     listings = cluster.map(
-        lambda resource: list_objects(cluster, resource, selector, sorted(need.namespaces)), resources
+        lambda resource: list_objects(cluster, resource, selector, sorted(query.namespaces)), resources
     )
     objects, unread, failed = dict(observed.objects), dict(observed.unread), set(observed.failed)
     for resource, listed in zip(resources, listings, strict=True):
@@ -198,34 +198,34 @@ class _Asked:
 
     wanted: DesiredObject
     ignored: Ignored
-    look: VerifiedState | None
+    verified: VerifiedState | None
     health_matters: bool
     autoscaled: bool
 
     def settled_by(self, metadata: Body) -> VerifiedState | None:
-        look = self.look
-        if look is None:
+        verified = self.verified
+        if verified is None:
             return None
-        settles = look.settles(
+        settles = verified.still_valid(
             self.wanted,
             metadata,
             self.ignored,
             autoscaled=self.autoscaled,
             health_matters=self.health_matters,
         )
-        return look if settles else None
+        return verified if settles else None
 
 
-def _by_kind(needs: Sequence[AppQuery], autoscalers: Autoscalers) -> dict[tuple[str, str], list[_Asked]]:
+def _by_kind(queries: Sequence[AppQuery], autoscalers: Autoscalers) -> dict[tuple[str, str], list[_Asked]]:
     found: dict[tuple[str, str], list[_Asked]] = {}
-    for need in needs:
-        for wanted in need.wanted:
-            look = need.looks.get(wanted.ref)
+    for query in queries:
+        for wanted in query.wanted:
+            verified = query.verified.get(wanted.ref)
             asked = _Asked(
                 wanted,
-                ignored_of(need.app, wanted),
-                look,
-                need.health_matters,
+                ignored_of(query.app, wanted),
+                verified,
+                query.health_matters,
                 autoscalers.may_decide(wanted.ref),
             )
             found.setdefault((wanted.api_version, wanted.ref.kind), []).append(asked)
@@ -240,13 +240,15 @@ def _read_kind(
     `read` lists the kind, metadata only or whole. Metadata comes first where looks know most of what is asked for. What
     they leave open is read whole: a few objects one by one, by leaving them out here, and more by listing again.
     """
-    if sum(one.look is None for one in asked) * 2 > len(asked):
+    if sum(one.verified is None for one in asked) * 2 > len(asked):
         return read(False), {}
     listed = read(True)
     there = {ref_of(item): item for item in listed.items}
     met = [one for one in asked if one.wanted.ref in there]
     settled = {
-        one.wanted.ref: look for one in met if (look := one.settled_by(there[one.wanted.ref])) is not None
+        one.wanted.ref: verified
+        for one in met
+        if (verified := one.settled_by(there[one.wanted.ref])) is not None
     }
     left_open = {one.wanted.ref for one in met} - settled.keys()
     if len(left_open) <= FEW:
@@ -320,20 +322,20 @@ def _target(hpa: Body) -> ObjectRef:
     return ObjectRef(group, view.text(*target, "kind"), ref_of(hpa).namespace, view.text(*target, "name"))
 
 
-def _resources(discovery: Discovery, needs: Sequence[AppQuery]) -> set[ApiResource]:
+def _resources(discovery: Discovery, queries: Sequence[AppQuery]) -> set[ApiResource]:
     """Each wanted kind in its wanted version, and each kind that an inventory knows besides."""
-    wanted = {(w.api_version, w.ref.kind) for need in needs for w in need.wanted}
+    wanted = {(w.api_version, w.ref.kind) for query in queries for w in query.wanted}
     resources = {r for version, kind in wanted if (r := discovery.find(version, kind)) is not None}
     covered = {resource.group_kind for resource in resources}
-    hinted = {kind for need in needs for kind in need.group_kinds} - covered
+    hinted = {kind for query in queries for kind in query.group_kinds} - covered
     return resources | {r for kind in hinted if (r := discovery.of(kind)) is not None}
 
 
-def _lost_groups(discovery: Discovery, needs: Sequence[AppQuery]) -> dict[GroupKind, Mapping[str, str]]:
+def _lost_groups(discovery: Discovery, queries: Sequence[AppQuery]) -> dict[GroupKind, Mapping[str, str]]:
     """Kinds of the inventories whose API group does not answer now: their members cannot be counted as gone."""
     return {
         kind: {EVERYWHERE: f"the API group {kind.group} does not answer: its APIService is unavailable"}
-        for need in needs
-        for kind in need.group_kinds
+        for query in queries
+        for kind in query.group_kinds
         if discovery.of(kind) is None and kind.group in discovery.incomplete_groups
     }

@@ -49,7 +49,7 @@ class VerifiedState:
             for path, live, *culprit in self.added
         )
 
-    def settles(
+    def still_valid(
         self,
         wanted: DesiredObject,
         metadata: Body,
@@ -91,14 +91,14 @@ class VerifiedState:
 VerifiedStates = Mapping[str, Mapping[ObjectRef, VerifiedState]]  # by set, by object
 
 
-def to_content(looks: VerifiedStates) -> dict[str, Any]:
+def to_content(verified: VerifiedStates) -> dict[str, Any]:
     """Looks as JSON types, to be kept in a file."""
     return {
         set_id: [
-            [*_REF_FIELDS(ref), *_LOOK_FIELDS(look)]
-            for ref, look in sorted(of.items(), key=lambda item: item[0])
+            [*_REF_FIELDS(ref), *_LOOK_FIELDS(verified)]
+            for ref, verified in sorted(of.items(), key=lambda item: item[0])
         ]
-        for set_id, of in looks.items()
+        for set_id, of in verified.items()
     }
 
 
@@ -113,9 +113,9 @@ _REF_FIELDS, _LOOK_FIELDS = (
 
 
 def _row(row: Iterable[Any]) -> tuple[ObjectRef, VerifiedState]:
-    group, kind, namespace, name, *look = row
-    look[-1] = tuple(map(tuple, look[-1]))
-    return ObjectRef(group, kind, namespace, name), VerifiedState(*look)
+    group, kind, namespace, name, *verified = row
+    verified[-1] = tuple(map(tuple, verified[-1]))
+    return ObjectRef(group, kind, namespace, name), VerifiedState(*verified)
 
 
 def verified_state_of(

@@ -25,27 +25,27 @@ from .dry_run_input import DryRunInput
 from .refused_apply import AcceptedApply, merged_body
 
 
-def is_outdated(case: DryRunInput) -> bool:
+def is_outdated(dry_run_input: DryRunInput) -> bool:
     """Whether some entry of the object is in another version of the kind than the manifest."""
-    return _in_version(case.live, case.wanted.api_version) is not None
+    return _in_version(dry_run_input.live, dry_run_input.wanted.api_version) is not None
 
 
-def moved(case: DryRunInput, resource: ApiResource) -> AcceptedApply | None:
+def moved(dry_run_input: DryRunInput, resource: ApiResource) -> AcceptedApply | None:
     """What comes of the object once its entries are in the manifest's version; None where the manifest is at fault.
 
     Raises RequestError where the server refuses that.
     """
-    live = _in_version(case.live, case.wanted.api_version)
+    live = _in_version(dry_run_input.live, dry_run_input.wanted.api_version)
     if live is None:
         return None
-    case = replace(case, live=live)
-    both = merged_body(case)
+    dry_run_input = replace(dry_run_input, live=live)
+    both = merged_body(dry_run_input)
     coming = claim_of(both)
-    cluster = case.ground.cluster
-    expected = forecast(cluster, resource, live, both, case.taking(coming, case.removed))
+    cluster = dry_run_input.context.cluster
+    expected = forecast(cluster, resource, live, both, dry_run_input.taking(coming, dry_run_input.removed))
     outcome = expected.outcome
     if outcome is both:
-        outcome = dry_run_replace(cluster, resource, case.wanted.ref, live, both)
+        outcome = dry_run_replace(cluster, resource, dry_run_input.wanted.ref, live, both)
     if any(
         value_at(outcome, path) is ABSENT for path in leaves(coming) if value_at(both, path) is not ABSENT
     ):
@@ -53,16 +53,16 @@ def moved(case: DryRunInput, resource: ApiResource) -> AcceptedApply | None:
     return AcceptedApply(both, Forecast(outcome, expected.managed or live["metadata"]["managedFields"]))
 
 
-def claims_changed(case: DryRunInput, outcome: Body, coming: Body) -> dict[str, tuple[Path, ...]]:
+def claims_changed(dry_run_input: DryRunInput, outcome: Body, coming: Body) -> dict[str, tuple[Path, ...]]:
     """By manager: what other appliers claim and the apply would change."""
     changed = {
         owner.manager: tuple(
             path
             for path in leaves(intersect(owner.fields, claim_of(coming)))
-            if not same(value_at(case.live, path), value_at(outcome, path))
+            if not same(value_at(dry_run_input.live, path), value_at(outcome, path))
         )
-        for owner in owners(case.live)
-        if owner.is_applier and owner.manager not in case.no_rivals
+        for owner in owners(dry_run_input.live)
+        if owner.is_applier and owner.manager not in dry_run_input.no_rivals
     }
     return {manager: paths for manager, paths in changed.items() if paths}
 
