@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
+from ..http.retry import TryAgain, retry
 from ..model.errors import printable
 from .api_calls import ForgeAction
 from .client import ForgeClient
@@ -36,18 +36,19 @@ def merge_later(client: ForgeClient, number: str, pull: Mapping[str, Any]) -> No
     if pull.get("auto_merge") or pull.get("merge_when_pipeline_succeeds"):
         return
     values = _values(client, pull)
-    for attempt in range(1, _TRIES + 1):
+
+    def attempt(last: bool) -> None:
         try:
             answer = client.ask(ForgeAction.AUTO_MERGE, values, identity=number)
         except ForgeError as error:
             if error.status == _MERGED_OR_ORDERED:
                 return
-            if error.status not in _NOT_YET or attempt == _TRIES:
+            if error.status not in _NOT_YET or last:
                 raise
-            time.sleep(_PAUSE)
-            continue
+            raise TryAgain(_PAUSE) from error
         _check_graphql(client, answer.content)
-        return
+
+    retry(attempt, tries=_TRIES, pause=_PAUSE)
 
 
 def _values(client: ForgeClient, pull: Mapping[str, Any]) -> dict[str, Any]:

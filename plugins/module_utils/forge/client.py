@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from ..http.optional_imports import get_environ_proxies, requests
-from ..http.response import AGAIN, BUSY, asked_wait, is_worth_another_try, pause, read_body, why_unanswered
+from ..http.response import is_worth_another_try, read_body, why_unanswered
+from ..http.retry import RETRIED, TryAgain, requested_wait, retry
 from ..http.session import REDIRECTS, open_session
 from ..model.errors import InputError, printable
 from ..source.git.address import parse_address
@@ -34,6 +35,7 @@ _MAX_ANSWER = 8 << 20  # bytes
 _MAX_PAGES = 100
 _MAX_REDIRECTS = 3
 _TRIES = 3  # of a read
+_PAUSE = 0.25  # seconds before the second try
 _PATIENCE = 10.0  # seconds that a forge's Retry-After is waited for
 _MASK = "********"
 _OF_TOKENS = frozenset({ForgeAction.LIST_TOKENS, ForgeAction.ADD_TOKEN, ForgeAction.REMOVE_TOKEN})
@@ -161,19 +163,18 @@ class ForgeClient:
         self, action: ForgeAction, method: str, address: str, body: Any, query: Mapping[str, str] | None
     ) -> ForgeResponse:
         for _again in range(_MAX_REDIRECTS + 1):
-            answer, location = self._patiently(action, method, address, body, query)
+            answer, location = self._send(action, method, address, body, query)
             if not location:
                 return answer
             address, query = self._next(action, method, address, location), None
         raise self._unread(action, "it redirects in a circle")
 
-    def _patiently(
+    def _send(
         self, action: ForgeAction, method: str, address: str, body: Any, query: Mapping[str, str] | None
     ) -> tuple[ForgeResponse, str]:
-        """The answer, and where it redirects to; a read is tried again where that may help."""
-        until = time.monotonic() + _TRIES * self.place.timeout
-        for attempt in range(_TRIES):
-            last = attempt == _TRIES - 1 or method != "GET"
+        """Return the answer, and where it redirects to; a read is tried again where that may help."""
+
+        def attempt(last: bool) -> tuple[ForgeResponse, str]:
             try:
                 with self._session.request(
                     method,
@@ -184,20 +185,17 @@ class ForgeClient:
                     allow_redirects=False,
                     stream=True,
                 ) as response:
-                    if response.status_code not in AGAIN or last:
-                        return self._read_answer(action, response)
-                    wait = asked_wait(response.headers) if response.status_code in BUSY else None
-                    if wait is not None and wait > _PATIENCE:
-                        return self._read_answer(action, response)
+                    wait = requested_wait(response.status_code, response.headers)
+                    if response.status_code in RETRIED and not last and (wait or 0.0) <= _PATIENCE:
+                        raise TryAgain(wait)
+                    return self._read_answer(action, response)
             except requests.RequestException as exc:
                 if last or not is_worth_another_try(exc):
                     raise self._unanswered(action, exc) from exc
-                wait = None
-            if wait is None:
-                pause(attempt, until)
-            else:
-                time.sleep(wait)
-        raise AssertionError("the last try returns or raises")
+                raise TryAgain from exc
+
+        until = time.monotonic() + _TRIES * self.place.timeout
+        return retry(attempt, tries=_TRIES if method == "GET" else 1, pause=_PAUSE, until=until)
 
     def _read_answer(self, action: ForgeAction, response: Response) -> tuple[ForgeResponse, str]:
         raw = read_body(

@@ -8,12 +8,11 @@ What is there is found by its branch, so a forge that fails after it did what it
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..http.retry import TryAgain, retry
 from ..model.errors import InputError, PlumbError
 from .api_calls import ForgeAction
 from .auto_merge import merge_later
@@ -58,7 +57,7 @@ def find_or_open(client: ForgeClient, place: ForgeRepository, wanted: PullReques
     well; InputError for a client of another place.
     """
     _check_place(client, place)
-    found, created = _found_or_opened(client, wanted)
+    found, created = _find_or_open(client, wanted)
     number = client.read(found, "number")
     if not created:
         _update(client, number, found, wanted)
@@ -111,23 +110,24 @@ def is_from_fork(client: ForgeClient, pull: Mapping[str, Any]) -> bool:
     return not head or head.lower() != base.lower()
 
 
-def _found_or_opened(client: ForgeClient, wanted: PullRequest) -> tuple[Mapping[str, Any], bool]:
-    """The pull request and whether it was opened by us; looked for again before each try to open it."""
-    pause = _PAUSE
+def _find_or_open(client: ForgeClient, wanted: PullRequest) -> tuple[Mapping[str, Any], bool]:
+    """Return the pull request and whether it was opened by us; it is looked for again before each try to open it."""
     asked = False
-    for attempt in range(1, _TRIES + 1):
+
+    def attempt(last: bool) -> tuple[Mapping[str, Any], bool]:
+        nonlocal asked
         try:
-            found = _find(client, wanted)
-            if found is not None:
-                return found, asked  # what was asked for may have been done though the answer said otherwise
+            pull = _find(client, wanted)
+            if pull is not None:
+                return pull, asked  # what was asked for may have been done though the answer said otherwise
             asked = True
             return _open(client, wanted), True
         except ForgeError as error:
-            if attempt == _TRIES or not (error.is_passing or error.status in _TAKEN):
+            if last or not (error.is_passing or error.status in _TAKEN):
                 raise
-            time.sleep(pause * (0.5 + random.random()))  # noqa: S311 - spreads load
-            pause *= 2
-    raise AssertionError("unreachable: the last try returns or raises")
+            raise TryAgain from error
+
+    return retry(attempt, tries=_TRIES, pause=_PAUSE)
 
 
 def _find(client: ForgeClient, wanted: PullRequest) -> Mapping[str, Any] | None:

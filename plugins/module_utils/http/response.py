@@ -5,19 +5,14 @@
 
 from __future__ import annotations
 
-import email.utils
-import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..model.errors import PlumbError, printable
 
 if TYPE_CHECKING:
     from requests import Response
-
-BUSY = frozenset({429, 503})  # whose Retry-After is heeded
-AGAIN = frozenset({429, 500, 502, 503, 504})  # may be otherwise a moment later
 
 
 def read_body(response: Response, *, limit: int, until: float, refusal: Callable[[str], PlumbError]) -> bytes:
@@ -32,24 +27,6 @@ def read_body(response: Response, *, limit: int, until: float, refusal: Callable
         if time.monotonic() > until:
             raise refusal("the answer does not end in time")
     return bytes(body)
-
-
-def asked_wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After, a number or a date (RFC 9110, 10.2.3), at most an hour; None where there is none."""
-    said = headers.get("Retry-After", "").strip()
-    if said.isascii() and said.isdigit() and len(said) < 10:
-        return min(float(said), 3600.0)
-    try:
-        moment = email.utils.parsedate_to_datetime(said)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return min(max(moment.timestamp() - time.time(), 0.0), 3600.0)
-
-
-def pause(attempt: int, until: float) -> None:
-    """Wait a little before the next try, longer each time, not beyond `until` (`time.monotonic()`)."""
-    seconds = 0.25 * 2**attempt * (0.5 + random.random())  # noqa: S311 - spreads load
-    time.sleep(max(0.0, min(seconds, until - time.monotonic())))
 
 
 def is_worth_another_try(error: Exception) -> bool:

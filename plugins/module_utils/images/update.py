@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..http.retry import TryAgain, retry
 from ..source.push import Clone, NewCommit, PushRaceError, clone_for_writing
 from .commit_message import message
 from .errors import UpdateError
@@ -20,6 +19,7 @@ from .update_plan import Planned, Planner
 from .update_state import Committed, UpdateState
 
 _TRIES = 5  # pushes of one commit that came second
+_PAUSE = 0.1  # seconds before the second try
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,29 +167,36 @@ class _Writer:
 
     def write(self, decisions: Sequence[Decision], head: str) -> _Written:
         """Bring a branch to these decisions; a push that comes second is done again from what is there then."""
-        for attempt in range(_TRIES):
-            refs = self._clone.fetch(*dict.fromkeys((self._spec.base, head)))
-            base = refs.get(self._spec.base)
-            if base is None:
-                raise self._refused(f"there is no branch {self._spec.base}", "Push a first commit to it.")
-            planned = self._planner.plan(base, decisions)
-            looked = tuple(self._clone.near(base))
-            if not planned.files:
-                return _Written(head=head, planned=planned, looked=looked)
-            if self._was_offered(planned, head):
-                return _Written(head=head, planned=planned, looked=looked, is_left=True)
+
+        def attempt(last: bool) -> _Written:
             try:
-                commit = "check" if self._check else self._push(planned, decisions, base, head, refs)
-                return _Written(
-                    head=head,
-                    planned=planned,
-                    looked=(commit, *looked) if head == self._spec.base else looked,
-                    pushed=Pushed(branch=head, commit=commit, changes=planned.changes),
-                )
-            except PushRaceError:
-                time.sleep(random.random() * 0.2 * 2**attempt)  # noqa: S311 - spreads load
-        why = f"others pushed to {head} {_TRIES} times meanwhile"
-        raise self._refused(why, "Nothing was forced; it is tried again at the next run.")
+                return self._write(decisions, head)
+            except PushRaceError as error:
+                if not last:
+                    raise TryAgain from error
+                why = f"others pushed to {head} {_TRIES} times meanwhile"
+                raise self._refused(why, "Nothing was forced; it is tried again at the next run.") from error
+
+        return retry(attempt, tries=_TRIES, pause=_PAUSE)
+
+    def _write(self, decisions: Sequence[Decision], head: str) -> _Written:
+        refs = self._clone.fetch(*dict.fromkeys((self._spec.base, head)))
+        base = refs.get(self._spec.base)
+        if base is None:
+            raise self._refused(f"there is no branch {self._spec.base}", "Push a first commit to it.")
+        planned = self._planner.plan(base, decisions)
+        looked = tuple(self._clone.near(base))
+        if not planned.files:
+            return _Written(head=head, planned=planned, looked=looked)
+        if self._was_offered(planned, head):
+            return _Written(head=head, planned=planned, looked=looked, is_left=True)
+        commit = "check" if self._check else self._push(planned, decisions, base, head, refs)
+        return _Written(
+            head=head,
+            planned=planned,
+            looked=(commit, *looked) if head == self._spec.base else looked,
+            pushed=Pushed(branch=head, commit=commit, changes=planned.changes),
+        )
 
     def _was_offered(self, planned: Planned, head: str) -> bool:
         """Whether a branch had all of it before: whoever closed its pull request since, or removed it, meant that."""

@@ -5,17 +5,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import (
-    Clock,
-    pause,
-    read_retry_after,
-)
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import Clock, pause
 
 BODY = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}}
 GUARD = {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}
@@ -190,13 +183,3 @@ def test_pauses_double_up_to_a_limit_and_are_jittered():
     longest = Clock(uniform=lambda _low, high: high)
     assert [pause(tried, None, longest) for tried in range(1, 8)] == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
     assert all(0 <= pause(3, None, Clock()) <= 2.0 for _ in range(50))
-
-
-def test_retry_after_is_read_as_seconds_or_as_a_date():
-    assert read_retry_after("7") == 7.0
-    soon = read_retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True))
-    assert soon is not None
-    assert 90 < soon <= 100
-    assert read_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
-    for text in (None, "", "soon", "-1", "1e9", "٣"):
-        assert read_retry_after(text) is None

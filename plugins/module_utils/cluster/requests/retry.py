@@ -9,8 +9,6 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 
 from ..errors import RequestError
@@ -90,17 +88,3 @@ def pause(tried: int, retry_after: float | None, clock: Clock) -> float:
     if retry_after is None:
         return clock.uniform(0.0, longest)
     return min(retry_after, LONGEST_RETRY_AFTER) + clock.uniform(0.0, FIRST_PAUSE)
-
-
-def read_retry_after(text: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for, as a number or a date (RFC 9110, 10.2.3); None for anything else."""
-    if not text:
-        return None
-    if text.strip().isascii() and text.strip().isdigit():
-        return float(text.strip()[:9])
-    try:
-        when = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (aware - datetime.now(UTC)).total_seconds())

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
+from ...http.retry import read_retry_after
 from ...model.version import VERSION
 from ..errors import CircuitOpen, DeadlineExceeded, LeaseLost, RequestError, Unreachable
 from ..lease_file import why_not
@@ -26,7 +27,7 @@ from .connection_errors import CONNECT_TIMEOUT, no_answer
 from .llhttp_connection import HttpResponse, Terms, on_terms, pools
 from .optional_imports import urllib3
 from .request_counts import RequestCounts
-from .retry import LONGEST_WAIT, Clock, Repeat, RequestFailure, Trouble, pause, read_retry_after
+from .retry import LONGEST_WAIT, Clock, Repeat, RequestFailure, Trouble, pause
 
 _MOST_TRIES = 20  # of one request, for a server that comes and goes
 _SHORTEST = 0.001  # seconds; urllib3 takes no timeout of 0

@@ -17,7 +17,8 @@ from urllib.parse import urljoin, urlsplit
 
 from ...http.network_reach import is_inside_address, reach_of
 from ...http.optional_imports import get_environ_proxies, requests
-from ...http.response import AGAIN, BUSY, asked_wait, is_worth_another_try, pause, read_body, why_unanswered
+from ...http.response import is_worth_another_try, read_body, why_unanswered
+from ...http.retry import RETRIED, TryAgain, requested_wait, retry
 from ...http.session import REDIRECTS, open_session
 from ...model.duration import format_seconds
 from ...model.errors import printable
@@ -27,6 +28,7 @@ from .registry_cache import Remembered
 TIMEOUT = 30.0  # seconds for one question
 _PATIENCE = 30.0  # seconds that a registry's Retry-After is waited for
 _TRIES = 3
+_PAUSE = 0.25  # seconds before the second try
 _MAX_REDIRECTS = 5
 _WIDTH = 8
 _MASK = "********"
@@ -96,7 +98,7 @@ class Exchange:
         """The answer, whatever its status; a POST with `form`. `limit` in bytes. Raises RegistryError."""
         sent = dict(headers or {})
         for _redirect in range(_MAX_REDIRECTS + 1):
-            reply = self._patiently(address, operation, limit, sent, form)
+            reply = self._send(address, operation, limit, sent, form)
             location = reply.headers.get("Location", "")
             if reply.status not in REDIRECTS or not location:
                 return reply
@@ -120,28 +122,25 @@ class Exchange:
         """Whether this registry may send a question to a host: to its own, and not further inside than it is itself."""
         return host.lower() == self._registry or reach_of(host) <= reach_of(self._registry)
 
-    def _patiently(
-        self, address: str, operation: str, limit: int, headers: Mapping[str, str], form: Any
-    ) -> Reply:
+    def _send(self, address: str, operation: str, limit: int, headers: Mapping[str, str], form: Any) -> Reply:
         host = urlsplit(address).netloc.lower()
-        for attempt in range(_TRIES):
+
+        def attempt(last: bool) -> Reply:
             self._wait_for(host, operation)
-            last = attempt == _TRIES - 1
             try:
                 reply = self._once(address, operation, limit, headers, form)
             except requests.RequestException as exc:
                 if last or not is_worth_another_try(exc):
                     raise self._unreached(address, operation, exc) from exc
-                pause(attempt, self._until)
-                continue
-            asked = asked_wait(reply.headers) if reply.status in BUSY else None
-            if asked is not None:
-                self._remembered.hold(host, asked)
-            if reply.status not in AGAIN or last:
+                raise TryAgain from exc
+            wait = requested_wait(reply.status, reply.headers)
+            if wait is not None:
+                self._remembered.hold(host, wait)
+            if reply.status not in RETRIED or last:
                 return reply
-            if asked is None:
-                pause(attempt, self._until)
-        raise AssertionError("the last try returns or raises")
+            raise TryAgain(None if wait is None else 0.0)  # what was asked for is waited before the next one
+
+        return retry(attempt, tries=_TRIES, pause=_PAUSE, until=self._until)
 
     def _wait_for(self, host: str, operation: str) -> None:
         wait = self._remembered.left(host)
