@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from http.client import HTTPException
 from typing import Any
 
-from .optional_imports import httptools, urllib3
+from .optional_imports import (
+    HTTPConnection,
+    HTTPConnectionPool,
+    HTTPSConnection,
+    HTTPSConnectionPool,
+    httptools,
+)
 
 _CHUNK = 1 << 18
 _LONGEST_HEAD = 1 << 16  # bytes
 
 
-def _nothing(*_: Any) -> None:
+def _ignore(_received: int) -> None:
     pass
 
 
@@ -36,25 +39,12 @@ class Terms:
     `before_sending` is called in the last moments before the request counts: the connection is taken and stands, and
     the body is not sent yet. A check made earlier would say nothing of a request that then waits for a connection, or
     whose process is paused after the headers: the server waits for the body, and carries out what it gets then.
-    `on_received` is called with the bytes of the answer's body so far. Whatever the two raise ends the request.
+    `on_received` is called with the number of bytes of the answer's body so far. An error of either ends the request.
     """
 
     before_sending: Callable[[], None] | None = None
-    on_received: Callable[[int], None] = _nothing
+    on_received: Callable[[int], None] = _ignore
     most_of_a_refusal: int = 1 << 20  # bytes read of the body of an answer that is not a 2xx
-
-
-_terms: ContextVar[Terms] = ContextVar("plumb_cluster_terms", default=Terms())  # noqa: B039 - it is frozen
-
-
-@contextmanager
-def on_terms(terms: Terms) -> Iterator[None]:
-    """Within this block, requests of `pools` are made on these terms."""
-    token = _terms.set(terms)
-    try:
-        yield
-    finally:
-        _terms.reset(token)
 
 
 class NoAnswer(HTTPException):
@@ -83,75 +73,101 @@ class HttpResponse:
         self.version_string = "HTTP/1.1"
 
 
-@cache
-def pools() -> dict[str, Any]:
-    """What a PoolManager takes as its `pool_classes_by_scheme`. Requests need `release_conn=True`."""
-    return {
-        "http": _pool(urllib3.HTTPConnectionPool, urllib3.connection.HTTPConnection),
-        "https": _pool(urllib3.HTTPSConnectionPool, urllib3.connection.HTTPSConnection),
-    }
+class _LlhttpMixin:
+    """The two methods of a connection that urllib3's pools call for a request and its answer."""
 
+    terms = Terms()  # the pool sets those of the request under way
 
-def _pool(pool: Any, connection: Any) -> Any:
-    """A class of urllib3's pools, whose connections send and read as is said here."""
-    ours = type(connection.__name__, (connection,), {"request": _send, "getresponse": _receive})
-    return type(pool.__name__, (pool,), {"ConnectionCls": ours})
+    def request(
+        self: Any,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str | tuple[str, ...]],
+        **_: Any,
+    ) -> None:
+        """Send a request. `url` is percent-encoded by the pool; `headers` are all that are sent.
 
-
-def _send(
-    connection: Any,
-    method: str,
-    url: str,
-    body: bytes | None,
-    headers: Mapping[str, str | tuple[str, ...]],
-    **_: Any,
-) -> None:
-    """`request` of a connection. `url` is percent-encoded by the pool; `headers` are all there are.
-
-    The values of a header are a tuple; what the pool itself adds for a proxy is a text.
-    """
-    if connection.sock is None:  # without TLS the pool leaves it to the request
-        connection.connect()
-    lines = [f"{method} {url} HTTP/1.1"]
-    for name, values in headers.items():
-        lines += [f"{name}: {value}" for value in ((values,) if isinstance(values, str) else values)]
-    if body is not None:
-        lines.append(f"Content-Length: {len(body)}")
-    head = "\r\n".join([*lines, "", ""]).encode("ascii")
-    connection.sock.settimeout(connection.timeout)
-    check = _terms.get().before_sending
-    if check is None:
-        connection.sock.sendall(head + (body or b""))
-        return
-    check()
-    if body is not None:
-        connection.sock.sendall(head)
-        head = body
+        The values of a header are a tuple; what the pool itself adds for a proxy is a text.
+        """
+        if self.sock is None:  # without TLS the pool leaves it to the request
+            self.connect()
+        lines = [f"{method} {url} HTTP/1.1"]
+        for name, values in headers.items():
+            lines += [f"{name}: {value}" for value in ((values,) if isinstance(values, str) else values)]
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        head = "\r\n".join([*lines, "", ""]).encode("ascii")
+        self.sock.settimeout(self.timeout)
+        check = self.terms.before_sending
+        if check is None:
+            self.sock.sendall(head + (body or b""))
+            return
         check()
-    connection.sock.sendall(head)
+        if body is not None:
+            self.sock.sendall(head)
+            head = body
+            check()
+        self.sock.sendall(head)
+
+    def getresponse(self: Any) -> HttpResponse:
+        """Return the whole answer. The connection is closed unless another request may follow."""
+        terms = self.terms
+        self.sock.settimeout(self.timeout)
+        reader = _Reader()
+        try:
+            while not reader.complete:
+                data = self.sock.recv(_CHUNK)
+                if not data:
+                    reader.end()
+                    break
+                reader.feed(data)
+                if reader.status >= 300 and reader.received > terms.most_of_a_refusal:
+                    break
+                terms.on_received(reader.received)
+            answer = reader.answer(terms.most_of_a_refusal)
+        finally:
+            reader.release()
+        if not (reader.complete and reader.keeps_open):
+            self.close()
+        return answer
 
 
-def _receive(connection: Any) -> HttpResponse:
-    """`getresponse` of a connection: the whole answer. The connection is closed unless another request may follow."""
-    terms = _terms.get()
-    connection.sock.settimeout(connection.timeout)
-    reader = _Reader()
-    try:
-        while not reader.complete:
-            data = connection.sock.recv(_CHUNK)
-            if not data:
-                reader.end()
-                break
-            reader.feed(data)
-            if reader.status >= 300 and reader.received > terms.most_of_a_refusal:
-                break
-            terms.on_received(reader.received)
-        answer = reader.answer(terms.most_of_a_refusal)
-    finally:
-        reader.release()
-    if not (reader.complete and reader.keeps_open):
-        connection.close()
-    return answer
+class LlhttpConnection(_LlhttpMixin, HTTPConnection):  # type: ignore[misc]
+    """A connection without TLS."""
+
+
+class LlhttpsConnection(_LlhttpMixin, HTTPSConnection):  # type: ignore[misc]
+    """A connection with TLS."""
+
+
+class _TermsMixin:
+    """Takes `terms` beside the options that urllib3 has for a request, and gives them to its connection."""
+
+    def _make_request(
+        self, conn: Any, method: str, url: str, *, terms: Terms | None = None, **options: Any
+    ) -> Any:
+        conn.terms = terms if terms is not None else Terms()
+        try:
+            return super()._make_request(conn, method, url, **options)  # type: ignore[misc]
+        finally:
+            del conn.terms  # which hold the request; a connection outlives it
+
+
+class LlhttpConnectionPool(_TermsMixin, HTTPConnectionPool):  # type: ignore[misc]
+    """Connections without TLS to one server."""
+
+    ConnectionCls: Any = LlhttpConnection
+
+
+class LlhttpsConnectionPool(_TermsMixin, HTTPSConnectionPool):  # type: ignore[misc]
+    """Connections with TLS to one server."""
+
+    ConnectionCls: Any = LlhttpsConnection
+
+
+# For a PoolManager's `pool_classes_by_scheme`. Requests need `release_conn=True`.
+POOL_CLASSES = {"http": LlhttpConnectionPool, "https": LlhttpsConnectionPool}
 
 
 class _Reader:

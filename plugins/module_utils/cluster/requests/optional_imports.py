@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The third-party packages of this room, and the only place that imports them: a target may lack them.
+"""The third-party packages that requests need, and the only module that imports them: a target may lack them.
 
 `import kubernetes` costs about 0.25 s and 40 MB on top of urllib3, so it is imported where it is needed, and may be
 missing everywhere else: for kubeconfigs with a credential plugin.
@@ -9,8 +9,8 @@ missing everywhere else: for kubeconfigs with a credential plugin.
 
 from __future__ import annotations
 
+import http.client
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from typing import Any
 
 from ...model.errors import InputError
@@ -19,15 +19,30 @@ try:
     import httptools
     import urllib3
     import yaml
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 except ImportError as exc:
     MISSING: ImportError | None = exc
     httptools = urllib3 = yaml = None  # type: ignore[assignment]
+    HTTPConnection = HTTPSConnection = object  # type: ignore[assignment,misc]
+    HTTPConnectionPool = HTTPSConnectionPool = object  # type: ignore[assignment,misc]
 else:
     MISSING = None
 
 _INSTALL = "Install what the collection's requirements.txt names into the Python that runs Ansible's modules."
 
-__all__ = ["Package", "httptools", "package", "require", "urllib3", "yaml"]
+__all__ = [
+    "HTTPConnection",
+    "HTTPConnectionPool",
+    "HTTPSConnection",
+    "HTTPSConnectionPool",
+    "Package",
+    "httptools",
+    "package",
+    "require",
+    "urllib3",
+    "yaml",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,7 @@ def require() -> None:
     if MISSING is not None:
         raise _unusable(f"{MISSING.name or MISSING} cannot be imported", _INSTALL) from MISSING
     version = getattr(urllib3, "__version__", "of no version")
-    if not issubclass(urllib3.connection.HTTPConnection, HTTPConnection):
+    if not issubclass(HTTPConnection, http.client.HTTPConnection):
         raise _unusable(
             f"urllib3-future stands in the place of urllib3 ({version}); niquests brings it",
             "Give Ansible a Python environment without it, or run there: pip uninstall -y urllib3-future && "

@@ -24,7 +24,7 @@ from .api_errors import Target, refusal
 from .api_status import read_answer
 from .circuit_breaker import CircuitBreaker, Traffic
 from .connection_errors import CONNECT_TIMEOUT, no_answer
-from .llhttp_connection import HttpResponse, Terms, on_terms, pools
+from .llhttp_connection import POOL_CLASSES, HttpResponse, Terms
 from .optional_imports import urllib3
 from .request_counts import RequestCounts
 from .retry import LONGEST_WAIT, Clock, Repeat, RequestFailure, Trouble, pause
@@ -88,7 +88,7 @@ class Transport:
         self._counts = counts
         self._clock = clock
         self._pool = pool_of(access, concurrency)
-        self._pool.pool_classes_by_scheme = pools()
+        self._pool.pool_classes_by_scheme = POOL_CLASSES
         self._lease_file = lease_file
         # A proxy has to be told where each request goes. Without one there is one host, whose connections are asked.
         self._root = access.server if access.proxy else urlsplit(access.server).path
@@ -193,19 +193,19 @@ class Transport:
                 raise _incomplete(request.target, received)
 
         try:
-            with on_terms(Terms(before_sending=self._check(request.target), on_received=in_time)):
-                answer: HttpResponse = self._send(
-                    request.method,
-                    self._root + request.url,
-                    body=request.body,
-                    headers=self._headers(request),
-                    timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds),
-                    pool_timeout=seconds,
-                    retries=False,
-                    redirect=False,
-                    preload_content=False,
-                    release_conn=True,
-                )
+            answer: HttpResponse = self._send(
+                request.method,
+                self._root + request.url,
+                body=request.body,
+                headers=self._headers(request),
+                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds),
+                pool_timeout=seconds,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                release_conn=True,
+                terms=Terms(before_sending=self._check(request.target), on_received=in_time),
+            )
         except urllib3.exceptions.HTTPError as exc:
             raise no_answer(exc, request.target, self._access.server, seconds) from exc
         self._counts.add(received=len(answer.data))
