@@ -40,7 +40,7 @@ importer: venv ## look at the collection as Galaxy does when it is uploaded
 
 bench: venv ## measure Plumb beside its peers (minutes); SIZES="100 1000 5000 10000" APPS=500 ROUNDS=3 ONCE=kubectl SKIP=kubectl AGENT=1
 	@$(SANDBOX) build >/dev/null
-	@$(PYTHON_ENV) -m ansible_collections.plumb.gitops.tests.bench \
+	@$(PYTHON_ENV) -m ansible_collections.plumb.gitops.bench \
 	    $(if $(SIZES)$(AGENT),--sizes $(SIZES)) $(if $(APPS),--apps $(APPS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	    $(if $(SKIP),--skip $(SKIP)) $(if $(ONCE),--once $(ONCE)) $(if $(AGENT),--agent)
 

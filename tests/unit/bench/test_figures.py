@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.bench.contenders import FLOOR, KUBECTL, PLUMB
-from ansible_collections.plumb.gitops.tests.bench.figures import (
+from ansible_collections.plumb.gitops.bench.contenders import FLOOR, KUBECTL, PLUMB
+from ansible_collections.plumb.gitops.bench.figures import (
     Series,
     growth,
     over_floor,
@@ -20,12 +20,12 @@ from ansible_collections.plumb.gitops.tests.bench.figures import (
     points,
     seconds,
 )
-from ansible_collections.plumb.gitops.tests.bench.fleet import Shape
-from ansible_collections.plumb.gitops.tests.bench.page import page
-from ansible_collections.plumb.gitops.tests.bench.plot import plot
-from ansible_collections.plumb.gitops.tests.bench.results import Results, Run, Sample, Scenario, load, save
-from ansible_collections.plumb.gitops.tests.bench.targets import judge
-from ansible_collections.plumb.gitops.tests.bench.traffic import Traffic
+from ansible_collections.plumb.gitops.bench.fleet import Shape
+from ansible_collections.plumb.gitops.bench.plot import plot
+from ansible_collections.plumb.gitops.bench.results import Results, Run, Sample, Scenario, load, save
+from ansible_collections.plumb.gitops.bench.results_page import page
+from ansible_collections.plumb.gitops.bench.targets import judge
+from ansible_collections.plumb.gitops.bench.traffic import Traffic
 
 _COMMAND = Series("whole", PLUMB)
 _WORK = Series("work", PLUMB, work=True)

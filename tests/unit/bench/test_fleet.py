@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from ansible_collections.plumb.gitops.tests.bench.fleet import KINDS, Shape, apps_of, changed, files_of
+from ansible_collections.plumb.gitops.bench.fleet import KINDS, Shape, apps_of, changed, files_of
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.bench.process import CommandFailed, Ran, run
+from ansible_collections.plumb.gitops.bench.process import CommandFailed, Ran, run
 
 _LARGE = "x = bytearray(60 << 20); x[::4096] = b'x' * len(x[::4096])"
 

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.bench.traffic import Traffic, count
+from ansible_collections.plumb.gitops.bench.traffic import Traffic, count
 
 
 def _line(verb: str, uri: str = "/api/v1/x", user: str = "admin", **more: object) -> bytes:

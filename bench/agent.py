@@ -18,12 +18,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ansible_collections.plumb.gitops.bench.fleet import KINDS, Shape, apps_of, changed, files_of
+from ansible_collections.plumb.gitops.bench.results import Measure
 from ansible_collections.plumb.gitops.controller.watch.reflectors import ObjectChange, Reflectors
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
-from ansible_collections.plumb.gitops.tests.bench.fleet import KINDS, Shape, apps_of, changed, files_of
-from ansible_collections.plumb.gitops.tests.bench.results import Measure
 from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet
 from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running, until
 from ansible_collections.plumb.gitops.tests.support.cluster.api import Api, api_of

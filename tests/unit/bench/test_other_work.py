@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.bench.others import Mark, machine_seconds
+from ansible_collections.plumb.gitops.bench.other_work import Mark, machine_seconds
 
 
 def test_idle_and_waiting_are_no_work_and_guests_count_once():

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 import yaml
 
-from ansible_collections.plumb.gitops.tests.bench.environment import COLLECTIONS, TOOLS, clean_environment
-from ansible_collections.plumb.gitops.tests.bench.process import CommandFailed, Ran, run
-from ansible_collections.plumb.gitops.tests.bench.results import Scenario
+from ansible_collections.plumb.gitops.bench.environment import COLLECTIONS, TOOLS, clean_environment
+from ansible_collections.plumb.gitops.bench.process import CommandFailed, Ran, run
+from ansible_collections.plumb.gitops.bench.results import Scenario
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 from ansible_collections.plumb.gitops.tests.support.git.forge import Repository, new_repository
 
@@ -89,7 +89,7 @@ class Floor:
             [
                 sys.executable,
                 "-m",
-                "ansible_collections.plumb.gitops.tests.bench.floor",
+                "ansible_collections.plumb.gitops.bench.floor",
                 "apply" if scenario is Scenario.FIRST else "look",
                 str(self.sandbox.kubeconfig),
                 str(self.fleet.folder),

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ansible_collections.plumb.gitops.tests.bench.contenders import PLUMB
-from ansible_collections.plumb.gitops.tests.bench.figures import Series, median_of, over_floor, seconds
-from ansible_collections.plumb.gitops.tests.bench.fleet import KINDS, Shape
-from ansible_collections.plumb.gitops.tests.bench.results import Results, Run, Scenario
+from ansible_collections.plumb.gitops.bench.contenders import PLUMB
+from ansible_collections.plumb.gitops.bench.figures import Series, median_of, over_floor, seconds
+from ansible_collections.plumb.gitops.bench.fleet import KINDS, Shape
+from ansible_collections.plumb.gitops.bench.results import Results, Run, Scenario
 
 _COMMAND = Series("", PLUMB)
 _WORK = Series("", PLUMB, work=True)

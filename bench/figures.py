@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ansible_collections.plumb.gitops.tests.bench.contenders import FLOOR, KUBECTL, MODULE, PLUMB
-from ansible_collections.plumb.gitops.tests.bench.results import Results, Run, Sample, Scenario
+from ansible_collections.plumb.gitops.bench.contenders import FLOOR, KUBECTL, MODULE, PLUMB
+from ansible_collections.plumb.gitops.bench.results import Results, Run, Sample, Scenario
 
 
 @dataclass(frozen=True, slots=True)

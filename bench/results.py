@@ -12,8 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.plumb.gitops.tests.bench.fleet import Shape
-from ansible_collections.plumb.gitops.tests.bench.traffic import Traffic
+from ansible_collections.plumb.gitops.bench.fleet import Shape
+from ansible_collections.plumb.gitops.bench.traffic import Traffic
 
 
 class Scenario(Enum):

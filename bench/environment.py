@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
+REPOSITORY = HERE.parent
 TOOLS = Path(sys.executable).parent
 COLLECTIONS = REPOSITORY / ".venv" / "collections"
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ansible_collections.plumb.gitops.tests.bench.contenders import (
+from ansible_collections.plumb.gitops.bench.contenders import (
     Contender,
     Fleet,
     Floor,
@@ -20,11 +20,11 @@ from ansible_collections.plumb.gitops.tests.bench.contenders import (
     Kubectl,
     Plumb,
 )
-from ansible_collections.plumb.gitops.tests.bench.environment import commit, peer_tools, versions
-from ansible_collections.plumb.gitops.tests.bench.fleet import Shape, apps_of, changed, files_of
-from ansible_collections.plumb.gitops.tests.bench.others import mark
-from ansible_collections.plumb.gitops.tests.bench.results import Run, Sample, Scenario
-from ansible_collections.plumb.gitops.tests.bench.traffic import AuditLog
+from ansible_collections.plumb.gitops.bench.environment import commit, peer_tools, versions
+from ansible_collections.plumb.gitops.bench.fleet import Shape, apps_of, changed, files_of
+from ansible_collections.plumb.gitops.bench.other_work import mark
+from ansible_collections.plumb.gitops.bench.results import Run, Sample, Scenario
+from ansible_collections.plumb.gitops.bench.traffic import AuditLog
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl as Admin
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox, sandbox_session
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ansible_collections.plumb.gitops.tests.bench.figures import (
+from ansible_collections.plumb.gitops.bench.figures import (
     SERIES,
     Series,
     growth,
@@ -18,8 +18,8 @@ from ansible_collections.plumb.gitops.tests.bench.figures import (
     points,
     seconds,
 )
-from ansible_collections.plumb.gitops.tests.bench.results import Agents, Results, Run, Sample, Scenario
-from ansible_collections.plumb.gitops.tests.bench.targets import Judged, judge
+from ansible_collections.plumb.gitops.bench.results import Agents, Results, Run, Sample, Scenario
+from ansible_collections.plumb.gitops.bench.targets import Judged, judge
 
 PLOT = "growth.svg"
 _GROWING = (Scenario.FIRST, Scenario.AGAIN, Scenario.CHECK)

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ansible_collections.plumb.gitops.tests.bench.agent import MEASURES
-from ansible_collections.plumb.gitops.tests.bench.contenders import KUBECTL, MODULE
-from ansible_collections.plumb.gitops.tests.bench.environment import commit, machine
-from ansible_collections.plumb.gitops.tests.bench.figures import SERIES, points
-from ansible_collections.plumb.gitops.tests.bench.fleet import Shape
-from ansible_collections.plumb.gitops.tests.bench.page import PLOT, page
-from ansible_collections.plumb.gitops.tests.bench.plot import plot
-from ansible_collections.plumb.gitops.tests.bench.process import CommandFailed
-from ansible_collections.plumb.gitops.tests.bench.results import Results, Scenario, load, save
-from ansible_collections.plumb.gitops.tests.bench.rounds import measure
+from ansible_collections.plumb.gitops.bench.agent import MEASURES
+from ansible_collections.plumb.gitops.bench.contenders import KUBECTL, MODULE
+from ansible_collections.plumb.gitops.bench.environment import commit, machine
+from ansible_collections.plumb.gitops.bench.figures import SERIES, points
+from ansible_collections.plumb.gitops.bench.fleet import Shape
+from ansible_collections.plumb.gitops.bench.plot import plot
+from ansible_collections.plumb.gitops.bench.process import CommandFailed
+from ansible_collections.plumb.gitops.bench.results import Results, Scenario, load, save
+from ansible_collections.plumb.gitops.bench.results_page import PLOT, page
+from ansible_collections.plumb.gitops.bench.rounds import measure
 
 _HERE = Path(__file__).resolve().parent
 _OF_AN_APP = 10  # objects

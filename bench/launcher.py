@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a command and write how long it took and how large its largest process was, as one line of JSON.
 
-Usage: python -I -S launch.py <file descriptor> <command> <arguments>...
+Usage: python -I -S launcher.py <file descriptor> <command> <arguments>...
 
 A program of its own and as small as can be: between fork and exec a child counts as large as its parent, and the kernel
 keeps that as its peak. So the benchmark itself must not be the parent of what it measures.

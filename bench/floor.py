@@ -23,7 +23,7 @@ from typing import Any
 import urllib3
 import yaml
 
-from ansible_collections.plumb.gitops.tests.bench.fleet import KINDS, Body
+from ansible_collections.plumb.gitops.bench.fleet import KINDS, Body
 
 THREADS = 16
 _PLURALS = {kind: plural for kind, _version, plural in KINDS}
