@@ -38,11 +38,11 @@ portable: venv ## what versions matter to, on the oldest and newest ansible-core
 importer: venv ## look at the collection as Galaxy does when it is uploaded
 	@scripts/importer
 
-bench: venv ## measure Plumb beside its peers (minutes); SIZES="100 1000 5000 10000" APPS=500 ROUNDS=3 ONCE=kubectl SKIP=kubectl AGENT=1
+bench: venv ## measure Plumb beside its peers (minutes); SIZES="100 1000 5000 10000" APPS=500 ROUNDS=3 ONCE=kubectl SKIP=kubectl AGENT=1 PUBLISH=1
 	@$(SANDBOX) build >/dev/null
 	@$(PYTHON_ENV) -m ansible_collections.plumb.gitops.bench \
 	    $(if $(SIZES)$(AGENT),--sizes $(SIZES)) $(if $(APPS),--apps $(APPS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
-	    $(if $(SKIP),--skip $(SKIP)) $(if $(ONCE),--once $(ONCE)) $(if $(AGENT),--agent)
+	    $(if $(SKIP),--skip $(SKIP)) $(if $(ONCE),--once $(ONCE)) $(if $(AGENT),--agent) $(if $(PUBLISH),--publish)
 
 sandbox: venv ## start a local control plane and forge in .sandbox
 	@$(SANDBOX) up --dir .sandbox

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make bench`: measure, keep the numbers, write RESULTS.md and its plot. README.md says how."""
+"""`make bench`: measure, save the numbers, print the results; with --publish, write RESULTS.md and its plot."""
 
 from __future__ import annotations
 
@@ -22,31 +22,35 @@ from ansible_collections.plumb.gitops.bench.results import Results, Scenario, lo
 from ansible_collections.plumb.gitops.bench.results_page import PLOT, page
 from ansible_collections.plumb.gitops.bench.rounds import measure
 
-_HERE = Path(__file__).resolve().parent
+_PUBLISHED = Path(__file__).resolve().parent
+_UNPUBLISHED = _PUBLISHED.parent / "reports" / "bench"  # git ignores it
 _OF_AN_APP = 10  # objects
 _LARGE = 5000  # objects from which on there is one round: it takes minutes
 _PLOTTED = (Scenario.FIRST, Scenario.AGAIN, Scenario.CHECK)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Each shape is kept as soon as it is measured. The exit status is 1 where a contender failed."""
-    given = _parser().parse_args(arguments)
-    results = load(given.out / "results.json", machine())
-    shapes = [Shape(size) for size in given.sizes]
-    shapes += [Shape(given.apps * _OF_AN_APP, given.apps)] if given.apps else []
+    """Measure, and save the numbers of each shape at once. Return the exit code: 1 where a contender failed."""
+    options = _parser().parse_args(arguments)
+    folder = _PUBLISHED if options.publish else options.out
+    results = load(folder / "results.json", machine())
+    shapes = [Shape(size) for size in options.sizes]
+    shapes += [Shape(options.apps * _OF_AN_APP, options.apps)] if options.apps else []
     try:
         for shape in shapes:
-            rounds = given.rounds or (1 if shape.objects >= _LARGE else 3)
-            results = results.with_run(measure(shape, rounds, given.skip, given.once))
-            _write(results, given.out)
-        for measure_agent in MEASURES if given.agent else ():
+            rounds = options.rounds or (1 if shape.objects >= _LARGE else 3)
+            results = results.with_run(measure(shape, rounds, options.skip, options.once))
+            save(results, folder / "results.json")
+        for measure_agent in MEASURES if options.agent else ():
             day = datetime.now(UTC).strftime("%Y-%m-%d")
             results = results.with_agent(day, commit(), measure_agent())
-            _write(results, given.out)
+            save(results, folder / "results.json")
     except CommandFailed as error:
         sys.stderr.write(f"bench: {error}\n")
         return 1
-    _write(results, given.out)
+    if options.publish:
+        _publish(results)
+    sys.stdout.write(page(results))
     return 0
 
 
@@ -62,21 +66,22 @@ def _parser() -> argparse.ArgumentParser:
         "--once", nargs="*", default=[], choices=(KUBECTL, MODULE), help="have these in the first round only"
     )
     parser.add_argument("--agent", action="store_true", help="measure the running agent, too")
-    parser.add_argument("--out", type=Path, default=_HERE, help="the folder of results.json and RESULTS.md")
+    parser.add_argument("--out", type=Path, default=_UNPUBLISHED, help="the folder of results.json")
+    parser.add_argument(
+        "--publish", action="store_true", help=f"write results.json, RESULTS.md and {PLOT} that are committed"
+    )
     return parser
 
 
-def _write(results: Results, folder: Path) -> None:
+def _publish(results: Results) -> None:
     if not results.runs:
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    save(results, folder / "results.json")
-    (folder / "RESULTS.md").write_text(page(results), encoding="utf-8")
+    (_PUBLISHED / "RESULTS.md").write_text(page(results), encoding="utf-8")
     lines = {
         scenario.value: {series.title: points(results, series, scenario) for series in SERIES}
         for scenario in _PLOTTED
     }
-    (folder / PLOT).write_text(plot(lines), encoding="utf-8")
+    (_PUBLISHED / PLOT).write_text(plot(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

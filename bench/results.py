@@ -131,6 +131,7 @@ def save(results: Results, path: Path) -> None:
     kept = {"machine": dict(results.machine), "runs": [_kept(run) for run in results.runs]}
     if results.agents is not None:
         kept["agents"] = asdict(results.agents)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
