@@ -20,7 +20,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Ver
 from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.manifests.bodies import workload, write
-from ansible_collections.plumb.gitops.tests.support.manifests.either_or import CHOICE, EITHER_OR
+from ansible_collections.plumb.gitops.tests.support.manifests.exclusive_fields import CHOICE, EITHER_OR
 from ansible_collections.plumb.gitops.tests.support.manifests.text import manifest
 from ansible_collections.plumb.gitops.tests.support.tampering.edits import (
     changes_of,
