@@ -44,8 +44,8 @@ bench: venv ## measure Plumb beside its peers (minutes); SIZES="100 1000 5000 10
 	    $(if $(SIZES)$(AGENT),--sizes $(SIZES)) $(if $(APPS),--apps $(APPS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	    $(if $(SKIP),--skip $(SKIP)) $(if $(ONCE),--once $(ONCE)) $(if $(AGENT),--agent) $(if $(PUBLISH),--publish)
 
-sandbox: venv ## start a local control plane and forge in .sandbox
-	@$(SANDBOX) up --dir .sandbox
+sandbox: venv ## start a local control plane and a forge with a sample repository in .sandbox
+	@$(SANDBOX) up --dir .sandbox --with-sample
 
 run: venv ## run an agent on the sandbox that follows the demo's shop; Ctrl-C ends it
 	@$(SANDBOX) up --dir .sandbox

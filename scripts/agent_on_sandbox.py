@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
-"""Run an agent on a running sandbox. It follows the demo's shop, which is pushed to the forge if it is not there."""
+"""Run an agent on a running sandbox. It follows the demo's shop, which is published on the forge if it is not there."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
-import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SANDBOX = ROOT / "roles" / "sandbox" / "files" / "sandbox.py"
+sys.path.insert(0, str(SANDBOX.parent))
+
+from plumb_sandbox.sample import publish  # noqa: E402
+
 NAME = "shop"
 MODULE = "ansible_collections.plumb.gitops.controller"
 AGENT = """\
@@ -34,9 +34,7 @@ def main() -> None:
     described = json.loads(subprocess.run(asked, stdout=subprocess.PIPE, check=True).stdout)
     forge = described["forge"]
     url = f"{forge['url']}/{forge['admin_user']}/{NAME}.git"
-    token = Path(forge["admin_token_file"]).read_text(encoding="utf-8").strip()
-    if is_new(forge["url"], token):
-        push(url, forge["admin_user"], token)
+    publish(forge, NAME, ROOT / "demo" / NAME)
     folder = sandbox / "agent"
     folder.mkdir(mode=0o700, exist_ok=True)
     private(folder / "http-token", secrets.token_urlsafe(24))
@@ -46,46 +44,6 @@ def main() -> None:
     print(f"It follows {url}. In another terminal: {' '.join(command)} status", flush=True)
     os.chdir(folder)
     os.execv(command[0], command)  # noqa: S606 - a list, and no shell
-
-
-def is_new(url: str, token: str) -> bool:
-    """Make the repository; False where it is there already."""
-    request = urllib.request.Request(  # noqa: S310 - the sandbox speaks http on the loopback
-        f"{url}/api/v1/user/repos",
-        data=json.dumps({"name": NAME, "private": True, "default_branch": "main"}).encode(),
-        headers={"Authorization": f"token {token}", "Content-Type": "application/json"},
-    )
-    try:
-        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310
-    except urllib.error.HTTPError as error:
-        if error.code != 409:
-            raise
-        return False
-    return True
-
-
-def push(url: str, user: str, token: str) -> None:
-    """Push the demo's shop as a first commit. The token goes through the environment, not into an argument."""
-    with tempfile.TemporaryDirectory() as place:
-        clone = Path(place, NAME)
-        shutil.copytree(ROOT / "demo" / NAME, clone)
-        helper = '!f() { echo "username=$PLUMB_USER"; echo "password=$PLUMB_TOKEN"; }; f'
-        settings = [
-            "-c",
-            "user.name=Plumb",
-            "-c",
-            "user.email=plumb@example.com",
-            "-c",
-            "commit.gpgsign=false",
-        ]
-        environment = {**os.environ, "PLUMB_USER": user, "PLUMB_TOKEN": token}
-        for words in (
-            ["init", "-q", "-b", "main"],
-            ["add", "--all"],
-            ["commit", "-q", "-m", "Open the shop"],
-            ["-c", f"credential.helper={helper}", "push", "-q", url, "HEAD:main"],
-        ):
-            subprocess.run(["git", *settings, *words], cwd=clone, env=environment, check=True)
 
 
 def inventory(described: dict[str, str], url: str, folder: Path) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from . import binaries, lifecycle
+from . import binaries, lifecycle, sample
 from .components import COMPONENTS, FILES
 from .errors import SandboxError
 from .layout import Layout
@@ -77,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--without-controllers", action="store_true", help="only the API server")
         if name == "up":
             command.add_argument("--with-parent", action="store_true", help="end with the calling process")
+            command.add_argument(
+                "--with-sample", action="store_true", help="a sample repository on the forge"
+            )
         if name == "down":
             command.add_argument("--purge", action="store_true", help="remove the folder, too")
         if name == "run":
@@ -97,8 +100,11 @@ def _folder(text: str) -> Path:
 def _up(given: argparse.Namespace) -> int:
     watch = Stopwatch()
     described, started = lifecycle.up(_wish(given, _owner(with_parent=given.with_parent)))
+    is_new = (
+        given.with_sample and "forge" in described and sample.provide(Layout(given.dir), described["forge"])
+    )
     if given.json:
-        print(json.dumps({**described, "changed": started}))
+        print(json.dumps({**described, "changed": started or is_new}))
     else:
         print(_usage(given.dir, described, f"started in {watch}" if started else "was running"))
     return 0
@@ -216,6 +222,8 @@ def _usage(folder: Path, described: dict[str, Any], state: str) -> str:
             f"         password in {forge['admin_password_file']},",
             f"         token in {forge['admin_token_file']}, registry {forge['registry']}",
         ]
+    if Layout(folder).inventory.exists():
+        lines.append(f"  inventory: {Layout(folder).inventory}    # an app of the sample repository")
     lines += [
         f"  audit log: {described['audit_log']}",
         f"  stop: {shlex.join(('python3', str(FILES / 'sandbox.py'), 'down', '--dir', str(folder)))}",

@@ -34,6 +34,11 @@ class Layout:
         return self.root / "kubeconfig"
 
     @property
+    def inventory(self) -> Path:
+        """An inventory of Ansible's that uses the sample repository."""
+        return self.root / "inventory.yml"
+
+    @property
     def audit_log(self) -> Path:
         """The API server's audit log, one JSON object per line."""
         return self.root / "audit.log"
