@@ -29,7 +29,7 @@ from ansible_collections.plumb.gitops.tests.support.tampering.property_cluster i
     prepared,
 )
 
-PREDECESSORS = ("kubectl-client-side-apply", "helm", "kubectl-create", "kubectl")
+FORMER_OWNERS = ("kubectl-client-side-apply", "helm", "kubectl-create", "kubectl")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_row_99_a_check_forecasts_each_field_that_an_adoption_changes(
     @given(st.data())
     def explore(data: st.DataObject) -> None:
         body = cluster.named(data.draw(manifests))
-        manager = data.draw(st.sampled_from(PREDECESSORS))
+        manager = data.draw(st.sampled_from(FORMER_OWNERS))
         # What another tool's apply claims, and Git does not say, stays and is told as an addition.
         less = manager != "kubectl" and data.draw(st.booleans())
         in_git = without_drawn_value(data.draw(st.randoms(use_true_random=False)), body) if less else body
@@ -95,7 +95,7 @@ def test_row_99_a_check_forecasts_each_field_that_an_adoption_changes(
         seen[manager] += 1
 
     explore()
-    assert set(seen) == set(PREDECESSORS), seen
+    assert set(seen) == set(FORMER_OWNERS), seen
 
 
 def _by_kubectl(kubectl: Kubectl, _engine: Engine, text: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.managed_fields import (
     co_owned,
     foldable,
-    lost_claims,
+    lost_fields,
     our_entry,
     owner_of,
     owners,
@@ -146,9 +146,9 @@ def test_the_owner_of_a_field_is_the_latest_editor_before_any_applier() -> None:
 def test_a_claim_is_lost_by_appliers_only() -> None:
     before = [ours(data("z")), entry("helm", "Apply", data("a", "b")), update("kubectl", data("c"))]
     after = [ours(data("a", "c")), entry("helm", "Apply", data("b"))]
-    assert lost_claims(owners(live(*before)), owners(live(*after))) == {"helm": data("a")}
-    assert lost_claims(owners(live(*before)), owners(live(ours(data("a"))))) == {"helm": data("a", "b")}
-    assert lost_claims(owners(live(*before)), owners(live(*before))) == {}
+    assert lost_fields(owners(live(*before)), owners(live(*after))) == {"helm": data("a")}
+    assert lost_fields(owners(live(*before)), owners(live(ours(data("a"))))) == {"helm": data("a", "b")}
+    assert lost_fields(owners(live(*before)), owners(live(*before))) == {}
 
 
 def test_co_owned_by_update_not_by_subresource_or_apply() -> None:

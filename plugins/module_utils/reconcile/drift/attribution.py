@@ -18,7 +18,7 @@ from ...model.change import AUDIT_LOG, Cause, Culprit, FieldChange
 from ...model.errors import printable
 from ...model.objects import GroupKind, ObjectRef
 from ...model.plan import Action, AppResult
-from ..fields.managed_fields import NOBODY_KNOWN
+from ..fields.managed_fields import BEFORE_FIRST_APPLY
 
 _OURS = "plumb/"  # how the user agent of a request of ours begins
 _VERBS = {"Update": frozenset({"create", "update", "patch"}), "Apply": frozenset({"patch"})}
@@ -217,7 +217,7 @@ class _Case:
 
     def _of(self, change: FieldChange) -> Culprit | None:
         entry, known = change.culprit, self.known.get(change.path)
-        if change.cause is Cause.GIT or (entry is not None and entry.manager == NOBODY_KNOWN):
+        if change.cause is Cause.GIT or (entry is not None and entry.manager == BEFORE_FIRST_APPLY):
             return entry
         if entry is not None and known is not None and _same_entry(entry, known):
             return known

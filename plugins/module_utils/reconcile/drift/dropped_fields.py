@@ -12,7 +12,7 @@ from ...model.objects import Body, GroupKind
 from ..fields.applied_fields import last_applied
 from ..fields.fieldset import SELF, FieldSet, Path, is_member_node, set_of_paths, subtract, union
 from ..fields.known_writers import is_expected
-from ..fields.managed_fields import Owner, brought_back_by, our_entry, owners, without_never_folded
+from ..fields.managed_fields import Owner, our_entry, owners, restored_by, without_never_folded
 from .ignore import Ignored
 
 
@@ -24,14 +24,14 @@ def dropped(live: Body, kind: GroupKind, ignored: Ignored, coming: FieldSet) -> 
     """
     entries = owners(live)
     ours = our_entry(entries)
-    recorder = ours or brought_back_by(entries)
+    recorder = ours or restored_by(entries)
     if recorder is None:
         return {}
     former = subtract(union(ours.fields if ours is not None else {}, last_applied(live, recorder)), coming)
     fields: FieldSet = {}
     kept: FieldSet = {}
     for owner in entries if former else ():
-        if owner is ours or owner.is_nobody_known:
+        if owner is ours or owner.is_before_first_apply:
             continue
         if owner is not recorder and (ours is None or not _may_lose(owner, ours)):
             kept = union(kept, owner.fields)

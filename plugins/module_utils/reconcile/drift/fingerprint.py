@@ -147,7 +147,7 @@ def _shown(print_: Fingerprint) -> tuple[Any, ...]:
 def _split(entry: Owner, kind: GroupKind) -> tuple[list[Path], list[Path]]:
     """The fields of an entry that are a claim on the manifest, and those that are not."""
     fields = list(leaves(entry.fields))
-    if entry.subresource == "status" or entry.is_nobody_known:
+    if entry.subresource == "status" or entry.is_before_first_apply:
         return [], fields
     left = [path for path in fields if path[0] == "f:status" or is_expected(entry.manager, kind, path)]
     return ([path for path in fields if path not in left] if left else fields), left

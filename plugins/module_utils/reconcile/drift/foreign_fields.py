@@ -21,7 +21,7 @@ from ..fields.fieldset import SELF, FieldSet, Path, display, item_key, owns, uni
 from ..fields.known_writers import is_expected
 from ..fields.managed_fields import Owner, our_entry, owners, without_never_folded
 from ..fields.ownership_match import same
-from ..fields.structure import KEY_DEFAULTS, place
+from ..fields.structure import KEY_DEFAULTS, index_of
 from .explain import value_at
 from .ignore import Ignored, inside
 
@@ -56,7 +56,7 @@ def foreign_fields(
     found = [
         ForeignField(path, owner, fields)
         for owner in entries
-        if owner is not ours and not owner.subresource and not owner.is_nobody_known
+        if owner is not ours and not owner.subresource and not owner.is_before_first_apply
         for path, fields in _added(owner.fields, ours.fields, ())
         if path[0] != "f:status"
         and not owner.may_keep(path)
@@ -156,7 +156,7 @@ def in_place_of(found: Sequence[ForeignField], live: Body, wanted: Body) -> tupl
         if path[-1][:2] != "k:":
             continue
         left = missing.setdefault(path[:-1], _lacking(path, live, wanted))
-        index = place(inside(live, path[:-1]), path[-1])
+        index = index_of(inside(live, path[:-1]), path[-1])
         if index is None:
             continue
         item = inside(live, path)

@@ -19,7 +19,7 @@ from typing import Any
 from ...model.app import AdditionPolicy, AppSpec, IgnoreRule
 from ...model.objects import Body, digest_of
 from ..desired.manifests import DesiredObject
-from ..fields.controller_fields import controlled
+from ..fields.controller_fields import controlled_fields
 from ..fields.fieldset import (
     SELF,
     FieldSet,
@@ -33,7 +33,16 @@ from ..fields.fieldset import (
 )
 from ..fields.managed_fields import Owner, our_entry, owners
 from ..fields.ownership_match import same
-from ..fields.structure import Shape, content_of, drop, fields_of, items_by_key, place, put, shape_of
+from ..fields.structure import (
+    Shape,
+    content_of,
+    fields_of,
+    index_of,
+    items_by_key,
+    shape_of,
+    with_item,
+    without_item,
+)
 
 ANNOTATION = "plumb.gitops/ignore"  # on a manifest: JSON pointers, separated by commas or blanks
 _EVERY = "*"  # in a pointer: each item, or each key
@@ -81,7 +90,7 @@ def ignored_of(app: AppSpec, wanted: DesiredObject) -> Ignored:
     """The rules of an app that are for this manifest, and those of the manifest's own."""
     metadata = wanted.body["metadata"]
     said = str((metadata.get("annotations") or {}).get(ANNOTATION) or "")
-    decided = controlled(wanted.ref.group_kind, wanted.body)
+    decided = controlled_fields(wanted.ref.group_kind, wanted.body)
     if not said and not app.ignore and not decided:
         return _NO_RULES[app.additions]
     own = tuple(IgnoreRule(pointer=pointer) for pointer in said.replace(",", " ").split())
@@ -241,21 +250,21 @@ def inside(body: Any, path: Path) -> Any:
 
 def _inside(container: Any, key: str) -> Any:
     """What a key of managedFields leads to; None where there is nothing."""
-    at = place(container, key)
+    at = index_of(container, key)
     return None if at is None else container[at]
 
 
 def _with(wanted: Any, live: Any, path: Path, *, keep: bool) -> Any:
     """`wanted` with the live value at the path (`keep`, and there is one), or without the path."""
-    at, there = place(wanted, path[0]), place(live, path[0])
+    at, there = index_of(wanted, path[0]), index_of(live, path[0])
     if len(path) == 1:
         if keep and there is not None:
             value = live[there]
             if at is None:
                 return wanted
-            return put(wanted, at, value)
-        return wanted if at is None else drop(wanted, at)
+            return with_item(wanted, at, value)
+        return wanted if at is None else without_item(wanted, at)
     if at is None:
         return wanted
     inner = _with(wanted[at], live[there] if there is not None else None, path[1:], keep=keep)
-    return wanted if inner is wanted[at] else put(wanted, at, inner)
+    return wanted if inner is wanted[at] else with_item(wanted, at, inner)

@@ -4,7 +4,7 @@
 """Which fields an object was last applied with, remembered in an annotation on it: paths, never values.
 
 Our entry in managedFields loses a field as soon as somebody else changes it, so it cannot tell later that the field was
-Git's. The annotation is believed only while our own entry owns it: whoever edits it takes it from us (ADR 0020).
+Git's. The annotation is trusted only while our own entry owns it: whoever edits it takes it from us (ADR 0020).
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _OWN = (ANNOTATION, DIGEST)
 
 
 def with_applied_fields(body: Body, live: Body | None) -> Body:
-    """The body as it is written: with the annotation that names its fields, where these are few enough."""
+    """Return the body as it is written: with the annotation that names its fields, where these are few enough."""
     annotations: Mapping[str, Any] = body["metadata"].get("annotations") or {}
     shape = shape_of(owner.fields for owner in owners(live)) if live is not None else None
-    text = encode(fields_of(_of_git(body), shape))
+    text = encode(fields_of(_git_content(body), shape))
     others = {name: value for name, value in annotations.items() if name != ANNOTATION}
     if not text or sum(len(str(value)) for value in others.values()) > _MOST_ANNOTATIONS:
         return _with_annotations(body, others)
@@ -45,29 +45,29 @@ def with_applied_fields(body: Body, live: Body | None) -> Body:
 
 
 def as_recorded(body: Body, live: Body) -> Body:
-    """The body as it is compared with a live object: the annotation is as that has it, if it is ours.
+    """Return the body as it is compared with a live object: with the live annotation, if that is ours.
 
     One that somebody edited is written anew. An object without one gets it when its manifest is applied next.
     """
-    there: Mapping[str, Any] = live["metadata"].get("annotations") or {}
-    if ANNOTATION not in there:
+    live_annotations: Mapping[str, Any] = live["metadata"].get("annotations") or {}
+    if ANNOTATION not in live_annotations:
         return body
     entry = our_entry(owners(live))
     if entry is None or not owns_exactly(entry.fields, ANNOTATION_PATH):
         return with_applied_fields(body, live)
     annotations: Mapping[str, Any] = body["metadata"].get("annotations") or {}
-    return _with_annotations(body, {**annotations, ANNOTATION: there[ANNOTATION]})
+    return _with_annotations(body, {**annotations, ANNOTATION: live_annotations[ANNOTATION]})
 
 
 def last_applied(live: Body, entry: Owner) -> FieldSet:
-    """The fields that a live object was last applied with, by the annotation; none where it is not to be believed."""
+    """Return the fields that a live object was last applied with; none where its annotation is not to be trusted."""
     if not owns_exactly(entry.fields, ANNOTATION_PATH):
         return {}
     return decode(str((live["metadata"].get("annotations") or {}).get(ANNOTATION) or ""))
 
 
 def encode(fields: FieldSet) -> str:
-    """Fields as text; empty where they are too many."""
+    """Return fields as text; empty where they are too many."""
     plain = _JSON.encode(fields)
     if len(plain) <= _PAYS:
         return plain
@@ -78,12 +78,12 @@ def encode(fields: FieldSet) -> str:
 
 
 def decode(text: str) -> FieldSet:
-    """What `encode` wrote; nothing of any other text."""
+    """Return the fields that `encode` wrote; none of any other text."""
     try:
-        found = json.loads(_unpacked(text) if text.startswith(_PACKED) else text[:_MOST_TEXT])
+        fields = json.loads(_unpacked(text) if text.startswith(_PACKED) else text[:_MOST_TEXT])
     except (ValueError, RecursionError, zlib.error):
         return {}
-    return found if isinstance(found, Mapping) and _is_set(found) else {}
+    return fields if isinstance(fields, Mapping) and _is_field_set(fields) else {}
 
 
 def _unpacked(text: str) -> bytes:
@@ -96,20 +96,26 @@ def _unpacked(text: str) -> bytes:
     return plain
 
 
-def _is_set(found: Mapping[str, Any]) -> bool:
-    return all(isinstance(node, Mapping) and _is_set(node) for node in found.values())
+def _is_field_set(fields: Mapping[str, Any]) -> bool:
+    return all(isinstance(node, Mapping) and _is_field_set(node) for node in fields.values())
 
 
-def _of_git(body: Body) -> Body:
-    """The body without what Plumb itself keeps on an object."""
-    said = content_of(body)
+def _git_content(body: Body) -> Body:
+    """Return the content of a body without what Plumb itself writes on an object."""
+    content = content_of(body)
     labels = {
-        name: value for name, value in (said["metadata"].get("labels") or {}).items() if name != PART_OF
+        name: value for name, value in (content["metadata"].get("labels") or {}).items() if name != PART_OF
     }
-    notes = {k: value for k, value in (said["metadata"].get("annotations") or {}).items() if k not in _OWN}
-    named = {"labels": labels, "annotations": notes}
-    metadata = {key: value for key, value in {**said["metadata"], **named}.items() if value}
-    return {**said, "metadata": metadata} if metadata else {k: v for k, v in said.items() if k != "metadata"}
+    annotations = {
+        k: value for k, value in (content["metadata"].get("annotations") or {}).items() if k not in _OWN
+    }
+    named = {"labels": labels, "annotations": annotations}
+    metadata = {key: value for key, value in {**content["metadata"], **named}.items() if value}
+    return (
+        {**content, "metadata": metadata}
+        if metadata
+        else {k: v for k, v in content.items() if k != "metadata"}
+    )
 
 
 def _with_annotations(body: Body, annotations: Mapping[str, Any]) -> Body:

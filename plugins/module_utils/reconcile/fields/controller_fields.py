@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fields that a controller decides by contract, whatever Git says of them: a table.
 
-A chart says such a field all the same, mostly empty: `rules: []` of an aggregated ClusterRole, `caBundle: ""` of a
+A chart sets such a field all the same, mostly empty: `rules: []` of an aggregated ClusterRole, `caBundle: ""` of a
 webhook whose certificate is injected. Sources: the API reference of ClusterRole (`aggregationRule`); the annotations of
 cert-manager's cainjector and of OpenShift's service-ca-operator.
 """
@@ -38,27 +38,27 @@ def _is_injected(body: Body) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Controlled:
+class ControlledField:
     """A field of a kind that a controller decides where the manifest says so."""
 
     pointer: str
     applies: Callable[[Body], bool]
 
 
-_WEBHOOKS = (Controlled("/webhooks/*/clientConfig/caBundle", _is_injected),)
-_CONTROLLED: dict[GroupKind, tuple[Controlled, ...]] = {
-    GroupKind("rbac.authorization.k8s.io", "ClusterRole"): (Controlled("/rules", _is_aggregated),),
+_WEBHOOKS = (ControlledField("/webhooks/*/clientConfig/caBundle", _is_injected),)
+_CONTROLLED: dict[GroupKind, tuple[ControlledField, ...]] = {
+    GroupKind("rbac.authorization.k8s.io", "ClusterRole"): (ControlledField("/rules", _is_aggregated),),
     GroupKind("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): _WEBHOOKS,
     GroupKind("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): _WEBHOOKS,
-    GroupKind("apiregistration.k8s.io", "APIService"): (Controlled("/spec/caBundle", _is_injected),),
+    GroupKind("apiregistration.k8s.io", "APIService"): (ControlledField("/spec/caBundle", _is_injected),),
     GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"): (
-        Controlled("/spec/conversion/webhook/clientConfig/caBundle", _is_injected),
+        ControlledField("/spec/conversion/webhook/clientConfig/caBundle", _is_injected),
     ),
 }
 
 
-def controlled(kind: GroupKind, body: Body) -> tuple[IgnoreRule, ...]:
-    """Rules that leave to controllers what of this manifest they decide."""
+def controlled_fields(kind: GroupKind, body: Body) -> tuple[IgnoreRule, ...]:
+    """Return the rules that leave to controllers what of this manifest they decide."""
     return tuple(
         IgnoreRule(pointer=field.pointer) for field in _CONTROLLED.get(kind, ()) if field.applies(body)
     )

@@ -31,23 +31,23 @@ Difference = tuple[Path, Any, Any]  # where, live, desired
 
 
 def differences(live: Body, wanted: Body) -> tuple[Difference, ...]:
-    """Each field in which `wanted` differs from `live`, sorted by path; status and the server's own fields aside."""
+    """Return the fields in which `wanted` differs from `live`, by path; without status and the server's own fields."""
     shape = _shape(live, wanted)
-    found = _map(_compared(live), _compared(wanted), shape, ())
-    return tuple(sorted(found, key=lambda difference: difference[0]))
+    changes = _diff_maps(_content(live), _content(wanted), shape, ())
+    return tuple(sorted(changes, key=lambda difference: difference[0]))
 
 
 def masked(body: Body, path: Path, value: Any) -> Any:
-    """The value as it may be shown: hidden if it stands in a Secret, except what names rather than contains."""
+    """Return the value as it may be shown: of a Secret, only what names it is shown and everything else is masked."""
     if value is ABSENT or body.get("kind") != "Secret":
         return value
     return value if any(path[: len(shown)] == shown for shown in _SECRET_SHOWN) else MASK
 
 
-def _compared(body: Body) -> dict[str, Any]:
-    kept = {key: value for key, value in body.items() if key not in ("status", "apiVersion", "kind")}
-    kept["metadata"] = {key: value for key, value in body["metadata"].items() if key not in _SERVER_OWNED}
-    return kept
+def _content(body: Body) -> dict[str, Any]:
+    content = {key: value for key, value in body.items() if key not in ("status", "apiVersion", "kind")}
+    content["metadata"] = {key: value for key, value in body["metadata"].items() if key not in _SERVER_OWNED}
+    return content
 
 
 def _shape(*bodies: Body) -> FieldSet:
@@ -63,64 +63,64 @@ def _node(shape: FieldSet, key: str) -> FieldSet:
     return node
 
 
-def _any(live: Any, wanted: Any, shape: FieldSet, path: Path) -> Iterator[Difference]:
+def _diff_values(live: Any, wanted: Any, shape: FieldSet, path: Path) -> Iterator[Difference]:
     if same(live, wanted):
         return
     if isinstance(live, Mapping) and isinstance(wanted, Mapping):
-        yield from _map(live, wanted, shape, path)
+        yield from _diff_maps(live, wanted, shape, path)
     elif isinstance(live, list) and isinstance(wanted, list):
-        yield from _list(live, wanted, shape, path)
+        yield from _diff_lists(live, wanted, shape, path)
     else:
         yield path, live, wanted
 
 
-def _map(
+def _diff_maps(
     live: Mapping[str, Any], wanted: Mapping[str, Any], shape: FieldSet, path: Path
 ) -> Iterator[Difference]:
     for name in sorted({*live, *wanted}):
-        here = (*path, f"f:{name}")
+        child_path = (*path, f"f:{name}")
         node = _node(shape, f"f:{name}")
         if name not in live:
-            yield from _one_side(wanted[name], node, here, added=True)
+            yield from _diff_one_sided(wanted[name], node, child_path, added=True)
         elif name not in wanted:
-            yield from _one_side(live[name], node, here, added=False)
+            yield from _diff_one_sided(live[name], node, child_path, added=False)
         else:
-            yield from _any(live[name], wanted[name], node, here)
+            yield from _diff_values(live[name], wanted[name], node, child_path)
 
 
-def _one_side(value: Any, shape: FieldSet, path: Path, *, added: bool) -> Iterator[Difference]:
-    """A field that only one side has: a map of several is told field by field, so that a reader sees each."""
+def _diff_one_sided(value: Any, shape: FieldSet, path: Path, *, added: bool) -> Iterator[Difference]:
+    """Yield a field that only one side has: a map of several fields one by one, so that a reader sees each."""
     if isinstance(value, Mapping) and value and any(key.startswith("f:") for key in shape):
-        yield from _map({}, value, shape, path) if added else _map(value, {}, shape, path)
+        yield from _diff_maps({}, value, shape, path) if added else _diff_maps(value, {}, shape, path)
     else:
         yield (path, ABSENT, value) if added else (path, value, ABSENT)
 
 
-def _list(live: list[Any], wanted: list[Any], shape: FieldSet, path: Path) -> Iterator[Difference]:
+def _diff_lists(live: list[Any], wanted: list[Any], shape: FieldSet, path: Path) -> Iterator[Difference]:
     names = next((tuple(item_key(key)) for key in shape if key.startswith("k:")), ())
     if names:
-        before, after = _keyed(live, names), _keyed(wanted, names)
+        before, after = _by_key(live, names), _by_key(wanted, names)
     elif any(key.startswith("v:") for key in shape):
-        before, after = _valued(live), _valued(wanted)
+        before, after = _by_value(live), _by_value(wanted)
     else:
         yield path, live, wanted  # atomic
         return
     if len(before) != len(live) or len(after) != len(wanted):
-        yield path, live, wanted  # the keys do not tell the items apart: show it whole
+        yield path, live, wanted  # the keys do not tell the items apart: the list is shown whole
         return
     for key in sorted({*before, *after}):
-        here = (*path, key)
+        child_path = (*path, key)
         if key not in before or key not in after:
-            yield here, before.get(key, ABSENT), after.get(key, ABSENT)
+            yield child_path, before.get(key, ABSENT), after.get(key, ABSENT)
         else:
-            yield from _any(before[key], after[key], _node(shape, key), here)
+            yield from _diff_values(before[key], after[key], _node(shape, key), child_path)
     common = [key for key in before if key in after]
     if common != [key for key in after if key in before]:
         yield path, [_label(key) for key in before], [_label(key) for key in after]
 
 
-def _keyed(items: list[Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Items under their `k:` keys, written as the server writes them: compact JSON, sorted names."""
+def _by_key(items: list[Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return items under their `k:` keys, written as the server writes them: compact JSON, sorted names."""
     return {
         "k:"
         + json.dumps(
@@ -131,7 +131,7 @@ def _keyed(items: list[Any], names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _valued(items: list[Any]) -> dict[str, Any]:
+def _by_value(items: list[Any]) -> dict[str, Any]:
     return {"v:" + json.dumps(item, separators=(",", ":")): item for item in items}
 
 

@@ -21,58 +21,58 @@ Path = tuple[str, ...]  # the keys from the root: ("f:spec", "f:replicas")
 SELF = "."
 
 
-def union(one: FieldSet, other: FieldSet) -> dict[str, Any]:
-    """The fields that are in either set."""
+def union(first: FieldSet, second: FieldSet) -> dict[str, Any]:
+    """Return the fields that are in either set."""
     merged: dict[str, Any] = {}
-    for key in [*one, *(key for key in other if key not in one)]:
-        if key not in other:
-            merged[key] = one[key]
-        elif key not in one:
-            merged[key] = other[key]
+    for key in [*first, *(key for key in second if key not in first)]:
+        if key not in second:
+            merged[key] = first[key]
+        elif key not in first:
+            merged[key] = second[key]
         else:
-            merged[key] = _union_node(one[key], other[key])
+            merged[key] = _union_node(first[key], second[key])
     return merged
 
 
-def _union_node(one: FieldSet, other: FieldSet) -> dict[str, Any]:
-    """Two nodes under one key: an empty one is a member, which a merge with children must keep as `.`."""
-    if not one and not other:
+def _union_node(first: FieldSet, second: FieldSet) -> dict[str, Any]:
+    """Merge two nodes under one key: an empty one is a member, which a merge with children must keep as `.`."""
+    if not first and not second:
         return {}
-    merged = union(one, other)
-    if not one or not other:
+    merged = union(first, second)
+    if not first or not second:
         merged[SELF] = {}
     return merged
 
 
-def subtract(one: FieldSet, other: FieldSet) -> dict[str, Any]:
-    """The fields of `one` that are not members of `other`."""
+def subtract(first: FieldSet, second: FieldSet) -> dict[str, Any]:
+    """Return the fields of `first` that are not members of `second`."""
     left: dict[str, Any] = {}
-    for key, node in one.items():
+    for key, node in first.items():
         if key == SELF:
-            if SELF not in other:
+            if SELF not in second:
                 left[SELF] = {}
-        elif key not in other:
+        elif key not in second:
             left[key] = node
         else:
-            rest = _subtract_node(node, other[key])
+            rest = _subtract_node(node, second[key])
             if rest is not None:
                 left[key] = rest
     return left
 
 
-def _subtract_node(one: FieldSet, other: FieldSet) -> dict[str, Any] | None:
-    if not one:  # a leaf member: gone if the other has it as a member too
-        return None if is_member_node(other) else {}
-    rest = subtract(one, {**other, SELF: {}} if is_member_node(other) else other)
+def _subtract_node(first: FieldSet, second: FieldSet) -> dict[str, Any] | None:
+    if not first:  # a leaf member: gone if the other has it as a member too
+        return None if is_member_node(second) else {}
+    rest = subtract(first, {**second, SELF: {}} if is_member_node(second) else second)
     if not rest:
         return None
     # A node that has only "." left is the leaf itself.
     return {} if set(rest) == {SELF} else rest
 
 
-def intersect(one: FieldSet, other: FieldSet) -> dict[str, Any]:
-    """The fields that are members of both sets."""
-    return subtract(one, subtract(one, other))
+def intersect(first: FieldSet, second: FieldSet) -> dict[str, Any]:
+    """Return the fields that are members of both sets."""
+    return subtract(first, subtract(first, second))
 
 
 def is_member_node(node: FieldSet) -> bool:
@@ -81,7 +81,7 @@ def is_member_node(node: FieldSet) -> bool:
 
 
 def leaves(fields: FieldSet, prefix: Path = ()) -> Iterator[Path]:
-    """The paths of all members that have no member below them, sorted."""
+    """Yield the paths of all members that have no member below them, sorted."""
     for key in sorted(fields):
         if key == SELF:
             continue
@@ -93,7 +93,7 @@ def leaves(fields: FieldSet, prefix: Path = ()) -> Iterator[Path]:
 
 
 def set_of_paths(paths: Iterable[Path]) -> dict[str, Any]:
-    """The set whose members these paths are."""
+    """Return the set whose members these paths are."""
     fields: dict[str, Any] = {}
     for path in paths:
         node: FieldSet = {}
@@ -140,19 +140,19 @@ def owns_exactly(fields: FieldSet, path: Path) -> bool:
 
 @lru_cache(maxsize=4096)
 def item_key(key: str) -> Mapping[str, Any]:
-    """The key fields of a `k:` item: `k:{"containerPort":80,"protocol":"TCP"}`."""
+    """Return the key fields of a `k:` item: `k:{"containerPort":80,"protocol":"TCP"}`."""
     loaded: Mapping[str, Any] = json.loads(key[2:])
     return loaded
 
 
 @lru_cache(maxsize=4096)
 def set_value(key: str) -> Any:
-    """The value of a `v:` item."""
+    """Return the value of a `v:` item."""
     return json.loads(key[2:])
 
 
 def display(path: Path) -> str:
-    """A path as people write it: `spec.containers[main].ports[80/TCP].hostPort`, `metadata.labels[a.b/c]`."""
+    """Return a path as people write it: `spec.containers[main].ports[80/TCP].hostPort`, `metadata.labels[a.b/c]`."""
     shown = ""
     for key in path:
         kind, _colon, name = key.partition(":")

@@ -30,6 +30,7 @@ class KnownWriter:
     path: str
 
     def covers(self, manager: str, kind: str, path: str) -> bool:
+        """Whether the row is for this manager, kind (`Kind.group`) and path (as people write it)."""
         return (
             fnmatchcase(manager, self.manager)
             and fnmatchcase(kind, self.kind)
@@ -81,7 +82,7 @@ KNOWN_WRITERS: tuple[KnownWriter, ...] = (
     KnownWriter("cert-manager-cainjector*", _ANY, "*caBundle"),
     KnownWriter("pilot-discovery", "*WebhookConfiguration.admissionregistration.k8s.io", "webhooks*"),
     KnownWriter("linkerd*", "*WebhookConfiguration.admissionregistration.k8s.io", "webhooks*caBundle"),
-    # People who were right to: a restart is a request, not a state.
+    # A restart is a request of a person, not a state.
     KnownWriter(
         "kubectl-rollout", _ANY, "spec.template.metadata.annotations?kubectl.kubernetes.io/restartedAt?"
     ),

@@ -23,21 +23,21 @@ FIELD_MANAGER = "plumb"
 DIGEST = "plumb.gitops/manifest"  # annotation: which manifest an object was last applied from
 _DIGEST_PATH: Path = ("f:metadata", "f:annotations", f"f:{DIGEST}")
 
-# Creates a Namespace that no manifest of the app is for. It says no field, so it comes to own none; said as `plumb`, it
-# would take away all that another app's manifest for that Namespace has just applied.
+# Creates a Namespace that no manifest of the app is for. It sets no field, so it owns none; written as `plumb`, it would
+# remove all that another app's manifest for that Namespace has just applied.
 CREATOR = "plumb-create-namespace"
 
-# Managers whose Update entries are folded into ours when we take an object over: tools and people that said what Git
-# says now. Source: the table in kustomize-controller and csaupgrade of client-go.
-PREDECESSORS = re.compile(
+# Managers whose Update entries are folded into ours when we take an object over: tools and people that wrote before us
+# what Git says now. Source: the table in kustomize-controller and csaupgrade of client-go.
+FORMER_OWNERS = re.compile(
     r"kubectl(-.*)?|helm|kustomize-controller|argocd.*|Go-http-client|OpenAPI-Generator|Swagger-Codegen"
 )
 
 # The server's name for whoever wrote an object that had no managedFields when it was first applied. It owns every field
 # there was, defaults and immutable ones too, so it is struck, not folded: removing all that would break the object.
-NOBODY_KNOWN = "before-first-apply"
+BEFORE_FIRST_APPLY = "before-first-apply"
 
-# What a predecessor may own by accident of history, and the cluster goes on needing: never folded, never removed.
+# What a former owner may own by accident of history, and the cluster goes on needing: never folded, never removed.
 NEVER_FOLDED: tuple[Path, ...] = (
     ("f:status",),
     ("f:metadata", "f:finalizers"),
@@ -75,6 +75,7 @@ class Owner:
 
     @property
     def is_ours(self) -> bool:
+        """Whether this is what Plumb itself applied."""
         return self.manager == FIELD_MANAGER and self.operation == "Apply" and not self.subresource
 
     @property
@@ -83,30 +84,39 @@ class Owner:
         return self.operation == "Apply" and not self.is_ours
 
     @property
-    def is_predecessor(self) -> bool:
+    def is_former_owner(self) -> bool:
+        """Whether it is of a tool or person whose fields we take over with an object."""
         return (
-            self.operation == "Update" and not self.subresource and bool(PREDECESSORS.fullmatch(self.manager))
+            self.operation == "Update"
+            and not self.subresource
+            and bool(FORMER_OWNERS.fullmatch(self.manager))
         )
 
     @property
-    def is_nobody_known(self) -> bool:
-        return self.operation == "Update" and self.manager == NOBODY_KNOWN
+    def is_before_first_apply(self) -> bool:
+        """Whether the server made it up for an object that had no managedFields."""
+        return self.operation == "Update" and self.manager == BEFORE_FIRST_APPLY
 
     def may_keep(self, path: Path) -> bool:
         """Whether the path is this owner's for good reason, though Git does not say it."""
         if self.operation != "Update":
             return False
-        if any(path[: len(kept)] == kept for kept in _TRACKING) and not _BY_HAND.fullmatch(self.manager):
+        if any(path[: len(prefix)] == prefix for prefix in _TRACKING) and not _BY_HAND.fullmatch(
+            self.manager
+        ):
             return True
-        return bool(_TOOLS.fullmatch(self.manager)) and any(path[: len(k)] == k for k in NEVER_FOLDED)
+        return bool(_TOOLS.fullmatch(self.manager)) and any(
+            path[: len(prefix)] == prefix for prefix in NEVER_FOLDED
+        )
 
     @property
     def culprit(self) -> Culprit:
+        """The owner as a report names him."""
         return Culprit(self.manager, self.operation, self.subresource, self.time)
 
 
 def owners(live: Body) -> tuple[Owner, ...]:
-    """The entries of a live object's managedFields; empty ones, as after a wipe, are left out."""
+    """Return the entries of a live object's managedFields; empty ones, as after a wipe, are left out."""
     return tuple(
         Owner(
             entry.get("manager") or "",
@@ -122,12 +132,12 @@ def owners(live: Body) -> tuple[Owner, ...]:
 
 
 def our_entry(entries: Sequence[Owner]) -> Owner | None:
-    """Our own claim, if there is one."""
+    """Return our own entry, if there is one."""
     return next((owner for owner in entries if owner.is_ours), None)
 
 
-def brought_back_by(entries: Sequence[Owner]) -> Owner | None:
-    """Who made an object of ours anew with all that it said, as from a backup: we own nothing, and he our record."""
+def restored_by(entries: Sequence[Owner]) -> Owner | None:
+    """Return who restored an object of ours, as from a backup: that entry owns our digest, and we own nothing."""
     if our_entry(entries) is not None:
         return None
     return next(
@@ -137,44 +147,45 @@ def brought_back_by(entries: Sequence[Owner]) -> Owner | None:
 
 
 def owner_of(entries: Sequence[Owner], path: Path) -> Owner | None:
-    """Who, other than us, owns the path; the latest where several do, those without a time first."""
+    """Return who, other than us, owns the path; the latest where several do, those without a time first."""
     holders = [owner for owner in entries if not owner.is_ours and owns(owner.fields, path)]
     return max(
         holders, key=lambda owner: (owner.operation == "Update", not owner.time, owner.time), default=None
     )
 
 
-def lost_claims(before: Sequence[Owner], after: Sequence[Owner]) -> dict[str, FieldSet]:
-    """By manager: what other appliers own before and not after, so what a forced apply would take from them."""
+def lost_fields(before: Sequence[Owner], after: Sequence[Owner]) -> dict[str, FieldSet]:
+    """Return, by manager, what other appliers own before and not after: what a forced apply would take from them."""
     taken: dict[str, FieldSet] = {}
     for owner in before:
         if not owner.is_applier:
             continue
-        kept = next(
+        left = next(
             (
-                o.fields
-                for o in after
-                if o.is_applier and (o.manager, o.subresource) == (owner.manager, owner.subresource)
+                other.fields
+                for other in after
+                if other.is_applier
+                and (other.manager, other.subresource) == (owner.manager, owner.subresource)
             ),
             {},
         )
-        lost = subtract(owner.fields, kept)
+        lost = subtract(owner.fields, left)
         if lost:
             taken[owner.manager] = lost
     return taken
 
 
-def foldable(entries: Sequence[Owner], mine: Callable[[Owner], FieldSet]) -> FieldSet:
-    """What predecessors own and we may take over; `mine` is what of an owner's fields is not left to others."""
+def foldable(entries: Sequence[Owner], not_ignored: Callable[[Owner], FieldSet]) -> FieldSet:
+    """Return what former owners own and we may take over; `not_ignored` gives the fields of one that no rule ignores."""
     fields: FieldSet = {}
     for owner in entries:
-        if owner.is_predecessor:
-            fields = union(fields, without_never_folded(mine(owner)))
+        if owner.is_former_owner:
+            fields = union(fields, without_never_folded(not_ignored(owner)))
     return fields
 
 
 def without_never_folded(fields: FieldSet) -> FieldSet:
-    """The set without what NEVER_FOLDED lists, whole subtrees included."""
+    """Return the set without what NEVER_FOLDED lists, whole subtrees included."""
     for path in NEVER_FOLDED:
         fields = without(fields, path)
     return fields
@@ -189,18 +200,18 @@ def rewritten(
     seize: FieldSet | None = None,
     succeeds: Callable[[Owner], FieldSet] | None = None,
 ) -> list[Mapping[str, Any]] | None:
-    """managedFields with `fold` moved from predecessors into our entry and `release` struck from all Update entries.
+    """Return managedFields with `fold` moved from former owners into our entry.
 
-    `seize` is struck from the entries of other appliers. With `succeeds`, predecessors lose what it says of them, and
-    who brought the object back loses all: what NEVER_FOLDED lists stays as it is, and is nobody's then. The entry of
-    NOBODY_KNOWN goes as well. None where nothing changes. Entries of subresources stay: a scale or a status is not a
-    claim on the manifest.
+    `release` is struck from all Update entries, `seize` from those of other appliers. With `succeeds`, former owners
+    lose what it returns for them, and who restored the object loses all: what NEVER_FOLDED lists stays as it is, and is
+    nobody's then. The entry of BEFORE_FIRST_APPLY goes as well. None where nothing changes. Entries of subresources
+    stay: a scale or a status is not a claim on the manifest.
     Source of the idea: csaupgrade in client-go; written as a JSON patch guarded by the resourceVersion.
     """
     result: list[Mapping[str, Any]] = []
     ours: dict[str, Any] | None = None
     changed = False
-    restorer = brought_back_by(owners(live))
+    restorer = restored_by(owners(live))
     for entry in filter(None, live["metadata"].get("managedFields") or ()):
         owner = next(iter(owners({"metadata": {"managedFields": [entry]}})), None)
         if owner is None or owner.subresource:
@@ -211,9 +222,9 @@ def rewritten(
             strike = (seize or {}) if owner.is_applier else release
             if succeeds and owner == restorer:
                 strike = owner.fields
-            elif owner.is_predecessor:
+            elif owner.is_former_owner:
                 strike = succeeds(owner) if succeeds else union(release, fold)
-            left = {} if owner.is_nobody_known else subtract(owner.fields, strike)
+            left = {} if owner.is_before_first_apply else subtract(owner.fields, strike)
             changed = changed or left != owner.fields
             result += [{**entry, "fieldsV1": left}] if left else []
     if fold:
@@ -233,7 +244,7 @@ def rewritten(
 
 
 def co_owned(entries: Sequence[Owner], fields: FieldSet) -> FieldSet:
-    """The part of `fields` that Update entries (not of a subresource) own as well."""
+    """Return the part of `fields` that Update entries (not of a subresource) own as well."""
     shared: FieldSet = {}
     for owner in entries:
         if owner.operation == "Update" and not owner.subresource:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A live object as the health rules read it: total functions over a body whose shape nobody guarantees.
+"""Typed reads of a live object whose shape nobody guarantees, as the health rules need them.
 
 A field that is missing or of the wrong type reads as its default. Nothing here raises, whatever the server sent.
 """
@@ -30,8 +30,8 @@ class Condition:
     generation: int
 
     @property
-    def said(self) -> str:
-        """Reason and message for a person, cut and on one line."""
+    def summary(self) -> str:
+        """Reason and message for a person, on one line of at most 200 characters."""
         return printable(": ".join(part for part in (self.reason, self.message) if part), _MAX_TEXT)
 
 
@@ -42,7 +42,7 @@ class LiveView:
     body: Body
 
     def at(self, *path: str) -> Any:
-        """The value at `path`, or None where the path ends early."""
+        """Return the value at `path`, or None where the path ends early."""
         value: Any = self.body
         for key in path:
             if not isinstance(value, dict):
@@ -51,7 +51,7 @@ class LiveView:
         return value
 
     def number(self, *path: str, default: int = 0) -> int:
-        """An integer as Kubernetes has them (64 bit)."""
+        """Return the integer at `path` (64 bit, as Kubernetes has them); the default for anything else."""
         value = self.at(*path)
         return (
             value
@@ -60,20 +60,22 @@ class LiveView:
         )
 
     def text(self, *path: str, default: str = "") -> str:
+        """Return the text at `path`; the default where there is none or an empty one."""
         value = self.at(*path)
         return value if isinstance(value, str) and value else default
 
     def flag(self, *path: str) -> bool:
+        """Whether `true` stands at `path`."""
         return self.at(*path) is True
 
     def items(self, *path: str) -> Iterator[LiveView]:
-        """Those elements of the list at `path` that are maps."""
+        """Yield those elements of the list at `path` that are maps."""
         value = self.at(*path)
         if isinstance(value, list | tuple):
             yield from (LiveView(item) for item in value if isinstance(item, dict))
 
     def texts(self, *path: str) -> tuple[str, ...]:
-        """Those elements of the list at `path` that are strings."""
+        """Return those elements of the list at `path` that are strings."""
         value = self.at(*path)
         return (
             tuple(item for item in value if isinstance(item, str)) if isinstance(value, list | tuple) else ()
@@ -81,15 +83,16 @@ class LiveView:
 
     @property
     def group_kind(self) -> GroupKind:
+        """The kind with its API group; empty ones where the body names none."""
         return GroupKind(api_group(self.text("apiVersion")), self.text("kind"))
 
     @property
     def generation(self) -> int:
-        """0 for a kind that keeps none."""
+        """`metadata.generation`; 0 for a kind that keeps none."""
         return self.number("metadata", "generation")
 
     def condition(self, kind: str) -> Condition | None:
-        """The first condition of type `kind`."""
+        """Return the first condition of type `kind`."""
         for entry in self.items("status", "conditions"):
             if entry.text("type") == kind:
                 return Condition(
@@ -102,6 +105,6 @@ class LiveView:
         return None
 
     def condition_is(self, kind: str, status: str) -> Condition | None:
-        """The condition of type `kind`, if its status is `status`."""
-        found = self.condition(kind)
-        return found if found is not None and found.status == status else None
+        """Return the condition of type `kind`, if its status is `status`."""
+        condition = self.condition(kind)
+        return condition if condition is not None and condition.status == status else None

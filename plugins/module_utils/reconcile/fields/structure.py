@@ -46,7 +46,7 @@ Shape = Optional[FieldSet]  # noqa: UP045 - pylint takes the other form for arit
 
 
 def shape_of(field_sets: Iterable[FieldSet]) -> Shape:
-    """What several managers' fields say of an object's structure; None where nobody owns anything."""
+    """Return what several managers' fields tell of an object's structure; None where nobody owns anything."""
     shape: FieldSet = {}
     for fields in field_sets:
         shape = union(shape, fields)
@@ -54,7 +54,7 @@ def shape_of(field_sets: Iterable[FieldSet]) -> Shape:
 
 
 def fields_of(value: Any, shape: Shape = None, name: str = "") -> dict[str, Any]:
-    """The fields of a value as managedFields writes them; of a list that is not known to be keyed, itself only."""
+    """Return the fields of a value as managedFields writes them; none below a list that is not known to be keyed."""
     if shape is not None and not shape:
         return {}
     if isinstance(value, dict):
@@ -77,7 +77,7 @@ def _item_fields(key: str, item: Any, shape: Shape) -> dict[str, Any]:
 
 
 def items_by_key(items: Sequence[Any], shape: Shape, name: str) -> dict[str, Any] | None:
-    """A list's items under their keys in managedFields; None of a list that is owned as a whole."""
+    """Return a list's items under their keys in managedFields; None for a list that is owned as a whole."""
     is_set = name in _SETS if shape is None else any(key[:2] == "v:" for key in shape)
     if is_set:
         keyed = {f"v:{_text(item)}": item for item in items}
@@ -109,12 +109,12 @@ def _item_key(item: Mapping[str, Any], names: Sequence[str]) -> str:
 
 
 def _text(value: Any) -> str:
-    """JSON as the server writes it in a key."""
+    """Return JSON as the server writes it in a key."""
     return str(_JSON.encode(value))
 
 
 def merged(live: Any, wanted: Any, shape: Shape, name: str = "") -> Any:
-    """What an apply of `wanted` makes of `live` if nothing that it leaves out is removed."""
+    """Return what an apply of `wanted` makes of `live` if nothing that it leaves out is removed."""
     if isinstance(live, Mapping) and isinstance(wanted, Mapping) and shape != {}:
         both = {
             key: merged(live[key], value, _below(shape, f"f:{key}"), key) if key in live else value
@@ -127,54 +127,55 @@ def merged(live: Any, wanted: Any, shape: Shape, name: str = "") -> Any:
 
 
 def _merged_list(live: list[Any], wanted: list[Any], shape: Shape, name: str) -> list[Any]:
-    there, said = items_by_key(live, shape, name), items_by_key(wanted, shape, name)
-    if there is None or said is None:
+    live_items, wanted_items = items_by_key(live, shape, name), items_by_key(wanted, shape, name)
+    if live_items is None or wanted_items is None:
         return wanted
     both = [
-        merged(there[key], item, _below(shape, key)) if key in there else item for key, item in said.items()
+        merged(live_items[key], item, _below(shape, key)) if key in live_items else item
+        for key, item in wanted_items.items()
     ]
-    return [*both, *(item for key, item in there.items() if key not in said)]
+    return [*both, *(item for key, item in live_items.items() if key not in wanted_items)]
 
 
-def place(container: Any, key: str) -> Any:
-    """The name or index under which a container has what a key of managedFields leads to; None where it has not."""
+def index_of(container: Any, key: str) -> Any:
+    """Return the name or index under which a container has what a key of managedFields names; None where it has not."""
     if key[:2] == "f:":
         return key[2:] if isinstance(container, Mapping) and key[2:] in container else None
     for index, item in enumerate(container if isinstance(container, list) else ()):
         if key[:2] == "v:" and same(item, set_value(key)):
             return index
         # A key field that the manifest leaves to its default stands in the key only.
-        if key[:2] == "k:" and isinstance(item, Mapping) and _fits(item, item_key(key)):
+        if key[:2] == "k:" and isinstance(item, Mapping) and _has_key(item, item_key(key)):
             return index
     return None
 
 
-def _fits(item: Mapping[str, Any], keys: Mapping[str, Any]) -> bool:
-    said = keys.keys() & item.keys()
-    return bool(said) and all(same(item[name], keys[name]) for name in said)
+def _has_key(item: Mapping[str, Any], keys: Mapping[str, Any]) -> bool:
+    names = keys.keys() & item.keys()
+    return bool(names) and all(same(item[name], keys[name]) for name in names)
 
 
-def put(container: Any, at: Any, value: Any) -> Any:
-    """A container with another value at a name or index."""
+def with_item(container: Any, index: Any, value: Any) -> Any:
+    """Return a container with another value at a name or index."""
     if isinstance(container, Mapping):
-        return {**container, at: value}
-    return [*container[:at], value, *container[at + 1 :]]
+        return {**container, index: value}
+    return [*container[:index], value, *container[index + 1 :]]
 
 
-def drop(container: Any, at: Any) -> Any:
-    """A container without what it has at a name or index."""
+def without_item(container: Any, index: Any) -> Any:
+    """Return a container without what it has at a name or index."""
     if isinstance(container, Mapping):
-        return {key: value for key, value in container.items() if key != at}
-    return [*container[:at], *container[at + 1 :]]
+        return {key: value for key, value in container.items() if key != index}
+    return [*container[:index], *container[index + 1 :]]
 
 
 def content_of(body: Body) -> dict[str, Any]:
-    """What of a body somebody says: neither its identity, nor its status, nor what the server keeps in its metadata."""
-    kept = {
+    """Return what people write in a body: without identity, status, and what the server writes in metadata."""
+    content = {
         key: value for key, value in body.items() if key not in ("apiVersion", "kind", "status", "metadata")
     }
-    metadata = {key: value for key, value in body["metadata"].items() if key in SAID_METADATA}
-    return {**kept, "metadata": metadata}
+    metadata = {key: value for key, value in body["metadata"].items() if key in CONTENT_METADATA}
+    return {**content, "metadata": metadata}
 
 
-SAID_METADATA = ("labels", "annotations", "finalizers", "ownerReferences")
+CONTENT_METADATA = ("labels", "annotations", "finalizers", "ownerReferences")

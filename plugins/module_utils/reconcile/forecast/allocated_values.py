@@ -17,7 +17,7 @@ from ...model.objects import Body, GroupKind, ref_of
 from ..drift.explain import value_at
 from ..fields.fieldset import FieldSet, Path, owns
 from ..fields.ownership_match import same
-from ..fields.structure import items_by_key, place, put
+from ..fields.structure import index_of, items_by_key, with_item
 
 _EACH = "*"  # stands for each item of a keyed list
 _SERVICE = GroupKind("", "Service")
@@ -77,12 +77,12 @@ def _expanded(body: Any, path: Path, shape: FieldSet, above: Path = ()) -> Itera
 
 
 def _at(body: Any, key: str) -> Any:
-    at = place(body, key)
+    at = index_of(body, key)
     return None if at is None else body[at]
 
 
 def _replaced(body: Any, path: Sequence[str], value: Any) -> Any:
-    at = place(body, path[0])
+    at = index_of(body, path[0])
     if at is None:
         return body
-    return put(body, at, _replaced(body[at], path[1:], value) if path[1:] else value)
+    return with_item(body, at, _replaced(body[at], path[1:], value) if path[1:] else value)

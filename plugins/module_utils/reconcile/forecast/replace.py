@@ -18,7 +18,7 @@ from ...model.change import ABSENT
 from ...model.objects import Body, ObjectRef
 from ..fields.managed_fields import FIELD_MANAGER
 from ..fields.ownership_match import same
-from ..fields.structure import SAID_METADATA, content_of
+from ..fields.structure import CONTENT_METADATA, content_of
 
 
 def dry_run_replace(
@@ -44,7 +44,7 @@ def _operations(live: Mapping[str, Any], content: Mapping[str, Any]) -> list[dic
     }
     below = {
         f"metadata/{name}": (live["metadata"].get(name, ABSENT), content["metadata"].get(name, ABSENT))
-        for name in SAID_METADATA
+        for name in CONTENT_METADATA
     }
     return [
         {"op": "remove", "path": f"/{_escaped(name)}"}

@@ -22,9 +22,9 @@ from ...model.well_known import PART_OF
 from ..drift.explain import value_at
 from ..fields.applied_fields import ANNOTATION
 from ..fields.fieldset import SELF, FieldSet, Path, is_member_node, leaves, set_of_paths, subtract, union
-from ..fields.managed_fields import DIGEST, Owner, lost_claims, our_entry, owners, rewritten
+from ..fields.managed_fields import DIGEST, Owner, lost_fields, our_entry, owners, rewritten
 from ..fields.ownership_match import same
-from ..fields.structure import drop, place, put
+from ..fields.structure import index_of, with_item, without_item
 from .replace import dry_run_replace
 
 # A manifest may claim such a map as a whole, if it says that it is empty.
@@ -130,7 +130,7 @@ def overridden(live: Body, predicted: Body) -> dict[str, tuple[Path, ...]]:
 
     An applier may also lose a field whose value stays: the server compares before it fills in defaults.
     """
-    lost = lost_claims(owners(live), owners(predicted))
+    lost = lost_fields(owners(live), owners(predicted))
     changed = {
         manager: tuple(
             path for path in leaves(fields) if not same(_claimed(live, path), _claimed(predicted, path))
@@ -163,11 +163,11 @@ def pruned(body: Any, last: FieldSet, kept: FieldSet, *, empties: bool = False) 
 
 
 def _without(body: Any, key: str, last: FieldSet, kept: FieldSet, *, empties: bool) -> Any:
-    at = place(body, key)
+    at = index_of(body, key)
     if at is None:
         return body
     if key not in kept and (key.startswith("f:") or is_member_node(last)):
-        return drop(body, at)
+        return without_item(body, at)
     if key in kept and not last:
         return body
-    return put(body, at, pruned(body[at], last, kept.get(key, {}), empties=empties))
+    return with_item(body, at, pruned(body[at], last, kept.get(key, {}), empties=empties))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kinds' own health rules, as a table; see `health` for the rules that all kinds share.
+"""The kinds' own health rules, as a table; see `assess` for the rules that all kinds share.
 
 Each rule takes a live object that is not being deleted and whose controller has seen the latest generation, as far as
 the object says so. Source: kstatus (cli-utils, pkg/kstatus/status/core.go), unless the rule's docstring says otherwise.
@@ -22,7 +22,7 @@ _CURRENT = Health.current()
 
 
 def claim(view: LiveView) -> Health:
-    """PersistentVolumeClaim: current when bound. `Lost` is failed, which kstatus does not tell from pending."""
+    """Judge a PersistentVolumeClaim: current when bound. `Lost` is failed, which kstatus does not tell from pending."""
     phase = view.text("status", "phase", default="not known")
     if phase == "Bound":
         return _CURRENT
@@ -34,7 +34,7 @@ def claim(view: LiveView) -> Health:
 
 
 def service(view: LiveView) -> Health:
-    """Service: current, but for a LoadBalancer without a cluster IP. Its outside address is only remarked on."""
+    """Judge a Service: current, but for a LoadBalancer without a cluster IP. Its outside address is only a remark."""
     if view.text("spec", "type") != "LoadBalancer":
         return _CURRENT
     if not view.text("spec", "clusterIP"):
@@ -44,25 +44,25 @@ def service(view: LiveView) -> Health:
 
 
 def disruption_budget(view: LiveView) -> Health:
-    """PodDisruptionBudget: current once the disruption controller has seen it."""
+    """Judge a PodDisruptionBudget: current once the disruption controller has seen it."""
     return workloads.unobserved(view) or _CURRENT
 
 
 def custom_resource_definition(view: LiveView) -> Health:
-    """CustomResourceDefinition: current once it is established; refused names fail it."""
+    """Judge a CustomResourceDefinition: current once it is established; refused names fail it."""
     refused = view.condition_is("NamesAccepted", "False")
     if refused is not None:
-        return Health.failed(f"Names not accepted: {refused.said}")
+        return Health.failed(f"Names not accepted: {refused.summary}")
     established = view.condition("Established")
     if established is not None and established.status == "True":
         return _CURRENT
     if established is not None and established.status == "False" and established.reason != "Installing":
-        return Health.failed(f"Not established: {established.said}")
+        return Health.failed(f"Not established: {established.summary}")
     return Health.in_progress("Not established yet")
 
 
 def namespace(view: LiveView) -> Health:
-    """Namespace: current when active. kstatus has no rule for it."""
+    """Judge a Namespace: current when active. kstatus has no rule for it."""
     phase = view.text("status", "phase", default="not known")
     if phase == "Active":
         return _CURRENT
@@ -72,12 +72,12 @@ def namespace(view: LiveView) -> Health:
 
 
 def api_service(view: LiveView) -> Health:
-    """APIService: current when available. kstatus has no rule for it; every discovery depends on it."""
+    """Judge an APIService: current when available. kstatus has no rule for it; every discovery depends on it."""
     available = view.condition("Available")
     if available is not None and available.status == "True":
         return _CURRENT
     return Health.in_progress(
-        f"Not available: {available.said}" if available is not None else "Not available yet"
+        f"Not available: {available.summary}" if available is not None else "Not available yet"
     )
 
 
@@ -85,19 +85,21 @@ _NO_TARGET = frozenset({"FailedGetScale", "FailedUpdateScale"})
 
 
 def autoscaler(view: LiveView) -> Health:
-    """HorizontalPodAutoscaler: current, unless it cannot scale its target. kstatus has no rule for it.
+    """Judge a HorizontalPodAutoscaler: current, unless it cannot scale its target. kstatus has no rule for it.
 
     Missing metrics are a remark: they come and go with the metrics server and say nothing of what Git declared.
     """
     able = view.condition_is("AbleToScale", "False")
     if able is not None and able.reason in _NO_TARGET:
-        return Health.in_progress(f"Cannot scale its target: {able.said}")
+        return Health.in_progress(f"Cannot scale its target: {able.summary}")
     inactive = able or view.condition_is("ScalingActive", "False")
-    return Health.current(f"Does not scale at present: {inactive.said}") if inactive is not None else _CURRENT
+    return (
+        Health.current(f"Does not scale at present: {inactive.summary}") if inactive is not None else _CURRENT
+    )
 
 
 def cron_job(view: LiveView) -> Health:
-    """CronJob: current; its Jobs are not part of what Git declares."""
+    """Judge a CronJob: current; its Jobs are not part of what Git declares."""
     return Health.current("Suspended") if view.flag("spec", "suspend") else _CURRENT
 
 

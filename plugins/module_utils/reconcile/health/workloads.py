@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Health rules of the kinds that run Pods; the table is in `health_rules`.
+"""Health rules of the kinds that run Pods; the table of all rules is in `rules`.
 
 Source: kstatus (cli-utils, pkg/kstatus/status/core.go), unless a docstring says otherwise.
 """
@@ -32,10 +32,10 @@ _STUCK_WAITING = frozenset(
 
 
 def unobserved(view: LiveView) -> Health | None:
-    """`InProgress` while the kind's controller has never written its status.
+    """Return `InProgress` while the kind's controller has never written its status.
 
-    kstatus asks this of DaemonSets only; all built-in controllers of these kinds record what they observed, and without
-    the question an object of no replicas, or a budget, would be current before anyone has looked at it.
+    kstatus does this for DaemonSets only; all built-in controllers of these kinds record what they observed, and
+    without this rule an object of no replicas, or a budget, would be current before its controller has seen it.
     """
     if view.number("status", "observedGeneration", default=-1) >= 0:
         return None
@@ -43,7 +43,7 @@ def unobserved(view: LiveView) -> Health | None:
 
 
 def _shortfall(counts: Iterable[tuple[str, int, int]], why: str = "") -> Health | None:
-    """`InProgress` for the first of (label, have, want) with have < want: `Available: 1/3`."""
+    """Return `InProgress` for the first of (label, have, want) with have < want: `Available: 1/3`."""
     for label, have, want in counts:
         if have < want:
             return Health.in_progress(f"{label}: {have}/{want}{why}")
@@ -55,19 +55,19 @@ def _surplus(have: int, want: int) -> Health | None:
 
 
 def _creation_failure(view: LiveView) -> str:
-    """Why Pods cannot be created (a quota, an admission policy), as the controller says it; else empty."""
+    """Return why Pods cannot be created (a quota, an admission policy), in the controller's words; else empty."""
     failure = view.condition_is("ReplicaFailure", "True")
-    return f" ({failure.said})" if failure is not None and failure.said else ""
+    return f" ({failure.summary})" if failure is not None and failure.summary else ""
 
 
 def deployment(view: LiveView) -> Health:
-    """Deployment: all replicas updated, none left over, all available and ready, and the conditions agree.
+    """Judge a Deployment: all replicas updated, none left over, all available and ready, and the conditions agree.
 
     A paused rollout is current with a remark (kstatus knows no pause and would wait for it without end).
     """
     progressing = view.condition("Progressing")
     if progressing is not None and progressing.reason == "ProgressDeadlineExceeded":
-        return Health.failed(f"Progress deadline exceeded: {progressing.said}{_creation_failure(view)}")
+        return Health.failed(f"Progress deadline exceeded: {progressing.summary}{_creation_failure(view)}")
     if view.flag("spec", "paused"):
         return Health.current("The rollout is paused")
     want = view.number("spec", "replicas", default=1)
@@ -100,7 +100,7 @@ def _deployment_conditions(view: LiveView) -> Health:
 
 
 def stateful_set(view: LiveView) -> Health:
-    """StatefulSet: all replicas there and ready, none left over, and the revision rolled out as far as asked.
+    """Judge a StatefulSet: all replicas there and ready, none left over, and the revision rolled out as far as asked.
 
     With `OnDelete` the rollout is people's work, so it is current; a partition holds back the replicas below it.
     """
@@ -131,7 +131,7 @@ def _stateful_set_revision(view: LiveView, want: int) -> Health:
 
 
 def daemon_set(view: LiveView) -> Health:
-    """DaemonSet: updated, available and ready on every node that it is meant for; `OnDelete` waits for people."""
+    """Judge a DaemonSet: updated, available and ready on every node it is meant for; `OnDelete` waits for people."""
     want = view.number("status", "desiredNumberScheduled", default=-1)
     early = unobserved(view)
     if early is not None or want < 0:
@@ -152,7 +152,7 @@ def daemon_set(view: LiveView) -> Health:
 
 
 def replica_set(view: LiveView) -> Health:
-    """ReplicaSet and ReplicationController: all replicas labelled, available and ready, none left over."""
+    """Judge a ReplicaSet or ReplicationController: all replicas labelled, available and ready, none left over."""
     want = view.number("spec", "replicas", default=1)
     short = _shortfall(
         [
@@ -166,7 +166,7 @@ def replica_set(view: LiveView) -> Health:
 
 
 def job(view: LiveView) -> Health:
-    """Job: current when complete or suspended, failed when failed, in progress until then.
+    """Judge a Job: current when complete or suspended, failed when failed, in progress until then.
 
     kstatus calls a Job current as soon as it has started; whoever waits for a migration wants it finished.
     """
@@ -174,7 +174,9 @@ def job(view: LiveView) -> Health:
         return Health.current()
     failure = view.condition_is("Failed", "True") or view.condition_is("FailureTarget", "True")
     if failure is not None:
-        return Health.failed(f"The Job has failed: {failure.said}" if failure.said else "The Job has failed")
+        return Health.failed(
+            f"The Job has failed: {failure.summary}" if failure.summary else "The Job has failed"
+        )
     if view.flag("spec", "suspend") or view.condition_is("Suspended", "True") is not None:
         return Health.current("Suspended")
     if not view.text("status", "startTime"):
@@ -185,7 +187,7 @@ def job(view: LiveView) -> Health:
 
 
 def _stuck_containers(view: LiveView) -> dict[str, str]:
-    """Reason to a list of containers for those that wait for a reason that rarely mends itself."""
+    """Return reason to a list of containers for those that wait for a reason that rarely mends itself."""
     stuck: dict[str, list[str]] = {}
     for field in ("initContainerStatuses", "containerStatuses"):
         for container in view.items("status", field):
@@ -196,7 +198,7 @@ def _stuck_containers(view: LiveView) -> dict[str, str]:
 
 
 def pod(view: LiveView) -> Health:
-    """Pod: current when ready or succeeded; a crash loop fails it, an image that cannot be pulled is named.
+    """Judge a Pod: current when ready or succeeded; a crash loop fails it, an image that cannot be pulled is named.
 
     Other than in kstatus a Pod of phase Failed is failed, and one that no node takes is in progress for as long as the
     caller waits: kstatus fails it after 15 seconds, before a cluster autoscaler has a chance.
@@ -211,9 +213,9 @@ def pod(view: LiveView) -> Health:
         return Health(HealthStatus.UNKNOWN, printable(f"The Pod's phase is {phase}", 200))
     stuck = _stuck_containers(view)
     if stuck:
-        said = "; ".join(f"{reason} in {names}" for reason, names in stuck.items())
-        return Health.failed(said) if "CrashLoopBackOff" in stuck else Health.in_progress(said)
+        message = "; ".join(f"{reason} in {names}" for reason, names in stuck.items())
+        return Health.failed(message) if "CrashLoopBackOff" in stuck else Health.in_progress(message)
     unscheduled = view.condition_is("PodScheduled", "False")
     if unscheduled is not None:
-        return Health.in_progress(f"Not scheduled: {unscheduled.said}")
+        return Health.in_progress(f"Not scheduled: {unscheduled.summary}")
     return Health.in_progress("Running, not ready yet" if phase == "Running" else "Not running yet")

@@ -15,7 +15,7 @@ from ..drift.foreign_fields import ForeignField, foreign_fields, in_place_of, re
 from ..drift.ignore import Ignored
 from ..fields.controller_fields import CONTROLLERS
 from ..fields.fieldset import FieldSet, subtract, union
-from ..fields.managed_fields import brought_back_by, co_owned, foldable, our_entry, owners
+from ..fields.managed_fields import co_owned, foldable, our_entry, owners, restored_by
 from ..forecast.rewrite import Taking
 from .context import PlanContext
 
@@ -46,7 +46,7 @@ class DryRunInput:
     @property
     def no_rivals(self) -> frozenset[str]:
         """Appliers whose entries are no claims of another tool: controllers, and who brought the object back."""
-        restorer = brought_back_by(owners(self.live))
+        restorer = restored_by(owners(self.live))
         return CONTROLLERS if restorer is None else CONTROLLERS | {restorer.manager}
 
     @property

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kinds whose objects give whoever may write them more than they seem to: often the rights of a cluster admin."""
+"""Kinds whose objects give anybody who may write them more rights than it seems: often those of a cluster admin."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _REASONS = {
 
 
 def cluster_rights(kinds: Iterable[GroupKind]) -> tuple[tuple[GroupKind, str], ...]:
-    """Those of the kinds that amount to rights on the whole cluster, or nearly, and why; sorted.
+    """Return those of the kinds that amount to rights on the whole cluster, or nearly, and why; sorted.
 
     Of other kinds it is not known what their controllers do with them.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rights that an agent needs: RBAC rules for exactly the kinds that its apps have, and for what runs ask besides.
+"""The rights that an agent needs: RBAC rules for exactly the kinds that its apps have, and for what runs read besides.
 
 A kind counts where a manifest of the revision has it, and where the record in the cluster says that the app has it
 still. Nothing is written here.
@@ -28,7 +28,7 @@ from ..membership.record_store import Records
 from ..plan.snapshot import read_parents
 from ..run import Run, renderer
 
-# What runs ask of each kind: they list its members and look objects up, apply (a patch, which the server counts as
+# What runs do with each kind: they list its members and look objects up, apply (a patch, which the server counts as
 # create too where the object is new) and prune. `watch` is for noticing changes between runs.
 OF_A_KIND = ("create", "delete", "get", "list", "patch", "watch")
 
@@ -56,11 +56,11 @@ class Rule:
     names: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
-        """As it stands in a manifest."""
-        said = {"apiGroups": self.groups, "resources": self.resources, "verbs": self.verbs}
+        """Return the rule as it stands in a manifest."""
+        rule = {"apiGroups": self.groups, "resources": self.resources, "verbs": self.verbs}
         if self.names:
-            said["resourceNames"] = self.names
-        return {key: list(value) for key, value in said.items()}
+            rule["resourceNames"] = self.names
+        return {key: list(value) for key, value in rule.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class RequiredRules:
 
 
 def required_rules(cluster: Cluster, run: Run, account: AgentAccount, *, escalate: bool) -> RequiredRules:
-    """The rules for an agent that is to carry out this run, again and again.
+    """Return the rules for an agent that is to make this run, again and again.
 
     `escalate` allows rules that let the agent grant more than it has, where apps hold Roles or bindings. Raises
     ClusterError where nothing at all can be read.
@@ -90,8 +90,8 @@ def required_rules(cluster: Cluster, run: Run, account: AgentAccount, *, escalat
     discovery = cluster.discover()
     rendered, problems = _rendered(run)
     kinds, unusable = _kinds_of_manifests(run, rendered, discovery)
-    kept, unreadable = _kinds_of_inventories(cluster, discovery, run)
-    resources = _resources(kinds | kept, discovery, rendered)
+    kinds_in_cluster, unreadable = _kinds_of_inventories(cluster, discovery, run)
+    resources = _resources(kinds | kinds_in_cluster, discovery, rendered)
     granting = [manifest for manifests in rendered.values() for manifest in manifests if _grants(manifest)]
     refused = [] if escalate else _escalations(rendered)
     everywhere = [
@@ -108,7 +108,7 @@ def required_rules(cluster: Cluster, run: Run, account: AgentAccount, *, escalat
 
 
 def rules_of_account(account: AgentAccount) -> tuple[Rule, ...]:
-    """What an agent does in its own namespace: hold its Lease, and renew its own token."""
+    """Return the rules for what an agent does in its own namespace: hold its Lease, and renew its own token."""
     group = ("coordination.k8s.io",)
     return (
         Rule(groups=("",), resources=("serviceaccounts/token",), verbs=("create",), names=(account.name,)),
@@ -118,7 +118,7 @@ def rules_of_account(account: AgentAccount) -> tuple[Rule, ...]:
 
 
 def missing_for_setup(cluster: Cluster, account: AgentAccount) -> tuple[str, ...]:
-    """Why the connection's account cannot set an agent up; empty where it can."""
+    """Return why the connection's account cannot set an agent up; empty where it can."""
     inside, rbac = account.namespace, _RBAC
     places = (
         ("", "namespaces", ""), ("", "configmaps", inside), ("", "serviceaccounts", inside),
@@ -134,19 +134,19 @@ def missing_for_setup(cluster: Cluster, account: AgentAccount) -> tuple[str, ...
     lacking = missing_rights(cluster, [*rights, token])
     if not lacking:
         return ()
-    said = f"{cluster.named}: setting an agent up: this account may not {'; '.join(map(str, lacking))}."
-    return (f"{said} Run the bootstrap with the credentials of a cluster admin.",)
+    message = f"{cluster.named}: setting an agent up: this account may not {'; '.join(map(str, lacking))}."
+    return (f"{message} Run the bootstrap with the credentials of a cluster admin.",)
 
 
 def _rendered(run: Run) -> tuple[dict[AppSpec, tuple[Manifest, ...]], list[str]]:
-    """Each app's manifests, and why those of others are not known."""
-    render, found, problems = renderer(run), dict[AppSpec, tuple[Manifest, ...]](), list[str]()
+    """Return each app's manifests, and why those of others are not known."""
+    render, manifests_of, problems = renderer(run), dict[AppSpec, tuple[Manifest, ...]](), list[str]()
     for app in run.apps:
         try:
-            found[app] = render(app) if app.state is AppState.PRESENT else ()
+            manifests_of[app] = render(app) if app.state is AppState.PRESENT else ()
         except PlumbError as error:
             problems.append(str(error))
-    return found, list(dict.fromkeys(problems))
+    return manifests_of, list(dict.fromkeys(problems))
 
 
 def _kinds_of_manifests(
@@ -170,7 +170,7 @@ def _kinds_of_manifests(
 def _kinds_of_inventories(
     cluster: Cluster, discovery: Discovery, run: Run
 ) -> tuple[frozenset[GroupKind], list[str]]:
-    """The kinds that apps have in the cluster by now: what left Git is to be pruned still."""
+    """Return the kinds that apps have in the cluster by now: what left Git has still to be pruned."""
     identities = [identity for app in run.apps for identity in identities_of(app, run.options.namespace)]
     parents = read_parents(cluster, discovery, identities)
     records = Records(cluster, run.options.namespace, run.options.owner)
@@ -191,7 +191,7 @@ def _kinds_of_inventories(
 def _resources(
     kinds: Iterable[GroupKind], discovery: Discovery, rendered: Mapping[AppSpec, Sequence[Manifest]]
 ) -> dict[GroupKind, str]:
-    """The plural of each kind: as the server serves it, else as a CRD among the manifests will define it."""
+    """Return the plural of each kind: as the server serves it, else as a CRD among the manifests will define it."""
     coming: dict[GroupKind, str] = {}
     for manifests in rendered.values():
         for manifest in manifests:
@@ -199,17 +199,17 @@ def _resources(
                 crd = LiveView(manifest.body)
                 kind = GroupKind(crd.text("spec", "group"), crd.text("spec", "names", "kind"))
                 coming[kind] = crd.text("spec", "names", "plural")
-    found: dict[GroupKind, str] = {}
+    plurals: dict[GroupKind, str] = {}
     for kind in sorted(kinds):
         served = discovery.of(kind)
         plural = served.plural if served is not None else coming.get(kind, "")
         if plural:  # a kind that is gone with its CRD has no objects either
-            found[kind] = plural
-    return found
+            plurals[kind] = plural
+    return plurals
 
 
 def _of_kinds(resources: Mapping[GroupKind, str]) -> list[Rule]:
-    """One rule for each API group."""
+    """Return one rule for each API group."""
     by_group: dict[str, set[str]] = {}
     for kind, plural in resources.items():
         by_group.setdefault(kind.group, set()).add(plural)
@@ -220,7 +220,7 @@ def _of_kinds(resources: Mapping[GroupKind, str]) -> list[Rule]:
 
 
 def _of_runs(run: Run, kinds: frozenset[GroupKind], account: AgentAccount) -> list[Rule]:
-    """What every run asks: the inventories, the namespaces of the apps, who decides replicas, Events on objects."""
+    """Return rules for what every run needs: inventories, namespaces of apps, HorizontalPodAutoscalers, Events."""
     rules = [Rule(groups=("events.k8s.io",), resources=("events",), verbs=("create",))]
     if _CONFIG_MAP not in kinds:
         identities = [identity for app in run.apps for identity in identities_of(app, run.options.namespace)]
@@ -245,7 +245,7 @@ def _of_runs(run: Run, kinds: frozenset[GroupKind], account: AgentAccount) -> li
 
 
 def _named(group: str, resource: str, verbs: tuple[str, ...], names: Iterable[str]) -> list[Rule]:
-    """A rule for objects of these names. Without names there is none: it would hold for all objects."""
+    """Return a rule for objects of these names; none without names, because it would hold for all objects."""
     chosen = tuple(sorted(names))
     return [Rule(groups=(group,), resources=(resource,), verbs=verbs, names=chosen)] if chosen else []
 
@@ -255,7 +255,7 @@ def _grants(manifest: Manifest) -> bool:
 
 
 def _of_grants(granting: Iterable[Manifest]) -> list[Rule]:
-    """`escalate` on the roles of these names, `bind` on those that bindings refer to."""
+    """Return rules for `escalate` on the roles of these names and for `bind` on those that bindings refer to."""
     names: dict[tuple[str, str], set[str]] = {}
     for manifest in granting:
         verb = _GRANTING[manifest.ref.kind]
