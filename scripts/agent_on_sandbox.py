@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SANDBOX = ROOT / "roles" / "sandbox" / "files" / "sandbox.py"
 sys.path.insert(0, str(SANDBOX.parent))
 
-from plumb_sandbox.sample import publish  # noqa: E402
+from plumb_sandbox.forge.sample_repository import publish  # noqa: E402
 
 NAME = "shop"
 MODULE = "ansible_collections.plumb.gitops.controller"

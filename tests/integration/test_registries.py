@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from plumb_sandbox.push import Pusher
+from plumb_sandbox.forge.image_push import Pusher
 
 from ansible_collections.plumb.gitops.plugins.module_utils.images.image_reference import parse_name
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered

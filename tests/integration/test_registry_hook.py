@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plumb_sandbox.push import Pusher
+from plumb_sandbox.forge.image_push import Pusher
 
 from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet
 from ansible_collections.plumb.gitops.tests.support.agent.process import running, until

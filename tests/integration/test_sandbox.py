@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plumb_sandbox.api import Api
+from plumb_sandbox.cluster.api import Api
 
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import (
     sandbox_command,

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from plumb_sandbox.ports import choose_ports
-from plumb_sandbox.processes import Child, Program, end, last_lines, spawn
+from plumb_sandbox.process.children import Child, Program, end, last_lines, spawn
+from plumb_sandbox.process.ports import choose_ports
 
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 

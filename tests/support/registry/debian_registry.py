@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from plumb_sandbox.push import Pusher
+from plumb_sandbox.forge.image_push import Pusher
 
 from ansible_collections.plumb.gitops.tests.support.registry.registry_server import basic
 from ansible_collections.plumb.gitops.tests.support.tls.authority import Authority

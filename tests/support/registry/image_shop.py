@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from plumb_sandbox.push import Pusher
+from plumb_sandbox.forge.image_push import Pusher
 
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play, Played
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from plumb_sandbox.binaries import find
-from plumb_sandbox.cache import build_folder, cache_folder
-from plumb_sandbox.components import COMPONENTS
+from plumb_sandbox.components.binaries import find
+from plumb_sandbox.components.build_cache import build_folder, cache_folder
+from plumb_sandbox.components.table import COMPONENTS
 
 API_SERVER = next(component for component in COMPONENTS if component.name == "kube-apiserver")
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from plumb_sandbox.components import (
+from plumb_sandbox.components.table import (
     COMPONENTS,
     GO_MODULES,
     build_key,

@@ -7,10 +7,11 @@ import base64
 from pathlib import Path
 
 import yaml
-from plumb_sandbox import control_plane, forge, users
-from plumb_sandbox.components import STAGES
+from plumb_sandbox.cluster import control_plane, users
+from plumb_sandbox.cluster.pki import Pki
+from plumb_sandbox.components.table import STAGES
+from plumb_sandbox.forge import gitea as forge
 from plumb_sandbox.layout import Layout, write_description
-from plumb_sandbox.pki import Pki
 
 PORTS = {name: 20000 + number for number, name in enumerate(control_plane.PORTS)}
 

@@ -7,7 +7,7 @@ import random
 import socket
 
 import pytest
-from plumb_sandbox.ports import HIGHEST, LOWEST, candidates, choose, choose_ports, is_free
+from plumb_sandbox.process.ports import HIGHEST, LOWEST, candidates, choose, choose_ports, is_free
 
 
 def test_takes_the_first_free_ones_in_order():

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from plumb_sandbox.components import COMPONENTS
+from plumb_sandbox.components.table import COMPONENTS
 from plumb_sandbox.errors import SandboxError
 from plumb_sandbox.preflight import GIB, INSTALLERS, PACKAGES, Lack, check, check_space, explain
 

@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 
-from plumb_sandbox.locks import hold_for_life, is_held
-from plumb_sandbox.processes import Program, children_of, end, spawn
+from plumb_sandbox.process.children import Program, children_of, end, spawn
+from plumb_sandbox.process.locks import hold_for_life, is_held
 
 
 def test_a_stubborn_program_is_ended_all_the_same(tmp_path):
@@ -25,7 +25,7 @@ def test_a_stubborn_program_is_ended_all_the_same(tmp_path):
 def test_a_lock_ends_with_its_holder(tmp_path):
     path = tmp_path / "lock"
     script = (
-        "from pathlib import Path; from plumb_sandbox.locks import hold_for_life;"
+        "from pathlib import Path; from plumb_sandbox.process.locks import hold_for_life;"
         f"print(hold_for_life(Path({str(path)!r}), '1'), flush=True); input()"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

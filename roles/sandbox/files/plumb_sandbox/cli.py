@@ -19,14 +19,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from . import binaries, lifecycle, sample
-from .components import COMPONENTS, FILES
-from .errors import SandboxError
-from .layout import Layout
-from .processes import dies_with
-from .progress import Stopwatch, say
-from .push import Pusher
-from .supervisor import read_order, supervise
+from plumb_sandbox import lifecycle
+from plumb_sandbox.components import binaries
+from plumb_sandbox.components.table import COMPONENTS, FILES
+from plumb_sandbox.errors import SandboxError
+from plumb_sandbox.forge import sample_repository
+from plumb_sandbox.forge.image_push import Pusher
+from plumb_sandbox.layout import Layout
+from plumb_sandbox.process.children import dies_with
+from plumb_sandbox.progress import Stopwatch, say
+from plumb_sandbox.supervisor.supervisor import read_order, supervise
 
 _ENDS = {
     (True, True): "is stopped, its folder removed",
@@ -101,7 +103,9 @@ def _up(given: argparse.Namespace) -> int:
     watch = Stopwatch()
     described, started = lifecycle.up(_wish(given, _owner(with_parent=given.with_parent)))
     is_new = (
-        given.with_sample and "forge" in described and sample.provide(Layout(given.dir), described["forge"])
+        given.with_sample
+        and "forge" in described
+        and sample_repository.provide(Layout(given.dir), described["forge"])
     )
     if given.json:
         print(json.dumps({**described, "changed": started or is_new}))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import locks
+from plumb_sandbox.process import locks
 
 CONTEXT = "sandbox"
 

@@ -16,15 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import binaries, preflight
-from .boot import Order
-from .components import FILES, wanted_components
-from .errors import SandboxError
-from .layout import Layout
-from .locks import locked
-from .processes import living_in_session
-from .progress import say
-from .supervisor import write_order
+from plumb_sandbox import preflight
+from plumb_sandbox.components import binaries
+from plumb_sandbox.components.table import FILES, wanted_components
+from plumb_sandbox.errors import SandboxError
+from plumb_sandbox.layout import Layout
+from plumb_sandbox.process.children import living_in_session
+from plumb_sandbox.process.locks import locked
+from plumb_sandbox.progress import say
+from plumb_sandbox.supervisor.startup import Order
+from plumb_sandbox.supervisor.supervisor import write_order
 
 _STOP_SECONDS = 30.0
 _KILL_SECONDS = 10.0

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cache import cache_folder
-from .components import Component, needed_go, show_version
-from .errors import SandboxError
-from .toolchain import find_go
+from plumb_sandbox.components.build_cache import cache_folder
+from plumb_sandbox.components.go_toolchain import find_go
+from plumb_sandbox.components.table import Component, needed_go, show_version
+from plumb_sandbox.errors import SandboxError
 
 GIB = 1 << 30
 RUN_MEMORY = 1 * GIB

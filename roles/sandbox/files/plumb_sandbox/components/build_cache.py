@@ -10,7 +10,7 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
-from .components import COMPONENTS, Component, build_key
+from plumb_sandbox.components.table import COMPONENTS, Component, build_key
 
 
 def cache_folder(env: Mapping[str, str] | None = None) -> Path:

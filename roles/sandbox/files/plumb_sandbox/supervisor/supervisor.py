@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from . import locks
-from .boot import Boot, Order, Running
-from .errors import SandboxError
-from .layout import Layout, write_description
-from .processes import adopt_orphans, end, end_orphans, last_lines, says_port_taken
-from .watch import ChildEnded, StopAsked, Watch
+from plumb_sandbox.errors import SandboxError
+from plumb_sandbox.layout import Layout, write_description
+from plumb_sandbox.process import locks
+from plumb_sandbox.process.children import adopt_orphans, end, end_orphans, last_lines, says_port_taken
+from plumb_sandbox.process.waiter import ChildEnded, StopAsked, Watch
+from plumb_sandbox.supervisor.startup import Boot, Order, Running
 
 ATTEMPTS = 5
 # The clients of the API server end before it, and it before etcd: each is gone in a blink that way.

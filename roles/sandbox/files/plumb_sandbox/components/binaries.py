@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cache import build_folder, built_together, cache_folder, cached_binary
-from .components import (
+from plumb_sandbox.components.build_cache import build_folder, built_together, cache_folder, cached_binary
+from plumb_sandbox.components.go_toolchain import build_env, fetch_go, find_go
+from plumb_sandbox.components.table import (
     GO_MODULES,
     Component,
     fits,
@@ -24,11 +25,10 @@ from .components import (
     pinned_version,
     show_version,
 )
-from .errors import SandboxError
-from .locks import locked
-from .processes import dies_with
-from .progress import Stopwatch, say
-from .toolchain import build_env, fetch_go, find_go
+from plumb_sandbox.errors import SandboxError
+from plumb_sandbox.process.children import dies_with
+from plumb_sandbox.process.locks import locked
+from plumb_sandbox.progress import Stopwatch, say
 
 _TICK_SECONDS = 15.0
 

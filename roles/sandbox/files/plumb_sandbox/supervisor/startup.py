@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import control_plane, forge, seed, users
-from .api import Api
-from .components import STAGES, parse_version, show_version
-from .layout import CONTEXT, Layout, write_private
-from .pki import Pki, make_pki
-from .ports import choose_ports
-from .processes import Child, Program, says_port_taken, spawn
-from .watch import Watch
+from plumb_sandbox.cluster import control_plane, seed, users
+from plumb_sandbox.cluster.api import Api
+from plumb_sandbox.cluster.pki import Pki, make_pki
+from plumb_sandbox.components.table import STAGES, parse_version, show_version
+from plumb_sandbox.forge import gitea as forge
+from plumb_sandbox.layout import CONTEXT, Layout, write_private
+from plumb_sandbox.process.children import Child, Program, says_port_taken, spawn
+from plumb_sandbox.process.ports import choose_ports
+from plumb_sandbox.process.waiter import Watch
 
 PATIENCE = 120.0
 _KEPT_VARIABLES = ("PATH", "TZ", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")

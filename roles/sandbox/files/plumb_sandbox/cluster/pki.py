@@ -9,8 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import SandboxError
-from .layout import write_private
+from plumb_sandbox.errors import SandboxError
+from plumb_sandbox.layout import write_private
 
 SERVICE_IP = "10.96.0.1"
 _DAYS = "3650"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .layout import Layout
-from .pki import Pki
-from .users import CONTROLLER_MANAGER, KWOK, SCHEDULER, kubeconfig_path, token_file
+from plumb_sandbox.cluster.pki import Pki
+from plumb_sandbox.cluster.users import CONTROLLER_MANAGER, KWOK, SCHEDULER, kubeconfig_path, token_file
+from plumb_sandbox.layout import Layout
 
 PORTS = ("etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "forge")
 SERVICE_RANGE = "10.96.0.0/16"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin
 
-from .errors import SandboxError
+from plumb_sandbox.errors import SandboxError
 
 _OCI = "application/vnd.oci.image"
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .api import Api
-from .components import FILES
-from .errors import SandboxError
-from .layout import Layout, write_private
+from plumb_sandbox.cluster.api import Api
+from plumb_sandbox.components.table import FILES
+from plumb_sandbox.errors import SandboxError
+from plumb_sandbox.layout import Layout, write_private
 
 REPOSITORY = "fleet"
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .api import Api
-from .users import VIEWER
+from plumb_sandbox.cluster.api import Api
+from plumb_sandbox.cluster.users import VIEWER
 
 NODES = ("sandbox-node-0", "sandbox-node-1")
 

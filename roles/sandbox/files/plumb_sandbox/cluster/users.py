@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .layout import CONTEXT, Layout, write_private
+from plumb_sandbox.layout import CONTEXT, Layout, write_private
 
 
 @dataclass(frozen=True, slots=True)

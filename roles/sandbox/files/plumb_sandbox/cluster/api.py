@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .errors import SandboxError
+from plumb_sandbox.errors import SandboxError
 
 _SECONDS = 10.0
 

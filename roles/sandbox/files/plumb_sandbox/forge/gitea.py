@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import SandboxError
-from .layout import write_private
-from .processes import Program
+from plumb_sandbox.errors import SandboxError
+from plumb_sandbox.layout import write_private
+from plumb_sandbox.process.children import Program
 
 ADMIN = "plumb"
 

@@ -14,10 +14,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from .components import GO_MODULES, Version, parse_version, show_version
-from .errors import SandboxError
-from .locks import locked
-from .progress import say
+from plumb_sandbox.components.table import GO_MODULES, Version, parse_version, show_version
+from plumb_sandbox.errors import SandboxError
+from plumb_sandbox.process.locks import locked
+from plumb_sandbox.progress import say
 
 _PIN = GO_MODULES / "toolchain.txt"
 _USUAL_PLACE = "/usr/local/go/bin/go"

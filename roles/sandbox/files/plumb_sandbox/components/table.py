@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-FILES = Path(__file__).resolve().parent.parent
+FILES = Path(__file__).resolve().parents[2]
 GO_MODULES = FILES / "go"
 STAGES = tuple(sorted((FILES / "kwok").glob("*.yaml")))
 
