@@ -37,3 +37,14 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
         target = (page.parent / name).resolve() if name else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.parent.name != "adr"], ids=lambda page: page.name
+)
+def test_every_file_of_the_repository_that_a_page_names_exists(page: Path) -> None:
+    named = re.findall(
+        r"`((?:bench|controller|demo|playbooks|plugins|roles|scripts|tests)/[\w./-]+)`",
+        page.read_text("utf-8"),
+    )
+    assert [name for name in named if not (ROOT / name).exists()] == []
