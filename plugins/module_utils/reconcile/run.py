@@ -17,11 +17,11 @@ from ..model.objects import Body, Manifest, ObjectRef
 from ..model.plan import AppResult, Plan
 from ..model.run_options import RunOptions
 from .apply.apply_app import AppliedApp, apply_app
-from .applyset.inventory import SetIdentity, hinted_kinds, identity_of, set_of_parent
+from .applyset.inventory import SetIdentity, app_of_parent, hinted_kinds, identity_of
 from .applyset.recovery import scan
 from .desired.dependencies import dependencies
 from .desired.desired_state import RENDERERS, DesiredState, Render, check_former_names, identities_of
-from .membership.record_store import Records
+from .membership.record_store import RecordStore
 from .plan.context import RunContext
 from .plan.plan_apps import AppPlan, plan_apps
 from .plan.snapshot import read_parents
@@ -73,7 +73,7 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
         discovery = cluster.discover()
         sets = {app.name: identities_of(app, home) for app in run.apps}
         parents = read_parents(cluster, discovery, [identity for its in sets.values() for identity in its])
-        records = Records(cluster, home, options.owner)
+        records = RecordStore(cluster, home, options.owner)
         lost = [
             sets[app.name]
             for app in selected
@@ -107,7 +107,7 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
         for ref, body in sorted(parents.items(), key=lambda item: item[0])
         if ref not in known
         and not isinstance(body, ClusterError)
-        and (app := set_of_parent(body, options.owner))
+        and (app := app_of_parent(body, options.owner))
     )
     if options.check:
         plans = plan_apps(setting, discovery, selected)
@@ -124,7 +124,7 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
 
 
 def _is_lost(
-    its: Sequence[SetIdentity], parents: Mapping[ObjectRef, Body | ClusterError], records: Records
+    its: Sequence[SetIdentity], parents: Mapping[ObjectRef, Body | ClusterError], records: RecordStore
 ) -> bool:
     """Whether nothing at all is known of what an app has: it has neither a parent nor a record, as when it is new."""
     if its[0].ref in parents:

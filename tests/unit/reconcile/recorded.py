@@ -18,7 +18,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.
     MemberRecord,
     RecordedMember,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record_store import Records
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record_store import (
+    RecordStore,
+)
 
 HOME = "plumb-system"
 _CONFIG_MAPS = ApiResource(
@@ -61,5 +63,5 @@ def membership(
     others: Iterable[SetIdentity] = (),
 ) -> Membership:
     """What an app sees of these records."""
-    read = Records(cast("Cluster", cluster_with(*records)), HOME, "plumb")
+    read = RecordStore(cast("Cluster", cluster_with(*records)), HOME, "plumb")
     return Membership(records=read, own=own, former=tuple(former), others=tuple(others))

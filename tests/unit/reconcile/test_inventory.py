@@ -20,10 +20,10 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.well_known impo
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import (
     Inventory,
     SetIdentity,
+    app_of_parent,
     identity_of,
     is_member,
     read_inventory,
-    set_of_parent,
 )
 from ansible_collections.plumb.gitops.tests.unit.reconcile.managed import live, ours, update
 
@@ -180,4 +180,4 @@ def test_a_member_carries_the_label_and_we_own_it(body: dict[str, Any], *, membe
     ],
 )
 def test_whose_set_a_parent_is(body: dict[str, Any], app: str) -> None:
-    assert set_of_parent(body, "plumb") == app
+    assert app_of_parent(body, "plumb") == app

@@ -4,7 +4,7 @@
 """The inventory of an app: an ApplySet (KEP-3659) whose parent is a ConfigMap `plumb-<app>`.
 
 The parent's annotations are hints of where members may be, so they are widened before a write and narrowed after it.
-Parent, label and field manager may be written by others than Plumb: which objects are an app's is said by its record.
+Parent, label and field manager may be written by others than Plumb: which objects are an app's is in its record.
 """
 
 from __future__ import annotations
@@ -51,32 +51,34 @@ class SetIdentity:
 
     @property
     def name(self) -> str:
+        """The name of the parent."""
         return f"plumb-{self.app}"
 
     @property
     def ref(self) -> ObjectRef:
+        """The parent."""
         return ObjectRef("", "ConfigMap", self.namespace, self.name)
 
     @property
     def id(self) -> str:
-        """Source: KEP-3659, `applyset-<base64url(sha256("name.namespace.kind.group"))>-v1`."""
+        """The id of the set. Source: KEP-3659, `applyset-<base64url(sha256("name.namespace.kind.group"))>-v1`."""
         return _set_id(self.name, self.namespace)
 
 
-@lru_cache(maxsize=4096)  # asked for with each object
+@lru_cache(maxsize=4096)  # computed with each object
 def _set_id(name: str, namespace: str) -> str:
     digest = hashlib.sha256(f"{name}.{namespace}.ConfigMap.".encode()).digest()
     return f"applyset-{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}-v1"
 
 
 def identity_of(app: AppSpec, default_namespace: str) -> SetIdentity:
-    """The set of an app, in its namespace or in the default one."""
+    """Return the identity of an app's set, in its namespace or in the default one."""
     return SetIdentity(app.name, app.namespace or default_namespace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What the parent says: hints of where members may be and, until an app has a record, what 0.1.0 remembered."""
+    """The content of a parent: hints of where members may be and, until an app has a record, what 0.1.0 remembered."""
 
     identity: SetIdentity
     owner: str
@@ -91,29 +93,32 @@ class Inventory:
     version: str = field(default="", compare=False)  # resourceVersion that it was read at; guards its writes
 
     def widened(self, refs: Iterable[ObjectRef], kinds: Iterable[GroupKind] = ()) -> Inventory:
-        """With room for these objects, and objects of these kinds, too."""
-        found, namespaces = _hints(refs, self.identity.namespace)
+        """Return the inventory with the kinds and namespaces of these objects, and these kinds, in its hints too."""
+        kinds_of_refs, namespaces = _hints(refs, self.identity.namespace)
         return replace(
             self,
-            group_kinds=self.group_kinds | found | frozenset(kinds),
+            group_kinds=self.group_kinds | kinds_of_refs | frozenset(kinds),
             namespaces=self.namespaces | namespaces,
         )
 
     def narrowed(self, refs: Iterable[ObjectRef]) -> Inventory:
-        """With room for just these objects."""
+        """Return the inventory with the kinds and namespaces of just these objects in its hints."""
         kinds, namespaces = _hints(refs, self.identity.namespace)
         return replace(self, group_kinds=kinds, namespaces=namespaces)
 
     def before_record(self) -> Inventory:
-        """With a hint that no names fit, where it has none yet: a run that ends early leaves the record to be read."""
+        """Return the inventory with a digest that fits no names, where it has none.
+
+        So the record is read by the next run, if this one ends early.
+        """
         return self if self.names else replace(self, names=_UNFINISHED)
 
     def with_record(self, names: Iterable[ObjectRef]) -> Inventory:
-        """Beside a record, written when Git had these names: what 0.1.0 remembered here is not needed any more."""
+        """Return the inventory beside a record of these names; what 0.1.0 wrote here is not needed any more."""
         return replace(self, names=digest_of_names(names), applied="", finished_jobs=())
 
     def body(self) -> dict[str, Any]:
-        """The parent as it is applied."""
+        """Return the parent as it is applied."""
         return {
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -137,7 +142,7 @@ class Inventory:
 
 
 def digest_of_names(refs: Iterable[ObjectRef]) -> str:
-    """A digest of these names, in any order."""
+    """Return a digest of these names, in any order."""
     return digest_of(sorted([ref.group, ref.kind, ref.namespace, ref.name] for ref in refs))
 
 
@@ -149,7 +154,7 @@ def _hints(refs: Iterable[ObjectRef], home: str) -> tuple[frozenset[GroupKind], 
 
 
 def read_inventory(parent: Body | None, identity: SetIdentity, owner: str) -> Inventory:
-    """What the parent of a set says; an empty inventory where there is no parent.
+    """Return the inventory in a set's parent; an empty one where there is no parent.
 
     Raises InventoryError for a ConfigMap of that name which is not a set's parent, or is another tool's or owner's.
     """
@@ -171,7 +176,7 @@ def read_inventory(parent: Body | None, identity: SetIdentity, owner: str) -> In
 
 
 def hinted_kinds(parent: Body) -> frozenset[GroupKind]:
-    """The kinds that a parent says its members may be of; widened before a write, so a new kind shows there first."""
+    """Return the kinds in a parent's hint; it is widened before a write, so a new kind shows there first."""
     annotations = parent["metadata"].get("annotations") or {}
     return frozenset(map(GroupKind.parse, filter(None, annotations.get(_GROUP_KINDS, "").split(","))))
 
@@ -179,18 +184,19 @@ def hinted_kinds(parent: Body) -> frozenset[GroupKind]:
 def _check_parent(parent: Body, annotations: Mapping[str, str], identity: SetIdentity, owner: str) -> None:
     label = (parent["metadata"].get("labels") or {}).get(ID_LABEL, "")
     tool = annotations.get(_TOOLING, "").partition("/")[0]
-    found_owner = annotations.get(OWNER, "")
-    wrong = {
+    actual_owner = annotations.get(OWNER, "")
+    faults = {
         f"its label {ID_LABEL} is {label or 'missing'}, not {identity.id}": label != identity.id,
         f"it belongs to {tool or 'no tool'} ({_TOOLING}), not to {_TOOL}": tool != _TOOL,
-        f"it belongs to the owner {found_owner or '(none)'} ({OWNER}), not to {owner}": found_owner != owner,
+        f"it belongs to the owner {actual_owner or '(none)'} ({OWNER}), not to {owner}": actual_owner
+        != owner,
     }
-    for why, is_wrong in wrong.items():
-        if is_wrong:
+    for reason, is_fault in faults.items():
+        if is_fault:
             raise InventoryError(
                 f"app {identity.app}",
                 f"reading its inventory, {identity.ref}",
-                why,
+                reason,
                 "Name the app otherwise, set plumb_owner to the right owner, or remove the ConfigMap if it is stale:"
                 " its members are found again by their label.",
             )
@@ -198,32 +204,32 @@ def _check_parent(parent: Body, annotations: Mapping[str, str], identity: SetIde
 
 def _jobs(parent: Body) -> tuple[tuple[str, str], ...]:
     try:
-        remembered = json.loads((parent.get("data") or {}).get(_FINISHED_JOBS, "{}"))
+        digests = json.loads((parent.get("data") or {}).get(_FINISHED_JOBS, "{}"))
     except (ValueError, RecursionError):
         return ()
-    if not isinstance(remembered, dict):
+    if not isinstance(digests, dict):
         return ()
-    return tuple(sorted((str(name), str(digest)) for name, digest in remembered.items()))
+    return tuple(sorted((str(name), str(digest)) for name, digest in digests.items()))
 
 
 def selector_of(set_ids: Sequence[str]) -> str:
-    """The label selector for members of these sets; of many sets, for members of any."""
+    """Return the label selector for members of these sets; of many sets, for members of any set."""
     return f"{PART_OF} in ({','.join(set_ids)})" if len(set_ids) <= _IDS_IN_SELECTOR else PART_OF
 
 
 def part_of(body: Body) -> str:
-    """The id of the set that an object's label names; empty where it names none."""
+    """Return the id of the set that an object's label names; empty where it names none."""
     return str((body["metadata"].get("labels") or {}).get(PART_OF) or "")
 
 
 def set_of(live: Body) -> str:
-    """The set that has an object: the one its label names, but for an object of ours whose label somebody changed."""
+    """Return the id of the set that an object's label names; empty where the object is ours and somebody changed it."""
     entry = our_entry(owners(live))
     return part_of(live) if entry is None or owns_exactly(entry.fields, MEMBER_PATH) else ""
 
 
 def is_member(live: Body, set_id: str) -> bool:
-    """Whether a live object says that it belongs to the set: it carries the label, and our own entry owns that label.
+    """Whether a live object is marked as a member: it carries the set's label, and our own entry owns that label.
 
     A label alone is not enough: EndpointSlices inherit it from their Service. Both can be forged by whoever may patch
     the object, so that it is the app's takes its record, too.
@@ -232,8 +238,8 @@ def is_member(live: Body, set_id: str) -> bool:
     return part_of(live) == set_id and entry is not None and owns_exactly(entry.fields, MEMBER_PATH)
 
 
-def set_of_parent(parent: Body, owner: str) -> str:
-    """The app that a parent of ours belongs to; empty for a parent of another tool or owner."""
+def app_of_parent(parent: Body, owner: str) -> str:
+    """Return the app that a parent of ours belongs to; empty for a parent of another tool or owner."""
     annotations = parent["metadata"].get("annotations") or {}
     ours = annotations.get(_TOOLING, "").startswith(f"{_TOOL}/") and annotations.get(OWNER) == owner
     return annotations.get(APP, "") if ours else ""

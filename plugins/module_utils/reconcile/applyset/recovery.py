@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects that carry the label of a set that has neither parent nor record: found to be reported, never to be pruned.
+"""Objects that carry the label of a set that has neither parent nor record: reported, and never pruned.
 
-Only kinds are asked that may matter: the built-in ones, and those that inventories in this cluster name. A definition
-of somebody else's whose conversion webhook is dead costs seconds for each LIST, and nothing here depends on it.
+Only kinds that may matter are listed: the built-in ones, and those that inventories in this cluster name. A definition
+of somebody else whose conversion webhook is dead costs seconds for each LIST, and nothing here depends on it.
 """
 
 from __future__ import annotations
@@ -47,53 +47,53 @@ _BUILT_IN = frozenset(
 
 @dataclass(slots=True)
 class RecoveredMembers:
-    """What a scan found. `denied` are kinds that may not be listed in the whole cluster."""
+    """The members that a scan found. `denied` are kinds that may not be listed in the whole cluster."""
 
     members: dict[str, set[ObjectRef]] = field(default_factory=dict)  # by set
     denied: list[ApiResource] = field(default_factory=list)
 
     def known_to(self, inventory: Inventory) -> Inventory:
-        """The inventory with room for what was found."""
+        """Return the inventory with what was found of its set in its hints."""
         return inventory.widened(self.members.get(inventory.identity.id, ()))
 
 
 def scan(
     cluster: Cluster, discovery: Discovery, set_ids: Iterable[str], used: Collection[GroupKind] = ()
 ) -> RecoveredMembers:
-    """Look for members of these sets by their label alone, in the built-in kinds and those `used` in this cluster.
+    """Search members of these sets by their label alone, in the built-in kinds and those `used` in this cluster.
 
     What cannot be listed is passed over: nothing depends on it.
     """
-    lost = RecoveredMembers({set_id: set() for set_id in sorted(set_ids)})
-    if not lost.members:
-        return lost
+    recovered = RecoveredMembers({set_id: set() for set_id in sorted(set_ids)})
+    if not recovered.members:
+        return recovered
     resources = [
         resource
         for resource in discovery.listable()
         if (resource.group in _BUILT_IN or resource.group_kind in used)
         and resource.group not in discovery.incomplete_groups
     ]
-    selector = selector_of([*lost.members])
+    selector = selector_of([*recovered.members])
     listings = cluster.map(lambda r: list_everywhere(cluster, r, selector, metadata_only=True), resources)
     for resource, listed in zip(resources, listings, strict=True):
         if not isinstance(listed.unread.get(EVERYWHERE), Forbidden):
-            _take(lost, listed)
+            _add_members(recovered, listed)
         elif resource.namespaced:
-            lost.denied.append(resource)
-    return lost
+            recovered.denied.append(resource)
+    return recovered
 
 
-def scan_within(cluster: Cluster, lost: RecoveredMembers, namespaces: Sequence[str]) -> None:
-    """Look into these namespaces too for what the whole cluster was denied for."""
-    selector = selector_of([*lost.members])
+def scan_within(cluster: Cluster, recovered: RecoveredMembers, namespaces: Sequence[str]) -> None:
+    """Search the kinds that may not be listed in the whole cluster in these namespaces."""
+    selector = selector_of([*recovered.members])
     for listed in cluster.map(
-        lambda r: list_within(cluster, r, selector, namespaces, metadata_only=True), lost.denied
+        lambda r: list_within(cluster, r, selector, namespaces, metadata_only=True), recovered.denied
     ):
-        _take(lost, listed)
+        _add_members(recovered, listed)
 
 
-def _take(lost: RecoveredMembers, listed: Listed) -> None:
+def _add_members(recovered: RecoveredMembers, listed: Listed) -> None:
     for body in listed.items:
         set_id = part_of(body)
-        if set_id in lost.members and is_member(body, set_id):
-            lost.members[set_id].add(ref_of(body))
+        if set_id in recovered.members and is_member(body, set_id):
+            recovered.members[set_id].add(ref_of(body))

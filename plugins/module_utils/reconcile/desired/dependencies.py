@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The order of apps: what depends on what, and which names are wrong."""
+"""The order of apps by `depends_on`, and the errors in it: unknown names, circles, two apps of one name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...model.errors import InputError
 
 
 def dependencies(apps: Sequence[AppSpec]) -> TopologicalSorter[str]:
-    """A prepared sorter over the names of the apps.
+    """Return a prepared sorter over the names of the apps.
 
     Raises InputError for two apps of one name, a dependency that is no app, and a circle.
     """
@@ -24,14 +24,14 @@ def dependencies(apps: Sequence[AppSpec]) -> TopologicalSorter[str]:
             raise InputError(
                 f"app {app.name}", "reading the apps", "two apps have this name", "Rename one of them."
             )
-        for needed in app.depends_on:
-            if needed not in names:
-                near = difflib.get_close_matches(needed, names, n=1)
+        for dependency in app.depends_on:
+            if dependency not in names:
+                similar = difflib.get_close_matches(dependency, names, n=1)
                 raise InputError(
                     f"app {app.name}",
                     "reading depends_on",
-                    f"there is no app {needed!r}",
-                    f"Did you mean {near[0]!r}?" if near else "Name one of the apps of this inventory.",
+                    f"there is no app {dependency!r}",
+                    f"Did you mean {similar[0]!r}?" if similar else "Name one of the apps of this inventory.",
                 )
     sorter = TopologicalSorter({app.name: app.depends_on for app in apps})
     try:

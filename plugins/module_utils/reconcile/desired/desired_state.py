@@ -36,13 +36,13 @@ RENDERERS = 4  # renders side by side; a kustomization is a process of its own
 
 
 def former_identities(app: AppSpec, default_namespace: str) -> tuple[SetIdentity, ...]:
-    """The sets that `moved_from` names: `name` in the app's own namespace, or `namespace/name`."""
-    home = app.namespace or default_namespace
-    found = []
+    """Return the sets that `moved_from` names: `name` in the app's own namespace, or `namespace/name`."""
+    own_namespace = app.namespace or default_namespace
+    identities = []
     for former in app.moved_from:
         namespace, _slash, name = former.rpartition("/")
-        found.append(SetIdentity(name, namespace or home))
-    return tuple(found)
+        identities.append(SetIdentity(name, namespace or own_namespace))
+    return tuple(identities)
 
 
 def identities_of(app: AppSpec, default_namespace: str) -> tuple[SetIdentity, ...]:
@@ -91,7 +91,7 @@ class DesiredState:
         self._lock = threading.Lock()
         self._defined: dict[str, dict[GroupKind, DefinedKind]] = {}  # by app: the kinds that its CRDs define
         self._desired: dict[str, DesiredObjects | PlumbError] = {}
-        self._claimants: dict[ObjectRef, list[str]] = {}
+        self._wanted_by: dict[ObjectRef, list[str]] = {}
         self._complete = False
         self._selected = frozenset(selected)
 
@@ -115,47 +115,47 @@ class DesiredState:
         """Whether the set of this id is that of another app of the inventory."""
         return set_id in self._ids and set_id != self._set_ids[name]
 
-    def conflict(self, name: str, ref: ObjectRef, held: str) -> str:
-        """Why the object, which the set `held` has, cannot be this app's; empty where it can.
+    def conflict(self, name: str, ref: ObjectRef, set_id: str) -> str:
+        """Return why an object of the set of this id (empty: of none) cannot be this app's; empty where it can.
 
         Of several apps that want one object, the one that has it keeps it; else the first in the inventory gets it.
         """
-        if own := self._kept_by_plumb(ref):
+        if own := self._bookkeeping(ref):
             return f"it is {own}. Give the object another name."
-        if held and held not in self._ids and held not in self._former[name]:
-            return f"it belongs to another apply set ({held}), which no app of this inventory is"
-        winner, claimants = self._winner(ref, held)
-        if winner and winner != name and name in claimants:
-            return f"app {winner} has it too. One object belongs to one app: remove it from one of the two."
-        holder = self._ids.get(held, "")
-        if holder and holder != name and self._apps[holder].suspend:
-            return f"it belongs to app {holder}, which is suspended: nothing of it is touched"
-        if holder and holder != name and isinstance(self._desired.get(holder), PlumbError):
-            return f"it belongs to app {holder}, which does not render now, so whether it still wants it is not known"
+        if set_id and set_id not in self._ids and set_id not in self._former[name]:
+            return f"it belongs to another apply set ({set_id}), which no app of this inventory is"
+        rightful, wanting = self._rightful_app(ref, set_id)
+        if rightful and rightful != name and name in wanting:
+            return f"app {rightful} has it too. One object belongs to one app: remove it from one of the two."
+        other = self._ids.get(set_id, name)
+        if other != name and self._apps[other].suspend:
+            return f"it belongs to app {other}, which is suspended: nothing of it is touched"
+        if other != name and isinstance(self._desired.get(other), PlumbError):
+            return f"it belongs to app {other}, which does not render now, so whether it still wants it is not known"
         return ""
 
-    def _kept_by_plumb(self, ref: ObjectRef) -> str:
-        """What of Plumb's own bookkeeping the object is; empty where it is none."""
+    def _bookkeeping(self, ref: ObjectRef) -> str:
+        """Return which of Plumb's own ConfigMaps the object is; empty where it is none."""
         if ref in self._parents:
             return f"the inventory of app {self._parents[ref]}"
         in_home = ref.group_kind == _CONFIG_MAP and ref.namespace == self._home
         return "a record of what apps have" if in_home and ref.name.startswith(RECORD_PREFIX) else ""
 
     def wanted_elsewhere(self, name: str, ref: ObjectRef) -> str:
-        """The other app that wants an object; empty where none does.
+        """Return the other app that wants an object; empty where none does. Of apps that are loaded.
 
         A manifest that cannot be used counts too, and for any namespace where it is not known which one it means.
         """
-        wanting = [*self._claimants.get(ref, ()), *self._claimants.get(replace(ref, namespace=""), ())]
+        wanting = [*self._wanted_by.get(ref, ()), *self._wanted_by.get(replace(ref, namespace=""), ())]
         return next((other for other in wanting if other != name), "")
 
     def wanted_inside(self, ref: ObjectRef, live: Body) -> str:
-        """A wanted object that would go with this one: in this Namespace, or of this CRD's kind; empty where none."""
-        within = [other for other in self._claimants if contains(ref, live, other)]
+        """Return a wanted object that would go with this Namespace or this definition of its kind; empty where none."""
+        within = [other for other in self._wanted_by if contains(ref, live, other)]
         return str(min(within)) if within else ""
 
     def unknown_reason(self, name: str) -> str:
-        """Why it is not known who wants what this app no longer has; empty where it is."""
+        """Return why it is not known which app wants what this one no longer has; empty where it is known."""
         if self._unread:
             return self._unread
         broken = sorted(
@@ -173,47 +173,53 @@ class DesiredState:
         return same_source or bool(self._former[other] & self._former[name])
 
     def other_sets(self, name: str) -> tuple[SetIdentity, ...]:
-        """The sets of the other apps."""
+        """Return the sets of the other apps."""
         return tuple(identity for other, identity in self._sets.items() if other != name)
 
     def provided_namespaces(self) -> dict[str, frozenset[str]]:
-        """The Namespaces that apps of this run bring, by manifest or by create_namespace, and which apps those are."""
+        """Return the Namespaces that apps of this run create, by manifest or create_namespace, each with those apps."""
         with self._lock:
-            said = {r.name: frozenset(a) for r, a in self._claimants.items() if r.group_kind == _NAMESPACE}
+            apps_of = {
+                ref.name: frozenset(names)
+                for ref, names in self._wanted_by.items()
+                if ref.group_kind == _NAMESPACE
+            }
         for app in self._apps.values():
             if app.create_namespace and app.namespace and app.state is AppState.PRESENT:
-                said[app.namespace] = said.get(app.namespace, frozenset()) | {app.name}
-        return {name: apps & self._selected for name, apps in said.items() if apps & self._selected}
+                apps_of[app.namespace] = apps_of.get(app.namespace, frozenset()) | {app.name}
+        return {name: apps & self._selected for name, apps in apps_of.items() if apps & self._selected}
 
     def with_dependencies(self, name: str) -> frozenset[str]:
-        """The app itself and those that are done before it begins."""
-        found: set[str] = set()
-        left = [name]
-        while left:
-            one = left.pop()
-            if one not in found:
-                found.add(one)
-                left += self._apps[one].depends_on
-        return frozenset(found)
+        """Return the app itself and those that are done before it begins."""
+        names: set[str] = set()
+        pending = [name]
+        while pending:
+            current = pending.pop()
+            if current not in names:
+                names.add(current)
+                pending += self._apps[current].depends_on
+        return frozenset(names)
 
-    def _winner(self, ref: ObjectRef, held: str) -> tuple[str, Sequence[str]]:
+    def _rightful_app(self, ref: ObjectRef, set_id: str) -> tuple[str, Sequence[str]]:
         with self._lock:
-            claimants = list(self._claimants.get(ref, ()))
-        holder = self._ids.get(held, "")
-        first = min(claimants, key=self._rank.__getitem__, default="")
-        return (holder if holder in claimants else first), claimants
+            wanting = list(self._wanted_by.get(ref, ()))
+        current_app = self._ids.get(set_id, "")
+        first = min(wanting, key=self._rank.__getitem__, default="")
+        return (current_app if current_app in wanting else first), wanting
 
     def _load(self, names: Sequence[str]) -> None:
-        """Render these apps, side by side, and take down what they want."""
+        """Render these apps, side by side, and index what they want."""
         with ThreadPoolExecutor(RENDERERS) as pool:
             rendered = dict(zip(names, pool.map(self._rendered, names), strict=True))
-        for name, found in rendered.items():
-            self._defined[name] = {} if isinstance(found, PlumbError) else defined_kinds(found)
-        for name, found in rendered.items():
-            desired = found if isinstance(found, PlumbError) else self._desire(name, found)
+        for name, manifests in rendered.items():
+            self._defined[name] = {} if isinstance(manifests, PlumbError) else defined_kinds(manifests)
+        for name, manifests in rendered.items():
+            desired = (
+                manifests if isinstance(manifests, PlumbError) else self._desired_objects(name, manifests)
+            )
             self._desired[name] = desired
             for ref in () if isinstance(desired, PlumbError) else desired.refs:
-                self._claimants.setdefault(ref, []).append(name)
+                self._wanted_by.setdefault(ref, []).append(name)
 
     def _rendered(self, name: str) -> tuple[Manifest, ...] | PlumbError:
         app = self._apps[name]
@@ -224,11 +230,11 @@ class DesiredState:
         except PlumbError as error:
             return error
 
-    def _desire(self, name: str, manifests: tuple[Manifest, ...]) -> DesiredObjects | PlumbError:
+    def _desired_objects(self, name: str, manifests: tuple[Manifest, ...]) -> DesiredObjects | PlumbError:
         awaited = self.with_dependencies(name)
-        defined = {kind: made for of in self._defined.values() for kind, made in of.items()}
+        defined = {kind: definition for kinds in self._defined.values() for kind, definition in kinds.items()}
         first = {kind for app in awaited for kind in self._defined.get(app, ())}
-        others = ((kind, app) for app, of in sorted(self._defined.items(), reverse=True) for kind in of)
+        others = ((kind, app) for app, kinds in sorted(self._defined.items(), reverse=True) for kind in kinds)
         elsewhere = {kind: app for kind, app in others if kind not in first}
         try:
             return desired_objects(

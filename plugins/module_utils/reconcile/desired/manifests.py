@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an app wants of a cluster: its manifests with namespace, member label and digest."""
+"""The objects that an app wants in a cluster: its manifests with namespace, member label and digest."""
 
 from __future__ import annotations
 
@@ -34,10 +34,13 @@ class DesiredObject:
     body: Body
     digest: str  # of the manifest; equal means that Git says the same
     origin: Origin
-    copied: frozenset[str] = frozenset()  # names of labels that the template says and the object does not
+    copied: frozenset[str] = (
+        frozenset()
+    )  # names of labels that the template has and the manifest itself has not
 
     @property
     def api_version(self) -> str:
+        """The group and version that the manifest is written in."""
         return str(self.body["apiVersion"])
 
 
@@ -51,7 +54,7 @@ class DefinedKind:
 
 @dataclass(frozen=True, slots=True)
 class DesiredObjects:
-    """All that an app wants, and what of its manifests cannot be used and why."""
+    """All objects that an app wants, and those whose manifests cannot be used, with the reason."""
 
     wanted: tuple[DesiredObject, ...]
     refused: tuple[Action, ...]
@@ -59,26 +62,26 @@ class DesiredObjects:
 
     @property
     def refs(self) -> tuple[ObjectRef, ...]:
-        """What Git wants, usable or not: none of it has left."""
+        """All objects in Git, usable or not: none of them has left it."""
         return (*(wanted.ref for wanted in self.wanted), *(action.ref for action in self.refused))
 
 
 def defined_kinds(manifests: Iterable[Manifest]) -> dict[GroupKind, DefinedKind]:
-    """The kinds that CRDs among the manifests define: they are known once those are applied."""
-    found: dict[GroupKind, DefinedKind] = {}
+    """Return the kinds that CRDs among the manifests define: the server knows them once those are applied."""
+    kinds: dict[GroupKind, DefinedKind] = {}
     for manifest in manifests:
         if manifest.ref.group_kind != CRD:
             continue
         crd = LiveView(manifest.body)  # nobody has checked its shape yet
         versions = frozenset(version.text("name") for version in crd.items("spec", "versions"))
-        found[kind_defined_by(manifest.body)] = DefinedKind(
+        kinds[kind_defined_by(manifest.body)] = DefinedKind(
             crd.text("spec", "scope") == "Namespaced", versions
         )
-    return found
+    return kinds
 
 
 def kind_defined_by(crd: Body) -> GroupKind:
-    """The kind that a CustomResourceDefinition defines."""
+    """Return the kind that a CustomResourceDefinition defines."""
     view = LiveView(crd)
     return GroupKind(view.text("spec", "group"), view.text("spec", "names", "kind"))
 
@@ -101,7 +104,7 @@ def desired_objects(
     refused: list[Action] = []
     for manifest in manifests:
         namespaced = _is_namespaced(manifest, discovery, defined)
-        problem = _problem(app, manifest, namespaced, discovery) or _unawaited(
+        problem = _problem(app, manifest, namespaced, discovery) or _missing_dependency(
             app, manifest, discovery, elsewhere or {}
         )
         if problem:
@@ -109,20 +112,20 @@ def desired_objects(
             refused.append(Action(ref=ref, verb=Verb.REFUSED, reason=problem, origin=manifest.origin))
             continue
         namespace = (manifest.ref.namespace or app.namespace) if namespaced else ""
-        made = _wanted(manifest, namespace, set_id)
-        if made.ref in wanted:
+        desired = _desired_object(manifest, namespace, set_id)
+        if desired.ref in wanted:
             raise RenderError(
                 f"app {app.name}",
                 "giving its manifests their namespace",
-                f"{made.ref} stands in {wanted[made.ref].origin} and in {made.origin}",
+                f"{desired.ref} stands in {wanted[desired.ref].origin} and in {desired.origin}",
                 "Remove one of the two.",
             )
-        wanted[made.ref] = made
+        wanted[desired.ref] = desired
     return DesiredObjects(tuple(sorted(wanted.values(), key=lambda w: sort_key(w.ref))), tuple(refused))
 
 
 def _likely_ref(app: AppSpec, manifest: Manifest, namespaced: bool | None, discovery: Discovery) -> ObjectRef:
-    """What a manifest that cannot be used is about: the member of that name, which must not be taken as gone."""
+    """Return the object that an unusable manifest is probably for: a member of that name must not count as gone."""
     served = discovery.of(manifest.ref.group_kind)  # perhaps in another version
     scoped = namespaced is False or (served is not None and not served.namespaced)
     return replace(manifest.ref, namespace="" if scoped else manifest.ref.namespace or app.namespace)
@@ -135,15 +138,15 @@ def _is_namespaced(
     resource = discovery.find(manifest.api_version, manifest.ref.kind)
     if resource is not None:
         return resource.namespaced
-    coming = defined.get(manifest.ref.group_kind)
+    definition = defined.get(manifest.ref.group_kind)
     version = manifest.api_version.rpartition("/")[2]
-    return coming.namespaced if coming is not None and version in coming.versions else None
+    return definition.namespaced if definition is not None and version in definition.versions else None
 
 
 def _problem(app: AppSpec, manifest: Manifest, namespaced: bool | None, discovery: Discovery) -> str:
     if namespaced is None:
-        near = discovery.nearest(manifest.api_version, manifest.ref.kind)
-        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        similar = discovery.nearest(manifest.api_version, manifest.ref.kind)
+        hint = f" Did you mean {', '.join(similar)}?" if similar else ""
         return (
             f"the cluster does not know {manifest.api_version} {manifest.ref.kind} ({manifest.origin})."
             f"{hint or ' Apply its CustomResourceDefinition with this app, or in one it depends on.'}"
@@ -153,10 +156,10 @@ def _problem(app: AppSpec, manifest: Manifest, namespaced: bool | None, discover
     return ""
 
 
-def _unawaited(
+def _missing_dependency(
     app: AppSpec, manifest: Manifest, discovery: Discovery, elsewhere: Mapping[GroupKind, str]
 ) -> str:
-    """Why an object must wait whose kind comes with an app that this one does not wait for; empty where it need not."""
+    """Return why an object cannot be applied yet: an app that this one does not depend on defines its kind."""
     other = elsewhere.get(manifest.ref.group_kind, "")
     if not other or discovery.find(manifest.api_version, manifest.ref.kind) is not None:
         return ""
@@ -166,7 +169,7 @@ def _unawaited(
     )
 
 
-def _wanted(manifest: Manifest, namespace: str, set_id: str) -> DesiredObject:
+def _desired_object(manifest: Manifest, namespace: str, set_id: str) -> DesiredObject:
     metadata = {key: value for key, value in manifest.body["metadata"].items() if key != "namespace"}
     if namespace:
         metadata["namespace"] = namespace
@@ -180,7 +183,7 @@ def _wanted(manifest: Manifest, namespace: str, set_id: str) -> DesiredObject:
 
 
 def _copied_labels(manifest: Manifest) -> Mapping[str, Any]:
-    """The labels that the server would copy from the object's template; our own label would keep it from that."""
+    """Return the labels that the server would copy from the object's template, if our own label did not prevent it."""
     if manifest.ref.group_kind not in _COPIES_LABELS or manifest.body["metadata"].get("labels"):
         return {}
     labels = LiveView(manifest.body).at("spec", "template", "metadata", "labels")
@@ -188,14 +191,16 @@ def _copied_labels(manifest: Manifest) -> Mapping[str, Any]:
 
 
 def digest_of_all(wanted: Iterable[DesiredObject]) -> str:
-    """A digest of all that an app wants; equal means that each of its manifests says the same, Secrets aside.
+    """Return a digest of all that an app wants; equal means that none of its manifests changed, Secrets aside.
 
-    It is public, in a ConfigMap. Of a Secret only its name counts: else guesses of its values could be tried on it.
+    It is public, in a ConfigMap. Of a Secret only its name counts: else guessed values could be tried on the digest.
     """
-    return digest_of({str(one.ref): "" if one.ref.group_kind == SECRET else one.digest for one in wanted})
+    return digest_of(
+        {str(desired.ref): "" if desired.ref.group_kind == SECRET else desired.digest for desired in wanted}
+    )
 
 
 def applied_digest(live: Body) -> str:
-    """The digest of the manifest that a live object was last applied from; empty where it names none."""
+    """Return the digest of the manifest that a live object was last applied from; empty where it names none."""
     annotations: Mapping[str, Any] = live["metadata"].get("annotations") or {}
     return str(annotations.get(DIGEST) or "")

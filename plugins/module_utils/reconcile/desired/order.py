@@ -40,21 +40,21 @@ _T = TypeVar("_T")
 
 
 def stage_of(kind: GroupKind) -> Stage:
-    """The stage of a kind. Kinds ending in `Class` are classes, as in kustomize-controller."""
+    """Return the stage of a kind. Kinds ending in `Class` are classes, as in kustomize-controller."""
     if kind.group == _ADMISSION:
         return Stage.ADMISSION
     return _STAGES.get(kind, Stage.CLASSES if kind.kind.endswith("Class") else Stage.THE_REST)
 
 
 def sort_key(ref: ObjectRef) -> tuple[Stage, ObjectRef]:
-    """Sorts objects by stage, then by identity, so that the same input gives the same plan."""
+    """Return a key that sorts objects by stage, then by identity, so that the same input gives the same plan."""
     return stage_of(ref.group_kind), ref
 
 
 def staged(
     items: Iterable[tuple[ObjectRef, _T]], *, reverse: bool = False
 ) -> Sequence[tuple[Stage, Sequence[_T]]]:
-    """Items by stage, in the order of work; `reverse` for deletes."""
+    """Return items by stage, in the order of work; `reverse` for deletes."""
     by_stage: dict[Stage, list[_T]] = {}
     for ref, item in sorted(items, key=lambda pair: sort_key(pair[0])):
         by_stage.setdefault(stage_of(ref.group_kind), []).append(item)

@@ -23,7 +23,7 @@ FIELD_MANAGER = "plumb"
 DIGEST = "plumb.gitops/manifest"  # annotation: which manifest an object was last applied from
 _DIGEST_PATH: Path = ("f:metadata", "f:annotations", f"f:{DIGEST}")
 
-# Creates a Namespace that no manifest of the app is for. It sets no field, so it owns none; written as `plumb`, it would
+# Creates a Namespace that no manifest of the app is for. It sets no field, so it owns none; written as `plumb` it would
 # remove all that another app's manifest for that Namespace has just applied.
 CREATOR = "plumb-create-namespace"
 
@@ -176,7 +176,7 @@ def lost_fields(before: Sequence[Owner], after: Sequence[Owner]) -> dict[str, Fi
 
 
 def foldable(entries: Sequence[Owner], not_ignored: Callable[[Owner], FieldSet]) -> FieldSet:
-    """Return what former owners own and we may take over; `not_ignored` gives the fields of one that no rule ignores."""
+    """Return what former owners own and we may take over; `not_ignored` gives those of one that no rule ignores."""
     fields: FieldSet = {}
     for owner in entries:
         if owner.is_former_owner:

@@ -13,7 +13,7 @@ from ...model.objects import Body, ObjectRef, digest_of
 from ..applyset.inventory import SetIdentity, set_of
 from ..fields.managed_fields import our_entry, owners
 from .record import MemberRecord, RecordedMember
-from .record_store import Records
+from .record_store import RecordStore
 
 _NAMED = 5  # objects that a warning names
 _DIGITS = 16  # of the digest that confirms
@@ -21,9 +21,9 @@ _DIGITS = 16  # of the digest that confirms
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """One app's view of the records of a run. What is read is read when first asked for."""
+    """One app's view of the records of a run, each of which is read when it is first needed."""
 
-    records: Records
+    records: RecordStore
     own: SetIdentity
     former: tuple[SetIdentity, ...]  # the app's under former names
     others: tuple[SetIdentity, ...]  # of other apps
@@ -34,15 +34,15 @@ class Membership:
         return self.records.of(self.own)
 
     def of(self, ref: ObjectRef) -> RecordedMember | None:
-        """What was recorded of an object for this app, under its name or a former one."""
-        found = (self.records.of(identity).entries.get(ref) for identity in (self.own, *self.former))
-        return next((entry for entry in found if entry is not None), None)
+        """Return what was recorded of an object for this app, under its name or a former one."""
+        entries = (self.records.of(identity).entries.get(ref) for identity in (self.own, *self.former))
+        return next((entry for entry in entries if entry is not None), None)
 
     def set_with(self, ref: ObjectRef, live: Body, *, adopt: bool) -> str:
-        """The id of the set that has a live object; empty where none has. Raises as `record` does.
+        """Return the id of the set that has a live object; empty where none has. Raises as `record` does.
 
-        A label that Plumb's own entry covers is believed unless a record contradicts it. An object whose label somebody
-        took away is still that of the app whose record has it.
+        A label that Plumb's own entry covers is trusted unless a record contradicts it. An object whose label somebody
+        removed still belongs to the app whose record has it.
         """
         label = set_of(live)
         if label == self.own.id:
@@ -61,13 +61,17 @@ class Membership:
     def _contradicted(self, label: str, holders: Sequence[SetIdentity]) -> bool:
         """Whether the set that a label names has a record, and the object is not in it."""
         known = (*self.former, *self.others)
-        named = next((identity for identity in known if identity.id == label), None)
-        return named is not None and named not in holders and self.records.of(named).exists
+        identity_named = next((identity for identity in known if identity.id == label), None)
+        return (
+            identity_named is not None
+            and identity_named not in holders
+            and self.records.of(identity_named).exists
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """The live objects that carry an app's label and Plumb's entry, told apart by the app's record."""
+    """The live objects that carry an app's label and Plumb's entry, divided by the app's record."""
 
     counted: Mapping[ObjectRef, Body]  # the app's: what of it left Git is pruned
     unrecorded: tuple[ObjectRef, ...] = ()  # that no run recorded and Git does not have: reported
@@ -82,7 +86,7 @@ def members_by_record(
     wanted: frozenset[ObjectRef],
     records: Sequence[MemberRecord],
 ) -> Members:
-    """Tell labelled objects apart. `records` are the app's own and those of its former names.
+    """Divide labelled objects into the app's and others. `records` are the app's own and those of its former names.
 
     Without a record, as after its loss or an upgrade from 0.1.0, what Git has is the app's; what Git does not have
     might be anybody's, until the operator confirms it.
@@ -91,8 +95,10 @@ def members_by_record(
     own = records[0]
     known = frozenset(entries) if own.exists else frozenset(entries) | wanted
     # What is being deleted is no longer in a record, and is shown until it is gone.
-    ending = frozenset(ref for ref, body in labelled.items() if body["metadata"].get("deletionTimestamp"))
-    known |= ending
+    terminating = frozenset(
+        ref for ref, body in labelled.items() if body["metadata"].get("deletionTimestamp")
+    )
+    known |= terminating
     unrecorded = tuple(sorted(labelled.keys() - known - wanted))
     if unrecorded and app.confirm_members == confirmation(own.identity, unrecorded):
         known, unrecorded = known | frozenset(unrecorded), ()
@@ -105,16 +111,16 @@ def members_by_record(
 
 
 def confirmation(identity: SetIdentity, refs: Sequence[ObjectRef]) -> str:
-    """What an operator says to confirm that just these objects are the app's."""
+    """Return the value of `confirm_members` that confirms that just these objects are the app's."""
     return digest_of([identity.id, [[r.group, r.kind, r.namespace, r.name] for r in sorted(refs)]])[:_DIGITS]
 
 
 def unrecorded_warning(identity: SetIdentity, refs: Sequence[ObjectRef], home: str) -> str:
-    """What is said of objects that carry an app's label without having been recorded."""
-    named = ", ".join(map(str, refs[:_NAMED]))
+    """Return the warning about objects that carry an app's label without having been recorded."""
+    shown = ", ".join(map(str, refs[:_NAMED]))
     more = f" and {len(refs) - _NAMED} more" if len(refs) > _NAMED else ""
     return (
-        f"{named}{more}: not in Git, with this app's label and Plumb's field manager, but not in the record of what"
+        f"{shown}{more}: not in Git, with this app's label and Plumb's field manager, but not in the record of what"
         f" Plumb applied (in namespace {home}). Whoever may patch an object can write both, so it is neither pruned nor"
         " counted. If it is the app's (the record was lost, or Plumb 0.1.0 applied it), set"
         f" confirm_members: {confirmation(identity, refs)} for the app to have it pruned; if not, remove the label."

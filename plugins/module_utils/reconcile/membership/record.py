@@ -61,14 +61,15 @@ class MemberRecord:
 
     @property
     def group_kinds(self) -> frozenset[GroupKind]:
+        """The kinds of its objects."""
         return frozenset(ref.group_kind for ref in self.entries)
 
     def with_pending(self, refs: Iterable[ObjectRef]) -> MemberRecord:
-        """The record with these objects too: they are about to be written."""
+        """Return the record with these objects too: they are about to be written."""
         return replace(self, entries={**dict.fromkeys(refs, RecordedMember()), **self.entries})
 
     def body(self, home: str) -> dict[str, Any]:
-        """The ConfigMap as it is applied in the namespace `home`. Raises InventoryError if it would be too large."""
+        """Return the ConfigMap as it is applied in the namespace `home`. Raises InventoryError if it is too large."""
         rows = [
             [r.group, r.kind, r.namespace, r.name, e.applied, e.marker]
             for r, e in sorted(self.entries.items())
@@ -97,17 +98,17 @@ class MemberRecord:
 
 
 def record_name(identity: SetIdentity) -> str:
-    """The name of a set's record; a namespace has no dot, so no two sets have the same."""
+    """Return the name of a set's record; a namespace has no dot, so no two sets have the same."""
     return f"{RECORD_PREFIX}{identity.namespace}.{identity.app}"
 
 
 def short_digest(wanted: DesiredObject) -> str:
-    """What the record remembers of a manifest."""
+    """Return what the record holds of a manifest: a short digest, but `-` for a Secret."""
     return _WITHOUT_DIGEST if wanted.ref.group_kind == SECRET else wanted.digest[:_DIGITS]
 
 
 def read_record(body: Body | None, identity: SetIdentity, owner: str, home: str) -> MemberRecord:
-    """What a record says; an empty one where there is none.
+    """Return the record in a ConfigMap; an empty one where there is none.
 
     Raises InventoryError for a ConfigMap of that name that is another owner's, damaged, or of a newer Plumb.
     """
@@ -129,12 +130,14 @@ def read_record(body: Body | None, identity: SetIdentity, owner: str, home: str)
 def _entries(body: Body, identity: SetIdentity, home: str) -> dict[ObjectRef, RecordedMember]:
     try:
         packed = base64.b64decode(body["binaryData"][_KEY], validate=True)
-        said = json.loads(_unpacked(packed))
-        if said["format"] != _FORMAT:
+        document = json.loads(_unpacked(packed))
+        if document["format"] != _FORMAT:
             raise _unusable(
-                identity, home, f"it is of format {said['format']!r}, not {_FORMAT}: of a newer Plumb"
+                identity, home, f"it is of format {document['format']!r}, not {_FORMAT}: of a newer Plumb"
             )
-        return {ObjectRef(*map(str, row[:4])): RecordedMember(*map(str, row[4:])) for row in said["members"]}
+        return {
+            ObjectRef(*map(str, row[:4])): RecordedMember(*map(str, row[4:])) for row in document["members"]
+        }
     except (
         KeyError,
         TypeError,

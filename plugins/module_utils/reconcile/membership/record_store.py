@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading and writing the records of a run's apps. A run that finds nothing to do asks for none."""
+"""The records of a run's apps, read and written. A run that finds nothing to do reads none."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .record import MemberRecord, read_record, record_name
 _CONFIG_MAP, _NAMESPACE = GroupKind("", "ConfigMap"), GroupKind("", "Namespace")
 
 
-class Records:
-    """The records in the namespace `home`, read by one LIST when the first is asked for. Safe to use from threads."""
+class RecordStore:
+    """The records in the namespace `home`, read by one LIST when the first is needed. Safe to use from threads."""
 
     def __init__(self, cluster: Cluster, home: str, owner: str) -> None:
         self._cluster = cluster
@@ -36,7 +36,7 @@ class Records:
         self._has_home = False
 
     def of(self, identity: SetIdentity) -> MemberRecord:
-        """The record of a set, as this run knows it. Raises InventoryError, or ClusterError where it cannot be read."""
+        """Return the record of a set, as this run knows it. Raises InventoryError or ClusterError."""
         with self._lock:
             if identity not in self._records:
                 body = self._body(record_name(identity))
@@ -44,7 +44,7 @@ class Records:
             return self._records[identity]
 
     def holders(self, ref: ObjectRef, identities: Iterable[SetIdentity]) -> list[SetIdentity]:
-        """Those of the sets whose record has the object. Raises as `of` does."""
+        """Return those of the sets whose record has the object. Raises as `of` does."""
         return [identity for identity in identities if ref in self.of(identity).entries]
 
     def _body(self, name: str) -> Body | None:
@@ -56,7 +56,7 @@ class Records:
                 self._bodies = {}
                 self._one_by_one = True
             except ClusterError as error:
-                self._bodies = error  # asked for by every app: one that failed is not tried again for each
+                self._bodies = error  # every app needs it: a LIST that failed is not tried again for each
         if isinstance(self._bodies, ClusterError):
             raise self._bodies
         if name in self._bodies:
@@ -66,25 +66,25 @@ class Records:
         return self._cluster.get(self._resource(), namespace=self.home, name=name)
 
     def put(self, record: MemberRecord) -> MemberRecord:
-        """Write a record, unless another run wrote it since it was read; the record as it is then."""
+        """Write a record, unless another run wrote it since it was read; return it with its new resourceVersion."""
         body = record.body(self.home)
         if not record.exists:
             self._make_home()
         try:
             live: Body = self._cluster.apply(self._resource(), body, field_manager=FIELD_MANAGER, force=True)
         except StaleVersion:
-            found = self._cluster.get(
+            current = self._cluster.get(
                 self._resource(), namespace=self.home, name=record_name(record.identity)
             )
             # After a lost answer it is our own write that it has moved on by.
-            written = read_record(found, record.identity, self._owner, self.home)
-            if found is None or written.entries != record.entries:
+            written = read_record(current, record.identity, self._owner, self.home)
+            if current is None or written.entries != record.entries:
                 raise
-            live = found
-        now = replace(record, exists=True, version=str(live["metadata"]["resourceVersion"]))
+            live = current
+        stored = replace(record, exists=True, version=str(live["metadata"]["resourceVersion"]))
         with self._lock:
-            self._records[record.identity] = now
-        return now
+            self._records[record.identity] = stored
+        return stored
 
     def drop(self, identity: SetIdentity) -> None:
         """Delete the record of a set that has no objects any more."""
@@ -110,7 +110,7 @@ class Records:
         return resource
 
     def _make_home(self) -> None:
-        """See that the namespace of records is there; asked once in a run."""
+        """Create the namespace of records if it is missing; checked once in a run."""
         with self._lock:
             if self._has_home:
                 return
@@ -127,6 +127,6 @@ def make_namespace(cluster: Cluster, name: str) -> None:
         if cluster.get(resource, namespace="", name=name, metadata_only=True) is not None:
             return
     except Forbidden:
-        return  # an account of one namespace may not look; the write will tell
+        return  # an account of one namespace may not read it; the next write fails if it is missing
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     cluster.apply(resource, body, field_manager=CREATOR, force=False)

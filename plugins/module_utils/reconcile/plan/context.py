@@ -34,7 +34,7 @@ from ..drift.ignore import Ignored
 from ..fields.managed_fields import our_entry, owners
 from ..health.assess import assess
 from ..membership.membership import Membership
-from ..membership.record_store import Records
+from ..membership.record_store import RecordStore
 from .planned_action import PlannedAction
 from .snapshot import Autoscalers
 from .verified_cache import VerifiedStates
@@ -52,7 +52,7 @@ class RunContext:
     cluster: Cluster
     desired: DesiredState
     parents: Mapping[ObjectRef, Body | ClusterError]
-    records: Records
+    records: RecordStore
     recovered: RecoveredMembers  # what carries the label of sets that have neither parent nor record
     revisions: Mapping[str, str]  # by source: the short commit
     options: RunOptions

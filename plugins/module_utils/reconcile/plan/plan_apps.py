@@ -28,7 +28,7 @@ from ..desired.manifests import DesiredObject, DesiredObjects, digest_of_all
 from ..desired.order import sort_key
 from ..membership.membership import Members, Membership, members_by_record, unrecorded_warning
 from ..membership.record import MemberRecord
-from ..membership.record_store import Records
+from ..membership.record_store import RecordStore
 from .context import NOT_RECORDED, PlanContext, RunContext, refused
 from .deferred_kinds import changing_kinds, deferred
 from .namespaces import existing_namespaces, missing_namespace_error, namespace_to_create
@@ -52,7 +52,7 @@ class AppPlan:
     applies: tuple[PlannedAction, ...] = ()
     prunes: tuple[PlannedAction, ...] = ()
     moving: tuple[ObjectRef, ...] = ()  # members that another app of the run wants now
-    records: Records | None = None
+    records: RecordStore | None = None
     record: MemberRecord | None = None  # what earlier runs applied; None where this run does not need to know
     unrecorded: tuple[ObjectRef, ...] = ()  # labelled objects that nobody knows to be the app's
     unseen: tuple[
