@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
-from ansible_collections.plumb.gitops.plugins.module_utils.state.file import is_newer, keep, kept
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust
+from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store import RecordStore
 
-_KIND = "plumb.gitops/suspensions"
-_FORMAT = 1
 WHOLE = ""  # in place of an app: the whole cluster
 
 
@@ -41,11 +39,20 @@ class Suspensions:
         return Suspensions(self.pairs - gone)
 
 
+_STORE = RecordStore[Suspensions](
+    kind="plumb.gitops/suspensions",
+    version=1,
+    encode=lambda suspensions: {"suspended": sorted(map(list, suspensions.pairs))},
+    decode=lambda content: Suspensions(frozenset((str(c), str(a)) for c, a in content["suspended"])),
+    trust=Trust.STATE,
+)
+
+
 def read_suspensions(file: Path) -> Suspensions:
     """What was suspended. Raises InputError for a file that cannot be read: nothing is resumed by accident."""
-    content = kept(file, _KIND, _FORMAT, trust=Trust.STATE)
-    if content is None and file.exists():
-        newer = is_newer(file, _KIND, _FORMAT)
+    suspensions = _STORE.load(file)
+    if suspensions is None and file.exists():
+        newer = _STORE.is_newer(file)
         raise InputError(
             f"suspensions {file}",
             "reading what is suspended",
@@ -53,9 +60,9 @@ def read_suspensions(file: Path) -> Suspensions:
             ("Install that version again, or remove the file" if newer else "Remove it")
             + ", which resumes everything, and suspend again what has to be.",
         )
-    return Suspensions(frozenset((str(c), str(a)) for c, a in (content or {}).get("suspended", ())))
+    return suspensions or Suspensions()
 
 
 def write_suspensions(file: Path, suspensions: Suspensions) -> None:
     """Keep what is suspended. Raises OSError."""
-    keep(file, _KIND, _FORMAT, {"suspended": sorted(map(list, suspensions.pairs))}, trust=Trust.STATE)
+    _STORE.save(file, suspensions)

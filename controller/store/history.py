@@ -14,12 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust
+from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store import RecordStore
 
 from ..runner.report_digest import FINDING_KINDS
 
-_KIND, _FORMAT = "plumb.gitops/history", 1
 MOST_MOMENTS = 200  # of a cluster
 _PASSING = frozenset({"reverted"})  # over when the run is; all else stands until a run no longer finds it
 _UNTOLD = frozenset({"skipped"})  # follows from something that is told
@@ -44,32 +43,33 @@ class History:
 
 def read_history(folder: Path, cluster: str) -> History:
     """What is known of a cluster; an empty history where nothing is."""
-    content = kept(folder / cluster, _KIND, _FORMAT, trust=Trust.STATE)
-    if content is None:
-        return History()
-    try:
-        apps = {
+    return _STORE.load(folder / cluster) or History()
+
+
+def _decode(content: Mapping[str, Any]) -> History:
+    return History(
+        apps={
             name: {**app, "findings": [_with_current_kind(finding) for finding in app["findings"]]}
             for name, app in content["apps"].items()
-        }
-        moments = tuple(_with_current_kind(moment) for moment in content["moments"])
-        return History(
-            apps=apps,
-            sources=tuple(content["sources"]),
-            unclaimed=tuple(content["unclaimed"]),
-            moments=moments,
-        )
-    except (AttributeError, TypeError, KeyError):
-        return History()
+        },
+        sources=tuple(content["sources"]),
+        unclaimed=tuple(content["unclaimed"]),
+        moments=tuple(map(_with_current_kind, content["moments"])),
+    )
 
 
 def _with_current_kind(finding: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**finding, "what": _RENAMED.get(finding["what"], finding["what"])}
 
 
+_STORE = RecordStore[History](
+    kind="plumb.gitops/history", version=1, encode=dataclasses.asdict, decode=_decode, trust=Trust.STATE
+)
+
+
 def write_history(folder: Path, cluster: str, history: History) -> None:
     """Keep it. Raises OSError."""
-    keep(folder / cluster, _KIND, _FORMAT, dataclasses.asdict(history), trust=Trust.STATE)
+    _STORE.save(folder / cluster, history)
 
 
 def after_run(before: History, story: Mapping[str, Any], now: float, *, whole: bool) -> History:

@@ -16,15 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
-from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept, read_bounded
+from ansible_collections.plumb.gitops.plugins.module_utils.state.file import read_bounded
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust, make_folder
+from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store import RecordStore
 
 from ..core.config import Config
 from ..core.run_protocol import RunOutcome
 from ..runner.run_pool import RunPool, RunRequest
 
 PLAYBOOK = "plumb.gitops.settings"
-_KIND, _FORMAT = "plumb.gitops/inventory", 1
+_STORE = RecordStore[dict[str, Any]](
+    kind="plumb.gitops/inventory", version=1, encode=dict, decode=dict, trust=Trust.STATE
+)
 _BESIDE = ("group_vars", "host_vars")  # what Ansible reads beside an inventory file
 _MOST_FILES = 10_000
 _MOST_BYTES = 64 * 1024 * 1024
@@ -87,20 +90,14 @@ async def check_inventory_copy(config: Config, runs: RunPool, current: Inventory
         )
     )
     settings = _settings(config, ending)
-    keep(
-        root / "accepted",
-        _KIND,
-        _FORMAT,
-        {"folder": folder.name, "path": path.name, "settings": settings},
-        trust=Trust.STATE,
-    )
+    _STORE.save(root / "accepted", {"folder": folder.name, "path": path.name, "settings": settings})
     return InventoryCopy(path, folder, settings)
 
 
 def last_accepted(config: Config) -> InventoryCopy | None:
     """What was in force when the agent ended, if it is still there."""
     root = config.state_dir / "inventory"
-    content = kept(root / "accepted", _KIND, _FORMAT, trust=Trust.STATE)
+    content = _STORE.load(root / "accepted")
     if content is None:
         return None
     folder = root / content["folder"]

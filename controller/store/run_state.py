@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep, kept
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust
-
-_KIND, _FORMAT = "plumb.gitops/cluster", 1
+from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store import RecordStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +35,6 @@ class RunState:
         return "" if source in failed else self.commits.get(source, "")
 
 
-def read_record(folder: Path, cluster: str) -> RunState:
-    """What is known of a cluster; an empty record where nothing is."""
-    content = kept(folder / cluster, _KIND, _FORMAT, trust=Trust.STATE)
-    if content is None:
-        return RunState()
-    try:
-        return _parse(content)
-    except (TypeError, KeyError):
-        return RunState()
-
-
 def _parse(content: Mapping[str, Any]) -> RunState:
     """Parse a record; one from before the first release says `good` of success. Raises TypeError, KeyError."""
     values = {**content, "failures": tuple(content["failures"])}
@@ -57,6 +44,20 @@ def _parse(content: Mapping[str, Any]) -> RunState:
     return RunState(**values)
 
 
+_STORE = RecordStore[RunState](
+    kind="plumb.gitops/cluster",
+    version=1,
+    encode=dataclasses.asdict,
+    decode=_parse,
+    trust=Trust.STATE,
+)
+
+
+def read_record(folder: Path, cluster: str) -> RunState:
+    """What is known of a cluster; an empty record where nothing is."""
+    return _STORE.load(folder / cluster) or RunState()
+
+
 def write_record(folder: Path, cluster: str, record: RunState) -> None:
     """Keep it. Raises OSError."""
-    keep(folder / cluster, _KIND, _FORMAT, dataclasses.asdict(record), trust=Trust.STATE)
+    _STORE.save(folder / cluster, record)

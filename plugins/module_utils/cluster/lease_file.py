@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
-from ..state.file import keep, kept
 from ..state.folder import Trust
+from ..state.record_store import RecordStore
 
-_KIND = "plumb.gitops/lease"
-_FORMAT = 1
+_STORE = RecordStore[dict[str, Any]](
+    kind="plumb.gitops/lease", version=1, encode=dict, decode=dict, trust=Trust.STATE
+)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -27,7 +29,7 @@ def boot_time() -> float:
 
 def allow_writes(file: Path, until: float, duration: float) -> None:
     """Say that writes may start until `until`, by `boot_time`, of a lease of `duration` seconds. Raises OSError."""
-    keep(file, _KIND, _FORMAT, {"boot": _boot(), "until": until, "duration": duration}, trust=Trust.STATE)
+    _STORE.save(file, {"boot": _boot(), "until": until, "duration": duration})
 
 
 def forbid_writes(file: Path) -> None:
@@ -37,11 +39,11 @@ def forbid_writes(file: Path) -> None:
 
 def why_not(file: Path) -> str:
     """Why no write may start now; empty where one may."""
-    said = kept(file, _KIND, _FORMAT, trust=Trust.STATE)
-    if said is None:
+    lease = _STORE.load(file)
+    if lease is None:
         return f"there is no lease in {file}"
     try:
-        boot, left, duration = said["boot"], float(said["until"]) - boot_time(), float(said["duration"])
+        boot, left, duration = lease["boot"], float(lease["until"]) - boot_time(), float(lease["duration"])
     except (KeyError, TypeError, ValueError):
         return f"the lease in {file} cannot be read"
     if boot != _boot():

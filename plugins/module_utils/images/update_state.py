@@ -8,20 +8,17 @@ The same for what was only offered, on another branch: a pull request that someb
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..model.errors import printable
-from ..state.file import keep, kept
+from ..state.record_store import RecordStore, record_file
 from .errors import UpdateError
 from .image_reference import is_digest, name_of, tag_of
 from .specs import Choice, ImagePolicy
 
-_KIND = "plumb.gitops/images"
-_FORMAT = 1
 _MOST = 20  # values that are remembered of each slot in each file
 
 Values = Mapping[str, Mapping[str, tuple[str, ...]]]  # by file and slot (`shop:tag`), oldest first
@@ -104,33 +101,20 @@ def _with(values: Values, new: Iterable[tuple[str, str, str]]) -> Values:
 
 def committed_file(cache: Path, cluster: str, update: str, url: str) -> Path:
     """Where an update's memory is kept."""
-    digest = hashlib.sha256("\0".join((cluster, update, url)).encode("utf-8", "surrogateescape")).hexdigest()
-    return cache / "images" / f"{digest[:32]}.json"
+    return record_file(cache / "images", cluster, update, url)
 
 
-def recall(file: Path) -> Committed:
+def load_committed(file: Path) -> Committed:
     """The memory in a file; an empty one where there is none, or none that can be used."""
-    content = kept(file, _KIND, _FORMAT)
-    try:
-        return _read(content) if content is not None else Committed()
-    except (KeyError, TypeError, AttributeError):
-        return Committed()
+    return _STORE.load(file) or Committed()
 
 
-def remember(file: Path, memory: Committed) -> None:
+def save_committed(file: Path, memory: Committed) -> None:
     """Keep a memory. One that is known is not written again. Raises UpdateError where the disk does not take it."""
-    if memory == recall(file):
+    if memory == load_committed(file):
         return
-    content = {
-        "declared": memory.declared,
-        "choices": dict(memory.choices),
-        "written": _lists(memory.written),
-        "offered": _lists(memory.offered),
-        "looked": list(memory.looked),
-        "unmarked": list(memory.unmarked),
-    }
     try:
-        keep(file, _KIND, _FORMAT, content)
+        _STORE.save(file, memory)
     except OSError as error:
         raise UpdateError(
             f"cache {file.parent}",
@@ -140,11 +124,22 @@ def remember(file: Path, memory: Committed) -> None:
         ) from error
 
 
+def _encode(memory: Committed) -> dict[str, Any]:
+    return {
+        "declared": memory.declared,
+        "choices": dict(memory.choices),
+        "written": _lists(memory.written),
+        "offered": _lists(memory.offered),
+        "looked": list(memory.looked),
+        "unmarked": list(memory.unmarked),
+    }
+
+
 def _lists(values: Values) -> dict[str, dict[str, list[str]]]:
     return {file: {name: list(those) for name, those in one.items()} for file, one in values.items()}
 
 
-def _read(content: Mapping[str, Any]) -> Committed:
+def _decode(content: Mapping[str, Any]) -> Committed:
     return Committed(
         declared=str(content["declared"]),
         choices={str(name): str(said) for name, said in content["choices"].items()},
@@ -160,3 +155,6 @@ def _tuples(content: Mapping[str, Any]) -> Values:
         str(file): {str(name): tuple(map(str, values)) for name, values in one.items()}
         for file, one in content.items()
     }
+
+
+_STORE = RecordStore[Committed](kind="plumb.gitops/images", version=1, encode=_encode, decode=_decode)

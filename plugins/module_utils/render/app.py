@@ -25,7 +25,7 @@ from .other_tools import (
     other_files_error,
     template_error,
 )
-from .render_cache import Memo, Rendering, RenderSource
+from .render_cache import RenderCache, Rendering, RenderSource
 from .tree import Tree
 from .yaml.documents import read_documents
 
@@ -47,51 +47,51 @@ RENDERERS = (Renderer("kustomize", is_kustomization, build_kustomization),)
 
 
 def render_app(
-    root: Path, followed: RenderSource, *, subject: str, memo: Memo, budget: MemoryBudget | None = None
+    root: Path, source: RenderSource, *, subject: str, cache: RenderCache, budget: MemoryBudget | None = None
 ) -> tuple[Manifest, ...]:
-    """As `render_path`; read from `memo` where what it was made of is the same, and kept there.
+    """As `render_path`; read from `cache` where what it was made of is the same, and kept there.
 
-    Where `memo` wants all afresh, what was kept is only compared; an app of which it differs is noted there. Else a
+    Where `cache` wants all afresh, what was kept is only compared; an app of which it differs is noted there. Else a
     render that went beyond a bound is not tried again before its files change, or there is more memory.
     """
     budget = budget or MemoryBudget.of_process()
-    made = None if memo.afresh else _recalled(memo, root, followed, budget, hold=True)
+    made = None if cache.afresh else _recalled(cache, root, source, budget, hold=True)
     if made is None:
-        made = _rendered_anew(root, followed, subject, memo, budget)
-    memo.remarks[subject] = made.remarks
+        made = _rendered_anew(root, source, subject, cache, budget)
+    cache.remarks[subject] = made.remarks
     return made.manifests
 
 
 def _rendered_anew(
-    root: Path, followed: RenderSource, subject: str, memo: Memo, budget: MemoryBudget
+    root: Path, source: RenderSource, subject: str, cache: RenderCache, budget: MemoryBudget
 ) -> Rendering:
-    if not memo.afresh:
-        _refuse_what_failed(memo, root, followed, subject, budget)
+    if not cache.afresh:
+        _refuse_what_failed(cache, root, source, subject, budget)
 
     def failed(tree: Tree, error: RenderBoundError) -> None:
-        memo.remember_failure(root, followed, inputs=[*tree.asked], programs=[*tree.programs], error=error)
+        cache.save_failure(root, source, inputs=[*tree.asked], programs=[*tree.programs], error=error)
 
-    tree, manifests = _rendered(root, followed.path, subject, budget, failed)
+    tree, manifests = _rendered(root, source.path, subject, budget, failed)
     made = Rendering(manifests, _remarks(tree, empty=not manifests))
-    known = _recalled(memo, root, followed, budget, hold=False) if memo.afresh else None
+    known = _recalled(cache, root, source, budget, hold=False) if cache.afresh else None
     if known is not None and known != made:
-        memo.differing.append(subject)
+        cache.differing.append(subject)
     if known != made:
-        memo.remember(root, followed, inputs=[*tree.asked], programs=[*tree.programs], rendering=made)
+        cache.save(root, source, inputs=[*tree.asked], programs=[*tree.programs], rendering=made)
     return made
 
 
 def _recalled(
-    memo: Memo, root: Path, followed: RenderSource, budget: MemoryBudget, *, hold: bool
+    cache: RenderCache, root: Path, source: RenderSource, budget: MemoryBudget, *, hold: bool
 ) -> Rendering | None:
     """What was kept of an app, if it still holds and there is memory for it; `hold`: it stays for the whole run."""
-    size, values = memo.memory(followed)
+    size, values = cache.size(source)
     if not size:
         return None
 
     def work(account: MemoryShare) -> tuple[Rendering | None, int]:
         account.charge(READING * size + values)
-        known = memo.recall(root, followed)
+        known = cache.load(root, source)
         return known, values if hold and known is not None else 0
 
     try:
@@ -101,9 +101,9 @@ def _recalled(
 
 
 def _refuse_what_failed(
-    memo: Memo, root: Path, followed: RenderSource, subject: str, budget: MemoryBudget
+    cache: RenderCache, root: Path, source: RenderSource, subject: str, budget: MemoryBudget
 ) -> None:
-    error = memo.failure(root, followed)
+    error = cache.load_failure(root, source)
     if error is None or budget.may_do(error.memory, error.program_memory):
         return
     raise RenderBoundError(

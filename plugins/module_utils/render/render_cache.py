@@ -22,35 +22,38 @@ from typing import Any
 from ..model.errors import RenderBoundError
 from ..model.objects import Manifest, Origin, ref_of
 from ..model.version import VERSION
-from ..state.file import keep, kept
 from ..state.folder import bound_folder, note_use
+from ..state.record_store import RecordStore, record_file
 from .bounds.memory_budget import memory_of_json
 
-_KIND = f"plumb.gitops/rendering/{VERSION}"  # another version may render otherwise
-_FORMAT = 2
-_PART = 1024 * 1024  # bytes of a file that are looked at together
+_RECORDS = RecordStore[Mapping[str, Any]](
+    kind=f"plumb.gitops/rendering/{VERSION}",  # another release may render otherwise
+    version=2,
+    encode=dict,
+    decode=dict,
+    sort=False,  # keys of manifests keep their order
+)
+_CHUNK = 1024 * 1024  # bytes of a file that are read at once
 _UNUSED = 7 * 24 * 3600.0  # seconds after which a rendering that no run asked for is removed
 MAX_BYTES = 1024 * 1024 * 1024  # of all renderings; 10,000 objects take some 20 MB
 
 
 @dataclass(frozen=True, slots=True)
 class RenderSource:
-    """What a rendering is of: where the source's revisions lie, which is a folder of its own for each address and set
-    of credentials; its name, the ref that is followed, and the path in it.
+    """What a rendering is of, and so the key of its record.
+
+    `folder` is where the source's checkouts lie, one folder for each address and set of credentials; `source` is the
+    source's name, `ref` the ref that it follows, and `path` the app's path in it.
     """
 
-    place: str
+    folder: str
     source: str
     ref: str
     path: str
 
-    @property
-    def file_name(self) -> str:
-        """The name of its file: what differs in any of these never takes the place of another."""
-        parts = (self.place, self.source, self.ref, self.path)
-        return (
-            f"{hashlib.sha256(chr(0).join(parts).encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.json"
-        )
+    def file(self, renderings: Path) -> Path:
+        """Return the record's file below the folder of all renderings: one for each value of all four fields."""
+        return record_file(renderings, self.folder, self.source, self.ref, self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,37 +64,36 @@ class Rendering:
     remarks: tuple[str, ...] = ()
 
 
-class Memo:
-    """The renderings below a folder. What cannot be read counts as not there, what cannot be kept is not kept.
+class RenderCache:
+    """The renderings below a folder. What cannot be read counts as missing; what cannot be written is not kept.
 
-    One that is not `writable` leaves the folder as it is and keeps new renderings for itself. With `afresh` all is
-    rendered anew; `differing` are then the apps of which something else was kept, which is a defect.
+    A cache that is not `writable` leaves the folder as it is and keeps new renderings in memory. With `afresh` all is
+    rendered anew; `differing` are then the apps whose record says something else, which is a defect.
     """
 
     def __init__(self, folder: Path, *, writable: bool = True, afresh: bool = False) -> None:
         self._folder, self._writable, self.afresh = folder, writable, afresh
-        self._folders: dict[str, str] = {}  # real paths; nothing moves in a checkout while a run reads it
-        self._own: dict[str, Mapping[str, Any]] = {}
+        self._real_folders: dict[
+            str, str
+        ] = {}  # real paths; nothing moves in a checkout while a run reads it
+        self._in_memory: dict[RenderSource, Mapping[str, Any]] = {}
         self.differing: list[str] = []
         self.remarks: dict[str, tuple[str, ...]] = {}  # by the subject of what was rendered
         self._wrote = False
 
-    def recall(self, root: Path, followed: RenderSource) -> Rendering | None:
-        """What was rendered, if all that it was made of is the same in the checkout `root`."""
-        file = self._folder / followed.file_name
-        own = self._own.get(followed.file_name)
-        known = self._current(root, own) if own is not None else None
-        if known is None:
-            known = self._current(root, kept(file, _KIND, _FORMAT))
-            if known is not None and self._writable:
+    def load(self, root: Path, source: RenderSource) -> Rendering | None:
+        """Return the rendering, if all that it was made of is the same in the checkout `root`."""
+        rendering = self._current(root, self._in_memory.get(source))
+        if rendering is None:
+            file = source.file(self._folder)
+            rendering = self._current(root, _RECORDS.load(file))
+            if rendering is not None and self._writable:
                 note_use(file)
-        return known
+        return rendering
 
     def _current(self, root: Path, content: Mapping[str, Any] | None) -> Rendering | None:
-        if content is None:
-            return None
         try:
-            if not self._is_unchanged(root, content):
+            if content is None or not self._is_unchanged(root, content):
                 return None
             return Rendering(tuple(map(_manifest, content["manifests"])), tuple(content["remarks"]))
         except (KeyError, TypeError, ValueError, OSError):
@@ -99,7 +101,7 @@ class Memo:
 
     def _made_of(self, root: Path, inputs: Sequence[str], programs: Sequence[str]) -> dict[str, Any]:
         """Return what a record says of the files and programs that it was made of."""
-        digest = inputs_digest(root, inputs, programs, self._folders)
+        digest = inputs_digest(root, inputs, programs, self._real_folders)
         return {"inputs": list(inputs), "programs": list(programs), "digest": digest}
 
     def _is_unchanged(self, root: Path, content: Mapping[str, Any]) -> bool:
@@ -107,79 +109,77 @@ class Memo:
         made_of = self._made_of(root, content["inputs"], content["programs"])
         return bool(content["digest"] == made_of["digest"])
 
-    def memory(self, followed: RenderSource) -> tuple[int, int]:
-        """The bytes of what was rendered, as it is kept, and of memory that its values take; 0 where there is none."""
-        if followed.file_name in self._own:
-            return 1, 0  # it is there already
+    def size(self, source: RenderSource) -> tuple[int, int]:
+        """Return the bytes of a record, and the bytes of memory that its values take; zeros where there is none."""
+        if source in self._in_memory:
+            return 1, 0  # its values are in memory already
         size = values = 0
-        with suppress(OSError), (self._folder / followed.file_name).open("rb", buffering=0) as file:
-            while part := file.read(_PART):
-                size, values = size + len(part), values + memory_of_json(part)
+        with suppress(OSError), source.file(self._folder).open("rb", buffering=0) as file:
+            while chunk := file.read(_CHUNK):
+                size, values = size + len(chunk), values + memory_of_json(chunk)
         return size, values
 
-    def remember(
+    def save(
         self,
         root: Path,
-        followed: RenderSource,
+        source: RenderSource,
         *,
         inputs: Sequence[str],
         programs: Sequence[str],
         rendering: Rendering,
     ) -> None:
         """Keep a rendering. `inputs` are paths relative to `root`, `programs` absolute ones."""
+        manifests = [
+            [manifest.body, manifest.origin.file, manifest.origin.line, manifest.digest]
+            for manifest in rendering.manifests
+        ]
         with suppress(OSError, ValueError):
             content = {
                 **self._made_of(root, inputs, programs),
-                "manifests": [
-                    [one.body, one.origin.file, one.origin.line, one.digest] for one in rendering.manifests
-                ],
+                "manifests": manifests,
                 "remarks": list(rendering.remarks),
             }
-            if not self._writable:
-                self._own[followed.file_name] = content
-                return
-            self._wrote = True
-            keep(self._folder / followed.file_name, _KIND, _FORMAT, content, sort=False)
+            if self._writable:
+                self._write(source, content)
+            else:
+                self._in_memory[source] = content
 
-    def failure(self, root: Path, followed: RenderSource) -> RenderBoundError | None:
-        """The bound that a render of the same files went beyond, in an earlier run."""
-        content = kept(self._folder / followed.file_name, _KIND, _FORMAT)
-        if content is None or "failed" not in content:
-            return None
+    def load_failure(self, root: Path, source: RenderSource) -> RenderBoundError | None:
+        """Return the error of an earlier render of the same files that went beyond a bound."""
+        content = _RECORDS.load(source.file(self._folder))
         try:
-            if not self._is_unchanged(root, content):
+            if content is None or "failed" not in content or not self._is_unchanged(root, content):
                 return None
             return RenderBoundError.of(content["failed"])
         except (KeyError, TypeError, ValueError, OSError):
             return None
 
-    def remember_failure(
+    def save_failure(
         self,
         root: Path,
-        followed: RenderSource,
+        source: RenderSource,
         *,
         inputs: Sequence[str],
         programs: Sequence[str],
         error: RenderBoundError,
     ) -> None:
-        """Keep that a render went beyond a bound, in the place of what was rendered."""
-        with suppress(OSError, ValueError):
-            content = {
-                **self._made_of(root, inputs, programs),
-                "failed": error.document(),
-            }
-            if self._writable:
-                self._wrote = True
-                keep(self._folder / followed.file_name, _KIND, _FORMAT, content)
+        """Keep that a render went beyond a bound, in the place of the app's rendering."""
+        if self._writable:
+            with suppress(OSError, ValueError):
+                self._write(source, {**self._made_of(root, inputs, programs), "failed": error.document()})
 
-    def clear(self) -> None:
-        """Remove what no run has asked for in a week, and, where this one kept something, what is beyond the bound."""
+    def _write(self, source: RenderSource, content: Mapping[str, Any]) -> None:
+        self._wrote = True
+        _RECORDS.save(source.file(self._folder), content)
+
+    def evict(self) -> None:
+        """Remove what no run has asked for in a week and, where this one wrote something, what is beyond MAX_BYTES."""
         if self._writable and (self._wrote or self.afresh):
             bound_folder(self._folder, largest=MAX_BYTES, unused=_UNUSED)
 
 
 def inputs_digest(root: Path, inputs: Iterable[str], programs: Iterable[str], folders: dict[str, str]) -> str:
-    """A digest of what these paths lead to: a file's bytes, a folder's names, and of a program its size and time.
+    """Return a digest of what paths lead to: a file's bytes, a folder's names, and a program's size and time.
 
     `folders` are those whose real path is known; more are added.
     """
@@ -198,7 +198,7 @@ def inputs_digest(root: Path, inputs: Iterable[str], programs: Iterable[str], fo
 
 
 def _real(path: str, folders: dict[str, str]) -> str:
-    """The path without symbolic links, asking for each folder once: a run has thousands of paths in few folders."""
+    """Return the path without symbolic links; each folder is asked for once, as thousands of paths are in few."""
     folder, _slash, name = path.rpartition("/")
     if folder not in folders:
         folders[folder] = os.path.realpath(folder)

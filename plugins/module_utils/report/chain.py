@@ -21,20 +21,19 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..state.file import is_newer, keep, kept, see_room
+from ..state.file import ensure_space
 from ..state.folder import Trust, make_folder
+from ..state.record_store import RecordStore
 
 LARGEST = 16 * 1024 * 1024  # bytes of a file before the next record goes into a new one
 GENESIS = "0" * 64  # what the first record names as the one before it
 _ROOM = 1024 * 1024  # bytes that have to be free before a run begins
 _BLOCK = 64 * 1024  # bytes read at once from a file's end
-_KIND = "plumb.gitops/trail-head"
-_FORMAT = 1
 
 Record = dict[str, Any]
 
@@ -45,6 +44,15 @@ class Head:
 
     seq: int = 0
     hash: str = GENESIS
+
+
+_HEADS = RecordStore[Head](
+    kind="plumb.gitops/trail-head",
+    version=1,
+    encode=asdict,
+    decode=lambda content: Head(int(content["seq"]), str(content["hash"])),
+    trust=Trust.ANYONE,
+)
 
 
 def hash_of(record: Mapping[str, Any]) -> str:
@@ -70,7 +78,7 @@ def older_files(path: Path) -> list[tuple[int, Path]]:
 
 def see_chain_place(path: Path) -> None:
     """See that records could be appended there now. Only the folder and the lock are made. Raises OSError."""
-    see_room(path, _ROOM)
+    ensure_space(path, _ROOM)
     with _alone(path):
         if path.exists():
             os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
@@ -102,7 +110,7 @@ def append(path: Path, records: Iterable[Mapping[str, Any]], *, largest: int = L
             head = Head(head.seq + 1, hash_of(whole))
             lines.append(line_of({**whole, "hash": head.hash}))
         _write(path, (b"\n" if tail else b"") + b"\n".join(lines) + b"\n")
-        keep(head_file(path), _KIND, _FORMAT, {"seq": head.seq, "hash": head.hash}, trust=Trust.ANYONE)
+        _HEADS.save(head_file(path), head)
         return head
 
 
@@ -137,15 +145,12 @@ def parse(line: bytes) -> Record | None:
 
 def kept_head(path: Path) -> Head | None:
     """How far the chain had come when something was appended last; None where that is not known."""
-    content = kept(head_file(path), _KIND, _FORMAT, trust=Trust.ANYONE)
-    if content is None or not isinstance(content.get("seq"), int):
-        return None
-    return Head(content["seq"], str(content.get("hash")))
+    return _HEADS.load(head_file(path))
 
 
 def is_of_newer_version(path: Path) -> bool:
     """Whether a newer version has appended last. It may chain records otherwise, so nothing is appended after it."""
-    return is_newer(head_file(path), _KIND, _FORMAT)
+    return _HEADS.is_newer(head_file(path))
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
@@ -212,7 +217,7 @@ def _has_begun(path: Path) -> bool:
 
 
 def _begin(path: Path) -> None:
-    keep(head_file(path), _KIND, _FORMAT, {"seq": 0, "hash": GENESIS})
+    replace(_HEADS, trust=Trust.CACHE).save(head_file(path), Head())
     lock_file(path).write_bytes(b"begun\n")
 
 

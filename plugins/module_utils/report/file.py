@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model.errors import PlumbError, printable
-from ..state.file import see_room, write_whole
+from ..state.file import ensure_space, write_whole
 
 _ROOM = 1024 * 1024  # bytes; a report of some thousand objects
 
@@ -37,7 +37,7 @@ def report_file(path: str, cluster: str, started: str, suffix: str = ".json") ->
 def see_report_place(target: Path) -> None:
     """See that a report could be written there, before anything is done that it has to tell. Raises ReportError."""
     try:
-        see_room(target, _ROOM)
+        ensure_space(target, _ROOM)
     except OSError as error:
         raise _unusable(target, error) from error
 

@@ -22,7 +22,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import P
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Action, AppResult, Verb
 from ansible_collections.plumb.gitops.plugins.module_utils.model.run_options import DEFAULT_OWNER, RunOptions
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.run import Run, RunResult, run_apps
-from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Memo
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import RenderCache
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 
 _NOBODY = Person("A. Tester", "tester@example.com")
@@ -125,12 +125,12 @@ class Engine:
             source="git", ref="main", commit=self.commit, subject="Test", author=_NOBODY, committer=_NOBODY,
             authored="2026-01-01T00:00:00Z", committed="2026-01-01T00:00:00Z",
         )  # fmt: skip
-        memo = Memo(self.root.with_name("no-cache"), writable=False)
+        renderings = RenderCache(self.root.with_name("no-cache"), writable=False)
         run = Run(
             apps=tuple(apps) or (self.spec(),),
             sources={"git": Checkout(revision, self.root), **self.sources},
-            render=renderer_of(memo),
-            remarks=lambda app: memo.remarks.get(f"app {app}", ()),
+            render=renderer_of(renderings),
+            remarks=lambda app: renderings.remarks.get(f"app {app}", ()),
             options=RunOptions(only=frozenset(only), check=check, deep=deep, owner=owner),
             **options,
         )

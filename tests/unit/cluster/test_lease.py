@@ -24,7 +24,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease_file im
     why_not,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests import transport
-from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep
+from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store import RecordStore
 
 BODY = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}}
 
@@ -142,7 +142,8 @@ def test_what_the_file_says(lease_file: Path, change: dict[str, Any], said: str)
     content = json.loads(lease_file.read_text(encoding="utf-8").splitlines()[1])
     if isinstance(change.get("until"), float):
         change = {"until": boot_time() + change["until"]}
-    keep(lease_file, "plumb.gitops/lease", 1, content | change)
+    store = RecordStore(kind="plumb.gitops/lease", version=1, encode=dict, decode=dict)
+    store.save(lease_file, content | change)
     assert said in why_not(lease_file)
     assert bool(said) == bool(why_not(lease_file))
 

@@ -30,8 +30,8 @@ from ansible_collections.plumb.gitops.controller.store.metrics import Metrics
 from ansible_collections.plumb.gitops.controller.store.run_state import RunState, read_record, write_record
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
-from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust
+from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store import RecordStore
 from ansible_collections.plumb.gitops.tests.unit.report.reports import REPORTS
 
 
@@ -70,7 +70,8 @@ def test_a_record_is_read_back_and_a_damaged_one_is_none(tmp_path: Path) -> None
 def test_a_record_of_before_that_says_good_is_read_as_succeeded(tmp_path: Path) -> None:
     content = dataclasses.asdict(RunState(ended=3.0, result="good", cause="interval"))
     del content["last_success"]
-    keep(tmp_path / "prod", "plumb.gitops/cluster", 1, {**content, "good": 3.0}, trust=Trust.STATE)
+    before = RecordStore(kind="plumb.gitops/cluster", version=1, encode=dict, decode=dict, trust=Trust.STATE)
+    before.save(tmp_path / "prod", {**content, "good": 3.0})
     assert read_record(tmp_path, "prod") == RunState(
         ended=3.0, last_success=3.0, result="succeeded", cause="interval"
     )

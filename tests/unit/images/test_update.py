@@ -28,8 +28,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.update import 
 from ansible_collections.plumb.gitops.plugins.module_utils.images.update_state import (
     Committed,
     committed_file,
-    recall,
-    remember,
+    load_committed,
+    save_committed,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Person
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, SourceError
@@ -122,11 +122,11 @@ def test_with_nothing_new_nobody_is_asked(upstream, server):
 def test_memory_is_kept_in_a_file_and_a_damaged_one_is_none(upstream, server, tmp_path):
     memory = run(server, decided("1.5.0")).memory
     file = committed_file(tmp_path, "prod", "fleet", "https://git.example.com/fleet.git")
-    remember(file, memory)
-    assert recall(file) == memory
+    save_committed(file, memory)
+    assert load_committed(file) == memory
     assert file.stat().st_mode & 0o777 == 0o600
     file.write_text(file.read_text(encoding="utf-8").replace("1.5.0", "1.4.0"), encoding="utf-8")
-    assert recall(file) == Committed()
+    assert load_committed(file) == Committed()
 
 
 def test_only_the_images_and_paths_of_the_update(upstream, server):

@@ -41,7 +41,10 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.cac
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import RefKind, SourceSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import Told
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app
-from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Memo, RenderSource
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import (
+    RenderCache,
+    RenderSource,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.checkout import (
     CheckoutRecord,
     last_good,
@@ -73,8 +76,8 @@ def rendered(cache: Path) -> object:
     root = cache.with_name("root")
     (root / "app").mkdir(parents=True, exist_ok=True)
     (root / "app" / "a.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
-    followed = RenderSource(place="/p", source="fleet", ref="main", path="app")
-    return render_app(root, followed, subject="app shop", memo=Memo(cache / RENDERINGS))
+    followed = RenderSource(folder="/p", source="fleet", ref="main", path="app")
+    return render_app(root, followed, subject="app shop", cache=RenderCache(cache / RENDERINGS))
 
 
 def options(cache: Path) -> dict[str, Any]:
@@ -109,25 +112,25 @@ CACHES: Mapping[str, Cache] = {
     ),
     "standing": Cache(
         lambda cache: standing.save_reported_state(told(cache), {"app": {"object": "digest"}}),
-        lambda cache: standing._told(told(cache)),
+        lambda cache: standing._STORE.load(told(cache)),
     ),
     "statuses": Cache(
-        lambda cache: statuses._remember(statuses._file(options(cache)), statuses.Done({})),
-        lambda cache: statuses._recall(statuses._file(options(cache))),
+        lambda cache: statuses._STORE.save(statuses._file(options(cache)), {}),
+        lambda cache: statuses._STORE.load(statuses._file(options(cache))),
     ),
     "notifications": Cache(
-        lambda cache: notifications._remember(notifications._file(options(cache), "chat"), Told()),
-        lambda cache: notifications._recall(notifications._file(options(cache), "chat")),
+        lambda cache: notifications._STORE.save(notifications._file(options(cache), "chat"), Told()),
+        lambda cache: notifications._STORE.load(notifications._file(options(cache), "chat")),
     ),
     "previews": Cache(
-        lambda cache: preview._remember(preview._file(options(cache)), preview.PreviewState({}, {"a 1": {}})),
+        lambda cache: preview._STORE.save(preview._file(options(cache)), {"a 1": {}}),
         lambda cache: preview.preview(
             {**options(cache), "sources": [], "pulled": []}, Mode(check=True, diff=False)
         ),
     ),
     "images": Cache(
-        lambda cache: committed.remember(images(cache), Committed(declared="d")),
-        lambda cache: committed.recall(images(cache)),
+        lambda cache: committed.save_committed(images(cache), Committed(declared="d")),
+        lambda cache: committed.load_committed(images(cache)),
     ),
     "sources": Cache(
         lambda cache: remember(

@@ -18,7 +18,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.ver
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.verified_cache import VerifiedState
-from ansible_collections.plumb.gitops.plugins.module_utils.state.file import keep
+from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store import RecordStore
 
 LOOK = VerifiedState("d" * 32, "v1", "uid", "7", 0, "c" * 32, False, True)
 MEMORY = VerifiedCache({"set": {ObjectRef("", "ConfigMap", "ns", "a"): LOOK}}, 12.5)
@@ -48,7 +48,7 @@ def test_each_cluster_has_its_own(tmp_path: Path) -> None:
 )
 def test_what_does_not_fit_counts_as_nothing(tmp_path: Path, content: dict[str, object]) -> None:
     file = verified_cache_file(tmp_path, "https://one.example")
-    keep(file, "plumb.gitops/looks", 1, content)
+    RecordStore(kind="plumb.gitops/looks", version=2, encode=dict, decode=dict).save(file, content)
     assert load_verified_cache(file) == VerifiedCache()
 
 

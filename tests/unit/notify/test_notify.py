@@ -21,7 +21,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules import notifications
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.notifications import notify
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.feedback import spec_of_notify
@@ -294,4 +293,3 @@ def test_the_module_tells_what_is_news_and_never_fails(tmp_path: Path, server: S
     for file in (tmp_path / "cache" / "notifications").iterdir():
         file.write_text("[]", encoding="utf-8")
     assert notify(options, Mode(check=False, diff=False))["sent"] == ["team"], "lost: told once more"
-    assert notifications._recall(tmp_path / "none") == Told()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import shutil
@@ -20,7 +21,10 @@ from hypothesis import strategies as st
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app, render_path
-from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Memo, RenderSource
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import (
+    RenderCache,
+    RenderSource,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import bound_folder
 from ansible_collections.plumb.gitops.tests.unit.render.plugin_kinds import READING
 
@@ -37,11 +41,11 @@ ELSEWHERE = "elsewhere/notes.txt"
 
 
 def followed(kind: str) -> RenderSource:
-    return RenderSource(place="/cache/entry", source="fleet", ref="main", path=f"apps/{kind}")
+    return RenderSource(folder="/cache/entry", source="fleet", ref="main", path=f"apps/{kind}")
 
 
-def render(root: Path, kind: str, memo: Memo) -> tuple[Manifest, ...]:
-    return render_app(root, followed(kind), subject="app shop", memo=memo)
+def render(root: Path, kind: str, cache: RenderCache) -> tuple[Manifest, ...]:
+    return render_app(root, followed(kind), subject="app shop", cache=cache)
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +71,9 @@ def root(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def renderings(root: Path, folder: Path) -> Path:
     """The cache in which each app was rendered once."""
-    memo = Memo(folder / "renderings")
+    cache = RenderCache(folder / "renderings")
     for kind in READING:
-        render(root, kind, memo)
+        render(root, kind, cache)
     return folder / "renderings"
 
 
@@ -82,12 +86,12 @@ def changed(root: Path, number: Iterator[int] = itertools.count()) -> Path:  # n
 def test_row_61_a_change_of_any_file_that_is_read_renders_anew(
     root: Path, renderings: Path, kind: str, file: str
 ) -> None:
-    memo = Memo(renderings, writable=False)
-    assert memo.recall(root, followed(kind)) is not None
+    cache = RenderCache(renderings, writable=False)
+    assert cache.load(root, followed(kind)) is not None
     other = changed(root)
     with (other / "apps" / kind / file).open("ab") as text:
         text.write(b"\n")
-    known = memo.recall(other, followed(kind))
+    known = cache.load(other, followed(kind))
     assert known is None or file == "notes.txt"
     shutil.rmtree(other)
 
@@ -96,8 +100,8 @@ def test_row_61_a_change_elsewhere_renders_nothing_anew(root: Path, renderings: 
     other = changed(root)
     (other / ELSEWHERE).write_text("other notes")
     (other / "elsewhere" / "new.yaml").write_text("new")
-    memo = Memo(renderings, writable=False)
-    assert all(memo.recall(other, followed(kind)) is not None for kind in READING)
+    cache = RenderCache(renderings, writable=False)
+    assert all(cache.load(other, followed(kind)) is not None for kind in READING)
     shutil.rmtree(other)
 
 
@@ -125,7 +129,7 @@ def test_row_61_what_is_kept_is_what_a_fresh_rendering_gives(
         text = bytearray(path.read_bytes() if path.exists() else b"kind: List\n")
         text[at % len(text)] = byte if byte is not None else 0
         path.write_bytes(text)
-    known = Memo(renderings, writable=False).recall(other, followed(kind))
+    known = RenderCache(renderings, writable=False).load(other, followed(kind))
     if known is not None:
         assert known.manifests == render_path(other, f"apps/{kind}", subject="app shop")
     shutil.rmtree(other)
@@ -144,25 +148,25 @@ def test_row_61_kustomize_sees_nothing_but_what_was_read(root: Path, monkeypatch
 
 
 def test_row_61_a_second_kustomization_beside_the_one_that_is_named_is_seen(tmp_path: Path) -> None:
-    memo, app = Memo(tmp_path / "renderings"), tmp_path / "root" / "app"
+    cache, app = RenderCache(tmp_path / "renderings"), tmp_path / "root" / "app"
     app.mkdir(parents=True)
     (app / "kustomization.yaml").write_text("configMapGenerator: [{name: a, literals: [a=b]}]\n")
-    named = RenderSource(place="/cache/entry", source="fleet", ref="main", path="app/kustomization.yaml")
-    render_app(app.parent, named, subject="app shop", memo=memo)
+    named = RenderSource(folder="/cache/entry", source="fleet", ref="main", path="app/kustomization.yaml")
+    render_app(app.parent, named, subject="app shop", cache=cache)
     (app / "Kustomization").write_text("namePrefix: x-\n")
     with pytest.raises(RenderError, match="exactly one"):
-        render_app(app.parent, named, subject="app shop", memo=memo)
+        render_app(app.parent, named, subject="app shop", cache=cache)
 
 
 def test_row_61_a_link_that_leads_somewhere_now_is_seen(tmp_path: Path) -> None:
-    memo, app = Memo(tmp_path / "renderings"), tmp_path / "root" / "apps" / "plain"
+    cache, app = RenderCache(tmp_path / "renderings"), tmp_path / "root" / "apps" / "plain"
     app.mkdir(parents=True)
     (app / "kustomization.yaml").write_text("configMapGenerator: [{name: a, literals: [a=b]}]\n")
     (app / "Kustomization").symlink_to("../../later.yaml")
-    render(app.parents[1], "plain", memo)
+    render(app.parents[1], "plain", cache)
     (app.parents[1] / "later.yaml").write_text("namePrefix: x-\n")
     with pytest.raises(RenderError, match="exactly one"):
-        render(app.parents[1], "plain", memo)
+        render(app.parents[1], "plain", cache)
 
 
 def test_row_61_a_deep_run_renders_afresh_and_names_what_differs(
@@ -170,27 +174,25 @@ def test_row_61_a_deep_run_renders_afresh_and_names_what_differs(
 ) -> None:
     kept = tmp_path / "renderings"
     shutil.copytree(renderings, kept)
-    file = kept / followed("resources").file_name
+    file = followed("resources").file(kept)
     head, content = file.read_text().splitlines()
     altered = content.replace('"b":"c"', '"b":"x"')
     assert altered != content
-    from ansible_collections.plumb.gitops.plugins.module_utils.state import file as state  # noqa: PLC0415
-
-    said = json.loads(head)
-    file.write_text(f"{json.dumps({**said, 'checksum': state._checksum(altered)})}\n{altered}\n")
-    assert render(root, "resources", Memo(kept))[0].body["data"] == {"b": "x"}, "the file is believed"
-    deep = Memo(kept, afresh=True)
+    checksum = hashlib.sha256(altered.encode()).hexdigest()
+    file.write_text(f"{json.dumps({**json.loads(head), 'checksum': checksum})}\n{altered}\n")
+    assert render(root, "resources", RenderCache(kept))[0].body["data"] == {"b": "x"}, "the file is believed"
+    deep = RenderCache(kept, afresh=True)
     assert render(root, "resources", deep)[0].body["data"] == {"b": "c"}
     assert render(root, "plain", deep) == render_path(root, "apps/plain", subject="app shop")
     assert deep.differing == ["app shop"]
-    assert render(root, "resources", Memo(kept))[0].body["data"] == {"b": "c"}
+    assert render(root, "resources", RenderCache(kept))[0].body["data"] == {"b": "c"}
 
 
-@pytest.mark.parametrize("part", ["place", "source", "ref", "path"])
+@pytest.mark.parametrize("part", ["folder", "source", "ref", "path"])
 def test_row_62_what_decides_is_in_the_key(part: str) -> None:
     one = followed("plain")
     other = replace(one, **{part: "another"})
-    assert one.file_name != other.file_name
+    assert one.file(Path()) != other.file(Path())
 
 
 def test_row_62_two_branches_in_one_cache_folder_do_not_mix(tmp_path: Path) -> None:
@@ -205,8 +207,8 @@ def test_row_62_two_branches_in_one_cache_folder_do_not_mix(tmp_path: Path) -> N
         (roots[branch] / "app" / "e.env").write_text("A=B\n")
         (roots[branch] / "app" / "f.txt").write_text(f"of {branch}")
     for branch in ("staging", "main", "staging", "main"):
-        key = RenderSource(place=str(tmp_path / "checkouts"), source="fleet", ref=branch, path="app")
-        (made,) = render_app(roots[branch], key, subject="app shop", memo=Memo(folder))
+        key = RenderSource(folder=str(tmp_path / "checkouts"), source="fleet", ref=branch, path="app")
+        (made,) = render_app(roots[branch], key, subject="app shop", cache=RenderCache(folder))
         assert made.body["data"]["k"] == f"of {branch}"
     assert len(list(folder.iterdir())) == 2
 
@@ -217,15 +219,15 @@ def test_row_63_a_memo_that_is_not_writable_leaves_the_folder_as_it_is(root: Pat
         READING["resources"]["a.yaml"].replace("b: c", "b: bad")
     )
     before = {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in renderings.iterdir()}
-    memo = Memo(renderings, writable=False)
+    cache = RenderCache(renderings, writable=False)
     for _time in range(2):
-        assert render(other, "resources", memo)[0].body["data"] == {"b": "bad"}
-    assert memo.recall(other, followed("resources")) is not None, "it is not rendered twice"
-    memo.clear()
+        assert render(other, "resources", cache)[0].body["data"] == {"b": "bad"}
+    assert cache.load(other, followed("resources")) is not None, "it is not rendered twice"
+    cache.evict()
     assert before == {
         file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in renderings.iterdir()
     }
-    assert render(root, "resources", Memo(renderings))[0].body["data"] == {"b": "c"}
+    assert render(root, "resources", RenderCache(renderings))[0].body["data"] == {"b": "c"}
     shutil.rmtree(other)
 
 

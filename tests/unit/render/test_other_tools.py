@@ -13,7 +13,10 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import RenderError
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app, render_path
-from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Memo, RenderSource
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import (
+    RenderCache,
+    RenderSource,
+)
 from ansible_collections.plumb.gitops.tests.unit.render.conftest import Write
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
@@ -211,11 +214,11 @@ def test_row_106_what_does_not_matter_is_passed_over_with_a_remark(
 ) -> None:
     files, manifests, remark = PASSED[what]
     root = checkout({f"app/{name}": text for name, text in files.items()})
-    followed = RenderSource(place="/cache", source="fleet", ref="main", path="app")
+    followed = RenderSource(folder="/cache", source="fleet", ref="main", path="app")
     for _first_and_kept in range(2):
-        memo = Memo(tmp_path / "renderings")
-        made = render_app(root, followed, subject="app shop", memo=memo)
-        said = " ".join(memo.remarks["app shop"])
+        cache = RenderCache(tmp_path / "renderings")
+        made = render_app(root, followed, subject="app shop", cache=cache)
+        said = " ".join(cache.remarks["app shop"])
         assert len(made) == manifests
         assert remark in said
         assert bool(remark) is bool(said)

@@ -22,7 +22,10 @@ from ansible_collections.plumb.gitops.plugins.module_utils.render.app import ren
 from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds import limits
 from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.memory_budget import MemoryBudget
 from ansible_collections.plumb.gitops.plugins.module_utils.render.kustomize import build as kustomize
-from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import Memo, RenderSource
+from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import (
+    RenderCache,
+    RenderSource,
+)
 from ansible_collections.plumb.gitops.tests.unit.render import renders_side_by_side
 from ansible_collections.plumb.gitops.tests.unit.render.conftest import Write
 
@@ -30,7 +33,7 @@ MIB = 1024 * 1024
 PYTHON = sys.executable
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
 PLAIN = {"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": CONFIG_MAP}
-FOLLOWED = RenderSource(place="/cache", source="fleet", ref="main", path="app")
+FOLLOWED = RenderSource(folder="/cache", source="fleet", ref="main", path="app")
 
 
 def texts(name: str, megabytes: int) -> str:
@@ -172,7 +175,7 @@ def render(
         root,
         FOLLOWED,
         subject="app shop",
-        memo=Memo(cache, afresh=afresh),
+        cache=RenderCache(cache, afresh=afresh),
         budget=MemoryBudget(1024 * MIB, programs),
     )
 

@@ -5,17 +5,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...model.app import SourceSpec
-from ...state.file import keep, kept
-
-_KIND = "plumb.gitops/config"
-_FORMAT = 1
+from ...state.record_store import RecordStore, record_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,33 +23,34 @@ class GitConfig:
     apps: tuple[Mapping[str, Any], ...]
 
 
+_STORE = RecordStore[GitConfig](
+    kind="plumb.gitops/config",
+    version=1,
+    encode=lambda config: {
+        "commit": config.commit,
+        "sources": list(config.sources),
+        "apps": list(config.apps),
+    },
+    decode=lambda content: GitConfig(
+        str(content["commit"]), tuple(content["sources"]), tuple(content["apps"])
+    ),
+)
+
+
 def git_config_file(cache: Path, source: SourceSpec, config: Mapping[str, Any], cluster: str) -> Path:
     """Where the config in force is kept, for a cluster's `plumb_config` in this source."""
-    said = (
-        source.url,
-        source.ref_kind.value,
-        source.ref,
-        config["path"],
-        config.get("credentials_dir") or "",
-        cluster,
+    folder = config.get("credentials_dir") or ""
+    return record_file(
+        cache / "config", source.url, source.ref_kind.value, source.ref, config["path"], folder, cluster
     )
-    digest = hashlib.sha256("\0".join(said).encode("utf-8", "surrogateescape")).hexdigest()
-    return cache / "config" / f"{digest[:32]}.json"
 
 
 def save_git_config(file: Path, config: GitConfig) -> None:
     """Let a config be in force. A known one is not written again. Raises OSError."""
-    content = {"commit": config.commit, "sources": list(config.sources), "apps": list(config.apps)}
-    if kept(file, _KIND, _FORMAT) != content:
-        keep(file, _KIND, _FORMAT, content)
+    if _STORE.load(file) != config:
+        _STORE.save(file, config)
 
 
 def load_git_config(file: Path) -> GitConfig | None:
     """The config in force; None where none is known."""
-    content = kept(file, _KIND, _FORMAT)
-    if content is None:
-        return None
-    try:
-        return GitConfig(str(content["commit"]), tuple(content["sources"]), tuple(content["apps"]))
-    except (KeyError, TypeError):
-        return None
+    return _STORE.load(file)

@@ -8,7 +8,6 @@ What was said last is kept in a file. Where that is lost, the forge is asked wha
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -21,13 +20,12 @@ from ...forge.commit_status import State, Status, as_shown, is_news, newest_stat
 from ...forge.errors import ForgeError
 from ...model.errors import PlumbError, printable
 from ...notify.messages import failure_text
-from ...state.file import keep, kept
+from ...state.record_store import RecordStore, record_file
 from ..inventory.git_config import apps_in_force
 from ..inventory.source_repositories import OnForge, forge_place, on_forge
 from ..parsing.cache_folder import cache_of
 from .mode import Mode
 
-_KIND, _FORMAT = "plumb.gitops/statuses", 1
 _STAYING = ("create", "update", "adopt", "recreate", "unchanged")  # what an app has after them
 _PATIENCE = 30.0  # seconds that a run waits for statuses; the rest is said by the next one
 
@@ -58,7 +56,7 @@ class Done:
 def commit_status(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `commit_status`. A forge that does not take a status is a warning, never a failure."""
     file = _file(options)
-    before = _recall(file)
+    before = _STORE.load(file) or {}
     where = on_forge(options)
     wanted = list(_wanted(options, where))
     due = [one for one in wanted if _is_due(before.get(one.key), one.status)]
@@ -69,7 +67,7 @@ def commit_status(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         names = {one.key for one in wanted}
         done.said = {key: status for key, status in done.said.items() if key in names}
     if done.said != before and not mode.check:
-        _remember(file, done)
+        _save(file, done)
     told = [one.status for one in due] if mode.check else done.set
     result: dict[str, Any] = {"changed": bool(told), "statuses": [_shown(one) for one in told]}
     result["left_out"] = list(where.left_out)
@@ -179,24 +177,20 @@ def _say_one(client: ForgeClient, one: WantedStatus, done: Done) -> None:
 
 
 def _file(options: Mapping[str, Any]) -> Path:
-    about = f"{options['forge']['url'].rstrip('/')}\0{options['cluster']}"
-    return cache_of(options) / "statuses" / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
+    return record_file(
+        cache_of(options) / "statuses", options["forge"]["url"].rstrip("/"), options["cluster"]
+    )
 
 
-def _recall(file: Path) -> Said:
-    content = kept(file, _KIND, _FORMAT)
+def _decode(content: Mapping[str, Any]) -> Said:
+    return {
+        key: Status(**{**status, "state": State(status["state"])}) for key, status in content["said"].items()
+    }
+
+
+def _save(file: Path, done: Done) -> None:
     try:
-        return {
-            key: Status(**{**one, "state": State(one["state"])})
-            for key, one in (content or {}).get("said", {}).items()
-        }
-    except (TypeError, ValueError, KeyError, AttributeError):
-        return {}
-
-
-def _remember(file: Path, done: Done) -> None:
-    try:
-        keep(file, _KIND, _FORMAT, {"said": {key: _shown(one) for key, one in done.said.items()}})
+        _STORE.save(file, done.said)
     except OSError as error:
         done.warnings.append(
             f"commit statuses: what was said cannot be kept in {file.parent}: {error.strerror}. The forge is asked"
@@ -212,3 +206,11 @@ def _shown(status: Status) -> dict[str, Any]:
         "description": status.description,
         "link": status.link,
     }
+
+
+_STORE = RecordStore[Said](
+    kind="plumb.gitops/statuses",
+    version=1,
+    encode=lambda statuses: {"said": {key: _shown(status) for key, status in statuses.items()}},
+    decode=_decode,
+)

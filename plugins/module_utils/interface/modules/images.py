@@ -14,7 +14,7 @@ from ...images.registry.registry_cache import Remembered
 from ...images.scan import Scanned, scan
 from ...images.specs import Decision, ImagePolicy, UpdateSpec
 from ...images.update import Pushed, Updated, is_news, update
-from ...images.update_state import Committed, committed_file, recall, remember
+from ...images.update_state import Committed, committed_file, load_committed, save_committed
 from ...model.app import RefKind
 from ...model.errors import PlumbError
 from ...source.pull import current_revision, last_commit
@@ -78,7 +78,7 @@ def look(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> I
     scanned = scan(wanted, remembered) if updates else ()
     new = []
     for spec in updates:
-        memory = recall(committed_file(cache_of(settings), cluster, spec.name, spec.source.url))
+        memory = load_committed(committed_file(cache_of(settings), cluster, spec.name, spec.source.url))
         if is_news(spec, _decisions(wanted, scanned, memory), memory, _now(settings, spec)):
             new.append(spec.name)
     return ImageScan(
@@ -119,7 +119,7 @@ def _updated(
     check: bool,
 ) -> Updated:
     file = committed_file(cache_of(options), options.get("cluster") or "", spec.name, spec.source.url)
-    memory = recall(file)
+    memory = load_committed(file)
     with pull_requests(options, spec) as pulls:
         done = update(
             spec,
@@ -132,7 +132,7 @@ def _updated(
             work=cache_of(options) / "images" / "work",
         )
     if not check:
-        remember(file, done.memory)
+        save_committed(file, done.memory)
     return done
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,13 +16,15 @@ from ...notify.message_text import Message, by_severity
 from ...notify.messages import News, news_of
 from ...notify.send import send
 from ...notify.throttle import Due, Told, as_content, due, from_content
-from ...state.file import keep, kept
+from ...state.record_store import RecordStore, record_file
 from ..parsing.cache_folder import cache_of
 from ..parsing.receivers import receiver_of
 from .commit_statuses import app_sources
 from .mode import Mode
 
-_KIND, _FORMAT = "plumb.gitops/notifications", 1
+_STORE = RecordStore[Told](
+    kind="plumb.gitops/notifications", version=1, encode=as_content, decode=from_content
+)
 
 
 def notify(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
@@ -60,14 +61,14 @@ def _tell(
 ) -> bool:
     receiver, bounds = receiver_of(given)
     file = _file(options, receiver.name)
-    before, now = _recall(file), time.time()
+    before, now = _STORE.load(file) or Told(), time.time()
     found = due(news, before, bounds, now, ran)
     if mode.check:
         return bool(found.news)
     if found.news:
         send(receiver, _message(options, found, now))
     if found.after != before:
-        _remember(file, found.after)
+        _STORE.save_or_forget(file, found.after)  # where it is forgotten, it is told once more
     return bool(found.news)
 
 
@@ -92,21 +93,4 @@ def _ran(options: Mapping[str, Any], applied: Mapping[str, Any] | None) -> froze
 
 
 def _file(options: Mapping[str, Any], name: str) -> Path:
-    about = f"{options['cluster']}\0{name}"
-    return cache_of(options) / "notifications" / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
-
-
-def _recall(file: Path) -> Told:
-    content = kept(file, _KIND, _FORMAT)
-    try:
-        return from_content(content) if content is not None else Told()
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return Told()
-
-
-def _remember(file: Path, told: Told) -> None:
-    """Where the disk does not take it, it is told once more."""
-    try:
-        keep(file, _KIND, _FORMAT, as_content(told))
-    except OSError:
-        file.unlink(missing_ok=True)
+    return record_file(cache_of(options) / "notifications", options["cluster"], name)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,11 +20,11 @@ from ...model.duration import parse_duration
 from ...model.errors import InputError, PlumbError
 from ...model.report import Report
 from ...model.run_options import RunOptions
-from ...render.render_cache import Memo
+from ...render.render_cache import RenderCache
 from ...report.markdown import MOST, markdown
 from ...report.risks import Risk, risks
 from ...source.pull import pull_sources
-from ...state.file import keep, kept
+from ...state.record_store import RecordStore, record_file
 from ..inventory.git_config import apps_in_force
 from ..inventory.source_repositories import forge_place, on_forge
 from ..parsing.cache_folder import PREVIEWS, RENDERINGS, cache_of, check_cache
@@ -36,7 +35,12 @@ from .preview_plan import Fleet, preview_report, touched_by
 from .reconcile import apps_of, renderer_of
 from .verified_cache_store import load_verified_cache, verified_cache_file
 
-_KIND, _FORMAT = "plumb.gitops/previews", 1
+_STORE = RecordStore[Mapping[str, Any]](
+    kind="plumb.gitops/previews",
+    version=1,
+    encode=lambda seen: {"seen": seen},
+    decode=lambda content: dict(content["seen"]),
+)
 _MOST = 30  # pull requests of a source in one run; the rest comes next
 _NO_HEAD = "it cannot be fetched"
 
@@ -56,7 +60,7 @@ def preview(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `preview`. One pull request's failure does not hide the others; it fails in the end."""
     check_cache(cache_of(options))
     file = _file(options)
-    seen = PreviewState((kept(file, _KIND, _FORMAT) or {}).get("seen") or {})
+    seen = PreviewState(_STORE.load(file) or {})
     where = on_forge(options)
     followed: set[tuple[tuple[str, str], str]] = set()
     for given in where.sources:
@@ -73,7 +77,7 @@ def preview(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
             seen.errors.append(str(error))
             seen.after |= {k: v for k, v in seen.before.items() if k.startswith(f"{spec.name} ")}
     if seen.after != seen.before and not mode.check:
-        _remember(file, seen)
+        _STORE.save_or_forget(file, seen.after)  # where it is forgotten, all is planned once more
     changed = any(one["commented"] for one in seen.pulls)
     result: dict[str, Any] = {"changed": changed, "pulls": seen.pulls, "left_out": list(where.left_out)}
     return {**result, "failed": True, "msg": "\n".join(seen.errors)} if seen.errors else result
@@ -138,14 +142,16 @@ def _body(
     head = _checkout(options, given, pull.head)
     base = _checkout(options, given, began) if began else None
     sources = pulled_sources(options["pulled"])
-    memo = Memo(cache_of(options) / RENDERINGS, writable=False)  # nobody has reviewed what is rendered here
+    renderings = RenderCache(
+        cache_of(options) / RENDERINGS, writable=False
+    )  # nobody has reviewed what is rendered here
     with connect(connection_spec(options)) as cluster:
         fleet = Fleet(
             cluster=cluster,
             name=options["cluster"],
             apps=apps_of(options),
             sources=sources,
-            render=renderer_of(memo, sources),
+            render=renderer_of(renderings, sources),
             options=RunOptions(check=True, owner=options["owner"], namespace=options["namespace"]),
             looks=load_verified_cache(verified_cache_file(cache_of(options), cluster.server)).looks,
         )
@@ -195,13 +201,4 @@ def _plain(text: str) -> str:
 
 
 def _file(options: Mapping[str, Any]) -> Path:
-    about = f"{options['forge']['url'].rstrip('/')}\0{options['cluster']}"
-    return cache_of(options) / PREVIEWS / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
-
-
-def _remember(file: Path, seen: PreviewState) -> None:
-    """Where the disk does not take it, all is planned once more."""
-    try:
-        keep(file, _KIND, _FORMAT, {"seen": seen.after})
-    except OSError:
-        file.unlink(missing_ok=True)
+    return record_file(cache_of(options) / PREVIEWS, options["forge"]["url"].rstrip("/"), options["cluster"])

@@ -30,7 +30,7 @@ from ...model.run_options import RunOptions
 from ...reconcile.run import Run, RunResult, run_apps
 from ...render.app import render_app
 from ...render.bounds.memory_budget import MemoryBudget
-from ...render.render_cache import Memo, RenderSource
+from ...render.render_cache import RenderCache, RenderSource
 from ...report.document import counts, document, failures, source_document
 from ...report.terminal import lines
 from ...source.pull import PulledSource, pull_sources, with_paths
@@ -180,7 +180,7 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
             dict(memory.refused), believe=not (check or options.get("retry_refused") or options.get("deep"))
         )
         deep = bool(options.get("deep")) or (memory.is_due and not check)
-        memo = Memo(cache_of(options) / RENDERINGS, afresh=deep)
+        renderings = RenderCache(cache_of(options) / RENDERINGS, afresh=deep)
         if not check:
             see_memory_place(file)  # a disk that takes nothing stops the run before it writes to the cluster
         found, stopped = _made(
@@ -188,7 +188,7 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
             Run(
                 apps=apps,
                 sources=sources,
-                render=renderer_of(memo),
+                render=renderer_of(renderings),
                 options=RunOptions(
                     only=only,
                     check=check,
@@ -197,7 +197,7 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
                     namespace=options["namespace"],
                 ),
                 verified=memory.looks,
-                remarks=lambda app: memo.remarks.get(f"app {app}", ()),
+                remarks=lambda app: renderings.remarks.get(f"app {app}", ()),
                 unread=_UNREAD if config is not None and config.error else "",
             ),
         )
@@ -207,7 +207,7 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
             cluster.refused.after_run(rights=not stopped),
         )
         forgotten = _keep(file, proven) if proven != memory else ""
-        memo.clear()
+        renderings.evict()
         if deep:  # once a day
             bound_caches(cache_of(options))
         results, unread = evident(
@@ -224,7 +224,7 @@ def _report(options: Mapping[str, Any], apps: tuple[AppSpec, ...], *, check: boo
             ),
             apps=results,
             unclaimed=found.unclaimed,
-            warnings=(*no_evidence, *unread, *map(_differing, memo.differing)),
+            warnings=(*no_evidence, *unread, *map(_differing, renderings.differing)),
             config=config,
             stopped=stopped,
         )
@@ -295,7 +295,7 @@ def _differing(subject: str) -> str:
 
 
 def renderer_of(
-    memo: Memo, of_run: Mapping[str, Checkout | PlumbError] = MappingProxyType({})
+    renderings: RenderCache, of_run: Mapping[str, Checkout | PlumbError] = MappingProxyType({})
 ) -> Callable[[Checkout, AppSpec], tuple[Manifest, ...]]:
     """How an app is rendered from a checkout, with what was rendered before.
 
@@ -311,13 +311,13 @@ def renderer_of(
         return render_app(
             checkout.path,
             RenderSource(
-                place=str(followed.path.parent.parent),
+                folder=str(followed.path.parent.parent),
                 source=app.source,
                 ref=followed.revision.ref,
                 path=app.path,
             ),
             subject=f"app {app.name}",
-            memo=memo,
+            cache=renderings,
             budget=budget,
         )
 

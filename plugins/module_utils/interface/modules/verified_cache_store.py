@@ -5,21 +5,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ...cluster.requests import refused_requests as refusals
 from ...cluster.requests.refused_requests import Refusal
 from ...model.errors import PlumbError, printable
 from ...reconcile.plan.verified_cache import VerifiedStates, from_content, to_content
-from ...state.file import keep, kept, see_room
+from ...state.file import ensure_space
+from ...state.record_store import RecordStore, record_file
 
-_KIND = "plumb.gitops/looks"
-_FORMAT = 2  # of the file, and of what is compared; another number makes old files count as not there
 _ROOM = 1024 * 1024  # bytes; looks of some thousand objects
 _DEEP_AFTER = 24 * 3600.0  # seconds until a run checks every proof by a dry-run
 
@@ -45,39 +44,43 @@ class VerifiedCache:
         return bool(self.looks) and not 0 <= time.time() - self.checked < _DEEP_AFTER
 
 
+def _encode(memory: VerifiedCache) -> dict[str, Any]:
+    refused = {"refused": refusals.as_content(memory.refused)} if memory.refused else {}
+    return {"looks": to_content(memory.looks), "checked": memory.checked, **refused}
+
+
+def _decode(content: Mapping[str, Any]) -> VerifiedCache:
+    return VerifiedCache(
+        from_content(content["looks"]),
+        float(content["checked"]),
+        refusals.from_content(content.get("refused") or {}),
+    )
+
+
+# The version is that of the file, and of what is compared.
+_STORE = RecordStore[VerifiedCache](kind="plumb.gitops/looks", version=2, encode=_encode, decode=_decode)
+
+
 def verified_cache_file(cache: Path, server: str) -> Path:
     """The file for a cluster, by the URL of its API server."""
-    return cache / "looks" / f"{hashlib.sha256(server.encode()).hexdigest()[:32]}.json"
+    return record_file(cache / "looks", server)
 
 
 def load_verified_cache(file: Path) -> VerifiedCache:
     """The memory in a file; an empty one where there is none, or none that can be used."""
-    content = kept(file, _KIND, _FORMAT)
-    if content is None:
-        return VerifiedCache()
-    try:
-        return VerifiedCache(
-            from_content(content["looks"]),
-            float(content["checked"]),
-            refusals.from_content(content.get("refused") or {}),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return VerifiedCache()
+    return _STORE.load(file) or VerifiedCache()
 
 
 def see_memory_place(file: Path) -> None:
     """See that a memory could be kept, before anything is done that it has to tell. Raises StateError."""
     with _told(file):
-        see_room(file, max(_ROOM, file.stat().st_size if file.exists() else 0))
+        ensure_space(file, max(_ROOM, file.stat().st_size if file.exists() else 0))
 
 
 def save_verified_cache(file: Path, memory: VerifiedCache) -> None:
     """Keep a memory. Raises StateError where the disk does not take it."""
     with _told(file):
-        content = {"looks": to_content(memory.looks), "checked": memory.checked}
-        if memory.refused:
-            content["refused"] = refusals.as_content(memory.refused)
-        keep(file, _KIND, _FORMAT, content)
+        _STORE.save(file, memory)
 
 
 @contextmanager

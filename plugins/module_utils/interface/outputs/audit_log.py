@@ -27,7 +27,7 @@ from ...reconcile.drift.attribution import (
     seen_in,
     with_evidence,
 )
-from ...state.file import keep, kept
+from ...state.record_store import RecordStore
 from ...state.rotated import WINDOW, rotated
 
 _LONGEST = 1024 * 1024  # bytes of one event; a longer one is passed over
@@ -35,7 +35,6 @@ _CLOCKS = timedelta(seconds=60)  # by which the clocks of this machine and of th
 _READS = re.compile(rb'"verb":"(?:get|list|watch)"')
 _TIME = re.compile(rb'"requestReceivedTimestamp":"([^"]{20,40})"')
 _REVIEW = GroupKind("authentication.k8s.io", "SelfSubjectReview")
-_KIND, _FORMAT = "plumb.gitops/evidence", 1
 
 
 class AuditLogError(PlumbError):
@@ -84,7 +83,7 @@ def evident(
     """
     if place is None:
         return results, ()
-    seen = _recall(memory)
+    seen = _STORE.load(memory) or {}
     if any(result.drifted for result in results):
         discovery = cluster.discover()
 
@@ -98,7 +97,9 @@ def evident(
             return results, (str(error),)
         results = with_evidence(results, log, seen, plural_of)
     at = (started - _CLOCKS).strftime("%Y-%m-%dT%H:%M:%SZ")
-    _remember(memory, seen_in(results, at, seen))
+    _STORE.save_or_forget(
+        memory, seen_in(results, at, seen)
+    )  # where it is forgotten, the next run claims less
     return results, ()
 
 
@@ -162,14 +163,6 @@ def _account(cluster: Cluster) -> str:
     return str(user.get("username") or "")
 
 
-def _recall(file: Path) -> dict[str, LastObservation]:
-    content = kept(file, _KIND, _FORMAT)
-    try:
-        return {app: _seen(said) for app, said in (content or {}).get("seen", {}).items()}
-    except (KeyError, TypeError, AttributeError):
-        return {}
-
-
 def _seen(said: Mapping[str, Any]) -> LastObservation:
     drifted = {
         name: {path: _culprit(given) for path, given in paths.items()}
@@ -186,12 +179,12 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _remember(file: Path, seen: Mapping[str, LastObservation]) -> None:
-    """Keep what this run saw. Where the disk does not take it, the next run claims less."""
-    try:
-        keep(file, _KIND, _FORMAT, {"seen": {app: asdict(said) for app, said in seen.items()}})
-    except OSError:
-        file.unlink(missing_ok=True)
+_STORE = RecordStore[Mapping[str, LastObservation]](
+    kind="plumb.gitops/evidence",
+    version=1,
+    encode=lambda observed: {"seen": {app: asdict(observation) for app, observation in observed.items()}},
+    decode=lambda content: {app: _seen(observation) for app, observation in content["seen"].items()},
+)
 
 
 def _unreadable(path: Path, error: OSError) -> AuditLogError:

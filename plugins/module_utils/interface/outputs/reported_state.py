@@ -8,7 +8,6 @@ Each run finds it anew, and it is no news. Where the file is lost, it is told on
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,10 +16,8 @@ from typing import Any
 from ...model.objects import digest_of
 from ...model.plan import Result
 from ...model.report import Report
-from ...state.file import keep, kept
+from ...state.record_store import RecordStore, record_file
 
-_KIND = "plumb.gitops/standing"
-_FORMAT = 1
 _PASSING = ("time", "run", "revision")  # differs from run to run, and is no news of an object
 _EVIDENCE = (
     "user",
@@ -35,18 +32,24 @@ _EVIDENCE = (
 _NUMBER = re.compile(r"\d+")
 
 ReportedState = dict[str, dict[str, str]]  # by app and object: the digest of what was told
+_STORE = RecordStore[ReportedState](
+    kind="plumb.gitops/standing",
+    version=1,
+    encode=lambda reported: {"told": reported},
+    decode=lambda content: dict(content["told"]),
+)
 
 
 def reported_state_file(cache: Path, *about: str) -> Path:
     """The file for what is told about a cluster in one place, such as a trail."""
-    return cache / "standing" / f"{hashlib.sha256(chr(0).join(about).encode()).hexdigest()[:32]}.json"
+    return record_file(cache / "standing", *about)
 
 
 def unreported(
     file: Path, records: Sequence[Mapping[str, Any]], report: Report
 ) -> tuple[list[Mapping[str, Any]], ReportedState]:
     """The records that are news, and what stands after them: to be kept once they are told."""
-    before = _told(file)
+    before = _STORE.load(file) or {}
     known = {app.plan.app for app in report.apps if not (app.plan.error or app.plan.suspended)}
     standing: ReportedState = {app: dict(said) for app, said in before.items() if app not in known}
     fresh: list[Mapping[str, Any]] = []
@@ -76,14 +79,5 @@ def _lasting(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def save_reported_state(file: Path, standing: ReportedState) -> None:
     """Remember what was told. Where the disk does not take it, it is told again."""
-    if standing != _told(file):
-        try:
-            keep(file, _KIND, _FORMAT, {"told": standing})
-        except OSError:
-            file.unlink(missing_ok=True)
-
-
-def _told(file: Path) -> ReportedState:
-    content = kept(file, _KIND, _FORMAT)
-    found = content.get("told") if content is not None else None
-    return found if isinstance(found, dict) else {}
+    if standing != (_STORE.load(file) or {}):
+        _STORE.save_or_forget(file, standing)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...state.folder import bound_folder, check_folder, check_status
 
-RENDERINGS = "renderings"  # bounded by who writes it, render.memo
+RENDERINGS = "renderings"  # bounded by render.render_cache, which writes it
 PREVIEWS = "previews"  # what open pull requests brought; no run reads it
 _SOURCES = "sources"  # checked and bounded by source.cache
 _SMALL = (

@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import re
 import shutil
@@ -30,6 +29,7 @@ from pathlib import Path
 from ...model.app import SourceSpec
 from ...model.errors import InputError, SourceError
 from ...state.folder import private_folder
+from ...state.record_store import digest_of_texts
 from ..git.command import Limits
 
 _MAX_PACKS = 50  # after so many fetches the repository is fetched anew: nothing else ever shrinks it
@@ -85,15 +85,15 @@ class CachedRepository:
         """Where a revision lies, or would, with the paths that the source's apps name."""
         if spec.paths is None:
             return self.checkouts / commit
-        return self.checkouts / f"{commit}-{_digest(*sorted(set(spec.paths)))[:12]}"
+        return self.checkouts / f"{commit}-{digest_of_texts(*sorted(set(spec.paths)))[:12]}"
 
     def record(self, spec: SourceSpec) -> Path:
         """Where the last good revision of a source's ref is written down."""
-        return self.refs / f"{_digest(spec.ref_kind.value, spec.ref)}.json"
+        return self.refs / f"{digest_of_texts(spec.ref_kind.value, spec.ref)}.json"
 
     def fetched_ref(self, spec: SourceSpec) -> str:
         """The name in the repository under which a source's ref is kept."""
-        return f"refs/plumb/{_digest(spec.ref_kind.value, spec.ref)}"
+        return f"refs/plumb/{digest_of_texts(spec.ref_kind.value, spec.ref)}"
 
     def discard_repository(self) -> None:
         """Throw the fetched objects away; checkouts stay."""
@@ -121,15 +121,11 @@ def open_entry(cache: Path, spec: SourceSpec) -> CachedRepository:
 
     Credentials are part of its key: who may not read a repository does not find it in the cache of who may.
     """
-    key = _digest(spec.url, spec.username, str(spec.token_file or ""), str(spec.ssh_key_file or ""))
+    key = digest_of_texts(spec.url, spec.username, str(spec.token_file or ""), str(spec.ssh_key_file or ""))
     entry = CachedRepository(cache / key)
     for folder in (entry.root, entry.checkouts, entry.refs):
         private_folder(folder)
     return entry
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 @contextlib.contextmanager

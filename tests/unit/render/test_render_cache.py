@@ -19,7 +19,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import 
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app, render_path
 from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.memory_budget import MemoryBudget
 from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import (
-    Memo,
+    RenderCache,
     Rendering,
     RenderSource,
 )
@@ -49,35 +49,37 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def memo(tmp_path: Path) -> Memo:
-    return Memo(tmp_path / "cache" / "renderings")
+def cache(tmp_path: Path) -> RenderCache:
+    return RenderCache(tmp_path / "cache" / "renderings")
 
 
-def render(root: Path, path: str, memo: Memo) -> tuple[Manifest, ...]:
-    return render_app(root, followed(path), subject="app shop", memo=memo, budget=MemoryBudget.of_process())
+def render(root: Path, path: str, cache: RenderCache) -> tuple[Manifest, ...]:
+    return render_app(root, followed(path), subject="app shop", cache=cache, budget=MemoryBudget.of_process())
 
 
-def recalled(memo: Memo, root: Path, path: str) -> tuple[Manifest, ...]:
-    found = memo.recall(root, followed(path))
+def recalled(cache: RenderCache, root: Path, path: str) -> tuple[Manifest, ...]:
+    found = cache.load(root, followed(path))
     return found.manifests if found else ()
 
 
 def followed(path: str, **other: str) -> RenderSource:
-    return RenderSource(**{"place": "/cache", "source": "fleet", "ref": "main", "path": path, **other})
+    return RenderSource(**{"folder": "/cache", "source": "fleet", "ref": "main", "path": path, **other})
 
 
 @pytest.mark.parametrize("path", ["plain", "overlay", "linked", "plain/one.yaml"])
-def test_a_rendering_is_kept_as_it_was_made(root: Path, tmp_path: Path, memo: Memo, path: str) -> None:
-    made = render(root, path, memo)
+def test_a_rendering_is_kept_as_it_was_made(
+    root: Path, tmp_path: Path, cache: RenderCache, path: str
+) -> None:
+    made = render(root, path, cache)
     assert made == render_path(root, path, subject="app shop")
     other = tmp_path / "second"  # another revision's checkout, with another file changed
     shutil.copytree(root, other, symlinks=True)
     (other / "other" / "three.yaml").write_text("nonsense: [")
-    assert memo.recall(other, followed(path)) == Rendering(made)
-    assert [list(one.body["data"]) for one in recalled(memo, other, path)] == [
+    assert cache.load(other, followed(path)) == Rendering(made)
+    assert [list(one.body["data"]) for one in recalled(cache, other, path)] == [
         list(one.body["data"]) for one in made
     ]
-    assert memo.recall(other, followed(path, source="another")) is None
+    assert cache.load(other, followed(path, source="another")) is None
 
 
 CHANGES: dict[str, tuple[str, Callable[[Path], object]]] = {
@@ -97,56 +99,56 @@ CHANGES: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_it_was_made_of_makes_it_anew(root: Path, memo: Memo, change: str) -> None:
+def test_whatever_it_was_made_of_makes_it_anew(root: Path, cache: RenderCache, change: str) -> None:
     path, alter = CHANGES[change]
     (root / "new").symlink_to("other")
-    before = render(root, path, memo)
+    before = render(root, path, cache)
     alter(root)
-    assert memo.recall(root, followed(path)) is None
-    after = render(root, path, memo)
+    assert cache.load(root, followed(path)) is None
+    after = render(root, path, cache)
     assert after == render_path(root, path, subject="app shop") != before
 
 
-def test_what_is_refused_is_refused_again(root: Path, memo: Memo) -> None:
-    render(root, "plain", memo)
+def test_what_is_refused_is_refused_again(root: Path, cache: RenderCache) -> None:
+    render(root, "plain", cache)
     (root / "plain" / "one.yaml").write_text("kind: [")
     for _ in range(2):
         with pytest.raises(RenderError):
-            render(root, "plain", memo)
+            render(root, "plain", cache)
 
 
-def test_a_link_that_leads_out_now_is_refused(root: Path, memo: Memo, tmp_path: Path) -> None:
-    render(root, "linked", memo)
+def test_a_link_that_leads_out_now_is_refused(root: Path, cache: RenderCache, tmp_path: Path) -> None:
+    render(root, "linked", cache)
     (tmp_path / "plain").mkdir()
     (root / "linked").unlink()
     (root / "linked").symlink_to("../plain")
     with pytest.raises(RenderError, match="leads out of the source"):
-        render(root, "linked", memo)
+        render(root, "linked", cache)
 
 
-def test_it_is_as_private_as_a_checkout(root: Path, memo: Memo, tmp_path: Path) -> None:
-    render(root, "plain", memo)
+def test_it_is_as_private_as_a_checkout(root: Path, cache: RenderCache, tmp_path: Path) -> None:
+    render(root, "plain", cache)
     folder = tmp_path / "cache" / "renderings"
     (file,) = folder.iterdir()
     assert (stat.S_IMODE(folder.stat().st_mode), stat.S_IMODE(file.stat().st_mode)) == (0o700, 0o600)
 
 
-def test_a_damaged_or_unwritable_memo_costs_time_only(root: Path, memo: Memo, tmp_path: Path) -> None:
-    made = render(root, "plain", memo)
+def test_a_damaged_or_unwritable_memo_costs_time_only(root: Path, cache: RenderCache, tmp_path: Path) -> None:
+    made = render(root, "plain", cache)
     (file,) = (tmp_path / "cache" / "renderings").iterdir()
     file.write_text(file.read_text()[:-20])
-    assert render(root, "plain", memo) == made
+    assert render(root, "plain", cache) == made
     (tmp_path / "no-folder").touch()
-    assert render(root, "plain", Memo(tmp_path / "no-folder")) == made
+    assert render(root, "plain", RenderCache(tmp_path / "no-folder")) == made
 
 
-def test_what_nobody_asks_for_is_removed(root: Path, memo: Memo, tmp_path: Path) -> None:
-    render(root, "plain", memo)
-    render(root, "other", memo)
+def test_what_nobody_asks_for_is_removed(root: Path, cache: RenderCache, tmp_path: Path) -> None:
+    render(root, "plain", cache)
+    render(root, "other", cache)
     week = time.time() - 8 * 24 * 3600
     for file in (tmp_path / "cache" / "renderings").iterdir():
         os.utime(file, (week, week))
-    assert memo.recall(root, followed("other")) is not None  # a use counts
-    memo.clear()
-    assert memo.recall(root, followed("plain")) is None
-    assert memo.recall(root, followed("other")) is not None
+    assert cache.load(root, followed("other")) is not None  # a use counts
+    cache.evict()
+    assert cache.load(root, followed("plain")) is None
+    assert cache.load(root, followed("other")) is not None
