@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from plumb_sandbox.forge.image_push import Pusher
+from plumb_sandbox.forge.image_push import ImagePusher
 
 from ansible_collections.plumb.gitops.plugins.module_utils.images.image_reference import parse_name
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
@@ -34,7 +34,7 @@ class Real:
 
     host: str
     repository: str
-    pusher: Pusher
+    pusher: ImagePusher
     account: RegistryAccount
 
     def push(self, tag, **more):
@@ -80,7 +80,7 @@ def real(request: pytest.FixtureRequest, tmp_path: Path) -> Real:
     password = tmp_path / "password"
     password.write_text(sandbox.forge_token, encoding="utf-8")
     account = RegistryAccount(username=sandbox.forge_user, password_file=password, insecure=True)
-    pusher = Pusher(sandbox.forge_url, basic(sandbox.forge_user, sandbox.forge_token))
+    pusher = ImagePusher(sandbox.forge_url, basic(sandbox.forge_user, sandbox.forge_token))
     return Real(sandbox.registry, f"{sandbox.forge_user}/{name}", pusher, account)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plumb_sandbox.forge.image_push import Pusher
+from plumb_sandbox.forge.image_push import ImagePusher
 
 from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet
 from ansible_collections.plumb.gitops.tests.support.agent.process import running, until
@@ -97,7 +97,7 @@ def test_giteas_registry_tells_of_a_push(told: Told, sandbox: Sandbox, tmp_path:
     password.write_text(sandbox.forge_token, encoding="utf-8")
     config = {"url": told.configure("gitea"), "content_type": "json", "secret": SECRET}
     made = {"type": "gitea", "config": config, "events": ["package"], "active": True}
-    pusher = Pusher(sandbox.forge_url, basic(sandbox.forge_user, sandbox.forge_token))
+    pusher = ImagePusher(sandbox.forge_url, basic(sandbox.forge_user, sandbox.forge_token))
     pusher.push(name, "1.0.0")
     account = {"username": sandbox.forge_user, "password_file": str(password), "insecure": True}
     image = f"{sandbox.registry}/{name}"

@@ -56,7 +56,7 @@ class OwnServer:
         self._api = _started(self._program, self.folder, self.sandbox)
 
     def freeze(self) -> None:
-        """Until `thaw` etcd does nothing, and what is asked of it waits."""
+        """Stop etcd until `thaw`; requests wait."""
         os.kill(self._etcd.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -74,7 +74,7 @@ class OwnServer:
                 self._ask("kv/put", {"key": "ZmlsbA==", "value": "AAAA" * 2**18})
 
     def make_room(self) -> None:
-        """After it was full: give back what the past took, and take writes again."""
+        """Free the space of old revisions of a full etcd, so that it takes writes again."""
         self.compact()
         self._ask("maintenance/defragment", {})
         for alarm in self._ask("maintenance/alarm", {"action": "GET"}).get("alarms", ()):
@@ -130,7 +130,7 @@ def own_server(
 
 
 def _like(pid: int, others: Mapping[str, str]) -> Program:
-    """The program of a running process, with some of its arguments replaced or added."""
+    """Return the program of a running process with some of its arguments replaced or added."""
     argv = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").rstrip("\0").split("\0")
     kept = [word for word in argv if word.removeprefix("--").partition("=")[0] not in others]
     given = [f"--{name}={value}" for name, value in others.items()]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from plumb_sandbox.forge.image_push import Pusher
+from plumb_sandbox.forge.image_push import ImagePusher
 
 from ansible_collections.plumb.gitops.tests.support.registry.registry_server import basic
 from ansible_collections.plumb.gitops.tests.support.tls.authority import Authority
@@ -34,7 +34,7 @@ class DebianRegistry:
 
     host: str
     authority: Authority
-    pusher: Pusher
+    pusher: ImagePusher
 
 
 @contextlib.contextmanager
@@ -73,7 +73,7 @@ def debian_registry(folder: Path, *, tell: str = "", secret: str = "") -> Iterat
     try:
         _wait(process, host, folder / "log")
         tls = ssl.create_default_context(cafile=authority.certificate)
-        yield DebianRegistry(host, authority, Pusher(f"https://{host}", basic(USER, PASSWORD), tls))
+        yield DebianRegistry(host, authority, ImagePusher(f"https://{host}", basic(USER, PASSWORD), tls))
     finally:
         process.terminate()
         process.wait(10)

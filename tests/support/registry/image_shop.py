@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from plumb_sandbox.forge.image_push import Pusher
+from plumb_sandbox.forge.image_push import ImagePusher
 
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play, Played
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
@@ -46,7 +46,7 @@ class Shop:
         }
 
     def push(self, tag: str, **more: Any) -> str:
-        pusher = Pusher(self.sandbox.forge_url, basic(self.sandbox.forge_user, self.sandbox.forge_token))
+        pusher = ImagePusher(self.sandbox.forge_url, basic(self.sandbox.forge_user, self.sandbox.forge_token))
         return pusher.push(f"{self.sandbox.forge_user}/{self.name}", tag, **more)
 
     def manifest(self, tag: str) -> str:
@@ -95,7 +95,7 @@ class Shop:
 
 
 def new_shop(play: Play, sandbox: Sandbox, folder: Path) -> Shop:
-    """A shop of the test's own; Git says 1.0.0, and the registry is empty."""
+    """Return a shop of the test's own; Git says 1.0.0, and the registry is empty."""
     name = f"i-{uuid.uuid4().hex[:8]}"
     found = Shop(play, sandbox, new_repository(sandbox, name, folder / "clone"), folder, name)
     found.git.commit({"apps/shop.yaml": found.manifest("1.0.0"), "apps/other.yaml": "a: 1\n"}, "Begin")

@@ -6,13 +6,13 @@ from __future__ import annotations
 import pytest
 from plumb_sandbox.components.table import COMPONENTS
 from plumb_sandbox.errors import SandboxError
-from plumb_sandbox.preflight import GIB, INSTALLERS, PACKAGES, Lack, check, check_space, explain
+from plumb_sandbox.preflight import GIB, INSTALLERS, PACKAGES, MissingRequirement, check, check_space, explain
 
 
 def test_all_at_once_with_the_one_line_that_installs():
     lacks = [
-        Lack(what="git: the forge runs it", package="git"),
-        Lack(what="a C compiler", package="compiler"),
+        MissingRequirement(what="git: the forge runs it", package="git"),
+        MissingRequirement(what="a C compiler", package="compiler"),
         *check_space("disk at /var", 2 * GIB, 12 * GIB, "the first build"),
     ]
     assert explain(lacks, "apt-get") == (

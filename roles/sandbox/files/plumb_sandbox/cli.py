@@ -24,11 +24,11 @@ from plumb_sandbox.components import binaries
 from plumb_sandbox.components.table import COMPONENTS, FILES
 from plumb_sandbox.errors import SandboxError
 from plumb_sandbox.forge import sample_repository
-from plumb_sandbox.forge.image_push import Pusher
+from plumb_sandbox.forge.image_push import ImagePusher
 from plumb_sandbox.layout import Layout
 from plumb_sandbox.process.children import dies_with
-from plumb_sandbox.progress import Stopwatch, say
-from plumb_sandbox.supervisor.supervisor import read_order, supervise
+from plumb_sandbox.progress import Stopwatch, print_progress
+from plumb_sandbox.supervisor.supervisor import parse_start_request, supervise
 
 _ENDS = {
     (True, True): "is stopped, its folder removed",
@@ -45,17 +45,17 @@ class Interrupted(BaseException):
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status: 0, 1 for a failure, 130 when interrupted."""
-    given = _parser().parse_args(arguments)
-    if given.command != "supervise":
+    options = _parser().parse_args(arguments)
+    if options.command != "supervise":
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, _interrupt)
     try:
-        return int(given.run(given))
+        return int(options.run(options))
     except SandboxError as error:
-        say(f"sandbox: {error}")
+        print_progress(f"sandbox: {error}")
         return 1
     except Interrupted as interrupted:
-        say(f"sandbox: {interrupted}")
+        print_progress(f"sandbox: {interrupted}")
         return 130
 
 
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("build", help="only find or build the programs").set_defaults(run=_build)
     hidden = commands.add_parser("supervise")
     hidden.set_defaults(run=_supervise)
-    hidden.add_argument("--tell", type=int, required=True)
+    hidden.add_argument("--answer-fd", type=int, required=True)
     return parser
 
 
@@ -99,58 +99,58 @@ def _folder(text: str) -> Path:
     return Path(text).absolute().resolve()
 
 
-def _up(given: argparse.Namespace) -> int:
+def _up(options: argparse.Namespace) -> int:
     watch = Stopwatch()
-    described, started = lifecycle.up(_wish(given, _owner(with_parent=given.with_parent)))
+    described, started = lifecycle.up(_sandbox_options(options, _owner(with_parent=options.with_parent)))
     is_new = (
-        given.with_sample
+        options.with_sample
         and "forge" in described
-        and sample_repository.provide(Layout(given.dir), described["forge"])
+        and sample_repository.provide(Layout(options.dir), described["forge"])
     )
-    if given.json:
+    if options.json:
         print(json.dumps({**described, "changed": started or is_new}))
     else:
-        print(_usage(given.dir, described, f"started in {watch}" if started else "was running"))
+        print(_usage(options.dir, described, f"started in {watch}" if started else "was running"))
     return 0
 
 
-def _down(given: argparse.Namespace) -> int:
-    stopped = lifecycle.down(Layout(given.dir), purge=given.purge)
-    if given.json:
+def _down(options: argparse.Namespace) -> int:
+    stopped = lifecycle.down(Layout(options.dir), purge=options.purge)
+    if options.json:
         print(json.dumps({"changed": stopped}))
     else:
-        print(f"The sandbox in {given.dir} {_ENDS[stopped, given.purge]}.")
+        print(f"The sandbox in {options.dir} {_ENDS[stopped, options.purge]}.")
     return 0
 
 
-def _status(given: argparse.Namespace) -> int:
-    described = lifecycle.status(Layout(given.dir))
-    if given.json:
+def _status(options: argparse.Namespace) -> int:
+    described = lifecycle.status(Layout(options.dir))
+    if options.json:
         print(json.dumps({"running": described is not None, **(described or {})}))
     elif described is None:
-        print(f"The sandbox in {given.dir} is not running.")
+        print(f"The sandbox in {options.dir} is not running.")
     else:
-        print(_usage(given.dir, described, "is running"))
+        print(_usage(options.dir, described, "is running"))
     return 0 if described is not None else 3
 
 
-def _build(_given: argparse.Namespace) -> int:
-    for name, found in binaries.find_or_build(COMPONENTS).items():
-        print(f"{name} {found.version} {found.path}")
+def _build(_options: argparse.Namespace) -> int:
+    for name, program in binaries.find_or_build(COMPONENTS).items():
+        print(f"{name} {program.version} {program.path}")
     return 0
 
 
-def _run(given: argparse.Namespace) -> int:
-    layout = Layout(given.dir)
-    described, started = lifecycle.up(_wish(given, os.getpid()))
+def _run(options: argparse.Namespace) -> int:
+    layout = Layout(options.dir)
+    described, started = lifecycle.up(_sandbox_options(options, os.getpid()))
     if not started:
         raise SandboxError(
-            f"running {given.words[0]}",
-            f"the sandbox in {given.dir} runs already, and would be stopped afterwards",
+            f"running {options.words[0]}",
+            f"the sandbox in {options.dir} runs already, and would be stopped afterwards",
             "Name another folder, or stop it with `down` first.",
         )
     try:
-        return _command(given.words, {**os.environ, **lifecycle.user_env(described)})
+        return _command(options.words, {**os.environ, **lifecycle.user_env(described)})
     finally:
         lifecycle.down(layout)
 
@@ -172,34 +172,36 @@ def _command(words: Sequence[str], env: dict[str, str]) -> int:
         raise
 
 
-def _supervise(given: argparse.Namespace) -> int:
-    os.set_inheritable(given.tell, False)
-    order = read_order(sys.stdin.read())
-    return supervise(order, os.fdopen(given.tell, "w"))
+def _supervise(options: argparse.Namespace) -> int:
+    os.set_inheritable(options.answer_fd, False)
+    request = parse_start_request(sys.stdin.read())
+    return supervise(request, os.fdopen(options.answer_fd, "w"))
 
 
-def _push(given: argparse.Namespace) -> int:
-    forge = (lifecycle.status(Layout(given.dir)) or {}).get("forge")
-    name, _colon, tag = given.image.rpartition(":")
+def _push(options: argparse.Namespace) -> int:
+    forge = (lifecycle.status(Layout(options.dir)) or {}).get("forge")
+    name, _colon, tag = options.image.rpartition(":")
     if forge is None or not name:
-        why = "it is no NAME:TAG" if forge else f"no sandbox with a forge runs in {given.dir}"
+        why = "it is no NAME:TAG" if forge else f"no sandbox with a forge runs in {options.dir}"
         raise SandboxError(
-            f"pushing {given.image}", why, "Start one with `up`, and write the image like web:1.0.0."
+            f"pushing {options.image}", why, "Start one with `up`, and write the image like web:1.0.0."
         )
     user, token = forge["admin_user"], Path(forge["admin_token_file"]).read_text(encoding="ascii").strip()
     proof = base64.b64encode(f"{user}:{token}".encode()).decode()
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    digest = Pusher(forge["url"], f"Basic {proof}").push(f"{user}/{name}", tag, created=created, label=tag)
+    digest = ImagePusher(forge["url"], f"Basic {proof}").push(
+        f"{user}/{name}", tag, created=created, label=tag
+    )
     pushed = {"image": f"{forge['registry']}/{user}/{name}", "tag": tag, "digest": digest}
-    print(json.dumps(pushed) if given.json else f"{pushed['image']}:{tag}@{digest}")
+    print(json.dumps(pushed) if options.json else f"{pushed['image']}:{tag}@{digest}")
     return 0
 
 
-def _wish(given: argparse.Namespace, owner: int | None) -> lifecycle.Wish:
-    return lifecycle.Wish(
-        layout=Layout(given.dir),
-        forge=not given.without_forge,
-        controllers=not given.without_controllers,
+def _sandbox_options(options: argparse.Namespace, owner: int | None) -> lifecycle.SandboxOptions:
+    return lifecycle.SandboxOptions(
+        layout=Layout(options.dir),
+        forge=not options.without_forge,
+        controllers=not options.without_controllers,
         owner=owner,
     )
 

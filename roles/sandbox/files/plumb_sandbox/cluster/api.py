@@ -20,14 +20,14 @@ _SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """A server on loopback, the authority that vouches for it and our token."""
+    """A server on loopback, the authority that signed its certificate, and our token."""
 
     url: str
     ca_cert: Path | None = None
     token: str = ""
 
     def get(self, path: str) -> tuple[int, Any]:
-        """Status and body (parsed where it is JSON); status 0 where nothing answers yet."""
+        """Return status and body (parsed where it is JSON); status 0 where nothing answers yet."""
         return self.request("GET", path)
 
     def apply(self, path: str, manifest: dict[str, Any]) -> None:
@@ -36,15 +36,17 @@ class Api:
         query = "?fieldManager=sandbox&force=true"
         status, body = self.request("PATCH", path + query, manifest, "application/apply-patch+yaml")
         if status not in {200, 201}:
-            said = body.get("message", "") if isinstance(body, dict) else str(body)
+            message = body.get("message", "") if isinstance(body, dict) else str(body)
             raise SandboxError(
-                f"applying {name}", f"the API server answered {status} {said}", "See logs/kube-apiserver.log."
+                f"applying {name}",
+                f"the API server answered {status} {message}",
+                "See logs/kube-apiserver.log.",
             )
 
     def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"
     ) -> tuple[int, Any]:
-        """Status and body of the answer, as for `get`; BODY is sent as JSON."""
+        """Return status and body of the answer, as for `get`; BODY is sent as JSON."""
         connection = self._connect()
         headers = {"Accept": "application/json", "Content-Type": content_type}
         if self.token:

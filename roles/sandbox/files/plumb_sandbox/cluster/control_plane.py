@@ -28,12 +28,12 @@ rules:
 
 
 def server_url(ports: Mapping[str, int]) -> str:
-    """The API server's address."""
+    """Return the API server's address."""
     return f"https://127.0.0.1:{ports['kube-apiserver']}"
 
 
 def etcd_arguments(layout: Layout, pki: Pki, ports: Mapping[str, int]) -> list[str]:
-    """etcd: only for holders of a certificate of ours; without fsync, its data is worth nothing."""
+    """Return etcd's arguments: only for holders of a certificate of ours, and without fsync."""
     client = f"https://127.0.0.1:{ports['etcd']}"
     peer = f"https://127.0.0.1:{ports['etcd-peer']}"
     trust = [
@@ -62,7 +62,7 @@ def etcd_arguments(layout: Layout, pki: Pki, ports: Mapping[str, int]) -> list[s
 
 
 def api_server_arguments(layout: Layout, pki: Pki, ports: Mapping[str, int], policy: Path) -> list[str]:
-    """The API server: RBAC, static tokens and client certificates, the audit log."""
+    """Return the API server's arguments: RBAC, static tokens and client certificates, the audit log."""
     return [
         f"--etcd-servers=https://127.0.0.1:{ports['etcd']}",
         f"--etcd-cafile={pki.ca_cert}",
@@ -90,7 +90,7 @@ def api_server_arguments(layout: Layout, pki: Pki, ports: Mapping[str, int], pol
 
 
 def controller_manager_arguments(layout: Layout, pki: Pki, ports: Mapping[str, int]) -> list[str]:
-    """All controllers, each under the name of its own service account, as in a real cluster."""
+    """Return the arguments of all controllers, each with a service account of its own, as in a real cluster."""
     return [
         *_controller_arguments(layout, ports, "kube-controller-manager"),
         f"--kubeconfig={kubeconfig_path(layout, CONTROLLER_MANAGER)}",
@@ -103,7 +103,7 @@ def controller_manager_arguments(layout: Layout, pki: Pki, ports: Mapping[str, i
 
 
 def scheduler_arguments(layout: Layout, ports: Mapping[str, int]) -> list[str]:
-    """The scheduler."""
+    """Return the scheduler's arguments."""
     return [
         *_controller_arguments(layout, ports, "kube-scheduler"),
         f"--kubeconfig={kubeconfig_path(layout, SCHEDULER)}",
@@ -111,7 +111,7 @@ def scheduler_arguments(layout: Layout, ports: Mapping[str, int]) -> list[str]:
 
 
 def kwok_arguments(layout: Layout, stages: Sequence[Path]) -> list[str]:
-    """kwok, which plays the kubelets of all nodes by these stages; it serves nothing."""
+    """Return the arguments of kwok, which acts as the kubelet of every node by these stages; it serves nothing."""
     return [
         f"--kubeconfig={kubeconfig_path(layout, KWOK)}",
         *(f"--config={stage}" for stage in stages),

@@ -67,7 +67,7 @@ class Pki:
 
 
 def make_pki(folder: Path) -> Pki:
-    """The certificates in FOLDER, made unless they are there."""
+    """Make the certificates in FOLDER, unless they exist, and return them."""
     pki = Pki(folder)
     if pki.cert.exists():
         return pki

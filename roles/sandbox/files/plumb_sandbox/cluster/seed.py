@@ -14,7 +14,7 @@ NODES = ("sandbox-node-0", "sandbox-node-1")
 
 
 def node(name: str) -> dict[str, Any]:
-    """A node that kwok plays; it fills in the status."""
+    """Return the manifest of a node whose kubelet is kwok; kwok fills in the status."""
     return {
         "apiVersion": "v1",
         "kind": "Node",
@@ -40,20 +40,20 @@ VIEWER_BINDING: dict[str, Any] = {
 }
 
 
-def sow(api: Api, *, nodes: bool) -> None:
-    """Bring the seed into the cluster; harmless where it is there already."""
+def apply_seed(api: Api, *, nodes: bool) -> None:
+    """Apply the viewer's rights and the nodes; harmless where they exist already."""
     api.apply("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/sandbox-viewer", VIEWER_BINDING)
     for name in NODES if nodes else ():
         api.apply(f"/api/v1/nodes/{name}", node(name))
 
 
 def is_api_ready(api: Api) -> bool:
-    """Whether the API server takes requests and has its RBAC defaults."""
+    """Return whether the API server takes requests and has its RBAC defaults."""
     return api.get("/readyz")[0] == 200
 
 
 def is_cluster_ready(api: Api) -> bool:
-    """Whether pods can be created, scheduled and run, and the viewer may view."""
+    """Return whether pods can be created, scheduled and run, and the viewer may view."""
     account = api.get("/api/v1/namespaces/default/serviceaccounts/default")[0]
     nodes, listed = api.get("/api/v1/nodes")
     roles, view = api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/view")
@@ -64,7 +64,7 @@ def is_cluster_ready(api: Api) -> bool:
     )
 
 
-def _is_schedulable(found: dict[str, Any]) -> bool:
-    conditions = found.get("status", {}).get("conditions", [])
+def _is_schedulable(node: dict[str, Any]) -> bool:
+    conditions = node.get("status", {}).get("conditions", [])
     ready = any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
-    return ready and not found["spec"].get("taints")
+    return ready and not node["spec"].get("taints")

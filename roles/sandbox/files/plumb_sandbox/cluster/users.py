@@ -60,12 +60,12 @@ users:
 
 
 def token_file(layout: Layout) -> Path:
-    """The API server's static token file."""
+    """Return the path of the API server's static token file."""
     return layout.root / "tokens.csv"
 
 
 def make_tokens(layout: Layout) -> dict[str, str]:
-    """A token for each user, from the token file or made now."""
+    """Return a token for each user, from the token file or made now; write the file."""
     path = token_file(layout)
     known: dict[str, str] = {}
     if path.exists():
@@ -80,12 +80,12 @@ def make_tokens(layout: Layout) -> dict[str, str]:
 
 
 def kubeconfig_path(layout: Layout, user: User) -> Path:
-    """Where USER's kubeconfig lies."""
+    """Return the path of USER's kubeconfig."""
     return layout.kubeconfig if user is ADMIN else layout.kubeconfig_of(user.account)
 
 
 def write_kubeconfigs(layout: Layout, server: str, ca_cert: Path, tokens: Mapping[str, str]) -> None:
-    """A kubeconfig for each user, context `sandbox`, mode 0600, no reference to other files."""
+    """Write a kubeconfig for each user: context `sandbox`, mode 0600, no reference to other files."""
     authority = base64.b64encode(ca_cert.read_bytes()).decode()
     for user in USERS:
         text = _KUBECONFIG.format(

@@ -28,45 +28,45 @@ from plumb_sandbox.components.table import (
 from plumb_sandbox.errors import SandboxError
 from plumb_sandbox.process.children import dies_with
 from plumb_sandbox.process.locks import locked
-from plumb_sandbox.progress import Stopwatch, say
+from plumb_sandbox.progress import Stopwatch, print_progress
 
 _TICK_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A program that may be used: where it lies and which version it says it is."""
+class FoundProgram:
+    """A program that may be used: its path, and the version that it reports."""
 
     path: Path
     version: str
 
 
-def find(component: Component, env: Mapping[str, str] | None = None) -> Found | None:
-    """COMPONENT from `KUBEBUILDER_ASSETS`, from PATH (where its version fits) or from the cache.
+def find(component: Component, env: Mapping[str, str] | None = None) -> FoundProgram | None:
+    """Return COMPONENT's program from `KUBEBUILDER_ASSETS`, from PATH (where its version fits) or from the cache.
 
     One that serves files of its own comes from the cache alone, where they lie beside it.
     """
     assets = (os.environ if env is None else env).get("KUBEBUILDER_ASSETS")
     elsewhere = (f"{assets}/{component.name}" if assets else None, shutil.which(component.name))
     for place in () if component.served_folders else elsewhere:
-        said = _version_said(place) if place else None
-        if place and fits(said, pinned_version(component)):
-            return Found(path=Path(place).absolute(), version=show_version(said or (0, 0, 0)))
+        version = _version_of(place) if place else None
+        if place and fits(version, pinned_version(component)):
+            return FoundProgram(path=Path(place).absolute(), version=show_version(version or (0, 0, 0)))
     cached = cached_binary(component, env)
     if cached is None:
         return None
-    return Found(path=cached, version=show_version(pinned_version(component)))
+    return FoundProgram(path=cached, version=show_version(pinned_version(component)))
 
 
-def find_or_build(components: Sequence[Component]) -> dict[str, Found]:
-    """Every one of COMPONENTS, by name; those not found are built now, with progress on stderr."""
-    found = {component.name: find(component) for component in components}
-    folders = {component.folder: component for component in components if found[component.name] is None}
+def find_or_build(components: Sequence[Component]) -> dict[str, FoundProgram]:
+    """Return every one of COMPONENTS by name; build those not found, with progress on stderr."""
+    programs = {component.name: find(component) for component in components}
+    folders = {component.folder: component for component in components if programs[component.name] is None}
     if folders:
         build(tuple(folders.values()))
-    usable: dict[str, Found] = {}
+    usable: dict[str, FoundProgram] = {}
     for component in components:
-        use = found[component.name] or find(component)
+        use = programs[component.name] or find(component)
         if use is None:
             raise SandboxError(
                 f"finding {component.name}",
@@ -85,20 +85,20 @@ def build(one_of_each: Sequence[Component]) -> None:
     go = find_go(wanted, cache) or fetch_go(wanted, cache)
     jobs = [other for component in one_of_each for other in built_together(component)]
     watch = Stopwatch()
-    say(f"building {len(jobs)} programs with {go}, once; this takes some 10 minutes on 2 cores")
+    print_progress(f"building {len(jobs)} programs with {go}, once; this takes some 10 minutes on 2 cores")
     done = 0
     for component in one_of_each:
         target = build_folder(component.folder)
         lock = cache / f"{target.name}.lock"
         waiting = f"waiting for another process that builds {component.folder}"
-        with locked(lock, lambda waiting=waiting: say(waiting)):  # type: ignore[misc]
+        with locked(lock, lambda waiting=waiting: print_progress(waiting)):  # type: ignore[misc]
             if not target.exists():
                 _build_module(go, built_together(component), target, (done, len(jobs)))
         done += len(built_together(component))
-    say(f"built in {watch}; kept in {cache}")
+    print_progress(f"built in {watch}; kept in {cache}")
 
 
-def _version_said(program: str) -> tuple[int, int, int] | None:
+def _version_of(program: str) -> tuple[int, int, int] | None:
     try:
         done = subprocess.run(
             (program, "--version"), capture_output=True, text=True, check=False, timeout=30, cwd="/"
@@ -128,7 +128,7 @@ def _build_module(go: Path, components: Sequence[Component], target: Path, posit
 def _build_one(go: Path, component: Component, folder: Path, label: str) -> None:
     name = f"{component.name} {show_version(pinned_version(component))}"
     watch = Stopwatch()
-    say(f"{label} {name}")
+    print_progress(f"{label} {name}")
     log = folder / f"{component.name}.build.log"
     output = folder / "bin" / component.name
     command = [str(go), "build", "-trimpath", "-buildvcs=false", f"-ldflags={linker_flags(component)}"]
@@ -144,17 +144,17 @@ def _build_one(go: Path, component: Component, folder: Path, label: str) -> None
             stderr=subprocess.STDOUT,
             preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509 - this program has one thread
         )
-        status = _attend(process, log, f"{label} {name}", watch)
+        status = _wait_with_progress(process, log, f"{label} {name}", watch)
     if status != 0:
         raise SandboxError(
             f"building {name}", _tail(log, 20), "Mend that (network, disk, memory) and start again."
         )
     log.unlink()
-    say(f"{label} {name} built in {watch}")
+    print_progress(f"{label} {name} built in {watch}")
 
 
-def _attend(process: subprocess.Popen[bytes], log: Path, title: str, watch: Stopwatch) -> int:
-    """Wait for PROCESS and say every so often how far it is; end it if we are interrupted."""
+def _wait_with_progress(process: subprocess.Popen[bytes], log: Path, title: str, watch: Stopwatch) -> int:
+    """Wait for PROCESS and print its progress every so often; end it if we are interrupted."""
     try:
         while True:
             try:
@@ -162,7 +162,7 @@ def _attend(process: subprocess.Popen[bytes], log: Path, title: str, watch: Stop
             except subprocess.TimeoutExpired:
                 last = _tail(log, 1)
                 doing = last.removeprefix("go: ") if "downloading" in last else "compiling"
-                say(f"{title}: {watch}, {doing}")
+                print_progress(f"{title}: {watch}, {doing}")
     finally:
         if process.poll() is None:
             process.terminate()

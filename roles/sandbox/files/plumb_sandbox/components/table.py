@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which programs a sandbox consists of, where they come from and which versions fit.
 
-The versions stand in the `go.mod` files under `files/go/` and nowhere else.
+The versions are in the `go.mod` files under `files/go/` and nowhere else.
 """
 
 from __future__ import annotations
@@ -93,13 +93,13 @@ FORGE = ("gitea",)
 
 
 def wanted_components(*, forge: bool, controllers: bool) -> tuple[Component, ...]:
-    """The components that a sandbox of this shape runs, in the order of the table."""
+    """Return the components that a sandbox of this shape runs, in the order of the table."""
     names = (*STORE, *(CONTROLLERS if controllers else ()), *(FORGE if forge else ()))
     return tuple(component for component in COMPONENTS if component.name in names)
 
 
 def parse_version(text: str) -> Version | None:
-    """The first version named in TEXT, such as the output of `etcd --version`; None without one."""
+    """Return the first version named in TEXT, such as the output of `etcd --version`; None without one."""
     match = _VERSION.search(text)
     if match is None:
         return None
@@ -108,13 +108,13 @@ def parse_version(text: str) -> Version | None:
 
 
 def show_version(version: Version) -> str:
-    """`1.36.3` for (1, 36, 3)."""
+    """Return `1.36.3` for (1, 36, 3)."""
     return ".".join(str(part) for part in version)
 
 
-def fits(found: Version | None, wanted: Version) -> bool:
-    """Whether a program found on the machine may stand in: same major and minor release."""
-    return found is not None and found[:2] == wanted[:2]
+def fits(version: Version | None, wanted: Version) -> bool:
+    """Return whether a program of the machine may be used instead: same major and minor release."""
+    return version is not None and version[:2] == wanted[:2]
 
 
 def parse_go_mod(text: str) -> GoMod:
@@ -141,17 +141,17 @@ def parse_go_mod(text: str) -> GoMod:
 
 
 def read_go_mod(folder: str) -> GoMod:
-    """The go.mod of one of the folders under `files/go/`."""
+    """Return the go.mod of one of the folders under `files/go/`."""
     return parse_go_mod((GO_MODULES / folder / "go.mod").read_text(encoding="utf-8"))
 
 
 def pinned_version(component: Component) -> Version:
-    """The version of COMPONENT that its go.mod names."""
+    """Return the version of COMPONENT that its go.mod names."""
     return read_go_mod(component.folder).requires[component.module]
 
 
 def needed_go(components: tuple[Component, ...]) -> Version:
-    """The oldest Go that builds all of COMPONENTS."""
+    """Return the oldest Go that builds all of COMPONENTS."""
     return max(read_go_mod(component.folder).go for component in components)
 
 
@@ -163,7 +163,7 @@ def linker_flags(component: Component) -> str:
 
 
 def build_key(folder: str, platform: str) -> str:
-    """A name for the binaries of FOLDER on PLATFORM that changes with anything that goes into them."""
+    """Return a name for the binaries of FOLDER on PLATFORM that changes with anything that goes into them."""
     digest = hashlib.sha256(platform.encode())
     for name in ("go.mod", "go.sum"):
         digest.update((GO_MODULES / folder / name).read_bytes())

@@ -101,7 +101,7 @@ class Forge:
 
     @property
     def registry(self) -> str:
-        """The OCI registry as image names say it."""
+        """The OCI registry, as the first part of an image's name."""
         return f"127.0.0.1:{self.port}"
 
     @property
@@ -121,13 +121,13 @@ class Forge:
 
 
 def program(forge: Forge) -> Program:
-    """How Gitea is started."""
+    """Return the program that runs Gitea."""
     argv = (str(forge.binary), "web", f"--config={forge.config}")
     return Program(name="gitea", argv=argv, env=forge_env(forge))
 
 
 def forge_env(forge: Forge) -> dict[str, str]:
-    """Gitea's environment: nobody's git configuration, and leave to run as root."""
+    """Return Gitea's environment: without Git configuration of a user, and allowed to run as root."""
     return {
         **forge.env,
         "GITEA_WORK_DIR": str(forge.folder),
@@ -139,7 +139,7 @@ def forge_env(forge: Forge) -> dict[str, str]:
 
 
 def static_root(binary: Path) -> Path | None:
-    """The folder with the templates that a Gitea built here serves; a packaged Gitea carries its own."""
+    """Return the folder with the templates that a Gitea built here serves; a packaged Gitea carries its own."""
     folder = binary.parent.parent / "gitea"
     return folder if (folder / "templates").is_dir() else None
 
@@ -165,21 +165,21 @@ def make_admin(forge: Forge) -> None:
     if forge.token_file.exists():
         return
     _gitea(forge, "admin", "user", "delete", f"--username={ADMIN}", may_fail=True)
-    said = _gitea(
+    output = _gitea(
         forge,
         *("admin", "user", "create", "--admin", f"--username={ADMIN}", f"--email={ADMIN}@sandbox.invalid"),
         *("--random-password", "--random-password-length=24", "--must-change-password=false"),
         *("--access-token", "--access-token-name=sandbox", "--access-token-scopes=all"),
     )
-    password = re.search(r"random password is '([^']+)'", said)
-    token = re.search(r"\b([0-9a-f]{40})\b", said)
+    password = re.search(r"random password is '([^']+)'", output)
+    token = re.search(r"\b([0-9a-f]{40})\b", output)
     if password is None or token is None:
-        raise SandboxError("creating the forge's administrator", "Gitea named no password or token", _LOOK)
+        raise SandboxError("creating the forge's administrator", "Gitea named no password or token", _SEE_LOG)
     write_private(forge.password_file, password[1] + "\n")
     write_private(forge.token_file, token[1] + "\n")
 
 
-_LOOK = "See logs/gitea.log in the sandbox's folder."
+_SEE_LOG = "See logs/gitea.log in the sandbox's folder."
 
 
 def _user_name() -> str:
@@ -209,5 +209,5 @@ def _gitea(forge: Forge, *arguments: str, may_fail: bool = False) -> str:
     )
     if done.returncode != 0 and not may_fail:
         what = " ".join(("gitea", *arguments[:3]))
-        raise SandboxError(what, (done.stderr or done.stdout).strip()[-500:], _LOOK)
+        raise SandboxError(what, (done.stderr or done.stdout).strip()[-500:], _SEE_LOG)
     return done.stdout

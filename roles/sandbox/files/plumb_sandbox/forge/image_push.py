@@ -21,8 +21,8 @@ _OCI = "application/vnd.oci.image"
 
 
 @dataclass(frozen=True, slots=True)
-class Pusher:
-    """What CI does: it builds and pushes, and knows nothing of Git."""
+class ImagePusher:
+    """Pushes images as CI does, which builds and knows nothing of Git."""
 
     url: str  # of the registry
     authorization: str = field(default="", repr=False)
@@ -37,7 +37,7 @@ class Pusher:
         platforms: Iterable[str] = (),
         label: str = "",
     ) -> str:
-        """Push an image, or with platforms an index of one for each; the digest."""
+        """Push an image, or with platforms an index of one for each; return the digest."""
         children = []
         for platform in tuple(platforms) or ("linux/amd64",):
             system, architecture = platform.split("/")
@@ -98,8 +98,8 @@ class Pusher:
             with urllib.request.urlopen(request, timeout=30, context=self.tls) as answer:  # noqa: S310
                 return str(answer.headers.get("Location", ""))
         except urllib.error.HTTPError as error:
-            said = error.read()[:500].decode(errors="replace")
-            raise _refused(method, address, f"{error.code} {said}") from error
+            message = error.read()[:500].decode(errors="replace")
+            raise _refused(method, address, f"{error.code} {message}") from error
         except OSError as error:
             raise _refused(method, address, str(error)) from error
 

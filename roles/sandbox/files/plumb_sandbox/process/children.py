@@ -45,7 +45,7 @@ class Child:
 
 
 def dies_with(parent: int) -> Callable[[], None]:
-    """A `preexec_fn` by which the kernel kills the child when the process PARENT ends, however it ends."""
+    """Return a `preexec_fn` by which the kernel kills the child when the process PARENT ends, however it ends."""
 
     def arrange() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -78,7 +78,7 @@ def spawn(program: Program, cwd: Path, log: Path) -> Child:
 
 
 def last_lines(log: Path, lines: int = 15) -> str:
-    """The end of a program's output."""
+    """Return the last lines of a program's output."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -86,8 +86,8 @@ def last_lines(log: Path, lines: int = 15) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def says_port_taken(child: Child) -> bool:
-    """Whether CHILD says that somebody else listens on its port."""
+def failed_on_taken_port(child: Child) -> bool:
+    """Return whether CHILD's output says that another process listens on its port."""
     return _PORT_TAKEN in last_lines(child.log)
 
 
@@ -120,12 +120,12 @@ def end_orphans() -> None:
 
 
 def children_of(parent: int) -> list[int]:
-    """Process ids of the direct children of PARENT."""
+    """Return process ids of the direct children of PARENT."""
     return [entry.pid for entry in _process_table() if entry.parent == parent]
 
 
 def living_in_session(session: int) -> list[int]:
-    """Process ids of the processes in SESSION (the supervisor's id), zombies aside."""
+    """Return process ids of the processes in SESSION (the supervisor's id), zombies aside."""
     return [entry.pid for entry in _process_table() if entry.session == session and entry.state != "Z"]
 
 
@@ -138,7 +138,7 @@ class _Entry:
 
 
 def _process_table() -> list[_Entry]:
-    found = []
+    entries = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
@@ -148,8 +148,8 @@ def _process_table() -> list[_Entry]:
             continue
         # The command's name may hold blanks and brackets; the fields after the last bracket do not.
         state, parent, _group, session = text.rpartition(")")[2].split()[:4]
-        found.append(_Entry(int(folder.name), state, int(parent), int(session)))
-    return sorted(found, key=lambda entry: entry.pid)
+        entries.append(_Entry(int(folder.name), state, int(parent), int(session)))
+    return sorted(entries, key=lambda entry: entry.pid)
 
 
 def _signal(pid: int, number: int) -> None:

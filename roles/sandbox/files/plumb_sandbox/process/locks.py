@@ -38,7 +38,7 @@ def hold_for_life(path: Path, text: str) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether some process holds the lock on PATH."""
+    """Return whether some process holds the lock on PATH."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

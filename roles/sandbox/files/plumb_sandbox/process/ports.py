@@ -16,12 +16,12 @@ HIGHEST = 32767
 
 
 def candidates(seed: random.Random) -> Iterable[int]:
-    """All ports worth trying, in an order that differs between sandboxes."""
+    """Return all ports worth trying, in an order that differs between sandboxes."""
     return seed.sample(range(LOWEST, HIGHEST + 1), HIGHEST - LOWEST + 1)
 
 
 def is_free(port: int) -> bool:
-    """Whether nothing listens on PORT of loopback now."""
+    """Return whether nothing listens on PORT of loopback now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As servers do, so that connections of one that has ended do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -33,7 +33,7 @@ def is_free(port: int) -> bool:
 
 
 def choose(names: Iterable[str], order: Iterable[int], free: Callable[[int], bool]) -> dict[str, int]:
-    """The first free port of ORDER for each of NAMES, no port twice; OSError if they do not suffice."""
+    """Return the first free port of ORDER for each of NAMES, no port twice; raise OSError if they do not suffice."""
     wanted = list(names)
     usable = (port for port in order if free(port))
     chosen = dict(zip(wanted, usable, strict=False))
@@ -43,7 +43,7 @@ def choose(names: Iterable[str], order: Iterable[int], free: Callable[[int], boo
 
 
 def choose_ports(names: Iterable[str], last: Mapping[str, int]) -> dict[str, int]:
-    """A free port of loopback for each of NAMES, the one that it had LAST where that is free."""
+    """Return a free port of loopback for each of NAMES, the one that it had LAST where that is free."""
     wanted = list(names)
     again = {name: last[name] for name in wanted if name in last and is_free(last[name])}
     order = (port for port in candidates(random.SystemRandom()) if port not in again.values())

@@ -17,20 +17,20 @@ from plumb_sandbox.process.children import Child
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-class StopAsked(Exception):
-    """The supervisor is to stop everything, and why."""
+class StopRequested(Exception):
+    """The supervisor has to stop everything; the text says why."""
 
 
 class ChildEnded(Exception):
-    """A program ended that was to run on."""
+    """A program ended that should have run on."""
 
     def __init__(self, child: Child) -> None:
         super().__init__(f"{child.name} ended with status {child.process.returncode}")
         self.child = child
 
 
-class Watch:
-    """Knows what may end the sandbox; `pause` is the only way in which the supervisor waits."""
+class Waiter:
+    """Waits for what may end the sandbox; `pause` is the only way in which the supervisor waits."""
 
     def __init__(self, owner: int | None) -> None:
         self._poll = select.poll()
@@ -38,7 +38,7 @@ class Watch:
         self._signals, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         for number in STOP_SIGNALS:
-            signal.signal(number, _ignore)  # the wake-up pipe tells; the default action must not happen
+            signal.signal(number, _ignore)  # the wake-up pipe reports it; the default action must not happen
         self._poll.register(self._signals, select.POLLIN)
         self._owner = _open_owner(owner)
         if self._owner is not None:
@@ -50,7 +50,7 @@ class Watch:
         self._poll.register(child.pidfd, select.POLLIN)
 
     def forget_children(self) -> None:
-        """Watch no child any more: they are about to be stopped."""
+        """Stop watching all children: they are about to be ended."""
         for pidfd in self._children:
             self._poll.unregister(pidfd)
         self._children.clear()
@@ -58,24 +58,24 @@ class Watch:
     def pause(self, seconds: float | None) -> None:
         """Wait SECONDS (None: for ever) or until something happens.
 
-        Raises StopAsked or ChildEnded.
+        Raises StopRequested or ChildEnded.
         """
         for handle, _event in self._poll.poll(None if seconds is None else seconds * 1000):
             if handle == self._signals:
                 number = os.read(self._signals, 1)[0]
-                raise StopAsked(f"received {signal.Signals(number).name}")
+                raise StopRequested(f"received {signal.Signals(number).name}")
             if handle == self._owner:
-                raise StopAsked("the process that owns this sandbox ended")
+                raise StopRequested("the process that owns this sandbox ended")
             child = self._children[handle]
             child.process.poll()
             raise ChildEnded(child)
 
     def until(self, what: str, holds: Callable[[], bool], seconds: float, every: float = 0.05) -> None:
-        """Pause until HOLDS; StopAsked with WHAT if it does not within SECONDS."""
+        """Pause until HOLDS; StopRequested with WHAT if it does not within SECONDS."""
         deadline = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > deadline:
-                raise StopAsked(f"{what} did not happen within {seconds:.0f} s")
+                raise StopRequested(f"{what} did not happen within {seconds:.0f} s")
             self.pause(every)
 
 
@@ -89,4 +89,4 @@ def _open_owner(owner: int | None) -> int | None:
     try:
         return os.pidfd_open(owner)
     except ProcessLookupError:
-        raise StopAsked("the process that owns this sandbox had ended already") from None
+        raise StopRequested("the process that owns this sandbox had ended already") from None

@@ -18,17 +18,17 @@ from plumb_sandbox.cluster.pki import Pki, make_pki
 from plumb_sandbox.components.table import STAGES, parse_version, show_version
 from plumb_sandbox.forge import gitea as forge
 from plumb_sandbox.layout import CONTEXT, Layout, write_private
-from plumb_sandbox.process.children import Child, Program, says_port_taken, spawn
+from plumb_sandbox.process.children import Child, Program, failed_on_taken_port, spawn
 from plumb_sandbox.process.ports import choose_ports
-from plumb_sandbox.process.waiter import Watch
+from plumb_sandbox.process.waiter import Waiter
 
 PATIENCE = 120.0
 _KEPT_VARIABLES = ("PATH", "TZ", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a caller wants started: its folder, the programs to use (name to path and version), its owner."""
+class StartRequest:
+    """What is to be started: the folder, the programs to use (name to path and version), the owner's process id."""
 
     layout: Layout
     binaries: Mapping[str, Path]
@@ -47,19 +47,19 @@ class Order:
 
 
 @dataclass(slots=True)
-class Running:
+class RunningPrograms:
     """The programs started so far; the supervisor ends them in the reverse order."""
 
     children: list[Child] = field(default_factory=list)
 
 
-class Boot:
+class Startup:
     """One attempt to start all programs on one choice of ports."""
 
-    def __init__(self, order: Order, watch: Watch, running: Running) -> None:
-        self._order = order
-        self._layout = order.layout
-        self._watch = watch
+    def __init__(self, request: StartRequest, waiter: Waiter, running: RunningPrograms) -> None:
+        self._request = request
+        self._layout = request.layout
+        self._waiter = waiter
         self._running = running
         self._ports = choose_ports(control_plane.PORTS, self._layout.read_ports())
         self._env = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
@@ -75,25 +75,25 @@ class Boot:
         users.write_kubeconfigs(layout, server, pki.ca_cert, tokens)
         api = Api(url=server, ca_cert=pki.ca_cert, token=tokens[users.ADMIN.name])
         self._start_api_server(pki)
-        git, gitea = self._start_forge() if self._order.with_forge else (None, None)
-        self._watch.until("a ready API server", lambda: seed.is_api_ready(api), PATIENCE)
-        seed.sow(api, nodes=self._order.with_controllers)
-        if self._order.with_controllers:
+        git, gitea = self._start_forge() if self._request.with_forge else (None, None)
+        self._waiter.until("a ready API server", lambda: seed.is_api_ready(api), PATIENCE)
+        seed.apply_seed(api, nodes=self._request.with_controllers)
+        if self._request.with_controllers:
             self._start_controllers(pki)
         if git is not None and gitea is not None:
             self._finish_forge(git, gitea)
-        if self._order.with_controllers:
-            self._watch.until("a cluster that runs pods", lambda: seed.is_cluster_ready(api), PATIENCE)
+        if self._request.with_controllers:
+            self._waiter.until("a cluster that runs pods", lambda: seed.is_cluster_ready(api), PATIENCE)
         return self._describe(server, pki, git)
 
     def _run(self, name: str, arguments: Sequence[str]) -> None:
-        argv = (str(self._order.binaries[name]), *arguments)
+        argv = (str(self._request.binaries[name]), *arguments)
         self._spawn(Program(name=name, argv=argv, env=self._env))
 
     def _spawn(self, program: Program) -> Child:
         child = spawn(program, self._layout.root, self._layout.log_of(program.name))
         self._running.children.append(child)
-        self._watch.add(child)
+        self._waiter.add(child)
         return child
 
     def _start_api_server(self, pki: Pki) -> None:
@@ -113,7 +113,7 @@ class Boot:
     def _start_forge(self) -> tuple[forge.Forge, Child]:
         folder = self._layout.forge
         folder.mkdir(exist_ok=True, mode=0o700)
-        binary = self._order.binaries["gitea"]
+        binary = self._request.binaries["gitea"]
         git = forge.Forge(binary=binary, folder=folder, port=self._ports["forge"], env=self._env)
         forge.configure(git)
         return git, self._spawn(forge.program(git))
@@ -121,21 +121,21 @@ class Boot:
     def _finish_forge(self, git: forge.Forge, child: Child) -> None:
         """Wait for the forge and make its administrator.
 
-        Gitea lives on when its port is taken, by another sandbox's Gitea perhaps, which looks healthy too: hence the
-        look into its log, and the question whether it knows our token.
+        Gitea lives on when its port is taken, by another sandbox's Gitea perhaps, which is healthy too: so its log is
+        read as well, and it has to know our token.
         """
 
         def answers(api: Api, path: str) -> bool:
-            if says_port_taken(child):
-                child.process.kill()  # which the watch sees as the end of any other program
+            if failed_on_taken_port(child):
+                child.process.kill()  # which the waiter sees as the end of any other program
                 return False
             return api.get(path)[0] == 200
 
-        self._watch.until("a healthy forge", lambda: answers(Api(url=git.url), "/api/healthz"), PATIENCE)
+        self._waiter.until("a healthy forge", lambda: answers(Api(url=git.url), "/api/healthz"), PATIENCE)
         forge.make_admin(git)
         token = git.token_file.read_text(encoding="utf-8").strip()
         ours = Api(url=git.url, token=token)
-        self._watch.until("a forge that knows us", lambda: answers(ours, "/api/v1/user"), PATIENCE)
+        self._waiter.until("a forge that knows us", lambda: answers(ours, "/api/v1/user"), PATIENCE)
 
     def _describe(self, server: str, pki: Pki, git: forge.Forge | None) -> dict[str, Any]:
         layout = self._layout
@@ -155,8 +155,8 @@ class Boot:
                 **{child.name: child.pid for child in self._running.children},
             },
             "versions": {
-                name: show_version(parse_version(said) or (0, 0, 0))
-                for name, said in self._order.versions.items()
+                name: show_version(parse_version(version) or (0, 0, 0))
+                for name, version in self._request.versions.items()
             },
         }
         if git is not None:

@@ -15,9 +15,9 @@ from typing import TextIO
 from plumb_sandbox.errors import SandboxError
 from plumb_sandbox.layout import Layout, write_description
 from plumb_sandbox.process import locks
-from plumb_sandbox.process.children import adopt_orphans, end, end_orphans, last_lines, says_port_taken
-from plumb_sandbox.process.waiter import ChildEnded, StopAsked, Watch
-from plumb_sandbox.supervisor.startup import Boot, Order, Running
+from plumb_sandbox.process.children import adopt_orphans, end, end_orphans, failed_on_taken_port, last_lines
+from plumb_sandbox.process.waiter import ChildEnded, StopRequested, Waiter
+from plumb_sandbox.supervisor.startup import RunningPrograms, StartRequest, Startup
 
 ATTEMPTS = 5
 # The clients of the API server end before it, and it before etcd: each is gone in a blink that way.
@@ -25,80 +25,80 @@ _ENDING = (("kwok", "kube-scheduler", "kube-controller-manager", "gitea"), ("kub
 _PATIENCE = 5.0
 
 
-def read_order(text: str) -> Order:
-    """The order that `write_order` wrote."""
-    told = json.loads(text)
-    return Order(
-        layout=Layout(Path(told["root"])),
-        binaries={name: Path(path) for name, path in told["binaries"].items()},
-        versions=told["versions"],
-        owner=told["owner"],
+def parse_start_request(text: str) -> StartRequest:
+    """Parse the request that `dump_start_request` wrote."""
+    values = json.loads(text)
+    return StartRequest(
+        layout=Layout(Path(values["root"])),
+        binaries={name: Path(path) for name, path in values["binaries"].items()},
+        versions=values["versions"],
+        owner=values["owner"],
     )
 
 
-def write_order(order: Order) -> str:
-    """ORDER as the supervisor reads it on its standard input."""
+def dump_start_request(request: StartRequest) -> str:
+    """Return REQUEST as JSON, as the supervisor reads it on its standard input."""
     return json.dumps(
         {
-            "root": str(order.layout.root),
-            "binaries": {name: str(path) for name, path in order.binaries.items()},
-            "versions": dict(order.versions),
-            "owner": order.owner,
+            "root": str(request.layout.root),
+            "binaries": {name: str(path) for name, path in request.binaries.items()},
+            "versions": dict(request.versions),
+            "owner": request.owner,
         }
     )
 
 
-def supervise(order: Order, asker: TextIO) -> int:
-    """Keep the sandbox of ORDER until something ends it.
+def supervise(request: StartRequest, caller: TextIO) -> int:
+    """Keep the sandbox of the request until something ends it.
 
-    ASKER is told `ready`, or why not, and closed. Returns the exit status.
+    CALLER gets `ready`, or why not, and is closed. Return the exit status.
     """
     os.umask(0o077)
-    layout = order.layout
+    layout = request.layout
     if not locks.hold_for_life(layout.supervisor_lock, str(os.getpid())):
-        return _refuse(asker, f"another supervisor keeps {layout.root}")
+        return _refuse(caller, f"another supervisor keeps {layout.root}")
     adopt_orphans()
-    running = Running()
+    running = RunningPrograms()
     try:
-        watch = Watch(order.owner)
-        write_description(layout, _boot(order, watch, running))
+        waiter = Waiter(request.owner)
+        write_description(layout, _start_programs(request, waiter, running))
         _log("ready")
-        _tell(asker, "ready")
+        _answer(caller, "ready")
         while True:
-            watch.pause(None)
-    except (StopAsked, ChildEnded, SandboxError, OSError) as stop:
+            waiter.pause(None)
+    except (StopRequested, ChildEnded, SandboxError, OSError) as stop:
         why = _explain(stop)
         _log(f"stopping: {why}")
-        status = 0 if isinstance(stop, StopAsked) else 1
-        _wind_down(layout, running)
+        status = 0 if isinstance(stop, StopRequested) else 1
+        _stop_all(layout, running)
         _log("stopped")
-        if not asker.closed:
-            _refuse(asker, why)
+        if not caller.closed:
+            _refuse(caller, why)
             status = 1
         return status
 
 
-def _boot(order: Order, watch: Watch, running: Running) -> dict[str, object]:
+def _start_programs(request: StartRequest, waiter: Waiter, running: RunningPrograms) -> dict[str, object]:
     """Start everything; anew on other ports if somebody took one of ours in between."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return Boot(order, watch, running).start()
+            return Startup(request, waiter, running).start()
         except ChildEnded as ended:
-            watch.forget_children()
+            waiter.forget_children()
             _end_all(running)
-            if attempt == ATTEMPTS or not says_port_taken(ended.child):
+            if attempt == ATTEMPTS or not failed_on_taken_port(ended.child):
                 raise
             _log(f"a port of {ended.child.name} was taken, attempt {attempt} of {ATTEMPTS}")
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _wind_down(layout: Layout, running: Running) -> None:
+def _stop_all(layout: Layout, running: RunningPrograms) -> None:
     layout.description.unlink(missing_ok=True)
     _end_all(running)
     end_orphans()
 
 
-def _end_all(running: Running) -> None:
+def _end_all(running: RunningPrograms) -> None:
     for names in _ENDING:
         end([child for child in running.children if child.name in names], _PATIENCE)
     running.children.clear()
@@ -110,18 +110,18 @@ def _explain(stop: Exception) -> str:
     return str(stop)
 
 
-def _tell(asker: TextIO, word: str) -> None:
+def _answer(caller: TextIO, word: str) -> None:
     try:
-        asker.write(word)
-        asker.close()
+        caller.write(word)
+        caller.close()
     except BrokenPipeError:
-        raise StopAsked("nobody waits for this sandbox any more") from None
+        raise StopRequested("nobody waits for this sandbox any more") from None
 
 
-def _refuse(asker: TextIO, why: str) -> int:
+def _refuse(caller: TextIO, why: str) -> int:
     try:
-        asker.write(why)
-        asker.close()
+        caller.write(why)
+        caller.close()
     except BrokenPipeError:
         _log("nobody waits for the answer")
     return 1
