@@ -33,6 +33,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.eng
     pulled_sources,
     source_spec,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.option_values import (
+    with_defaults,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
     AppSpec,
     Checkout,
@@ -76,6 +79,17 @@ def test_options_come_to_the_defaults_of_the_engine() -> None:
     defaults = {name: option.get("default") for name, option in for_ansible(APP).items()}
     assert app_spec({**defaults, "name": "shop", "source": "fleet"}) == AppSpec(name="shop", source="fleet")
     assert app_spec({"name": "shop", "source": "fleet"}) == AppSpec(name="shop", source="fleet")
+
+
+@pytest.mark.parametrize(
+    ("value", "filled"), [(None, "1h"), ("", "1h"), ("5m", "5m"), (0, 0), (False, False), ([], [])]
+)
+def test_what_is_not_given_has_the_default_of_its_spec(value: Any, filled: Any) -> None:
+    spec = {"after": {"default": "1h"}, "user": {}}
+    assert with_defaults(spec, {"after": value, "other": 1}) == {"after": filled, "user": None}
+    assert with_defaults(spec, {"user": ""}) == {"after": "1h", "user": ""}, (
+        "empty, and no default: it was given"
+    )
 
 
 @pytest.mark.parametrize(

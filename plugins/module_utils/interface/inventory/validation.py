@@ -25,7 +25,7 @@ from ..options.feedback import ANSWERS
 from ..options.images import IMAGES
 from ..parsing.checkout_paths import cache_size_of
 from ..parsing.engine_values import app_specs, connection_spec, source_spec
-from ..parsing.receivers import wrong_answers
+from ..parsing.receivers import unusable_feedback
 from ..parsing.untag import to_plain_types
 
 PREFIX = "plumb_"
@@ -164,7 +164,7 @@ def _unusable(settings: Mapping[str, Any], *, addresses: bool) -> list[str]:
         wrong.append(
             f"config: there is no source {config['source']!r}; known are {', '.join(sorted(names)) or 'none'}."
         )
-    wrong += wrong_answers(settings)
+    wrong += unusable_feedback(settings)
     if config and config["credentials_dir"] and not Path(config["credentials_dir"]).is_absolute():
         wrong.append("config: credentials_dir is not an absolute path.")
     return list(dict.fromkeys(wrong))

@@ -22,6 +22,13 @@ POLICY: Spec = MappingProxyType(
 )
 _ONE_POLICY = [list(POLICY)]
 
+TAG_FILTER: Spec = MappingProxyType(
+    {
+        "tags": {"type": "str", "required": True},
+        "extract": {"type": "str", "default": ""},
+    }
+)
+
 IMAGE: Spec = MappingProxyType(
     {
         "name": {"type": "str", "required": True},
@@ -33,13 +40,7 @@ IMAGE: Spec = MappingProxyType(
             "mutually_exclusive": _ONE_POLICY,
             "required_one_of": _ONE_POLICY,
         },
-        "filter": {
-            "type": "dict",
-            "options": {
-                "tags": {"type": "str", "required": True},
-                "extract": {"type": "str", "default": ""},
-            },
-        },
+        "filter": {"type": "dict", "options": TAG_FILTER},
         "platform": {"type": "str", "default": ""},
         "minimum_age": {"type": "str", "default": ""},
         "write": {"type": "str", "choices": ["tag", "digest", "both"]},

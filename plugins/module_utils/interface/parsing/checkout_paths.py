@@ -14,15 +14,16 @@ from ...model.errors import InputError
 from ...model.size import parse_size
 from ...render.kustomize.references import NAMES, texts_of
 from ...source.cache.selection import References
-from ...source.cache.space import DEFAULT_BYTES
+from ..options.common import CACHE_SIZE
 from .engine_values import source_spec
+from .option_values import with_defaults
 
 REFERENCES = References(NAMES, texts_of)
 Paths = Optional[Mapping[str, Sequence[str]]]  # noqa: UP045 - pylint takes the other form for arithmetic
 
 
 def paths_of_apps(apps: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """The paths that apps name, by source; those below another one are left out."""
+    """Return the paths that apps name, by source; those below another one are left out."""
     named: dict[str, set[str]] = {}
     for app in apps:
         named.setdefault(str(app["source"]), set()).add(str(app.get("path") or "."))
@@ -30,11 +31,11 @@ def paths_of_apps(apps: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
 
 
 def named_paths(options: Mapping[str, Any], of_config: Iterable[Mapping[str, Any]] = ()) -> Paths:
-    """The paths that `pull` is to check out by source; None for all of all sources. `of_config` are apps in Git."""
-    given, apps, config = options.get("paths"), options.get("apps") or (), options.get("config")
-    if given is None and not apps and not config:
+    """Return the paths that `pull` is to check out, by source; None: all of all. `of_config` are apps in Git."""
+    by_source, apps, config = options["paths"], options["apps"], options["config"]
+    if by_source is None and not apps and not config:
         return None
-    named = {str(source): set(_texts(source, paths)) for source, paths in (given or {}).items()}
+    named = {str(source): set(_texts(source, paths)) for source, paths in (by_source or {}).items()}
     for source, paths in paths_of_apps([*apps, *of_config]).items():
         named.setdefault(source, set()).update(paths)
     if config:
@@ -43,17 +44,17 @@ def named_paths(options: Mapping[str, Any], of_config: Iterable[Mapping[str, Any
 
 
 def specs_with_paths(sources: Iterable[Mapping[str, Any]], paths: Paths) -> list[SourceSpec]:
-    """The sources, each with what is checked out of it."""
-    specs = [source_spec(given) for given in sources]
+    """Return the sources from their options, each with the paths that are checked out of it."""
+    specs = [source_spec(options) for options in sources]
     if paths is None:
         return specs
     return [replace(spec, paths=tuple(paths.get(spec.name, ()))) for spec in specs]
 
 
 def cache_size_of(options: Mapping[str, Any]) -> int:
-    """How many bytes the cache of sources may take. Raises InputError."""
-    said = options.get("cache_size")
-    return parse_size(str(said), subject="cache_size") if said else DEFAULT_BYTES
+    """Return how many bytes the cache of sources may take. Raises InputError."""
+    size = with_defaults({"cache_size": CACHE_SIZE}, options)["cache_size"]
+    return parse_size(str(size), subject="cache_size")
 
 
 def _texts(source: Any, paths: Any) -> list[str]:
@@ -65,10 +66,10 @@ def _texts(source: Any, paths: Any) -> list[str]:
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
-    """The paths, sorted, without those that are below another one of them."""
-    kept: dict[tuple[str, ...], str] = {}
+    """Return the paths, sorted, without those that are below another one of them."""
+    outermost: dict[tuple[str, ...], str] = {}
     for path in sorted(set(paths)):
         parts = tuple(part for part in path.split("/") if part not in {"", "."})
-        if not any(parts[:length] in kept for length in range(len(parts) + 1)):
-            kept[parts] = "/".join(parts) or "."
-    return list(kept.values())
+        if not any(parts[:length] in outermost for length in range(len(parts) + 1)):
+            outermost[parts] = "/".join(parts) or "."
+    return list(outermost.values())

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is to be told of what, from options as Ansible has checked and converted them; and what of that cannot be."""
+"""Receivers of notifications from their options, and what of an inventory's options for feedback cannot be used."""
 
 from __future__ import annotations
 
@@ -16,43 +16,45 @@ from ...model.errors import PlumbError
 from ...notify.messages import Severity
 from ...notify.receiver import Receiver
 from ...notify.throttle import Throttle
+from ..options.feedback import NOTIFICATION
+from .option_values import path_or_none, with_defaults
 
 _REPOSITORIES = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/(\*|[A-Za-z0-9._-]+)", re.ASCII)
 
 
-def receiver_of(given: Mapping[str, Any]) -> tuple[Receiver, Throttle]:
-    """A receiver from its options. Raises InputError for a duration that is none."""
-    subject = f"notification {given['name']}"
+def receiver_of(options: Mapping[str, Any]) -> tuple[Receiver, Throttle]:
+    """Return a receiver from its options, and how much it wants. Raises InputError for a duration that is none."""
+    values = with_defaults(NOTIFICATION, options)
+    subject = f"notification {values['name']}"
     receiver = Receiver(
-        name=given["name"],
-        webhook_url_file=_path(given, "webhook_url_file"),
-        apprise_url_file=_path(given, "apprise_url_file"),
-        secret_file=_path(given, "secret_file"),
-        ca_file=_path(given, "ca_file"),
-        allow_http=bool(given.get("allow_http")),
-        timeout=parse_duration(given.get("timeout") or "10s", subject=f"{subject}, timeout"),
+        name=values["name"],
+        webhook_url_file=path_or_none(values, "webhook_url_file"),
+        apprise_url_file=path_or_none(values, "apprise_url_file"),
+        secret_file=path_or_none(values, "secret_file"),
+        ca_file=path_or_none(values, "ca_file"),
+        allow_http=bool(values["allow_http"]),
+        timeout=parse_duration(values["timeout"], subject=f"{subject}, timeout"),
     )
-    bounds = Throttle(
-        severity=Severity[(given.get("severity") or "warning").upper()],
-        repeat_after=parse_duration(given.get("repeat_after") or "24h", subject=f"{subject}, repeat_after"),
-        most=int(given.get("most_per_hour") or 30),
+    throttle = Throttle(
+        severity=Severity[values["severity"].upper()],
+        repeat_after=parse_duration(values["repeat_after"], subject=f"{subject}, repeat_after"),
+        most=int(values["most_per_hour"]) or NOTIFICATION["most_per_hour"]["default"],
     )
-    return receiver, bounds
+    return receiver, throttle
 
 
-def _path(given: Mapping[str, Any], key: str) -> Path | None:
-    return Path(given[key]) if given.get(key) else None
+def unusable_feedback(settings: Mapping[str, Any]) -> list[str]:
+    """Return what in a checked inventory cannot be used for feedback, a line for each fault.
 
-
-def wrong_answers(settings: Mapping[str, Any]) -> list[str]:
-    """What in a checked inventory about forge, statuses, previews, notifications and hooks cannot be, a line each."""
+    That is its forge, commit statuses, previews, notifications and hooks.
+    """
     forge, preview = settings.get("forge") or {}, settings.get("preview") or {}
-    wanted = [word for word in ("commit_status", "preview") if settings.get(word)]
-    wrong = [f"{word}: there is no plumb_forge." for word in wanted if not forge]
+    users = [option for option in ("commit_status", "preview") if settings.get(option)]
+    wrong = [f"{option}: there is no plumb_forge." for option in users if not forge]
     wrong += _wrong_repositories(forge)
     durations = (("forge, timeout", forge.get("timeout")), ("preview, max_age", preview.get("max_age")))
     checks: list[Callable[[], object]] = [
-        partial(receiver_of, one) for one in settings.get("notifications") or ()
+        partial(receiver_of, options) for options in settings.get("notifications") or ()
     ]
     checks += [partial(parse_duration, value, subject=name) for name, value in durations if value]
     for check in checks:
@@ -60,7 +62,7 @@ def wrong_answers(settings: Mapping[str, Any]) -> list[str]:
             check()
         except PlumbError as error:
             wrong.append(str(error))
-    names = [one["name"] for one in settings.get("notifications") or ()]
+    names = [options["name"] for options in settings.get("notifications") or ()]
     wrong += [
         f"notifications: two are called {name!r}." for name in sorted(set(names)) if names.count(name) > 1
     ]
@@ -73,9 +75,9 @@ def wrong_answers(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _wrong_repositories(forge: Mapping[str, Any]) -> list[str]:
-    """What of `repositories` cannot be meant, a line each."""
+    """Return what of `repositories` cannot be meant, a line for each."""
     return [
-        f"forge: repositories has {str(one)[:80]!r}; write OWNER/NAME, or OWNER/* for all of an owner."
-        for one in forge.get("repositories") or ()
-        if not _REPOSITORIES.fullmatch(str(one))
+        f"forge: repositories has {str(name)[:80]!r}; write OWNER/NAME, or OWNER/* for all of an owner."
+        for name in forge.get("repositories") or ()
+        if not _REPOSITORIES.fullmatch(str(name))
     ]
