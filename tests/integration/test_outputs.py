@@ -318,7 +318,7 @@ def test_an_api_server_sends_its_events_to_the_agent(sandbox: Sandbox, tmp_path:
 
         def patched() -> list[AuditEvent]:
             events = read_log(audit_log_file_of(file)).events if file.exists() else ()
-            return [e for e in events if e.place == ("", "secrets", "default", "s") and e.verb == "patch"]
+            return [e for e in events if e.target == ("", "secrets", "default", "s") and e.verb == "patch"]
 
         (event,) = until(patched, "the event of the patch")
         assert (event.user, event.manager) == ("admin", "kubectl-patch")

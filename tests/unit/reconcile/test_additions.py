@@ -23,16 +23,16 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import 
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.desired.manifests import DesiredObject
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.foreign_fields import (
     as_changes,
-    beyond,
     foreign_fields,
+    not_in_git,
     removable,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.ignore import (
     ANNOTATION,
     Ignored,
     ignored_of,
+    item_index_error,
     left_to_others,
-    numbered_item,
     on_live,
 )
 
@@ -272,7 +272,7 @@ def test_row_89_an_item_by_its_number_is_refused_with_the_form_that_works(
     }
     template = {"metadata": {"annotations": {"0": "a"}}, "spec": {"containers": [main]}}
     body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {}, "spec": {"template": template}}
-    said = numbered_item(Ignored(rules=(IgnoreRule(pointer=pointer),)), body, live() if there else None)
+    said = item_index_error(Ignored(rules=(IgnoreRule(pointer=pointer),)), body, live() if there else None)
     assert said.endswith(f" Write {better}." if better else "")
     assert bool(said) is bool(better)
 
@@ -301,10 +301,10 @@ def test_a_field_that_git_says_is_no_addition_whoever_took_it() -> None:
     body = live(entry("kubectl-edit", theirs))
     body["metadata"]["managedFields"][0]["fieldsV1"] = {"f:metadata": {"f:labels": {"f:app": {}}}}
     found = foreign_fields(body, DEPLOYMENT, ALL)
-    told = {change.path for change in as_changes(body, beyond(found, OURS))}
+    told = {change.path for change in as_changes(body, not_in_git(found, OURS))}
     containers = "spec.template.spec.containers"
     assert told == {"spec.paused", f"{containers}[main].tty", f"{containers}[side]"}
-    assert beyond(found, {}) == found
+    assert not_in_git(found, {}) == found
 
 
 def test_a_field_that_the_server_keeps_equal_to_one_of_ours_is_no_addition() -> None:

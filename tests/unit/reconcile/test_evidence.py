@@ -30,9 +30,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Act
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.attribution import (
     AuditLog,
     LastObservation,
-    name_of,
+    attribute_changes,
+    object_key,
     read_event,
-    with_evidence,
 )
 
 CART = ObjectRef("apps", "Deployment", "shop", "cart")
@@ -71,7 +71,9 @@ def found(
     read = [read_event(one, late=at >= len(events) - late) for at, one in enumerate(events)]
     log = AuditLog(events=tuple(one for one in read if one is not None), begins=begins, account="agent")
     result = AppResult(plan=Plan(app="shop", actions=(given,)))
-    (told,) = with_evidence([result], log, {"shop": seen or LastObservation()}, lambda _kind: "deployments")
+    (told,) = attribute_changes(
+        [result], log, {"shop": seen or LastObservation()}, lambda _kind: "deployments"
+    )
     (made,) = told.plan.actions
     return made.culprit if made.deleted_by_someone else made.changes[0].culprit
 
@@ -153,7 +155,7 @@ def test_a_log_that_does_not_reach_back_names_nobody() -> None:
     named = found(event("10:00.000000"), begins=begins, seen=all_was_well)
     assert named is not None
     assert named.user == "alice"
-    had_drifted = LastObservation("2026-11-24T05:09:30Z", {name_of(CART): {}})
+    had_drifted = LastObservation("2026-11-24T05:09:30Z", {object_key(CART): {}})
     assert found(event("10:00.000000"), begins=begins, seen=had_drifted) == EDIT
 
 
@@ -163,7 +165,7 @@ def test_an_addition_is_laid_to_somebody_when_it_is_new_and_stays_his() -> None:
     named = found(event("10:00.000000"), cause=addition, seen=new)
     assert named is not None
     assert named.user == "alice"
-    stays = LastObservation("2026-11-24T05:20:00Z", {name_of(CART): {"spec.replicas": named}})
+    stays = LastObservation("2026-11-24T05:20:00Z", {object_key(CART): {"spec.replicas": named}})
     assert found(cause=addition, seen=stays) == named
     later = replace(EDIT, time="2026-11-24T05:30:00Z")
     assert found(culprit=later, cause=addition, seen=stays) == later

@@ -23,9 +23,9 @@ from ...reconcile.drift.attribution import (
     AuditEvent,
     AuditLog,
     LastObservation,
+    attribute_changes,
+    observations_of,
     read_event,
-    seen_in,
-    with_evidence,
 )
 from ...state.record_store import RecordStore
 from ...state.rotated import WINDOW, rotated
@@ -95,10 +95,10 @@ def evident(
             log = replace(read_log(place), account=_account(cluster))
         except AuditLogError as error:
             return results, (str(error),)
-        results = with_evidence(results, log, seen, plural_of)
+        results = attribute_changes(results, log, seen, plural_of)
     at = (started - _CLOCKS).strftime("%Y-%m-%dT%H:%M:%SZ")
     _STORE.save_or_forget(
-        memory, seen_in(results, at, seen)
+        memory, observations_of(results, at, seen)
     )  # where it is forgotten, the next run claims less
     return results, ()
 

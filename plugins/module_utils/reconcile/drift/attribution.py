@@ -1,10 +1,11 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who did it, by the API server's audit log: events and findings in, culprits out. Nothing is read here.
+"""Who changed a field, by the API server's audit log: events and findings in, culprits out. Nothing is read here.
 
-An event is laid to somebody's charge only if object, verb, success, time and manager fit, if no other user's event fits
-as well, and if the log reaches back far enough to know that. Requests of Plumb under the account of this run never are.
+A change is attributed to the user of an event only if object, verb, success, time and manager fit, if no other user's
+event fits as well, and if the log reaches back far enough to know that. Requests of Plumb under the account of this run
+never count.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _VERBS = {"Update": frozenset({"create", "update", "patch"}), "Apply": frozenset
 _CHANGES = frozenset({"update", "patch"})
 _DELETIONS = frozenset({"delete", "deletecollection"})
 _WRITES = _VERBS["Update"] | _DELETIONS
-_MOST_NAMES = 20  # groups, addresses or users that are told
+_MOST_NAMES = 20  # groups, addresses or users in a report
 _LONGEST_NAME = 200  # characters of a user, a group, a user agent
 _SECOND = len("2026-11-24T05:37:51")
 
@@ -41,7 +42,7 @@ class AuditEvent:
     addresses: tuple[str, ...]
     user_agent: str
     manager: str  # the field manager that the server takes it for
-    place: tuple[str, str, str, str]  # group, plural, namespace, name; no name for a whole collection
+    target: tuple[str, str, str, str]  # group, plural, namespace, name; no name for a whole collection
     subresource: str
     received: str
     completed: str
@@ -49,7 +50,7 @@ class AuditEvent:
     late: bool = False  # it was logged after this run had begun
 
     def culprit(self, entry: Culprit | None) -> Culprit:
-        """The culprit of managedFields, or nobody, with what this event says of him."""
+        """Return the culprit of managedFields, or nobody, with what this event tells of him."""
         known = entry or Culprit("", "", self.subresource, f"{self.received[:_SECOND]}Z")
         return replace(
             known,
@@ -76,67 +77,69 @@ class AuditLog:
 
 @dataclass(frozen=True, slots=True)
 class LastObservation:
-    """What the last run saw of an app: when it began, and who was found to have changed what."""
+    """What the last run observed of an app: when it began, and to whom it attributed which change."""
 
     at: str = ""
     drifted: Mapping[str, Mapping[str, Culprit]] = field(
         default_factory=dict
-    )  # by object, by path, if it stayed
+    )  # by object, by path, if the change stayed
 
 
-def read_event(given: Mapping[str, Any], *, late: bool = False) -> AuditEvent | None:
-    """An event of audit.k8s.io/v1, if it is a write to an object that succeeded. Raises TypeError or ValueError."""
-    verb, target = given.get("verb"), given.get("objectRef")
-    code = (given.get("responseStatus") or {}).get("code")
+def read_event(event: Mapping[str, Any], *, late: bool = False) -> AuditEvent | None:
+    """Return an audit.k8s.io/v1 event, if it is a write to an object that succeeded. Raises TypeError or ValueError."""
+    verb, target = event.get("verb"), event.get("objectRef")
+    code = (event.get("responseStatus") or {}).get("code")
     succeeded = isinstance(code, int) and 200 <= code < 300
-    done = given.get("stage") == "ResponseComplete" and verb in _WRITES and succeeded
-    if not done or not isinstance(target, Mapping):
+    is_write = event.get("stage") == "ResponseComplete" and verb in _WRITES and succeeded
+    if not is_write or not isinstance(target, Mapping):
         return None
-    query = parse_qs(urlsplit(str(given.get("requestURI") or "")).query)
+    query = parse_qs(urlsplit(str(event.get("requestURI") or "")).query)
     if "dryRun" in query:
         return None
-    user, acted = given.get("user") or {}, given.get("impersonatedUser") or {}
+    user, acted = event.get("user") or {}, event.get("impersonatedUser") or {}
     name = _text(user.get("username"))
     account = _text(acted.get("username")) or name
-    agent = str(given.get("userAgent") or "")
+    agent = str(event.get("userAgent") or "")
     return AuditEvent(
         verb=str(verb),
         user=name if account == name else f"{name} as {account}",
         account=account,
         groups=_texts((acted or user).get("groups")),
-        addresses=_texts(given.get("sourceIPs")),
+        addresses=_texts(event.get("sourceIPs")),
         user_agent=_text(agent),
         manager=(query.get("fieldManager") or [agent.partition("/")[0]])[0],
-        place=(
+        target=(
             str(target.get("apiGroup") or ""),
             str(target.get("resource") or ""),
             str(target.get("namespace") or ""),
             str(target.get("name") or ""),
         ),
         subresource=str(target.get("subresource") or ""),
-        received=_moment(given.get("requestReceivedTimestamp")),
-        completed=_moment(given.get("stageTimestamp")),
+        received=_moment(event.get("requestReceivedTimestamp")),
+        completed=_moment(event.get("stageTimestamp")),
         selective="labelSelector" in query or "fieldSelector" in query,
         late=late,
     )
 
 
-def with_evidence(
+def attribute_changes(
     apps: Sequence[AppResult],
     log: AuditLog,
-    seen: Mapping[str, LastObservation],
+    last_observations: Mapping[str, LastObservation],
     plural_of: Callable[[GroupKind], str],
 ) -> tuple[AppResult, ...]:
-    """The results, each culprit with what the log says of him. `seen` is what the last run saw, by app."""
-    by_place: dict[tuple[str, str, str, str], list[AuditEvent]] = {}
+    """Return the results, each culprit with what the log tells of him. `last_observations` are by app."""
+    by_target: dict[tuple[str, str, str, str], list[AuditEvent]] = {}
     for event in log.events:
-        by_place.setdefault(event.place, []).append(event)
+        by_target.setdefault(event.target, []).append(event)
 
     def attributed(app: str, action: Action) -> Action:
         ref = action.ref
-        one = (ref.group, plural_of(ref.group_kind), ref.namespace, ref.name)
-        found = [*by_place.get(one, ()), *by_place.get((*one[:3], ""), ())]
-        return _Case.of(action, found, log, seen.get(app, LastObservation())).attributed(action)
+        target = (ref.group, plural_of(ref.group_kind), ref.namespace, ref.name)
+        events = [*by_target.get(target, ()), *by_target.get((*target[:3], ""), ())]
+        return _ObjectEvents.of(
+            action, events, log, last_observations.get(app, LastObservation())
+        ).attributed(action)
 
     return tuple(
         replace(
@@ -153,51 +156,53 @@ def with_evidence(
     )
 
 
-def seen_in(
+def observations_of(
     apps: Iterable[AppResult], started: str, before: Mapping[str, LastObservation]
 ) -> dict[str, LastObservation]:
-    """What this run saw, for the next one; of apps that were not looked at, what was known."""
-    now = dict(before)
+    """Return what this run observed, for the next one; for apps that were not planned, what was known before."""
+    observations = dict(before)
     for result in apps:
         if not (result.plan.error or result.plan.suspended):
-            drifted = {name_of(a.ref): _named(a) for a in result.plan.actions if a.drifted}
-            now[result.plan.app] = LastObservation(started, drifted)
-    return now
+            drifted = {object_key(a.ref): _remaining_culprits(a) for a in result.plan.actions if a.drifted}
+            observations[result.plan.app] = LastObservation(started, drifted)
+    return observations
 
 
-def name_of(ref: ObjectRef) -> str:
-    """An object by name, for files."""
+def object_key(ref: ObjectRef) -> str:
+    """Return the key of an object in files."""
     return f"{ref.group_kind} {ref.namespace}/{ref.name}"
 
 
-def _named(action: Action) -> dict[str, Culprit]:
-    """The culprits of changes that stay as they are: what was reverted is another's the next time."""
+def _remaining_culprits(action: Action) -> dict[str, Culprit]:
+    """Return the culprits of changes that stay as they are; what was reverted may be another's the next time."""
     if action.verb.writes:
         return {}
     return {c.path: c.culprit for c in action.changes if c.culprit and c.culprit.evidence == AUDIT_LOG}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
+class _ObjectEvents:
     """One object that drifted, and what others wrote to it since it was ours."""
 
     others: tuple[AuditEvent, ...]
-    is_covered: bool  # the log has all that was written since our last write, or since all was well
-    is_new: bool  # the last run found nothing on this object
-    known: Mapping[str, Culprit]  # what the last run could say of it
+    is_covered: bool  # the log reaches back to our last write, or to the last run if that found it as wanted
+    is_new: bool  # the last run found no drift of this object
+    known: Mapping[str, Culprit]  # by path: to whom the last run attributed it
 
     @classmethod
-    def of(cls, action: Action, found: Sequence[AuditEvent], log: AuditLog, seen: LastObservation) -> _Case:
-        ours = [e for e in found if _is_ours(e, log.account)]
-        earlier = [action.applied, *(e.received for e in ours if not e.late)]
-        now = min((e.received for e in ours if e.late), default="")  # our own revert, in this run
+    def of(
+        cls, action: Action, events: Sequence[AuditEvent], log: AuditLog, last: LastObservation
+    ) -> _ObjectEvents:
+        ours = [event for event in events if _is_ours(event, log.account)]
+        earlier = [action.applied, *(event.received for event in ours if not event.late)]
+        now = min((event.received for event in ours if event.late), default="")  # our own revert, in this run
         since = max(earlier, key=lambda moment: (moment[:_SECOND], len(moment)))
-        name = name_of(action.ref)
-        is_new = name not in seen.drifted
-        covers = max(since, seen.at if is_new else "")
+        name = object_key(action.ref)
+        is_new = name not in last.drifted
+        covers = max(since, last.at if is_new else "")
         others = [
             event
-            for event in found
+            for event in events
             if not _is_ours(event, log.account)
             and _after(event.completed, since)
             and (not now or event.received < now)
@@ -205,17 +210,17 @@ class _Case:
         return cls(
             others=tuple(sorted(others, key=lambda event: event.received)),
             is_covered=bool(covers and log.begins) and not _after(log.begins, covers),
-            is_new=is_new and bool(seen.at),
-            known=seen.drifted.get(name, {}),
+            is_new=is_new and bool(last.at),
+            known=last.drifted.get(name, {}),
         )
 
     def attributed(self, action: Action) -> Action:
-        changes = tuple(replace(change, culprit=self._of(change)) for change in action.changes)
+        changes = tuple(replace(change, culprit=self._culprit_of(change)) for change in action.changes)
         if not action.deleted_by_someone:
             return replace(action, changes=changes)
-        return replace(action, changes=changes, culprit=self._who(_DELETIONS))
+        return replace(action, changes=changes, culprit=self._only_user(_DELETIONS))
 
-    def _of(self, change: FieldChange) -> Culprit | None:
+    def _culprit_of(self, change: FieldChange) -> Culprit | None:
         entry, known = change.culprit, self.known.get(change.path)
         if change.cause is Cause.GIT or (entry is not None and entry.manager == BEFORE_FIRST_APPLY):
             return entry
@@ -223,35 +228,39 @@ class _Case:
             return known
         if change.cause is Cause.ADDITION and not self.is_new:
             return entry  # our own writes do not end it, so an earlier event may be the one
-        return self._who(_CHANGES) if entry is None else self._who_wrote(entry)
+        return self._only_user(_CHANGES) if entry is None else self._with_user(entry)
 
-    def _who_wrote(self, entry: Culprit) -> Culprit:
-        """The entry with its user, where one event alone can have made it."""
-        fit = [
-            e
-            for e in self.others
-            if e.verb in _VERBS.get(entry.operation, _CHANGES)
-            and (e.manager, e.subresource) == (entry.manager, entry.subresource)
+    def _with_user(self, entry: Culprit) -> Culprit:
+        """Return the entry with its user, where only one user's events can have made it."""
+        matching = [
+            event
+            for event in self.others
+            if event.verb in _VERBS.get(entry.operation, _CHANGES)
+            and (event.manager, event.subresource) == (entry.manager, entry.subresource)
         ]
         time = entry.time[:_SECOND]
-        at = [e for e in fit if not time or e.received[:_SECOND] <= time <= e.completed[:_SECOND]]
-        if self.is_covered and at and len({e.user for e in fit}) == 1:
-            return at[-1].culprit(entry)
+        in_time = [
+            event
+            for event in matching
+            if not time or event.received[:_SECOND] <= time <= event.completed[:_SECOND]
+        ]
+        if self.is_covered and in_time and len({event.user for event in matching}) == 1:
+            return in_time[-1].culprit(entry)
         return entry
 
-    def _who(self, verbs: frozenset[str]) -> Culprit | None:
-        """Who did what leaves no entry: the only user who wrote at all, or one of several."""
-        fit = [e for e in self.others if e.verb in verbs and not e.subresource]
-        users = tuple(dict.fromkeys(e.user for e in fit))
-        if not self.is_covered or not users or all(e.selective for e in fit):
+    def _only_user(self, verbs: frozenset[str]) -> Culprit | None:
+        """Return who did what leaves no entry: the only user who wrote at all, or one of several."""
+        matching = [event for event in self.others if event.verb in verbs and not event.subresource]
+        users = tuple(dict.fromkeys(event.user for event in matching))
+        if not self.is_covered or not users or all(event.selective for event in matching):
             return None
         if len(users) > 1:
             return Culprit("", "", one_of=users[:_MOST_NAMES], evidence=AUDIT_LOG)
-        return fit[-1].culprit(None)
+        return matching[-1].culprit(None)
 
 
 def _is_ours(event: AuditEvent, account: str) -> bool:
-    """Whether it is a request of Plumb; under another account it is somebody's."""
+    """Whether it is a request of Plumb under the account of this run."""
     return event.user_agent.startswith(_OURS) and account in {"", event.account}
 
 
@@ -262,13 +271,13 @@ def _after(moment: str, other: str) -> bool:
     return moment > other
 
 
-def _same_entry(one: Culprit, other: Culprit) -> bool:
+def _same_entry(first: Culprit, second: Culprit) -> bool:
     """Whether both are one state of one entry, which without a time cannot be said."""
-    return bool(one.time) and (one.manager, one.operation, one.subresource, one.time) == (
-        other.manager,
-        other.operation,
-        other.subresource,
-        other.time,
+    return bool(first.time) and (first.manager, first.operation, first.subresource, first.time) == (
+        second.manager,
+        second.operation,
+        second.subresource,
+        second.time,
     )
 
 

@@ -1,7 +1,11 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fields that Git said when an object was last applied and says no more, while somebody who changed them holds them."""
+"""Fields that an object was last applied with and Git no longer has, while somebody who changed them owns them.
+
+An apply removes only what our own entry in managedFields owns, so such a field would stay for ever: it is taken over
+first. Which fields Git had is in an annotation on the object (`fields/applied_fields.py`, ADR 0020).
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,11 @@ from ..fields.managed_fields import Owner, our_entry, owners, restored_by, witho
 from .ignore import Ignored
 
 
-def dropped(live: Body, kind: GroupKind, ignored: Ignored, coming: FieldSet) -> dict[str, Any]:
-    """What an apply has to take over so that it removes it: held by Update entries alone, and by no known writer.
+def dropped_fields(live: Body, kind: GroupKind, ignored: Ignored, coming: FieldSet) -> dict[str, Any]:
+    """Return what an apply has to take over to remove it: fields of Update entries alone, and of no known writer.
 
-    `coming` are the fields that will be ours. Of an object that somebody brought back with our record of it, what that
-    names is believed for his own fields.
+    `coming` are the fields that will be ours. Of an object that somebody restored with our annotation, what that names
+    is trusted for his own fields.
     """
     entries = owners(live)
     ours = our_entry(entries)
@@ -29,17 +33,17 @@ def dropped(live: Body, kind: GroupKind, ignored: Ignored, coming: FieldSet) -> 
         return {}
     former = subtract(union(ours.fields if ours is not None else {}, last_applied(live, recorder)), coming)
     fields: FieldSet = {}
-    kept: FieldSet = {}
+    retained: FieldSet = {}
     for owner in entries if former else ():
         if owner is ours or owner.is_before_first_apply:
             continue
         if owner is not recorder and (ours is None or not _may_lose(owner, ours)):
-            kept = union(kept, owner.fields)
+            retained = union(retained, owner.fields)
             continue
-        paths = list(members(_once_ours(owner.fields, former)))
+        paths = list(member_paths(_once_ours(owner.fields, former)))
         excused = [path for path in paths if _is_excused(owner, kind, ignored, path)]
-        fields, kept = union(fields, set_of_paths(paths)), union(kept, set_of_paths(excused))
-    return dict(without_never_folded(subtract(fields, kept)))
+        fields, retained = union(fields, set_of_paths(paths)), union(retained, set_of_paths(excused))
+    return dict(without_never_folded(subtract(fields, retained)))
 
 
 def _may_lose(owner: Owner, ours: Owner) -> bool:
@@ -52,29 +56,29 @@ def _is_excused(owner: Owner, kind: GroupKind, ignored: Ignored, path: Path) -> 
 
 
 def _once_ours(theirs: FieldSet, former: FieldSet) -> FieldSet:
-    """What of `theirs` is in `former`; of an item of a list that was ours, all that is below it as well."""
-    found: dict[str, Any] = {}
+    """Return what of `theirs` is in `former`; of an item of a list that was ours, all that is below it as well."""
+    fields: dict[str, Any] = {}
     for key, node in theirs.items():
-        was = former.get(key)
-        if was is None:
+        former_node = former.get(key)
+        if former_node is None:
             continue
-        if key == SELF or (key[:2] == "k:" and is_member_node(was)):
-            found[key] = node
+        if key == SELF or (key[:2] == "k:" and is_member_node(former_node)):
+            fields[key] = node
         elif not node:
-            if is_member_node(was):
-                found[key] = node
+            if is_member_node(former_node):
+                fields[key] = node
         else:
-            below = _once_ours(node, was or {SELF: {}})
+            below = _once_ours(node, former_node or {SELF: {}})
             if below:
-                found[key] = {} if set(below) == {SELF} else below
-    return found
+                fields[key] = {} if set(below) == {SELF} else below
+    return fields
 
 
-def members(fields: FieldSet, above: Path = ()) -> Iterator[Path]:
-    """The paths of all members of a set."""
+def member_paths(fields: FieldSet, above: Path = ()) -> Iterator[Path]:
+    """Yield the paths of all members of a set."""
     for key, node in fields.items():
         if key == SELF:
             continue
         if is_member_node(node):
             yield (*above, key)
-        yield from members(node, (*above, key))
+        yield from member_paths(node, (*above, key))

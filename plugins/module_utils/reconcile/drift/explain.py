@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why fields differ: Git says something new, or someone else changed them; and who, as far as is recorded."""
+"""Why fields differ: Git changed, or someone else changed them; and who, as far as managedFields record it."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def explain(
     adopting: bool,
     moving: bool = False,
 ) -> tuple[FieldChange, ...]:
-    """The changes that lead from `live` to `predicted`, each with its cause, sorted by path.
+    """Return the changes that lead from `live` to `predicted`, each with its cause, sorted by path.
 
-    What Plumb itself keeps on an object is left out: its digest, the names of its fields and, if it is `moving` between
-    apps, its member label.
+    What Plumb itself writes on an object is left out: its digest, the names of its fields and, if it is `moving`
+    between apps, its member label.
     `drift_only` says that the manifest is the one the object was last applied from: then every difference is drift.
     """
     entries = owners(live)
-    unsaid = {*_RECORDS, MEMBER_PATH} if moving else _RECORDS
-    found = [d for d in differences(live, predicted) if d[0] not in unsaid]
+    own_records = {*_RECORDS, MEMBER_PATH} if moving else _RECORDS
+    different = [d for d in differences(live, predicted) if d[0] not in own_records]
     changes = [
         _change(live, entries, path, value, wanted, drift_only=drift_only, adopting=adopting)
-        for path, value, wanted in sorted(found, key=lambda difference: difference[0])
+        for path, value, wanted in sorted(different, key=lambda difference: difference[0])
     ]
     return tuple(changes)
 
@@ -69,7 +69,7 @@ def _change(
 
 
 def value_at(body: Any, path: Path) -> Any:
-    """The value at a path of a body; ABSENT where there is none."""
+    """Return the value at a path of a body; ABSENT where there is none."""
     for key in path:
         body = _child(body, key)
         if body is ABSENT:
@@ -86,7 +86,12 @@ def _child(node: Any, key: str) -> Any:
     if kind == "k:":
         keys = item_key(key)
         return next(
-            (i for i in node if isinstance(i, Mapping) and all(same(i.get(n), v) for n, v in keys.items())),
+            (
+                item
+                for item in node
+                if isinstance(item, Mapping)
+                and all(same(item.get(name), value) for name, value in keys.items())
+            ),
             ABSENT,
         )
     if kind == "v:":

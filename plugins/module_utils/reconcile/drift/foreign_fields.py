@@ -1,10 +1,18 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What others have added to an object of Git's: fields that their entries own, and neither ours nor a table explains.
+"""What others have added to an object: fields that their entries own, and neither Git nor a table of known writers has.
 
-Nothing else shows them: our own entry, and every value that Git says, are as they were. The metadata of an object is
-enough to find them; what admission added has no entry, so nobody can.
+Nothing else shows them: our own entry, and every value that Git has, are as they were. managedFields are enough:
+
+    entry of plumb            f:spec f:containers k:{main} f:image
+    entry of kubectl-edit     f:spec f:containers k:{main} f:env k:{DEBUG}     foreign: within an item of ours
+                                               k:{debug} .                   foreign: an item as a whole
+    entry of cert-manager     f:webhooks k:{x} f:clientConfig f:caBundle       known writer: no finding
+
+`foreign_fields` finds them. `removable` is what may be removed with `additions: remove`. `replacement_items` are items
+that somebody made of Git's by another key, and `blocking_items` those beside which the server takes no item of Git's:
+both are removed whatever `additions` says. What admission added has no entry, so nobody can find it.
 """
 
 from __future__ import annotations
@@ -23,10 +31,10 @@ from ..fields.managed_fields import Owner, our_entry, owners, without_never_fold
 from ..fields.ownership_match import same
 from ..fields.structure import KEY_DEFAULTS, index_of
 from .explain import value_at
-from .ignore import Ignored, inside
+from .ignore import Ignored, find_value
 
 _NOWHERE: FieldSet = {}
-_ENOUGH = 2  # fields in which an item of another key is equal to a missing one, so that it stands for it
+_ENOUGH_EQUAL = 2  # equal fields with which an item of another key counts as the replacement of a missing one
 
 # Older names of fields, which the server keeps equal to the newer ones. Source: core/v1, conversion.go and defaults.go.
 _MIRRORS = {"f:serviceAccount": "f:serviceAccountName", "f:dataSource": "f:dataSourceRef"}
@@ -34,7 +42,7 @@ _MIRRORS = {"f:serviceAccount": "f:serviceAccountName", "f:dataSource": "f:dataS
 
 @dataclass(frozen=True, slots=True)
 class ForeignField:
-    """A field, or a whole item of a list, that only `owner` says. `fields` are what of it the owner's entry has."""
+    """A field, or a whole item of a list, that only `owner` wrote. `fields` are what of it the owner's entry has."""
 
     path: Path
     owner: Owner
@@ -44,16 +52,16 @@ class ForeignField:
 def foreign_fields(
     live: Body, kind: GroupKind, ignored: Ignored, *, metadata_only: bool = False
 ) -> tuple[ForeignField, ...]:
-    """What others have added to a live object, of which the metadata is enough; sorted by path, then by manager.
+    """Return what others have added to a live object, of which the metadata is enough; sorted by path, then by manager.
 
-    Of the whole object, only what is there: an applier may claim what the server never keeps, such as `stringData`.
-    Nothing without an entry of our own: then the object's ownership is put right first.
+    With the whole object, only what is live: an applier may own what the server never keeps, such as `stringData`.
+    Nothing without an entry of our own: then the object's ownership is repaired first.
     """
     entries = owners(live)
     ours = our_entry(entries)
     if ours is None or ignored.policy is AdditionPolicy.IGNORE:
         return ()
-    found = [
+    foreign = [
         ForeignField(path, owner, fields)
         for owner in entries
         if owner is not ours and not owner.subresource and not owner.is_before_first_apply
@@ -65,17 +73,17 @@ def foreign_fields(
         and not ignored.covers(owner.manager, path)
         and (metadata_only or not owner.is_applier or value_at(live, path) is not ABSENT)
     ]
-    return tuple(sorted(found, key=lambda addition: (addition.path, addition.owner.manager)))
+    return tuple(sorted(foreign, key=lambda addition: (addition.path, addition.owner.manager)))
 
 
 def _is_mirror(path: Path, ours: FieldSet) -> bool:
-    """Whether the server itself keeps the field equal to one of ours: whoever wrote that seems to have added this."""
+    """Whether the server itself keeps the field equal to one of ours: whoever writes that one comes to own both."""
     other = _MIRRORS.get(path[-1], "")
     return bool(other) and owns(ours, (*path[:-1], other))
 
 
 def _added(theirs: FieldSet, ours: FieldSet, above: Path) -> Iterator[tuple[Path, FieldSet]]:
-    """The topmost paths of `theirs` that `ours` has no part of: fields, and items of lists as a whole."""
+    """Yield the topmost paths of `theirs` that `ours` has no part of: fields, and items of lists as a whole."""
     for key, node in theirs.items():
         if key == SELF or _is_key_field(above, key):
             continue
@@ -93,17 +101,17 @@ def _is_key_field(above: Path, key: str) -> bool:
     return bool(above) and above[-1][:2] == "k:" and key[2:] in item_key(above[-1])
 
 
-def beyond(found: Sequence[ForeignField], said: FieldSet) -> tuple[ForeignField, ...]:
-    """What of these additions Git does not say. Whoever takes a field over from us seems to have added it."""
+def not_in_git(foreign: Sequence[ForeignField], git_fields: FieldSet) -> tuple[ForeignField, ...]:
+    """Return what of these additions is not in Git: a field that somebody took over from us looks like one he added."""
     return tuple(
         ForeignField(path, addition.owner, fields)
-        for addition in found
-        for path, fields in _beyond(addition.path, addition.fields, said)
+        for addition in foreign
+        for path, fields in _not_in_git(addition.path, addition.fields, git_fields)
     )
 
 
-def _beyond(path: Path, fields: FieldSet, said: FieldSet) -> Iterator[tuple[Path, FieldSet]]:
-    known = said
+def _not_in_git(path: Path, fields: FieldSet, git_fields: FieldSet) -> Iterator[tuple[Path, FieldSet]]:
+    known = git_fields
     for key in path:
         if key not in known:
             yield path, fields
@@ -113,10 +121,10 @@ def _beyond(path: Path, fields: FieldSet, said: FieldSet) -> Iterator[tuple[Path
         yield from _added(fields, known, path)
 
 
-def as_changes(live: Body, found: Sequence[ForeignField]) -> tuple[FieldChange, ...]:
-    """Additions as changes from what is live to nothing; each path once, with the latest of its owners."""
+def as_changes(live: Body, foreign: Sequence[ForeignField]) -> tuple[FieldChange, ...]:
+    """Return additions as changes from what is live to nothing; each path once, with the latest of its owners."""
     latest: dict[Path, ForeignField] = {}
-    for addition in sorted(found, key=lambda a: (not a.owner.time, a.owner.time)):
+    for addition in sorted(foreign, key=lambda a: (not a.owner.time, a.owner.time)):
         latest[addition.path] = addition
     return tuple(
         FieldChange(
@@ -130,37 +138,48 @@ def as_changes(live: Body, found: Sequence[ForeignField]) -> tuple[FieldChange, 
     )
 
 
-def removable(found: Sequence[ForeignField], *, from_appliers: bool) -> dict[str, Any]:
-    """The fields that an apply of ours may take over and thereby remove; what a cluster needs to go on never is."""
+def removable(foreign: Sequence[ForeignField], *, from_appliers: bool) -> dict[str, Any]:
+    """Return the fields that an apply of ours may take over and thereby remove; never what a cluster needs to work."""
     fields: FieldSet = {}
-    for addition in found:
+    for addition in foreign:
         if not addition.owner.is_applier or from_appliers:
-            fields = union(fields, _at(addition.path, addition.fields))
+            fields = union(fields, _field_set_at(addition.path, addition.fields))
     return dict(without_never_folded(fields))
 
 
-def in_the_way(found: Sequence[ForeignField], live: Body, wanted: Body) -> tuple[ForeignField, ...]:
-    """Items that others have added to lists in which an item that Git says is missing."""
-    return tuple(a for a in found if a.path[-1][:2] == "k:" and _lacking(a.path, live, wanted))
+def blocking_items(foreign: Sequence[ForeignField], live: Body, wanted: Body) -> tuple[ForeignField, ...]:
+    """Return the items that others have added to lists in which an item of Git's is missing."""
+    return tuple(
+        addition
+        for addition in foreign
+        if addition.path[-1][:2] == "k:" and _missing_items(addition.path, live, wanted)
+    )
 
 
-def in_place_of(found: Sequence[ForeignField], live: Body, wanted: Body) -> tuple[ForeignField, ...]:
-    """Items that somebody made of items of Git's by another key: a container renamed, a port of another number.
+def replacement_items(foreign: Sequence[ForeignField], live: Body, wanted: Body) -> tuple[ForeignField, ...]:
+    """Return the items that somebody made of Git's by another key: a container renamed, a port of another number.
 
-    Each stands for one that is missing: at its place in the list, with the same content, or on the same port.
+    Each replaces one that is missing: at its position in the list, with the same content, or on the same port.
     """
     replaced: list[ForeignField] = []
     missing: dict[Path, list[tuple[int, Mapping[str, Any]]]] = {}
-    for addition in found:
+    for addition in foreign:
         path = addition.path
         if path[-1][:2] != "k:":
             continue
-        left = missing.setdefault(path[:-1], _lacking(path, live, wanted))
-        index = index_of(inside(live, path[:-1]), path[-1])
+        left = missing.setdefault(path[:-1], _missing_items(path, live, wanted))
+        index = index_of(find_value(live, path[:-1]), path[-1])
         if index is None:
             continue
-        item = inside(live, path)
-        match = next((one for one in left if one[0] == index or _resembles(item, one[1], path[-1])), None)
+        item = find_value(live, path)
+        match = next(
+            (
+                candidate
+                for candidate in left
+                if candidate[0] == index or _resembles(item, candidate[1], path[-1])
+            ),
+            None,
+        )
         if match is not None:
             left.remove(match)
             replaced.append(addition)
@@ -168,38 +187,38 @@ def in_place_of(found: Sequence[ForeignField], live: Body, wanted: Body) -> tupl
 
 
 def _resembles(item: Mapping[str, Any], missing: Mapping[str, Any], key: str) -> bool:
-    """Whether an item says what a missing one says, but for its key, or takes one of its ports."""
-    said = [name for name in missing if name not in item_key(key)]
-    equal = [name for name in said if name in item and same(item[name], missing[name])]
-    return len(equal) >= _ENOUGH or bool(_ports(item) & _ports(missing))
+    """Whether an item has the content of a missing one, but for its key, or takes one of its ports."""
+    names = [name for name in missing if name not in item_key(key)]
+    equal = [name for name in names if name in item and same(item[name], missing[name])]
+    return len(equal) >= _ENOUGH_EQUAL or bool(_ports(item) & _ports(missing))
 
 
 def _ports(item: Mapping[str, Any]) -> set[Any]:
     ports = item.get("ports")
-    named = ports if isinstance(ports, list) else []
-    return {port.get("containerPort") for port in named if isinstance(port, Mapping)} - {None}
+    items = ports if isinstance(ports, list) else []
+    return {port.get("containerPort") for port in items if isinstance(port, Mapping)} - {None}
 
 
-def _lacking(path: Path, live: Body, wanted: Body) -> list[tuple[int, Mapping[str, Any]]]:
-    """The items that Git says, with their places, and the live list at this path has not."""
-    names = item_key(path[-1]).keys()
-    there, said = (inside(body, path[:-1]) for body in (live, wanted))
-    if not isinstance(there, list) or not isinstance(said, list):
+def _missing_items(path: Path, live: Body, wanted: Body) -> list[tuple[int, Mapping[str, Any]]]:
+    """Return the items, with their positions, that Git has and the live list at this path has not."""
+    key_names = item_key(path[-1]).keys()
+    live_items, wanted_items = (find_value(body, path[:-1]) for body in (live, wanted))
+    if not isinstance(live_items, list) or not isinstance(wanted_items, list):
         return []
     return [
         (index, item)
-        for index, item in enumerate(said)
+        for index, item in enumerate(wanted_items)
         if isinstance(item, Mapping)
-        and not any(_alike({**KEY_DEFAULTS, **item}, one, names) for one in there)
+        and not any(_same_key({**KEY_DEFAULTS, **item}, live_item, key_names) for live_item in live_items)
     ]
 
 
-def _alike(item: Mapping[str, Any], other: Mapping[str, Any], names: Iterable[str]) -> bool:
-    """Whether both have the same key, as far as an item says it."""
+def _same_key(item: Mapping[str, Any], other: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Whether both have the same key, as far as an item sets it."""
     return all(same(item[name], other.get(name)) for name in names if name in item)
 
 
-def _at(path: Path, fields: FieldSet) -> FieldSet:
+def _field_set_at(path: Path, fields: FieldSet) -> FieldSet:
     node: Mapping[str, Any] = fields
     for key in reversed(path):
         node = {key: node}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fields that are left to others: by rules of the app, and by an annotation on the manifest.
 
-Only Git and the inventory can say so. An annotation on the live object counts for nothing: whoever may edit the object
+Only Git and the inventory decide this. An annotation on the live object counts for nothing: whoever may edit the object
 could hide what he does. What is left to others is applied as it is live while it is ours (leaving it out of an apply
 that owns it alone would reset it), and left out once somebody else owns it.
 """
@@ -50,7 +50,7 @@ _EVERY = "*"  # in a pointer: each item, or each key
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """What of one object is left to others."""
+    """The fields of one object that are left to others."""
 
     policy: AdditionPolicy = AdditionPolicy.REPORT
     rules: tuple[IgnoreRule, ...] = ()
@@ -77,7 +77,7 @@ class Ignored:
 
     @property
     def digest(self) -> str:
-        """Empty where nothing is said; else it differs where the rules do."""
+        """A digest of the policy and the rules; empty for the default policy without rules."""
         if self.policy is AdditionPolicy.REPORT and not self.rules:
             return ""
         return digest_of([self.policy.value, [[r.pointer, r.manager] for r in self.rules]])
@@ -87,30 +87,33 @@ _NO_RULES = {policy: Ignored(policy) for policy in AdditionPolicy}
 
 
 def ignored_of(app: AppSpec, wanted: DesiredObject) -> Ignored:
-    """The rules of an app that are for this manifest, and those of the manifest's own."""
+    """Return the rules of an app for this manifest, with those in its own annotation and those of controllers."""
     metadata = wanted.body["metadata"]
-    said = str((metadata.get("annotations") or {}).get(ANNOTATION) or "")
-    decided = controlled_fields(wanted.ref.group_kind, wanted.body)
-    if not said and not app.ignore and not decided:
+    pointers = str((metadata.get("annotations") or {}).get(ANNOTATION) or "")
+    of_controllers = controlled_fields(wanted.ref.group_kind, wanted.body)
+    if not pointers and not app.ignore and not of_controllers:
         return _NO_RULES[app.additions]
-    own = tuple(IgnoreRule(pointer=pointer) for pointer in said.replace(",", " ").split())
-    return Ignored(app.additions, (*(rule for rule in app.ignore if _is_for(rule, wanted)), *own, *decided))
+    own = tuple(IgnoreRule(pointer=pointer) for pointer in pointers.replace(",", " ").split())
+    return Ignored(
+        app.additions, (*(rule for rule in app.ignore if _is_for(rule, wanted)), *own, *of_controllers)
+    )
 
 
 def on_live(ignored: Ignored, live: Body) -> Ignored:
-    """The same, with the paths that its pointers lead to in the live object."""
-    bare = [rule for rule in ignored.rules if not rule.manager]
-    if not bare:
+    """Return the same, with the paths that its pointers lead to in the live object."""
+    without_manager = [rule for rule in ignored.rules if not rule.manager]
+    if not without_manager:
         return ignored
     shape = shape_of(owner.fields for owner in owners(live))
     shape = union(shape or {}, fields_of(content_of(live), shape))  # a field may have no owner
     return replace(
-        ignored, paths=frozenset(path for rule in bare for path in _paths(rule.pointer, shape, live))
+        ignored,
+        paths=frozenset(path for rule in without_manager for path in _paths(rule.pointer, shape, live)),
     )
 
 
 def left_to_others(ignored: Ignored, wanted: DesiredObject, live: Body) -> DesiredObject:
-    """The manifest with what is left to others as it is live where it is ours, and without it where it is not."""
+    """Return the manifest with what is left to others: as it is live where we own it, and left out where we do not."""
     entries = owners(live)
     entry = our_entry(entries)
     theirs: set[Path] = {path for path in ignored.paths if path[0] != "f:status"}
@@ -125,12 +128,12 @@ def left_to_others(ignored: Ignored, wanted: DesiredObject, live: Body) -> Desir
             }
     body: Any = wanted.body
     for path in sorted(theirs):
-        ours = entry is not None and (owns_exactly(entry.fields, path) or _below(entry, path))
-        body = _with(body, live, path, keep=ours)
+        is_ours = entry is not None and (owns_exactly(entry.fields, path) or _owns_below(entry, path))
+        body = _with_live(body, live, path, keep=is_ours)
     return wanted if body is wanted.body else replace(wanted, body=body)
 
 
-def _below(entry: Owner, path: Path) -> bool:
+def _owns_below(entry: Owner, path: Path) -> bool:
     node: FieldSet = entry.fields
     for key in path:
         if key not in node:
@@ -150,42 +153,42 @@ def _is_for(rule: IgnoreRule, wanted: DesiredObject) -> bool:
 
 
 def segments(pointer: str) -> tuple[str, ...]:
-    """The unescaped segments of a JSON pointer (RFC 6901); none of the empty one, which means all."""
+    """Return the unescaped segments of a JSON pointer (RFC 6901); none of the empty one, which means all."""
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
 
 
 def _leads_to(pointer: str, path: Path) -> bool:
     """Whether a pointer names the path or something above it."""
-    wanted = segments(pointer)
-    return len(wanted) <= len(path) and all(
-        said == _EVERY or (key[2:] == said if key[:2] == "f:" else said in selectors(key))
-        for said, key in zip(wanted, path, strict=False)
+    names = segments(pointer)
+    return len(names) <= len(path) and all(
+        name == _EVERY or (key[2:] == name if key[:2] == "f:" else name in selectors(key))
+        for name, key in zip(names, path, strict=False)
     )
 
 
 def _paths(pointer: str, shape: FieldSet, live: Any) -> Iterator[Path]:
-    """The paths of managedFields that a pointer leads to in an object; a list's items by key, or `*` for all."""
+    """Yield the paths of managedFields that a pointer leads to in an object; a list's items by key, or `*` for all."""
 
-    def walk(left: Sequence[str], node: FieldSet, value: Any, above: Path) -> Iterator[Path]:
-        if not left:
+    def walk(names: Sequence[str], node: FieldSet, value: Any, above: Path) -> Iterator[Path]:
+        if not names:
             yield above
             return
-        said, rest = left[0], left[1:]
+        name, rest = names[0], names[1:]
         for key, below in node.items():
-            if key != SELF and _names(key, said):
-                yield from walk(rest, below, _inside(value, key), (*above, key))
+            if key != SELF and _selects(key, name):
+                yield from walk(rest, below, _child(value, key), (*above, key))
 
     yield from walk(segments(pointer), shape, live, ())
 
 
-def _names(key: str, said: str) -> bool:
-    return said == _EVERY or (key[2:] == said if key[:2] == "f:" else said in selectors(key))
+def _selects(key: str, name: str) -> bool:
+    return name == _EVERY or (key[2:] == name if key[:2] == "f:" else name in selectors(key))
 
 
 def selectors(key: str) -> tuple[str, ...]:
-    """How a pointer names an item of a list: by its whole key, `containerPort=80,protocol=TCP`, or by one field of it.
+    """Return how a pointer may name an item of a list: by its whole key or by one field of it.
 
-    A value of a set is named by itself after `=`.
+    A key is written `containerPort=80,protocol=TCP`. A value of a set is named by itself after `=`.
     """
     if key[:2] == "v:":
         return (f"={_shown(set_value(key))}",)
@@ -199,12 +202,12 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def numbered_item(ignored: Ignored, wanted: Body, live: Body | None) -> str:
-    """Why a rule cannot be followed: it names an item of a list by its number, which is another's after a commit."""
+def item_index_error(ignored: Ignored, wanted: Body, live: Body | None) -> str:
+    """Return why a rule is wrong: it names an item of a list by its index, which another item has after a commit."""
     shape = shape_of(owner.fields for owner in owners(live)) if live is not None else None
     for rule in ignored.rules:
         for body in (wanted, *((live,) if live is not None else ())):
-            better = _by_key(segments(rule.pointer), body, shape)
+            better = _with_keys(segments(rule.pointer), body, shape)
             if better is not None:
                 return (
                     f"ignore names {rule.pointer}: an item of a list by its number, which is another one once a commit"
@@ -213,27 +216,27 @@ def numbered_item(ignored: Ignored, wanted: Body, live: Body | None) -> str:
     return ""
 
 
-def _by_key(left: Sequence[str], value: Any, shape: Shape, name: str = "") -> tuple[str, ...] | None:
-    """The segments of a pointer with items by key where they stand by number; None where none does."""
-    if not left:
+def _with_keys(names: Sequence[str], value: Any, shape: Shape, list_name: str = "") -> tuple[str, ...] | None:
+    """Return the segments of a pointer with a key instead of the first index of an item; None if it has no index."""
+    if not names:
         return None
-    said, rest = left[0], tuple(left[1:])
+    name, rest = names[0], tuple(names[1:])
     if isinstance(value, list):
-        items = items_by_key(value, shape, name) or {}
-        if said.isdecimal():
+        items = items_by_key(value, shape, list_name) or {}
+        if name.isdecimal():
             keys = list(items)
-            known = selectors(keys[int(said)])[0] if int(said) < len(keys) else _EVERY
+            known = selectors(keys[int(name)])[0] if int(name) < len(keys) else _EVERY
             return (known, *rest) if keys else ()  # a list that is owned whole is named as a whole
-        below = [(key, said, item) for key, item in items.items() if _names(key, said)]
+        below = [(key, name, item) for key, item in items.items() if _selects(key, name)]
     elif isinstance(value, Mapping):
-        chosen = list(value) if said == _EVERY else [said] if said in value else []
+        chosen = list(value) if name == _EVERY else [name] if name in value else []
         below = [(f"f:{key}", key, value[key]) for key in chosen]
     else:
         return None
-    for key, shown, inner in below:
-        deeper = _by_key(rest, inner, shape.get(key) if shape else None, shown)
+    for key, child_list_name, inner in below:
+        deeper = _with_keys(rest, inner, shape.get(key) if shape else None, child_list_name)
         if deeper is not None:
-            return (said, *deeper)
+            return (name, *deeper)
     return None
 
 
@@ -241,30 +244,32 @@ def _pointer(names: Sequence[str]) -> str:
     return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
 
 
-def inside(body: Any, path: Path) -> Any:
-    """The value at a path of a manifest or a live object; None where there is none."""
+def find_value(body: Any, path: Path) -> Any:
+    """Return the value at a path of a manifest or a live object; None where there is none."""
     for key in path:
-        body = _inside(body, key)
+        body = _child(body, key)
     return body
 
 
-def _inside(container: Any, key: str) -> Any:
-    """What a key of managedFields leads to; None where there is nothing."""
-    at = index_of(container, key)
-    return None if at is None else container[at]
+def _child(container: Any, key: str) -> Any:
+    """Return what a key of managedFields leads to; None where there is nothing."""
+    index = index_of(container, key)
+    return None if index is None else container[index]
 
 
-def _with(wanted: Any, live: Any, path: Path, *, keep: bool) -> Any:
-    """`wanted` with the live value at the path (`keep`, and there is one), or without the path."""
-    at, there = index_of(wanted, path[0]), index_of(live, path[0])
+def _with_live(wanted: Any, live: Any, path: Path, *, keep: bool) -> Any:
+    """Return `wanted` with the live value at the path (`keep`, and there is one), or without the path."""
+    index, live_index = index_of(wanted, path[0]), index_of(live, path[0])
     if len(path) == 1:
-        if keep and there is not None:
-            value = live[there]
-            if at is None:
+        if keep and live_index is not None:
+            value = live[live_index]
+            if index is None:
                 return wanted
-            return with_item(wanted, at, value)
-        return wanted if at is None else without_item(wanted, at)
-    if at is None:
+            return with_item(wanted, index, value)
+        return wanted if index is None else without_item(wanted, index)
+    if index is None:
         return wanted
-    inner = _with(wanted[at], live[there] if there is not None else None, path[1:], keep=keep)
-    return wanted if inner is wanted[at] else with_item(wanted, at, inner)
+    inner = _with_live(
+        wanted[index], live[live_index] if live_index is not None else None, path[1:], keep=keep
+    )
+    return wanted if inner is wanted[index] else with_item(wanted, index, inner)

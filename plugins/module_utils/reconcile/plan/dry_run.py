@@ -16,7 +16,7 @@ from ...model.objects import Body
 from ...model.plan import Action, Verb
 from ..desired.containers import CONTAINERS
 from ..drift.explain import explain, value_at
-from ..drift.foreign_fields import ForeignField, as_changes, beyond
+from ..drift.foreign_fields import ForeignField, as_changes, not_in_git
 from ..fields.fieldset import Path, display
 from ..fields.managed_fields import FIELD_MANAGER, Owner, our_entry, owners
 from ..fields.ownership_match import same
@@ -110,7 +110,7 @@ def _step(dry_run_input: DryRunInput, predicted: Body, expected: Forecast) -> Pl
         ()
         if dry_run_input.adopting
         else _as_additions(
-            dry_run_input, beyond(dry_run_input.added or dry_run_input.replacing, kept), outcome
+            dry_run_input, not_in_git(dry_run_input.added or dry_run_input.replacing, kept), outcome
         )
     )
     changes = _with_additions(changes, as_changes(dry_run_input.live, added))

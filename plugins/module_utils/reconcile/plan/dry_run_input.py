@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from ...model.app import AdditionPolicy, DriftPolicy
 from ...model.objects import Body
 from ..desired.manifests import DesiredObject, applied_digest
-from ..drift.dropped_fields import dropped
-from ..drift.foreign_fields import ForeignField, foreign_fields, in_place_of, removable
+from ..drift.dropped_fields import dropped_fields
+from ..drift.foreign_fields import ForeignField, foreign_fields, removable, replacement_items
 from ..drift.ignore import Ignored
 from ..fields.controller_fields import CONTROLLERS
 from ..fields.fieldset import FieldSet, subtract, union
@@ -62,7 +62,7 @@ class DryRunInput:
         """Items that somebody made of Git's by another key; looked for even where additions are nobody's business."""
         looked_for = replace(self.ignored, policy=AdditionPolicy.REPORT)
         found = self.added or foreign_fields(self.live, self.wanted.ref.group_kind, looked_for)
-        return in_place_of(found, self.live, self.wanted.body)
+        return replacement_items(found, self.live, self.wanted.body)
 
     def taking(self, coming: FieldSet, taken: FieldSet) -> Taking:
         """What has to be taken from others before the apply, so that what Git does not say goes, `taken` among it.
@@ -82,4 +82,4 @@ class DryRunInput:
         """The fields that left Git after somebody had changed them."""
         if self.adopting or self.same_manifest:
             return {}
-        return dropped(self.live, self.wanted.ref.group_kind, self.ignored, coming)
+        return dropped_fields(self.live, self.wanted.ref.group_kind, self.ignored, coming)

@@ -20,7 +20,7 @@ from ...model.plan import Action, Verb
 from ..applyset.inventory import ID_LABEL, set_of
 from ..desired.manifests import DesiredObject, applied_digest
 from ..drift.foreign_fields import as_changes, foreign_fields
-from ..drift.ignore import Ignored, ignored_of, left_to_others, numbered_item, on_live
+from ..drift.ignore import Ignored, ignored_of, item_index_error, left_to_others, on_live
 from ..fields.applied_fields import ANNOTATION, as_recorded
 from ..fields.fieldset import owns_exactly
 from ..fields.managed_fields import FIELD_MANAGER, our_entry, owners
@@ -70,7 +70,7 @@ def _planned(
     forbidden = context.conflict(wanted.ref, held) or _is_inventory(live)
     if forbidden:
         return refused(wanted, forbidden, live)
-    numbered = numbered_item(ignored_of(context.app, wanted), wanted.body, live)
+    numbered = item_index_error(ignored_of(context.app, wanted), wanted.body, live)
     if numbered:
         return refused(wanted, numbered, live)
     if live is None:

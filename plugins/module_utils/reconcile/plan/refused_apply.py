@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ...cluster.discovery import ApiResource
 from ...cluster.errors import FieldConflict, Invalid
 from ...model.objects import Body
-from ..drift.foreign_fields import in_the_way, removable
+from ..drift.foreign_fields import blocking_items, removable
 from ..fields.fieldset import FieldSet, display, union
 from ..fields.managed_fields import FIELD_MANAGER, owners
 from ..fields.structure import content_of, fields_of, merged, shape_of
@@ -73,7 +73,7 @@ def _ways(dry_run_input: DryRunInput) -> Iterator[FieldSet]:
     way = (
         ()
         if dry_run_input.adopting
-        else in_the_way(dry_run_input.added, dry_run_input.live, dry_run_input.wanted.body)
+        else blocking_items(dry_run_input.added, dry_run_input.live, dry_run_input.wanted.body)
     )
     if way:
         yield union(
