@@ -132,7 +132,7 @@ def test_what_the_server_answered_to_an_apply_is_proven_by_its_content(engine: E
 
     def known(looks: Mapping[ObjectRef, VerifiedState]) -> dict[ObjectRef, tuple[object, ...]]:
         """What is known of what was applied; its status may have moved since."""
-        return {ref: (look.digest, look.generation, look.claim) for ref, look in looks.items()}
+        return {ref: (look.digest, look.generation, look.entry_digest) for ref, look in looks.items()}
 
     assert known(changed) == known(again), "an update is looked at as well"
 

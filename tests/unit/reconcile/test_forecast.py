@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.forecast.rewrite import (
     overridden,
-    pruned,
+    remove_unowned,
 )
 
 LIST: dict[str, Any] = {"f:list": {'k:{"name":"a"}': {".": {}, "f:name": {}, "f:x": {}}}}
@@ -43,14 +43,14 @@ REMOVALS: dict[str, tuple[Any, dict[str, Any], dict[str, Any], Any]] = {
 def test_row_99_what_an_apply_removes(name: str) -> None:
     body, last, kept, left = REMOVALS[name]
     before = deepcopy(body)
-    assert pruned(body, last, kept) == left
+    assert remove_unowned(body, last, kept) == left
     assert body == before
 
 
 def test_row_99_what_is_emptied_becomes_null_on_the_server() -> None:
     last: dict[str, Any] = {"f:m": {".": {}, "f:x": {}}, "f:n": {}}
     body = {"m": {"x": 1}, "n": {}}
-    assert pruned(body, last, {"f:m": {}, "f:n": {}}, empties=True) == {"m": None, "n": {}}
+    assert remove_unowned(body, last, {"f:m": {}, "f:n": {}}, empties=True) == {"m": None, "n": {}}
 
 
 @pytest.mark.parametrize(("value", "taken"), [("1", {}), ("2", {"tool": (("f:data", "f:a"),)})])

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an object will be after fields were taken over and then removed by an apply, asked of the server.
+"""The dry-run of a replace: what an object will be after fields were taken over and then removed by an apply.
 
-Those are two writes, and one dry-run cannot show both. So the content that they lead to is put in the place of the live
-one, by a dry-run: the server validates it, sets its defaults and answers with the object as it would be.
+Those are two writes, and one dry-run cannot show both. So a dry-run replaces the live content with the one that they
+lead to: the server validates it, sets its defaults and answers with the object as it would be.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..fields.structure import CONTENT_METADATA, content_of
 def dry_run_replace(
     cluster: Cluster, resource: ApiResource, ref: ObjectRef, live: Body, content: Body
 ) -> Body:
-    """The object as it would be with this content. Raises what the request raises; writes nothing."""
+    """Return the object as it would be with this content. Raises what the request raises; writes nothing."""
     return cluster.json_patch(
         resource,
         namespace=ref.namespace,
@@ -37,7 +37,7 @@ def dry_run_replace(
 
 
 def _operations(live: Mapping[str, Any], content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A JSON patch that puts one content in the place of the other."""
+    """Return the JSON patch that replaces one content with the other."""
     top = {
         name: (live.get(name, ABSENT), content.get(name, ABSENT))
         for name in sorted({*live, *content} - {"metadata"})

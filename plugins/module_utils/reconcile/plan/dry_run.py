@@ -20,8 +20,8 @@ from ..drift.foreign_fields import ForeignField, as_changes, not_in_git
 from ..fields.fieldset import Path, display
 from ..fields.managed_fields import FIELD_MANAGER, Owner, our_entry, owners
 from ..fields.ownership_match import same
-from ..forecast.allocated_values import without_drawn
-from ..forecast.rewrite import Forecast, claim_of, forecast, overridden
+from ..forecast.allocated_values import mask_allocated
+from ..forecast.rewrite import Forecast, forecast, our_fields, overridden
 from .context import action_for, failed_dry_run, refused, why
 from .dry_run_input import DryRunInput
 from .planned_action import PlannedAction
@@ -50,11 +50,13 @@ def plan_by_dry_run(dry_run_input: DryRunInput) -> PlannedAction:
             basis=str(live["metadata"]["resourceVersion"]),
         )
         taken = {
-            m: paths for m, paths in overridden(live, predicted).items() if m not in dry_run_input.no_rivals
+            m: paths
+            for m, paths in overridden(live, predicted).items()
+            if m not in dry_run_input.not_conflicting
         }
         if taken and not context.app.force_conflicts:
             return refused(wanted, _claimed(taken), live)
-        taking = dry_run_input.taking(claim_of(predicted), dry_run_input.removed)
+        taking = dry_run_input.ownership_transfer(our_fields(predicted), dry_run_input.removed)
         expected = forecast(context.cluster, resource, live, predicted, taking)
     except Invalid as error:
         return (
@@ -97,8 +99,8 @@ def _moved(dry_run_input: DryRunInput, resource: ApiResource, error: ServerFailu
 
 def _step(dry_run_input: DryRunInput, predicted: Body, expected: Forecast) -> PlannedAction:
     entry, coming = our_entry(owners(dry_run_input.live)), our_entry(owners(predicted))
-    kept = claim_of(predicted)
-    outcome = without_drawn(dry_run_input.live, expected.outcome, kept)
+    kept = our_fields(predicted)
+    outcome = mask_allocated(dry_run_input.live, expected.outcome, kept)
     changes = explain(
         dry_run_input.live,
         outcome,
@@ -120,7 +122,7 @@ def _step(dry_run_input: DryRunInput, predicted: Body, expected: Forecast) -> Pl
     )
     nothing = (
         all(change.cause is Cause.ADDITION for change in changes)
-        and expected.managed is None
+        and expected.managed_fields is None
         and _same_claim(entry, coming)
         and dry_run_input.same_manifest
         and not dry_run_input.moving
@@ -130,7 +132,7 @@ def _step(dry_run_input: DryRunInput, predicted: Body, expected: Forecast) -> Pl
         wanted=dry_run_input.wanted,
         body=dry_run_input.wanted.body,
         live=dry_run_input.live,
-        managed_fields=expected.managed,
+        managed_fields=expected.managed_fields,
     )
 
 

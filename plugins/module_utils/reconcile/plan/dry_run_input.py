@@ -16,7 +16,7 @@ from ..drift.ignore import Ignored
 from ..fields.controller_fields import CONTROLLERS
 from ..fields.fieldset import FieldSet, subtract, union
 from ..fields.managed_fields import co_owned, foldable, our_entry, owners, restored_by
-from ..forecast.rewrite import Taking
+from ..forecast.rewrite import OwnershipTransfer
 from .context import PlanContext
 
 
@@ -44,7 +44,7 @@ class DryRunInput:
         return self.same_manifest and not self.moving and self.context.app.drift is DriftPolicy.REPORT
 
     @property
-    def no_rivals(self) -> frozenset[str]:
+    def not_conflicting(self) -> frozenset[str]:
         """Appliers whose entries are no claims of another tool: controllers, and who brought the object back."""
         restorer = restored_by(owners(self.live))
         return CONTROLLERS if restorer is None else CONTROLLERS | {restorer.manager}
@@ -64,7 +64,7 @@ class DryRunInput:
         found = self.added or foreign_fields(self.live, self.wanted.ref.group_kind, looked_for)
         return replacement_items(found, self.live, self.wanted.body)
 
-    def taking(self, coming: FieldSet, taken: FieldSet) -> Taking:
+    def ownership_transfer(self, coming: FieldSet, taken: FieldSet) -> OwnershipTransfer:
         """What has to be taken from others before the apply, so that what Git does not say goes, `taken` among it.
 
         `coming` are the fields that will be ours.
@@ -74,11 +74,11 @@ class DryRunInput:
         succeeds = self.ignored.without_ignored if self.adopting or entry is None else None
         fold = foldable(before, succeeds) if succeeds else {}
         release = co_owned(before, subtract(entry.fields, coming)) if entry is not None else {}
-        dropping = union(taken, self._dropped(coming))
+        dropping = union(taken, self._dropped_fields(coming))
         seize = taken if self.context.app.force_conflicts else {}
-        return Taking(union(fold, dropping), union(release, dropping), seize, succeeds)
+        return OwnershipTransfer(union(fold, dropping), union(release, dropping), seize, succeeds)
 
-    def _dropped(self, coming: FieldSet) -> FieldSet:
+    def _dropped_fields(self, coming: FieldSet) -> FieldSet:
         """The fields that left Git after somebody had changed them."""
         if self.adopting or self.same_manifest:
             return {}

@@ -18,7 +18,7 @@ from ..drift.foreign_fields import blocking_items, removable
 from ..fields.fieldset import FieldSet, display, union
 from ..fields.managed_fields import FIELD_MANAGER, owners
 from ..fields.structure import content_of, fields_of, merged, shape_of
-from ..forecast.exclusive_fields import Sides, without_other_branch
+from ..forecast.exclusive_fields import ApplySides, without_other_branch
 from ..forecast.rewrite import Forecast, forecast
 from .context import why
 from .dry_run_input import DryRunInput
@@ -40,18 +40,18 @@ def unblocked(dry_run_input: DryRunInput, resource: ApiResource, error: Invalid)
     claims = _claims(dry_run_input, resource)
     if claims:
         return claims
-    sides = Sides(
+    sides = ApplySides(
         live=dry_run_input.live,
         wanted=dry_run_input.wanted.body,
         kind=dry_run_input.wanted.ref.group_kind,
         ignored=dry_run_input.ignored,
         from_appliers=dry_run_input.context.app.force_conflicts,
-        no_rivals=dry_run_input.no_rivals,
+        not_conflicting=dry_run_input.not_conflicting,
     )
     both = merged_body(dry_run_input)
 
     def outcome(fields: FieldSet) -> Forecast:
-        taking = dry_run_input.taking(_coming(dry_run_input), fields)
+        taking = dry_run_input.ownership_transfer(_coming(dry_run_input), fields)
         expected = forecast(dry_run_input.context.cluster, resource, dry_run_input.live, both, taking)
         if expected.outcome is both:  # nothing goes, so the server was not asked again
             raise error
@@ -82,7 +82,7 @@ def _ways(dry_run_input: DryRunInput) -> Iterator[FieldSet]:
 
 
 def _valid_without(
-    error: Invalid, sides: Sides, outcome: Callable[[FieldSet], Forecast], way: FieldSet
+    error: Invalid, sides: ApplySides, outcome: Callable[[FieldSet], Forecast], way: FieldSet
 ) -> Forecast | None:
     """What comes of it without `way` and, if need be, the other branch; None where it is refused all the same."""
     try:
@@ -133,7 +133,7 @@ def _claims(dry_run_input: DryRunInput, resource: ApiResource) -> str:
             {
                 f"{c.manager} claims {c.field}"
                 for c in conflict.conflicts
-                if c.applied and c.manager not in dry_run_input.no_rivals
+                if c.applied and c.manager not in dry_run_input.not_conflicting
             }
         )
         return f"{'; '.join(claims[:_SHOWN])}. {DROP_OR_FORCE}" if claims else ""

@@ -34,7 +34,7 @@ class VerifiedState:
     uid: str
     resource_version: str
     generation: int  # 0 for a kind that keeps none
-    claim: str  # digest of our managedFields entry
+    entry_digest: str  # digest of our managedFields entry
     autoscaled: bool
     healthy: bool
     added: tuple[
@@ -76,7 +76,7 @@ class VerifiedState:
         if not keeps_generation(wanted.ref.group_kind):
             return False
         return (
-            claim_of(metadata) == self.claim
+            entry_digest(metadata) == self.entry_digest
             and _holds(wanted.body["metadata"], live)
             and not ignored.rules  # which of them lead where, only the whole object tells
             and self._has_seen(foreign_fields(metadata, wanted.ref.group_kind, ignored, metadata_only=True))
@@ -135,7 +135,7 @@ def verified_state_of(
         uid=str(metadata["uid"]),
         resource_version=str(metadata["resourceVersion"]),
         generation=_number(metadata.get("generation")),
-        claim=claim_of(live),
+        entry_digest=entry_digest(live),
         autoscaled=autoscaled,
         healthy=healthy,
         added=tuple((c.path, c.live, *_words(c.culprit)) for c in added if c.culprit is not None),
@@ -146,7 +146,7 @@ def _words(culprit: Culprit) -> tuple[str, str, str, str]:
     return culprit.manager, culprit.operation, culprit.subresource, culprit.time
 
 
-def claim_of(live: Body) -> str:
+def entry_digest(live: Body) -> str:
     """A digest of our managedFields entry: the fields and the version they are written in. Empty without one."""
     entry = our_entry(owners(live))
     if entry is None:

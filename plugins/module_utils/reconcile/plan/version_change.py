@@ -20,7 +20,7 @@ from ..fields.fieldset import Path, intersect, leaves
 from ..fields.managed_fields import owners
 from ..fields.ownership_match import same
 from ..forecast.replace import dry_run_replace
-from ..forecast.rewrite import Forecast, claim_of, forecast
+from ..forecast.rewrite import Forecast, forecast, our_fields
 from .dry_run_input import DryRunInput
 from .refused_apply import AcceptedApply, merged_body
 
@@ -40,9 +40,11 @@ def moved(dry_run_input: DryRunInput, resource: ApiResource) -> AcceptedApply | 
         return None
     dry_run_input = replace(dry_run_input, live=live)
     both = merged_body(dry_run_input)
-    coming = claim_of(both)
+    coming = our_fields(both)
     cluster = dry_run_input.context.cluster
-    expected = forecast(cluster, resource, live, both, dry_run_input.taking(coming, dry_run_input.removed))
+    expected = forecast(
+        cluster, resource, live, both, dry_run_input.ownership_transfer(coming, dry_run_input.removed)
+    )
     outcome = expected.outcome
     if outcome is both:
         outcome = dry_run_replace(cluster, resource, dry_run_input.wanted.ref, live, both)
@@ -50,7 +52,9 @@ def moved(dry_run_input: DryRunInput, resource: ApiResource) -> AcceptedApply | 
         value_at(outcome, path) is ABSENT for path in leaves(coming) if value_at(both, path) is not ABSENT
     ):
         return None  # this version does not know the field either
-    return AcceptedApply(both, Forecast(outcome, expected.managed or live["metadata"]["managedFields"]))
+    return AcceptedApply(
+        both, Forecast(outcome, expected.managed_fields or live["metadata"]["managedFields"])
+    )
 
 
 def claims_changed(dry_run_input: DryRunInput, outcome: Body, coming: Body) -> dict[str, tuple[Path, ...]]:
@@ -58,11 +62,11 @@ def claims_changed(dry_run_input: DryRunInput, outcome: Body, coming: Body) -> d
     changed = {
         owner.manager: tuple(
             path
-            for path in leaves(intersect(owner.fields, claim_of(coming)))
+            for path in leaves(intersect(owner.fields, our_fields(coming)))
             if not same(value_at(dry_run_input.live, path), value_at(outcome, path))
         )
         for owner in owners(dry_run_input.live)
-        if owner.is_applier and owner.manager not in dry_run_input.no_rivals
+        if owner.is_applier and owner.manager not in dry_run_input.not_conflicting
     }
     return {manager: paths for manager, paths in changed.items() if paths}
 
