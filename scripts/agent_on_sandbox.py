@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def inventory(described: dict[str, str], url: str, folder: Path) -> str:
-    """The demo's inventory, with what only the running sandbox knows."""
+    """Return the demo's inventory, with what only the running sandbox knows."""
     import yaml  # noqa: PLC0415 - there once .venv is
 
     read = yaml.safe_load((ROOT / "demo" / "inventory.yml").read_text(encoding="utf-8"))

@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """A real API server with controllers and a forge, for the whole session."""
+    """Yield a real API server with controllers and a forge, for the whole session."""
     with sandbox_session(tmp_path_factory.mktemp("sandbox") / "s") as running:
         yield running
 
@@ -62,18 +62,18 @@ def kubectl(sandbox: Sandbox) -> Kubectl:
 
 @pytest.fixture
 def namespace(sandbox: Sandbox) -> Iterator[str]:
-    """A namespace of the test's own; it goes away in the background afterwards."""
+    """Yield a namespace of the test's own; it goes away in the background afterwards."""
     name, api = f"t-{uuid.uuid4().hex[:10]}", api_of(sandbox.kubeconfig)
-    made, said = api.ask("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    made, said = api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
     assert made == 201, said
     yield name
-    gone, said = api.ask("DELETE", f"/api/v1/namespaces/{name}")
+    gone, said = api.request("DELETE", f"/api/v1/namespaces/{name}")
     assert gone in {200, 404, 409}, said  # 409: it is going already
 
 
 @pytest.fixture
 def engine(sandbox: Sandbox, namespace: str, tmp_path: Path) -> Engine:
-    """The engine, on a folder of manifests that the test writes."""
+    """Return the engine, on a folder of manifests that the test writes."""
     return Engine(sandbox, namespace, tmp_path / "git")
 
 

@@ -127,27 +127,27 @@ def reader(scene: Scene) -> Browser:
     reader = scene.reader
     if not reader.driver.current_url.startswith(scene.url):
         reader.driver.get(scene.url)
-    reader.one("h1")
+    reader.first("h1")
     if reader.all("#token"):
         reader.press("sesame-sesame-sesame", Keys.ENTER)
-    reader.one("#link", "Live")
+    reader.first("#link", "Live")
     return reader
 
 
 def test_nothing_is_shown_to_who_has_not_the_token(scene: Scene) -> None:
     reader = scene.reader
     reader.driver.get(scene.url)
-    reader.one("h1", "Sign in")
+    reader.first("h1", "Sign in")
     assert "prod-eu" not in reader.driver.page_source
     assert scene.agent.get("/api/v1/state")[0] == 401
     assert scene.agent.get("/api/v1/events")[0] == 401
     assert reader.focused().get_attribute("id") == "token"
     reader.press("open sesame", Keys.ENTER)
-    reader.one("[role=alert]", "This is not the token.")
+    reader.first("[role=alert]", "This is not the token.")
     assert reader.focused().get_attribute("id") == "token"
     assert "prod-eu" not in reader.driver.page_source
     reader.press("sesame-sesame-sesame", Keys.ENTER)
-    reader.one("h1", "Everything is what Git says")
+    reader.first("h1", "Everything is what Git says")
     (cookie,) = reader.driver.get_cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
     assert "sesame-sesame-sesame" not in cookie["value"]
@@ -159,7 +159,7 @@ def test_each_cluster_shows_its_apps_and_the_revision_with_subject_and_author(
     scene: Scene, reader: Browser
 ) -> None:
     for cluster in CLUSTERS:
-        shown = reader.one(scene.cluster(cluster)).text
+        shown = reader.first(scene.cluster(cluster)).text
         assert "In sync" in shown
         assert "Alma Berg" in shown
         assert SUBJECT in shown
@@ -178,15 +178,15 @@ def test_drift_appears_by_itself_with_its_culprit_and_what_became_of_it(
     part = scene.cluster("prod-us")
     reader.run("window.stays = true")
     scene.edit("prod-us", "configmap", "settings", '{"data": {"app": "log: debug\\nport: 8080\\n"}}', MANAGER)
-    row = reader.one(f"{part} .finding", "ConfigMap prod-us/settings")
+    row = reader.first(f"{part} .finding", "ConfigMap prod-us/settings")
     assert "Drifted, reverted" in row.text
     assert MANAGER in row.text
     assert EDITOR in row.text
     assert reader.run("return window.canary") is None
-    reader.one("#news", "prod-us: ConfigMap prod-us/settings data.app: Drifted, reverted, changed by")
+    reader.first("#news", "prod-us: ConfigMap prod-us/settings data.app: Drifted, reverted, changed by")
     assert reader.run("return window.stays") is True  # nothing was loaded anew
-    assert "In sync" in reader.one(f"{part} header").text
-    reader.one("h1", "Everything is what Git says")
+    assert "In sync" in reader.first(f"{part} header").text
+    reader.first("h1", "Everything is what Git says")
 
 
 def test_a_finding_opens_by_keyboard_and_stays_open_when_something_new_comes(
@@ -194,7 +194,7 @@ def test_a_finding_opens_by_keyboard_and_stays_open_when_something_new_comes(
 ) -> None:
     scene.edit("prod-us", "configmap", "settings", '{"data": {"app": "log: debug\\nport: 8080\\n"}}', MANAGER)
     scene.sync("prod-us")
-    reader.one(f"{scene.cluster('prod-us')} .finding", "ConfigMap prod-us/settings")
+    reader.first(f"{scene.cluster('prod-us')} .finding", "ConfigMap prod-us/settings")
     reader.run("document.getElementById('main').focus()")
     for _key in range(60):
         reader.press(Keys.TAB)
@@ -204,7 +204,7 @@ def test_a_finding_opens_by_keyboard_and_stays_open_when_something_new_comes(
     outline = reader.run("return getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
     reader.press(Keys.ENTER)
-    table = reader.one(f"{scene.cluster('prod-us')} .finding[open] table")
+    table = reader.first(f"{scene.cluster('prod-us')} .finding[open] table")
     assert "data.app" in table.text
     assert reader.all("del", "log: debug")
     assert reader.all("ins", "log: info")
@@ -212,7 +212,7 @@ def test_a_finding_opens_by_keyboard_and_stays_open_when_something_new_comes(
     assert "evidence: audit log" in table.text
     scene.edit("staging", "configmap", "limits", '{"data": {"most": "9"}}', "kubectl-edit")
     scene.sync("staging")
-    reader.one(f"{scene.cluster('staging')} .finding", "ConfigMap staging/limits")
+    reader.first(f"{scene.cluster('staging')} .finding", "ConfigMap staging/limits")
     assert reader.all(f"{scene.cluster('prod-us')} .finding[open] table")
     assert reader.focused().tag_name == "summary"
     assert "ConfigMap prod-us/settings" in reader.focused().text
@@ -222,15 +222,15 @@ def test_what_stands_beside_git_is_shown_until_it_is_gone(scene: Scene, reader: 
     part = scene.cluster("staging")
     scene.edit("staging", "deployment", "cart", '{"metadata": {"labels": {"hotfix": "yes"}}}', "kubectl-edit")
     scene.sync("staging")
-    reader.one("h1", "staging is not what Git says")
-    shown = reader.one(part).text
+    reader.first("h1", "staging is not what Git says")
+    shown = reader.first(part).text
     assert "Not in sync: 1 object" in shown
-    row = reader.one(f"{part} .finding.warn", "metadata.labels.hotfix").text
+    row = reader.first(f"{part} .finding.warn", "metadata.labels.hotfix").text
     assert "added" in row
     assert "kubectl-edit" in row
     scene.edit("staging", "deployment", "cart", '{"metadata": {"labels": {"hotfix": null}}}', "kubectl-edit")
     scene.sync("staging")
-    reader.one(f"{part} header", "In sync")
+    reader.first(f"{part} header", "In sync")
     assert "Not in sync" not in reader.text(part)
     assert "Drifted, left so" in reader.text(part)  # the timeline keeps it
 
@@ -239,20 +239,20 @@ def test_a_refused_object_is_shown_with_the_reason(scene: Scene, reader: Browser
     part = scene.cluster("prod-eu")
     scene.kubectl("create", "configmap", "flags", "-n", "prod-eu", "--from-literal=beta=on")
     scene.repository.commit({"shop/flags.yaml": config_map("flags", beta="off")}, "Turn the beta off")
-    reader.one("h1", "prod-eu")
+    reader.first("h1", "prod-eu")
     assert "1 object refused" in reader.text("#summary")
-    shown = reader.one(f"{part} .finding.bad", "ConfigMap prod-eu/flags").text
+    shown = reader.first(f"{part} .finding.bad", "ConfigMap prod-eu/flags").text
     assert "Refused" in shown
     assert "adopt" in shown  # what helps
     assert "(1) prod-eu" in reader.driver.title
     first, *_others = reader.all("#clusters > section")
     assert first.get_attribute("data-key") == "prod-eu"
-    reader.one(f"{scene.cluster('staging')} header", "In sync")
+    reader.first(f"{scene.cluster('staging')} header", "In sync")
 
 
 def test_a_secret_shows_that_it_changed_and_not_what(scene: Scene, reader: Browser) -> None:
     scene.edit("prod-us", "secret", "key", '{"stringData": {"password": "hunter2-hunter2"}}', "kubectl-edit")
-    row = reader.one(f"{scene.cluster('prod-us')} .finding", "Secret prod-us/key")
+    row = reader.first(f"{scene.cluster('prod-us')} .finding", "Secret prod-us/key")
     assert "(hidden)" in row.text
     state = scene.agent.get("/api/v1/state", token="sesame-sesame-sesame")[1]
     for secret in (PASSWORD, "hunter2-hunter2", "sesame-sesame-sesame"):
@@ -262,7 +262,7 @@ def test_a_secret_shows_that_it_changed_and_not_what(scene: Scene, reader: Brows
 
 def test_it_is_told_to_who_hears_it(scene: Scene, reader: Browser) -> None:
     reader.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    heard = reader.heard()
+    heard = reader.accessibility_tree()
     roles = [role for role, _name in heard]
     for landmark in ("banner", "main", "contentinfo", "navigation"):
         assert roles.count(landmark) == 1, landmark
@@ -308,23 +308,23 @@ def test_the_pictures(scene: Scene, reader: Browser) -> None:
     scene.edit("prod-eu", "deployment", "checkout", '{"spec": {"replicas": 2}}', "kubectl-edit")
     scene.repository.commit({"payments/limits.yaml": config_map("limits", most="2500")}, "Raise the limits")
     for cluster in CLUSTERS:
-        reader.one(scene.cluster(cluster), "Raise the limits")
+        reader.first(scene.cluster(cluster), "Raise the limits")
     reader.driver.refresh()
-    row = reader.one(f"{scene.cluster('prod-eu')} ol .finding", "Deployment prod-eu/checkout")
+    row = reader.first(f"{scene.cluster('prod-eu')} ol .finding", "Deployment prod-eu/checkout")
     reader.run("arguments[0].open = true", row)
-    assert "spec.replicas" in reader.one(".finding[open] table").text
+    assert "spec.replicas" in reader.first(".finding[open] table").text
     if not os.environ.get("PLUMB_SCREENSHOTS"):
         return
     reader.size(1180, 1120)
     for scheme in ("light", "dark"):
         reader.prefers(color_scheme=scheme, reduced_motion="reduce")
-        reader.picture(IMAGES / f"page-{scheme}.png")
+        reader.save_screenshot(IMAGES / f"page-{scheme}.png")
     reader.size(1280, 900)
 
 
 def test_the_first_tab_leads_past_the_head_of_the_page(scene: Scene, reader: Browser) -> None:
     reader.driver.refresh()
-    reader.one("h2", "prod-eu")
+    reader.first("h2", "prod-eu")
     reader.press(Keys.TAB)
     assert reader.focused().text == "Skip to the content"
     reader.press(Keys.ENTER)
@@ -338,10 +338,10 @@ def test_the_page_comes_back_by_itself_after_a_restart_of_the_agent(scene: Scene
     part = scene.cluster("prod-us")
     scene.edit("prod-us", "configmap", "limits", '{"data": {"most": "9"}}', "kubectl-edit")
     scene.sync("prod-us")
-    reader.one(f"{part} ol .finding", "ConfigMap prod-us/limits")
+    reader.first(f"{part} ol .finding", "ConfigMap prod-us/limits")
     verdict, last = reader.text("h1"), reader.text(f"{part} ol .finding .gist")
     assert agent.end() == 0  # with a page that listens
-    reader.one("#link", "Not live")
+    reader.first("#link", "Not live")
     assert "prod-eu" in reader.text()  # what was known last, and it says so
     agent.start()
     until(lambda: reader.text("#link") == "Live", "the page is live again")
@@ -350,7 +350,11 @@ def test_the_page_comes_back_by_itself_after_a_restart_of_the_agent(scene: Scene
 
 
 def test_the_browser_refuses_what_is_not_of_the_page(scene: Scene, reader: Browser) -> None:
-    said = [line for line in reader.said() if "Content Security Policy" in line or "TrustedScript" in line]
+    said = [
+        line
+        for line in reader.console_messages()
+        if "Content Security Policy" in line or "TrustedScript" in line
+    ]
     assert said == []  # in all that was done so far
     for attempt in (
         "const s = document.createElement('script'); s.textContent = 'canary = 1'; document.body.append(s)",
@@ -359,13 +363,16 @@ def test_the_browser_refuses_what_is_not_of_the_page(scene: Scene, reader: Brows
     ):
         reader.run(f"try {{ {attempt} }} catch (error) {{ window.refused = true }}")
     assert reader.run("return [window.canary, window.refused]") == [None, True]
-    until(lambda: any("Content Security Policy" in line for line in reader.said()), "the browser's refusal")
+    until(
+        lambda: any("Content Security Policy" in line for line in reader.console_messages()),
+        "the browser's refusal",
+    )
 
 
 def test_who_signs_out_sees_nothing_more(scene: Scene, reader: Browser) -> None:
-    reader.one("#leave").click()
-    reader.one("h1", "Sign in")
+    reader.first("#leave").click()
+    reader.first("h1", "Sign in")
     reader.driver.refresh()
-    reader.one("h1", "Sign in")
+    reader.first("h1", "Sign in")
     assert "prod-eu" not in reader.driver.page_source
     assert scene.agent.end(signal.SIGTERM) == 0

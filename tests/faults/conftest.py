@@ -23,20 +23,20 @@ from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream
 
 @pytest.fixture
 def proxy(sandbox: Sandbox, tmp_path: Path) -> Iterator[Proxy]:
-    """A proxy before the API server, without faults yet."""
+    """Yield a proxy before the API server, without faults yet."""
     with proxy_before(sandbox, tmp_path) as running:
         yield running
 
 
 @pytest.fixture
 def life(engine: Engine, kubectl: Kubectl) -> Life:
-    """An app of 40 objects before its first apply, among objects of others."""
+    """Return an app of 40 objects before its first apply, among objects of others."""
     return life_in(engine, kubectl)
 
 
 @pytest.fixture
 def git_fleet(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> Iterator[GitFleet]:
-    """The reconcile playbook with an app whose source is a Git server that may misbehave."""
+    """Yield the reconcile playbook with an app whose source is a Git server that may misbehave."""
     upstream = Upstream(tmp_path / "git" / "fleet.git")
     with GitServer(tmp_path / "git") as server:
         git = {"url": server.url("fleet.git")}

@@ -52,7 +52,7 @@ def make(cluster: PropertyCluster, api: Api, body: Body, manager: str) -> None:
     assert resource is not None
     made = {**body, "metadata": {**body["metadata"], "annotations": annotations}}
     path = resource.path(body["metadata"]["namespace"])
-    status, answer = api.ask("POST", f"{path}?fieldManager={manager}", made)
+    status, answer = api.request("POST", f"{path}?fieldManager={manager}", made)
     assume(status == 201)  # an apply may leave out what a create may not
     note(f"{answer['metadata'].get('managedFields')}")
 

@@ -30,10 +30,10 @@ from ansible_collections.plumb.gitops.tests.support.faults.app_life import (
 )
 from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
     WRITES,
-    Answered,
-    Asked,
     Forward,
     Proxy,
+    ProxyRequest,
+    ProxyResponse,
     at_write,
     proxy_before,
 )
@@ -95,7 +95,7 @@ def test_row_10_the_api_server_restarts_in_the_middle_of_an_apply_of_the_agent(
 ) -> None:
     gone = threading.Event()
 
-    def kill(_asked: Asked, _forward: Forward) -> None:
+    def kill(_asked: ProxyRequest, _forward: Forward) -> None:
         own.kill()
         gone.set()
 
@@ -118,11 +118,11 @@ def test_row_11_a_frozen_store_holds_the_agent_up_and_prunes_nothing(
     converges(life, UPGRADE)
     deletes: list[str] = []
 
-    def freeze(asked: Asked, forward: Forward) -> Answered | None:
+    def freeze(asked: ProxyRequest, forward: Forward) -> ProxyResponse | None:
         own.freeze()
         return forward(asked)
 
-    def note(asked: Asked, forward: Forward) -> Answered | None:
+    def note(asked: ProxyRequest, forward: Forward) -> ProxyResponse | None:
         deletes.append(asked.target)
         return forward(asked)
 

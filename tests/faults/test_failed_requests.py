@@ -18,11 +18,11 @@ from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubec
 from ansible_collections.plumb.gitops.tests.support.faults.app_life import LIFETIME, Life
 from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
     WRITES,
-    Answered,
-    Asked,
     Effect,
     Forward,
     Proxy,
+    ProxyRequest,
+    ProxyResponse,
     cut_after,
     cut_before,
     silence,
@@ -69,7 +69,7 @@ def first_time(effect: Effect) -> Effect:
     """The effect on the first try of each request; further tries are let through."""
     met: set[tuple[str, str, bytes]] = set()
 
-    def once(asked: Asked, forward: Forward) -> Answered | None:
+    def once(asked: ProxyRequest, forward: Forward) -> ProxyResponse | None:
         request = (asked.method, asked.target, asked.body)
         if request in met:
             return forward(asked)

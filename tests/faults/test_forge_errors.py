@@ -24,7 +24,7 @@ from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
     status,
     status_after,
 )
-from ansible_collections.plumb.gitops.tests.support.git.forge import Api, new_repository
+from ansible_collections.plumb.gitops.tests.support.git.forge import ForgeApi, new_repository
 from ansible_collections.plumb.gitops.tests.support.registry.image_shop import Shop
 
 HEAD = "refs/heads/plumb/fleet/images"
@@ -37,8 +37,8 @@ class Behind(Shop):
     proxy: Proxy
 
     @property
-    def api(self) -> Api:
-        return Api(self.sandbox, f"{self.sandbox.forge_user}/{self.name}")
+    def api(self) -> ForgeApi:
+        return ForgeApi(self.sandbox, f"{self.sandbox.forge_user}/{self.name}")
 
     def variables(self, **more: Any) -> dict[str, Any]:
         given = super().variables(**{"pull_request": {"labels": ["images"]}, **more})

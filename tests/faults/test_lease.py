@@ -22,7 +22,7 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease import Lease, LeaseSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease_file import boot_time
-from ansible_collections.plumb.gitops.tests.support.agent import leader_process as leading
+from ansible_collections.plumb.gitops.tests.support.agent import leader_process
 from ansible_collections.plumb.gitops.tests.support.cluster.audit_log import Audit
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
@@ -80,7 +80,8 @@ class Agents:
                 "duration": DURATION, "retry": RETRY}  # fmt: skip
         (folder / "agent.json").write_text(json.dumps(said), encoding="utf-8")
         process = subprocess.Popen(
-            [sys.executable, "-m", leading.__name__, str(folder)], env={**os.environ, **(environment or {})}
+            [sys.executable, "-m", leader_process.__name__, str(folder)],
+            env={**os.environ, **(environment or {})},
         )
         agent = Agent(name, folder, process)
         self.started.append(agent)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.plumb.gitops.controller.http.connection_limits import BACKLOG, MOST
-from ansible_collections.plumb.gitops.tests.support.agent import instant_runs as answering
+from ansible_collections.plumb.gitops.tests.support.agent import instant_runs
 from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running
 
 TOKEN = "sesame-sesame-sesame"
@@ -22,8 +22,8 @@ TOKEN = "sesame-sesame-sesame"
 
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
-    agent = AgentProcess(tmp_path_factory.mktemp("listener") / "agent", module=answering.__name__)
-    agent.inventory(dict.fromkeys(answering.HOSTS))
+    agent = AgentProcess(tmp_path_factory.mktemp("listener") / "agent", module=instant_runs.__name__)
+    agent.inventory(dict.fromkeys(instant_runs.HOSTS))
     with running(agent):
         agent.await_run("one")
         yield agent

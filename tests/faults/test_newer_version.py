@@ -55,9 +55,9 @@ class Kind:
 
     def live(self, engine: Engine, version: str = "v1") -> dict[str, Any]:
         path = f"/apis/{self.group}/{version}/namespaces/{engine.namespace}/things/t"
-        status, answer = api_of(engine.sandbox.kubeconfig).ask("GET", path)
+        status, answer = api_of(engine.sandbox.kubeconfig).request("GET", path)
         while status == 404:  # the server takes a moment to serve a new version
-            status, answer = api_of(engine.sandbox.kubeconfig).ask("GET", path)
+            status, answer = api_of(engine.sandbox.kubeconfig).request("GET", path)
         assert status == 200, answer
         return answer
 
@@ -136,7 +136,7 @@ def test_row_85_a_conversion_webhook_that_is_down_is_not_the_manifests_fault(
     write(engine, [kind.thing("v1", old="1", new="2")])
     path = f"/apis/{kind.group}/v1/namespaces/{engine.namespace}/things/t"
     api = api_of(engine.sandbox.kubeconfig)
-    while api.ask("GET", path)[0] == 200:
+    while api.request("GET", path)[0] == 200:
         pass  # the server takes a moment to ask the webhook
     done = engine.apply()
     text = " ".join([done.app.plan.error, *(f"{o.action.reason} {o.error}" for o in done.app.outcomes)])

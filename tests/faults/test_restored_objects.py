@@ -54,16 +54,16 @@ def backup_of(live: Mapping[str, Any]) -> dict[str, Any]:
 
 def bring_back(engine: Engine, backup: Mapping[str, Any], manager: str, *, apply: bool) -> None:
     api, path = api_of(engine.sandbox.kubeconfig), path_of(engine, backup)
-    api.ask("DELETE", path, {"propagationPolicy": "Background"})
-    while api.ask("GET", path)[0] != 404:
+    api.request("DELETE", path, {"propagationPolicy": "Background"})
+    while api.request("GET", path)[0] != 404:
         time.sleep(0.02)
     if apply:
-        status, answer = api.ask(
+        status, answer = api.request(
             "PATCH", f"{path}?fieldManager={manager}", backup, content="application/apply-patch+yaml"
         )
     else:
         collection = path.rpartition("/")[0]
-        status, answer = api.ask("POST", f"{collection}?fieldManager={manager}", backup)
+        status, answer = api.request("POST", f"{collection}?fieldManager={manager}", backup)
     assert status == 201, answer
 
 

@@ -15,11 +15,11 @@ from ansible_collections.plumb.gitops.tests.support.ansible.git_fleet import Git
 from ansible_collections.plumb.gitops.tests.support.cluster.engine import Done, Engine
 from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
     WRITES,
-    Answered,
-    Asked,
     Effect,
     Forward,
     Proxy,
+    ProxyRequest,
+    ProxyResponse,
     status,
 )
 from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
@@ -29,11 +29,11 @@ OBJECTS = 1000
 MOST_TRIES = 24
 
 
-def forbidden(asked: Asked, _forward: Forward) -> Answered:
+def forbidden(asked: ProxyRequest, _forward: Forward) -> ProxyResponse:
     """Answer as the server does once the account's role is gone."""
     said = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden"}
     said["message"] = 'User "u" cannot patch resource "configmaps" in API group "" in the namespace "n"'
-    return Answered(403, {"Content-Type": "application/json"}, json.dumps(said).encode())
+    return ProxyResponse(403, {"Content-Type": "application/json"}, json.dumps(said).encode())
 
 
 ILL: dict[str, Effect] = {
@@ -111,7 +111,7 @@ def test_row_73_lists_that_all_fail_end_the_run(engine: Engine, proxy: Proxy) ->
 
 
 def fails_for(names: frozenset[str], effect: Effect) -> Effect:
-    def acted(asked: Asked, forward: Forward) -> Answered | None:
+    def acted(asked: ProxyRequest, forward: Forward) -> ProxyResponse | None:
         mine = asked.target.partition("?")[0].rpartition("/")[2] in names
         return effect(asked, forward) if mine else forward(asked)
 

@@ -28,10 +28,10 @@ from ansible_collections.plumb.gitops.tests.support.faults.app_life import (
 )
 from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
     WRITES,
-    Answered,
-    Asked,
     Forward,
     Proxy,
+    ProxyRequest,
+    ProxyResponse,
     at_write,
     pages_of,
     proxy_before,
@@ -84,7 +84,7 @@ def test_row_10_the_api_server_restarts_in_the_middle(
         own_life.engine.apply(own_life.commit(earlier))
     gone = threading.Event()
 
-    def kill(_asked: Asked, _forward: Forward) -> None:
+    def kill(_asked: ProxyRequest, _forward: Forward) -> None:
         own.kill()
         gone.set()
 
@@ -106,7 +106,7 @@ def test_row_11_a_frozen_store_leaves_outcomes_unknown_and_prunes_nothing(
 ) -> None:
     own_life.converges(FIRST)
 
-    def freeze(asked: Asked, forward: Forward) -> Answered | None:
+    def freeze(asked: ProxyRequest, forward: Forward) -> ProxyResponse | None:
         own.freeze()
         return forward(asked)
 
@@ -175,7 +175,7 @@ def test_row_12_history_is_compacted_between_two_pages(
     own_life.engine.apply(own_life.commit(FIRST))
     name = own_life.engine.namespace
 
-    def compact(asked: Asked, forward: Forward) -> Answered | None:
+    def compact(asked: ProxyRequest, forward: Forward) -> ProxyResponse | None:
         own_kubectl("annotate", "namespace", name, "moved=on")
         own.compact()
         return pages_of(5)(asked, forward)

@@ -17,9 +17,9 @@ from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubec
 from ansible_collections.plumb.gitops.tests.support.cluster.own_server import OwnServer, own_server
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
-    Answered,
     Fault,
     Proxy,
+    ProxyResponse,
     cut_before,
     proxy_before,
     replay,
@@ -121,7 +121,7 @@ def test_a_watch_that_was_cut_goes_on_from_where_it_was(rig: Rig) -> None:
 def test_row_12_after_410_the_kind_is_listed_and_compared(rig: Rig, how: str) -> None:
     event = json.dumps({"type": "ERROR", "object": GONE}).encode() + b"\n"
     told = {"Content-Type": "application/json"}
-    gone = status(410, "Expired") if how == "status" else replay(Answered(200, told, event))
+    gone = status(410, "Expired") if how == "status" else replay(ProxyResponse(200, told, event))
     blind = rig.blind()
     rig.edit(f"gone-by-{how}")
     fault = rig.proxy.fault("GET", WATCH, gone, times=1)

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.plumb.gitops.tests.support.ansible.fleet import Fleet
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
-from ansible_collections.plumb.gitops.tests.support.git.forge import Api, Repository, new_repository
+from ansible_collections.plumb.gitops.tests.support.git.forge import ForgeApi, Repository, new_repository
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {0}}}\ndata: {{n: '{1}'}}\n"
 
@@ -27,7 +27,7 @@ class Telling:
 
     fleet: Fleet
     repository: Repository
-    api: Api
+    api: ForgeApi
     forge: dict[str, Any]
 
     def statuses(self, commit: str) -> list[tuple[str, str, str]]:
@@ -48,7 +48,7 @@ def telling(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> Tel
     git = {"url": repository.url, "token_file": str(repository.token_file)}
     fleet = Fleet(play, sandbox, git, namespace, tmp_path)
     forge = {"kind": "gitea", "url": sandbox.forge_url, "token_file": str(repository.token_file)}
-    return Telling(fleet, repository, Api(sandbox, f"{sandbox.forge_user}/{name}"), forge)
+    return Telling(fleet, repository, ForgeApi(sandbox, f"{sandbox.forge_user}/{name}"), forge)
 
 
 def test_a_commit_gets_its_statuses_on_change_only(telling: Telling) -> None:

@@ -17,7 +17,7 @@ from ansible_collections.plumb.gitops.tests.support.agent.process import until
 from ansible_collections.plumb.gitops.tests.support.ansible.fleet import RECONCILE, Fleet
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play, Played
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
-from ansible_collections.plumb.gitops.tests.support.git.forge import Api, Repository, new_repository
+from ansible_collections.plumb.gitops.tests.support.git.forge import ForgeApi, Repository, new_repository
 from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 PATH = "clusters/here.yml"
@@ -33,12 +33,12 @@ class Added:
     other: Repository
 
     @property
-    def api(self) -> Api:
+    def api(self) -> ForgeApi:
         return self.api_of(self.other)
 
-    def api_of(self, repository: Repository) -> Api:
+    def api_of(self, repository: Repository) -> ForgeApi:
         title = repository.url.removeprefix(f"{self.sandbox.forge_url}/").removesuffix(".git")
-        return Api(self.sandbox, title)
+        return ForgeApi(self.sandbox, title)
 
     def run(self, playbook: str, *, repositories: list[str]) -> Played:
         token = self.config.token_file
@@ -66,7 +66,7 @@ class Added:
         return {one["context"]: one["status"] for one in found}
 
 
-def opened(repository: Repository, api: Api, files: dict[str, str]) -> int:
+def opened(repository: Repository, api: ForgeApi, files: dict[str, str]) -> int:
     """The number of a pull request with these files."""
     for name, text in files.items():
         (repository.folder / name).write_text(text, encoding="utf-8")
@@ -78,7 +78,7 @@ def opened(repository: Repository, api: Api, files: dict[str, str]) -> int:
     return int(api.repo("/pulls", "POST", asked)["number"])
 
 
-def comments(api: Api, number: int) -> list[str]:
+def comments(api: ForgeApi, number: int) -> list[str]:
     return [one["body"] for one in api.repo(f"/issues/{number}/comments")]
 
 

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.plumb.gitops.tests.support.agent.process import until
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play, Played
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
-from ansible_collections.plumb.gitops.tests.support.git.forge import Api
+from ansible_collections.plumb.gitops.tests.support.git.forge import ForgeApi
 
 FILES = {"README.md": "# The fleet\n", "clusters/prod.yml": "plumb_sources: []\nplumb_apps: []\n"}
 
@@ -46,7 +46,7 @@ class Gitea:
         return self.play.module(module, self.options(name, **more), *words)
 
     def api(self, path: str, method: str = "GET", body: Any = None) -> Any:
-        return Api(self.sandbox, "").ask(path, method, body)
+        return ForgeApi(self.sandbox, "").request(path, method, body)
 
     def filled(self, owner: str, name: str) -> None:
         """Wait until Gitea has seen the first push: for a moment after it the repository is said to be empty."""

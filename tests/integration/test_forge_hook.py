@@ -13,7 +13,7 @@ from ansible_collections.plumb.gitops.tests.support.agent.process import AgentPr
 from ansible_collections.plumb.gitops.tests.support.ansible.fleet import Fleet
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
-from ansible_collections.plumb.gitops.tests.support.git.forge import Api, new_repository
+from ansible_collections.plumb.gitops.tests.support.git.forge import ForgeApi, new_repository
 from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 
@@ -23,7 +23,7 @@ def test_a_push_to_gitea_is_applied_at_once(
     name = f"hook-{uuid.uuid4().hex[:8]}"
     repository = new_repository(sandbox, name, tmp_path / "clone")
     repository.commit({"app/a.yaml": config_map("a")})
-    api = Api(sandbox, f"{sandbox.forge_user}/{name}")
+    api = ForgeApi(sandbox, f"{sandbox.forge_user}/{name}")
     secret = tmp_path / "hook-secret"
     secret.write_text(secrets.token_hex(32), encoding="utf-8")
 

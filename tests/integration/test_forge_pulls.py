@@ -30,7 +30,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.pull_request im
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository_address import ForgeRepository
 from ansible_collections.plumb.gitops.tests.support.agent.process import until
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
-from ansible_collections.plumb.gitops.tests.support.git.forge import Api, Repository, new_repository
+from ansible_collections.plumb.gitops.tests.support.git.forge import ForgeApi, Repository, new_repository
 
 BRANCH = "plumb/images/shop"
 
@@ -42,7 +42,7 @@ class Gitea:
     sandbox: Sandbox
     repository: Repository
     place: ForgeRepository
-    api: Api
+    api: ForgeApi
     base: str
 
     def repo(self, path: str, method: str = "GET", body: Any = None) -> Any:
@@ -69,7 +69,7 @@ def gitea(sandbox: Sandbox, tmp_path: Path) -> Gitea:
         name=name,
         token_file=repository.token_file,
     )
-    gitea = Gitea(sandbox, repository, place, Api(sandbox, place.title), base)
+    gitea = Gitea(sandbox, repository, place, ForgeApi(sandbox, place.title), base)
     until(lambda: not gitea.repo("")["empty"], "Gitea to have taken the first push in", 30)
     return gitea
 
@@ -88,7 +88,7 @@ def wanted(**more: Any) -> PullRequest:
 def test_the_same_branch_keeps_its_pull_request(gitea: Gitea, client: ForgeClient) -> None:
     user = f"mira-{uuid.uuid4().hex[:6]}"
     account = {"username": user, "email": f"{user}@example.com", "password": "not-a-secret-1"}
-    gitea.api.ask("/admin/users", "POST", {**account, "must_change_password": False})
+    gitea.api.request("/admin/users", "POST", {**account, "must_change_password": False})
     gitea.repo(f"/collaborators/{user}", "PUT", {"permission": "write"})
     gitea.push(BRANCH, "image: shop:2\n")
     made = find_or_open(client, gitea.place, wanted(reviewers=(user,)))

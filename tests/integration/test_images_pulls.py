@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.plumb.gitops.tests.support.agent.process import until
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
-from ansible_collections.plumb.gitops.tests.support.git.forge import Api, new_repository
+from ansible_collections.plumb.gitops.tests.support.git.forge import ForgeApi, new_repository
 from ansible_collections.plumb.gitops.tests.support.registry.image_shop import Shop
 
 ASKED = {"pull_request": {"labels": ["images"], "auto_merge": False}}
@@ -24,8 +24,8 @@ class Proposing(Shop):
     """A shop whose inventory names the forge."""
 
     @property
-    def api(self) -> Api:
-        return Api(self.sandbox, f"{self.sandbox.forge_user}/{self.name}")
+    def api(self) -> ForgeApi:
+        return ForgeApi(self.sandbox, f"{self.sandbox.forge_user}/{self.name}")
 
     def variables(self, **more: Any) -> dict[str, Any]:
         forge = {"kind": "gitea", "url": self.sandbox.forge_url, "token_file": str(self.git.token_file)}

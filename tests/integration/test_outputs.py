@@ -22,7 +22,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs.aud
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.drift.attribution import AuditEvent
 from ansible_collections.plumb.gitops.plugins.module_utils.report.verify import verify
-from ansible_collections.plumb.gitops.tests.support.agent import instant_runs as answering
+from ansible_collections.plumb.gitops.tests.support.agent import instant_runs
 from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running, until
 from ansible_collections.plumb.gitops.tests.support.ansible.git_fleet import GitFleet
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
@@ -287,12 +287,12 @@ def test_a_log_that_cannot_be_read_is_told_and_holds_nothing_up(witness: Witness
 
 
 def test_an_api_server_sends_its_events_to_the_agent(sandbox: Sandbox, tmp_path: Path) -> None:
-    agent = AgentProcess(tmp_path / "agent", module=answering.__name__)
+    agent = AgentProcess(tmp_path / "agent", module=instant_runs.__name__)
     token = tmp_path / "audit-token"
     token.write_text("open-audit")
     agent.words["http"] = {**agent.words["http"], "audit_token_file": str(token)}
     agent.configure()
-    agent.inventory(dict.fromkeys(answering.HOSTS))
+    agent.inventory(dict.fromkeys(instant_runs.HOSTS))
     sink = f"http://{agent.words['http']['listen']}/audit/one/open-audit"  # no TLS
     webhook = tmp_path / "webhook.yml"
     webhook.write_text(

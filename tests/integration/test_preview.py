@@ -21,7 +21,7 @@ from ansible_collections.plumb.gitops.tests.support.ansible.play import Play, Pl
 from ansible_collections.plumb.gitops.tests.support.cluster.audit_log import Audit
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
-from ansible_collections.plumb.gitops.tests.support.git.forge import Api, Repository, new_repository
+from ansible_collections.plumb.gitops.tests.support.git.forge import ForgeApi, Repository, new_repository
 from ansible_collections.plumb.gitops.tests.support.manifests.text import (
     config_map,
     deployment,
@@ -54,7 +54,7 @@ class Previewing:
 
     fleet: Fleet
     repository: Repository
-    api: Api
+    api: ForgeApi
     base: str
 
     def variables(self, **more: Any) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def previewing(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> 
     name = f"preview-{uuid.uuid4().hex[:8]}"
     repository = new_repository(sandbox, name, tmp_path / "clone")
     base = repository.commit(BASE, "Begin")
-    api = Api(sandbox, f"{sandbox.forge_user}/{name}")
+    api = ForgeApi(sandbox, f"{sandbox.forge_user}/{name}")
     until(lambda: not api.repo("")["empty"], "Gitea to have taken the first push in", 30)
     git = {"url": repository.url, "token_file": str(repository.token_file)}
     found = Previewing(Fleet(play, sandbox, git, namespace, tmp_path), repository, api, base)
@@ -182,9 +182,9 @@ def test_a_pull_request_that_does_not_render_is_said_there(previewing: Previewin
 def test_a_fork_is_planned_only_where_that_is_allowed(previewing: Previewing, sandbox: Sandbox) -> None:
     user, password = f"ove-{uuid.uuid4().hex[:6]}", "not-a-secret-1"
     account = {"username": user, "email": f"{user}@example.com", "password": password}
-    previewing.api.ask("/admin/users", "POST", {**account, "must_change_password": False})
+    previewing.api.request("/admin/users", "POST", {**account, "must_change_password": False})
     previewing.api.repo(f"/collaborators/{user}", "PUT", {"permission": "read"})
-    fork = previewing.api.ask(f"/repos/{previewing.api.title}/forks?sudo={user}", "POST", {})
+    fork = previewing.api.request(f"/repos/{previewing.api.title}/forks?sudo={user}", "POST", {})
     scheme, _sep, rest = sandbox.forge_url.partition("://")
     url = f"{scheme}://{user}:{password}@{rest}/{fork['full_name']}.git"
     previewing.push("theirs", {"app/old.yaml": None}, url)

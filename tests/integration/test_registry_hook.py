@@ -18,7 +18,7 @@ from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import Age
 from ansible_collections.plumb.gitops.tests.support.agent.process import running, until
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
-from ansible_collections.plumb.gitops.tests.support.git.forge import Api
+from ansible_collections.plumb.gitops.tests.support.git.forge import ForgeApi
 from ansible_collections.plumb.gitops.tests.support.registry.debian_registry import (
     BINARY,
     PASSWORD,
@@ -102,9 +102,9 @@ def test_giteas_registry_tells_of_a_push(told: Told, sandbox: Sandbox, tmp_path:
     account = {"username": sandbox.forge_user, "password_file": str(password), "insecure": True}
     image = f"{sandbox.registry}/{name}"
     told.follow(image, account)
-    api = Api(sandbox, name)
-    hook = api.ask("/user/hooks", "POST", made)["id"]
+    api = ForgeApi(sandbox, name)
+    hook = api.request("/user/hooks", "POST", made)["id"]
     try:
         told.see(image, lambda: pusher.push(name, "1.1.0", label="newer"))
     finally:
-        api.ask(f"/user/hooks/{hook}", "DELETE")
+        api.request(f"/user/hooks/{hook}", "DELETE")

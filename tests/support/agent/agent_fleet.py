@@ -26,19 +26,21 @@ class AgentFleet:
         self.write()
 
     def source(self, **options: Any) -> dict[str, Any]:
-        given = {"name": "fleet", "url": self.repository.url, "branch": "main", "allow_http": True}
-        return given | {"token_file": str(self.repository.token_file)} | options
+        """Return the source `fleet`, with these options besides or instead."""
+        defaults = {"name": "fleet", "url": self.repository.url, "branch": "main", "allow_http": True}
+        return defaults | {"token_file": str(self.repository.token_file)} | options
 
     def app(self, **options: Any) -> dict[str, Any]:
-        given = {"name": "app", "source": "fleet", "path": "app", "namespace": self.namespace}
-        return given | {"create_namespace": True, "timeout": "60s"} | options
+        """Return the app `app`, with these options besides or instead."""
+        defaults = {"name": "app", "source": "fleet", "path": "app", "namespace": self.namespace}
+        return defaults | {"create_namespace": True, "timeout": "60s"} | options
 
     def write(self, hosts: dict[str, Any] | None = None, **variables: Any) -> None:
         """Write the inventory, with these variables besides or instead."""
-        given: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "plumb_kubeconfig": str(self.sandbox.kubeconfig),
             "plumb_cache_dir": str(self.agent.folder / "cache"),
             "plumb_sources": [self.source()],
             "plumb_apps": [self.app()],
         }
-        self.agent.inventory(hosts or {"here": {}}, **{**given, **variables})
+        self.agent.inventory(hosts or {"here": {}}, **{**defaults, **variables})

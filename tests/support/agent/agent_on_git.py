@@ -39,17 +39,17 @@ class FollowedGit(GitFleet):
     def sync(self) -> str:
         """Ask for a run and await its line."""
         runs = len(self.agent.runs())
-        status, said = self.agent.get("/api/v1/sync", token=self.token, body=b"{}")
-        assert status == 200, said
+        status, output = self.agent.get("/api/v1/sync", token=self.token, body=b"{}")
+        assert status == 200, output
         return self.agent.await_run(more_than=runs)
 
     @property
     def token(self) -> str:
-        """That of the agent's HTTP."""
+        """The token of the agent's HTTP listener."""
         return Path(self.agent.words["http"]["token_file"]).read_text(encoding="utf-8")
 
     def is_well(self) -> None:
-        """The agent itself has nothing that a restart would help, and says so."""
+        """Check that the agent reports itself healthy, so that nothing restarts it."""
         assert self.agent.get("/healthz") == (200, "ok\n")
         assert self.agent.get("/readyz") == (200, "ok\n")
         assert not [line for line in self.agent.lines() if "Traceback" in line]
@@ -59,7 +59,7 @@ class FollowedGit(GitFleet):
 def followed_git(
     sandbox: Sandbox, folder: Path, *, kubeconfig: Path | None = None, git_token: str = ""
 ) -> Iterator[FollowedGit]:
-    """An agent that is not started yet, in a namespace of its own; whatever is left of it at the end is killed.
+    """Yield an agent that is not started yet, in a namespace of its own; whatever is left of it at the end is killed.
 
     `kubeconfig` is what it reaches the sandbox's API server with, the admin's unless said otherwise.
     """

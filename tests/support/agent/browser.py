@@ -35,26 +35,29 @@ class Browser:
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
 
-    def run(self, script: str, *given: Any) -> Any:
-        return self.driver.execute_script(script, *given)
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Run JavaScript in the page and return its value."""
+        return self.driver.execute_script(script, *arguments)
 
-    def one(self, selector: str, words: str = "") -> WebElement:
-        """The first element that is shown with these words, as soon as there is one."""
-        found: WebElement = until(lambda: next(iter(self.all(selector, words)), None), f"{selector} {words}")
-        return found
+    def first(self, selector: str, words: str = "") -> WebElement:
+        """Return the first element that is shown with these words, as soon as there is one."""
+        element: WebElement = until(
+            lambda: next(iter(self.all(selector, words)), None), f"{selector} {words}"
+        )
+        return element
 
     def all(self, selector: str, words: str = "") -> list[WebElement]:
-        """The elements that are shown now with these words; what goes away meanwhile is none."""
-        found: list[WebElement] = self.run(
+        """Return the elements that are shown now with these words; what goes away meanwhile is none."""
+        elements: list[WebElement] = self.run(
             "return [...document.querySelectorAll(arguments[0])].filter("
             "  (one) => one.getClientRects().length && one.innerText.includes(arguments[1]))",
             selector,
             words,
         )
-        return found
+        return elements
 
     def text(self, selector: str = "main") -> str:
-        """What is shown there."""
+        """Return what is shown there."""
         return str(self.run("return document.querySelector(arguments[0]).innerText", selector))
 
     def press(self, *keys: str) -> None:
@@ -62,22 +65,23 @@ class Browser:
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def focused(self) -> WebElement:
+        """Return the element that has the focus."""
         return self.driver.switch_to.active_element
 
     def prefers(self, **media: str) -> None:
-        """What the reader's system asks of pages, such as `color_scheme="dark"`."""
+        """Set what the reader's system prefers, such as `color_scheme="dark"`."""
         features = [
             {"name": f"prefers-{name.replace('_', '-')}", "value": value} for name, value in media.items()
         ]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
     def size(self, width: int, height: int) -> None:
-        """The size of the window's inside, in pixels."""
+        """Set the size of the window's inside, in pixels."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
-    def heard(self) -> list[tuple[str, str]]:
-        """Role and name of all that a screen reader is told of."""
+    def accessibility_tree(self) -> list[tuple[str, str]]:
+        """Return role and name of all that a screen reader reads."""
         nodes = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
         return [
             (node["role"]["value"], node.get("name", {}).get("value", ""))
@@ -85,38 +89,39 @@ class Browser:
             if not node["ignored"]
         ]
 
-    def said(self) -> list[str]:
-        """What the browser's own log has said since it was asked last."""
+    def console_messages(self) -> list[str]:
+        """Return what the browser's own log has said since it was asked last."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def violations(self) -> list[str]:
-        """What axe-core finds wrong for people who cannot see, point or tell colours apart."""
+        """Return what axe-core finds wrong for people who cannot see, point or tell colours apart."""
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         if not (cache / _AXE).exists():
             pytest.skip("axe-core is not in the cache: scripts/programs fetches it with npm")
         self.run((cache / _AXE).read_text(encoding="utf-8"))
-        found = self.driver.execute_async_script(
+        results = self.driver.execute_async_script(
             "axe.run(document, {resultTypes: ['violations']}).then(arguments[arguments.length - 1])"
         )
         return [
             f"{rule['id']}: {node['html'][:200]}: {node['failureSummary']}"
-            for rule in found["violations"]
+            for rule in results["violations"]
             for node in rule["nodes"]
         ]
 
-    def picture(self, file: Path) -> None:
+    def save_screenshot(self, file: Path) -> None:
         """Keep what is shown as a PNG."""
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(self.driver.get_screenshot_as_png())
 
     @property
     def by(self) -> type[By]:
+        """Selenium's ways to find an element."""
         return By
 
 
 @contextmanager
 def browser(folder: Path, *flags: str) -> Iterator[Browser]:
-    """A browser with a new profile in `folder`. The test is skipped where there is none."""
+    """Yield a browser with a new profile in `folder`. The test is skipped where there is none."""
     programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
     if None in programs:
         pytest.skip("Chromium or its driver is missing: scripts/programs installs them")

@@ -16,19 +16,21 @@ from typing import Any
 
 
 def raises_once(real: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Return a function that raises at its second call, and else does what the real one does."""
     calls = 0
 
-    def faulty(*given: Any, **named: Any) -> Any:
+    def faulty(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise LookupError(f"a defect in {name}")
-        return real(*given, **named)
+        return real(*arguments, **named)
 
     return faulty
 
 
 def main() -> int:
+    """Put the defects in, and run the agent."""
     for named in filter(None, os.environ["PLUMB_FAULTS"].split(",")):
         module_name, _colon, path = named.partition(":")
         owner: Any = importlib.import_module(f"ansible_collections.plumb.gitops.{module_name}")

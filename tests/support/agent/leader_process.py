@@ -39,31 +39,33 @@ _CLOCK = Clock(sleep=_sleep)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EventFile:
     """Lines that several processes add to a file."""
 
     file: Path
 
-    def tell(self, line: str) -> None:
+    def append(self, line: str) -> None:
+        """Add a line."""
         with self.file.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def info(self, event: str, **values: Any) -> None:
-        self.tell(f"{event} {json.dumps(values)}")
+        """Add an event of the log."""
+        self.append(f"{event} {json.dumps(values)}")
 
     warning = info
 
 
 async def lead(folder: Path) -> None:
     """Lead until SIGTERM; while leading, a writer runs."""
-    said = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
-    told = Told(folder / "told")
+    options = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
+    events = EventFile(folder / "told")
     writers: list[asyncio.subprocess.Process] = []
 
     async def started() -> None:
         words = (sys.executable, "-m", __spec__.name, str(folder), "write")
         writers.append(await asyncio.create_subprocess_exec(*words))
-        told.tell(f"writer {writers[-1].pid}")
+        events.append(f"writer {writers[-1].pid}")
 
     async def ended() -> None:
         writer = writers.pop()
@@ -74,27 +76,30 @@ async def lead(folder: Path) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     leader = Leader(
         spec=LeaseSpec(
-            namespace=said["namespace"], name="agent", holder=said["holder"], duration=said["duration"]
+            namespace=options["namespace"],
+            name="agent",
+            holder=options["holder"],
+            duration=options["duration"],
         ),
         open_cluster=lambda: connect(
-            ConnectionSpec(kubeconfig=Path(said["kubeconfig"]), concurrency=1), clock=_CLOCK
+            ConnectionSpec(kubeconfig=Path(options["kubeconfig"]), concurrency=1), clock=_CLOCK
         ),
-        retry=said["retry"],
+        retry=options["retry"],
         file=folder / "lease",
         started=started,
         ended=ended,
-        log=told,
+        log=events,
     )
     await leader.run(stop)
 
 
 def write(folder: Path) -> None:
     """Apply a ConfigMap with another number again and again, whatever comes of it."""
-    said = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
-    told = Told(folder / "told")
-    spec = ConnectionSpec(kubeconfig=Path(said["kubeconfig"]))
+    options = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
+    events = EventFile(folder / "told")
+    spec = ConnectionSpec(kubeconfig=Path(options["kubeconfig"]))
     body = {"apiVersion": "v1", "kind": "ConfigMap"}
-    metadata = {"namespace": said["namespace"], "name": f"of-{said['holder']}"}
+    metadata = {"namespace": options["namespace"], "name": f"of-{options['holder']}"}
     with connect(spec, clock=_CLOCK, lease_file=folder / "lease") as cluster:
         number = 0
         while True:
@@ -108,9 +113,9 @@ def write(folder: Path) -> None:
                     force=False,
                 )
             except LeaseLost as error:
-                told.tell(f"refused {error.reason}")
+                events.append(f"refused {error.reason}")
             else:
-                told.tell("wrote")
+                events.append("wrote")
 
 
 if __name__ == "__main__":

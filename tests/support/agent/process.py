@@ -31,14 +31,14 @@ _ENDED = (" reconciled ", " reconciled in part ", " not reconciled ")
 def until(holds: Callable[[], Any], what: str, seconds: float = _PATIENCE) -> Any:
     """Wait until something holds, and return it; fails after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not (found := holds()):
+    while not (value := holds()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.05)
-    return found
+    return value
 
 
 def command_of(pid: int) -> str:
-    """The command line of a process; empty where it has ended."""
+    """Return the command line of a process; empty where it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
@@ -73,14 +73,17 @@ class AgentProcess:
 
     @property
     def state(self) -> Path:
+        """The agent's state folder."""
         return self.folder / "state"
 
     @property
     def runtime(self) -> Path:
+        """The folder of its runs."""
         return Path(self.words.get("runtime_dir", self.folder / "run"))
 
     @property
     def pid(self) -> int:
+        """The process id."""
         assert self.process is not None
         return self.process.pid
 
@@ -95,6 +98,7 @@ class AgentProcess:
         (self.folder / "inventory.yml").write_text(yaml.safe_dump(group), encoding="utf-8")
 
     def start(self) -> None:
+        """Start it; it reads configuration and inventory."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.module, "--config", str(self.folder / "agent.yml")],
@@ -106,21 +110,22 @@ class AgentProcess:
             )
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Signal it, and wait until it has ended; its exit code."""
+        """Signal it, wait until it has ended, and return its exit code."""
         assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(_PATIENCE)
 
     def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
         assert self.process is not None
         self.process.send_signal(number)
 
     def tree(self) -> list[int]:
-        """What it has started that still runs."""
+        """Return what it has started that still runs."""
         return [entry.pid for entry in descendants(self.pid) if entry.state != "Z"]
 
     def at_work(self) -> list[int]:
-        """What it has started that does something: all but the process that waits to fork runs."""
+        """Return what it has started that does something: all but the process that waits to fork runs."""
         waits = {
             entry.pid
             for entry in descendants(self.pid)
@@ -129,37 +134,37 @@ class AgentProcess:
         return [pid for pid in self.tree() if pid not in waits]
 
     def lines(self) -> list[str]:
-        """The log so far."""
+        """Return the log so far."""
         return (self.folder / "log").read_text(encoding="utf-8").splitlines()
 
     def runs(self, cluster: str = "here") -> list[str]:
-        """The lines of the runs of a cluster."""
+        """Return the lines of the runs of a cluster."""
         wanted = f" cluster={cluster} "
         return [line for line in self.lines() if wanted in line and any(word in line for word in _ENDED)]
 
     def await_line(self, *words: str, after: int = 0) -> str:
         """Wait for a line with all these words, beyond the first `after` lines."""
 
-        def found() -> str:
+        def matching_line() -> str:
             assert self.process is not None
             assert self.process.poll() is None, "\n".join(self.lines())
             return next((line for line in self.lines()[after:] if all(word in line for word in words)), "")
 
         try:
-            line: str = until(found, " ".join(words))
+            line: str = until(matching_line, " ".join(words))
         except AssertionError as error:
             raise AssertionError(f"{error}; the log:\n" + "\n".join(self.lines())) from None
         return line
 
     def await_run(self, cluster: str = "here", more_than: int = 0) -> str:
-        """Wait until more than so many runs of a cluster have ended; the line of the last."""
+        """Wait until more than so many runs of a cluster have ended; return the line of the last."""
         runs: list[str] = until(
-            lambda: found if len(found := self.runs(cluster)) > more_than else None, f"a run of {cluster}"
+            lambda: lines if len(lines := self.runs(cluster)) > more_than else None, f"a run of {cluster}"
         )
         return runs[-1]
 
     def command(self, *words: str) -> tuple[int, str]:
-        """Run a command of the agent: exit code and output."""
+        """Run a command of the agent; return exit code and output."""
         done = subprocess.run(
             [sys.executable, "-m", _MODULE, "--config", str(self.folder / "agent.yml"), *words],
             stdout=subprocess.PIPE,
@@ -170,7 +175,7 @@ class AgentProcess:
         return done.returncode, done.stdout
 
     def get(self, path: str, token: str = "", body: bytes | None = None) -> tuple[int, str]:
-        """Ask over HTTP; with a body it is a POST."""
+        """Send a GET, or with a body a POST; return status and body."""
         request = urllib.request.Request(f"http://{self.words['http']['listen']}{path}", data=body)
         if token:
             request.add_header("Authorization", f"Bearer {token}")
@@ -181,20 +186,20 @@ class AgentProcess:
             return error.code, error.read().decode()
 
     def series(self) -> dict[str, float]:
-        """The metrics by name with labels."""
+        """Return the metrics by name with labels."""
         _status, text = self.get("/metrics")
         pairs = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, _blank, value in pairs}
 
     def resident(self) -> int:
-        """Resident memory in bytes."""
+        """Return resident memory in bytes."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="utf-8").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
 def running(agent: AgentProcess) -> Iterator[AgentProcess]:
-    """The agent from start to end, whatever the test comes to."""
+    """Yield the agent from start to end, whatever the test comes to."""
     agent.start()
     try:
         yield agent
@@ -205,7 +210,7 @@ def running(agent: AgentProcess) -> Iterator[AgentProcess]:
 
 @contextmanager
 def silent_remote() -> Iterator[str]:
-    """The URL of a server that takes connections and never says anything."""
+    """Yield the URL of a server that takes connections and never says anything."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/nothing.git"
 

@@ -57,7 +57,7 @@ class Fleet:
         return self.play.playbook(RECONCILE, "-i", str(inventory), *words)
 
     def variables(self, **variables: Any) -> dict[str, Any]:
-        """The variables of the inventory's group."""
+        """Return the variables of the inventory's group."""
         shared: dict[str, Any] = {
             "plumb_kubeconfig": str(self.sandbox.kubeconfig),
             "plumb_cache_dir": str(self.folder / "cache"),
@@ -69,32 +69,36 @@ class Fleet:
         return {name: value for name, value in shared.items() if value is not None}
 
     def reconcile(self, *, check: bool = False, **variables: Any) -> Played:
-        """What the playbook's tasks do on the host `here`, one after another, in this process and without Ansible.
+        """Do what the playbook's tasks do on the host `here`, one after another, in this process and without Ansible.
 
         For tests that are about the engine: a playbook takes Ansible a second or two to start.
         """
         shared = self.variables(**variables)
-        given = {name.removeprefix("plumb_"): value for name, value in shared.items()}
+        options = {name.removeprefix("plumb_"): value for name, value in shared.items()}
         mode = Mode(check=check, diff=False)
         wrong = check_inventory(shared).wrong
         pulled = (
-            {"msg": "\n".join(wrong)} if wrong else outcome_of(pull, options_of(spec_of_pull(), given), mode)
+            {"msg": "\n".join(wrong)}
+            if wrong
+            else outcome_of(pull, options_of(spec_of_pull(), options), mode)
         )
         if "sources" not in pulled:
             return Played(2, pulled["msg"])
         config = {"config": pulled["config"]} if "config" in pulled else {}
-        told = {**given, **config, "sources": pulled["sources"], "cluster": "here"}
-        applied = outcome_of(apply, options_of(spec_of_run(), told), mode)
+        run_options = {**options, **config, "sources": pulled["sources"], "cluster": "here"}
+        applied = outcome_of(apply, options_of(spec_of_run(), run_options), mode)
         if "lines" not in applied:
             return Played(2, applied["msg"])
-        closing = verdict(applied, given.get("fail_on", "failure"))
+        closing = verdict(applied, options.get("fail_on", "failure"))
         output = "\n".join([*applied["lines"], closing.get("msg", "")])
         return Played(2 if closing.get("failed") else 0, output, [applied])
 
     def source(self, **options: Any) -> dict[str, Any]:
+        """Return the source `fleet`, with these options besides or instead."""
         return {"name": "fleet", "branch": "main", **self.git, **options}
 
     def app(self, **options: Any) -> dict[str, Any]:
+        """Return the app `app`, with these options besides or instead."""
         return {
             "name": "app",
             "source": "fleet",
@@ -105,16 +109,16 @@ class Fleet:
         }
 
     def report(self) -> Mapping[str, Any]:
-        """The newest report of the cluster `here`."""
+        """Return the newest report of the cluster `here`."""
         newest = max((self.folder / "reports" / "here").iterdir(), key=lambda file: file.stat().st_mtime_ns)
         assert stat.S_IMODE(newest.stat().st_mode) == 0o600
         loaded: Mapping[str, Any] = json.loads(newest.read_text(encoding="utf-8"))
         return loaded
 
 
-def options_of(spec: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """A module's options as Ansible checks and completes them, of what the inventory says."""
-    checked = ArgumentSpecValidator(spec).validate({name: given[name] for name in spec if name in given})
+def options_of(spec: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a module's options as Ansible checks and completes them, of what the inventory says."""
+    checked = ArgumentSpecValidator(spec).validate({name: values[name] for name in spec if name in values})
     assert not checked.error_messages, checked.error_messages
     options: dict[str, Any] = checked.validated_parameters
     return options

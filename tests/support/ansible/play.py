@@ -76,11 +76,11 @@ class Play:
             {"name": f"Task {name}", **task, "register": name, "ignore_errors": True}
             for name, task in zip(names, tasks, strict=True)
         ]
-        kept = self.folder / "results.json"
+        results = self.folder / "results.json"
         written.append(
             {
                 "name": "Keep the results",
-                "keep": {"text": f"{{{{ [{', '.join(names)}] | to_json }}}}", "file": str(kept)},
+                "keep": {"text": f"{{{{ [{', '.join(names)}] | to_json }}}}", "file": str(results)},
                 "check_mode": False,
                 "no_log": True,
             }
@@ -93,8 +93,8 @@ class Play:
         header["vars"] = {"ansible_python_interpreter": sys.executable}
         book.write_text(yaml.safe_dump([{**header, "tasks": written}], sort_keys=False), encoding="utf-8")
         played = self.playbook(str(book), "-i", "localhost,", *words)
-        results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
-        kept.unlink(missing_ok=True)
+        results = json.loads(results.read_text(encoding="utf-8")) if results.exists() else []
+        results.unlink(missing_ok=True)
         return Played(played.code, played.output, results)
 
     def playbook(self, name: str, *words: str) -> Played:
@@ -149,7 +149,7 @@ def _ahead() -> _Ahead:
 
 
 def _of_this_process() -> dict[str, str]:
-    """The environment without what would have Ansible, the modules or Plumb do something else."""
+    """Return the environment without what would have Ansible, the modules or Plumb do something else."""
     foreign = ("ANSIBLE_", "K8S_AUTH_", "PLUMB_")
     ours = {"ANSIBLE_COLLECTIONS_PATH": str(_COLLECTIONS), "ANSIBLE_NOCOLOR": "1"}
     return {k: v for k, v in os.environ.items() if not k.startswith(foreign)} | ours

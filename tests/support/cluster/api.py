@@ -28,7 +28,7 @@ class _Kind:
     namespaced: bool
 
     def path(self, namespace: str) -> str:
-        """Where its objects are; without a namespace, in the one that kubectl would take."""
+        """Return the path of its objects; without a namespace, in the one that kubectl would take."""
         within = f"/namespaces/{namespace or 'default'}" if self.namespaced else ""
         return f"{self.base}{within}/{self.plural}"
 
@@ -43,16 +43,16 @@ class Api:
     _kinds: dict[str, _Kind] = field(default_factory=dict)  # by each of its names
 
     def get(self, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
-        """An object, or None where there is none. A kind is named as for kubectl."""
+        """Return an object, or None where there is none. A kind is named as for kubectl."""
         if kind.lower() not in self._kinds:
             self._kinds = self._discovered()
-        status, body = self.ask("GET", f"{self._kinds[kind.lower()].path(namespace)}/{quote(name)}")
+        status, body = self.request("GET", f"{self._kinds[kind.lower()].path(namespace)}/{quote(name)}")
         if status == 404:
             return None
         assert status == 200, f"{kind} {namespace}/{name}: {body}"
         return body
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -60,7 +60,7 @@ class Api:
         accept: str = "application/json",
         content: str = "application/json",
     ) -> tuple[int, dict[str, Any]]:
-        """Status and answer of a request whose body is of type `content`."""
+        """Return status and answer of a request whose body is of type `content`."""
         headers = {"Authorization": f"Bearer {self.token}", "Accept": accept, "Content-Type": content}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.server}{path}", data, headers, method=method)  # noqa: S310
@@ -71,25 +71,30 @@ class Api:
             return error.code, json.loads(error.read() or b"{}")
 
     def _discovered(self) -> dict[str, _Kind]:
-        """The first kind of each name, with core first, as kubectl takes it."""
-        found: dict[str, _Kind] = {}
+        """Return the first kind of each name, with core first, as kubectl takes it."""
+        kinds: dict[str, _Kind] = {}
         for root in ("/api", "/apis"):
-            for group in self.ask("GET", root, accept=_DISCOVERY)[1]["items"]:
+            for group in self.request("GET", root, accept=_DISCOVERY)[1]["items"]:
                 of = group["metadata"].get("name", "")
                 version = group["versions"][0]
                 base = f"{root}/{of}/{version['version']}" if of else f"{root}/{version['version']}"
-                for one in version["resources"]:
-                    plural = one["resource"]
-                    kind = _Kind(base, plural, one["scope"] == "Namespaced")
-                    short = {plural, f"{plural}.{of}", one["singularResource"], *one.get("shortNames", ())}
-                    for name in (*short, one["responseKind"]["kind"].lower()):
-                        found.setdefault(name, kind)
-        return found
+                for resource in version["resources"]:
+                    plural = resource["resource"]
+                    kind = _Kind(base, plural, resource["scope"] == "Namespaced")
+                    short = {
+                        plural,
+                        f"{plural}.{of}",
+                        resource["singularResource"],
+                        *resource.get("shortNames", ()),
+                    }
+                    for name in (*short, resource["responseKind"]["kind"].lower()):
+                        kinds.setdefault(name, kind)
+        return kinds
 
 
 @functools.cache
 def api_of(kubeconfig: Path) -> Api:
-    """The API server that a kubeconfig's first cluster and user name."""
+    """Return the API server that a kubeconfig's first cluster and user name."""
     config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
     cluster = config["clusters"][0]["cluster"]
     authority = b64decode(cluster["certificate-authority-data"]).decode()

@@ -15,17 +15,17 @@ _READS = frozenset({"get", "list", "watch"})
 
 @dataclass(slots=True)
 class Audit:
-    """Reads the log from where the last look ended."""
+    """Reads the log from where the last reading ended."""
 
     log: Path
     _seen: int = 0
 
     def writes(self) -> list[str]:
-        """Verb and URI of each write by Plumb since the last look; dry-runs aside."""
+        """Return verb and URI of each write by Plumb since the last reading, without dry-runs."""
         return [f"{event['verb']} {event['requestURI']}" for event in self.events()]
 
     def events(self) -> list[dict[str, Any]]:
-        """Each write by Plumb since the last look, as the server logged it when it was over; dry-runs aside."""
+        """Return each write by Plumb since the last reading, as the server logged it at its end, without dry-runs."""
         with self.log.open("rb") as file:
             file.seek(self._seen)
             text = file.read()

@@ -44,7 +44,7 @@ class Done:
         return app
 
     def verbs(self) -> dict[str, Verb]:
-        """By object (`ConfigMap ns/name`): what is, or was, to be done to it; unchanged ones left out."""
+        """Return what is, or was, to be done to each object (`ConfigMap ns/name`) that is not unchanged."""
         return {
             str(action.ref): action.verb
             for app in self.result.apps
@@ -53,14 +53,14 @@ class Done:
         }
 
     def action(self, kind: str, name: str) -> Action:
-        """The one action on an object of this kind and name."""
-        (found,) = [
+        """Return the one action on an object of this kind and name."""
+        (actions,) = [
             a
             for app in self.result.apps
             for a in app.plan.actions
             if (a.ref.kind, a.ref.name) == (kind, name)
         ]
-        return found
+        return actions
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Engine:
             folder.rmdir()
 
     def spec(self, name: str = "app", **options: Any) -> AppSpec:
-        """An app in the folder of its name; it does not wait unless told to."""
+        """Return an app in the folder of its name; it does not wait unless the options say so."""
         chosen = {
             "source": "git",
             "path": name,
@@ -105,7 +105,7 @@ class Engine:
         return self._run(apps, check=False, **options)
 
     def check(self, *apps: AppSpec, **options: Any) -> Done:
-        """Plan only."""
+        """Plan without writing."""
         return self._run(apps, check=True, **options)
 
     def _run(

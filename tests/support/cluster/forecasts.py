@@ -25,18 +25,18 @@ _RECORDS = {f"metadata.annotations[{name}]" for name in (DIGEST, ANNOTATION)}
 
 
 def forecast(action: Action) -> Changes:
-    """The changes that an action says; additions that stay are none."""
+    """Return the changes that an action forecasts; additions that stay are none."""
     return {
         (c.path, _text(c.live), _text(c.desired)) for c in action.changes if c.cause is not Cause.ADDITION
     }
 
 
 def happened(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
-    """The fields in which an object differs from what it was, Plumb's own record and what controllers write aside."""
+    """Return the fields in which an object has changed, without Plumb's own record and what controllers write."""
     controllers = [owner.fields for owner in owners(after) if owner.manager == "kube-controller-manager"]
     return {
-        (display(path), _text(masked(after, path, one)), _text(masked(after, path, other)))
-        for path, one, other in differences(before, after)
+        (display(path), _text(masked(after, path, path)), _text(masked(after, path, other)))
+        for path, path, other in differences(before, after)
         if display(path) not in _RECORDS and not any(owns(fields, path) for fields in controllers)
     }
 

@@ -23,6 +23,7 @@ class Kubectl:
     kubeconfig: Path
 
     def __call__(self, *words: str, stdin: str = "", **environment: str) -> str:
+        """Run kubectl with these words; return its output."""
         done = subprocess.run(
             [str(PROGRAM), *words],
             input=stdin,
@@ -41,16 +42,16 @@ class Kubectl:
         return done.stdout
 
     def get(self, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
-        """An object with its managedFields, or None; asked of the API server itself, which is ten times as quick."""
+        """Return an object with its managedFields, or None; read from the API itself, which is ten times as quick."""
         return api_of(self.kubeconfig).get(kind, name, namespace)
 
     def live(self, kind: str, name: str, namespace: str = "") -> dict[str, Any]:
-        """An object that has to be there."""
-        found = self.get(kind, name, namespace)
-        if found is None:
+        """Return an object that has to be there."""
+        live = self.get(kind, name, namespace)
+        if live is None:
             raise AssertionError(f"there is no {kind} {namespace}/{name}")
-        return found
+        return live
 
     def apply(self, manifest: str, *words: str) -> str:
-        """`kubectl apply -f -`, client-side unless told otherwise."""
+        """Run `kubectl apply -f -`, client-side unless the options say otherwise."""
         return self("apply", *words, "-f", "-", stdin=manifest)

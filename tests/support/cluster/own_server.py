@@ -60,6 +60,7 @@ class OwnServer:
         os.kill(self._etcd.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
+        """Let etcd go on."""
         os.kill(self._etcd.pid, signal.SIGCONT)
 
     def compact(self) -> None:
@@ -81,6 +82,7 @@ class OwnServer:
             self._ask("maintenance/alarm", {"action": "DEACTIVATE", **alarm})
 
     def close(self) -> None:
+        """End both programs."""
         end([self._api], _PATIENCE)
         self.thaw()
         end([self._etcd], _PATIENCE)
@@ -88,8 +90,8 @@ class OwnServer:
     def _ask(self, what: str, body: Mapping[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(f"{self.etcd_url}/v3/{what}", json.dumps(body).encode())  # noqa: S310
         with urllib.request.urlopen(request, timeout=60, context=self._etcd_tls) as answer:  # noqa: S310
-            said: dict[str, Any] = json.loads(answer.read())
-            return said
+            output: dict[str, Any] = json.loads(answer.read())
+            return output
 
 
 @contextmanager
@@ -132,9 +134,9 @@ def own_server(
 def _like(pid: int, others: Mapping[str, str]) -> Program:
     """Return the program of a running process with some of its arguments replaced or added."""
     argv = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").rstrip("\0").split("\0")
-    kept = [word for word in argv if word.removeprefix("--").partition("=")[0] not in others]
-    given = [f"--{name}={value}" for name, value in others.items()]
-    return Program(name=Path(argv[0]).name, argv=[*kept, *given], env={"PATH": os.environ["PATH"]})
+    arguments = [word for word in argv if word.removeprefix("--").partition("=")[0] not in others]
+    replaced = [f"--{name}={value}" for name, value in others.items()]
+    return Program(name=Path(argv[0]).name, argv=[*arguments, *replaced], env={"PATH": os.environ["PATH"]})
 
 
 def _argument(program: Program, name: str) -> str:

@@ -34,12 +34,12 @@ class Sandbox:
     registry: str = ""
 
     def kubeconfig_of(self, user: str) -> Path:
-        """The kubeconfig of `viewer` (may read all but Secrets), `tenant` or `nobody` (no rights of their own)."""
+        """Return the kubeconfig of `viewer` (may read all but Secrets), `tenant` or `nobody` (without rights)."""
         return self.dir / "users" / f"{user}.kubeconfig"
 
 
 def sandbox_command(*words: str | Path) -> tuple[str, ...]:
-    """The command line of sandbox.py with these words."""
+    """Return the command line of sandbox.py with these words."""
     return (sys.executable, str(PROGRAM), *map(str, words))
 
 

@@ -27,6 +27,7 @@ Review = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # an AdmissionRequest
 
 
 def admit(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Admit every object."""
     return {"allowed": True}
 
 
@@ -60,16 +61,17 @@ class Webhook:
     asked: list[str] = field(default_factory=list)  # the names of the objects, in order
 
     def client_config(self) -> dict[str, str]:
+        """Return how the API server reaches it."""
         bundle = base64.b64encode(self.certificate.encode()).decode()
         return {"url": f"https://127.0.0.1:{self.port}/review", "caBundle": bundle}
 
 
 @contextmanager
 def webhook_server(folder: Path) -> Iterator[Webhook]:
-    """A webhook on loopback, with an authority of its own in `folder` (which must not exist yet)."""
+    """Yield a webhook on loopback, with an authority of its own in `folder` (which must not exist yet)."""
     authority = Authority(folder)
 
-    class Handler(BaseHTTPRequestHandler):
+    class WebhookHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -91,7 +93,7 @@ def webhook_server(folder: Path) -> Iterator[Webhook]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of http.server
             return None
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), WebhookHandler) as server:
         hook = Webhook(int(server.server_address[1]), authority.certificate.read_text(encoding="utf-8"))
         tls = authority.server_context("127.0.0.1")
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)

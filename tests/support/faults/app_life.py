@@ -24,6 +24,7 @@ _RBAC = "rbac.authorization.k8s.io"
 
 
 def body(api_version: str, kind: str, name: str, revision: str, **rest: Any) -> Body:
+    """Return an object as a manifest."""
     metadata = {"name": name, "labels": {"revision": revision}}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **rest}
 
@@ -66,7 +67,7 @@ def forty(revision: str) -> tuple[Body, ...]:
 
 
 def of_new_kinds(revision: str) -> tuple[Body, ...]:
-    """Two objects of kinds that the forty have none of."""
+    """Return two objects of kinds that the forty have none of."""
     spec = {"podSelector": {}, "policyTypes": ["Ingress"]}
     budget = {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}
     return (
@@ -93,7 +94,7 @@ LIFETIME = (FIRST, UPGRADE, PRUNE, REMOVAL)  # and, after another `begin`, FIRST
 
 @dataclass(frozen=True)
 class Life:
-    """The app, in the test's namespace, and what the oracle says of it."""
+    """The app in the test's namespace, and the oracle that checks it."""
 
     engine: Engine
     kubectl: Kubectl
@@ -105,8 +106,8 @@ class Life:
         self.kubectl.apply(config_map("adopted", {"a": "0", "old": "x"}, namespace=self.engine.namespace))
 
     def commit(self, stage: Stage) -> AppSpec:
-        """Make Git say this; the app as the inventory has it then."""
-        documents = "".join(f"---\n{json.dumps(one, indent=1)}\n" for one in stage.render)
+        """Write a stage's files; return the app as the inventory has it then."""
+        documents = "".join(f"---\n{json.dumps(body, indent=1)}\n" for body in stage.render)
         self.engine.write("app/all.yaml", documents)
         return self.engine.spec(
             adopt=True,
@@ -116,7 +117,7 @@ class Life:
         )
 
     def converges(self, stage: Stage) -> Done:
-        """Run with nothing in the way: then all is as this stage says, and a second run has nothing to do."""
+        """Run without faults: then all is as this stage says, and a second run has nothing to do."""
         app = self.commit(stage)
         done = self.engine.apply(app)
         assert not done.app.failed, [outcome.error for outcome in done.app.outcomes] + [done.app.error]
@@ -126,7 +127,7 @@ class Life:
         return done
 
     def holds(self, stage: Stage) -> None:
-        """The oracle: our objects equal the render, nobody else's have moved."""
+        """Check by the oracle: our objects equal the rendering, nobody else's have changed."""
         namespace = self.engine.namespace
         wrong = self.oracle.wrong("app", namespace, () if stage.absent else stage.render)
         assert not wrong, wrong
@@ -135,7 +136,7 @@ class Life:
         assert not moved, f"somebody else's: {moved}"
 
     def members_have_room(self) -> None:
-        """Every member's kind is in the inventory, so the next run finds it whatever Git says by then."""
+        """Check that every member's kind is in the inventory: the next run finds it, whatever Git says by then."""
         namespace = self.engine.namespace
         kinds = {kind for kind, _namespace, _name in self.oracle.members("app", namespace)}
         room = self.oracle.room("app", namespace)
@@ -143,7 +144,7 @@ class Life:
 
 
 def life_in(engine: Engine, kubectl: Kubectl) -> Life:
-    """The app before its first apply, among objects of others: one bears its label, written by somebody else."""
+    """Return the app before its first apply, among objects of others: one bears its label, written by somebody else."""
     ours = {PART_OF: SetIdentity("app", engine.namespace).id}
     kubectl.apply(
         config_map("labelled", namespace=engine.namespace, labels=ours)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Admission that stands in the way of every write to a namespace, dry-runs included."""
+"""Admission that denies every write to a namespace, dry-runs included."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RULE = {"apiGroups": ["", "networking.k8s.io"], "apiVersions": ["*"], "operatio
 
 @contextmanager
 def denied_by_policy(kubectl: Kubectl, namespace: str) -> Iterator[None]:
-    """A ValidatingAdmissionPolicy that denies ConfigMaps and NetworkPolicies, as long as the block lasts."""
+    """Yield a ValidatingAdmissionPolicy that denies ConfigMaps and NetworkPolicies, as long as the block lasts."""
     spec = {
         "matchConstraints": {"resourceRules": [{**_RULE, "resources": ["configmaps", "networkpolicies"]}]},
         "matchConditions": [
@@ -40,7 +40,7 @@ def denied_by_policy(kubectl: Kubectl, namespace: str) -> Iterator[None]:
 
 @contextmanager
 def dead_webhook(kubectl: Kubectl, namespace: str) -> Iterator[None]:
-    """A webhook for ConfigMaps and NetworkPolicies that nobody answers, as long as the block lasts."""
+    """Yield a webhook for ConfigMaps and NetworkPolicies that nobody answers, as long as the block lasts."""
     hook = {
         "name": "dead.example.com",
         "clientConfig": {"url": "https://127.0.0.1:1/"},
@@ -72,7 +72,7 @@ def _applied(kubectl: Kubectl, text: str, namespace: str) -> Iterator[None]:
 
 
 def _await_denial(kubectl: Kubectl, namespace: str) -> None:
-    """The server takes a moment until it knows a policy."""
+    """Wait until the server applies the policy."""
     for _try in range(100):
         try:
             kubectl(

@@ -43,10 +43,12 @@ class Files:
 
     @property
     def state(self) -> Path:
+        """The agent's state folder."""
         return self.folder / "agent" / "state"
 
     @property
     def cache(self) -> Path:
+        """The agent's cache folder."""
         return self.folder / "agent" / "cache"
 
     @property
@@ -55,12 +57,12 @@ class Files:
         return self.folder / "git"
 
     def agent(self) -> AgentProcess:
-        """The agent of these files; an inventory it has to be given."""
+        """Return the agent of these files; an inventory it has to be given."""
         return AgentProcess(self.folder / "agent", {"runtime_dir": str(self.folder / "run")})
 
 
 def fleet_files(root: Path = _MANIFESTS) -> dict[str, Any]:
-    """What the cluster runs, as files that `Upstream.commit` takes."""
+    """Return what the cluster runs, as files that `Upstream.commit` takes."""
     return {
         item.name: fleet_files(item) if item.is_dir() else item.read_bytes()
         for item in sorted(root.iterdir())
@@ -68,7 +70,7 @@ def fleet_files(root: Path = _MANIFESTS) -> dict[str, Any]:
 
 
 def inventory(kubeconfig: Path, proxy: str, files: Files, audit_log: Path) -> dict[str, Any]:
-    """The variables of the only cluster, `here`; `proxy` leads to its Git."""
+    """Return the variables of the only cluster, `here`; `proxy` leads to its Git."""
     source = {"name": "fleet", "url": _GIT, "branch": "main", "allow_http": True, "proxy": proxy}
     return {
         "plumb_kubeconfig": str(kubeconfig),
@@ -87,12 +89,12 @@ def inventory(kubeconfig: Path, proxy: str, files: Files, audit_log: Path) -> di
 
 def _app(name: str, **options: Any) -> dict[str, Any]:
     path = f"apps/{name}"
-    given = {"name": name, "source": "fleet", "path": path, "namespace": name, "create_namespace": True}
-    return {**given, "timeout": "60s", **options}
+    defaults = {"name": name, "source": "fleet", "path": path, "namespace": name, "create_namespace": True}
+    return {**defaults, "timeout": "60s", **options}
 
 
 def proxied_kubeconfig(kubeconfig: Path, target: Path, proxy: str) -> Path:
-    """A kubeconfig for the same cluster by the name that the agent's files have for it, through a proxy."""
+    """Return a kubeconfig for the same cluster by the name that the agent's files have for it, through a proxy."""
     config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
     config["clusters"][0]["cluster"] |= {
         "server": _SERVER,
@@ -106,7 +108,7 @@ def proxied_kubeconfig(kubeconfig: Path, target: Path, proxy: str) -> Path:
 
 @contextmanager
 def tunnel(server: str) -> Iterator[str]:
-    """The URL of a proxy whose every CONNECT, whatever its target, leads to a server on loopback."""
+    """Yield the URL of a proxy whose every CONNECT, whatever its target, leads to a server on loopback."""
     port = urlsplit(server).port
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         accepting = threading.Thread(target=_accept, args=(listener, port), daemon=True)

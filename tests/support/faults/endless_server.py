@@ -20,11 +20,12 @@ class EndlessServer:
 
     def __init__(self, status: int, headers: Mapping[str, str]) -> None:
         self.taken: list[int] = []  # bytes, by request
-        self._server = _Server(("127.0.0.1", 0), _handler(self, status, headers))
+        self._server = _EndlessHttpServer(("127.0.0.1", 0), _handler(self, status, headers))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
+        """The server's address."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> EndlessServer:
@@ -39,17 +40,17 @@ class EndlessServer:
         self._thread.join(10)
 
 
-class _Server(http.server.ThreadingHTTPServer):
+class _EndlessHttpServer(http.server.ThreadingHTTPServer):
     daemon_threads = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that has enough is what this is about."""
+        """Ignore clients that close the connection: the tests want that."""
 
 
 def _handler(
     server: EndlessServer, status: int, headers: Mapping[str, str]
 ) -> type[http.server.BaseHTTPRequestHandler]:
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class EndlessHandler(http.server.BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the parent's name)
             pass
 
@@ -67,4 +68,4 @@ def _handler(
 
         do_GET = do_POST = _answer  # noqa: N815 - http.server's names
 
-    return Handler
+    return EndlessHandler

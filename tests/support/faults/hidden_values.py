@@ -23,17 +23,17 @@ class Hidden:
     values: list[str] = field(default_factory=list)
 
     def value(self) -> str:
-        """A new value that is easily found."""
+        """Return a new value that is easily found."""
         made = f"hunter-{uuid.uuid4().hex}"
         self.values.append(made)
         return made
 
     def shows(self, content: bytes) -> bool:
-        """Whether a value is in it, raw or in base64."""
+        """Return whether a value is in it, raw or in base64."""
         return any(form in content for form in self.forms())
 
     def forms(self) -> Sequence[bytes]:
-        """Each value raw and in base64, at any of the three places that a value can have within a triple of bytes."""
+        """Return each value raw and in base64, at any of the three offsets of its first byte."""
         forms = []
         for value in self.values:
             forms.append(value.encode())
@@ -44,7 +44,7 @@ class Hidden:
 
 
 def broken_secrets(value: Callable[[], str]) -> dict[str, str]:
-    """Secrets that fail, each in another place, by the name of an app."""
+    """Return Secrets that fail, each in another field, by the name of an app."""
     written = "apiVersion: v1\nkind: Secret\nmetadata: {name: written}\nstringData:\n"
     return {
         "bad-base64": manifest("v1", "Secret", "bad-base64", data={"password": f"!{value()}!"}),

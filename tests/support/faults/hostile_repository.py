@@ -23,6 +23,7 @@ class Canary:
 
     @property
     def texts(self) -> tuple[str, ...]:
+        """Texts that would make the file if Jinja or a shell ran them."""
         return self.jinja, self.block, self.shell
 
     @property
@@ -31,11 +32,12 @@ class Canary:
         return tuple(text.replace(str(self.file), "canary") for text in self.texts)
 
     def sings(self) -> bool:
+        """Return whether the file was made."""
         return self.file.exists() or (self.file.parent / "play" / "canary").exists()
 
 
 def shipped(canary: Canary) -> dict[str, Any]:
-    """What a repository can ship for Ansible, Git, Python and kubectl to run; for its root, or beside its manifests."""
+    """Return files by which a repository could have Ansible, Git, Python and kubectl run something."""
     plugin = f"{canary.python}DOCUMENTATION = 'name: canary'\n"
     play = f"- hosts: all\n  tasks: [{{command: touch {canary.file}}}]\n"
     return {
@@ -62,7 +64,7 @@ def shipped(canary: Canary) -> dict[str, Any]:
 
 
 def evil_kubeconfig(program: str) -> str:
-    """A kubeconfig whose credentials come from a program."""
+    """Return a kubeconfig whose credentials come from a program."""
     plugin = {"command": program, "apiVersion": "client.authentication.k8s.io/v1"}
     return json.dumps(
         {
@@ -77,7 +79,7 @@ def evil_kubeconfig(program: str) -> str:
 
 
 def environment(canary: Canary, folder: Path) -> dict[str, str]:
-    """Variables, and in FOLDER the files that they name, by which programs of a user would run something."""
+    """Return variables by which programs of a user would run something; write the files that they name to FOLDER."""
     evil, programs, home = folder / "evil", folder / "evil-exec", folder / "home"
     evil.write_text(canary.program, encoding="utf-8")
     evil.chmod(0o755)
@@ -107,7 +109,7 @@ def environment(canary: Canary, folder: Path) -> dict[str, str]:
 
 
 def _furnish(home: Path, canary: Canary, evil: Path) -> None:
-    """A home folder with what Git, kustomize and kubectl would look for there."""
+    """Fill a home folder with what Git, kustomize and kubectl would read there."""
     generator = home / ".config" / "kustomize" / "plugin" / "example.com" / "v1" / "gen"
     (home / ".config" / "git").mkdir(parents=True)
     generator.mkdir(parents=True)
@@ -122,7 +124,7 @@ def _furnish(home: Path, canary: Canary, evil: Path) -> None:
 
 
 def for_ansible(canary: Canary, home: Path) -> dict[str, str]:
-    """Plugins in a home folder, and variables, by which Ansible itself would run something. Users may want that."""
+    """Return variables, and write plugins, by which Ansible itself would run something. Users may want that."""
     for kind, name in (("vars", "canary"), ("callback", "canary"), ("modules", "pull"), ("action", "apply")):
         plugins = home / ".ansible" / "plugins" / kind
         plugins.mkdir(parents=True)

@@ -22,10 +22,10 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppS
 from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
 from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
     WRITES,
-    Answered,
-    Asked,
     Forward,
     Proxy,
+    ProxyRequest,
+    ProxyResponse,
 )
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -65,7 +65,7 @@ class _Kill:
         self.pid = pid
         self.aimed.set()
 
-    def __call__(self, asked: Asked, forward: Forward) -> Answered | None:
+    def __call__(self, asked: ProxyRequest, forward: Forward) -> ProxyResponse | None:
         with self._lock:
             self._count += 1
             number = self._count

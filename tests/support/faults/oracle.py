@@ -44,6 +44,7 @@ class Kind:
     namespaced: bool
 
     def path(self, namespace: str = "") -> str:
+        """Return the path of its objects, in a namespace or all."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         return f"{root}/namespaces/{namespace}/{self.plural}" if namespace else f"{root}/{self.plural}"
 
@@ -68,13 +69,13 @@ class Oracle:
         )  # fmt: skip
 
     def members(self, app: str, namespace: str) -> dict[Identity, Body]:
-        """Objects of any kind, anywhere, whose label for this app our Apply entry owns."""
+        """Return objects of any kind, anywhere, whose label for this app our Apply entry owns."""
         set_id = SetIdentity(app, namespace).id
-        found = self._list([kind.path() for kind in self.kinds], f"?labelSelector={_PART_OF}={set_id}")
-        return {who: body for who, body in found if _ours(body)}
+        objects = self._list([kind.path() for kind in self.kinds], f"?labelSelector={_PART_OF}={set_id}")
+        return {who: body for who, body in objects if _ours(body)}
 
     def others(self, namespace: str) -> dict[Identity, str]:
-        """The resourceVersions of objects in a namespace that nobody here applied and no controller keeps."""
+        """Return the resourceVersions of objects in a namespace that nobody here applied and no controller keeps."""
         paths = [kind.path(namespace) for kind in self.kinds if kind.namespaced]
         return {
             who: body["metadata"]["resourceVersion"]
@@ -84,23 +85,27 @@ class Oracle:
         }
 
     def room(self, app: str, namespace: str) -> set[str]:
-        """The kinds in which the app's parent says that members may be; none where there is no parent."""
+        """Return the kinds in which the app's parent says that members may be; none where there is no parent."""
         path = f"/api/v1/namespaces/{namespace}/configmaps/{quote(f'plumb-{app}')}"
         annotations = self._get([path])[0].get("metadata", {}).get("annotations") or {}
         return {kind.split(".")[0] for kind in annotations.get(_GROUP_KINDS, "").split(",") if kind}
 
     def wrong(self, app: str, namespace: str, render: Iterable[Body]) -> list[str]:
-        """How the app's members differ from what Git says; empty where they do not, inventory included."""
+        """Return how the app's members differ from what Git says; empty where they do not, inventory included."""
         live = self.members(app, namespace)
         wanted = {
             (b["kind"], b["metadata"].get("namespace", namespace), b["metadata"]["name"]): b for b in render
         }
-        found = [f"{' '.join(who)} is missing" for who in sorted(wanted.keys() - live.keys())]
-        found += [f"{' '.join(who)} is left over" for who in sorted(live.keys() - wanted.keys())]
+        differences = [f"{' '.join(who)} is missing" for who in sorted(wanted.keys() - live.keys())]
+        differences += [f"{' '.join(who)} is left over" for who in sorted(live.keys() - wanted.keys())]
         for who in sorted(wanted.keys() & live.keys()):
-            found += [f"{' '.join(who)}: {path}" for path in _differences(wanted[who], live[who])]
+            differences += [f"{' '.join(who)}: {path}" for path in _differences(wanted[who], live[who])]
         room, kinds = self.room(app, namespace), {kind for kind, _namespace, _name in wanted}
-        return found if room == kinds else [*found, f"the inventory has room for {room}, not for {kinds}"]
+        return (
+            differences
+            if room == kinds
+            else [*differences, f"the inventory has room for {room}, not for {kinds}"]
+        )
 
     def _list(self, paths: Sequence[str], query: str) -> Iterator[tuple[Identity, Body]]:
         for listed in self._get([path + query for path in paths]):
@@ -152,7 +157,7 @@ def _ours(body: Body) -> bool:
 
 
 def _differences(wanted: Any, live: Any, path: str = "") -> Iterator[str]:
-    """Where live lacks something wanted; and what `data` holds that is not wanted."""
+    """Yield where live lacks something wanted; and what `data` holds that is not wanted."""
     if isinstance(wanted, Mapping) and isinstance(live, Mapping):
         for key, value in wanted.items():
             if key in live:
@@ -162,7 +167,7 @@ def _differences(wanted: Any, live: Any, path: str = "") -> Iterator[str]:
         if path == ".data":
             yield from (f"{path}.{key} is left over" for key in live.keys() - wanted.keys())
     elif isinstance(wanted, list) and isinstance(live, list) and len(wanted) == len(live):
-        for index, (one, other) in enumerate(zip(wanted, live, strict=True)):
-            yield from _differences(one, other, f"{path}[{index}]")
+        for index, (item, live_item) in enumerate(zip(wanted, live, strict=True)):
+            yield from _differences(item, live_item, f"{path}[{index}]")
     elif wanted != live:
         yield f"{path} is {live!r}, not {wanted!r}"

@@ -36,7 +36,7 @@ WRITES = "writes"  # in place of a method: every request that is to change somet
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ProxyRequest:
     """A request as it came in."""
 
     method: str
@@ -47,15 +47,17 @@ class Asked:
 
     @property
     def dry_run(self) -> bool:
+        """Whether nothing of it is to be stored."""
         return "dryRun=All" in self.target
 
     @property
     def write(self) -> bool:
+        """Whether it is to change something."""
         return self.method != "GET" and not self.dry_run
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ProxyResponse:
     """An answer as it goes out. Of a stream, which a watch is, the body comes while it is sent."""
 
     status: int
@@ -65,27 +67,27 @@ class Answered:
 
 
 # Asks the real server; None where it is not there, or breaks off.
-Forward = Callable[[Asked], Answered | None]
+Forward = Callable[[ProxyRequest], ProxyResponse | None]
 # What a fault does with a request: an answer of its own or the server's, or None to cut the connection.
-Effect = Callable[[Asked, Forward], Answered | None]
+Effect = Callable[[ProxyRequest, Forward], ProxyResponse | None]
 
 
 def status(code: int, reason: str = "", *, retry_after: int | None = None) -> Effect:
     """Answer with a Status object, without asking the server."""
-    said = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason}
-    said["message"] = f"the proxy answers {code}"
+    document = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason}
+    document["message"] = f"the proxy answers {code}"
     headers = {"Content-Type": "application/json"}
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
-    return lambda _asked, _forward: Answered(code, headers, json.dumps(said).encode())
+    return lambda _asked, _forward: ProxyResponse(code, headers, json.dumps(document).encode())
 
 
 def status_after(code: int) -> Effect:
     """Let the server carry the request out, and answer with a status and the page of a gateway."""
 
-    def ill(asked: Asked, forward: Forward) -> Answered:
+    def ill(asked: ProxyRequest, forward: Forward) -> ProxyResponse:
         forward(asked)
-        return Answered(code, {"Content-Type": "text/html"}, b"<html>bad gateway</html>")
+        return ProxyResponse(code, {"Content-Type": "text/html"}, b"<html>bad gateway</html>")
 
     return ill
 
@@ -93,7 +95,7 @@ def status_after(code: int) -> Effect:
 def delay(seconds: float) -> Effect:
     """Forward, but only after a while."""
 
-    def late(asked: Asked, forward: Forward) -> Answered | None:
+    def late(asked: ProxyRequest, forward: Forward) -> ProxyResponse | None:
         time.sleep(seconds)
         return forward(asked)
 
@@ -108,7 +110,7 @@ def cut_before() -> Effect:
 def cut_after() -> Effect:
     """Let the server carry the request out, and cut the connection before its answer."""
 
-    def cut(asked: Asked, forward: Forward) -> None:
+    def cut(asked: ProxyRequest, forward: Forward) -> None:
         forward(asked)
 
     return cut
@@ -117,7 +119,7 @@ def cut_after() -> Effect:
 def silence(until: threading.Event) -> Effect:
     """Neither ask the server nor answer; cut the connection when the event comes."""
 
-    def silent(_asked: Asked, _forward: Forward) -> None:
+    def silent(_asked: ProxyRequest, _forward: Forward) -> None:
         until.wait()
 
     return silent
@@ -126,13 +128,13 @@ def silence(until: threading.Event) -> Effect:
 def pages_of(limit: int) -> Effect:
     """Ask the server for smaller pages of a list than the client did."""
 
-    def fewer(asked: Asked, forward: Forward) -> Answered | None:
+    def fewer(asked: ProxyRequest, forward: Forward) -> ProxyResponse | None:
         return forward(replace(asked, target=re.sub(r"\blimit=\d+", f"limit={limit}", asked.target)))
 
     return fewer
 
 
-def replay(answer: Answered) -> Effect:
+def replay(answer: ProxyResponse) -> Effect:
     """Answer with what was said before."""
     return lambda _asked, _forward: answer
 
@@ -140,7 +142,7 @@ def replay(answer: Answered) -> Effect:
 def first(act: Callable[[], object]) -> Effect:
     """Do something, such as what a person would do at this very moment, then forward."""
 
-    def acted(asked: Asked, forward: Forward) -> Answered | None:
+    def acted(asked: ProxyRequest, forward: Forward) -> ProxyResponse | None:
         act()
         return forward(asked)
 
@@ -148,11 +150,11 @@ def first(act: Callable[[], object]) -> Effect:
 
 
 def at_write(nth: int, act: Effect) -> Effect:
-    """The effect on the n-th write; all others are let through."""
+    """Return the effect on the n-th write; all others are let through."""
     lock = threading.Lock()
     met = 0
 
-    def acted(asked: Asked, forward: Forward) -> Answered | None:
+    def acted(asked: ProxyRequest, forward: Forward) -> ProxyResponse | None:
         nonlocal met
         with lock:
             met += 1
@@ -172,7 +174,8 @@ class Fault:
     times: int | None = None
     met: int = 0
 
-    def fits(self, asked: Asked) -> bool:
+    def fits(self, asked: ProxyRequest) -> bool:
+        """Return whether the fault is for a request, and not used up."""
         left = self.times is None or self.met < self.times
         meant = asked.write if self.method == WRITES else asked.method == self.method
         return left and meant and re.search(self.pattern, asked.target) is not None
@@ -186,7 +189,7 @@ class Proxy:
     kubeconfig: Path  # that leads here, where it stands before an API server
     _upstream: Forward
     faults: list[Fault] = field(default_factory=list)
-    asked: list[tuple[Asked, Answered | None]] = field(default_factory=list)
+    asked: list[tuple[ProxyRequest, ProxyResponse | None]] = field(default_factory=list)
     _streams: list[http.client.HTTPConnection] = field(default_factory=list)
     _under_way: int = 0
     _lock: threading.Condition = field(default_factory=threading.Condition)
@@ -199,7 +202,7 @@ class Proxy:
         return made
 
     def count(self, method: str, pattern: str) -> int:
-        """How many requests of a method asked for a matching path and query."""
+        """Return how many requests of a method asked for a matching path and query."""
         with self._lock:
             return sum(
                 asked.method == method and re.search(pattern, asked.target) is not None
@@ -207,21 +210,22 @@ class Proxy:
             )
 
     def writes(self) -> list[str]:
-        """Method, path and query of each write that came through, in order; dry-runs aside."""
+        """Return method, path and query of each write that came through, in order, without dry-runs."""
         with self._lock:
             return [f"{asked.method} {asked.target}" for asked, _answer in self.asked if asked.write]
 
-    def answer_to(self, method: str, pattern: str) -> Answered:
-        """The last answer to a matching request, to be replayed."""
+    def answer_to(self, method: str, pattern: str) -> ProxyResponse:
+        """Return the last answer to a matching request, to be replayed."""
         with self._lock:
-            found = [
+            answers = [
                 answer
                 for asked, answer in self.asked
                 if answer is not None and asked.method == method and re.search(pattern, asked.target)
             ]
-        return found[-1]
+        return answers[-1]
 
-    def handle(self, asked: Asked) -> Answered | None:
+    def handle(self, asked: ProxyRequest) -> ProxyResponse | None:
+        """Answer a request by the first fault that fits, or by the server; None to cut the connection."""
         with self._lock:
             self._under_way += 1
             fault = next((fault for fault in self.faults if fault.fits(asked)), None)
@@ -249,7 +253,7 @@ class Proxy:
             self._lock.wait_for(lambda: not self._under_way)
 
 
-class _Server(ThreadingHTTPServer):
+class _ProxyServer(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         if not isinstance(sys.exception(), ConnectionError):  # the client is gone: it was killed, or gave up
             super().handle_error(request, client_address)  # type: ignore[arg-type]
@@ -257,7 +261,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def proxy_before(sandbox: Sandbox, folder: Path) -> Iterator[Proxy]:
-    """A proxy before the sandbox's API server, with a kubeconfig in `folder` that leads to it."""
+    """Yield a proxy before the sandbox's API server, with a kubeconfig in `folder` that leads to it."""
     streams: list[http.client.HTTPConnection] = []
     with _serving(_forwarder(sandbox, streams), streams, folder) as running:
         yield running
@@ -265,19 +269,19 @@ def proxy_before(sandbox: Sandbox, folder: Path) -> Iterator[Proxy]:
 
 @contextmanager
 def proxy_before_forge(sandbox: Sandbox, folder: Path) -> Iterator[Proxy]:
-    """A proxy before the sandbox's forge: its API, Git and registry."""
+    """Yield a proxy before the sandbox's forge: its API, Git and registry."""
     with _serving(_forge_forwarder(sandbox), [], folder) as running:
         yield running
 
 
 @contextmanager
 def _serving(forward: Forward, streams: list[http.client.HTTPConnection], folder: Path) -> Iterator[Proxy]:
-    class Handler(BaseHTTPRequestHandler):
+    class ProxyHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def _serve(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            asked = Asked(self.command, self.path, dict(self.headers.items()), self.rfile.read(length))
+            asked = ProxyRequest(self.command, self.path, dict(self.headers.items()), self.rfile.read(length))
             answer = proxy.handle(asked)
             if answer is None:
                 self.close_connection = True
@@ -310,7 +314,7 @@ def _serving(forward: Forward, streams: list[http.client.HTTPConnection], folder
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of http.server
             return None
 
-    with _Server(("127.0.0.1", 0), Handler) as server:
+    with _ProxyServer(("127.0.0.1", 0), ProxyHandler) as server:
         port = server.server_address[1]
         proxy = Proxy(f"http://127.0.0.1:{port}", _kubeconfig(folder, port), forward, _streams=streams)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -342,26 +346,26 @@ def _forwarder(sandbox: Sandbox, streams: list[http.client.HTTPConnection]) -> F
     tls = ssl.create_default_context(cafile=str(sandbox.ca_file))
     users = yaml.safe_load(sandbox.kubeconfig.read_text(encoding="utf-8"))["users"]
     token = users[0]["user"]["token"]
-    kept = threading.local()
+    local = threading.local()
 
-    def forward(asked: Asked) -> Answered | None:
-        if not hasattr(kept, "connection"):
-            kept.connection = http.client.HTTPSConnection(
+    def forward(asked: ProxyRequest) -> ProxyResponse | None:
+        if not hasattr(local, "connection"):
+            local.connection = http.client.HTTPSConnection(
                 address.hostname or "", address.port, context=tls, timeout=_DEADLINE
             )
         headers = {name: v for name, v in asked.headers.items() if name.lower() not in _PER_CONNECTION}
         headers["Authorization"] = f"Bearer {token}"
         try:
-            kept.connection.request(asked.method, asked.target, asked.body or None, headers)
-            answer = kept.connection.getresponse()
+            local.connection.request(asked.method, asked.target, asked.body or None, headers)
+            answer = local.connection.getresponse()
             if "watch=true" in asked.target and answer.status == 200:
-                kept.connection.sock.settimeout(None)
-                return Answered(
-                    answer.status, dict(answer.getheaders()), b"", _stream(kept.connection, answer, streams)
+                local.connection.sock.settimeout(None)
+                return ProxyResponse(
+                    answer.status, dict(answer.getheaders()), b"", _stream(local.connection, answer, streams)
                 )
-            return Answered(answer.status, dict(answer.getheaders()), answer.read())
+            return ProxyResponse(answer.status, dict(answer.getheaders()), answer.read())
         except (OSError, http.client.HTTPException):
-            kept.connection.close()
+            local.connection.close()
             return None
 
     return forward
@@ -371,14 +375,14 @@ def _forge_forwarder(sandbox: Sandbox) -> Forward:
     """Asks the real forge as whoever asks."""
     address = urlsplit(sandbox.forge_url)
 
-    def forward(asked: Asked) -> Answered | None:
+    def forward(asked: ProxyRequest) -> ProxyResponse | None:
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_DEADLINE)
         theirs = {name: v for name, v in asked.headers.items() if name.lower() not in _PER_CONNECTION}
         who = {name: v for name, v in asked.headers.items() if name.lower() == "authorization"}
         try:
             connection.request(asked.method, asked.target, asked.body or None, {**theirs, **who})
             answer = connection.getresponse()
-            return Answered(answer.status, dict(answer.getheaders()), answer.read())
+            return ProxyResponse(answer.status, dict(answer.getheaders()), answer.read())
         except (OSError, http.client.HTTPException):
             return None
         finally:
@@ -392,7 +396,7 @@ def _stream(
     answer: http.client.HTTPResponse,
     streams: list[http.client.HTTPConnection],
 ) -> Iterator[bytes]:
-    """What comes, as it comes."""
+    """Yield what comes, as it comes."""
     streams.append(connection)
     try:
         while chunk := answer.read1(65536):

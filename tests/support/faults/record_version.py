@@ -110,8 +110,8 @@ def _until_quiet(agent: AgentProcess) -> None:
 
 def _sync(agent: AgentProcess) -> str:
     runs = len(agent.runs())
-    code, said = agent.command("sync", "--wait")
-    assert code == 0, said
+    code, output = agent.command("sync", "--wait")
+    assert code == 0, output
     return agent.await_run(more_than=runs)
 
 

@@ -36,9 +36,11 @@ class Disk:
                     raise
 
     def make_room(self) -> None:
+        """Remove what `fill` wrote."""
         (self.folder / "filler").unlink()
 
     def writable(self, *, yes: bool) -> None:
+        """Mount it anew, writable or read-only."""
         _run("mount", "-o", f"remount,{'rw' if yes else 'ro'}", str(self.folder))
 
 

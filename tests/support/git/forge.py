@@ -36,7 +36,7 @@ class Repository:
     storage: Path | None = None
 
     def commit(self, files: Mapping[str, str | None], subject: str = "Change it") -> str:
-        """Write these files (None removes one), commit, push; the commit."""
+        """Write these files (None removes one), commit and push; return the commit."""
         for name, text in files.items():
             path = self.folder / name
             if text is None:
@@ -60,14 +60,14 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
-    """Gitea's API as its administrator, for looking; `title` is the repository's owner and name."""
+class ForgeApi:
+    """Gitea's API as its administrator; `title` is the repository's owner and name."""
 
     sandbox: Sandbox
     title: str
 
-    def ask(self, path: str, method: str = "GET", body: Any = None) -> Any:
-        """The JSON of an answer. Raises HTTPError."""
+    def request(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        """Return the JSON of an answer. Raises HTTPError."""
         request = urllib.request.Request(  # noqa: S310 - the sandbox speaks http on the loopback
             f"{self.sandbox.forge_url}/api/v1{path}",
             data=None if body is None else json.dumps(body).encode(),
@@ -81,14 +81,16 @@ class Api:
             return json.loads(answer.read() or b"null")
 
     def repo(self, path: str, method: str = "GET", body: Any = None) -> Any:
-        """The same, of the repository."""
-        return self.ask(f"/repos/{self.title}{path}", method, body)
+        """Return the JSON of an answer about the repository. Raises HTTPError."""
+        return self.request(f"/repos/{self.title}{path}", method, body)
 
 
 def new_repository(sandbox: Sandbox, name: str, folder: Path, *, past_hooks: bool = False) -> Repository:
-    """An empty private repository on the forge, and an empty clone in `folder`."""
+    """Make an empty private repository on the forge, and an empty clone in `folder`."""
     title = f"{sandbox.forge_user}/{name}"
-    Api(sandbox, title).ask("/user/repos", "POST", {"name": name, "private": True, "default_branch": "main"})
+    ForgeApi(sandbox, title).request(
+        "/user/repos", "POST", {"name": name, "private": True, "default_branch": "main"}
+    )
     folder.mkdir(parents=True)
     subprocess.run(["git", "init", "-q", "-b", "main"], cwd=folder, check=True)
     token_file = folder.parent / f"{name}.token"

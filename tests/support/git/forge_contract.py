@@ -56,21 +56,26 @@ class ForgeServer:
         self._number = 100
 
     def routes(self) -> tuple[Route, ...]:
+        """Return method, path's pattern and handler of each request that it knows."""
         raise NotImplementedError
 
     def refused(self, request: Request) -> Reply | None:
+        """Return the reply to a request without the right token; None for one with it."""
         raise NotImplementedError
 
     def number(self) -> int:
+        """Return a number that no other object has."""
         self._number += 1
         return self._number
 
-    def found(self, project: str) -> Project:
+    def project_of(self, project: str) -> Project:
+        """Return the project of a path; KeyError where there is none."""
         if project not in self.projects:
             raise KeyError(project)
         return self.projects[project]
 
     def make(self, path: str, *, private: bool, description: str) -> Project:
+        """Make a repository, and its project."""
         folder = self.root / f"{path}.git"
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(folder)], check=True)
         subprocess.run(["git", "-C", str(folder), "config", "http.receivepack", "true"], check=True)
@@ -78,6 +83,7 @@ class ForgeServer:
         return self.projects[path]
 
     def page(self, request: Request, items: list[dict[str, Any]]) -> Reply:
+        """Return the page of items that a request is for."""
         query = parse_qs(urlsplit(request.path).query)
         size, page = int(query.get("per_page", ["30"])[0]), int(query.get("page", ["1"])[0])
         return _json(200, items[(page - 1) * size : page * size])
@@ -102,6 +108,7 @@ class ForgeServer:
         return self.missing()
 
     def missing(self) -> Reply:
+        """Return the reply of 404."""
         raise NotImplementedError
 
 
@@ -111,6 +118,7 @@ class GitHub(ForgeServer):
     groups = ("platform",)
 
     def routes(self) -> tuple[Route, ...]:
+        """Return the requests that it knows."""
         project = r"/api/v3/repos/(?P<project>[^/]+/[^/]+)"
         return (
             ("GET", "/api/v3/user", lambda _request, _body: _json(200, {"login": self.user, "id": 1})),
@@ -121,17 +129,22 @@ class GitHub(ForgeServer):
                 "/api/v3/orgs/(?P<name>[^/]+)/repos",
                 lambda _request, body, name: self._create(name, body),
             ),
-            ("GET", project, lambda _request, _body, project: _json(200, self._shown(self.found(project)))),
+            (
+                "GET",
+                project,
+                lambda _request, _body, project: _json(200, self._shown(self.project_of(project))),
+            ),
             (
                 "GET",
                 f"{project}/keys",
-                lambda request, _body, project: self.page(request, self.found(project).keys),
+                lambda request, _body, project: self.page(request, self.project_of(project).keys),
             ),
             ("POST", f"{project}/keys", self._add_key),
             ("DELETE", f"{project}/keys/(?P<number>[0-9]+)", self._remove_key),
         )
 
     def refused(self, request: Request) -> Reply | None:
+        """Return 401 for a request without the token."""
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
             return _json(
                 401, {"message": "Bad credentials", "documentation_url": "https://docs.github.com/rest"}
@@ -141,6 +154,7 @@ class GitHub(ForgeServer):
         return None
 
     def missing(self) -> Reply:
+        """Return the reply of 404."""
         return _json(
             404,
             {"message": "Not Found", "documentation_url": "https://docs.github.com/rest", "status": "404"},
@@ -175,7 +189,7 @@ class GitHub(ForgeServer):
         }
 
     def _add_key(self, _request: Request, body: dict[str, Any], project: str) -> Reply:
-        used = [key["key"] for one in self.projects.values() for key in one.keys]
+        used = [key["key"] for other in self.projects.values() for key in other.keys]
         if body["key"] in used:
             error = {
                 "resource": "PublicKey",
@@ -192,11 +206,11 @@ class GitHub(ForgeServer):
             "created_at": "2026-12-10T15:53:42Z",
             "read_only": body.get("read_only", False),
         }
-        self.found(project).keys.append(key)
+        self.project_of(project).keys.append(key)
         return _json(201, key)
 
     def _remove_key(self, _request: Request, _body: Any, project: str, number: str) -> Reply:
-        keys = self.found(project).keys
+        keys = self.project_of(project).keys
         keys.remove(next(key for key in keys if key["id"] == int(number)))
         return Reply(204)
 
@@ -207,16 +221,21 @@ class GitLab(ForgeServer):
     groups = ("platform/clusters",)
 
     def routes(self) -> tuple[Route, ...]:
+        """Return the requests that it knows."""
         project = r"/api/v4/projects/(?P<project>[^/]+)"
         return (
             ("GET", "/api/v4/user", lambda _request, _body: _json(200, {"id": 1, "username": self.user})),
             ("GET", "/api/v4/namespaces/(?P<name>[^/]+)", self._namespace),
             ("POST", "/api/v4/projects", self._create),
-            ("GET", project, lambda _request, _body, project: _json(200, self._shown(self.found(project)))),
+            (
+                "GET",
+                project,
+                lambda _request, _body, project: _json(200, self._shown(self.project_of(project))),
+            ),
             (
                 "GET",
                 f"{project}/deploy_keys",
-                lambda request, _body, project: self.page(request, self.found(project).keys),
+                lambda request, _body, project: self.page(request, self.project_of(project).keys),
             ),
             ("POST", f"{project}/deploy_keys", self._add_key),
             ("DELETE", f"{project}/deploy_keys/(?P<number>[0-9]+)", self._remove("keys")),
@@ -226,11 +245,13 @@ class GitLab(ForgeServer):
         )
 
     def refused(self, request: Request) -> Reply | None:
+        """Return 401 for a request without the token."""
         if request.headers.get("private-token") != TOKEN:
             return _json(401, {"message": "401 Unauthorized"})
         return None
 
     def missing(self) -> Reply:
+        """Return the reply of 404."""
         return _json(404, {"message": "404 Project Not Found"})
 
     def _namespace(self, _request: Request, _body: Any, name: str) -> Reply:
@@ -272,12 +293,13 @@ class GitLab(ForgeServer):
             "created_at": "2026-08-29T12:44:31.550Z",
             "expires_at": None,
         }
-        self.found(project).keys.append(key)
+        self.project_of(project).keys.append(key)
         return _json(201, key)
 
     def _tokens(self, request: Request, _body: Any, project: str) -> Reply:
         shown = [
-            {key: value for key, value in one.items() if key != "token"} for one in self.found(project).tokens
+            {key: value for key, value in token.items() if key != "token"}
+            for token in self.project_of(project).tokens
         ]
         return self.page(request, shown)
 
@@ -293,12 +315,12 @@ class GitLab(ForgeServer):
             "expired": False,
             "scopes": body["scopes"],
         }
-        self.found(project).tokens.append(token)
+        self.project_of(project).tokens.append(token)
         return _json(201, token)
 
     def _remove(self, what: str) -> Callable[..., Reply]:
         def remove(_request: Request, _body: Any, project: str, number: str) -> Reply:
-            items = getattr(self.found(project), what)
+            items = getattr(self.project_of(project), what)
             items.remove(next(item for item in items if item["id"] == int(number)))
             return Reply(204)
 

@@ -11,7 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.plumb.gitops.tests.support.git.forge_contract import GitLab, Route, _json
-from ansible_collections.plumb.gitops.tests.support.git.forge_contract_pulls import BASE, HEAD, Kept, query_of
+from ansible_collections.plumb.gitops.tests.support.git.forge_contract_pulls import (
+    BASE,
+    HEAD,
+    RepositoryRecords,
+    query_of,
+)
 from ansible_collections.plumb.gitops.tests.support.git.git_server import Reply, Request
 
 
@@ -23,9 +28,10 @@ class GitLabPulls(GitLab):
 
     def __init__(self, root: Any) -> None:
         super().__init__(root)
-        self.kept = Kept()
+        self.records = RepositoryRecords()
 
     def routes(self) -> tuple[Route, ...]:
+        """Return the requests that it knows."""
         project = r"/api/v4/projects/(?P<project>[^/]+)"
         mr = rf"{project}/merge_requests/(?P<number>\d+)"
         return (
@@ -44,7 +50,8 @@ class GitLabPulls(GitLab):
         )
 
     def add_pull(self, project: str, head: str, *, fork: str = "", **more: Any) -> dict[str, Any]:
-        number = len(self.kept.pulls) + 1
+        """Open a merge request, of a fork where that is named."""
+        number = len(self.records.pulls) + 1
         pull = {
             "id": 1000 + number,
             "iid": number,
@@ -59,24 +66,24 @@ class GitLabPulls(GitLab):
             "source_branch": head,
             "target_branch": "main",
             "sha": HEAD,
-            "source_project_id": 99 if fork else self.found(project).number,
-            "target_project_id": self.found(project).number,
+            "source_project_id": 99 if fork else self.project_of(project).number,
+            "target_project_id": self.project_of(project).number,
         } | more
-        self.kept.pulls.append(pull)
+        self.records.pulls.append(pull)
         return pull
 
     def _pull(self, number: str) -> dict[str, Any]:
-        found = [pull for pull in self.kept.pulls if pull["iid"] == int(number)]
-        if not found:
+        matches = [pull for pull in self.records.pulls if pull["iid"] == int(number)]
+        if not matches:
             raise KeyError(number)
-        return found[0]
+        return matches[0]
 
     def _list(self, request: Request, _body: Any, project: str) -> Reply:
-        self.found(project)
+        self.project_of(project)
         query = query_of(request)
         shown = [
             pull
-            for pull in self.kept.pulls
+            for pull in self.records.pulls
             if pull["state"] == query.get("state", "all")
             and query.get("source_branch", pull["source_branch"]) == pull["source_branch"]
         ]
@@ -84,7 +91,7 @@ class GitLabPulls(GitLab):
 
     def _open(self, _request: Request, body: dict[str, Any], project: str) -> Reply:
         if any(
-            p["state"] == "opened" and p["source_branch"] == body["source_branch"] for p in self.kept.pulls
+            p["state"] == "opened" and p["source_branch"] == body["source_branch"] for p in self.records.pulls
         ):
             return _json(
                 409, {"message": ["Another open merge request already exists for this source branch: !1"]}
@@ -112,25 +119,25 @@ class GitLabPulls(GitLab):
         pull["labels"] += [name for name in body.get("add_labels", "").split(",") if name]
         if "reviewer_ids" in body:
             names = dict(enumerate(self.users, 1))
-            pull["reviewers"] = [{"id": one, "username": names[one]} for one in body["reviewer_ids"]]
+            pull["reviewers"] = [{"id": user, "username": names[user]} for user in body["reviewer_ids"]]
         if body.get("state_event") == "close":
             pull["state"] = "closed"
         return _json(200, pull)
 
     def _users(self, request: Request, _body: Any) -> Reply:
         wanted = query_of(request)["username"]
-        found = [{"id": n, "username": one} for n, one in enumerate(self.users, 1) if one == wanted]
-        return _json(200, found)
+        users = [{"id": n, "username": name} for n, name in enumerate(self.users, 1) if name == wanted]
+        return _json(200, users)
 
     def _merge(self, _request: Request, body: dict[str, Any], project: str, number: str) -> Reply:
         if not self.auto_merge_allowed:
             return _json(405, {"message": "405 Method Not Allowed"})
-        self.kept.ordered.append(body)
+        self.records.ordered.append(body)
         self._pull(number)["merge_when_pipeline_succeeds"] = True
         return _json(200, self._pull(number))
 
     def _notes(self, request: Request, _body: Any, project: str, number: str) -> Reply:
-        return self.page(request, [one for one in self.kept.comments if one["on"] == int(number)])
+        return self.page(request, [note for note in self.records.comments if note["on"] == int(number)])
 
     def _note(self, _request: Request, body: dict[str, Any], project: str, number: str) -> Reply:
         made = {
@@ -139,25 +146,31 @@ class GitLabPulls(GitLab):
             "author": {"username": self.user},
             "on": int(number),
         }
-        self.kept.comments.append(made)
+        self.records.comments.append(made)
         return _json(201, made)
 
     def _edit_note(
         self, _request: Request, body: dict[str, Any], project: str, number: str, note: str
     ) -> Reply:
-        (found,) = [one for one in self.kept.comments if one["id"] == int(note) and one["on"] == int(number)]
-        found["body"] = body["body"]
-        return _json(200, found)
+        (comment,) = [
+            other
+            for other in self.records.comments
+            if other["id"] == int(note) and other["on"] == int(number)
+        ]
+        comment["body"] = body["body"]
+        return _json(200, comment)
 
     def _statuses(self, request: Request, _body: Any, project: str, commit: str) -> Reply:
-        newest = {one["name"]: one for one in self.kept.statuses if one["of"] == commit}
+        newest = {status["name"]: status for status in self.records.statuses if status["of"] == commit}
         return self.page(request, list(newest.values()))
 
     def _status(self, _request: Request, body: dict[str, Any], project: str, commit: str) -> Reply:
         if body["state"] not in {"pending", "running", "success", "failed", "canceled", "skipped"}:
             return _json(400, {"error": "state does not have a valid value"})
         name = body.get("name") or body.get("context") or "default"
-        before = [one for one in self.kept.statuses if one["of"] == commit and one["name"] == name]
+        before = [
+            status for status in self.records.statuses if status["of"] == commit and status["name"] == name
+        ]
         if before and before[-1]["status"] == body["state"]:
             event = {"pending": "enqueue", "success": "success", "failed": "drop"}[body["state"]]
             message = f"Cannot transition status via :{event} from :{body['state']}"
@@ -170,5 +183,5 @@ class GitLabPulls(GitLab):
             "description": body.get("description"),
             "target_url": body.get("target_url"),
         }
-        self.kept.statuses.append(made)
+        self.records.statuses.append(made)
         return _json(201, made)

@@ -20,7 +20,7 @@ BASE = "b" * 40
 
 
 @dataclass(slots=True)
-class Kept:
+class RepositoryRecords:
     """What such a forge keeps of one repository, as its answers show it."""
 
     pulls: list[dict[str, Any]] = field(default_factory=list)
@@ -31,6 +31,7 @@ class Kept:
 
 
 def query_of(request: Request) -> dict[str, str]:
+    """Return the query of a request, the first value of each name."""
     return {key: values[0] for key, values in parse_qs(urlsplit(request.path).query).items()}
 
 
@@ -42,9 +43,10 @@ class GitHubPulls(GitHub):
 
     def __init__(self, root: Any) -> None:
         super().__init__(root)
-        self.kept = Kept()
+        self.records = RepositoryRecords()
 
     def routes(self) -> tuple[Route, ...]:
+        """Return the requests that it knows."""
         repo = r"/api/v3/repos/(?P<project>[^/]+/[^/]+)"
         pull, issue = rf"{repo}/pulls/(?P<number>\d+)", rf"{repo}/issues/(?P<number>\d+)"
         return (
@@ -66,7 +68,8 @@ class GitHubPulls(GitHub):
         )
 
     def add_pull(self, project: str, head: str, *, fork: str = "", **more: Any) -> dict[str, Any]:
-        number = len(self.kept.pulls) + 1
+        """Open a pull request, of a fork where that is named."""
+        number = len(self.records.pulls) + 1
         pull = {
             "id": 1000 + number,
             "node_id": f"PR_{number}",
@@ -82,22 +85,22 @@ class GitHubPulls(GitHub):
             "head": {"ref": head, "sha": HEAD, "repo": {"full_name": fork or project}},
             "base": {"ref": "main", "sha": "a" * 40, "repo": {"full_name": project}},
         } | more
-        self.kept.pulls.append(pull)
+        self.records.pulls.append(pull)
         return pull
 
     def _pull(self, number: str) -> dict[str, Any]:
-        found = [pull for pull in self.kept.pulls if pull["number"] == int(number)]
-        if not found:
+        matches = [pull for pull in self.records.pulls if pull["number"] == int(number)]
+        if not matches:
             raise KeyError(number)
-        return found[0]
+        return matches[0]
 
     def _list(self, request: Request, _body: Any, project: str) -> Reply:
-        self.found(project)
+        self.project_of(project)
         query = query_of(request)
         owner, _colon, branch = query.get("head", "").partition(":")
         shown = [
             pull
-            for pull in self.kept.pulls
+            for pull in self.records.pulls
             if pull["state"] == query.get("state", "open")
             and (
                 not branch
@@ -110,9 +113,9 @@ class GitHubPulls(GitHub):
         return self.page(request, shown)
 
     def _open(self, _request: Request, body: dict[str, Any], project: str) -> Reply:
-        self.found(project)
+        self.project_of(project)
         assert set(body) <= {"title", "body", "head", "base"}, body
-        if any(p["state"] == "open" and p["head"]["ref"] == body["head"] for p in self.kept.pulls):
+        if any(p["state"] == "open" and p["head"]["ref"] == body["head"] for p in self.records.pulls):
             message = f"A pull request already exists for {project.partition('/')[0]}:{body['head']}."
             error = {"resource": "PullRequest", "code": "custom", "message": message}
             return _json(422, {"message": "Validation Failed", "errors": [error]})
@@ -133,7 +136,7 @@ class GitHubPulls(GitHub):
         return _json(200, pull["labels"])
 
     def _reviews(self, request: Request, _body: Any, project: str, number: str) -> Reply:
-        return self.page(request, self.kept.reviews.get(int(number), []))
+        return self.page(request, self.records.reviews.get(int(number), []))
 
     def _ask(self, _request: Request, body: dict[str, Any], project: str, number: str) -> Reply:
         pull = self._pull(number)
@@ -149,20 +152,22 @@ class GitHubPulls(GitHub):
         return _json(200, {"status": "diverged", "merge_base_commit": {"sha": BASE}})
 
     def _comments(self, request: Request, _body: Any, project: str, number: str) -> Reply:
-        return self.page(request, [one for one in self.kept.comments if one["on"] == int(number)])
+        return self.page(
+            request, [comment for comment in self.records.comments if comment["on"] == int(number)]
+        )
 
     def _comment(self, _request: Request, body: dict[str, Any], project: str, number: str) -> Reply:
         made = {"id": self.number(), "body": body["body"], "user": {"login": self.user}, "on": int(number)}
-        self.kept.comments.append(made)
+        self.records.comments.append(made)
         return _json(201, made)
 
     def _edit_comment(self, _request: Request, body: dict[str, Any], project: str, number: str) -> Reply:
-        (comment,) = [one for one in self.kept.comments if one["id"] == int(number)]
+        (comment,) = [other for other in self.records.comments if other["id"] == int(number)]
         comment["body"] = body["body"]
         return _json(200, comment)
 
     def _statuses(self, request: Request, _body: Any, project: str, commit: str) -> Reply:
-        shown = [one for one in reversed(self.kept.statuses) if one["of"] == commit]
+        shown = [status for status in reversed(self.records.statuses) if status["of"] == commit]
         return self.page(request, shown)
 
     def _status(self, _request: Request, body: dict[str, Any], project: str, commit: str) -> Reply:
@@ -171,7 +176,7 @@ class GitHubPulls(GitHub):
         if len(body.get("description", "")) > 140:
             return _json(422, {"message": "description is too long (maximum is 140 characters)"})
         made = {"id": self.number(), "target_url": None, "description": None, "of": commit, **body}
-        self.kept.statuses.append(made)
+        self.records.statuses.append(made)
         return _json(201, made)
 
     def _graphql(self, _request: Request, body: dict[str, Any]) -> Reply:
@@ -179,5 +184,5 @@ class GitHubPulls(GitHub):
         if not self.auto_merge_allowed:
             message = "Pull request Auto merge is not allowed for this repository"
             return _json(200, {"data": None, "errors": [{"type": "UNPROCESSABLE", "message": message}]})
-        self.kept.ordered.append(body["variables"])
+        self.records.ordered.append(body["variables"])
         return _json(200, {"data": {"enablePullRequestAutoMerge": {"clientMutationId": None}}})

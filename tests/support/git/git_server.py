@@ -31,12 +31,13 @@ class Request:
 
     @property
     def authorized(self) -> bool:
+        """Whether it has credentials."""
         return bool(self.authorization)
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer that the server gives in Git's stead."""
+    """An answer that the server gives instead of Git's."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -61,7 +62,7 @@ class GitServer:
         self.intercept: Callable[[Request], Reply | None] = lambda _request: None
         self.cut_after: int | None = None
         self._scheme = "https" if tls else "http"
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _GitHttpServer(("127.0.0.1", 0), _handler(self))
         if tls:
             self._server.socket = tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
@@ -70,10 +71,11 @@ class GitServer:
 
     @property
     def port(self) -> int:
+        """The port on loopback."""
         return int(self._server.server_address[1])
 
     def url(self, name: str) -> str:
-        """The address of the repository `name`, a path below the root."""
+        """Return the address of the repository `name`, a path below the root."""
         return f"{self._scheme}://127.0.0.1:{self.port}/{name}"
 
     def __enter__(self) -> GitServer:
@@ -88,6 +90,7 @@ class GitServer:
         self._thread.join(10)
 
     def admits(self, authorization: str) -> bool:
+        """Return whether an Authorization header has the token, where one is needed."""
         if not self.token:
             return True
         scheme, _blank, encoded = authorization.partition(" ")
@@ -97,17 +100,17 @@ class GitServer:
         return password == self.token and self.username in ("", username)
 
 
-class _Server(http.server.ThreadingHTTPServer):
+class _GitHttpServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that was killed or gave up is what many tests are about; all else is shown."""
+        """Ignore clients that were killed or gave up, which many tests want; show all other errors."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 def _handler(server: GitServer) -> type[http.server.BaseHTTPRequestHandler]:
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class GitHandler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the parent's name)
@@ -139,7 +142,7 @@ def _handler(server: GitServer) -> type[http.server.BaseHTTPRequestHandler]:
 
         do_GET = do_POST = do_DELETE = do_PATCH = do_PUT = _answer  # noqa: N815 - http.server's names
 
-    return Handler
+    return GitHandler
 
 
 def _read_body(handler: http.server.BaseHTTPRequestHandler) -> bytes:

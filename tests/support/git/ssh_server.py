@@ -42,6 +42,7 @@ class SshServer:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def url(self, name: str) -> str:
+        """Return the address of the repository `name`."""
         return f"ssh://git@127.0.0.1:{self.port}/{name}"
 
     def __enter__(self) -> SshServer:

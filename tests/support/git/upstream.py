@@ -35,12 +35,13 @@ class Upstream:
 
     @classmethod
     def existing(cls, path: Path) -> Upstream:
-        """One that is there already."""
+        """Return the upstream of a repository that exists already."""
         upstream = cls.__new__(cls)
         upstream.path = path
         return upstream
 
-    def git(self, *arguments: str, given: bytes = b"", **variables: str) -> str:
+    def git(self, *arguments: str, stdin: bytes = b"", **variables: str) -> str:
+        """Run git in the repository; return its output without surrounding blanks."""
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": "/dev/null",
@@ -50,22 +51,23 @@ class Upstream:
             **variables,
         }
         done = subprocess.run(
-            ["git", *arguments], input=given, env=environment, capture_output=True, check=False
+            ["git", *arguments], input=stdin, env=environment, capture_output=True, check=False
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.decode().strip()
 
     def blob(self, content: bytes) -> str:
-        return self.git("hash-object", "-w", "--stdin", "--no-filters", given=content)
+        """Write a blob; return its id."""
+        return self.git("hash-object", "-w", "--stdin", "--no-filters", stdin=content)
 
     def tree(self, entries: Mapping[str, tuple[str, str]]) -> str:
-        """A tree of `name: (mode, object id)`."""
+        """Write a tree of `name: (mode, object id)`; return its id."""
         kinds = {"040000": "tree", "160000": "commit"}
         lines = [f"{mode} {kinds.get(mode, 'blob')} {oid}\t{name}" for name, (mode, oid) in entries.items()]
-        return self.git("mktree", "--missing", given="".join(f"{line}\n" for line in lines).encode())
+        return self.git("mktree", "--missing", stdin="".join(f"{line}\n" for line in lines).encode())
 
     def tree_of(self, files: Mapping[str, Any]) -> str:
-        """A tree of `name: content`, where a content is text, bytes, or again such a mapping."""
+        """Write a tree of `name: content`, where a content is text, bytes, or such a mapping; return its id."""
         entries: dict[str, tuple[str, str]] = {}
         for name, content in files.items():
             if isinstance(content, Mapping):
@@ -89,18 +91,20 @@ class Upstream:
     def commit_tree(
         self, tree: str, message: str = "A commit", *, branch: str = "main", orphan: bool = False
     ) -> str:
+        """Commit a tree on a branch; return the commit's id."""
         heads = self.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
         parents = ["-p", heads] if heads and not orphan else []
-        commit = self.git("commit-tree", tree, *parents, "-F", "-", given=message.encode())
+        commit = self.git("commit-tree", tree, *parents, "-F", "-", stdin=message.encode())
         self.git("update-ref", f"refs/heads/{branch}", commit)
         return commit
 
     def tag(self, name: str, commit: str = "main", *, annotated: bool = False) -> None:
+        """Make or move a tag."""
         self.git("tag", "--force", *(("-a", "-m", name) if annotated else ()), name, commit)
 
 
 def source(url: str, ref: str = "main", kind: RefKind = RefKind.BRANCH, **fields: Any) -> SourceSpec:
-    """A source named fleet."""
+    """Return a source named fleet."""
     return SourceSpec(
         **{"name": "fleet", "url": url, "ref_kind": kind, "ref": ref, "timeout": 30.0, **fields}
     )
@@ -115,7 +119,7 @@ def pull(spec: SourceSpec, cache: Path) -> Checkout:
 
 
 def refused(spec: SourceSpec, cache: Path) -> SourceError | InputError:
-    """Pull one source that is expected to fail; its error. Nothing but the last good revision stays in force."""
+    """Pull one source that has to fail; return its error. Nothing but the last good revision stays in force."""
     (result,) = pull_sources([spec], cache)
     assert result.checkout is None or result.checkout == last_known(spec, cache)
     assert result.error is not None

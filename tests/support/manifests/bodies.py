@@ -13,19 +13,19 @@ from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
 
 
 def body(api_version: str, kind: str, name: str, spec: Mapping[str, Any], **rest: Any) -> dict[str, Any]:
-    """A manifest with a spec."""
+    """Return a manifest with a spec."""
     return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": dict(spec), **rest}
 
 
 def pod_of(container: Mapping[str, Any], pod: Mapping[str, Any]) -> dict[str, Any]:
-    """A Pod's spec with one container, `main`."""
+    """Return a Pod's spec with one container, `main`."""
     return {"containers": [{"name": "main", "image": "example.com/app:1", **container}], **pod}
 
 
 def workload(
     name: str, container: Mapping[str, Any], pod: Mapping[str, Any], *, kind: str = "Deployment", **spec: Any
 ) -> dict[str, Any]:
-    """A workload of one container."""
+    """Return a workload of one container."""
     labels = {"app": name}
     template = {"metadata": {"labels": labels}, "spec": pod_of(container, pod)}
     defaults: Mapping[str, dict[str, Any]] = {
@@ -39,7 +39,7 @@ def workload(
 
 
 def plain(name: str, data: Mapping[str, str], **metadata: Any) -> dict[str, Any]:
-    """A ConfigMap."""
+    """Return a ConfigMap."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -49,9 +49,10 @@ def plain(name: str, data: Mapping[str, str], **metadata: Any) -> dict[str, Any]
 
 
 def service(name: str, *ports: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a Service."""
     return body("v1", "Service", name, {"selector": {"app": name}, "ports": list(ports)})
 
 
 def write(engine: Engine, bodies: Sequence[Mapping[str, Any]], app: str = "app") -> None:
-    """Have an app say these manifests and no others."""
+    """Write these manifests, and no others, as an app's folder."""
     engine.write(f"{app}/all.json", json.dumps({"apiVersion": "v1", "kind": "List", "items": list(bodies)}))

@@ -42,7 +42,7 @@ def _workload(kind: str, name: str, **spec: object) -> str:
 
 
 def built_in(unique: str) -> dict[str, str]:
-    """A manifest of each kind by its name; `unique` is part of the names of cluster-scoped ones."""
+    """Return a manifest of each kind by its name; `unique` is part of the names of cluster-scoped ones."""
     web = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
     account = {"kind": "ServiceAccount", "name": "app", "namespace": "default"}
     backend = {"service": {"name": "web", "port": {"number": 80}}}

@@ -21,7 +21,7 @@ _labels = st.dictionaries(st.sampled_from(["team", "tier", "example.com/x"]), _w
 
 
 def _schema() -> Body:
-    """A CRD's schema with each way that apply knows to merge a list or a map."""
+    """Return a CRD's schema with each way that apply knows to merge a list or a map."""
     text, whole = {"type": "string"}, {"type": "integer"}
     keyed = {"type": "object", "required": ["name"], "properties": {
         "name": text, "protocol": {"type": "string", "default": "TCP"}, "value": text, "options": {
@@ -65,12 +65,12 @@ DEFINITION: Body = {
 
 
 def _some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Body]:
-    """An object with any of these fields."""
+    """Return an object with any of these fields."""
     return st.fixed_dictionaries({}, optional=fields)
 
 
 def _unique(items: st.SearchStrategy[Body], *keys: str, least: int = 0) -> st.SearchStrategy[list[Body]]:
-    """A keyed list, seldom an empty one: that has no owner, so it is never proven without a dry-run."""
+    """Return a keyed list, seldom an empty one: that has no owner, so it is never proven without a dry-run."""
     some = st.lists(items, min_size=1, max_size=3, unique_by=lambda item: tuple(map(item.get, keys)))
     return some if least else st.one_of(some, some, some, st.just([]))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def manifest(api_version: str, kind: str, name: str, /, **rest: Any) -> str:
-    """One object as a YAML document; `metadata` in `rest` is merged with the name."""
+    """Return one object as a YAML document; `metadata` in `rest` is merged with the name."""
     metadata = {"name": name, **rest.pop("metadata", {})}
     return "---\n" + json.dumps(
         {"apiVersion": api_version, "kind": kind, "metadata": metadata, **rest}, indent=1
@@ -19,15 +19,17 @@ def manifest(api_version: str, kind: str, name: str, /, **rest: Any) -> str:
 
 
 def config_map(name: str, data: Mapping[str, str] | None = None, **metadata: Any) -> str:
+    """Return a ConfigMap."""
     return manifest("v1", "ConfigMap", name, metadata=metadata, data=dict(data or {"a": "1"}))
 
 
 def secret(name: str, values: Mapping[str, str], **metadata: Any) -> str:
+    """Return a Secret; the values are plain text."""
     return manifest("v1", "Secret", name, metadata=metadata, stringData=dict(values))
 
 
 def deployment(name: str, *, image: str = "example.com/app:1", app: str = "", **spec: Any) -> str:
-    """A Deployment of one container, `main`; `spec` is merged into its own."""
+    """Return a Deployment of one container, `main`; `spec` is merged into its own."""
     labels = {"app": app or name}
     pod = {"containers": [{"name": "main", "image": image}]}
     return manifest(
@@ -45,7 +47,7 @@ def deployment(name: str, *, image: str = "example.com/app:1", app: str = "", **
 def custom_kind(
     plural: str, kind: str, group: str, versions: tuple[str, ...] = ("v1",), **metadata: Any
 ) -> str:
-    """A CRD for a namespaced kind whose spec takes anything; the first version is the stored one."""
+    """Return a CRD for a namespaced kind whose spec takes anything; the first version is the stored one."""
     schema = {
         "openAPIV3Schema": {
             "type": "object",

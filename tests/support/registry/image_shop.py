@@ -34,11 +34,12 @@ class Shop:
 
     @property
     def image(self) -> str:
+        """The image without a tag."""
         return f"{self.sandbox.registry}/{self.sandbox.forge_user}/{self.name}"
 
     @property
     def log_in(self) -> dict[str, Any]:
-        """How the registry is asked."""
+        """The options by which the registry is reached."""
         return {
             "username": self.sandbox.forge_user,
             "password_file": str(self.git.token_file),
@@ -46,13 +47,16 @@ class Shop:
         }
 
     def push(self, tag: str, **more: Any) -> str:
+        """Push an image; return its digest."""
         pusher = ImagePusher(self.sandbox.forge_url, basic(self.sandbox.forge_user, self.sandbox.forge_token))
         return pusher.push(f"{self.sandbox.forge_user}/{self.name}", tag, **more)
 
     def manifest(self, tag: str) -> str:
+        """Return the manifest with the image's marker."""
         return f'kind: ConfigMap\ndata:\n  image: {self.image}:{tag} # {{"$plumb": "shop"}}\n'
 
     def variables(self, **more: Any) -> dict[str, Any]:
+        """Return the inventory's variables, with these besides or instead."""
         policy = {
             "name": "shop",
             "image": self.image,
@@ -85,18 +89,20 @@ class Shop:
         return self.play.playbook(PLAYBOOK, "-i", str(inventory), *words)
 
     def in_git(self, path: str = "apps/shop.yaml") -> str:
+        """Return a file as it is on main now."""
         self.git._git("fetch", "-q", self.git._push_url, "main")
         self.git._git("reset", "-q", "--hard", "FETCH_HEAD")
         return (self.git.folder / path).read_text(encoding="utf-8")
 
     def log(self) -> list[str]:
+        """Return author and subject of the commits of main, newest first."""
         self.in_git()
         return self.git._git("log", "--format=%an <%ae> %s").splitlines()
 
 
 def new_shop(play: Play, sandbox: Sandbox, folder: Path) -> Shop:
-    """Return a shop of the test's own; Git says 1.0.0, and the registry is empty."""
+    """Make a shop of the test's own: Git has 1.0.0, and the registry is empty."""
     name = f"i-{uuid.uuid4().hex[:8]}"
-    found = Shop(play, sandbox, new_repository(sandbox, name, folder / "clone"), folder, name)
-    found.git.commit({"apps/shop.yaml": found.manifest("1.0.0"), "apps/other.yaml": "a: 1\n"}, "Begin")
-    return found
+    shop = Shop(play, sandbox, new_repository(sandbox, name, folder / "clone"), folder, name)
+    shop.git.commit({"apps/shop.yaml": shop.manifest("1.0.0"), "apps/other.yaml": "a: 1\n"}, "Begin")
+    return shop

@@ -58,7 +58,7 @@ class RegistryServer:
         self.etags = False
         self.tokens: set[str] = set()
         self.intercept: Callable[[Request], Reply | Dribble | None] = lambda _request: None
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _RegistryHttpServer(("127.0.0.1", 0), _handler(self))
         self._scheme = "http"
         if tls:
             self._scheme = "https"
@@ -69,10 +69,12 @@ class RegistryServer:
 
     @property
     def host(self) -> str:
+        """Host and port, as image names begin."""
         return f"127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def url(self) -> str:
+        """The registry's address."""
         return f"{self._scheme}://{self.host}"
 
     def __enter__(self) -> RegistryServer:
@@ -87,7 +89,7 @@ class RegistryServer:
         self._thread.join(10)
 
     def asked(self, part: str) -> list[Request]:
-        """The requests whose path holds `part`."""
+        """Return the requests whose path holds `part`."""
         return [request for request in self.requests if part in request.path]
 
     def push(
@@ -99,19 +101,24 @@ class RegistryServer:
         created: str = "2026-11-01T12:00:00Z",
         content: str = "",
     ) -> str:
-        """Have an image; with platforms, an index of one for each. Its digest."""
+        """Store an image, or with platforms an index of one for each; return its digest."""
         stored = self.repositories.setdefault(repository, Stored())
         children: list[dict[str, Any]] = []
         for platform in tuple(platforms) or ("linux/amd64",):
             digest, size = self._image(stored, platform, created, content)
             system, architecture, *variant = platform.split("/")
-            said = {
+            platform_fields = {
                 "os": system,
                 "architecture": architecture,
                 **({"variant": variant[0]} if variant else {}),
             }
             children.append(
-                {"mediaType": f"{OCI}.manifest.v1+json", "digest": digest, "size": size, "platform": said}
+                {
+                    "mediaType": f"{OCI}.manifest.v1+json",
+                    "digest": digest,
+                    "size": size,
+                    "platform": platform_fields,
+                }
             )
         digest = str(children[0]["digest"])
         if platforms:
@@ -150,26 +157,26 @@ class RegistryServer:
         return _store(stored, f"{OCI}.manifest.v1+json", manifest), 1
 
     def answer(self, request: Request) -> Reply | Dribble:
-        """What is answered, once nothing intercepts the request."""
+        """Return the answer to a request that nothing intercepts."""
         parts = urlsplit(request.path)
         if parts.path == "/token":
             return self._token(request, parse_qs(parts.query))
         if not self._admits(request.authorization):
             realm = self.realm or f"{self.url}/token"
-            said = (
+            challenge = (
                 f'Bearer realm="{realm}",service="registry",scope="x:y:push"'
                 if self.bearer
                 else 'Basic realm="r"'
             )
-            return Reply(401, {"WWW-Authenticate": said}, b"{}")
+            return Reply(401, {"WWW-Authenticate": challenge}, b"{}")
         path = parts.path.removeprefix("/v2/")
         for word, work in (
             ("/tags/list", self._tags),
             ("/manifests/", self._manifest),
             ("/blobs/", self._blob),
         ):
-            repository, found, rest = path.partition(word)
-            if found and repository in self.repositories:
+            repository, separator, rest = path.partition(word)
+            if separator and repository in self.repositories:
                 return work(self.repositories[repository], repository, rest, request)
         return Reply(404, {}, b'{"errors":[{"code":"NAME_UNKNOWN"}]}')
 
@@ -230,11 +237,12 @@ class RegistryServer:
 
 
 def basic(username: str, password: str) -> str:
-    """The header of a login."""
+    """Return the Authorization header of a login."""
     return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
 
 
 def json_reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """Return an answer with this document."""
     return Reply(
         status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(content).encode()
     )
@@ -247,15 +255,15 @@ def _store(stored: Stored, kind: str, content: Any) -> str:
     return digest
 
 
-class _Server(http.server.ThreadingHTTPServer):
+class _RegistryHttpServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that gives up is what many tests are about."""
+        """Ignore clients that give up: many tests want that."""
 
 
 def _handler(server: RegistryServer) -> type[http.server.BaseHTTPRequestHandler]:
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class RegistryHandler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # header and body in one packet: two would wait for each other's receipt
 
@@ -288,4 +296,4 @@ def _handler(server: RegistryServer) -> type[http.server.BaseHTTPRequestHandler]
 
         do_GET = do_POST = _answer  # noqa: N815 - http.server's names
 
-    return Handler
+    return RegistryHandler

@@ -65,7 +65,7 @@ def _replace(draw: random.Random, live: Body) -> list[Operation]:
 
 
 def _retype(draw: random.Random, live: Body) -> list[Operation]:
-    """1 for true, "1" for 1: what looks the same and is not."""
+    """Replace a value by one that looks the same and is not: 1 for true, "1" for 1."""
     drawn = _draw_value(draw, live, (int, bool, str))
     if drawn is None:
         return []
@@ -92,7 +92,7 @@ def _reorder(draw: random.Random, live: Body) -> list[Operation]:
 
 
 def _insert(draw: random.Random, live: Body) -> list[Operation]:
-    """An item more in a list, or a key more in a map: like one that is there, or something else."""
+    """Add an item to a list or a key to a map: like an existing one, or something else."""
     drawn = _draw_value(draw, live, (list, dict))
     if drawn is None:
         return []

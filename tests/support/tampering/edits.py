@@ -29,7 +29,7 @@ _CLUSTER_WIDE = frozenset(
 
 
 def path_of(engine: Engine, body: Mapping[str, Any]) -> str:
-    """Where an object of a manifest is served."""
+    """Return the path of an object of a manifest on the API server."""
     version, kind = body["apiVersion"], body["kind"]
     base = f"/apis/{version}" if "/" in version else f"/api/{version}"
     within = "" if kind in _CLUSTER_WIDE else f"/namespaces/{engine.namespace}"
@@ -37,8 +37,8 @@ def path_of(engine: Engine, body: Mapping[str, Any]) -> str:
 
 
 def live_of(engine: Engine, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The live object of a manifest."""
-    status, answer = api_of(engine.sandbox.kubeconfig).ask("GET", path_of(engine, body))
+    """Return the live object of a manifest."""
+    status, answer = api_of(engine.sandbox.kubeconfig).request("GET", path_of(engine, body))
     assert status == 200, answer
     return answer
 
@@ -50,22 +50,22 @@ def edit(
     manager: str = "kubectl-edit",
     subresource: str = "",
 ) -> dict[str, Any]:
-    """Change the live object of a manifest by a JSON patch; the object as it is then."""
+    """Change the live object of a manifest by a JSON patch; return the object as it is then."""
     where = path_of(engine, body) + (f"/{subresource}" if subresource else "")
     path = f"{where}?fieldManager={quote(manager)}"
     api = api_of(engine.sandbox.kubeconfig)
-    status, answer = api.ask("PATCH", path, list(operations), content="application/json-patch+json")
+    status, answer = api.request("PATCH", path, list(operations), content="application/json-patch+json")
     assert status == 200, answer
     return answer
 
 
 def replaced(path: str, value: Any) -> dict[str, Any]:
-    """An operation of a JSON patch."""
+    """Return an operation of a JSON patch."""
     return {"op": "replace", "path": path, "value": value}
 
 
 def changes_of(done: Done) -> dict[str, set[tuple[str, str, str]]]:
-    """By object: path, live and wanted value of each change."""
+    """Return path, live and desired value of each change, by object."""
     return {
         str(a.ref): {(c.path, repr(c.live), repr(c.desired)) for c in a.changes}
         for a in done.app.plan.actions
@@ -73,16 +73,16 @@ def changes_of(done: Done) -> dict[str, set[tuple[str, str, str]]]:
 
 
 def made(engine: Engine, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What the server makes of a manifest, without keeping it, under another name."""
+    """Return what the server makes of a manifest, without keeping it, under another name."""
     fresh = {**body, "metadata": {**body["metadata"], "name": f"{body['metadata']['name']}-fresh"}}
     path = path_of(engine, body).rpartition("/")[0] + "?dryRun=All"
-    status, answer = api_of(engine.sandbox.kubeconfig).ask("POST", path, fresh)
+    status, answer = api_of(engine.sandbox.kubeconfig).request("POST", path, fresh)
     assert status == 201, answer
     return answer
 
 
 def content(body: Mapping[str, Any]) -> Any:
-    """What an object says, without its name, what the server allocates, and what Plumb and the cluster write on it."""
+    """Return an object's content, without its name, allocated values, and what Plumb and the cluster write."""
     metadata = body["metadata"]
     notes = {
         f"{where}/{key}": value

@@ -62,7 +62,7 @@ _REVISION = Revision(
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the three proofs say of one state of an object: metadata, content and a dry-run."""
+    """The verdicts of the three proofs on one state of an object: metadata, content and a dry-run."""
 
     settled: bool
     proven: bool
@@ -72,6 +72,7 @@ class Judgement:
 
     @property
     def is_wrong(self) -> bool:
+        """Whether a proof passes what a dry-run would change."""
         return (self.settled or self.proven) and not self.stays
 
 
@@ -83,14 +84,14 @@ class PropertyCluster:
     names: Iterator[int] = field(default_factory=count)
 
     def named(self, body: Body) -> Body:
-        """A manifest under a name of its own."""
+        """Return a manifest under a name of its own."""
         return {
             **body,
             "metadata": {**body["metadata"], "name": f"x{next(self.names)}", "namespace": NAMESPACE},
         }
 
     def ready(self, body: Body) -> Body:
-        """A manifest as an app applies it, with label and digest."""
+        """Return a manifest as an app applies it, with label and digest."""
         app = AppSpec(name="app", source="git", namespace=NAMESPACE)
         (wanted,) = desired_objects(
             app, "applyset-x-v1", [manifest_of(body)], self.cluster.discover(), {}
@@ -101,19 +102,22 @@ class PropertyCluster:
         return self.cluster.discover().find(body["apiVersion"], body["kind"])
 
     def apply(self, body: Body, manager: str = FIELD_MANAGER, *, dry_run: bool = False) -> Body:
+        """Apply a manifest as a field manager, with force; return the object."""
         return self.cluster.apply(
             self._resource(body), body, field_manager=manager, force=True, dry_run=dry_run
         )
 
     def get(self, body: Body) -> Body:
+        """Return the live object of a manifest, which has to exist."""
         metadata = body["metadata"]
-        found = self.cluster.get(
+        live = self.cluster.get(
             self._resource(body), namespace=metadata.get("namespace", ""), name=metadata["name"]
         )
-        assert found is not None
-        return found
+        assert live is not None
+        return live
 
     def patch(self, body: Body, operations: Sequence[dict[str, Any]], manager: str) -> None:
+        """Change the live object of a manifest by a JSON patch."""
         metadata = body["metadata"]
         self.cluster.json_patch(
             self._resource(body),
@@ -124,6 +128,7 @@ class PropertyCluster:
         )
 
     def remove(self, body: Body) -> None:
+        """Delete the live object of a manifest."""
         metadata = self.get(body)["metadata"]
         self.cluster.delete(
             self._resource(body),
@@ -134,11 +139,11 @@ class PropertyCluster:
         )
 
     def look(self, desired: Body, live: Body) -> VerifiedState:
-        """What is remembered of an object that is as its manifest wants."""
+        """Return what is remembered of an object that is as its manifest wants."""
         return verified_state_of(_wanted(desired), live, Ignored(), autoscaled=False, healthy=True)
 
     def judge(self, desired: Body, look: VerifiedState | None = None) -> Judgement:
-        """All proofs on the same state. The server may refuse: it merges `{}` into an emptied map as null."""
+        """Judge one state by all proofs. The server may refuse: it merges `{}` into an emptied map as null."""
         while True:
             live = self.get(desired)
             version = live["metadata"]["resourceVersion"]
@@ -157,7 +162,7 @@ class PropertyCluster:
             )
 
     def run(self, app: str, bodies: Sequence[Body], *, check: bool = False) -> tuple[AppResult, int]:
-        """Bring the cluster to these manifests as an app that takes over what it finds; also the writes it made."""
+        """Bring the cluster to these manifests as an app that adopts; return the result and the number of writes."""
         before = self.cluster.requests.writes
         spec = AppSpec(
             name=app,
@@ -192,6 +197,7 @@ def prepared(cluster: Cluster) -> Iterator[PropertyCluster]:
 
 
 def manifest_of(body: Body) -> Manifest:
+    """Return a body as a manifest of the file x.yaml."""
     return Manifest.of(body, Origin("x.yaml"))
 
 

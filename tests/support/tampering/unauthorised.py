@@ -130,7 +130,7 @@ Change = Callable[[Tampering, ApiResource, ObjectRef, Body, Body], AppliedChange
 def _edit(
     tampering: Tampering, resource: ApiResource, ref: ObjectRef, manifest: Body, _live: Body
 ) -> AppliedChange | None:
-    """A value that Git decides is another one."""
+    """Change a value that Git decides."""
     path, value = tampering.draw.choice(list(_leaves(manifest)))
     manager = tampering.draw.choice(EDITORS)
     tampering.patch(
@@ -145,7 +145,7 @@ def _edit(
 def _remove(
     tampering: Tampering, resource: ApiResource, ref: ObjectRef, manifest: Body, _live: Body
 ) -> AppliedChange | None:
-    """A field that Git decides is gone; managedFields records nobody for it, but of a list that is owned whole."""
+    """Remove a field that Git decides; managedFields records nobody for it, but of a list that is owned whole."""
     path, _value = tampering.draw.choice(list(_leaves(manifest)))
     manager = tampering.draw.choice(EDITORS)
     tampering.patch(resource, ref, manager, {"op": "remove", "path": pointer(path)})
@@ -233,7 +233,7 @@ def _delete(
 def _recreate(
     tampering: Tampering, resource: ApiResource, ref: ObjectRef, manifest: Body, live: Body
 ) -> AppliedChange | None:
-    """Deleted, and made anew by somebody else: it is nobody's of ours now."""
+    """Delete it, and make it anew as somebody else: it is nobody's of ours now."""
     if ref.kind not in {"ConfigMap", "Secret", "Role", "LimitRange", "ResourceQuota"}:
         return None
     _delete(tampering, resource, ref, manifest, live)
@@ -246,7 +246,7 @@ def _recreate(
 def _apply(
     tampering: Tampering, resource: ApiResource, ref: ObjectRef, manifest: Body, _live: Body
 ) -> AppliedChange | None:
-    """Another tool claims a field of Git's by server-side apply."""
+    """Take a field of Git's by server-side apply as another tool."""
     if ref.kind != "ConfigMap":
         return None
     named = {"name": ref.name, "namespace": ref.namespace}

@@ -51,7 +51,7 @@ class Authority:
         self.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
 
     def server_context(self, host: str) -> ssl.SSLContext:
-        """The settings of a server whose certificate names `host`, a name or an address."""
+        """Return the TLS settings of a server whose certificate names `host`, a name or an address."""
         key = ec.generate_private_key(ec.SECP256R1())
         made = (
             _builder(_name(host), self._name, key, self._key)
@@ -85,7 +85,7 @@ def _builder(
     key: ec.EllipticCurvePrivateKey,
     signer: ec.EllipticCurvePrivateKey,
 ) -> x509.CertificateBuilder:
-    """A certificate with the key identifiers that Python asks for from 3.13 on (VERIFY_X509_STRICT)."""
+    """Return a certificate with the key identifiers that Python asks for from 3.13 on (VERIFY_X509_STRICT)."""
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()

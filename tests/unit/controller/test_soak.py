@@ -11,15 +11,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ansible_collections.plumb.gitops.tests.support.agent import instant_runs as answering
+from ansible_collections.plumb.gitops.tests.support.agent import instant_runs
 from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running, until
 
 
 def test_many_intervals_leave_memory_descriptors_and_files_flat(tmp_path: Path) -> None:
     """PLUMB_SOAK is the number of intervals."""
     wanted = int(os.environ.get("PLUMB_SOAK", "60"))
-    agent = AgentProcess(tmp_path / "agent", module=answering.__name__)
-    agent.inventory(dict.fromkeys(answering.HOSTS))
+    agent = AgentProcess(tmp_path / "agent", module=instant_runs.__name__)
+    agent.inventory(dict.fromkeys(instant_runs.HOSTS))
     agent.configure(interval="1ms", keep_reports=5, runtime_dir=str(agent.folder / "run"))
 
     def measured() -> tuple[int, int, int]:
@@ -27,7 +27,7 @@ def test_many_intervals_leave_memory_descriptors_and_files_flat(tmp_path: Path) 
         return agent.resident(), len(list(Path(f"/proc/{agent.pid}/fd").iterdir())), len(kept)
 
     def count() -> int:
-        return sum(len(agent.runs(name)) for name in answering.HOSTS)
+        return sum(len(agent.runs(name)) for name in instant_runs.HOSTS)
 
     with running(agent):
         until(lambda: count() >= wanted // 4, "the first runs", 600)
@@ -38,6 +38,6 @@ def test_many_intervals_leave_memory_descriptors_and_files_flat(tmp_path: Path) 
         assert agent.end() == 0
     assert after[0] - memory < 2 * 1024 * 1024
     assert after[1] <= descriptors + 12  # four for each run that is under way
-    assert after[2] <= files + len(answering.HOSTS)  # a report more, until the old one is removed
+    assert after[2] <= files + len(instant_runs.HOSTS)  # a report more, until the old one is removed
     assert not [line for line in agent.lines() if " error " in line]
     assert list(agent.runtime.iterdir()) == []

@@ -93,7 +93,7 @@ def test_a_branch_has_one_pull_request_that_follows_what_is_wanted(
     made = find_or_open(client, place, WANTED)
     assert made.created
     assert made.warnings == ()
-    (pull,) = forge.kept.pulls
+    (pull,) = forge.records.pulls
     assert made.url == pull.get("html_url", pull.get("web_url"))
     assert sorted(labels(pull)) == ["automatic", "images"]
     written = len(asked(forge, "POST", "PATCH", "PUT"))
@@ -106,7 +106,7 @@ def test_a_branch_has_one_pull_request_that_follows_what_is_wanted(
         WANTED, title="Update shop to 1.4.3", labels=("images", "urgent"), reviewers=("mira", "ove")
     )
     assert find_or_open(client, place, newer).number == made.number
-    (pull,) = forge.kept.pulls
+    (pull,) = forge.records.pulls
     assert pull["title"] == "Update shop to 1.4.3"
     assert sorted(labels(pull)) == ["automatic", "images", "urgent"]
     people = pull["requested_reviewers"] if "requested_reviewers" in pull else pull["reviewers"]
@@ -132,8 +132,8 @@ def test_a_forge_that_fails_after_the_push_costs_no_second_pull_request(
     opened = find_or_open(client, place, WANTED)
     assert failed
     assert opened.created
-    assert [pull["title"] for pull in forge.kept.pulls] == [WANTED.title]
-    assert sorted(labels(forge.kept.pulls[0])) == ["automatic", "images"]
+    assert [pull["title"] for pull in forge.records.pulls] == [WANTED.title]
+    assert sorted(labels(forge.records.pulls[0])) == ["automatic", "images"]
 
 
 def test_a_forge_that_stays_ill_is_said_and_the_next_run_goes_on(
@@ -173,17 +173,17 @@ def test_a_merge_is_ordered_where_it_is_wanted(
 ) -> None:
     opened = find_or_open(client, place, replace(WANTED, auto_merge=True))
     assert opened.warnings == ()
-    assert len(forge.kept.ordered) == 1
+    assert len(forge.records.ordered) == 1
 
 
 def test_who_has_reviewed_or_is_the_author_is_not_asked_again(
     forge: Forge, place: ForgeRepository, client: ForgeClient
 ) -> None:
     find_or_open(client, place, WANTED)
-    (pull,) = forge.kept.pulls
+    (pull,) = forge.records.pulls
     if isinstance(forge, GitHubPulls):  # a review takes the request away there
         pull["requested_reviewers"] = []
-        forge.kept.reviews[1] = [{"user": {"login": "mira"}, "state": "APPROVED"}]
+        forge.records.reviews[1] = [{"user": {"login": "mira"}, "state": "APPROVED"}]
     before = len(asked(forge, "POST", "PUT"))
     assert find_or_open(client, place, replace(WANTED, reviewers=("mira", "alma"))).warnings == ()
     assert len(asked(forge, "POST", "PUT")) == before
@@ -197,7 +197,7 @@ def test_only_our_own_overtaken_pull_requests_are_closed(
     forge.add_pull(place.title, "plumb/images/shop-0", fork="mallory/fleet")
     closed = close_overtaken(client, place, {"plumb/images/shop-2"}, "plumb/images/")
     assert closed == (1,)
-    assert [pull["state"].startswith("open") for pull in forge.kept.pulls] == [False, True, True, True]
+    assert [pull["state"].startswith("open") for pull in forge.records.pulls] == [False, True, True, True]
     with pytest.raises(InputError, match="prefix"):
         close_overtaken(client, place, (), "")
 
@@ -211,7 +211,7 @@ def test_a_pull_request_from_a_fork_is_not_taken_for_ours(
 
 def test_one_comment_of_ours_is_kept(forge: Forge, client: ForgeClient, place: ForgeRepository) -> None:
     number = find_or_open(client, place, WANTED).number
-    forge.kept.comments.append(
+    forge.records.comments.append(
         {"id": 7, "on": number, "body": "<!-- plumb: preview prod -->\nhello", "user": {"login": "mallory"}}
         | {"author": {"username": "mallory"}}
     )
@@ -219,7 +219,7 @@ def test_one_comment_of_ours_is_kept(forge: Forge, client: ForgeClient, place: F
     assert not keep_comment(client, number, "preview prod", "one")
     assert keep_comment(client, number, "preview prod", "two")
     assert keep_comment(client, number, "preview prod-eu", "other")
-    bodies = [one["body"].split("\n", 1)[1] for one in forge.kept.comments]
+    bodies = [one["body"].split("\n", 1)[1] for one in forge.records.comments]
     assert bodies == ["hello", "two", "other"]
 
 

@@ -162,7 +162,7 @@ def test_names_of_files_are_only_names(upstream, server, tmp_path):
     given = "\0".join(
         [*lines, f"120000 blob {link}\tlink.yaml", f"100644 blob {blob}\tnone.txt", ""]
     ).encode()
-    upstream.commit_tree(upstream.git("mktree", "-z", given=given))
+    upstream.commit_tree(upstream.git("mktree", "-z", stdin=given))
     result = run(server, decided("1.5.0"), message="Update {images}\n\n{changes}")
     assert len(result.pushed[0].changes) == len(NAMES)
     listed = upstream.git("ls-tree", "-z", "main").split("\0")[:-1]

@@ -123,7 +123,7 @@ def test_a_tree_with_names_that_git_never_writes_is_refused(
 ) -> None:
     inner = upstream.tree({"config": ("100644", upstream.blob(b"[core]\n"))})
     raw = b"40000 " + name.encode() + b"\0" + bytes.fromhex(inner)
-    tree = upstream.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", given=raw)
+    tree = upstream.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", stdin=raw)
     upstream.commit_tree(tree)
     error = refused(source(server.url("fleet.git")), cache)
     assert "own check refuses" in error.reason
@@ -138,7 +138,7 @@ def test_a_link_and_a_folder_of_one_name_lead_nowhere(
     inner = upstream.tree({"planted": ("100644", upstream.blob(b"x"))})
     link = upstream.blob(str(target).encode())
     raw = b"120000 a\0" + bytes.fromhex(link) + b"40000 a\0" + bytes.fromhex(inner)
-    upstream.commit_tree(upstream.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", given=raw))
+    upstream.commit_tree(upstream.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", stdin=raw))
     assert "own check refuses" in refused(source(server.url("fleet.git")), cache).reason
     assert list(target.iterdir()) == []
 

@@ -208,7 +208,7 @@ def test_an_object_whose_content_is_not_what_its_name_says_is_noticed(
         "pack-objects",
         "-q",
         str(pack.parent / "pack"),
-        given="\n".join(name for name in others if len(name) == 40 and name != oid).encode(),
+        stdin="\n".join(name for name in others if len(name) == 40 and name != oid).encode(),
     )
     assert kept
     _remove(f"objects/pack/{pack.stem}.*")(_repository(cache))

@@ -51,7 +51,7 @@ def _many_commits(upstream: Upstream) -> None:
     commit = upstream.git("rev-parse", "main")
     stream = [f"commit refs/heads/main\ncommitter A <a@example.com> 1 +0000\ndata 1\nx\nfrom {commit}\n"]
     stream += ["commit refs/heads/main\ncommitter A <a@example.com> 1 +0000\ndata 1\nx\n"] * 120
-    upstream.git("fast-import", "--quiet", given="".join(stream).encode())
+    upstream.git("fast-import", "--quiet", stdin="".join(stream).encode())
     assert upstream.git("rev-list", "--count", f"{commit}..main") == "121"
 
 

@@ -189,12 +189,12 @@ def test_row_70_what_a_kustomization_reaches_comes_with_it(
     shop = upstream.git("rev-parse", f"{tree}:apps/shop")
     with_link = upstream.git("ls-tree", shop) + f"\n120000 blob {link}\tlinked\n"
     apps = upstream.git("ls-tree", f"{tree}:apps").replace(
-        shop, upstream.git("mktree", given=with_link.encode())
+        shop, upstream.git("mktree", stdin=with_link.encode())
     )
     whole = upstream.git("ls-tree", tree).replace(
-        upstream.git("rev-parse", f"{tree}:apps"), upstream.git("mktree", given=f"{apps}\n".encode())
+        upstream.git("rev-parse", f"{tree}:apps"), upstream.git("mktree", stdin=f"{apps}\n".encode())
     )
-    upstream.commit_tree(upstream.git("mktree", given=f"{whole}\n".encode()))
+    upstream.commit_tree(upstream.git("mktree", stdin=f"{whole}\n".encode()))
     prod = brought(source(server.url("fleet.git"), paths=("apps/shop/overlays/prod",)), cache)
     assert files_below(prod.path) == {
         "apps/shop/overlays/prod/kustomization.yaml",

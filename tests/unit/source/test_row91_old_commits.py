@@ -32,7 +32,7 @@ PERSONS: Mapping[str, str] = {
 
 
 def _raw(upstream: Upstream, kind: str, content: bytes) -> str:
-    return upstream.git("hash-object", "-w", "-t", kind, "--literally", "--stdin", given=content)
+    return upstream.git("hash-object", "-w", "-t", kind, "--literally", "--stdin", stdin=content)
 
 
 def _commit(upstream: Upstream, tree: str, *, author: str = GOOD, parent: str = "") -> str:
