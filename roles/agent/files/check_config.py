@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the words of an agent.yml from standard input, as JSON, and says what is wrong with them, if anything is."""
+"""Check the settings of an agent.yml, as JSON on standard input. Fails with what is wrong."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes a tarball of a collection for another host, and says what is in it.
+"""Make a tarball of a collection for another host, and print its digest.
 
-    pack.py COLLECTION FOLDER     the collection that is installed, or being worked on, at COLLECTION
-    pack.py TARBALL               one that is a tarball already
+    pack.py COLLECTION FOLDER     an installed collection, or a working tree
+    pack.py TARBALL               a collection that is a tarball already
 
-Prints JSON: `path` of the tarball, and `digest`, which is the same for the same files whenever they were packed.
+Prints JSON: `path` of the tarball, and `digest`, which depends on the files and not on the time of packing.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from typing import Any
 
 
 class PackError(Exception):
-    """The collection cannot be packed; the text says why, and what helps."""
+    """The collection cannot be packed; the text gives the reason and the next step."""
 
 
-def main(words: list[str]) -> int:
-    """Do what the words say; the exit code."""
+def main(arguments: list[str]) -> int:
+    """Print the JSON and return the exit code."""
     try:
-        given = Path(words[0])
-        archive = given if given.is_file() else packed(given, Path(words[1]))
+        collection = Path(arguments[0])
+        archive = collection if collection.is_file() else packed(collection, Path(arguments[1]))
         print(json.dumps({"path": str(archive), "digest": digest(archive)}))
     except (PackError, OSError, tarfile.TarError, IndexError) as error:
-        print(f"{words[0] if words else 'pack.py'}: packing the collection: {error}", file=sys.stderr)
+        print(f"{arguments[0] if arguments else 'pack.py'}: packing the collection: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def packed(collection: Path, folder: Path) -> Path:
-    """Make the tarball in `folder`. Raises PackError."""
+    """Make the tarball in `folder` and return its path. Raises PackError."""
     if (collection / "galaxy.yml").is_file():
         return _built(collection, folder)
     if (collection / "FILES.json").is_file():
@@ -59,7 +59,7 @@ def _built(collection: Path, folder: Path) -> Path:
 
 
 def _repacked(collection: Path, folder: Path) -> Path:
-    """As Galaxy delivered it: an installed collection keeps its manifest, and the hash of each file."""
+    """Pack an installed collection as Galaxy delivered it: it still has its manifest and the hash of each file."""
     manifest = json.loads((collection / "MANIFEST.json").read_text(encoding="utf-8"))
     info = manifest["collection_info"]
     archive = folder / f"{info['namespace']}-{info['name']}-{info['version']}.tar.gz"
@@ -80,21 +80,21 @@ def _repacked(collection: Path, folder: Path) -> Path:
 
 
 def digest(archive: Path) -> str:
-    """What the files of a tarball come to. Raises PackError for a tarball that is no collection."""
+    """Return a hash of the files in a tarball. Raises PackError for a tarball that is no collection."""
     with tarfile.open(archive) as tar:
         try:
-            listed = tar.extractfile("FILES.json")
+            files_json = tar.extractfile("FILES.json")
         except KeyError:
-            listed = None
-        if listed is None:
+            files_json = None
+        if files_json is None:
             raise PackError("it has no FILES.json, so it is no collection")
-        entries = _entries(listed.read())
+        entries = _entries(files_json.read())
     lines = sorted(f"{entry['name']} {entry.get('chksum_sha256')}" for entry in entries)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _entries(listed: bytes) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = json.loads(listed)["files"]
+def _entries(files_json: bytes) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = json.loads(files_json)["files"]
     return entries
 
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes manifests into a new private folder: one task for all of them, since each task takes a third of a second.
+"""Write manifests into a new private folder: one task for all of them, since each task takes a third of a second.
 
-Reads JSON from standard input: the text of each app's manifests by the app's folder, null for one that stays empty.
+Reads JSON from standard input: for each app's folder the text of its manifests, or null for an empty folder.
 Prints the path of the new folder.
 """
 
@@ -27,8 +27,8 @@ try:
 except OSError as error:
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
-    place = folder or "a temporary folder"
+    where = folder or "a temporary folder"
     sys.exit(
-        f"{place}: writing the agent's manifests: {error}. Make room there, or name another place in TMPDIR."
+        f"{where}: writing the agent's manifests: {error}. Free space there, or set TMPDIR to another folder."
     )
 print(folder)

@@ -128,9 +128,9 @@ def test_a_collection_that_was_changed_is_not_passed_on(installed: Path, tmp_pat
     assert "it is no collection" in pack(tmp_path / "built", tmp_path).stderr
 
 
-def look(python: str, path: str = "/usr/bin:/bin") -> dict[str, object]:
+def preflight(python: str, path: str = "/usr/bin:/bin") -> dict[str, object]:
     done = subprocess.run(
-        ["/bin/sh", "-c", (FILES / "look.sh").read_text(encoding="utf-8"), "look", python],
+        ["/bin/sh", "-c", (FILES / "preflight.sh").read_text(encoding="utf-8"), "preflight", python],
         capture_output=True, text=True, check=True, env={"PATH": path},
     )  # fmt: skip
     found: dict[str, object] = json.loads(done.stdout)
@@ -138,9 +138,9 @@ def look(python: str, path: str = "/usr/bin:/bin") -> dict[str, object]:
 
 
 def test_a_host_is_told_all_that_it_lacks_at_once(tmp_path: Path) -> None:
-    lacking = look("/usr/bin/false", str(tmp_path))["lacking"]
-    assert isinstance(lacking, list)
-    assert [part for part in ("Python 3.11", "no git") if any(part in said for said in lacking)] == [
+    missing = preflight("/usr/bin/false", str(tmp_path))["missing"]
+    assert isinstance(missing, list)
+    assert [part for part in ("Python 3.11", "no git") if any(part in message for message in missing)] == [
         "Python 3.11",
         "no git",
     ]

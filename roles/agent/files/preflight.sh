@@ -1,7 +1,7 @@
-# What of the agent's needs a host lacks, as JSON: {"python": "/usr/bin/python3.11", "systemd": true, "lacking": ["..."]}
-# The agent sees no home folder, so a Python below one is none for it.
-lacking=""
-need() { lacking="$lacking${lacking:+, }\"$1\""; }
+# Prints what the host lacks for the agent, as JSON: {"python": "/usr/bin/python3.11", "systemd": true, "missing": ["..."]}
+# The agent cannot see home folders, so it cannot use a Python below one.
+missing=""
+need() { missing="$missing${missing:+, }\"$1\""; }
 python=""
 for candidate in ${1:-python3.13 python3.12 python3.11 python3 /usr/bin/python3}; do
     python=$("$candidate" -c '
@@ -18,7 +18,7 @@ elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     need "$python has no venv module. Install it, for example: apt-get install python3-venv."
 fi
 command -v git >/dev/null || need "The host has no git. Install it."
-[ "$(id -u)" = 0 ] || need "The agent is set up as root. Run the playbook as a user that may become root."
+[ "$(id -u)" = 0 ] || need "The agent is set up as root. Run the playbook as a user who may become root."
 systemd=false
 [ ! -d /run/systemd/system ] || systemd=true # sd_booted(3)
-printf '{"python": "%s", "systemd": %s, "lacking": [%s]}\n' "$python" "$systemd" "$lacking"
+printf '{"python": "%s", "systemd": %s, "missing": [%s]}\n' "$python" "$systemd" "$missing"
