@@ -9,10 +9,8 @@ wanted. The work itself is the same code either way: see docs/adr/0007.
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -21,6 +19,10 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mai
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.untag import to_plain_types
 from ansible_collections.plumb.gitops.plugins.plugin_utils.failures import without_excerpt
+from ansible_collections.plumb.gitops.plugins.plugin_utils.process_tuning import (
+    garbage_collection_paused,
+    tune_process,
+)
 
 
 class WorkAction(ActionBase):
@@ -35,14 +37,9 @@ class WorkAction(ActionBase):
     work: Work
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Leave what is imported by now out of garbage collection.
-
-        Ansible loads an action in its own process and runs it in a fork. Without this the forks look through, and so
-        copy, all that was imported before, again and again; and so does Ansible when it ends. That was a quarter of the
-        processor time of a run with nothing to do.
-        """
+        """Tune the process again: by now it has imported what this action needs."""
         super().__init_subclass__(**kwargs)
-        gc.freeze()
+        tune_process()
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -52,7 +49,7 @@ class WorkAction(ActionBase):
         self._task.args = to_plain_types(self._task.args)
         _checked, options = self.validate_argument_spec(argument_spec=dict(self.argument_spec))
         mode = Mode(check=bool(self._task.check_mode), diff=bool(self._task.diff))
-        with _uncollected():
+        with garbage_collection_paused():
             return {**result, **outcome_of(type(self).work, options, mode)}
 
     def _is_here(self, task_vars: Mapping[str, Any]) -> bool:
@@ -66,16 +63,3 @@ class WorkAction(ActionBase):
             and interpreter is not None
             and self._templar.template(interpreter) == sys.executable
         )
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Leave out the search for cycles while the work is done, in a process that ends with its task.
-
-    What a cluster answers has none, and each search goes through all of it: half of the time that reading JSON takes.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
