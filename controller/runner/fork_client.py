@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The agent's side of the process that runs are forked from (fork_server.py), which is started ahead of them."""
+"""The agent's side of the fork server (fork_server.py): starts and ends it, and asks it for runs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import p
 
 from .processes import end_tree
 
-LAUNCH = "ansible_collections.plumb.gitops.controller.runner.fork_server"
+FORK_SERVER = "ansible_collections.plumb.gitops.controller.runner.fork_server"
 PREFIX = "run-"  # of the folders of all processes, in the one that is the agent's own
 # Not resolved: a checkout is linked into its collections folder.
 _COLLECTIONS = Path(__file__).absolute().parents[5]
-_LARGEST_WORD = 4096  # bytes
+_LARGEST_MESSAGE = 4096  # bytes
 _MOST_WAITING = 64  # calls that are not answered yet; some more and they would not fit into the socket
 
 # What of the agent's environment a run sees. Neither ANSIBLE_* nor K8S_AUTH_* nor GIT_*: files say what a run does.
@@ -39,25 +39,25 @@ _PASSED = (
 
 @dataclass(slots=True, eq=False)
 class ForkedRun:
-    """A run of its own process. `ended` has its exit code; None where whoever would know it has gone."""
+    """A run in its own process. `ended` has its exit code; None where the fork server, which knows it, has gone."""
 
     pid: int
     ended: asyncio.Future[int | None]
-    _ours: socket.socket
+    _socket: socket.socket
     why: str = ""  # it was killed
 
-    async def ask(self, job: bytes) -> bytes:
-        """Give it the job; its whole answer, when it has ended."""
+    async def send_job(self, job: bytes) -> bytes:
+        """Send it the job. Return its whole answer when it has ended; empty where it was killed."""
         loop = asyncio.get_running_loop()
+        answer = bytearray()
         try:
-            await loop.sock_sendall(self._ours, job)
-            self._ours.shutdown(socket.SHUT_WR)
-            said = bytearray()
-            while part := await loop.sock_recv(self._ours, 1 << 16):
-                said += part
+            await loop.sock_sendall(self._socket, job)
+            self._socket.shutdown(socket.SHUT_WR)
+            while part := await loop.sock_recv(self._socket, 1 << 16):
+                answer += part
         except ConnectionError:  # it was killed
             return b""
-        return bytes(said)
+        return bytes(answer)
 
     def kill(self, why: str) -> None:
         """Kill it and all that it has started; nothing is left when this returns."""
@@ -66,38 +66,42 @@ class ForkedRun:
             end_tree(self.pid)
 
     def close(self) -> None:
-        """Take no more of it."""
-        self._ours.close()
+        """Close the socket to it."""
+        self._socket.close()
 
 
 @dataclass(slots=True)
 class ForkClient:
-    """The process, its folder, and what is waited for."""
+    """A fork server, its folder, and the runs that are waited for."""
 
-    place: Path
+    folder: Path
     vault_password_file: Path | None
     _process: subprocess.Popen[bytes]
-    _ours: socket.socket
+    _socket: socket.socket
     _beginning: deque[tuple[asyncio.Future[ForkedRun], socket.socket]] = field(default_factory=deque)
     _running: dict[int, asyncio.Future[int | None]] = field(default_factory=dict)
     _calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_WAITING))
     _version: tuple[int, int] = (0, 0)
-    _said: str = ""  # what it died of
+    _why: str = ""  # it has ended
     runs: int = 0  # that use it
 
     @classmethod
-    def start(cls, folder: Path, vault_password_file: Path | None) -> ForkClient:
-        """Start it, in a new folder below this one. It takes calls at once and answers when it can. Raises OSError."""
+    def start(cls, parent: Path, vault_password_file: Path | None) -> ForkClient:
+        """Start a fork server, in a new folder below `parent`. It takes calls at once and answers once it has imported
+        Ansible. Raises OSError.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         try:
             with theirs:
-                (place / "project").mkdir()
-                (place / "ansible.cfg").write_text(_ansible_cfg(place, vault_password_file), encoding="utf-8")
+                (folder / "project").mkdir()
+                (folder / "ansible.cfg").write_text(
+                    _ansible_cfg(folder, vault_password_file), encoding="utf-8"
+                )
                 process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", LAUNCH, str(os.getpid()), str(theirs.fileno())],
-                    cwd=place,
-                    env=_environment(place),
+                    [sys.executable, "-P", "-m", FORK_SERVER, str(os.getpid()), str(theirs.fileno())],
+                    cwd=folder,
+                    env=_environment(folder),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -106,29 +110,29 @@ class ForkClient:
                 )
         except BaseException:
             ours.close()
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
         ours.setblocking(False)
-        found = cls(place, vault_password_file, process, ours, _version=_version())
-        asyncio.get_running_loop().add_reader(ours, found._hear)
-        return found
+        client = cls(folder, vault_password_file, process, ours, _version=_version())
+        asyncio.get_running_loop().add_reader(ours, client._read_message)
+        return client
 
     def is_for(self, vault_password_file: Path | None) -> bool:
-        """Whether it is there and makes runs with these settings."""
+        """Return whether it runs, with these settings and with the collection that is installed now."""
         same = self.vault_password_file == vault_password_file and self._version == _version()
-        return same and self._ours.fileno() >= 0 and self._process.poll() is None
+        return same and self._socket.fileno() >= 0 and self._process.poll() is None
 
-    async def fork(self, place: Path) -> ForkedRun:
-        """A run in this folder, which waits for its job. Raises OSError."""
+    async def fork(self, folder: Path) -> ForkedRun:
+        """Fork a run in this folder, which waits for its job. Raises OSError."""
         async with self._calls:
-            if self._ours.fileno() < 0:
-                raise ChildProcessError(self._said)
+            if self._socket.fileno() < 0:
+                raise ChildProcessError(self._why)
             begun: asyncio.Future[ForkedRun] = asyncio.get_running_loop().create_future()
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             try:
                 with theirs:
-                    socket.send_fds(self._ours, [os.fsencode(place)], [theirs.fileno()])
+                    socket.send_fds(self._socket, [os.fsencode(folder)], [theirs.fileno()])
                 self._beginning.append((begun, ours))
                 return await begun
             except BaseException:
@@ -136,75 +140,74 @@ class ForkClient:
                 raise
 
     def end(self, why: str) -> None:
-        """End it, and all that it has started; nothing is left when this returns, and it may have ended before."""
-        if self._ours.fileno() < 0:
+        """End it, and all that it has started; nothing is left when this returns. It may have ended before."""
+        if self._socket.fileno() < 0:
             return
-        asyncio.get_running_loop().remove_reader(self._ours)
-        self._ours.close()
-        self._said = self._said or why
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+        self._why = self._why or why
         if self._process.poll() is None:
             end_tree(self._process.pid)
             self._process.wait()
-        else:  # its runs were told by the kernel, which does not wait for them
+        else:  # the kernel has signalled its runs, but does not wait for them
             for pid in self._running:
                 end_tree(pid)
-        for begun, _ours in self._beginning:
+        for begun, _socket in self._beginning:
             if not begun.done():
-                begun.set_exception(ChildProcessError(self._said))
+                begun.set_exception(ChildProcessError(self._why))
         for ended in self._running.values():
             ended.set_result(None)
         self._beginning.clear()
         self._running.clear()
-        shutil.rmtree(self.place, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _hear(self) -> None:
+    def _read_message(self) -> None:
         try:
-            word = self._ours.recv(_LARGEST_WORD)
-        except (BlockingIOError, ConnectionError):  # it ended before it had read all: its words come yet
+            data = self._socket.recv(_LARGEST_MESSAGE)
+        except (BlockingIOError, ConnectionError):  # it ended before it had read all: its messages come yet
             return
-        if not word:
+        if not data:
             self.end(f"the process that forks the runs ended with code {self._process.wait()}")
             return
-        said = json.loads(word)
-        if "begun" in said:
-            pid, (begun, ours) = said["begun"], self._beginning.popleft()
+        message = json.loads(data)
+        if "begun" in message:
+            pid, (begun, connection) = message["begun"], self._beginning.popleft()
             self._running[pid] = asyncio.get_running_loop().create_future()
             if not begun.done():  # else nobody waits for it any more, and without a job it ends
-                begun.set_result(ForkedRun(pid, self._running[pid], ours))
-        elif "refused" in said:
-            begun, _ours = self._beginning.popleft()
+                begun.set_result(ForkedRun(pid, self._running[pid], connection))
+        elif "refused" in message:
+            begun, _socket = self._beginning.popleft()
             if not begun.done():
-                begun.set_exception(ChildProcessError(said["refused"]))
-        elif "died" in said:
-            self._said = (
-                f"the process that forks the runs cannot import what they need: {printable(said['died'])}"
-            )
+                begun.set_exception(ChildProcessError(message["refused"]))
+        elif "died" in message:
+            reason = printable(message["died"])
+            self._why = f"the process that forks the runs cannot import what they need: {reason}"
         else:
-            self._running.pop(said["ended"]).set_result(said["code"])
+            self._running.pop(message["ended"]).set_result(message["code"])
 
 
 def _version() -> tuple[int, int]:
-    """What changes when another version of the collection is installed."""
-    found = Path(__file__).stat()
-    return found.st_ino, found.st_mtime_ns
+    """Return what changes when another version of the collection is installed."""
+    status = Path(__file__).stat()
+    return status.st_ino, status.st_mtime_ns
 
 
-def _environment(place: Path) -> dict[str, str]:
+def _environment(folder: Path) -> dict[str, str]:
     passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
     return passed | {
-        "ANSIBLE_CONFIG": str(place / "ansible.cfg"),
+        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "PYTHONPATH": str(_COLLECTIONS),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
-def _ansible_cfg(place: Path, vault_password_file: Path | None) -> str:
-    """The only Ansible settings of a run. A `%` would be an interpolation, so it is doubled."""
+def _ansible_cfg(folder: Path, vault_password_file: Path | None) -> str:
+    """Return the only Ansible settings of a run. A `%` would be an interpolation, so it is doubled."""
     settings = {
-        "home": place / "ansible",
-        "local_tmp": place / "tmp",
-        "remote_tmp": place / "tmp",
+        "home": folder / "ansible",
+        "local_tmp": folder / "tmp",
+        "remote_tmp": folder / "tmp",
         "collections_path": _COLLECTIONS,
         "collections_scan_sys_path": False,
         "gathering": "explicit",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Has a run forked, waits for it no longer than it may take, and leaves nothing of it behind."""
+"""Makes runs: has each forked, waits for it no longer than it may take, and leaves nothing of it behind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEADLINE, DIED = 124, 125  # codes of runs that came to no end of their own
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """A run that is to be made. `timeout` in seconds; `stays`: what has forked it waits for the next one."""
+    """A run that is to be made. `timeout` in seconds; `stays`: the fork server waits for the next run afterwards."""
 
     playbook: str
     inventory: Path
@@ -47,19 +47,19 @@ class RunPool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._children: set[ForkedRun] = set()
-        self._aheads: list[ForkClient] = []  # the last one takes new runs
+        self._runs: set[ForkedRun] = set()
+        self._servers: list[ForkClient] = []  # the last one takes new runs
 
     def prepare(self) -> None:
         """Make the folder, and remove what an agent that was killed left in it. Raises InputError or OSError."""
-        for part in (self._folder.parent, self._folder):
-            make_folder(part)
-        found = self._folder.lstat()
-        private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-        if not private or found.st_mode & 0o022 or self._folder.parent.is_symlink():
+        for folder in (self._folder.parent, self._folder):
+            make_folder(folder)
+        status = self._folder.lstat()
+        private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+        if not private or status.st_mode & 0o022 or self._folder.parent.is_symlink():
             raise InputError(
                 f"runtime_dir {self._folder}",
-                "looking whether it is safe to use",
+                "checking whether it is safe to use",
                 "it is a link, belongs to somebody else, or others may write to it",
                 "Remove it, or name another one.",
             )
@@ -68,74 +68,82 @@ class RunPool:
 
     def end_all(self, why: str) -> None:
         """Kill every run that is under way, and whatever it started; they are gone when this returns."""
-        for child in self._children:
-            child.kill(why)
-        for ahead in self._aheads:
-            ahead.end(why)
+        for run in self._runs:
+            run.kill(why)
+        for server in self._servers:
+            server.end(why)
 
-    async def make(self, order: RunRequest) -> RunOutcome:
+    async def make(self, request: RunRequest) -> RunOutcome:
         """Make one run. It is over when this returns or is cancelled; a failure is in the result."""
         try:
             with (
-                TemporaryDirectory(prefix=PREFIX, dir=self._folder, ignore_cleanup_errors=True) as place,
-                self._process(order) as ahead,
+                TemporaryDirectory(prefix=PREFIX, dir=self._folder, ignore_cleanup_errors=True) as folder,
+                self._fork_server(request) as server,
             ):
-                return await self._make(order, ahead, Path(place))
+                return await self._make(request, server, Path(folder))
         except TimeoutError:
-            after = format_seconds(order.timeout)
+            after = format_seconds(request.timeout)
             return RunOutcome(code=DEADLINE, failures=(f"ended after {after}, its deadline (run_timeout)",))
         except OSError as error:
             return RunOutcome(code=DIED, failures=(f"the run could not be started: {error}",))
 
     @contextmanager
-    def _process(self, order: RunRequest) -> Iterator[ForkClient]:
-        """What forks the run. With other settings it is another process, and the old one ends with its last run."""
-        if not self._aheads or not self._aheads[-1].is_for(order.vault_password_file):
-            self._aheads.append(ForkClient.start(self._folder, order.vault_password_file))
-        ahead = self._aheads[-1]
-        ahead.runs += 1
+    def _fork_server(self, request: RunRequest) -> Iterator[ForkClient]:
+        """Yield the fork server. With other settings it is another one, and the old one ends with its last run."""
+        if not self._servers or not self._servers[-1].is_for(request.vault_password_file):
+            self._servers.append(ForkClient.start(self._folder, request.vault_password_file))
+        current = self._servers[-1]
+        current.runs += 1
         try:
-            yield ahead
+            yield current
         finally:
-            ahead.runs -= 1
-            for one in [one for one in self._aheads if not one.runs]:
-                if not (order.stays and one is self._aheads[-1]):
-                    one.end("nobody wants a run")
-                    self._aheads.remove(one)
+            current.runs -= 1
+            for server in [server for server in self._servers if not server.runs]:
+                if not (request.stays and server is self._servers[-1]):
+                    server.end("nobody wants a run")
+                    self._servers.remove(server)
 
-    async def _make(self, order: RunRequest, ahead: ForkClient, place: Path) -> RunOutcome:
-        async with asyncio.timeout(order.timeout):
-            child = await ahead.fork(place)
-            self._children.add(child)
+    async def _make(self, request: RunRequest, server: ForkClient, folder: Path) -> RunOutcome:
+        async with asyncio.timeout(request.timeout):
+            run = await server.fork(folder)
+            self._runs.add(run)
             try:
-                said = await child.ask(json.dumps(dataclasses.asdict(_job(order))).encode())
-                code = await asyncio.shield(child.ended)
+                answer = await run.send_job(json.dumps(dataclasses.asdict(_job(request))).encode())
+                code = await asyncio.shield(run.ended)
             finally:
-                self._children.discard(child)
-                child.close()
-                if not child.ended.done():
-                    child.kill("nobody waits for it")
-                    await asyncio.shield(child.ended)
-        if child.why:
-            return RunOutcome(code=DIED, failures=(f"ended: {child.why}",))
-        return _ending(said, code)
+                self._runs.discard(run)
+                run.close()
+                if not run.ended.done():
+                    run.kill("nobody waits for it")
+                    await asyncio.shield(run.ended)
+        if run.why:
+            return RunOutcome(code=DIED, failures=(f"ended: {run.why}",))
+        return _outcome(answer, code)
 
 
-def _job(order: RunRequest) -> RunJob:
+def _job(request: RunRequest) -> RunJob:
     return RunJob(
-        playbook=order.playbook,
-        inventory=str(order.inventory),
-        limit=order.limit,
-        variables=order.variables,
-        report=str(order.report) if order.report is not None else "",
+        playbook=request.playbook,
+        inventory=str(request.inventory),
+        limit=request.limit,
+        variables=request.variables,
+        report=str(request.report) if request.report is not None else "",
     )
 
 
-def _ending(said: bytes, code: int | None) -> RunOutcome:
+def _outcome(answer: bytes, code: int | None) -> RunOutcome:
     try:
-        given = json.loads(said)
-        lines = {name: tuple(given[name]) for name in ("failures", "warnings", "pushed")}
-        return RunOutcome(**{**given, **lines})
+        values = json.loads(answer)
+        lines = {name: tuple(values[name]) for name in ("failures", "warnings", "pushed")}
+        return RunOutcome(**{**values, **lines})
     except (ValueError, TypeError, KeyError):
-        how = "what forked it" if code is None else f"signal {-code}" if code < 0 else f"code {code}"
-        return RunOutcome(code=DIED, failures=(f"the process of the run ended with {how} and said nothing",))
+        how = (
+            "the process that forked it"
+            if code is None
+            else f"signal {-code}"
+            if code < 0
+            else f"code {code}"
+        )
+        return RunOutcome(
+            code=DIED, failures=(f"the process of the run ended with {how} and sent no outcome",)
+        )

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What ansible-runner starts in place of ansible-playbook, which waits already with its imports done.
 
-It hands over its output, environment and folder at the door, a Unix socket whose path is its argument, and ends as
-ansible-playbook does. Its input stays here: nobody is there to answer a prompt. Run by its path with `python -I -S`:
-nothing but the standard library is imported.
+It hands over its output, environment and folder to that process (playbook_process.py) by a Unix socket whose path is
+its argument, and ends as ansible-playbook does. Its input stays here: nobody is there to answer a prompt. Run by its
+path with `python -I -S`: nothing but the standard library is imported.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import os
 import socket
 import sys
 
-with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
-    door.connect(sys.argv[1])
+with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as playbook:
+    playbook.connect(sys.argv[1])
     call = {"folder": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109 - pathlib takes as long to import as all the rest
-    socket.send_fds(door, [json.dumps(call).encode()], [1, 2])
-    code = door.recv(16)
-sys.exit(int(code or b"254"))  # nothing is said where it was killed
+    socket.send_fds(playbook, [json.dumps(call).encode()], [1, 2])
+    code = playbook.recv(16)
+sys.exit(int(code or b"254"))  # it is empty where the process was killed

@@ -9,10 +9,12 @@ Started as a program it is an agent whose runs are this.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from ansible_collections.plumb.gitops.controller.core.run_protocol import RunJob, RunOutcome
-from ansible_collections.plumb.gitops.controller.runner import fork_server as launch
+from ansible_collections.plumb.gitops.controller.runner.ansible_run import answer_job
+from ansible_collections.plumb.gitops.controller.runner.fork_server import inherited_socket, serve
 from ansible_collections.plumb.gitops.controller.runner.reports import read_report, summary_of
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
 from ansible_collections.plumb.gitops.plugins.module_utils.report.file import write_report
@@ -22,7 +24,7 @@ SETTINGS = {"sources": [], "apps": [], "cache_dir": "/nonexistent", "connection"
 HOSTS = ("one", "two", "three")
 
 
-def _answer(job: RunJob) -> RunOutcome:
+def _answer(job: RunJob, _folder: Path) -> RunOutcome:
     if not job.report:  # the inventory is to be checked
         return RunOutcome(code=0, settings=dict.fromkeys(HOSTS, SETTINGS))
     file = Path(job.report)
@@ -32,9 +34,9 @@ def _answer(job: RunJob) -> RunOutcome:
 
 if __name__ == "__main__":
     if sys.argv[1].isdigit():  # what runs are forked from
-        launch.serve(launch.started_by_the_agent(), lambda job, _place: _answer(job))
+        serve(inherited_socket(), partial(answer_job, make=_answer))
     from ansible_collections.plumb.gitops.controller.__main__ import main
-    from ansible_collections.plumb.gitops.controller.runner import fork_client as ahead
+    from ansible_collections.plumb.gitops.controller.runner import fork_client
 
-    ahead.LAUNCH = __spec__.name
+    fork_client.FORK_SERVER = __spec__.name
     sys.exit(main(sys.argv[1:]))

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,9 +107,9 @@ class Play:
             "XDG_CACHE_HOME": str(self.folder / "cache"),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         }
-        with tempfile.TemporaryFile() as output:
+        with tempfile.NamedTemporaryFile() as output:
             if not self.environment:
-                code = _ahead().play([name, *words], self.folder, environment, output.fileno())
+                code = _fork_server().run([name, *words], self.folder, environment, output.name)
             else:  # they may matter to Ansible's imports
                 words = (str(Path(sys.executable).parent / "ansible-playbook"), name, *words)
                 code = subprocess.run(
@@ -119,33 +120,44 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ahead:
-    """ansible_ahead.py, as long as this process lives."""
+class _ForkServer:
+    """playbook_server.py, as long as this process lives."""
 
-    process: subprocess.Popen[bytes]
+    socket: socket.socket
     folder: tempfile.TemporaryDirectory[str]
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def play(self, words: Sequence[str], folder: Path, environment: Mapping[str, str], output: int) -> int:
-        """Run it and return its exit code."""
-        call = json.dumps({"words": list(words), "folder": str(folder), "environment": dict(environment)})
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
-            asked.connect(f"{self.folder.name}/socket")
-            socket.send_fds(asked, [call.encode()], [output])
-            return int(asked.recv(16))
+    def run(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], output: str) -> int:
+        """Run ansible-playbook and return its exit code; `output` is the path of the file for its output."""
+        environment = {**environment, "ANSIBLE_LOCAL_TEMP": f"{self.folder.name}/tmp"}
+        call = {"arguments": list(arguments), "environment": environment, "output": output}
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs, self.lock:
+                socket.send_fds(self.socket, [os.fsencode(folder)], [theirs.fileno()])
+                while "ended" in (message := json.loads(self.socket.recv(4096))):  # an earlier run
+                    pass
+            assert "begun" in message, message
+            with ours.makefile("rw", encoding="utf-8") as run:
+                json.dump(call, run)
+                run.flush()
+                ours.shutdown(socket.SHUT_WR)
+                return int(json.load(run))
 
 
 @functools.cache
-def _ahead() -> _Ahead:
-    folder = tempfile.TemporaryDirectory(prefix="plumb-ahead-")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
-        server.bind(f"{folder.name}/socket")
-        server.listen()
+def _fork_server() -> _ForkServer:
+    folder = tempfile.TemporaryDirectory(prefix="plumb-playbooks-")
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.ansible_ahead", str(server.fileno())],
-            pass_fds=[server.fileno()], stdin=subprocess.PIPE, cwd=folder.name, env=_of_this_process(),
+            [sys.executable, "-m", f"{__package__}.playbook_server", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, cwd=folder.name,
+            env={**_of_this_process(), "ANSIBLE_LOCAL_TEMP": f"{folder.name}/tmp"},
         )  # fmt: skip
-        atexit.register(process.communicate)
-        return _Ahead(process, folder)
+    atexit.register(process.wait)
+    atexit.register(process.terminate)  # done first
+    return _ForkServer(ours, folder)
 
 
 def _of_this_process() -> dict[str, str]:

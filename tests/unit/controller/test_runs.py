@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.plumb.gitops.controller.core.run_protocol import RunOutcome
-from ansible_collections.plumb.gitops.controller.runner.fork_server import RunnerListener
+from ansible_collections.plumb.gitops.controller.runner.event_listener import EventListener
 from ansible_collections.plumb.gitops.controller.runner.processes import ProcessEntry, descendants, end_tree
 from ansible_collections.plumb.gitops.controller.runner.run_pool import DEADLINE, DIED, RunPool, RunRequest
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
@@ -257,9 +257,9 @@ def test_a_tree_is_ended_whatever_its_processes_do_to_hide(tmp_path: Path) -> No
 
 
 def test_a_censored_result_stays_censored() -> None:
-    listener = RunnerListener()
+    listener = EventListener()
     data = {"host": "one", "task": "Try", "res": {"msg": "hunter2", "censored": "it was hidden"}}
-    assert listener.hear({"event": "runner_on_failed", "event_data": data}) is False
+    assert listener.handle({"event": "runner_on_failed", "event_data": data}) is False
     assert listener.failures == ["one: Try: it was hidden"]
 
 
