@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from plumb_demo.stage import main
+from plumb_demo.runner import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The agent of one cluster: its process, its log as the audience sees it, its reports."""
+"""The agent of one cluster: its process, its log, its reports."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from . import screen
-from .errors import DemoError, Refuted
-from .place import TOOLS, ending_with_us, environment
+from .errors import CheckFailed, DemoError
 from .pod import Pod
+from .programs import TOOLS, ending_with_us, environment
 
 _PATIENCE = 90.0  # seconds until what has to come is given up
 _VALUE = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
@@ -28,32 +28,37 @@ _RUNS = ("reconciled", "reconciled in part", "not reconciled")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """A line of the agent's log: `time level  event  key=value ...`."""
 
     text: str
 
     @property
     def event(self) -> str:
+        """What happened."""
         return self.text[29:].partition("  ")[0].strip()
 
     @property
     def values(self) -> Mapping[str, str]:
-        return {key: json.loads(said) if said[:1] == '"' else said for key, said in _VALUE.findall(self.text)}
+        """The values by key, without quotes."""
+        return {
+            key: json.loads(value) if value[:1] == '"' else value for key, value in _VALUE.findall(self.text)
+        }
 
     @property
     def is_run(self) -> bool:
+        """Whether it is about the end of a run."""
         return self.event in _RUNS
 
 
 @dataclass(slots=True)
 class Agent:
-    """Runs what the Pod would run; the log is a file, of which lines are shown as they are waited for."""
+    """The process that the Pod would run; its log is a file, whose lines are printed while one is waited for."""
 
     name: str
     pod: Pod
     log: Path
-    outlives_us: bool
+    keep_running: bool
     process: subprocess.Popen[bytes] | None = None
     _shown: int = field(default=0)
 
@@ -69,7 +74,7 @@ class Agent:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=None if self.outlives_us else ending_with_us(),  # noqa: PLW1509 - there are no threads
+                preexec_fn=None if self.keep_running else ending_with_us(),  # noqa: PLW1509 - there are no threads
             )
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -81,19 +86,20 @@ class Agent:
 
     @property
     def pid(self) -> int:
+        """The process id; 0 before the start."""
         return self.process.pid if self.process is not None else 0
 
-    def skip(self) -> None:
-        """What the log says up to now is not shown any more."""
+    def skip_log(self) -> None:
+        """Leave out what the log has up to now."""
         self._shown = len(self._lines())
 
-    def until(self, *events: str, runs: bool = False, **values: str) -> Line:
-        """Show the log up to a line of one of these events (with RUNS: of any run) with these values; that line."""
+    def wait_for_event(self, *events: str, runs: bool = False, **values: str) -> LogLine:
+        """Print the log up to a line of one of these events (with RUNS: of any run) with these values; return it."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             for line in self._lines()[self._shown :]:
                 self._shown += 1
-                screen.output(line.text)
+                screen.print_output(line.text)
                 meant = line.is_run if runs else line.event in events
                 if meant and all(word in line.values.get(key, "") for key, word in values.items()):
                     return line
@@ -101,32 +107,32 @@ class Agent:
                 raise DemoError(f"The agent of {self.name} has ended; its log is {self.log}.")
             if time.monotonic() > deadline:
                 wanted = " or ".join(events) or "a run"
-                raise Refuted(
+                raise CheckFailed(
                     f"The agent of {self.name} does not say {wanted} {values or ''} in {_PATIENCE:.0f} s."
                 )
             time.sleep(0.05)
 
-    def run(self, **values: str) -> Line:
-        """Show the log up to the end of a run with these values; that line."""
-        return self.until(runs=True, **values)
+    def wait_for_run(self, **values: str) -> LogLine:
+        """Print the log up to the end of a run with these values; return that line."""
+        return self.wait_for_event(runs=True, **values)
 
     def report(self) -> dict[str, Any]:
-        """The newest report."""
+        """Return the newest report."""
         newest = max((self.pod.reports / self.name).glob("*.json"))
         return dict(json.loads(newest.read_text(encoding="utf-8")))
 
     def status(self) -> dict[str, Any]:
-        """What it says of its cluster."""
-        status, said = self.ask("/api/v1/status")
+        """Return its status of its cluster."""
+        status, text = self.get("/api/v1/status")
         if status != 200:
-            raise Refuted(
-                f"The agent of {self.name} answers {status} when it is asked for its status: {said}"
+            raise CheckFailed(
+                f"The agent of {self.name} answers {status} when it is asked for its status: {text}"
             )
-        (cluster,) = json.loads(said)["clusters"]
+        (cluster,) = json.loads(text)["clusters"]
         return dict(cluster)
 
-    def ask(self, path: str) -> tuple[int, str]:
-        """What it says over HTTP: status and text."""
+    def get(self, path: str) -> tuple[int, str]:
+        """Send a GET; return status and text."""
         request = urllib.request.Request(f"http://{self.pod.address}{path}")
         request.add_header("Authorization", f"Bearer {self.pod.token}")
         try:
@@ -135,8 +141,8 @@ class Agent:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
         except OSError as error:
-            raise Refuted(f"The agent of {self.name} does not answer at {path}: {error}") from error
+            raise CheckFailed(f"The agent of {self.name} does not answer at {path}: {error}") from error
 
-    def _lines(self) -> list[Line]:
+    def _lines(self) -> list[LogLine]:
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
-        return [Line(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        return [LogLine(line) for line in text[: text.rfind("\n") + 1].splitlines()]

@@ -15,18 +15,20 @@ import yaml
 
 from . import screen
 from .errors import DemoError
-from .forge import Forge
-from .place import COLLECTIONS, INVENTORY, TOOLS, Place, started
+from .forge import ForgeRepository
+from .programs import COLLECTIONS, INVENTORY, TOOLS, Workspace, started
 from .sandbox import Sandbox
 
-# What Ansible prints around what Plumb says, and after it.
+# What Ansible prints around Plumb's own lines, and after them.
 _SCAFFOLDING = re.compile(r"\s*$|(PLAY|TASK|RUNNING HANDLER) \[|(ok|changed|skipping|included): ")
 _END = re.compile(r"PLAY RECAP|\[ERROR\]: Task failed|fatal: ")
 _NEW_OBJECT = re.compile(r"\s+\+ (\w+) ")
 _LAST_LINES = 20
 
 
-def write_inventory(place: Place, clusters: Mapping[str, Sandbox], forge: Forge, *, images: bool) -> None:
+def write_inventory(
+    workspace: Workspace, clusters: Mapping[str, Sandbox], forge: ForgeRepository, *, images: bool
+) -> None:
     """Write demo/inventory.yml with what only the running sandboxes know; without IMAGES, no agent writes to Git."""
     inventory = yaml.safe_load(INVENTORY.read_text(encoding="utf-8"))
     group = inventory["plumb_clusters"]
@@ -51,52 +53,52 @@ def write_inventory(place: Place, clusters: Mapping[str, Sandbox], forge: Forge,
             }
             for policy in policies
         ]
-    place.ansible_config.write_text("[defaults]\n", encoding="utf-8")
-    place.inventory.write_text(yaml.safe_dump(inventory, sort_keys=False), encoding="utf-8")
+    workspace.ansible_config.write_text("[defaults]\n", encoding="utf-8")
+    workspace.inventory.write_text(yaml.safe_dump(inventory, sort_keys=False), encoding="utf-8")
 
 
-def bootstrap(place: Place, name: str) -> None:
-    """Set up the agent of one cluster, as its admin, and show what the playbook says. DemoError if it fails."""
+def bootstrap(workspace: Workspace, name: str) -> None:
+    """Set up the agent of one cluster, as its admin, and print the playbook's output. DemoError if it fails."""
     shown = ("ansible-playbook", "-i", "inventory.yml", "--limit", name, "--diff", "plumb.gitops.bootstrap")
-    screen.command(" ".join(shown))
+    screen.print_command(" ".join(shown))
     transcript = _Transcript()
     words = (str(TOOLS / shown[0]), *shown[1:])
     with (
         screen.timed("That"),
-        started(words, env=_environment(place), cwd=place.root, stderr=subprocess.STDOUT) as process,
+        started(words, env=_environment(workspace), cwd=workspace.root, stderr=subprocess.STDOUT) as process,
     ):
         transcript.show(process.stdout or ())
     text = "".join(transcript.lines)
-    place.log(f"bootstrap-{name}").write_text(text, encoding="utf-8")
+    workspace.log(f"bootstrap-{name}").write_text(text, encoding="utf-8")
     if process.returncode != 0:
         end = "\n".join(text.splitlines()[-_LAST_LINES:])
         raise DemoError(f"The playbook ended with {process.returncode}. The end of its output:\n{end}")
 
 
-def _environment(place: Place) -> dict[str, str]:
-    """The checked-out collection, nobody's own Ansible settings, and all that is written in the demo's folder."""
+def _environment(workspace: Workspace) -> dict[str, str]:
+    """Return variables: the checked-out collection, no Ansible settings of the user, files in the demo's folder."""
     return {
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_CONFIG": str(place.ansible_config),
-        "ANSIBLE_HOME": str(place.root / "ansible"),
+        "ANSIBLE_CONFIG": str(workspace.ansible_config),
+        "ANSIBLE_HOME": str(workspace.root / "ansible"),
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_NOCOWS": "true",
-        "XDG_CACHE_HOME": str(place.root / "cache"),
+        "XDG_CACHE_HOME": str(workspace.root / "cache"),
     }
 
 
 @dataclass(slots=True)
 class _Transcript:
-    """All that a run says, of which `show` shows what is Plumb's own."""
+    """The output of a run, of which `show` prints what is Plumb's own."""
 
     lines: list[str] = field(default_factory=list)
 
     def show(self, stream: Iterable[str]) -> None:
-        """Show lines as they come; new objects of one kind as the first one and the number of the others."""
+        """Print lines as they come; of new objects of one kind the first one and the number of the others."""
         for kind, group in groupby(self._own(stream), _new_kind):
             for line in _summed_up(list(group), kind) if kind else group:
-                screen.output(line)
+                screen.print_output(line)
 
     def _own(self, stream: Iterable[str]) -> Iterator[str]:
         over = False
@@ -108,9 +110,9 @@ class _Transcript:
 
 
 def _new_kind(line: str) -> str:
-    """The kind of the new object that a line is about; empty for any other line."""
-    found = _NEW_OBJECT.match(line)
-    return found[1] if found else ""
+    """Return the kind of the new object that a line is about; empty for any other line."""
+    match = _NEW_OBJECT.match(line)
+    return match[1] if match else ""
 
 
 def _summed_up(lines: Sequence[str], kind: str) -> Sequence[str]:

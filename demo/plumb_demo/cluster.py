@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demo's own look at the cluster, by kubectl: nothing here asks Plumb."""
+"""Reading the cluster by kubectl: nothing here relies on Plumb."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from .errors import Refuted
-from .place import run
+from .errors import CheckFailed
+from .programs import run
 from .sandbox import Sandbox
 
 Object = dict[str, Any]
@@ -29,7 +29,7 @@ _KINDS = (
     "horizontalpodautoscalers,ingresses,jobs,networkpolicies,poddisruptionbudgets,roles,rolebindings,secrets,"
     "services,serviceaccounts,statefulsets"
 )
-_LOOKER = "demo-look"  # a field manager of our own, only ever in dry-runs
+_FIELD_MANAGER = "demo-check"  # a field manager of our own, only ever in dry-runs
 _SERVER_OWNED = ("managedFields", "resourceVersion", "generation")
 
 
@@ -41,33 +41,34 @@ class Cluster:
     sandbox: Sandbox
 
     def kubectl(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
-        """kubectl's output, or DemoError."""
+        """Run kubectl and return its output; DemoError if it fails."""
         named = ("--kubeconfig", str(self.sandbox.kubeconfig), "--context", self.sandbox.context)
         return run(("kubectl", *named, *words), stdin=stdin, env=env)
 
     def get(self, kind: str, name: str, namespace: str = "shop") -> Object | None:
-        """One object, or None if the cluster does not have it."""
-        said = self.kubectl(
+        """Return one object, or None if the cluster does not have it."""
+        output = self.kubectl(
             "get", kind, name, "--namespace", namespace, "--ignore-not-found", "--output", "json"
         )
-        return dict(json.loads(said)) if said.strip() else None
+        return dict(json.loads(output)) if output.strip() else None
 
-    def listed(self, kinds: str, *words: str) -> list[Object]:
+    def list_objects(self, kinds: str, *words: str) -> list[Object]:
+        """Return the objects of kinds; WORDS are kubectl's, such as a selector."""
         return list(json.loads(self.kubectl("get", kinds, "--output", "json", *words))["items"])
 
     def members(self) -> dict[Name, Object]:
-        """Everything in the cluster that carries the label of a member of one of the two apps' sets."""
-        parents = self.listed("configmaps", "--all-namespaces", "--selector", _SET_ID)
+        """Return everything in the cluster that carries the label of a member of one of the two apps' sets."""
+        parents = self.list_objects("configmaps", "--all-namespaces", "--selector", _SET_ID)
         names = {f"plumb-{app}" for app in APPS}
         sets = [each["metadata"]["labels"][_SET_ID] for each in parents if each["metadata"]["name"] in names]
         if not sets:
             return {}
         chosen = f"{_PART_OF} in ({','.join(sorted(sets))})"
-        found = self.listed(_KINDS, "--all-namespaces", "--selector", chosen)
-        return {name_of(each): each for each in found}
+        objects = self.list_objects(_KINDS, "--all-namespaces", "--selector", chosen)
+        return {name_of(each): each for each in objects}
 
-    def unlike(self, desired: Sequence[Object]) -> list[str]:
-        """Which of these objects are not in the cluster as written.
+    def differing(self, desired: Sequence[Object]) -> list[str]:
+        """Return which of these objects are not in the cluster as written.
 
         The API server itself answers: a server-side dry-run of each one under a field manager of our own, compared
         with what is there. Nothing is stored.
@@ -79,58 +80,63 @@ class Cluster:
         }
         missing = [each for each in desired if name_of(each) not in live]
         if missing:
-            return [f"{_shown(name_of(each))} is not there" for each in missing]
+            return [f"{_text_of(name_of(each))} is not there" for each in missing]
         words = (
             "apply",
             "--server-side",
             "--dry-run=server",
             "--force-conflicts",
             "--field-manager",
-            _LOOKER,
+            _FIELD_MANAGER,
         )
         wanted = _items(self.kubectl(*words, *_STREAM, stdin=stream))
-        return [_shown(name_of(each)) for each in wanted if _settled(each) != _settled(live[name_of(each)])]
+        return [
+            _text_of(name_of(each))
+            for each in wanted
+            if _comparable(each) != _comparable(live[name_of(each)])
+        ]
 
 
 _STREAM = ("--filename", "-", "--output", "json")
 
 
-def _items(said: str) -> list[Object]:
-    """kubectl prints one object, a List, or nothing."""
-    if not said.strip():
+def _items(output: str) -> list[Object]:
+    """Parse kubectl's output: one object, a List, or nothing."""
+    if not output.strip():
         return []
-    parsed = json.loads(said)
+    parsed = json.loads(output)
     return list(parsed["items"]) if parsed["kind"] == "List" else [parsed]
 
 
 def name_of(body: Object) -> Name:
+    """Return kind, namespace and name of an object."""
     return (body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"])
 
 
-def _shown(name: Name) -> str:
+def _text_of(name: Name) -> str:
     kind, namespace, own = name
     return f"{kind} {namespace}/{own}" if namespace else f"{kind} {own}"
 
 
-def _settled(body: Object) -> Object:
-    """An object without what the server keeps for itself and without its status."""
+def _comparable(body: Object) -> Object:
+    """Return an object without what the server keeps for itself and without its status."""
     metadata = {key: value for key, value in body["metadata"].items() if key not in _SERVER_OWNED}
     return {**{key: value for key, value in body.items() if key != "status"}, "metadata": metadata}
 
 
-def moved(before: Mapping[Name, Object], after: Mapping[Name, Object]) -> list[str]:
-    """The objects of which anything but their status differs between two looks, or that came or went."""
+def changed_objects(before: Mapping[Name, Object], after: Mapping[Name, Object]) -> list[str]:
+    """Return the objects of which anything but their status has changed, or that came or went."""
     changed = [
-        _shown(name)
+        _text_of(name)
         for name in sorted(before.keys() & after.keys())
         if before[name]["metadata"]["resourceVersion"] != after[name]["metadata"]["resourceVersion"]
-        and _settled(before[name]) != _settled(after[name])
+        and _comparable(before[name]) != _comparable(after[name])
     ]
-    return changed + [_shown(name) for name in sorted(before.keys() ^ after.keys())]
+    return changed + [_text_of(name) for name in sorted(before.keys() ^ after.keys())]
 
 
-def rendered(folder: Path) -> list[Object]:
-    """What a folder of the shop says: a kustomization as kubectl builds it, or plain YAML."""
+def render(folder: Path) -> list[Object]:
+    """Return the objects of a folder of the shop: a kustomization as kubectl builds it, or plain YAML."""
     if (folder / "kustomization.yaml").exists():
         text = run(("kubectl", "kustomize", str(folder)))
     else:
@@ -139,9 +145,9 @@ def rendered(folder: Path) -> list[Object]:
 
 
 def wait_until(what: str, holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Look every half second until HOLDS; Refuted after the given time."""
+    """Call HOLDS every half second until it is true; CheckFailed after SECONDS."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
-            raise Refuted(f"{what}: not so after {seconds:.0f} s")
+            raise CheckFailed(f"{what}: not so after {seconds:.0f} s")
         time.sleep(0.5)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import DemoError
-from .forge import Forge
-from .place import SHOP, run
+from .forge import ForgeRepository
+from .programs import SHOP, run
 
 _AUTHOR = {"NAME": "Robin Harbour", "EMAIL": "robin@shop.example.com"}
 
@@ -22,7 +22,7 @@ class Developer:
     """Someone with a working copy at CLONE whose remote is the forge."""
 
     clone: Path
-    forge: Forge
+    forge: ForgeRepository
 
     def begin(self) -> str:
         """Take the sample shop as the first commit of main and push it; returns the commit."""
@@ -32,15 +32,16 @@ class Developer:
         return self.commit_and_push("Open the shop")
 
     def branch(self, name: str) -> None:
+        """Create a branch and switch to it."""
         self.git("switch", "--quiet", "--create", name)
 
     def back_to_main(self) -> None:
-        """Take what main is at the forge."""
+        """Switch to main and pull it from the forge."""
         self.git("switch", "--quiet", "main")
         self.git("pull", "--quiet", "--ff-only", "origin", "main")
 
     def change(self, file: str, old: str, new: str) -> None:
-        """Replace the one place of FILE that says OLD."""
+        """Replace the one occurrence of OLD in FILE."""
         path = self.clone / file
         text = path.read_text(encoding="utf-8")
         if text.count(old) != 1:
@@ -48,6 +49,7 @@ class Developer:
         path.write_text(text.replace(old, new), encoding="utf-8")
 
     def remove(self, file: str) -> None:
+        """Delete a file of the working copy."""
         (self.clone / file).unlink()
 
     def commit_and_push(self, subject: str) -> str:
@@ -57,13 +59,13 @@ class Developer:
         self.git("push", "--quiet", "origin", "HEAD")
         return self.git("rev-parse", "HEAD").strip()
 
-    def take_back_last(self, subject: str) -> str:
+    def revert_last(self, subject: str) -> str:
         """Undo the last commit by a new one and push that; returns the commit."""
         self.git("revert", "--no-commit", "HEAD")
         return self.commit_and_push(subject)
 
     def git(self, *words: str) -> str:
-        """Git without anyone's own configuration; the token comes by a credential helper, never in a URL."""
+        """Run Git without the user's configuration; the token comes by a credential helper, never in a URL."""
         gitea = self.forge.gitea
         token = shlex.quote(str(gitea.token_file))
         helper = f'!f() {{ echo username={gitea.user}; echo "password=$(cat {token})"; }}; f'

@@ -10,5 +10,5 @@ class DemoError(Exception):
     """The demo could not do its part: no sandbox, no push, no answer."""
 
 
-class Refuted(DemoError):
-    """The cluster is not as the story says."""
+class CheckFailed(DemoError):
+    """A check failed: the cluster is not as the scene expects."""

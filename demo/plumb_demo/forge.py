@@ -19,7 +19,7 @@ _MERGEABLE_SECONDS = 20.0  # Gitea checks in the background whether a pull reque
 
 
 @dataclass(frozen=True, slots=True)
-class Forge:
+class ForgeRepository:
     """One repository on the sandbox's forge."""
 
     gitea: Gitea
@@ -27,39 +27,40 @@ class Forge:
 
     @property
     def clone_url(self) -> str:
+        """The address for Git over HTTP."""
         return f"{self.gitea.url}/{self.gitea.user}/{self.repository}.git"
 
     def image(self, name: str) -> str:
-        """An image in the forge's registry, without a tag."""
+        """Return an image in the forge's registry, without a tag."""
         return f"{self.gitea.registry}/{self.gitea.user}/{name}"
 
     def open_pull_requests(self) -> dict[int, str]:
-        """The titles of those that are open, by number."""
-        found = self._call("GET", f"{self._path}/pulls?state=open")
-        return {int(one["number"]): str(one["title"]) for one in found}
+        """Return the titles of the open pull requests, by number."""
+        pulls = self._call("GET", f"{self._path}/pulls?state=open")
+        return {int(pull["number"]): str(pull["title"]) for pull in pulls}
 
     def statuses(self, commit: str) -> dict[str, str]:
-        """What was said of a commit last, by context."""
-        found = self._call("GET", f"{self._path}/commits/{commit}/status")
-        return {str(one["context"]): str(one["status"]) for one in found.get("statuses") or ()}
+        """Return the last status of a commit, by context."""
+        combined = self._call("GET", f"{self._path}/commits/{commit}/status")
+        return {str(status["context"]): str(status["status"]) for status in combined.get("statuses") or ()}
 
     def head(self) -> str:
-        """The commit that main is at."""
+        """Return the commit that main is at."""
         return str(self._call("GET", f"{self._path}/branches/main")["commit"]["id"])
 
     def create(self) -> None:
-        """An empty private repository: whoever reads it needs the token."""
+        """Create it, empty and private: whoever reads it needs the token."""
         self._call(
             "POST", "/user/repos", {"name": self.repository, "private": True, "default_branch": "main"}
         )
 
     def open_pull_request(self, branch: str, title: str) -> int:
-        """Ask for BRANCH to be merged into main; returns its number."""
+        """Open a pull request of BRANCH into main; return its number."""
         answer = self._call("POST", f"{self._path}/pulls", {"head": branch, "base": "main", "title": title})
         return int(answer["number"])
 
     def merge(self, number: int) -> str:
-        """Merge a pull request as its page's button does, author kept; returns the commit that main is at then."""
+        """Merge a pull request as its page's button does, author kept; return the commit that main is at then."""
         deadline = time.monotonic() + _MERGEABLE_SECONDS
         while not self._call("GET", f"{self._path}/pulls/{number}")["mergeable"]:
             if time.monotonic() > deadline:
@@ -86,8 +87,8 @@ class Forge:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
                 text = answer.read()
         except urllib.error.HTTPError as error:
-            said = error.read()[:500].decode(errors="replace")
-            raise DemoError(f"Gitea answered {error.code} to {method} {path}: {said}") from error
+            message = error.read()[:500].decode(errors="replace")
+            raise DemoError(f"Gitea answered {error.code} to {method} {path}: {message}") from error
         except OSError as error:
             raise DemoError(f"Gitea did not answer {method} {path}: {error}") from error
         return json.loads(text) if text else None

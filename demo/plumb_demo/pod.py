@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The agent's Pod, laid out as a folder.
 
-The sandbox runs no containers: kwok says that the Pod runs. What its container would see is made here from what the
+The sandbox runs no containers: kwok reports the Pod as running. What its container would see is made here from what the
 bootstrap put into the cluster: the files of its ConfigMap and Secret, its command, its environment, a token of its
-ServiceAccount. Other than in a Pod are only the paths, the port, and that a kubeconfig says where the cluster is.
+ServiceAccount. Only the paths, the port and the kubeconfig that names the cluster differ from a Pod's.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Pod:
     kubeconfig: Path  # with a token of its ServiceAccount
 
 
-def lay_out(cluster: Cluster, root: Path) -> Pod:
+def make_pod_folder(cluster: Cluster, root: Path) -> Pod:
     """Make below ROOT what the container of the agent's Deployment would see as its root."""
     deployment = cluster.get("deployments", NAME, NAMESPACE)
     if deployment is None:
@@ -74,25 +74,25 @@ def lay_out(cluster: Cluster, root: Path) -> Pod:
 
 
 def _mover(root: Path, mounted: list[str]) -> Callable[[str], str]:
-    """Puts ROOT before each path of a text that lies in the container."""
+    """Return a function that puts ROOT before each path of the container in a text."""
     longest_first = sorted(mounted, key=len, reverse=True)
     paths = re.compile("|".join(rf"(?<![\w./-]){re.escape(path)}(?![\w.-])" for path in longest_first))
-    return lambda text: paths.sub(lambda found: f"{root}{found[0]}", text)
+    return lambda text: paths.sub(lambda match: f"{root}{match[0]}", text)
 
 
 def _files(cluster: Cluster, volume: Mapping[str, Any]) -> dict[str, str]:
-    """The files of a volume; none for one that begins empty."""
+    """Return the files of a volume; none for one that begins empty."""
     if "configMap" in volume:
-        found = cluster.get("configmaps", volume["configMap"]["name"], NAMESPACE) or {}
-        return dict(found.get("data") or {})
+        content = cluster.get("configmaps", volume["configMap"]["name"], NAMESPACE) or {}
+        return dict(content.get("data") or {})
     if "secret" in volume:
-        found = cluster.get("secrets", volume["secret"]["secretName"], NAMESPACE) or {}
-        return {name: base64.b64decode(data).decode() for name, data in (found.get("data") or {}).items()}
+        content = cluster.get("secrets", volume["secret"]["secretName"], NAMESPACE) or {}
+        return {name: base64.b64decode(data).decode() for name, data in (content.get("data") or {}).items()}
     return {}
 
 
 def _token_for_commands(spec: Mapping[str, Any], root: Path) -> str:
-    """What the Pod's init container does: a token of its own, in memory."""
+    """Make a token for commands, as the Pod's init container does."""
     token = secrets.token_urlsafe(32)
     config = yaml.safe_load((root / "etc/plumb/agent.yml").read_text(encoding="utf-8"))
     if not spec.get("initContainers"):
@@ -102,9 +102,9 @@ def _token_for_commands(spec: Mapping[str, Any], root: Path) -> str:
 
 
 def _kubeconfig(cluster: Cluster, root: Path) -> Path:
-    """In place of the Pod's own way to its cluster: the same account, by a bound token of an hour."""
-    told = cluster.kubectl("config", "view", "--minify", "--raw", "--flatten", "--output", "json")
-    config = json.loads(told)
+    """Write a kubeconfig for the Pod's account, with a bound token of an hour; return its path."""
+    output = cluster.kubectl("config", "view", "--minify", "--raw", "--flatten", "--output", "json")
+    config = json.loads(output)
     config["users"] = [{"name": user["name"], "user": {"tokenFile": "token"}} for user in config["users"]]
     _write(
         root / "token",
@@ -115,7 +115,7 @@ def _kubeconfig(cluster: Cluster, root: Path) -> Path:
 
 
 def _amend(root: Path, kubeconfig: Path) -> str:
-    """Tell the agent's two files the kubeconfig and a free port of this machine; the address."""
+    """Write the kubeconfig and a free port of this machine into the agent's two files; return the address."""
     inventory, agent = root / "etc/plumb/inventory.yml", root / "etc/plumb/agent.yml"
     clusters = yaml.safe_load(inventory.read_text(encoding="utf-8"))
     for host in clusters["plumb_clusters"]["hosts"].values():

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start and stop the sandbox, and what it says of itself."""
+"""Start and stop the sandbox, and parse its description."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DemoError
-from .place import SANDBOX, run, started
+from .programs import SANDBOX, run, started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +40,19 @@ class Gitea:
     registry: str  # as names of images begin
 
 
-def start(folder: Path, *, outlives_us: bool, forge: bool = True) -> Sandbox:
+def start(folder: Path, *, keep_running: bool, forge: bool = True) -> Sandbox:
     """Start it, anew where it was stopped; unless it is to outlive us, it ends with this process, however that ends.
 
     Its progress (the first start builds its programs) goes straight to standard error.
     """
-    env = {} if outlives_us else {"PLUMB_SANDBOX_OWNER_PID": str(os.getpid())}
+    env = {} if keep_running else {"PLUMB_SANDBOX_OWNER_PID": str(os.getpid())}
     shape = () if forge else ("--without-forge",)
     words = (sys.executable, str(SANDBOX), "up", "--dir", str(folder), "--json", *shape)
     with started(words, env=env, stderr=None) as process:
-        said, _nothing = process.communicate()
+        output, _nothing = process.communicate()
     if process.returncode != 0:
-        raise DemoError("The sandbox did not start; what it said is above.")
-    return _read(json.loads(said))
+        raise DemoError("The sandbox did not start; its output is above.")
+    return _read(json.loads(output))
 
 
 def stop(folder: Path) -> None:
@@ -61,23 +61,23 @@ def stop(folder: Path) -> None:
 
 
 def push_image(folder: Path, image: str) -> str:
-    """Push an image, NAME:TAG, to the sandbox's registry as a build does; its whole name with tag and digest."""
+    """Push an image, NAME:TAG, to the sandbox's registry; return its whole name with tag and digest."""
     return run((sys.executable, str(SANDBOX), "push", "--dir", str(folder), image)).strip()
 
 
 def stop_command(folder: Path) -> str:
-    """What a person types to stop it."""
+    """Return the command that stops it."""
     return shlex.join((sys.executable, str(SANDBOX), "down", "--dir", str(folder)))
 
 
-def _read(said: dict[str, Any]) -> Sandbox:
-    forge = said.get("forge")
+def _read(description: dict[str, Any]) -> Sandbox:
+    forge = description.get("forge")
     return Sandbox(
-        kubeconfig=Path(said["kubeconfig"]),
-        context=said["context"],
-        server=said["server"],
-        audit_log=Path(said["audit_log"]),
-        version=said["versions"]["kube-apiserver"],
+        kubeconfig=Path(description["kubeconfig"]),
+        context=description["context"],
+        server=description["server"],
+        audit_log=Path(description["audit_log"]),
+        version=description["versions"]["kube-apiserver"],
         forge=Gitea(
             url=forge["url"],
             user=forge["admin_user"],

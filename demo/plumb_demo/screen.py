@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the audience sees. Colours only on a terminal, and never with NO_COLOR (https://no-color.org)."""
+"""The terminal. Colours only where output is one, and never with NO_COLOR (https://no-color.org)."""
 
 from __future__ import annotations
 
@@ -43,38 +43,38 @@ TICK, CROSS, ARROW = ("✓", "✗", "▸") if _can_show("✓✗▸") else ("ok",
 
 
 def paint(text: str, style: Style) -> str:
-    """`text` in a style, or as it is where there are no colours."""
+    """Return `text` in a style, or as it is where there are no colours."""
     return f"\x1b[{style.value}m{text}\x1b[0m" if _colours() and text else text
 
 
-def say(text: str = "") -> None:
-    """One line, at once."""
+def print_line(text: str = "") -> None:
+    """Print one line at once."""
     print(
         text.encode(sys.stdout.encoding or "ascii", "replace").decode(sys.stdout.encoding or "ascii"),
         flush=True,
     )
 
 
-def title(number: int, text: str) -> None:
-    """The heading of a scene."""
-    say()
-    say(paint(f"{number}  {text}", Style.TITLE))
+def print_heading(number: int, text: str) -> None:
+    """Print the heading of a scene."""
+    print_line()
+    print_line(paint(f"{number}  {text}", Style.TITLE))
 
 
-def tell(text: str) -> None:
-    """What is about to happen, for a reader."""
+def print_text(text: str) -> None:
+    """Print what is about to happen."""
     for line in textwrap.wrap(text, WIDTH - 3):
-        say(f"   {line}")
+        print_line(f"   {line}")
 
 
-def command(text: str) -> None:
-    """A command that anyone could type, as it is run."""
-    say(paint(f"   $ {text}", Style.STRONG))
+def print_command(text: str) -> None:
+    """Print a command that anyone could type, as it is run."""
+    print_line(paint(f"   $ {text}", Style.STRONG))
 
 
-def output(line: str) -> None:
-    """A line of a command's output."""
-    say(f"   {paint('|', Style.FAINT)} {_marked(line)}")
+def print_output(line: str) -> None:
+    """Print a line of a command's output."""
+    print_line(f"   {paint('|', Style.FAINT)} {_marked(line)}")
 
 
 def _marked(line: str) -> str:
@@ -86,24 +86,24 @@ def _marked(line: str) -> str:
     return line
 
 
-def verified(text: str) -> None:
-    """A fact that the demo has looked up itself."""
-    say(f"   {paint(TICK, Style.GOOD)} {text}")
+def print_verified(text: str) -> None:
+    """Print a fact that the demo has checked itself."""
+    print_line(f"   {paint(TICK, Style.GOOD)} {text}")
 
 
-def refuted(text: str) -> None:
-    """A fact that turned out otherwise."""
-    say(f"   {paint(CROSS, Style.BAD)} {paint(text, Style.BAD)}")
+def print_failed(text: str) -> None:
+    """Print a check that failed."""
+    print_line(f"   {paint(CROSS, Style.BAD)} {paint(text, Style.BAD)}")
 
 
-def took(what: str, seconds: float) -> None:
-    """How long something took."""
-    say(paint(f"   {what} took {seconds:.1f} s", Style.FAINT))
+def print_duration(what: str, seconds: float) -> None:
+    """Print how long something took, in seconds."""
+    print_line(paint(f"   {what} took {seconds:.1f} s", Style.FAINT))
 
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
-    """Say how long the body took, if it succeeds."""
+    """Print how long the body took, if it succeeds."""
     start = monotonic()
     yield
-    took(what, monotonic() - start)
+    print_duration(what, monotonic() - start)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The API server's audit log: who asked for what, whatever Plumb says of itself."""
+"""The API server's audit log: what an account really requested, independent of Plumb's own reports."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _REVIEWS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
-    """What one user asked of the API server in a span of time. Watches are not in it: they are told when they end."""
+class AgentTraffic:
+    """The requests of one user in a span of time, without watches: the server logs these when they end."""
 
     reads: int
     dry_runs: int
     writes: tuple[str, ...]  # as `patch deployments shop/basket`
-    renewals: int  # writes of the Lease, by which an agent says that it is alive
+    renewals: int  # writes of the Lease, by which an agent shows that it is alive
 
 
 @dataclass(frozen=True, slots=True)
-class AuditLog:
+class AgentAuditLog:
     """The log as a file of JSON lines; the server writes a line before it answers."""
 
     path: Path
     user: str
 
     def position(self) -> int:
-        """A mark for `since`: the length of the log in bytes."""
+        """Return a mark for `since`: the length of the log in bytes."""
         return self.path.stat().st_size
 
-    def since(self, position: int) -> Traffic:
-        """All requests of our user from a mark on."""
+    def since(self, position: int) -> AgentTraffic:
+        """Return all requests of our user from a mark on."""
         reads = dry_runs = renewals = 0
         writes: list[str] = []
         for event in self._events(position):
@@ -55,7 +55,7 @@ class AuditLog:
                 dry_runs += 1
             else:
                 writes.append(_named(event))
-        return Traffic(reads, dry_runs, tuple(writes), renewals)
+        return AgentTraffic(reads, dry_runs, tuple(writes), renewals)
 
     def _events(self, position: int) -> Iterator[dict[str, Any]]:
         with self.path.open("rb") as log:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the demo plays: folders and programs, and one way to run a program."""
+"""The demo's folders and programs, and one way to run a program."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Workspace:
     """The folder that holds all that one run of the demo makes."""
 
     root: Path
 
     def sandbox(self, name: str) -> Path:
+        """Return the folder of a cluster's sandbox."""
         return self.root / f"sandbox-{name}"
 
     def pod(self, name: str) -> Path:
-        """What the agent's Pod of a cluster would see as its root."""
+        """Return the folder that the agent's Pod of a cluster would see as its root."""
         return self.root / f"pod-{name}"
 
     @property
@@ -47,30 +48,32 @@ class Place:
 
     @property
     def inventory(self) -> Path:
+        """The inventory that the bootstrap gets."""
         return self.root / "inventory.yml"
 
     @property
     def ansible_config(self) -> Path:
-        """An empty one, so that nobody's own is read."""
+        """An empty one, so that none of the user's is read."""
         return self.root / "ansible.cfg"
 
     def log(self, name: str) -> Path:
+        """Return the file of a log."""
         return self.root / f"{name}.log"
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The caller's environment with the repository's tools first, and without its kubeconfig or Ansible settings."""
-    kept = {
+    """Return the caller's environment, the repository's tools first, without kubeconfig, Ansible and Git settings."""
+    variables = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(("ANSIBLE_", "K8S_AUTH_", "GIT_"))
     }
-    kept.pop("KUBECONFIG", None)
-    return {**kept, "PATH": f"{TOOLS}:{os.environ.get('PATH', os.defpath)}", **(extra or {})}
+    variables.pop("KUBECONFIG", None)
+    return {**variables, "PATH": f"{TOOLS}:{os.environ.get('PATH', os.defpath)}", **(extra or {})}
 
 
 def ending_with_us() -> Callable[[], None]:
-    """For a program to be started: the kernel asks it to end when this process has ended, however that came."""
+    """Return a `preexec_fn` by which the kernel asks the program to end when this process ends, however it ends."""
     libc = ctypes.CDLL(None, use_errno=True)
     return lambda: libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM)) and None
 
@@ -127,13 +130,13 @@ def run(
     stdin: str = "",
     timeout: float = 120.0,
 ) -> str:
-    """Run a program to its end and return its standard output; DemoError with what it said if it fails."""
+    """Run a program to its end and return its standard output; DemoError with its output if it fails."""
     with started(words, env=env, cwd=cwd, stdin=subprocess.PIPE) as process:
         try:
             out, err = process.communicate(stdin, timeout=timeout)
         except subprocess.TimeoutExpired as error:
             raise DemoError(f"{' '.join(words[:6])} has not ended within {timeout:.0f} s") from error
     if process.returncode != 0:
-        said = (err.strip() or out.strip())[-2000:]
-        raise DemoError(f"{' '.join(words[:6])} ended with {process.returncode}: {said}")
+        output = (err.strip() or out.strip())[-2000:]
+        raise DemoError(f"{' '.join(words[:6])} ended with {process.returncode}: {output}")
     return out
