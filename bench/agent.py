@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The running agent: from an edit to its revert, from a commit to the cluster, its own look, its memory, a soak."""
+"""The running agent: from an edit to its revert, from a commit to the cluster, its first lists, its memory, a soak."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import sandb
 
 _EDITS = 100
 _PAUSE = 2.0  # seconds from a revert to the next edit: people do not queue
-_LOOKS = 3
+_LIST_ROUNDS = 3
 _COMMITS = 5
 _SOAK = 120  # runs at an interval of a second
 _PATIENCE = 300.0  # seconds; a bound against hanging
@@ -39,7 +39,7 @@ _MERGE = "application/merge-patch+json"
 
 
 @dataclass(slots=True)
-class _Bench:
+class _SettledAgent:
     """An agent that has brought a fleet of a shape to a cluster, and watches it."""
 
     fleet: AgentFleet
@@ -52,11 +52,11 @@ class _Bench:
 
 
 def drift(edits: int = _EDITS) -> list[Measure]:
-    """Edits of 1,000 objects one after another, by another manager, each seen to be back."""
-    with _settled(Shape(1000)) as bench:
+    """Measure edits of 1,000 objects one after another, by another manager, until each is reverted."""
+    with _settled(Shape(1000)) as settled:
         drawn = random.Random(1)  # noqa: S311 - the same edits each time
         numbers = drawn.sample(range(1000 // len(KINDS)), edits)
-        took = [_edit(bench, drawn.choice(_EDITED), number) for number in numbers]
+        took = [_edit(settled, drawn.choice(_EDITED), number) for number in numbers]
         took.sort()
     return [
         Measure(
@@ -72,15 +72,15 @@ def drift(edits: int = _EDITS) -> list[Measure]:
 
 
 def watching(objects: int = 5000) -> list[Measure]:
-    """What the agent holds while it watches so many objects and nothing happens, and what it asks meanwhile."""
-    with _settled(Shape(objects)) as bench:
-        resident = bench.agent.resident() / 1e6
-        waiting = sum(map(_proportional, [bench.agent.pid, *bench.agent.tree()])) / 1e6
-        runs = len(bench.agent.runs())
-        before, since = _processor_seconds(bench.agent.pid), time.monotonic()
+    """Measure memory and processor while the agent watches so many objects and nothing happens."""
+    with _settled(Shape(objects)) as settled:
+        resident = settled.agent.resident() / 1e6
+        waiting = sum(map(_proportional, [settled.agent.pid, *settled.agent.tree()])) / 1e6
+        runs = len(settled.agent.runs())
+        before, since = _processor_seconds(settled.agent.pid), time.monotonic()
         time.sleep(30)
-        used = (_processor_seconds(bench.agent.pid) - before) / (time.monotonic() - since)
-        assert len(bench.agent.runs()) == runs, "a run, and nothing had happened"
+        used = (_processor_seconds(settled.agent.pid) - before) / (time.monotonic() - since)
+        assert len(settled.agent.runs()) == runs, "a run, and nothing had happened"
     where = f"{objects:,} objects"
     return [
         Measure(where, "resident memory of the watching agent", "MB", resident, 200),
@@ -89,20 +89,20 @@ def watching(objects: int = 5000) -> list[Measure]:
     ]
 
 
-def own_look(objects: int) -> list[Measure]:
-    """The agent's own look at all objects: metadata of each kind, compared with what it knows of each object."""
+def first_lists(objects: int) -> list[Measure]:
+    """Measure how long the reflectors need to list all objects: metadata of each kind, compared with what is known."""
     most = {1000: 0.3, 5000: 0.8, 10000: 1.5}.get(objects)
-    with _settled(Shape(objects), watch=False) as bench:
-        where = ConnectionSpec(kubeconfig=bench.fleet.sandbox.kubeconfig)
+    with _settled(Shape(objects), watch=False) as settled:
+        where = ConnectionSpec(kubeconfig=settled.fleet.sandbox.kubeconfig)
         kinds = frozenset(GroupKind(version.rpartition("/")[0], kind) for kind, version, _plural in KINDS)
-        took = [_look(where, kinds, objects) for _number in range(_LOOKS)]
+        took = [_list_time(where, kinds, objects) for _number in range(_LIST_ROUNDS)]
     return [Measure(f"{objects:,} objects", "the agent's own look", "s", statistics.median(took), most)]
 
 
 def one_commit(apps: int = 500) -> list[Measure]:
-    """One commit that changes an object of one of so many apps, pushed while the agent polls each second."""
-    with _settled(Shape(apps * 10, apps)) as bench:
-        took = [_commit(bench, number) for number in range(_COMMITS)]
+    """Measure one commit that changes an object of one of so many apps, pushed while the agent polls each second."""
+    with _settled(Shape(apps * 10, apps)) as settled:
+        took = [_commit(settled, number) for number in range(_COMMITS)]
     where = f"{apps * 10:,} objects in {apps:,} apps"
     polled, pushed = zip(*took, strict=True)
     return [
@@ -111,27 +111,27 @@ def one_commit(apps: int = 500) -> list[Measure]:
     ]
 
 
-def _commit(bench: _Bench, number: int) -> tuple[float, float]:
-    """Seconds from the start of the run that a poll asks for, and from the push, until the cluster has the change."""
-    runs = len(bench.agent.runs())
-    path = next(iter(changed(bench.files)))
-    settings = f"/api/v1/namespaces/{bench.fleet.namespace}/configmaps/{Path(path).stem}"
+def _commit(settled: _SettledAgent, number: int) -> tuple[float, float]:
+    """Return seconds from the start of the run, and from the push, until the cluster has the change."""
+    runs = len(settled.agent.runs())
+    path = next(iter(changed(settled.files)))
+    settings = f"/api/v1/namespaces/{settled.fleet.namespace}/configmaps/{Path(path).stem}"
     wanted = f"log level: {number}"
-    bench.fleet.repository.commit({path: bench.files[path].replace("log level: info", wanted, 1)})
+    settled.fleet.repository.commit({path: settled.files[path].replace("log level: info", wanted, 1)})
     pushed = time.monotonic()
-    until(lambda: _under_way(bench.agent, runs), "the poll", _PATIENCE)
+    until(lambda: _under_way(settled.agent, runs), "the poll", _PATIENCE)
     began = time.monotonic()
-    until(lambda: wanted in _asked(bench.api, settings)["data"]["settings.yaml"], "the change", _PATIENCE)
+    until(lambda: wanted in _get(settled.api, settings)["data"]["settings.yaml"], "the change", _PATIENCE)
     done = time.monotonic()
-    bench.agent.await_run(more_than=runs)
+    settled.agent.await_run(more_than=runs)
     time.sleep(_PAUSE)
     return done - began, done - pushed
 
 
 def soak(runs: int = _SOAK) -> list[Measure]:
-    """So many whole runs in a row; how memory, descriptors and files grew after the first ten."""
-    with _settled(Shape(100), interval="1s") as bench:
-        agent = bench.agent
+    """Measure how memory, descriptors and files grow over so many runs in a row, after the first ten."""
+    with _settled(Shape(100), interval="1s") as settled:
+        agent = settled.agent
         agent.await_run(more_than=10)
         memory, descriptors, files = agent.resident(), _descriptors(agent.pid), _files(agent)
         until(lambda: len(agent.runs()) >= runs, f"{runs} runs", 30.0 * runs)
@@ -144,7 +144,7 @@ def soak(runs: int = _SOAK) -> list[Measure]:
 
 
 @contextmanager
-def _settled(shape: Shape, **words: Any) -> Iterator[_Bench]:
+def _settled(shape: Shape, **words: Any) -> Iterator[_SettledAgent]:
     with (
         TemporaryDirectory(prefix="plumb-bench-") as folder,
         sandbox_session(Path(folder) / "sandbox", controllers=False) as sandbox,
@@ -161,15 +161,15 @@ def _settled(shape: Shape, **words: Any) -> Iterator[_Bench]:
         fleet.write(plumb_apps=apps)
         fleet.agent.configure(**{"watch": True, "interval": "1h", "keep_reports": 5, **words})
         with running(fleet.agent):
-            _say(f"{shape.title}: the agent applies them")
+            _print_progress(f"{shape.title}: the agent applies them")
             until(fleet.agent.runs, "the first run", _PATIENCE)
             line = fleet.agent.runs()[0]
             assert " reconciled " in line, line
             if fleet.agent.words["watch"]:
                 until(lambda: _watched(fleet.agent) >= shape.objects, "the watch", _PATIENCE)
                 time.sleep(5)  # what the first run left to be told
-            _say(f"{shape.title}: measuring")
-            yield _Bench(fleet, files, api_of(sandbox.kubeconfig))
+            _print_progress(f"{shape.title}: measuring")
+            yield _SettledAgent(fleet, files, api_of(sandbox.kubeconfig))
             assert all(" reconciled " in line for line in fleet.agent.runs()), fleet.agent.lines()[-3:]
 
 
@@ -200,41 +200,41 @@ _EDITED: tuple[_Edit, ...] = (
 )
 
 
-def _edit(bench: _Bench, edit: _Edit, number: int) -> float:
+def _edit(settled: _SettledAgent, edit: _Edit, number: int) -> float:
     where, patch, of = edit
-    path = where.format(bench.fleet.namespace, f"service-{number:04}")
-    before = of(_asked(bench.api, path))
-    status, said = bench.api.ask("PATCH", f"{path}?fieldManager=hand", patch, content=_MERGE)
-    assert status == 200, said
+    path = where.format(settled.fleet.namespace, f"service-{number:04}")
+    before = of(_get(settled.api, path))
+    status, answer = settled.api.request("PATCH", f"{path}?fieldManager=hand", patch, content=_MERGE)
+    assert status == 200, answer
     began = time.monotonic()
-    assert of(said) != before
-    until(lambda: of(_asked(bench.api, path)) == before, f"the revert of {path}", _PATIENCE)
+    assert of(answer) != before
+    until(lambda: of(_get(settled.api, path)) == before, f"the revert of {path}", _PATIENCE)
     took = time.monotonic() - began
     time.sleep(_PAUSE)
     return took
 
 
-def _asked(api: Api, path: str) -> dict[str, Any]:
-    status, said = api.ask("GET", path)
-    assert status == 200, said
-    return said
+def _get(api: Api, path: str) -> dict[str, Any]:
+    status, answer = api.request("GET", path)
+    assert status == 200, answer
+    return answer
 
 
-def _look(where: ConnectionSpec, kinds: frozenset[GroupKind], objects: int) -> float:
-    hears = _Hears(kinds)
-    followers = Reflectors("bench", where, hears)
-    followers.want(kinds)
+def _list_time(where: ConnectionSpec, kinds: frozenset[GroupKind], objects: int) -> float:
+    counter = _ListCounter(kinds)
+    reflectors = Reflectors("bench", where, counter)
+    reflectors.want(kinds)
     began = time.monotonic()
-    followers.start()
-    assert hears.all.wait(_PATIENCE), "not all kinds were listed"
+    reflectors.start()
+    assert counter.all.wait(_PATIENCE), "not all kinds were listed"
     took = time.monotonic() - began
-    assert followers.objects >= objects
-    followers.stop.now()
+    assert reflectors.objects >= objects
+    reflectors.stop.now()
     return took
 
 
 @dataclass(slots=True)
-class _Hears:
+class _ListCounter:
     """Waits until each kind has been listed."""
 
     kinds: frozenset[GroupKind]
@@ -245,7 +245,7 @@ class _Hears:
         raise AssertionError(f"{moved.key} moved, and nobody had touched it")
 
     def hinted(self, set_id: str, kinds: frozenset[GroupKind]) -> None:
-        """Nothing: the kinds are known."""
+        """Do nothing: the kinds are known."""
 
     def listed(self, kind: GroupKind, sets: frozenset[str]) -> None:
         assert sets
@@ -257,12 +257,12 @@ class _Hears:
         assert error is None, error
 
     def restarted(self) -> None:
-        """Nothing: the next list says the same."""
+        """Do nothing: the next list says the same."""
 
 
 def _status(agent: AgentProcess) -> dict[str, Any]:
-    _code, said = agent.get("/api/v1/status", token="sesame-sesame-sesame")
-    cluster: dict[str, Any] = json.loads(said)["clusters"][0]
+    _code, text = agent.get("/api/v1/status", token="sesame-sesame-sesame")
+    cluster: dict[str, Any] = json.loads(text)["clusters"][0]
     return cluster
 
 
@@ -275,7 +275,7 @@ def _under_way(agent: AgentProcess, runs: int) -> bool:
 
 
 def _proportional(pid: int) -> float:
-    """A process's share of memory in bytes: what it has in common with others is divided among them."""
+    """Return a process's share of memory in bytes: what it has in common with others is divided among them."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return float(next(line.split()[1] for line in lines if line.startswith("Pss:"))) * 1024
 
@@ -293,14 +293,14 @@ def _files(agent: AgentProcess) -> int:
     return sum(1 for file in agent.folder.rglob("*") if agent.runtime not in file.parents)
 
 
-def _say(text: str) -> None:
+def _print_progress(text: str) -> None:
     sys.stderr.write(f"bench: {text}\n")
     sys.stderr.flush()
 
 
 MEASURES: Sequence[Callable[[], list[Measure]]] = (
     drift,
-    *(lambda objects=objects: own_look(objects) for objects in (1000, 5000, 10000)),
+    *(lambda objects=objects: first_lists(objects) for objects in (1000, 5000, 10000)),
     one_commit,
     watching,
     soak,

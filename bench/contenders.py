@@ -37,6 +37,7 @@ class Fleet:
     apps: Sequence[str]
 
     def write(self, files: Mapping[str, str]) -> None:
+        """Write files below the folder."""
         for name, text in files.items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +45,7 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Played:
     """What ran, and the seconds of the work alone where the contender says so."""
 
     ran: Ran
@@ -58,13 +59,13 @@ class Contender(Protocol):
     scenarios: frozenset[Scenario]
 
     def set_up(self, fleet: Fleet) -> None:
-        """Not measured."""
+        """Set the contender up; this is not measured."""
 
     def change(self, files: Mapping[str, str]) -> None:
-        """Have these files instead from now on. Not measured."""
+        """Replace these files of the fleet; this is not measured."""
 
-    def play(self, scenario: Scenario) -> Told:
-        """Measured. Raises CommandFailed."""
+    def play(self, scenario: Scenario) -> Played:
+        """Play a scenario; this is measured. Raises CommandFailed."""
 
 
 @dataclass(slots=True)
@@ -78,19 +79,22 @@ class Floor:
     fleet: Fleet = field(init=False)
 
     def set_up(self, fleet: Fleet) -> None:
+        """Write the fleet's files."""
         self.fleet = fleet
         fleet.write(fleet.files)
 
     def change(self, files: Mapping[str, str]) -> None:
+        """Write these files."""
         self.fleet.write(files)
 
-    def play(self, scenario: Scenario) -> Told:
+    def play(self, scenario: Scenario) -> Played:
+        """Run floor.py."""
         ran = run(
             [
                 sys.executable,
                 "-m",
                 "ansible_collections.plumb.gitops.bench.floor",
-                "apply" if scenario is Scenario.FIRST else "look",
+                "apply" if scenario is Scenario.FIRST else "list",
                 str(self.sandbox.kubeconfig),
                 str(self.fleet.folder),
                 self.fleet.namespace,
@@ -98,7 +102,7 @@ class Floor:
             environment=clean_environment(self.home),
             folder=self.home,
         )
-        return Told(ran, json.loads(ran.output)["seconds"])
+        return Played(ran, json.loads(ran.output)["seconds"])
 
 
 @dataclass(slots=True)
@@ -114,13 +118,16 @@ class Kubectl:
     fleet: Fleet = field(init=False)
 
     def set_up(self, fleet: Fleet) -> None:
+        """Write the fleet's files."""
         self.fleet = fleet
         fleet.write(fleet.files)
 
     def change(self, files: Mapping[str, str]) -> None:
+        """Write these files."""
         self.fleet.write(files)
 
-    def play(self, scenario: Scenario) -> Told:
+    def play(self, scenario: Scenario) -> Played:
+        """Run kubectl."""
         verb = "diff" if scenario is Scenario.CHECK else "apply"
         named = ("--kubeconfig", str(self.sandbox.kubeconfig))
         words = [
@@ -132,7 +139,7 @@ class Kubectl:
             "-f",
             str(self.fleet.folder),
         ]
-        return Told(run(words, environment=clean_environment(self.home), folder=self.home))
+        return Played(run(words, environment=clean_environment(self.home), folder=self.home))
 
 
 @dataclass(slots=True)
@@ -147,6 +154,7 @@ class K8sModule:
     fleet: Fleet = field(init=False)
 
     def set_up(self, fleet: Fleet) -> None:
+        """Write a playbook of one task, and all objects as one file."""
         self.fleet = fleet
         fleet.folder.mkdir(parents=True)
         self._write(fleet.files)
@@ -169,12 +177,14 @@ class K8sModule:
         (fleet.folder / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
 
     def change(self, files: Mapping[str, str]) -> None:
+        """Write all objects with these files instead."""
         self._write({**self.fleet.files, **files})
 
     def _write(self, files: Mapping[str, str]) -> None:
         (self.fleet.folder / "all.yaml").write_text("---\n".join(files.values()), encoding="utf-8")
 
-    def play(self, scenario: Scenario) -> Told:
+    def play(self, scenario: Scenario) -> Played:
+        """Run the playbook."""
         check = ("--check", "--diff") if scenario is Scenario.CHECK else ()
         words = [
             str(self.tools / "ansible-playbook"),
@@ -183,7 +193,7 @@ class K8sModule:
             str(self.fleet.folder / "play.yml"),
             *check,
         ]
-        return Told(run(words, environment=clean_environment(self.home), folder=self.home))
+        return Played(run(words, environment=clean_environment(self.home), folder=self.home))
 
 
 @dataclass(slots=True)
@@ -198,6 +208,7 @@ class Plumb:
     repository: Repository = field(init=False)
 
     def set_up(self, fleet: Fleet) -> None:
+        """Make a repository of the fleet's files, and an inventory."""
         self.fleet = fleet
         self.repository = new_repository(self.sandbox, fleet.namespace, fleet.folder)
         self.repository.commit(fleet.files, "Add the fleet")
@@ -232,11 +243,13 @@ class Plumb:
         return self.home / f"{self.fleet.namespace}-report.json"
 
     def change(self, files: Mapping[str, str]) -> None:
+        """Commit these files and push."""
         self.repository.commit(files, "Change one object")
 
-    def play(self, scenario: Scenario) -> Told:
+    def play(self, scenario: Scenario) -> Played:
+        """Run the playbook, and check by its report that it did what the scenario says."""
         if scenario is Scenario.COLD:
-            self._forget()
+            self._clear_caches()
         check = ("--check", "--diff") if scenario is Scenario.CHECK else ()
         ran = run(
             [str(TOOLS / "ansible-playbook"), "plumb.gitops.reconcile", "-i", str(self._inventory), *check],
@@ -244,17 +257,17 @@ class Plumb:
             folder=self.home,
         )
         report = json.loads(self._report.read_text(encoding="utf-8"))
-        self._see(scenario, report)
-        return Told(ran, report["seconds"])
+        self._check(scenario, report)
+        return Played(ran, report["seconds"])
 
-    def _forget(self) -> None:
+    def _clear_caches(self) -> None:
         """Remove all that Plumb keeps, but for its clones."""
-        for kept in (self.home / "cache" / "plumb").iterdir():
-            if kept.name != "sources":
-                shutil.rmtree(kept)
+        for entry in (self.home / "cache" / "plumb").iterdir():
+            if entry.name != "sources":
+                shutil.rmtree(entry)
 
-    def _see(self, scenario: Scenario, report: Mapping[str, Any]) -> None:
-        """A run that did something else than the scenario says must not be measured."""
+    def _check(self, scenario: Scenario, report: Mapping[str, Any]) -> None:
+        """Raise CommandFailed for a run that did something else than the scenario says."""
         counts = report["counts"]
         wanted = {Scenario.FIRST: "create", Scenario.CHANGED: "update"}.get(scenario, "unchanged")
         if report["failed"] or not counts.get(wanted):

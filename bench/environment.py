@@ -23,21 +23,21 @@ _FOREIGN = ("ANSIBLE_", "GIT_", "K8S_AUTH_", "KUBE", "PLUMB_", "PYTHON", "XDG_")
 
 
 def clean_environment(home: Path, **extra: str) -> dict[str, str]:
-    """The caller's environment without what would change a contender, and with a home of its own."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
+    """Return the caller's environment without what would change a contender, and with a home of its own."""
+    variables = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
     home.mkdir(parents=True, exist_ok=True)
     return {
-        **kept,
+        **variables,
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / "cache"),
-        "PATH": os.pathsep.join([str(TOOLS), kept.get("PATH", os.defpath)]),
+        "PATH": os.pathsep.join([str(TOOLS), variables.get("PATH", os.defpath)]),
         "ANSIBLE_NOCOLOR": "1",
         **extra,
     }
 
 
 def peer_tools() -> Path:
-    """The bin folder of the environment with the `ansible` package; made on first use, in about a minute.
+    """Return the bin folder of the environment with the `ansible` package; made on first use, in about a minute.
 
     It lies under the account's cache folder, one for each set of pins.
     """
@@ -46,7 +46,7 @@ def peer_tools() -> Path:
     venv = cache / f"ansible-{key}"
     done = venv / "complete"
     if not done.exists():
-        _say(f"making the environment of kubernetes.core in {venv} (a minute)")
+        _print_progress(f"making the environment of kubernetes.core in {venv} (a minute)")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
         pip = (
             str(venv / "bin" / "python"),
@@ -62,23 +62,27 @@ def peer_tools() -> Path:
 
 
 def versions(tools: Path, kubernetes: str) -> dict[str, str]:
-    """By name: what takes part. `tools` is the peer's bin folder, `kubernetes` the API server's version."""
-    said = _said(str(tools / "ansible-galaxy"), "collection", "list", "kubernetes.core", "--format", "json")
-    found = [version for place in json.loads(said).values() for version in place.values()]
-    client = json.loads(_said(str(TOOLS / "kubectl"), "version", "--client", "--output", "json"))
+    """Return the versions of all programs. `tools` is the peer's bin folder, `kubernetes` the API server's version."""
+    listed = _output_of(
+        str(tools / "ansible-galaxy"), "collection", "list", "kubernetes.core", "--format", "json"
+    )
+    installed = [version for place in json.loads(listed).values() for version in place.values()]
+    client = json.loads(_output_of(str(TOOLS / "kubectl"), "version", "--client", "--output", "json"))
     return {
         "Kubernetes": kubernetes,
         "Python": platform.python_version(),
-        "ansible-core": _said(str(TOOLS / "ansible-playbook"), "--version").split("]")[0].split()[-1],
+        "ansible-core": _output_of(str(TOOLS / "ansible-playbook"), "--version").split("]")[0].split()[-1],
         "kubectl": client["clientVersion"]["gitVersion"],
-        "kubernetes.core": found[0]["version"],
+        "kubernetes.core": installed[0]["version"],
     }
 
 
 def machine() -> dict[str, str]:
-    """What of the machine matters to the numbers, and nothing that tells whose it is."""
-    told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    models = [line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("model name")]
+    """Return what of the machine matters to the numbers, and nothing that identifies it."""
+    cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    models = [
+        line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name")
+    ]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "cores": str(len(os.sched_getaffinity(0))),
@@ -88,16 +92,18 @@ def machine() -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit that is measured, with `+` where the working tree's plugins differ from it."""
-    short = _said("git", "-C", str(REPOSITORY), "rev-parse", "--short=10", "HEAD").strip()
-    dirty = _said("git", "-C", str(REPOSITORY), "status", "--porcelain", "--", "plugins", "playbooks").strip()
+    """Return the commit that is measured, with `+` where the working tree's plugins differ from it."""
+    short = _output_of("git", "-C", str(REPOSITORY), "rev-parse", "--short=10", "HEAD").strip()
+    dirty = _output_of(
+        "git", "-C", str(REPOSITORY), "status", "--porcelain", "--", "plugins", "playbooks"
+    ).strip()
     return f"{short}{'+' if dirty else ''}"
 
 
-def _said(*words: str) -> str:
+def _output_of(*words: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
-def _say(text: str) -> None:
+def _print_progress(text: str) -> None:
     sys.stderr.write(f"bench: {text}\n")
     sys.stderr.flush()

@@ -22,6 +22,7 @@ class Series:
     work: bool = False
 
     def seconds(self, sample: Sample) -> float:
+        """Return a sample's seconds: of the command, or of the work in it."""
         if not self.work:
             return sample.seconds
         assert sample.work is not None
@@ -50,27 +51,28 @@ _KUBECTL_OF = {scenario: scenario for scenario in Scenario} | {Scenario.COLD: Sc
 
 
 def seconds(run: Run, series: Series, scenario: Scenario) -> float | None:
-    """The median of the rounds, None where that was not measured."""
+    """Return the median of the rounds, None where that was not measured."""
     samples = run.of(series.contender, scenario)
     return median(map(series.seconds, samples)) if samples else None
 
 
 def median_of(samples: Sequence[Sample], value: Callable[[Sample], float]) -> float:
+    """Return the median of a value of samples."""
     return median(map(value, samples))
 
 
 def over_floor(run: Run, series: Series, scenario: Scenario) -> float | None:
-    """How many times the floor's seconds."""
+    """Return the median as a multiple of the floor's."""
     return _ratio(seconds(run, series, scenario), seconds(run, FLOOR_SERIES, _FLOOR_OF[scenario]))
 
 
 def over_kubectl(run: Run, series: Series, scenario: Scenario) -> float | None:
-    """How many times kubectl's seconds for what comes to the same."""
+    """Return the median as a multiple of kubectl's for the scenario that comes to the same."""
     return _ratio(seconds(run, series, scenario), seconds(run, KUBECTL_SERIES, _KUBECTL_OF[scenario]))
 
 
-def _ratio(one: float | None, other: float | None) -> float | None:
-    return one / other if one is not None and other else None
+def _ratio(value: float | None, other: float | None) -> float | None:
+    return value / other if value is not None and other else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,11 @@ class Growth:
 
 
 def points(results: Results, series: Series, scenario: Scenario) -> list[tuple[int, float]]:
-    """Objects and seconds of the runs with one app, by size."""
-    found = [
+    """Return objects and seconds of the runs with one app, by size."""
+    points = [
         (run.shape.objects, seconds(run, series, scenario)) for run in results.runs if run.shape.apps == 1
     ]
-    return sorted((objects, value) for objects, value in found if value is not None)
+    return sorted((objects, value) for objects, value in points if value is not None)
 
 
 def growth(measured: Sequence[tuple[int, float]]) -> Growth | None:
@@ -106,7 +108,7 @@ def per_app(results: Results, series: Series, scenario: Scenario) -> float | Non
         alone = results.run_of(run.shape.objects) if run.shape.apps > 1 else None
         if alone is None:
             continue
-        many, one = seconds(run, series, scenario), seconds(alone, series, scenario)
-        if many is not None and one is not None:
-            return (many - one) * 1000 / (run.shape.apps - 1)
+        many, single = seconds(run, series, scenario), seconds(alone, series, scenario)
+        if many is not None and single is not None:
+            return (many - single) * 1000 / (run.shape.apps - 1)
     return None

@@ -37,17 +37,19 @@ class Shape:
 
     @property
     def name(self) -> str:
+        """A short name, for paths."""
         return f"{self.objects}" if self.apps == 1 else f"{self.objects}-in-{self.apps}"
 
     @property
     def title(self) -> str:
+        """A heading."""
         if self.apps == 1:
             return f"{self.objects:,} objects in one app"
         return f"{self.objects:,} objects in {self.apps:,} apps"
 
 
 def apps_of(shape: Shape, namespace: str) -> dict[str, list[list[Body]]]:
-    """By app: its services, each a list of objects. Together they are exactly as many as the shape says."""
+    """Return the services of each app, each a list of objects; together they are as many as the shape says."""
     names = [f"app-{index:03}" for index in range(shape.apps)] if shape.apps > 1 else ["fleet"]
     share, left = divmod(shape.objects, shape.apps)
     return {
@@ -57,7 +59,7 @@ def apps_of(shape: Shape, namespace: str) -> dict[str, list[list[Body]]]:
 
 
 def files_of(apps: Mapping[str, Sequence[Sequence[Body]]]) -> dict[str, str]:
-    """By path: one file for each service, `<app>/<service>.yaml`."""
+    """Return one file for each service by its path, `<app>/<service>.yaml`."""
     return {
         f"{app}/{service[0]['metadata']['name']}.yaml": "---\n".join(map(_dumped, service))
         for app, services in apps.items()
@@ -66,7 +68,7 @@ def files_of(apps: Mapping[str, Sequence[Sequence[Body]]]) -> dict[str, str]:
 
 
 def changed(files: Mapping[str, str]) -> dict[str, str]:
-    """The last file with another value in its ConfigMap."""
+    """Return the last file with another value in its ConfigMap."""
     path, text = list(files.items())[-1]
     assert _LOG_LEVEL in text
     return {path: text.replace(_LOG_LEVEL, "log level: debug", 1)}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The floor: what these objects cost at the very least. Prints the seconds of the requests alone.
 
-`apply`: one server-side apply for each object, over kept-alive connections. `look`: one metadata-only LIST for each
+`apply`: one server-side apply for each object, over kept-alive connections. `list`: one metadata-only LIST for each
 kind. It plans nothing, checks nothing and remembers nothing. Its start and the reading of the files are not counted.
 """
 
@@ -38,8 +38,8 @@ class Server:
     token: str
     pool: urllib3.PoolManager
 
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> bytes:
-        """The answer's body; AssertionError for a refusal."""
+    def send(self, method: str, path: str, body: bytes | None = None, **headers: str) -> bytes:
+        """Send a request and return the answer's body; AssertionError for a refusal."""
         answer = self.pool.request(
             method,
             self.address + path,
@@ -52,7 +52,7 @@ class Server:
 
 
 def connect(kubeconfig: Path) -> Server:
-    """The sandbox's kubeconfig: one cluster, one user with a token."""
+    """Return connections by the sandbox's kubeconfig: one cluster, one user with a token."""
     known: Any = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
     cluster = known["clusters"][0]["cluster"]
     authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
@@ -63,16 +63,18 @@ def connect(kubeconfig: Path) -> Server:
 
 
 def path_of(api_version: str, plural: str, namespace: str) -> str:
-    """The path of a kind's collection in a namespace."""
+    """Return the path of a kind's collection in a namespace."""
     root = "/api" if "/" not in api_version else "/apis"
     return f"{root}/{api_version}/namespaces/{namespace}/{plural}"
 
 
 def apply(server: Server, bodies: Sequence[Body]) -> None:
-    def one(body: Body) -> None:
+    """Apply each object by a request of its own."""
+
+    def apply_body(body: Body) -> None:
         metadata = body["metadata"]
         path = path_of(body["apiVersion"], _PLURALS[body["kind"]], metadata["namespace"])
-        server.ask(
+        server.send(
             "PATCH",
             f"{path}/{metadata['name']}?fieldManager=floor&force=true",
             json.dumps(body).encode(),
@@ -80,19 +82,20 @@ def apply(server: Server, bodies: Sequence[Body]) -> None:
         )
 
     with ThreadPoolExecutor(THREADS) as threads:
-        list(threads.map(one, bodies))
+        list(threads.map(apply_body, bodies))
 
 
-def look(server: Server, namespace: str) -> int:
-    """How many objects there are of the fleet's kinds."""
+def count_objects(server: Server, namespace: str) -> int:
+    """Return how many objects there are of the fleet's kinds."""
     answers = [
-        server.ask("GET", path_of(version, plural, namespace), Accept=_METADATA)
+        server.send("GET", path_of(version, plural, namespace), Accept=_METADATA)
         for _k, version, plural in KINDS
     ]
     return sum(len(json.loads(answer)["items"]) for answer in answers)
 
 
 def main(action: str, kubeconfig: Path, folder: Path, namespace: str) -> None:
+    """Run one action and print the seconds of its requests as JSON."""
     server = connect(kubeconfig)
     bodies = [
         body
@@ -103,7 +106,7 @@ def main(action: str, kubeconfig: Path, folder: Path, namespace: str) -> None:
     if action == "apply":
         apply(server, bodies)
     else:
-        assert look(server, namespace) >= len(bodies)
+        assert count_objects(server, namespace) >= len(bodies)
     sys.stdout.write(json.dumps({"seconds": time.monotonic() - begun}))
 
 

@@ -16,19 +16,20 @@ import sys
 import time
 
 
-def main(tell: int, words: list[str]) -> None:
-    os.set_inheritable(tell, False)
+def main(output: int, words: list[str]) -> None:
+    """Run a command and write its measure to the descriptor."""
+    os.set_inheritable(output, False)
     begun = time.monotonic()
     child = os.posix_spawnp(words[0], words, os.environ)
     # The usage of a process that was waited for counts the largest of all that it waited for in turn.
     _pid, status, usage = os.wait4(child, 0)
     seconds = time.monotonic() - begun
     code = os.waitstatus_to_exitcode(status)
-    told = (
+    measure = (
         f'{{"code": {code}, "seconds": {seconds:.4f}, "peak_kib": {usage.ru_maxrss},'
         f' "cpu_seconds": {usage.ru_utime + usage.ru_stime:.4f}}}\n'
     )
-    os.write(tell, told.encode())
+    os.write(output, measure.encode())
 
 
 if __name__ == "__main__":

@@ -27,14 +27,14 @@ class Mark:
     sandbox: float
 
     def others(self, before: Mark, contender: float) -> float:
-        """The share of all cores, from 0 to 1, that neither the sandbox nor the contender's seconds explain."""
+        """Return the share of all cores, from 0 to 1, that neither the sandbox nor the contender's seconds explain."""
         elsewhere = (self.machine - before.machine) - (self.sandbox - before.sandbox) - contender
         whole = (self.clock - before.clock) * (os.cpu_count() or 1)
         return min(max(elsewhere / whole, 0.0), 1.0) if whole else 0.0
 
 
 def mark(sandbox: Sandbox) -> Mark:
-    """Now."""
+    """Return the processor seconds up to now."""
     pids = json.loads((sandbox.dir / "sandbox.json").read_text(encoding="utf-8"))["pids"].values()
     used = machine_seconds(Path("/proc/stat").read_text(encoding="ascii"))
     return Mark(time.monotonic(), used, sum(map(_process_seconds, pids)))

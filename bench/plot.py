@@ -29,6 +29,7 @@ class Axis:
     end: float
 
     def at(self, value: float) -> float:
+        """Return the pixel of a value."""
         share = (math.log10(value) - math.log10(self.low)) / (math.log10(self.high) - math.log10(self.low))
         return round(self.begin + share * (self.end - self.begin), 1)
 
@@ -40,7 +41,7 @@ class Axis:
 
 
 def plot(panels: Mapping[str, Mapping[str, Points]]) -> str:
-    """An SVG document. By panel's title and line's title: positive numbers of objects with positive seconds.
+    """Return an SVG document. By panel's title and line's title: positive numbers of objects with positive seconds.
 
     Lines of the same title look the same in all panels. Panels without points are left out.
     """

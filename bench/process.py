@@ -41,7 +41,7 @@ def run(
     """Run to the end in `folder`, which gets the output in files. Raises CommandFailed for other codes than `good`."""
     reader, writer = os.pipe()
     out, err = folder / "stdout", folder / "stderr"
-    with os.fdopen(reader) as told, out.open("wb") as stdout, err.open("wb") as stderr:
+    with os.fdopen(reader) as pipe, out.open("wb") as stdout, err.open("wb") as stderr:
         try:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_LAUNCH), str(writer), *words],
@@ -55,9 +55,9 @@ def run(
         finally:
             os.close(writer)
         with process:
-            said = told.read()
+            measured = pipe.read()
     text = out.read_text(encoding="utf-8", errors="replace")
-    measure = json.loads(said) if said else {"code": process.returncode}
+    measure = json.loads(measured) if measured else {"code": process.returncode}
     if measure["code"] not in good:
         wrong = err.read_text(encoding="utf-8", errors="replace")[-_SHOWN:]
         raise CommandFailed(f"{' '.join(words)}: exit code {measure['code']}\n{text[-_SHOWN:]}\n{wrong}")

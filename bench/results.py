@@ -59,8 +59,11 @@ class Agents:
 
     def with_measures(self, measures: Sequence[Measure]) -> tuple[Measure, ...]:
         """With these in place of earlier ones about the same."""
-        new = {(one.fleet, one.what) for one in measures}
-        return (*(one for one in self.measures if (one.fleet, one.what) not in new), *measures)
+        new = {(measure.fleet, measure.what) for measure in measures}
+        return (
+            *(measure for measure in self.measures if (measure.fleet, measure.what) not in new),
+            *measures,
+        )
 
 
 Samples = Mapping[str, Mapping[Scenario, tuple[Sample, ...]]]  # by contender
@@ -77,6 +80,7 @@ class Run:
     samples: Samples
 
     def of(self, contender: str, scenario: Scenario) -> tuple[Sample, ...]:
+        """Return the samples of a contender in a scenario."""
         return self.samples.get(contender, {}).get(scenario, ())
 
     @property
@@ -88,6 +92,7 @@ class Run:
 
     @property
     def rounds(self) -> int:
+        """The largest number of rounds."""
         return max((len(taken) for each in self.samples.values() for taken in each.values()), default=0)
 
 
@@ -107,35 +112,37 @@ class Results:
 
     def with_agent(self, day: str, commit: str, measures: Sequence[Measure]) -> Results:
         """With these numbers about the running agent in place of earlier ones about the same."""
-        kept = self.agents or Agents(day=day, commit=commit, measures=())
-        return replace(self, agents=Agents(day=day, commit=commit, measures=kept.with_measures(measures)))
+        before = self.agents or Agents(day=day, commit=commit, measures=())
+        return replace(self, agents=Agents(day=day, commit=commit, measures=before.with_measures(measures)))
 
     def run_of(self, objects: int, apps: int = 1) -> Run | None:
+        """Return the run of a shape; None where it was not measured."""
         return next((run for run in self.runs if run.shape == Shape(objects, apps)), None)
 
 
 def load(path: Path, machine: Mapping[str, str]) -> Results:
-    """What is kept there if it was measured on such a machine; else nothing: numbers of two machines do not mix."""
+    """Load the results of a file if they were measured on such a machine, else empty ones: machines do not mix."""
     if not path.exists():
         return Results(machine)
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    if kept["machine"] != machine:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if document["machine"] != machine:
         return Results(machine)
-    agents = kept.get("agents")
+    agents = document.get("agents")
     if agents is not None:
-        agents = Agents(**{**agents, "measures": tuple(Measure(**one) for one in agents["measures"])})
-    return Results(machine, tuple(map(_run, kept["runs"])), agents)
+        agents = Agents(**{**agents, "measures": tuple(Measure(**measure) for measure in agents["measures"])})
+    return Results(machine, tuple(map(_run, document["runs"])), agents)
 
 
 def save(results: Results, path: Path) -> None:
-    kept = {"machine": dict(results.machine), "runs": [_kept(run) for run in results.runs]}
+    """Write the results as JSON."""
+    document = {"machine": dict(results.machine), "runs": [_dump_run(run) for run in results.runs]}
     if results.agents is not None:
-        kept["agents"] = asdict(results.agents)
+        document["agents"] = asdict(results.agents)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _kept(run: Run) -> dict[str, Any]:
+def _dump_run(run: Run) -> dict[str, Any]:
     return {
         "shape": asdict(run.shape),
         "day": run.day,
@@ -148,18 +155,18 @@ def _kept(run: Run) -> dict[str, Any]:
     }
 
 
-def _run(kept: Mapping[str, Any]) -> Run:
+def _run(document: Mapping[str, Any]) -> Run:
     return Run(
-        shape=Shape(**kept["shape"]),
-        day=kept["day"],
-        commit=kept["commit"],
-        versions=kept["versions"],
+        shape=Shape(**document["shape"]),
+        day=document["day"],
+        commit=document["commit"],
+        versions=document["versions"],
         samples={
             who: {Scenario[name]: tuple(map(_sample, taken)) for name, taken in each.items()}
-            for who, each in kept["samples"].items()
+            for who, each in document["samples"].items()
         },
     )
 
 
-def _sample(kept: Mapping[str, Any]) -> Sample:
-    return Sample(**{**kept, "traffic": Traffic(**kept["traffic"])})
+def _sample(document: Mapping[str, Any]) -> Sample:
+    return Sample(**{**document, "traffic": Traffic(**document["traffic"])})

@@ -26,7 +26,7 @@ _GROWING = (Scenario.FIRST, Scenario.AGAIN, Scenario.CHECK)
 
 
 def page(results: Results) -> str:
-    """The whole page as Markdown."""
+    """Return the whole page as Markdown."""
     lines = [
         "# Results",
         "",
@@ -64,13 +64,13 @@ _MET = {True: "yes", False: "**no**", None: "not measured"}
 def _agents(agents: Agents) -> list[str]:
     rows = [
         (
-            one.fleet,
-            one.what,
-            "" if one.most is None else f"{one.most:g} {one.unit}".strip(),
-            f"{one.value:.3g} {one.unit}".strip(),
-            "" if one.most is None else _MET[one.value <= one.most],
+            measure.fleet,
+            measure.what,
+            "" if measure.most is None else f"{measure.most:g} {measure.unit}".strip(),
+            f"{measure.value:.3g} {measure.unit}".strip(),
+            "" if measure.most is None else _MET[measure.value <= measure.most],
         )
-        for one in agents.measures
+        for measure in agents.measures
     ]
     return [
         "## The running agent",

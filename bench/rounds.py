@@ -33,7 +33,7 @@ _Taken = dict[str, dict[Scenario, list[Sample]]]
 
 
 def measure(shape: Shape, rounds: int, skip: Collection[str] = (), once: Collection[str] = ()) -> Run:
-    """All contenders but those to skip, on fleets of one shape; those named in `once` in the first round only.
+    """Measure all contenders but those to skip, on fleets of one shape; those named in `once` in the first round only.
 
     Each round has a sandbox of its own, so each starts from the same.
     """
@@ -47,7 +47,7 @@ def measure(shape: Shape, rounds: int, skip: Collection[str] = (), once: Collect
             with sandbox_session(place / "sandbox", controllers=False) as sandbox:
                 kubernetes = _server_version(sandbox)
                 contenders = [c for c in _contenders(sandbox, place, tools, shape) if c.name not in out]
-                _say(f"{shape.title}: round {number + 1} of {rounds}")
+                _print_progress(f"{shape.title}: round {number + 1} of {rounds}")
                 _round(sandbox, place, shape, _turns(contenders, number), taken)
     return Run(
         shape=shape,
@@ -99,7 +99,7 @@ def _round(
                 contender.change(changed(fleet.files))
             sample = _sample(contender, scenario, sandbox, log)
             taken[contender.name][scenario].append(sample)
-            _say(f"  {scenario.value:24} {contender.name:16} {_shown(sample)}")
+            _print_progress(f"  {scenario.value:24} {contender.name:16} {_shown(sample)}")
 
 
 def _scenarios(shape: Shape) -> list[Scenario]:
@@ -123,14 +123,14 @@ def _set_up(
 
 def _sample(contender: Contender, scenario: Scenario, sandbox: Sandbox, log: AuditLog) -> Sample:
     position, before = log.position(), mark(sandbox)
-    told = contender.play(scenario)
+    played = contender.play(scenario)
     after = mark(sandbox)
     return Sample(
-        seconds=told.ran.seconds,
-        work=told.work,
-        cpu_seconds=told.ran.cpu_seconds,
-        peak_mib=told.ran.peak_mib,
-        others=after.others(before, told.ran.cpu_seconds),
+        seconds=played.ran.seconds,
+        work=played.work,
+        cpu_seconds=played.ran.cpu_seconds,
+        peak_mib=played.ran.peak_mib,
+        others=after.others(before, played.ran.cpu_seconds),
         traffic=log.since(position),
     )
 
@@ -150,6 +150,6 @@ def _server_version(sandbox: Sandbox) -> str:
     )
 
 
-def _say(text: str) -> None:
+def _print_progress(text: str) -> None:
     sys.stderr.write(f"bench: {text}\n")
     sys.stderr.flush()

@@ -37,11 +37,12 @@ class Judged:
 
     @property
     def met(self) -> bool | None:
+        """Whether the target is met; None where nothing was measured."""
         return None if self.measured is None else self.measured <= self.target.most
 
 
 def judge(results: Results) -> list[Judged]:
-    """Each target against the last run of its shape."""
+    """Return each target against the last run of its shape."""
     judged = []
     for target in TARGETS:
         run = results.run_of(target.shape.objects, target.shape.apps)

@@ -28,11 +28,12 @@ class Traffic:
 
     @property
     def requests(self) -> int:
+        """The number of all requests."""
         return self.reads + self.dry_runs + self.writes
 
 
 def count(lines: Iterable[bytes], user: str) -> Traffic:
-    """All requests of a user that the server answered, those in vain too."""
+    """Count all requests of a user that the server answered, failed ones too."""
     reads = dry_runs = writes = 0
     for line in lines:
         event = json.loads(line)
@@ -56,11 +57,11 @@ class AuditLog:
     user: str
 
     def position(self) -> int:
-        """A mark for `since`: the length of the log in bytes."""
+        """Return a mark for `since`: the length of the log in bytes."""
         return self.path.stat().st_size
 
     def since(self, position: int) -> Traffic:
-        """What the user asked since then."""
+        """Count the user's requests since then."""
         with self.path.open("rb") as log:
             log.seek(position)
             return count(log, self.user)
