@@ -101,7 +101,7 @@ def test_a_namespace_stays_while_anything_in_it_is_kept(
     }
     found = plan_prune(
         app(), members, frozenset(), blocked="", waits="", wanted_elsewhere=lambda _ref: "",
-        wanted_inside=lambda _ref, _live: "", left="left Git",
+        wanted_inside=lambda _ref, _live: "", reason="left Git",
     )  # fmt: skip
     (verb,) = (step.action.verb for step in found.planned_actions if step.action.ref == namespace)
     assert verb is (Verb.REFUSED if keeps else Verb.PRUNE)

@@ -31,7 +31,7 @@ def planned(*members: tuple[ObjectRef, Body], keep: int = 0, **options: Any) -> 
     """The prune of these members, beside `keep` others that Git still wants."""
     kept = dict(member(name=f"kept{number}") for number in range(keep))
     rules: dict[str, Any] = {
-        "blocked": "", "waits": "", "left": "left Git in 4f2a9c1",
+        "blocked": "", "waits": "", "reason": "left Git in 4f2a9c1",
         "wanted_elsewhere": lambda _ref: "", "wanted_inside": lambda _ref, _live: "",
     }  # fmt: skip
     rules |= {key: options.pop(key) for key in list(options) if key in rules}

@@ -13,7 +13,7 @@ from ...model.health import Health, HealthStatus
 from ...model.objects import Body, GroupKind
 from ..desired.manifests import DesiredObject
 from ..fields.object_view import LiveView
-from ..plan.plan_object import remembers
+from ..plan.plan_object import is_removed_by_ttl
 
 _CLAIM = GroupKind("", "PersistentVolumeClaim")
 _CLASS = GroupKind("storage.k8s.io", "StorageClass")
@@ -35,7 +35,7 @@ class Excuses:
         return {wanted: health for wanted, health in pending.items() if not remarks[wanted]}
 
     def _remark(self, wanted: DesiredObject, health: Health) -> str:
-        if health.status is HealthStatus.NOT_FOUND and remembers(wanted):
+        if health.status is HealthStatus.NOT_FOUND and is_removed_by_ttl(wanted):
             return "it has ended, and its TTL has removed it"
         if health.status is HealthStatus.IN_PROGRESS and wanted.ref.group_kind == _CLAIM:
             return self._waits_for_a_pod(wanted)

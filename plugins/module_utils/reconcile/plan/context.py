@@ -92,7 +92,7 @@ class PlanContext:
         return self.run.options
 
     def conflict(self, ref: ObjectRef, set_id: str) -> str:
-        """Return why an object, which the set of this id has (empty: none), cannot be this app's; empty where it can.
+        """Return why an object of the set of this id (empty: of none) cannot be this app's; empty where it can.
 
         Where another app of the inventory has it, the apps that this run does not select are rendered first.
         """
@@ -116,9 +116,10 @@ class PlanContext:
         return self.applied_before and not self.membership.record.exists
 
     def resource(self, wanted: DesiredObject) -> ApiResource | None:
+        """Return the resource of an object's kind and version; None where the server does not know it."""
         return self.discovery.find(wanted.api_version, wanted.ref.kind)
 
-    def was_proven(self, wanted: DesiredObject, live: Body, ignored: Ignored) -> bool:
+    def was_verified(self, wanted: DesiredObject, live: Body, ignored: Ignored) -> bool:
         """Whether an earlier run verified the object, as it is now, to be what its manifest wants."""
         verified = self.run.verified.get(self.inventory.identity.id, {}).get(wanted.ref)
         autoscaled = self.autoscalers.may_decide(wanted.ref)
@@ -138,7 +139,7 @@ def action_for(
     unverified: bool = False,
     deleted_by_someone: bool = False,
 ) -> Action:
-    """The action on a wanted object, with the health that its live state has."""
+    """Return the action on a wanted object, with the health of the live one."""
     return Action(
         ref=wanted.ref,
         verb=verb,
@@ -156,18 +157,18 @@ def action_for(
 
 
 def uid_of(live: Body | None) -> str:
-    """The uid of a live object; empty where there is none."""
+    """Return the uid of a live object; empty where there is none."""
     return str(live["metadata"].get("uid") or "") if live is not None else ""
 
 
 def applied_at(live: Body | None) -> str:
-    """When our claim on a live object was written last (RFC 3339, seconds); empty where that is not recorded."""
+    """Return when our entry of a live object was last written (RFC 3339, seconds); empty where that is not recorded."""
     entry = our_entry(owners(live)) if live is not None else None
     return entry.time if entry is not None else ""
 
 
 def refused(wanted: DesiredObject, reason: str, live: Body | None) -> PlannedAction:
-    """A step that does nothing and says why."""
+    """Return a planned action that does nothing, with the reason."""
     return PlannedAction(
         action=action_for(wanted, Verb.REFUSED, live, reason=reason), wanted=wanted, live=live
     )
@@ -176,13 +177,13 @@ def refused(wanted: DesiredObject, reason: str, live: Body | None) -> PlannedAct
 def failed_dry_run(
     wanted: DesiredObject, verb: Verb, live: Body | None, error: RequestError
 ) -> PlannedAction:
-    """The step after a dry-run that failed: unverified where the account may not patch at all, else refused."""
+    """Return the action after a dry-run that failed: unverified where the account may not patch, else refused."""
     if isinstance(error, Forbidden) and "cannot patch resource" in error.message:
-        action = action_for(wanted, verb, live, reason=why(error, wanted), unverified=True)
+        action = action_for(wanted, verb, live, reason=with_origin(error, wanted), unverified=True)
         return PlannedAction(action=action, wanted=wanted, body=wanted.body, live=live)
-    return refused(wanted, why(error, wanted), live)
+    return refused(wanted, with_origin(error, wanted), live)
 
 
-def why(error: RequestError, wanted: DesiredObject) -> str:
-    """A failed request in words, with the place in Git that led to it."""
+def with_origin(error: RequestError, wanted: DesiredObject) -> str:
+    """Return the message of a failed request with the location in Git that led to it."""
     return f"{error.account} ({wanted.origin})"

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Objects whose CustomResourceDefinition changes in the same run: planned again once that is in force.
 
-Before, the server judges them by the old definition: it refuses a new field, and does not know a new version.
+Before that, the server validates them by the old definition: it refuses a new field, and does not know a new version.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from .planned_action import PlannedAction
 _REASON = "its CustomResourceDefinition changes in this run; it is compared again after that"
 
 
-def changing_kinds(steps: Iterable[PlannedAction]) -> frozenset[GroupKind]:
-    """The kinds whose definitions these steps create or change in more than their metadata."""
+def changing_kinds(planned_actions: Iterable[PlannedAction]) -> frozenset[GroupKind]:
+    """Return the kinds whose definitions these actions create or change in more than their metadata."""
     return frozenset(
-        kind_defined_by(step.wanted.body)
-        for step in steps
-        if step.wanted is not None and step.wanted.ref.group_kind == CRD and _changes_definition(step.action)
+        kind_defined_by(planned.wanted.body)
+        for planned in planned_actions
+        if planned.wanted is not None
+        and planned.wanted.ref.group_kind == CRD
+        and _changes_definition(planned.action)
     )
 
 
@@ -36,25 +38,33 @@ def _changes_definition(action: Action) -> bool:
     return action.verb.writes
 
 
-def deferred(context: PlanContext, step: PlannedAction, changing: frozenset[GroupKind]) -> PlannedAction:
-    """The step, put off until the definition of its kind has changed, if it does and the kind is served already."""
-    wanted, verb = step.wanted, step.action.verb
-    if wanted is None or wanted.ref.group_kind not in changing or verb not in _PUT_OFF:
-        return step
-    live = step.live
+def deferred(context: PlanContext, planned: PlannedAction, changing: frozenset[GroupKind]) -> PlannedAction:
+    """Return the planned action, deferred if the definition of its kind changes in this run and is served already."""
+    wanted, verb = planned.wanted, planned.action.verb
+    if wanted is None or wanted.ref.group_kind not in changing or verb not in _DEFERRABLE:
+        return planned
+    live = planned.live
     if context.discovery.of(wanted.ref.group_kind) is None:
-        return step
-    held = context.membership.set_with(wanted.ref, live, adopt=context.app.adopt) if live is not None else ""
-    adopts = (
-        live is not None and owner_of_object(live, held, context.inventory.identity.id) is ObjectOwner.NOBODY
+        return planned
+    set_id = (
+        context.membership.set_with(wanted.ref, live, adopt=context.app.adopt) if live is not None else ""
     )
-    if context.conflict(wanted.ref, held) or (adopts and not context.app.adopt):
-        return step
+    adopts = (
+        live is not None
+        and owner_of_object(live, set_id, context.inventory.identity.id) is ObjectOwner.NOBODY
+    )
+    if context.conflict(wanted.ref, set_id) or (adopts and not context.app.adopt):
+        return planned
     expected = Verb.CREATE if live is None else Verb.ADOPT if adopts else Verb.UPDATE
     action = action_for(
-        wanted, expected, live, changes=step.action.changes, reason=_REASON, unverified=context.options.check
+        wanted,
+        expected,
+        live,
+        changes=planned.action.changes,
+        reason=_REASON,
+        unverified=context.options.check,
     )
-    return replace(step, action=action, body=wanted.body, deferred=True)
+    return replace(planned, action=action, body=wanted.body, deferred=True)
 
 
-_PUT_OFF = frozenset({Verb.REFUSED, Verb.CREATE, Verb.UPDATE, Verb.ADOPT})
+_DEFERRABLE = frozenset({Verb.REFUSED, Verb.CREATE, Verb.UPDATE, Verb.ADOPT})

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking the server, by a dry-run, what an apply would make of an object, and how that differs from what is live."""
+"""Planning an object by a dry-run: what the server would make of it, and how that differs from what is live."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from ..fields.managed_fields import FIELD_MANAGER, Owner, our_entry, owners
 from ..fields.ownership_match import same
 from ..forecast.allocated_values import mask_allocated
 from ..forecast.rewrite import Forecast, forecast, our_fields, overridden
-from .context import action_for, failed_dry_run, refused, why
+from .context import action_for, failed_dry_run, refused, with_origin
 from .dry_run_input import DryRunInput
 from .planned_action import PlannedAction
 from .prune import CONSENT, PROTECTED, consent_of, marker_on
-from .refused_apply import DROP_OR_FORCE, unblocked
-from .version_change import claims_changed, is_outdated, moved
+from .refused_apply import DROP_OR_FORCE, find_accepted_apply
+from .version_change import is_in_other_version, overridden_in_version, plan_version_change
 
 LEFT_AS_IT_IS = "drift: report, it stays as it is until its manifest changes"
 
-_SHOWN = 5  # fields of another applier that a refusal names
+_SHOWN = 5  # fields of another applier in a refusal
 
 
 def plan_by_dry_run(dry_run_input: DryRunInput) -> PlannedAction:
-    """The step for an object that the content proof leaves open."""
+    """Return the planned action for an object whose managed fields do not prove that it is as wanted."""
     context, wanted, live = dry_run_input.context, dry_run_input.wanted, dry_run_input.live
     resource = context.resource(wanted)
     if resource is None:
@@ -49,58 +49,58 @@ def plan_by_dry_run(dry_run_input: DryRunInput) -> PlannedAction:
             dry_run=True,
             basis=str(live["metadata"]["resourceVersion"]),
         )
-        taken = {
-            m: paths
-            for m, paths in overridden(live, predicted).items()
-            if m not in dry_run_input.not_conflicting
+        overridden_fields = {
+            manager: paths
+            for manager, paths in overridden(live, predicted).items()
+            if manager not in dry_run_input.not_conflicting
         }
-        if taken and not context.app.force_conflicts:
-            return refused(wanted, _claimed(taken), live)
-        taking = dry_run_input.ownership_transfer(our_fields(predicted), dry_run_input.removed)
-        expected = forecast(context.cluster, resource, live, predicted, taking)
+        if overridden_fields and not context.app.force_conflicts:
+            return refused(wanted, _ownership_refusal(overridden_fields), live)
+        transfer = dry_run_input.ownership_transfer(our_fields(predicted), dry_run_input.removed)
+        expected = forecast(context.cluster, resource, live, predicted, transfer)
     except Invalid as error:
         return (
-            _immutable(dry_run_input, error)
+            _plan_immutable(dry_run_input, error)
             if error.immutable
-            else _unblocked(dry_run_input, resource, error)
+            else _plan_invalid(dry_run_input, resource, error)
         )
     except ServerFailure as error:
-        return _moved(dry_run_input, resource, error)
+        return _plan_outdated(dry_run_input, resource, error)
     except RequestError as error:
         return failed_dry_run(wanted, Verb.UPDATE, live, error)
-    return _step(dry_run_input, predicted, expected)
+    return _planned_action(dry_run_input, predicted, expected)
 
 
-def _unblocked(dry_run_input: DryRunInput, resource: ApiResource, error: Invalid) -> PlannedAction:
+def _plan_invalid(dry_run_input: DryRunInput, resource: ApiResource, error: Invalid) -> PlannedAction:
     try:
-        found = unblocked(dry_run_input, resource, error)
+        accepted = find_accepted_apply(dry_run_input, resource, error)
     except RequestError as later:
         return failed_dry_run(dry_run_input.wanted, Verb.UPDATE, dry_run_input.live, later)
-    if isinstance(found, str):
-        return refused(dry_run_input.wanted, found, dry_run_input.live)
-    return _step(dry_run_input, found.merged, found.forecast)
+    if isinstance(accepted, str):
+        return refused(dry_run_input.wanted, accepted, dry_run_input.live)
+    return _planned_action(dry_run_input, accepted.merged, accepted.forecast)
 
 
-def _moved(dry_run_input: DryRunInput, resource: ApiResource, error: ServerFailure) -> PlannedAction:
-    """The step for an object whose entries the server cannot convert; a refusal if that is not it."""
-    found = None
-    if error.permanent and is_outdated(dry_run_input):
+def _plan_outdated(dry_run_input: DryRunInput, resource: ApiResource, error: ServerFailure) -> PlannedAction:
+    """Return the planned action for an object whose entries the server cannot convert; a refusal if that is not it."""
+    accepted = None
+    if error.permanent and is_in_other_version(dry_run_input):
         try:
-            found = moved(dry_run_input, resource)
+            accepted = plan_version_change(dry_run_input, resource)
         except RequestError as later:
             return failed_dry_run(dry_run_input.wanted, Verb.UPDATE, dry_run_input.live, later)
-    if found is None:
+    if accepted is None:
         return failed_dry_run(dry_run_input.wanted, Verb.UPDATE, dry_run_input.live, error)
-    claims = claims_changed(dry_run_input, found.forecast.outcome, found.merged)
-    if claims and not dry_run_input.context.app.force_conflicts:
-        return refused(dry_run_input.wanted, _claimed(claims), dry_run_input.live)
-    return _step(dry_run_input, found.merged, found.forecast)
+    overridden_fields = overridden_in_version(dry_run_input, accepted.forecast.outcome, accepted.merged)
+    if overridden_fields and not dry_run_input.context.app.force_conflicts:
+        return refused(dry_run_input.wanted, _ownership_refusal(overridden_fields), dry_run_input.live)
+    return _planned_action(dry_run_input, accepted.merged, accepted.forecast)
 
 
-def _step(dry_run_input: DryRunInput, predicted: Body, expected: Forecast) -> PlannedAction:
-    entry, coming = our_entry(owners(dry_run_input.live)), our_entry(owners(predicted))
-    kept = our_fields(predicted)
-    outcome = mask_allocated(dry_run_input.live, expected.outcome, kept)
+def _planned_action(dry_run_input: DryRunInput, predicted: Body, expected: Forecast) -> PlannedAction:
+    entry, predicted_entry = our_entry(owners(dry_run_input.live)), our_entry(owners(predicted))
+    git_fields = our_fields(predicted)
+    outcome = mask_allocated(dry_run_input.live, expected.outcome, git_fields)
     changes = explain(
         dry_run_input.live,
         outcome,
@@ -112,7 +112,7 @@ def _step(dry_run_input: DryRunInput, predicted: Body, expected: Forecast) -> Pl
         ()
         if dry_run_input.adopting
         else _as_additions(
-            dry_run_input, not_in_git(dry_run_input.added or dry_run_input.replacing, kept), outcome
+            dry_run_input, not_in_git(dry_run_input.added or dry_run_input.replacing, git_fields), outcome
         )
     )
     changes = _with_additions(changes, as_changes(dry_run_input.live, added))
@@ -120,15 +120,15 @@ def _step(dry_run_input: DryRunInput, predicted: Body, expected: Forecast) -> Pl
     action = action_for(
         dry_run_input.wanted, verb, dry_run_input.live, changes=changes, warning=dry_run_input.warning
     )
-    nothing = (
+    is_unchanged = (
         all(change.cause is Cause.ADDITION for change in changes)
         and expected.managed_fields is None
-        and _same_claim(entry, coming)
+        and _same_ownership(entry, predicted_entry)
         and dry_run_input.same_manifest
         and not dry_run_input.moving
     )
     return PlannedAction(
-        action=replace(action, verb=Verb.UNCHANGED) if nothing else _worded(dry_run_input, action),
+        action=replace(action, verb=Verb.UNCHANGED) if is_unchanged else _with_reason(dry_run_input, action),
         wanted=dry_run_input.wanted,
         body=dry_run_input.wanted.body,
         live=dry_run_input.live,
@@ -137,42 +137,44 @@ def _step(dry_run_input: DryRunInput, predicted: Body, expected: Forecast) -> Pl
 
 
 def _as_additions(
-    dry_run_input: DryRunInput, found: Sequence[ForeignField], outcome: Body
+    dry_run_input: DryRunInput, foreign: Sequence[ForeignField], outcome: Body
 ) -> tuple[ForeignField, ...]:
-    """Those additions that stay, or go because the app removes additions.
+    """Return those additions that stay, or go because the app removes additions.
 
-    What the apply changes or removes for another reason is a change as any: an item in the place of one of Git's, or a
+    What the apply changes or removes for another reason is a change as any: an item that replaces one of Git's, or a
     field that the server keeps equal to one of Git's.
     """
-    removes = dry_run_input.context.app.additions is AdditionPolicy.REMOVE
+    removes_additions = dry_run_input.context.app.additions is AdditionPolicy.REMOVE
     replacing = {addition.path for addition in dry_run_input.replacing}
 
     def is_addition(addition: ForeignField) -> bool:
         value = value_at(outcome, addition.path)
         return same(value, value_at(dry_run_input.live, addition.path)) or (
-            removes and value is ABSENT and addition.path not in replacing
+            removes_additions and value is ABSENT and addition.path not in replacing
         )
 
-    return tuple(filter(is_addition, found))
+    return tuple(filter(is_addition, foreign))
 
 
 def _with_additions(changes: Sequence[FieldChange], added: Sequence[FieldChange]) -> tuple[FieldChange, ...]:
-    """The changes, those of an addition's path or below it told as the addition."""
-    names = tuple(addition.path for addition in added)
-    kept = [
-        c for c in changes if not any(c.path == n or c.path.startswith((f"{n}.", f"{n}[")) for n in names)
+    """Return the changes, with the addition in place of those at its path or below it."""
+    paths = tuple(addition.path for addition in added)
+    other_changes = [
+        change
+        for change in changes
+        if not any(change.path == path or change.path.startswith((f"{path}.", f"{path}[")) for path in paths)
     ]
-    return tuple(sorted([*kept, *added], key=lambda change: change.path))
+    return tuple(sorted([*other_changes, *added], key=lambda change: change.path))
 
 
-def _same_claim(before: Owner | None, after: Owner | None) -> bool:
+def _same_ownership(before: Owner | None, after: Owner | None) -> bool:
     if before is None or after is None:
         return False
     return (before.fields, before.api_version) == (after.fields, after.api_version)
 
 
-def _worded(dry_run_input: DryRunInput, action: Action) -> Action:
-    """The action with what a reader has to know besides its changes."""
+def _with_reason(dry_run_input: DryRunInput, action: Action) -> Action:
+    """Return the action with the reason that a reader has to know besides its changes."""
     if dry_run_input.moving:
         return replace(action, reason="taken over from another app, which no longer has it")
     if dry_run_input.is_left:
@@ -188,41 +190,41 @@ def _worded(dry_run_input: DryRunInput, action: Action) -> Action:
     return action
 
 
-def _immutable(dry_run_input: DryRunInput, error: Invalid) -> PlannedAction:
+def _plan_immutable(dry_run_input: DryRunInput, error: Invalid) -> PlannedAction:
     wanted, live = dry_run_input.wanted, dry_run_input.live
     if dry_run_input.is_left:
         return PlannedAction(
             action=action_for(wanted, Verb.UNCHANGED, live, reason=LEFT_AS_IT_IS), wanted=wanted, live=live
         )
-    said = why(error, wanted)
+    message = with_origin(error, wanted)
     if not dry_run_input.context.app.recreate:
         return refused(
-            wanted, f"{said} Set recreate: true to delete and create it, or give it another name.", live
+            wanted, f"{message} Set recreate: true to delete and create it, or give it another name.", live
         )
     if wanted.ref.group_kind in CONTAINERS:
         return refused(
-            wanted, f"{said} All in it would go with it: recreate it by hand if that is meant.", live
+            wanted, f"{message} All in it would go with it: recreate it by hand if that is meant.", live
         )
     marker = marker_on(dry_run_input.context.app, live) or marker_on(dry_run_input.context.app, wanted.body)
     if marker:
         return refused(
             wanted,
-            f"{said} It is marked {marker}, so it is not deleted: remove the mark to have it recreated.",
+            f"{message} It is marked {marker}, so it is not deleted: remove the mark to have it recreated.",
             live,
         )
     if wanted.ref.group_kind in PROTECTED and consent_of(live) != "enabled":
         kind = wanted.ref.kind
         return refused(
-            wanted, f"{said} A {kind} is recreated only with consent: annotate it {CONSENT}=enabled.", live
+            wanted, f"{message} A {kind} is recreated only with consent: annotate it {CONSENT}=enabled.", live
         )
     fields = ", ".join(sorted({cause.field for cause in error.causes if cause.field})) or "a field"
     action = action_for(wanted, Verb.RECREATE, live, reason=f"{fields} cannot be changed in place")
     return PlannedAction(action=action, wanted=wanted, body=wanted.body, live=live)
 
 
-def _claimed(taken: Mapping[str, Sequence[Path]]) -> str:
-    named = "; ".join(
+def _ownership_refusal(overridden_fields: Mapping[str, Sequence[Path]]) -> str:
+    message = "; ".join(
         f"{manager} claims {', '.join(map(display, paths[:_SHOWN]))}"
-        for manager, paths in sorted(taken.items())
+        for manager, paths in sorted(overridden_fields.items())
     )
-    return f"{named}. {DROP_OR_FORCE}"
+    return f"{message}. {DROP_OR_FORCE}"

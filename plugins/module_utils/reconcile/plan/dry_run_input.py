@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One live object that is not proven to be what its manifest wants, and what its app has to say about that."""
+"""One live object that may not be what its manifest wants, and how its app treats what differs."""
 
 from __future__ import annotations
 
@@ -22,64 +22,64 @@ from .context import PlanContext
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRunInput:
-    """A live object that is not proven to be what its manifest wants."""
+    """A live object of which a dry-run has to show whether it is what its manifest wants."""
 
     context: PlanContext
     wanted: DesiredObject
     live: Body
-    adopting: bool  # nobody's set owns it
-    moving: bool  # another set owns it that may not, or need not, keep it
+    adopting: bool  # no apply set has it
+    moving: bool  # another app's set has it, and that app no longer wants it
     ignored: Ignored  # what is left to others
     added: tuple[ForeignField, ...]  # what others have added to it
     warning: str
 
     @property
     def same_manifest(self) -> bool:
-        """Whether Git says what it said when the object was last applied: then every difference is drift."""
+        """Whether the manifest is the one that was last applied: then every difference is drift."""
         return not self.adopting and applied_digest(self.live) == self.wanted.digest
 
     @property
     def is_left(self) -> bool:
-        """Whether the app leaves drift where it is, and this is nothing else."""
+        """Whether the app leaves drift as it is, and nothing but drift differs."""
         return self.same_manifest and not self.moving and self.context.app.drift is DriftPolicy.REPORT
 
     @property
     def not_conflicting(self) -> frozenset[str]:
-        """Appliers whose entries are no claims of another tool: controllers, and who brought the object back."""
+        """Appliers whose entries do not conflict with ours: controllers, and who restored the object."""
         restorer = restored_by(owners(self.live))
         return CONTROLLERS if restorer is None else CONTROLLERS | {restorer.manager}
 
     @property
     def removed(self) -> FieldSet:
-        """What others have added and this app removes: all of it, or what stands in the place of an item of Git's."""
+        """What others have added and this app removes: all of it, or only what replaces an item of Git's."""
         if self.is_left or self.adopting:
             return {}
-        found = self.added if self.context.app.additions is AdditionPolicy.REMOVE else self.replacing
-        return removable(found, from_appliers=self.context.app.force_conflicts)
+        foreign = self.added if self.context.app.additions is AdditionPolicy.REMOVE else self.replacing
+        return removable(foreign, from_appliers=self.context.app.force_conflicts)
 
     @property
     def replacing(self) -> tuple[ForeignField, ...]:
-        """Items that somebody made of Git's by another key; looked for even where additions are nobody's business."""
-        looked_for = replace(self.ignored, policy=AdditionPolicy.REPORT)
-        found = self.added or foreign_fields(self.live, self.wanted.ref.group_kind, looked_for)
-        return replacement_items(found, self.live, self.wanted.body)
+        """Items that somebody made of Git's by another key, also where the app ignores additions."""
+        reported = replace(self.ignored, policy=AdditionPolicy.REPORT)
+        foreign = self.added or foreign_fields(self.live, self.wanted.ref.group_kind, reported)
+        return replacement_items(foreign, self.live, self.wanted.body)
 
     def ownership_transfer(self, coming: FieldSet, taken: FieldSet) -> OwnershipTransfer:
-        """What has to be taken from others before the apply, so that what Git does not say goes, `taken` among it.
+        """Return what to take from others before the apply, so that `taken` and fields that left Git are removed.
 
         `coming` are the fields that will be ours.
         """
-        before = owners(self.live)
-        entry = our_entry(before)
+        entries = owners(self.live)
+        entry = our_entry(entries)
         succeeds = self.ignored.without_ignored if self.adopting or entry is None else None
-        fold = foldable(before, succeeds) if succeeds else {}
-        release = co_owned(before, subtract(entry.fields, coming)) if entry is not None else {}
-        dropping = union(taken, self._dropped_fields(coming))
+        fold = foldable(entries, succeeds) if succeeds else {}
+        release = co_owned(entries, subtract(entry.fields, coming)) if entry is not None else {}
+        removed_fields = union(taken, self._dropped_fields(coming))
         seize = taken if self.context.app.force_conflicts else {}
-        return OwnershipTransfer(union(fold, dropping), union(release, dropping), seize, succeeds)
+        return OwnershipTransfer(union(fold, removed_fields), union(release, removed_fields), seize, succeeds)
 
     def _dropped_fields(self, coming: FieldSet) -> FieldSet:
-        """The fields that left Git after somebody had changed them."""
+        """Return the fields that left Git after somebody had changed them."""
         if self.adopting or self.same_manifest:
             return {}
         return dropped_fields(self.live, self.wanted.ref.group_kind, self.ignored, coming)

@@ -26,20 +26,22 @@ _NAMESPACE = GroupKind("", "Namespace")
 def existing_namespaces(
     cluster: Cluster, discovery: Discovery, names: Iterable[str]
 ) -> dict[str, Body | None]:
-    """Each of these namespaces as it is, None for one that is not there. One that may not be read is taken as there."""
+    """Return each of these namespaces, None for one that is missing. One that may not be read counts as existing."""
     resource = discovery.of(_NAMESPACE)
     if resource is None:
         return {}
     names = sorted(set(names) - {""})
-    found, unreadable = look_up(cluster, [(resource, ObjectRef("", "Namespace", "", name)) for name in names])
+    objects, unreadable = look_up(
+        cluster, [(resource, ObjectRef("", "Namespace", "", name)) for name in names]
+    )
     known: dict[str, Body | None] = {
-        name: found.get((resource.api_version, ObjectRef("", "Namespace", "", name))) for name in names
+        name: objects.get((resource.api_version, ObjectRef("", "Namespace", "", name))) for name in names
     }
     return {**known, **{ref.name: {"metadata": {"name": ref.name}} for ref in unreadable}}
 
 
 def missing_namespace_error(context: PlanContext) -> str:
-    """Why nothing of the app can be recorded, and so nothing written: its namespace is missing and does not come."""
+    """Return why nothing of the app can be recorded, and so nothing written: its namespace is missing."""
     app = context.app
     if app.state is AppState.ABSENT or app.namespace not in context.missing_namespaces:
         return ""
@@ -47,7 +49,7 @@ def missing_namespace_error(context: PlanContext) -> str:
 
 
 def remedy(context: PlanContext, namespace: str) -> str:
-    """What to do about a missing namespace."""
+    """Return the next step for a missing namespace."""
     other = context.namespace_providers.get(namespace, "")
     return f"App {other} brings it: add depends_on: [{other}] to app {context.app.name}." if other else _ADD
 
@@ -55,7 +57,7 @@ def remedy(context: PlanContext, namespace: str) -> str:
 def namespace_to_create(
     context: PlanContext, wanted: Iterable[DesiredObject]
 ) -> tuple[tuple[PlannedAction, ...], str]:
-    """The app's namespace, where it says create_namespace, it is missing and no manifest is for it; or what is wrong.
+    """Return the app's namespace to create (`create_namespace`, missing, in no manifest), or why it cannot be.
 
     It is created, and from then on left alone: it is no member of the app, so it is never pruned with it.
     """
@@ -74,7 +76,7 @@ def namespace_to_create(
 
 
 def _invalid(context: PlanContext, body: Body) -> str:
-    """Why the server does not take this Namespace, as far as it is about the Namespace itself."""
+    """Return why the server refuses this Namespace, as far as the Namespace itself is invalid."""
     resource = context.discovery.of(_NAMESPACE)
     if resource is None:
         return ""
@@ -83,5 +85,5 @@ def _invalid(context: PlanContext, body: Body) -> str:
     except Invalid as error:
         return f"{error.reason}. Correct the app's namespace."
     except RequestError:
-        return ""  # the write will tell
+        return ""  # the write fails with the same error
     return ""

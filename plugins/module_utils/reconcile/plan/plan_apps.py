@@ -1,7 +1,20 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Planning apps: every wanted object, every member that left, and what holds an app back."""
+"""Planning of apps: every wanted object, every member that left Git, and what keeps an app from being planned.
+
+    plan_apps
+      _prepare        desired state and inventories of each app; or the error that is its plan
+      _with_record    read the record where parent and Git do not agree on the members
+      read_snapshot   one LIST per kind for all apps
+      plan_object     each wanted object: unchanged by its verified state, by its managed fields, or by a dry-run
+      deferred        objects whose definition changes in this run
+      _app_plan       members by record, prunes, the namespace to create
+
+Three caches keep a run cheap that finds nothing to do, each of them safe to lose: renderings (`render`), verified
+states (`verified_cache.py`) and refused requests (`cluster/requests`). A cache is trusted only for what its key proves:
+see ADR 0008 and ADR 0017.
+"""
 
 from __future__ import annotations
 
@@ -41,28 +54,28 @@ from .verified_cache import VerifiedState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppPlan:
-    """An app's plan and what carrying it out needs."""
+    """An app's plan and what applying it needs."""
 
     app: AppSpec
     plan: Plan
     inventory: Inventory | None = None
     former_inventories: tuple[Inventory, ...] = ()
     context: PlanContext | None = None
-    namespace_actions: tuple[PlannedAction, ...] = ()  # namespaces that nobody's manifest is for
+    namespace_actions: tuple[PlannedAction, ...] = ()  # to create namespaces that no manifest is for
     applies: tuple[PlannedAction, ...] = ()
     prunes: tuple[PlannedAction, ...] = ()
     moving: tuple[ObjectRef, ...] = ()  # members that another app of the run wants now
     records: RecordStore | None = None
     record: MemberRecord | None = None  # what earlier runs applied; None where this run does not need to know
-    unrecorded: tuple[ObjectRef, ...] = ()  # labelled objects that nobody knows to be the app's
-    unseen: tuple[
-        ObjectRef, ...
-    ] = ()  # recorded objects that may be there, though this run has not seen them
+    unrecorded: tuple[ObjectRef, ...] = ()  # labelled objects that no record has
+    unseen: tuple[ObjectRef, ...] = ()  # recorded objects that may exist, though this run could not read them
 
     @property
     def verified(self) -> dict[ObjectRef, VerifiedState]:
-        """What was proven to be as wanted."""
-        return {step.action.ref: step.verified for step in self.applies if step.verified is not None}
+        """The states of objects that were verified to be as wanted."""
+        return {
+            planned.action.ref: planned.verified for planned in self.applies if planned.verified is not None
+        }
 
 
 def plan_apps(run: RunContext, discovery: Discovery, apps: Sequence[AppSpec]) -> list[AppPlan]:
@@ -70,18 +83,18 @@ def plan_apps(run: RunContext, discovery: Discovery, apps: Sequence[AppSpec]) ->
     ready: list[tuple[AppSpec, DesiredObjects, tuple[Inventory, ...]]] = []
     plans: dict[str, AppPlan] = {}
     for app in apps:
-        found = _ready(run, app)
-        if isinstance(found, Plan):
-            plans[app.name] = AppPlan(app=app, plan=found)
+        ready_app = _prepare(run, app)
+        if isinstance(ready_app, Plan):
+            plans[app.name] = AppPlan(app=app, plan=ready_app)
         else:
-            ready.append((app, *found))
-    for made in _plan_ready(run, discovery, ready):
-        plans[made.app.name] = made
+            ready.append((app, *ready_app))
+    for app_plan in _plan_ready(run, discovery, ready):
+        plans[app_plan.app.name] = app_plan
     return [plans[app.name] for app in apps]
 
 
-def _ready(run: RunContext, app: AppSpec) -> Plan | tuple[DesiredObjects, tuple[Inventory, ...]]:
-    """What an app wants and what its inventories say; or the plan of an app that cannot or must not be planned."""
+def _prepare(run: RunContext, app: AppSpec) -> Plan | tuple[DesiredObjects, tuple[Inventory, ...]]:
+    """Return what an app wants and its inventories; or the plan of an app that cannot or must not be planned."""
     if app.suspend:
         return Plan(app=app.name, suspended=True)
     desired = run.desired.desired(app.name)
@@ -95,29 +108,31 @@ def _ready(run: RunContext, app: AppSpec) -> Plan | tuple[DesiredObjects, tuple[
         return Plan(app=app.name, error=str(error))
     empty = not desired.wanted and not desired.refused
     if empty and not app.allow_empty and app.state is AppState.PRESENT and _has_members(run, inventories):
-        return Plan(app=app.name, error=_empty(app, run.remarks(app.name)))
+        return Plan(app=app.name, error=_empty_error(app, run.remarks(app.name)))
     return desired, inventories
 
 
 def _has_members(run: RunContext, inventories: Iterable[Inventory]) -> bool:
     """Whether there may be members that an empty rendering would prune: whoever may edit a parent cannot hide them."""
-    if any(one.group_kinds or run.recovered.members.get(one.identity.id) for one in inventories):
+    if any(
+        inventory.group_kinds or run.recovered.members.get(inventory.identity.id) for inventory in inventories
+    ):
         return True
     try:
-        return any(run.records.of(one.identity).entries for one in inventories)
+        return any(run.records.of(inventory.identity).entries for inventory in inventories)
     except (RequestError, InventoryError):
         return True
 
 
-def _empty(app: AppSpec, remarks: Sequence[str]) -> str:
-    """The error for an app that holds nothing and would lose what it has."""
-    what = f" ({'; '.join(remarks)})" if remarks else ""
+def _empty_error(app: AppSpec, remarks: Sequence[str]) -> str:
+    """Return the error of an app that has no manifest and would lose all its objects."""
+    remarks_shown = f" ({'; '.join(remarks)})" if remarks else ""
     next_step = (
         "Correct its path, or commit its manifests again; state: absent removes the app."
-        if remarks  # something stands there, which is not what the app was
+        if remarks  # its path has something, but no manifests
         else "Set allow_empty: true if that is meant, or state: absent to remove the app."
     )
-    reason = f"it holds no manifest{what}, which would prune all of the app"
+    reason = f"it holds no manifest{remarks_shown}, which would prune all of the app"
     return f"app {app.name}: rendering {app.path}: {reason}. {next_step}"
 
 
@@ -136,36 +151,38 @@ def _plan_ready(
     if not ready:
         return []
     cluster = run.cluster
-    queries = _with_lost_members(run, [_with_record(run, _need(run, *one)) for one in ready])
+    queries = _with_recovered_members(
+        run, [_with_record(run, _query(run, *ready_app)) for ready_app in ready]
+    )
     namespaces = frozenset[str]().union(*(query.namespaces for query in queries))
     bodies = [w.body for query in queries for w in query.wanted]
     autoscalers = read_autoscalers(cluster, discovery, namespaces, bodies)
-    observed = read_snapshot(cluster, discovery, queries, autoscalers)
+    snapshot = read_snapshot(cluster, discovery, queries, autoscalers)
     apps = [app for app, _desired, _inventories in ready]
-    contexts = _grounds(run, discovery, apps, queries, observed, autoscalers)
-    work = [(g, w) for g, query in zip(contexts, queries, strict=True) for w in query.wanted]
-    steps = cluster.map(
-        lambda pair: _plan_one(pair[0], pair[1], observed),
-        work,
-        asks=lambda pair: observed.verified(pair[1]) is None,  # what a look settles takes no request
+    contexts = _contexts(run, discovery, apps, queries, snapshot, autoscalers)
+    pairs = [(context, w) for context, query in zip(contexts, queries, strict=True) for w in query.wanted]
+    planned_actions = cluster.map(
+        lambda pair: _plan_one(pair[0], pair[1], snapshot),
+        pairs,
+        asks=lambda pair: snapshot.verified(pair[1]) is None,  # a verified object takes no request
     )
     plans: list[AppPlan] = []
     start = 0
     by_app: dict[str, Sequence[PlannedAction]] = {}
     for query in queries:
-        by_app[query.app.name] = steps[start : start + len(query.wanted)]
+        by_app[query.app.name] = planned_actions[start : start + len(query.wanted)]
         start += len(query.wanted)
-    changing = {name: changing_kinds(of) for name, of in by_app.items()}
+    changing = {name: changing_kinds(actions) for name, actions in by_app.items()}
     for (app, desired, _inventories), query, context in zip(ready, queries, contexts, strict=True):
         awaited = run.desired.with_dependencies(app.name)
-        kinds = frozenset[GroupKind]().union(*(of for name, of in changing.items() if name in awaited))
-        mine = [deferred(context, step, kinds) for step in by_app[app.name]]
-        seen = _Seen(app=app, desired=desired, query=query, context=context, observed=observed)
-        plans.append(_app_plan(run, seen, mine))
+        kinds = frozenset[GroupKind]().union(*(changing[name] for name in changing if name in awaited))
+        actions = [deferred(context, planned, kinds) for planned in by_app[app.name]]
+        observed = _ObservedApp(app=app, desired=desired, query=query, context=context, snapshot=snapshot)
+        plans.append(_app_plan(run, observed, actions))
     return plans
 
 
-def _need(
+def _query(
     run: RunContext, app: AppSpec, desired: DesiredObjects, inventories: tuple[Inventory, ...]
 ) -> AppQuery:
     return AppQuery(
@@ -179,22 +196,22 @@ def _need(
 
 
 def _with_record(run: RunContext, query: AppQuery) -> AppQuery:
-    """The need with room for what the record has, where the parent is missing or Git has other names than before."""
+    """Return the query with the record's kinds, where the parent is missing or Git has other names than before."""
     hint = query.inventory.names
     if query.inventory.exists and (not hint or hint == digest_of_names(query.refs)):
         return query
     try:
         recorded = run.records.of(query.inventory.identity).entries
     except (ClusterError, InventoryError):
-        return query  # it is told where the record is needed
+        return query  # the error is reported where the record is needed
     return replace(query, inventories=(query.inventory.widened(recorded), *query.inventories[1:]))
 
 
-def _with_lost_members(run: RunContext, queries: Sequence[AppQuery]) -> list[AppQuery]:
-    """The needs, those without a parent with what the scan found."""
-    lost = [query for query in queries if not query.inventory.exists]
-    if lost and run.recovered.denied:
-        namespaces = frozenset[str]().union(*(query.namespaces for query in lost))
+def _with_recovered_members(run: RunContext, queries: Sequence[AppQuery]) -> list[AppQuery]:
+    """Return the queries, those of apps without a parent with the members that the scan found."""
+    without_parent = [query for query in queries if not query.inventory.exists]
+    if without_parent and run.recovered.denied:
+        namespaces = frozenset[str]().union(*(query.namespaces for query in without_parent))
         scan_within(run.cluster, run.recovered, sorted(namespaces))
     return [
         query
@@ -204,36 +221,36 @@ def _with_lost_members(run: RunContext, queries: Sequence[AppQuery]) -> list[App
     ]
 
 
-def _plan_one(context: PlanContext, wanted: DesiredObject, observed: Snapshot) -> PlannedAction:
-    unreadable = observed.unreadable.get(wanted.ref)
+def _plan_one(context: PlanContext, wanted: DesiredObject, snapshot: Snapshot) -> PlannedAction:
+    unreadable = snapshot.unreadable.get(wanted.ref)
     if unreadable is not None:
-        # A check by an account that may only read lists what it may not see; a run cannot go by it.
-        unseen = context.options.check and isinstance(unreadable, Forbidden)
+        # A check by an account that may only read shows what it may not read as an update; a run must not go on.
+        is_unreadable = context.options.check and isinstance(unreadable, Forbidden)
         action = Action(
             ref=wanted.ref,
-            verb=Verb.UPDATE if unseen else Verb.REFUSED,
+            verb=Verb.UPDATE if is_unreadable else Verb.REFUSED,
             reason=f"{unreadable.account} ({wanted.origin})",
             origin=wanted.origin,
-            unverified=unseen,
+            unverified=is_unreadable,
         )
         return PlannedAction(action=action, wanted=wanted)
-    return plan_object(context, wanted, observed.live(wanted), verified=observed.verified(wanted))
+    return plan_object(context, wanted, snapshot.live(wanted), verified=snapshot.verified(wanted))
 
 
-def _grounds(  # noqa: PLR0917 - one caller
+def _contexts(  # noqa: PLR0917 - one caller
     run: RunContext,
     discovery: Discovery,
     apps: Sequence[AppSpec],
     queries: Sequence[AppQuery],
-    observed: Snapshot,
+    snapshot: Snapshot,
     autoscalers: Autoscalers,
 ) -> list[PlanContext]:
-    """What each app's objects are planned on; namespaces and autoscalers are read once for all."""
+    """Return the context of each app; namespaces and autoscalers are read once for all of them."""
     provided = run.desired.provided_namespaces()
-    asked = {w.ref.namespace for query in queries for w in query.wanted if observed.live(w) is None}
-    asked |= {query.app.namespace for query in queries if not query.inventory.exists}
-    known = existing_namespaces(run.cluster, discovery, asked | set(provided))
-    absent = frozenset(name for name, body in known.items() if body is None)
+    names = {w.ref.namespace for query in queries for w in query.wanted if snapshot.live(w) is None}
+    names |= {query.app.namespace for query in queries if not query.inventory.exists}
+    namespaces = existing_namespaces(run.cluster, discovery, names | set(provided))
+    absent = frozenset(name for name, body in namespaces.items() if body is None)
     coming = {
         app.name: {name for name, by in provided.items() if by & run.desired.with_dependencies(app.name)}
         for app in apps
@@ -249,7 +266,7 @@ def _grounds(  # noqa: PLR0917 - one caller
             missing_namespaces=absent - coming[app.name],
             coming_namespaces=absent & coming[app.name],
             namespace_providers={name: min(by) for name, by in provided.items()},
-            read_at=observed.read_at,
+            read_at=snapshot.read_at,
             membership=_membership(run, query),
             applied_before=bool(query.inventory.applied)
             and query.inventory.applied == digest_of_all(query.wanted),
@@ -265,33 +282,33 @@ def _membership(run: RunContext, query: AppQuery) -> Membership:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
+class _ObservedApp:
     """One app with all that was read for it."""
 
     app: AppSpec
     desired: DesiredObjects
     query: AppQuery
     context: PlanContext
-    observed: Snapshot
+    snapshot: Snapshot
 
     @property
     def labelled(self) -> dict[ObjectRef, Body]:
-        """What carries the label of one of the app's sets, and our entry owns it."""
+        """The objects that carry the label of one of the app's sets, where our entry owns it."""
         return {
             ref: body
             for i in self.query.inventories
-            for ref, body in self.observed.members(i.identity.id).items()
+            for ref, body in self.snapshot.members(i.identity.id).items()
         }
 
     def unseen(self, record: MemberRecord) -> tuple[ObjectRef, ...]:
-        """Recorded objects that this run has not seen, of kinds of which it could not see all."""
-        observed = self.observed
-        seen = {kind for kind in observed.kinds if kind not in observed.unread}
+        """Return recorded objects that this run has not read, of kinds of which it could not read all."""
+        snapshot = self.snapshot
+        complete = {kind for kind in snapshot.kinds if kind not in snapshot.unread}
         known = self.wanted | self.labelled.keys()
         return tuple(
             ref
             for ref in record.entries
-            if ref not in known and ref.group_kind not in seen and self._may_exist(ref.group_kind)
+            if ref not in known and ref.group_kind not in complete and self._may_exist(ref.group_kind)
         )
 
     def _may_exist(self, kind: GroupKind) -> bool:
@@ -300,123 +317,134 @@ class _Seen:
 
     @property
     def wanted(self) -> frozenset[ObjectRef]:
-        """What Git wants of the app, usable or not: none of it is pruned."""
+        """The objects of the app in Git, usable or not: none of them is pruned."""
         return frozenset(self.desired.refs)
 
     def warnings(self) -> tuple[str, ...]:
+        """Return warnings about objects that only carry the app's label."""
         return tuple(
             f"{ref} carries this app's label but Plumb never wrote it; it is left alone"
             for inventory in self.query.inventories
-            for ref in self.observed.claimed_only_by_label(inventory.identity.id)
+            for ref in self.snapshot.only_labelled(inventory.identity.id)
             if ref not in self.wanted
         )
 
 
-def _app_plan(run: RunContext, seen: _Seen, steps: Sequence[PlannedAction]) -> AppPlan:
-    if error := missing_namespace_error(seen.context):
-        return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=error))
+def _app_plan(run: RunContext, observed: _ObservedApp, planned_actions: Sequence[PlannedAction]) -> AppPlan:
+    if error := missing_namespace_error(observed.context):
+        return AppPlan(app=observed.app, plan=Plan(app=observed.app.name, error=error))
     try:
-        seen, members = _members(run, seen, steps)
-        steps = [_of_member(seen, members, step) for step in steps]
+        observed, members = _members(run, observed, planned_actions)
+        planned_actions = [_checked_by_record(observed, members, planned) for planned in planned_actions]
     except (RequestError, InventoryError) as failed:
-        return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=str(failed)))
-    unusable = (PlannedAction(action=_of_gone_kind(seen, action)) for action in seen.desired.refused)
-    applies = sorted((*steps, *unusable), key=lambda step: sort_key(step.action.ref))
-    prune = _prune(run, seen, members, applies)
-    first, error = namespace_to_create(seen.context, seen.query.wanted)
+        return AppPlan(app=observed.app, plan=Plan(app=observed.app.name, error=str(failed)))
+    unusable = (
+        PlannedAction(action=_with_gone_kind(observed, action)) for action in observed.desired.refused
+    )
+    applies = sorted((*planned_actions, *unusable), key=lambda planned: sort_key(planned.action.ref))
+    prune = _plan_prune(run, observed, members, applies)
+    first, error = namespace_to_create(observed.context, observed.query.wanted)
     if error:
-        return AppPlan(app=seen.app, plan=Plan(app=seen.app.name, error=error))
+        return AppPlan(app=observed.app, plan=Plan(app=observed.app.name, error=error))
     return AppPlan(
-        app=seen.app,
+        app=observed.app,
         plan=Plan(
-            app=seen.app.name,
-            actions=tuple(step.action for step in (*first, *applies, *prune.planned_actions)),
+            app=observed.app.name,
+            actions=tuple(planned.action for planned in (*first, *applies, *prune.planned_actions)),
             prune_blocked=prune.blocked,
             warnings=(
-                *run.remarks(seen.app.name),
-                *seen.warnings(),
-                *_unrecorded(run, seen, members),
-                *_untold(prune),
+                *run.remarks(observed.app.name),
+                *observed.warnings(),
+                *_unrecorded_warnings(run, observed, members),
+                *_blocked_warning(prune),
             ),
         ),
-        inventory=seen.query.inventory,
-        former_inventories=seen.query.inventories[1:],
-        context=seen.context,
+        inventory=observed.query.inventory,
+        former_inventories=observed.query.inventories[1:],
+        context=observed.context,
         namespace_actions=first,
         applies=tuple(applies),
         prunes=prune.planned_actions,
         moving=tuple(
             sorted(
-                frozenset(members.counted) - seen.wanted - {step.action.ref for step in prune.planned_actions}
+                frozenset(members.counted)
+                - observed.wanted
+                - {planned.action.ref for planned in prune.planned_actions}
             )
         ),
         records=run.records,
         record=members.record,
         unrecorded=members.unrecorded,
-        unseen=seen.unseen(members.record) if members.record is not None else (),
+        unseen=observed.unseen(members.record) if members.record is not None else (),
     )
 
 
-def _members(run: RunContext, seen: _Seen, steps: Sequence[PlannedAction]) -> tuple[_Seen, Members]:
-    """The app's members; its record is read only if this run writes, or meets what Git does not have.
+def _members(
+    run: RunContext, observed: _ObservedApp, planned_actions: Sequence[PlannedAction]
+) -> tuple[_ObservedApp, Members]:
+    """Return the app's members; its record is read only if this run writes, or meets what Git does not have.
 
     What the record has of kinds that nothing else names is read, too. Raises InventoryError or ClusterError where the
     record is needed and cannot be read.
     """
-    query, membership, labelled = seen.query, seen.context.membership, seen.labelled
-    is_quiet = _is_quiet(seen, steps, labelled)
-    if is_quiet and not seen.observed.why_unread(query.group_kinds, query.namespaces):
-        return seen, Members(counted=labelled)
+    query, membership, labelled = observed.query, observed.context.membership, observed.labelled
+    is_quiet = _is_quiet(observed, planned_actions, labelled)
+    if is_quiet and not observed.snapshot.why_unread(query.group_kinds, query.namespaces):
+        return observed, Members(counted=labelled)
     try:
         records = [membership.records.of(inventory.identity) for inventory in query.inventories]
     except Forbidden:
         if not run.options.check:
             raise
-        return seen, Members(counted=labelled, unverified=True)
+        return observed, Members(counted=labelled, unverified=True)
     if is_quiet and not records[0].exists:
-        return seen, Members(counted=labelled)
-    kinds = frozenset(kind for record in records for kind in record.group_kinds) - seen.observed.kinds
+        return observed, Members(counted=labelled)
+    kinds = frozenset(kind for record in records for kind in record.group_kinds) - observed.snapshot.kinds
     if kinds:
-        observed = read_members(run.cluster, seen.context.discovery, seen.observed, query, kinds)
-        seen = replace(seen, observed=observed)
-    return seen, members_by_record(seen.app, seen.labelled, seen.wanted, records)
+        snapshot = read_members(run.cluster, observed.context.discovery, observed.snapshot, query, kinds)
+        observed = replace(observed, snapshot=snapshot)
+    return observed, members_by_record(observed.app, observed.labelled, observed.wanted, records)
 
 
-def _is_quiet(seen: _Seen, steps: Sequence[PlannedAction], labelled: Collection[ObjectRef]) -> bool:
+def _is_quiet(
+    observed: _ObservedApp, planned_actions: Sequence[PlannedAction], labelled: Collection[ObjectRef]
+) -> bool:
     """Whether nothing is to be written or pruned, by all that whoever may patch an object can write."""
-    inventory, *formers = seen.query.inventories
+    inventory, *formers = observed.query.inventories
     return (
         inventory.exists
-        and seen.app.state is AppState.PRESENT
-        and seen.wanted.issuperset(labelled)
-        and not any(step.action.verb.writes for step in steps)
-        and inventory.names in {"", digest_of_names(seen.wanted)}
+        and observed.app.state is AppState.PRESENT
+        and observed.wanted.issuperset(labelled)
+        and not any(planned.action.verb.writes for planned in planned_actions)
+        and inventory.names in {"", digest_of_names(observed.wanted)}
         and not any(former.exists for former in formers)
     )
 
 
-def _of_member(seen: _Seen, members: Members, step: PlannedAction) -> PlannedAction:
-    """The step, refused where only a label says that the object is the app's, and the record does not."""
-    ref, live, wanted, context = step.action.ref, step.live, step.wanted, seen.context
+def _checked_by_record(observed: _ObservedApp, members: Members, planned: PlannedAction) -> PlannedAction:
+    """Return the planned action, refused where the object has the app's label and is not in its record."""
+    ref, live, wanted, context = planned.action.ref, planned.live, planned.wanted, observed.context
     membership, record = context.membership, members.record
-    if live is None or wanted is None or record is None or step.action.verb is Verb.REFUSED:
-        return step
+    if live is None or wanted is None or record is None or planned.action.verb is Verb.REFUSED:
+        return planned
     if set_of(live) != membership.own.id or membership.of(ref) is not None:
-        return step
-    holders = membership.records.holders(ref, membership.others)
-    forbidden = next((why for held in holders if (why := context.conflict(ref, held.id))), "")
-    if forbidden:
-        return refused(wanted, forbidden, live)
-    if holders or not record.exists or seen.app.adopt:
-        return step
+        return planned
+    owners_by_record = membership.records.holders(ref, membership.others)
+    conflict = next(
+        (reason for identity in owners_by_record if (reason := context.conflict(ref, identity.id))), ""
+    )
+    if conflict:
+        return refused(wanted, conflict, live)
+    if owners_by_record or not record.exists or observed.app.adopt:
+        return planned
     return refused(wanted, NOT_RECORDED, live)
 
 
-def _of_gone_kind(seen: _Seen, action: Action) -> Action:
+def _with_gone_kind(observed: _ObservedApp, action: Action) -> Action:
     """Return the refusal, saying so where the app had objects of the kind and the cluster no longer knows it."""
-    kind, discovery = action.ref.group_kind, seen.context.discovery
-    known = discovery.of(kind) is not None or kind.group in discovery.incomplete_groups
-    if known or kind not in seen.query.group_kinds:
+    kind, discovery = action.ref.group_kind, observed.context.discovery
+    is_known = discovery.of(kind) is not None or kind.group in discovery.incomplete_groups
+    if is_known or kind not in observed.query.group_kinds:
         return action
     reason = (
         f"the cluster no longer knows {kind}, which this app had objects of: its CustomResourceDefinition was"
@@ -425,79 +453,85 @@ def _of_gone_kind(seen: _Seen, action: Action) -> Action:
     return replace(action, reason=reason)
 
 
-def _unrecorded(run: RunContext, seen: _Seen, members: Members) -> tuple[str, ...]:
+def _unrecorded_warnings(run: RunContext, observed: _ObservedApp, members: Members) -> tuple[str, ...]:
     if not members.unrecorded:
         return ()
-    return (unrecorded_warning(seen.query.inventory.identity, members.unrecorded, run.options.namespace),)
+    return (unrecorded_warning(observed.query.inventory.identity, members.unrecorded, run.options.namespace),)
 
 
-def _prune(run: RunContext, seen: _Seen, members: Members, applies: Sequence[PlannedAction]) -> Prune:
-    """What of the members left Git, and what becomes of it."""
-    blocked = _unread(seen, members)
-    if not seen.wanted.issuperset(members.counted):
+def _plan_prune(
+    run: RunContext, observed: _ObservedApp, members: Members, applies: Sequence[PlannedAction]
+) -> Prune:
+    """Return the prune of the members that left Git."""
+    blocked = _unread_reason(observed, members)
+    if not observed.wanted.issuperset(members.counted):
         run.desired.load_others()  # any app of the inventory may want now what this one no longer has
     prune = plan_prune(
-        seen.app,
+        observed.app,
         members.counted,
-        seen.wanted,
+        observed.wanted,
         blocked=blocked,
-        waits="" if seen.wanted.issuperset(members.counted) else _prune_waits(run, seen, applies),
-        wanted_elsewhere=partial(run.desired.wanted_elsewhere, seen.app.name),
+        waits="" if observed.wanted.issuperset(members.counted) else _wait_reason(run, observed, applies),
+        wanted_elsewhere=partial(run.desired.wanted_elsewhere, observed.app.name),
         wanted_inside=run.desired.wanted_inside,
-        left=_left(run, seen.app),
+        reason=_prune_reason(run, observed.app),
         marked=members.marked,
     )
-    if run.options.check and blocked and not seen.observed.failed & _kinds(seen, members):
+    if run.options.check and blocked and not observed.snapshot.failed & _kinds(observed, members):
         prune = replace(
-            prune, planned_actions=tuple(_unverified(step, blocked) for step in prune.planned_actions)
+            prune, planned_actions=tuple(_unverified(planned, blocked) for planned in prune.planned_actions)
         )
     if members.unverified:
-        prune = replace(prune, planned_actions=tuple(_unverified(step, "") for step in prune.planned_actions))
+        prune = replace(
+            prune, planned_actions=tuple(_unverified(planned, "") for planned in prune.planned_actions)
+        )
     return prune
 
 
-def _untold(prune: Prune) -> tuple[str, ...]:
-    """A prune that is held back shows in what it held back; where it is not known what that is, it is said."""
-    held = any(prune.blocked in step.action.reason for step in prune.planned_actions)
-    return (f"nothing is pruned in this run: {prune.blocked}",) if prune.blocked and not held else ()
+def _blocked_warning(prune: Prune) -> tuple[str, ...]:
+    """Return the warning for a prune that is held back, unless a held back object shows it."""
+    is_shown = any(prune.blocked in planned.action.reason for planned in prune.planned_actions)
+    return (f"nothing is pruned in this run: {prune.blocked}",) if prune.blocked and not is_shown else ()
 
 
-def _unread(seen: _Seen, members: Members) -> str:
-    """Why this run must not prune: what members there are is not known for sure."""
-    return seen.observed.why_unread(_kinds(seen, members), seen.query.namespaces)
+def _unread_reason(observed: _ObservedApp, members: Members) -> str:
+    """Return why this run must not prune: not all members are known for sure."""
+    return observed.snapshot.why_unread(_kinds(observed, members), observed.query.namespaces)
 
 
-def _kinds(seen: _Seen, members: Members) -> frozenset[GroupKind]:
-    """The kinds that members of the app may have: those that are wanted, and those that were recorded.
+def _kinds(observed: _ObservedApp, members: Members) -> frozenset[GroupKind]:
+    """Return the kinds that members of the app may have: those that are wanted, and those that were recorded.
 
     Only where there is no record, those that the parent names: whoever may edit it can put any kind there.
     """
-    wanted = frozenset(w.ref.group_kind for w in seen.query.wanted)
+    wanted = frozenset(w.ref.group_kind for w in observed.query.wanted)
     record = members.record
-    return wanted | (record.group_kinds if record is not None and record.exists else seen.query.group_kinds)
+    return wanted | (
+        record.group_kinds if record is not None and record.exists else observed.query.group_kinds
+    )
 
 
-def _unverified(step: PlannedAction, blocked: str) -> PlannedAction:
-    """For a check by an account that may not see all members: a prune that is held back for that is not refused."""
-    held_back = step.action.verb is Verb.REFUSED and blocked and blocked in step.action.reason
-    if not (held_back or (step.action.verb is Verb.PRUNE and not blocked)):
-        return step
-    return replace(step, action=replace(step.action, verb=Verb.PRUNE, unverified=True))
+def _unverified(planned: PlannedAction, blocked: str) -> PlannedAction:
+    """Return the action of a check by an account that may not read all members: a prune that is due, but unverified."""
+    held_back = planned.action.verb is Verb.REFUSED and blocked and blocked in planned.action.reason
+    if not (held_back or (planned.action.verb is Verb.PRUNE and not blocked)):
+        return planned
+    return replace(planned, action=replace(planned.action, verb=Verb.PRUNE, unverified=True))
 
 
-def _prune_waits(run: RunContext, seen: _Seen, applies: Sequence[PlannedAction]) -> str:
-    """Why what is due should stay for now: what replaces it may not be there. Asked only where something is due."""
-    if not any(inventory.exists for inventory in seen.query.inventories):
+def _wait_reason(run: RunContext, observed: _ObservedApp, applies: Sequence[PlannedAction]) -> str:
+    """Return why members that left Git should stay for now: their replacement may not exist. Only where one is due."""
+    if not any(inventory.exists for inventory in observed.query.inventories):
         return (
             "its inventory was missing and is rebuilt in this run from what was recorded; the next one prunes"
         )
-    refused = next((step.action.ref for step in applies if step.action.verb is Verb.REFUSED), None)
+    refused = next((planned.action.ref for planned in applies if planned.action.verb is Verb.REFUSED), None)
     if refused is not None:
         return f"{refused} is refused, and this could be what it replaces"
-    return run.desired.unknown_reason(seen.app.name)
+    return run.desired.unknown_reason(observed.app.name)
 
 
-def _left(run: RunContext, app: AppSpec) -> str:
+def _prune_reason(run: RunContext, app: AppSpec) -> str:
     if app.state is AppState.ABSENT:
         return "the app is absent"
     revision = run.revisions.get(app.source, "")

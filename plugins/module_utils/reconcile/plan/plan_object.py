@@ -35,8 +35,8 @@ from .verified_cache import VerifiedState, verified_state_of
 
 _REPLICAS = ("f:spec", "f:replicas")
 _TTL = "ttlSecondsAfterFinished"
-_DEFECT = (
-    "the content proof passed this object, and the dry-run did not: please report this as a defect of Plumb"
+_MISMATCH = (
+    "its managed fields match Git, and the dry-run changes it: please report this as a defect of Plumb"
 )
 
 
@@ -51,34 +51,36 @@ class ObjectOwner(Enum):
 def plan_object(
     context: PlanContext, wanted: DesiredObject, live: Body | None, *, verified: VerifiedState | None = None
 ) -> PlannedAction:
-    """The step that brings one object to what its manifest says.
+    """Return the planned action that brings one object to what its manifest says.
 
-    `look` is one that proves the object to be as wanted; then `live` may be its metadata alone.
+    `verified` is a state that is still valid for the object; then `live` may be its metadata alone.
     """
     try:
-        return _planned(context, wanted, live, verified)
+        return _plan(context, wanted, live, verified)
     except (RequestError, InventoryError) as error:  # the records cannot be read
         return refused(wanted, f"{error.account} ({wanted.origin})", live)
     except RecursionError:  # a kind's schema may take anything: who may edit an object decides how deep it is
         return refused(wanted, "the live object is nested too deeply to be compared. Make it flatter.", live)
 
 
-def _planned(
+def _plan(
     context: PlanContext, wanted: DesiredObject, live: Body | None, verified: VerifiedState | None
 ) -> PlannedAction:
-    held = context.membership.set_with(wanted.ref, live, adopt=context.app.adopt) if live is not None else ""
-    forbidden = context.conflict(wanted.ref, held) or _is_inventory(live)
-    if forbidden:
-        return refused(wanted, forbidden, live)
-    numbered = item_index_error(ignored_of(context.app, wanted), wanted.body, live)
-    if numbered:
-        return refused(wanted, numbered, live)
+    set_id = (
+        context.membership.set_with(wanted.ref, live, adopt=context.app.adopt) if live is not None else ""
+    )
+    conflict = context.conflict(wanted.ref, set_id) or _inventory_conflict(live)
+    if conflict:
+        return refused(wanted, conflict, live)
+    index_error = item_index_error(ignored_of(context.app, wanted), wanted.body, live)
+    if index_error:
+        return refused(wanted, index_error, live)
     if live is None:
         return _plan_missing(context, wanted)
     if live["metadata"].get("deletionTimestamp"):
         return _plan_terminating(context, wanted, live)
     return _plan_existing(
-        context, wanted, live, verified, owner_of_object(live, held, context.inventory.identity.id)
+        context, wanted, live, verified, owner_of_object(live, set_id, context.inventory.identity.id)
     )
 
 
@@ -87,65 +89,67 @@ def _plan_existing(
     wanted: DesiredObject,
     live: Body,
     verified: VerifiedState | None,
-    holder: ObjectOwner,
+    object_owner: ObjectOwner,
 ) -> PlannedAction:
-    if holder is ObjectOwner.NOBODY and not context.app.adopt:
-        return refused(wanted, _not_ours(live), live)
+    if object_owner is ObjectOwner.NOBODY and not context.app.adopt:
+        return refused(wanted, _adoption_refusal(live), live)
     if str(live.get("apiVersion") or "") != wanted.api_version:
-        return _plan_other_version(wanted, live, holder)
-    if verified is not None and holder is ObjectOwner.OURS:
-        return _settled(context, wanted, live, verified)
-    return _plan_live(context, wanted, live, holder)
+        return _plan_other_version(wanted, live, object_owner)
+    if verified is not None and object_owner is ObjectOwner.OURS:
+        return _plan_verified(context, wanted, live, verified)
+    return _plan_live(context, wanted, live, object_owner)
 
 
-def _plan_live(context: PlanContext, wanted: DesiredObject, live: Body, holder: ObjectOwner) -> PlannedAction:
+def _plan_live(
+    context: PlanContext, wanted: DesiredObject, live: Body, object_owner: ObjectOwner
+) -> PlannedAction:
     ignored = on_live(ignored_of(context.app, wanted), live)
-    applied, warning = _applied(context, wanted, live, ignored)
+    applied, warning = _as_applied(context, wanted, live, ignored)
     added = foreign_fields(live, wanted.ref.group_kind, ignored)
-    is_proven = holder is ObjectOwner.OURS and matches_managed_fields(applied.body, live)
-    if is_proven and not context.options.deep and not (added and ignored.policy is AdditionPolicy.REMOVE):
+    matches = object_owner is ObjectOwner.OURS and matches_managed_fields(applied.body, live)
+    if matches and not context.options.deep and not (added and ignored.policy is AdditionPolicy.REMOVE):
         action = action_for(wanted, Verb.UNCHANGED, live, changes=as_changes(live, added), warning=warning)
-        return _remembered(context, PlannedAction(action=action, wanted=applied, live=live))
+        return _with_verified_state(context, PlannedAction(action=action, wanted=applied, live=live))
     dry_run_input = DryRunInput(
         context=context,
         wanted=applied,
         live=live,
-        adopting=holder is ObjectOwner.NOBODY,
-        moving=holder is ObjectOwner.ANOTHER_SET,
+        adopting=object_owner is ObjectOwner.NOBODY,
+        moving=object_owner is ObjectOwner.ANOTHER_SET,
         ignored=ignored,
         added=added,
         warning=warning,
     )
-    step = plan_by_dry_run(dry_run_input)
-    unanswered = context.options.deep and _is_unanswered(step) and not dry_run_input.removed
-    if unanswered and (is_proven or context.was_proven(wanted, live, ignored)):
+    planned = plan_by_dry_run(dry_run_input)
+    unanswered = context.options.deep and _is_undecided(planned) and not dry_run_input.removed
+    if unanswered and (matches or context.was_verified(wanted, live, ignored)):
         action = action_for(
             wanted, Verb.UNCHANGED, live, changes=as_changes(live, added),
-            warning=f"its deep check was not possible; by its content it is as wanted: {step.action.reason}",
+            warning=f"its deep check was not possible; by its content it is as wanted: {planned.action.reason}",
         )  # fmt: skip
-        return _remembered(context, PlannedAction(action=action, wanted=applied, live=live))
-    step = _remembered(context, step)
-    if is_proven and step.action.verb is not Verb.UNCHANGED and not added:
-        return replace(step, action=replace(step.action, warning=_DEFECT))
-    return step
+        return _with_verified_state(context, PlannedAction(action=action, wanted=applied, live=live))
+    planned = _with_verified_state(context, planned)
+    if matches and planned.action.verb is not Verb.UNCHANGED and not added:
+        return replace(planned, action=replace(planned.action, warning=_MISMATCH))
+    return planned
 
 
-def _is_unanswered(step: PlannedAction) -> bool:
-    """Whether the server would not say what an apply makes of the object: admission denies it, or does not answer."""
-    return step.action.verb is Verb.REFUSED or step.action.unverified
+def _is_undecided(planned: PlannedAction) -> bool:
+    """Whether the server gave no outcome of an apply: admission denies it, or does not answer."""
+    return planned.action.verb is Verb.REFUSED or planned.action.unverified
 
 
-def _applied(
+def _as_applied(
     context: PlanContext, wanted: DesiredObject, live: Body, ignored: Ignored
 ) -> tuple[DesiredObject, str]:
-    """The object as it is applied to a live one, without what others decide, and a warning of that."""
+    """Return the object as it is applied to a live one, without what others decide, and a warning about that."""
     wanted = _as_applied_before(wanted, live)
     left, warning = _leave_replicas(context, left_to_others(ignored, wanted, live), live)
     return replace(left, body=as_recorded(left.body, live)), warning
 
 
 def _as_applied_before(wanted: DesiredObject, live: Body) -> DesiredObject:
-    """The object without the labels of its template, if an earlier version applied the same manifest without them."""
+    """Return the object without the labels of its template, if an earlier version applied its manifest without them."""
     if not wanted.copied or applied_digest(live) != wanted.digest:
         return wanted
     entry, metadata = our_entry(owners(live)), wanted.body["metadata"]
@@ -157,15 +161,15 @@ def _as_applied_before(wanted: DesiredObject, live: Body) -> DesiredObject:
     return replace(wanted, body={**wanted.body, "metadata": {**metadata, "labels": labels}})
 
 
-def _plan_other_version(wanted: DesiredObject, live: Body, holder: ObjectOwner) -> PlannedAction:
-    """The step for an object that exists in a version that the server knows; the wanted one comes with this run."""
-    verb = Verb.ADOPT if holder is ObjectOwner.NOBODY else Verb.UPDATE
+def _plan_other_version(wanted: DesiredObject, live: Body, object_owner: ObjectOwner) -> PlannedAction:
+    """Return the planned action for an object that exists in another version; the wanted one comes with this run."""
+    verb = Verb.ADOPT if object_owner is ObjectOwner.NOBODY else Verb.UPDATE
     reason = f"it exists as {live.get('apiVersion')}; the server does not know {wanted.api_version} of it yet"
     action = action_for(wanted, verb, live, reason=reason, unverified=True)
     return PlannedAction(action=action, wanted=wanted, body=wanted.body, live=live, appeared=True)
 
 
-def _settled(
+def _plan_verified(
     context: PlanContext, wanted: DesiredObject, live: Body, verified: VerifiedState
 ) -> PlannedAction:
     spec = wanted.body.get("spec")
@@ -186,25 +190,25 @@ def _settled(
     return PlannedAction(action=action, wanted=wanted, live=live, verified=verified)
 
 
-def _remembered(context: PlanContext, step: PlannedAction) -> PlannedAction:
-    """The step with a look at an object that is as wanted, in every respect and by everybody."""
-    action, wanted, live = step.action, step.wanted, step.live
+def _with_verified_state(context: PlanContext, planned: PlannedAction) -> PlannedAction:
+    """Return the planned action, with a verified state if the object is as wanted but for additions."""
+    action, wanted, live = planned.action, planned.wanted, planned.live
     is_as_wanted = action.verb is Verb.UNCHANGED and all(c.cause is Cause.ADDITION for c in action.changes)
     if not is_as_wanted or wanted is None or live is None:
-        return step
+        return planned
     autoscaled = context.autoscalers.may_decide(wanted.ref)
     healthy = action.health is not None and action.health.is_current
     ignored = ignored_of(context.app, wanted)
     verified = verified_state_of(
         wanted, live, ignored, autoscaled=autoscaled, healthy=healthy, added=action.changes
     )
-    return replace(step, verified=verified)
+    return replace(planned, verified=verified)
 
 
 def verified_state_after(context: PlanContext, wanted: DesiredObject, applied: Body) -> VerifiedState | None:
-    """A look at what the server answered to an apply, where its content alone proves it to be as wanted."""
+    """Return a verified state of what the server answered to an apply, if its content is as wanted; else None."""
     ignored = on_live(ignored_of(context.app, wanted), applied)
-    left, _warning = _applied(context, wanted, applied, ignored)
+    left, _warning = _as_applied(context, wanted, applied, ignored)
     is_ours = owner_of_object(applied, set_of(applied), context.inventory.identity.id) is ObjectOwner.OURS
     if (
         not is_ours
@@ -212,32 +216,32 @@ def verified_state_after(context: PlanContext, wanted: DesiredObject, applied: B
         or foreign_fields(applied, wanted.ref.group_kind, ignored)
     ):
         return None
-    return _remembered(
+    return _with_verified_state(
         context, PlannedAction(action=action_for(wanted, Verb.UNCHANGED, applied), wanted=left, live=applied)
     ).verified
 
 
-def _is_inventory(live: Body | None) -> str:
-    """Why the object is nobody's to apply, if it is a parent or a record; those of other owners and tools too."""
+def _inventory_conflict(live: Body | None) -> str:
+    """Return why the object cannot be applied, if it is a parent or a record, of whatever owner and tool."""
     if live is None or not {ID_LABEL, RECORD_LABEL} & (live["metadata"].get("labels") or {}).keys():
         return ""
     return "it is the inventory of an apply set. Give the object another name."
 
 
-def owner_of_object(live: Body, held: str, set_id: str) -> ObjectOwner:
-    """Whose a live object is: by our entry, and `held`, the set that has it.
+def owner_of_object(live: Body, set_id: str, own_id: str) -> ObjectOwner:
+    """Return whose a live object is: by our entry, and by the id of the set that has it (empty: none).
 
     Ours is also what lost its ownership (managedFields were wiped: a label or a record is there, and no other manager
     or the digest of our last apply). The label alone, beside other managers' entries, makes nothing ours: a tenant can
     write it.
     """
     entries = owners(live)
-    if not held or (our_entry(entries) is None and entries and not applied_digest(live)):
+    if not set_id or (our_entry(entries) is None and entries and not applied_digest(live)):
         return ObjectOwner.NOBODY
-    return ObjectOwner.ANOTHER_SET if held != set_id else ObjectOwner.OURS
+    return ObjectOwner.ANOTHER_SET if set_id != own_id else ObjectOwner.OURS
 
 
-def _not_ours(live: Body) -> str:
+def _adoption_refusal(live: Body) -> str:
     managers = (
         ", ".join(sorted({owner.manager for owner in owners(live) if not owner.subresource}))
         or "nobody known"
@@ -246,9 +250,9 @@ def _not_ours(live: Body) -> str:
 
 
 def _plan_terminating(context: PlanContext, wanted: DesiredObject, live: Body) -> PlannedAction:
-    if _finished(context, wanted):
+    if _is_finished(context, wanted):
         return _left_finished(wanted)
-    if _is_left(context, wanted):
+    if _is_left_as_drift(context, wanted):
         return _left_deleted(wanted, live)
     reason = "it is being deleted; it is created again once it is gone"
     deleted = context.deleted(wanted)
@@ -257,14 +261,16 @@ def _plan_terminating(context: PlanContext, wanted: DesiredObject, live: Body) -
 
 
 def _plan_missing(context: PlanContext, wanted: DesiredObject) -> PlannedAction:
-    if _finished(context, wanted):
+    if _is_finished(context, wanted):
         return _left_finished(wanted)
-    step = _left_deleted(wanted, None) if _is_left(context, wanted) else _plan_create(context, wanted)
-    return replace(step, action=replace(step.action, deleted_by_someone=context.deleted(wanted)))
+    planned = (
+        _left_deleted(wanted, None) if _is_left_as_drift(context, wanted) else _plan_create(context, wanted)
+    )
+    return replace(planned, action=replace(planned.action, deleted_by_someone=context.deleted(wanted)))
 
 
-def _is_left(context: PlanContext, wanted: DesiredObject) -> bool:
-    """Whether the app leaves drift where it is, and that the object was deleted is nothing else."""
+def _is_left_as_drift(context: PlanContext, wanted: DesiredObject) -> bool:
+    """Whether the object was deleted, and the app leaves drift as it is."""
     return context.app.drift is DriftPolicy.REPORT and context.deleted(wanted) and context.applied(wanted)
 
 
@@ -278,11 +284,13 @@ def _plan_create(context: PlanContext, wanted: DesiredObject) -> PlannedAction:
     if namespace in context.missing_namespaces:
         reason = f"namespace {namespace} is missing ({wanted.origin}). {remedy(context, namespace)}"
         return refused(wanted, reason, None)
-    resource, unasked = context.resource(wanted), ""
+    resource, unverified_reason = context.resource(wanted), ""
     if resource is None:
-        unasked = "its kind comes with this run, so the server cannot be asked about it yet"
+        unverified_reason = "its kind comes with this run, so the server cannot be asked about it yet"
     elif namespace in context.coming_namespaces:
-        unasked = f"namespace {namespace} comes with this run, so the server cannot be asked about it yet"
+        unverified_reason = (
+            f"namespace {namespace} comes with this run, so the server cannot be asked about it yet"
+        )
     elif context.options.check:
         try:
             context.cluster.apply(
@@ -294,18 +302,18 @@ def _plan_create(context: PlanContext, wanted: DesiredObject) -> PlannedAction:
         wanted,
         Verb.CREATE,
         None,
-        reason=unasked if context.options.check else "",
-        unverified=context.options.check and bool(unasked),
+        reason=unverified_reason if context.options.check else "",
+        unverified=context.options.check and bool(unverified_reason),
     )
     return PlannedAction(action=action, wanted=wanted, body=wanted.body)
 
 
-def _finished(context: PlanContext, wanted: DesiredObject) -> bool:
+def _is_finished(context: PlanContext, wanted: DesiredObject) -> bool:
     """Whether this is a Job with a TTL that was applied before from the same manifest: its TTL has removed it.
 
     An app that has another name now did that under its former one.
     """
-    if not remembers(wanted):
+    if not is_removed_by_ttl(wanted):
         return False
     recorded = context.membership.of(wanted.ref)
     if recorded is not None or context.membership.record.exists:
@@ -321,8 +329,8 @@ def _left_finished(wanted: DesiredObject) -> PlannedAction:
     return PlannedAction(action=action_for(wanted, Verb.UNCHANGED, None, reason=reason), wanted=wanted)
 
 
-def remembers(wanted: DesiredObject) -> bool:
-    """Whether the cluster removes the object by itself: it is not created again from the same manifest."""
+def is_removed_by_ttl(wanted: DesiredObject) -> bool:
+    """Whether the cluster removes the object by itself (a Job with a TTL); its manifest does not create it again."""
     spec = wanted.body.get("spec")
     return (
         wanted.ref.kind == "Job"
@@ -333,7 +341,7 @@ def remembers(wanted: DesiredObject) -> bool:
 
 
 def _leave_replicas(context: PlanContext, wanted: DesiredObject, live: Body) -> tuple[DesiredObject, str]:
-    """The object with replicas left to its HPA, if it has one or may have one, and a warning where Git says some.
+    """Return the object with replicas left to its HPA, if it has or may have one, and a warning where Git sets them.
 
     Leaving the field out of an apply that owned it would reset it to 1, so while it is ours the live number is kept;
     once the HPA has scaled, the field is the HPA's and is left out.
@@ -344,12 +352,12 @@ def _leave_replicas(context: PlanContext, wanted: DesiredObject, live: Body) -> 
         return wanted, ""
     if wanted.ref not in autoscalers.targets and "replicas" not in spec:
         return wanted, ""
-    kept = {key: value for key, value in spec.items() if key != "replicas"}
+    new_spec = {key: value for key, value in spec.items() if key != "replicas"}
     entry = our_entry(owners(live))
     live_spec = live.get("spec") or {}
     if entry is not None and owns_exactly(entry.fields, _REPLICAS) and "replicas" in live_spec:
-        kept["replicas"] = live_spec["replicas"]
-    return replace(wanted, body={**wanted.body, "spec": kept}), _replicas_warning(context, wanted, spec)
+        new_spec["replicas"] = live_spec["replicas"]
+    return replace(wanted, body={**wanted.body, "spec": new_spec}), _replicas_warning(context, wanted, spec)
 
 
 def _replicas_warning(context: PlanContext, wanted: DesiredObject, spec: Mapping[str, Any]) -> str:

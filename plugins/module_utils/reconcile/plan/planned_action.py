@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A step: an action and what it takes to carry it out."""
+"""A planned action: what is to be done to one object, and what it takes to do it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,9 @@ class PlannedAction:
     wanted: DesiredObject | None = None
     body: Body | None = None  # what is applied; `wanted.body` but for fields that others decide
     live: Body | None = None
-    managed_fields: list[Mapping[str, Any]] | None = (
-        None  # written first, where ownership has to be put right
-    )
+    managed_fields: list[Mapping[str, Any]] | None = None  # written first, where ownership has to be repaired
     appeared: bool = (
-        False  # the object was missing, or there in another version: it is planned anew before the write
+        False  # the object has appeared, or exists in another version: it is planned anew before the write
     )
     deferred: bool = False  # the definition of its kind changes first; then it is planned again
-    verified: VerifiedState | None = None  # of an object that was proven to be as wanted: to be remembered
+    verified: VerifiedState | None = None  # of an object that is as wanted: saved for the next run

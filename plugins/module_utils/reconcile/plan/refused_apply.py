@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An apply that the server refuses because of what stands beside what Git says: what has to go so that it is taken.
+"""An apply that the server refuses because of live fields beside Git's: which have to go, so that it is accepted.
 
-That is the other branch of an either-or, or an item that somebody has put in the place of one of Git's.
+That is the other branch of fields that exclude each other, or an item that somebody put in place of one of Git's.
 """
 
 from __future__ import annotations
@@ -20,26 +20,28 @@ from ..fields.managed_fields import FIELD_MANAGER, owners
 from ..fields.structure import content_of, fields_of, merged, shape_of
 from ..forecast.exclusive_fields import ApplySides, without_other_branch
 from ..forecast.rewrite import Forecast, forecast
-from .context import why
+from .context import with_origin
 from .dry_run_input import DryRunInput
 
 DROP_OR_FORCE = "Drop these fields from one of the two, or set force_conflicts: true."
-_SHOWN = 5  # claims of other appliers that a refusal names
+_SHOWN = 5  # fields of other appliers in a refusal
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedApply:
-    """The object as the apply merges it, and what comes of it once what stood in the way is taken over."""
+    """The object as the apply merges it, and its forecast once the blocking fields are taken over."""
 
     merged: Body
     forecast: Forecast
 
 
-def unblocked(dry_run_input: DryRunInput, resource: ApiResource, error: Invalid) -> AcceptedApply | str:
-    """What makes a refused object valid; or why it is refused. Raises RequestError where a request fails otherwise."""
-    claims = _claims(dry_run_input, resource)
-    if claims:
-        return claims
+def find_accepted_apply(
+    dry_run_input: DryRunInput, resource: ApiResource, error: Invalid
+) -> AcceptedApply | str:
+    """Return what makes a refused object valid, or why it stays refused. Raises RequestError for other failures."""
+    conflict = _conflict_of_appliers(dry_run_input, resource)
+    if conflict:
+        return conflict
     sides = ApplySides(
         live=dry_run_input.live,
         wanted=dry_run_input.wanted.body,
@@ -48,52 +50,53 @@ def unblocked(dry_run_input: DryRunInput, resource: ApiResource, error: Invalid)
         from_appliers=dry_run_input.context.app.force_conflicts,
         not_conflicting=dry_run_input.not_conflicting,
     )
-    both = merged_body(dry_run_input)
+    merged_live = merged_body(dry_run_input)
 
     def outcome(fields: FieldSet) -> Forecast:
-        taking = dry_run_input.ownership_transfer(_coming(dry_run_input), fields)
-        expected = forecast(dry_run_input.context.cluster, resource, dry_run_input.live, both, taking)
-        if expected.outcome is both:  # nothing goes, so the server was not asked again
+        taking = dry_run_input.ownership_transfer(_future_fields(dry_run_input), fields)
+        expected = forecast(dry_run_input.context.cluster, resource, dry_run_input.live, merged_live, taking)
+        if expected.outcome is merged_live:  # nothing goes, so no second dry-run was made
             raise error
         return expected
 
-    for way in _ways(dry_run_input):
-        found = _valid_without(error, sides, outcome, way)
-        if found is not None:
-            return AcceptedApply(both, found)
-    held = sides.branches(error).held
-    names = "".join(f" {display(path)} is held by {owner.manager}." for path, owner in held)
-    claimed = any(owner.is_applier for _path, owner in held)
-    return f"{why(error, dry_run_input.wanted)}{names}{f' {DROP_OR_FORCE}' if claimed else ''}"
+    for removed in _removals(dry_run_input):
+        valid = _valid_without(error, sides, outcome, removed)
+        if valid is not None:
+            return AcceptedApply(merged_live, valid)
+    held_fields = sides.branches(error).held
+    names = "".join(f" {display(path)} is held by {owner.manager}." for path, owner in held_fields)
+    is_of_applier = any(owner.is_applier for _path, owner in held_fields)
+    return f"{with_origin(error, dry_run_input.wanted)}{names}{f' {DROP_OR_FORCE}' if is_of_applier else ''}"
 
 
-def _ways(dry_run_input: DryRunInput) -> Iterator[FieldSet]:
-    """What is taken away on each try, from little to much."""
+def _removals(dry_run_input: DryRunInput) -> Iterator[FieldSet]:
+    """Yield what is removed in each attempt, from little to much."""
     yield dry_run_input.removed
-    way = (
+    blocking = (
         ()
         if dry_run_input.adopting
         else blocking_items(dry_run_input.added, dry_run_input.live, dry_run_input.wanted.body)
     )
-    if way:
+    if blocking:
         yield union(
-            dry_run_input.removed, removable(way, from_appliers=dry_run_input.context.app.force_conflicts)
+            dry_run_input.removed,
+            removable(blocking, from_appliers=dry_run_input.context.app.force_conflicts),
         )
 
 
 def _valid_without(
-    error: Invalid, sides: ApplySides, outcome: Callable[[FieldSet], Forecast], way: FieldSet
+    error: Invalid, sides: ApplySides, outcome: Callable[[FieldSet], Forecast], removed: FieldSet
 ) -> Forecast | None:
-    """What comes of it without `way` and, if need be, the other branch; None where it is refused all the same."""
+    """Return the forecast without `removed` and, if need be, the other branch; None where it stays refused."""
     try:
-        return outcome(way)
+        return outcome(removed)
     except Invalid as later:
         error = later
-    return without_other_branch(error, sides, lambda fields: outcome(union(way, fields)))
+    return without_other_branch(error, sides, lambda fields: outcome(union(removed, fields)))
 
 
 def merged_body(dry_run_input: DryRunInput) -> Body:
-    """The object as the apply merges it, as far as can be known without the server; our entry has what will be ours."""
+    """Return the object as the apply merges it, as far as that is known without the server, with our future entry."""
     shape = shape_of(owner.fields for owner in owners(dry_run_input.live))
     content = merged(content_of(dry_run_input.live), content_of(dry_run_input.wanted.body), shape)
     wanted = dry_run_input.wanted.body
@@ -101,20 +104,20 @@ def merged_body(dry_run_input: DryRunInput) -> Body:
         "manager": FIELD_MANAGER,
         "operation": "Apply",
         "apiVersion": dry_run_input.wanted.api_version,
-        "fieldsV1": _coming(dry_run_input),
+        "fieldsV1": _future_fields(dry_run_input),
     }
     metadata = {**dry_run_input.live["metadata"], **content["metadata"], "managedFields": [entry]}
     return {**content, "apiVersion": wanted["apiVersion"], "kind": wanted["kind"], "metadata": metadata}
 
 
-def _coming(dry_run_input: DryRunInput) -> FieldSet:
-    """The fields that will be ours, as far as they can be known without the server."""
+def _future_fields(dry_run_input: DryRunInput) -> FieldSet:
+    """Return the fields that will be ours, as far as they can be known without the server."""
     shape = shape_of(owner.fields for owner in owners(dry_run_input.live))
     return fields_of(content_of(dry_run_input.wanted.body), shape)
 
 
-def _claims(dry_run_input: DryRunInput, resource: ApiResource) -> str:
-    """Why the object is not forced, if other appliers claim what Git says."""
+def _conflict_of_appliers(dry_run_input: DryRunInput, resource: ApiResource) -> str:
+    """Return why the apply is not forced, if other appliers own what Git has; empty if none does."""
     if dry_run_input.context.app.force_conflicts or not any(
         owner.is_applier for owner in owners(dry_run_input.live)
     ):
@@ -129,14 +132,14 @@ def _claims(dry_run_input: DryRunInput, resource: ApiResource) -> str:
             basis=str(dry_run_input.live["metadata"]["resourceVersion"]),
         )
     except FieldConflict as conflict:
-        claims = sorted(
+        messages = sorted(
             {
-                f"{c.manager} claims {c.field}"
-                for c in conflict.conflicts
-                if c.applied and c.manager not in dry_run_input.not_conflicting
+                f"{entry.manager} claims {entry.field}"
+                for entry in conflict.conflicts
+                if entry.applied and entry.manager not in dry_run_input.not_conflicting
             }
         )
-        return f"{'; '.join(claims[:_SHOWN])}. {DROP_OR_FORCE}" if claims else ""
+        return f"{'; '.join(messages[:_SHOWN])}. {DROP_OR_FORCE}" if messages else ""
     except Invalid:
         return ""
     return ""

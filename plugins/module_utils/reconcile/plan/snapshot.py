@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading the cluster for a plan: few and large requests, and a record of what could not be read.
+"""The snapshot of the cluster that a plan is made on: few and large requests, and a list of what could not be read.
 
-Members are found by label, one LIST per kind for all apps at once. Wanted objects that carry no label of ours (they
-are new, somebody else's, or lost the label) are looked up by name.
+Members are selected by label, with one LIST per kind for all apps at once. Wanted objects without a label of ours (they
+are new, somebody else's, or lost the label) are read by name.
 """
 
 from __future__ import annotations
@@ -31,17 +31,18 @@ _HPA = GroupKind("autoscaling", "HorizontalPodAutoscaler")
 
 @dataclass(frozen=True, slots=True)
 class AppQuery:
-    """What one app wants to know of the cluster."""
+    """What is to be read of the cluster for one app."""
 
     app: AppSpec
     inventories: tuple[Inventory, ...]  # its own, then those of its former names
     wanted: tuple[DesiredObject, ...]
     refs: frozenset[ObjectRef]  # all that Git has, usable or not
-    verified: Mapping[ObjectRef, VerifiedState]  # what of it was proven before
+    verified: Mapping[ObjectRef, VerifiedState]  # by earlier runs; empty in a deep run
     health_matters: bool  # whether the run waits for it
 
     @property
     def inventory(self) -> Inventory:
+        """The inventory under the app's present name."""
         return self.inventories[0]
 
     @property
@@ -51,10 +52,11 @@ class AppQuery:
 
     @property
     def namespaces(self) -> frozenset[str]:
-        named = {wanted.ref.namespace for wanted in self.wanted}
+        """The namespaces of wanted objects, members and inventories."""
+        names = {wanted.ref.namespace for wanted in self.wanted}
         for inventory in self.inventories:
-            named |= inventory.namespaces | {inventory.identity.namespace}
-        return frozenset(named - {""})
+            names |= inventory.namespaces | {inventory.identity.namespace}
+        return frozenset(names - {""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +64,28 @@ class Snapshot:
     """The cluster as it was read."""
 
     objects: Mapping[tuple[str, ObjectRef], Body]  # by apiVersion and identity
-    unread: Mapping[GroupKind, Mapping[str, str]]  # whose members could not be listed, by namespace, and why
-    unreadable: Mapping[ObjectRef, ClusterError]  # wanted objects whose look-up failed
+    unread: Mapping[GroupKind, Mapping[str, str]]  # whose members could not be listed: by namespace, why
+    unreadable: Mapping[ObjectRef, ClusterError]  # wanted objects that could not be read
     labelled: Mapping[str, Mapping[ObjectRef, Body]]  # by set: what carries its label, each in one version
     read_at: float  # when reading began, by time.monotonic()
-    # wanted objects that a look proves; only their metadata was read
-    settled: Mapping[tuple[str, ObjectRef], VerifiedState]
-    failed: frozenset[GroupKind]  # those of `unread` where more went wrong than that the account may not
-    kinds: frozenset[GroupKind]  # that were asked for
+    # of wanted objects, by apiVersion and identity: still valid, so only their metadata was read
+    states: Mapping[tuple[str, ObjectRef], VerifiedState]
+    failed: frozenset[GroupKind]  # those of `unread` that failed otherwise than by a missing right
+    kinds: frozenset[GroupKind]  # that were listed
     other_versions: Mapping[
         ObjectRef, Body
     ]  # wanted objects that exist in another version than the wanted one
 
     def live(self, wanted: DesiredObject) -> Body | None:
-        """The live object: in the version that is wanted, or in another where the server does not know that yet."""
+        """Return the live object: in the wanted version, or in another where the server does not know that yet."""
         return self.objects.get((wanted.api_version, wanted.ref)) or self.other_versions.get(wanted.ref)
 
     def verified(self, wanted: DesiredObject) -> VerifiedState | None:
-        """The look that proves the object to be as wanted."""
-        return self.settled.get((wanted.api_version, wanted.ref))
+        """Return the state that is still valid for the object; None where there is none."""
+        return self.states.get((wanted.api_version, wanted.ref))
 
     def why_unread(self, kinds: Iterable[GroupKind], namespaces: Iterable[str]) -> str:
-        """Why members of these kinds in these namespaces are not all known; empty where they are."""
+        """Return why members of these kinds in these namespaces are not all known; empty where they are."""
         where = sorted({EVERYWHERE, *namespaces})
         return next(
             (
@@ -96,11 +98,11 @@ class Snapshot:
         )
 
     def members(self, set_id: str) -> dict[ObjectRef, Body]:
-        """The members of a set, each in one of the versions it was read in, by identity."""
+        """Return the members of a set, each in one of the versions it was read in, by identity."""
         return {ref: body for ref, body in self.labelled.get(set_id, {}).items() if is_member(body, set_id)}
 
-    def claimed_only_by_label(self, set_id: str) -> tuple[ObjectRef, ...]:
-        """Objects that carry the set's label although we never wrote it; what their controllers own is left out."""
+    def only_labelled(self, set_id: str) -> tuple[ObjectRef, ...]:
+        """Return objects with the set's label although we never wrote it, without those that a controller owns."""
         return tuple(
             ref
             for ref, body in self.labelled.get(set_id, {}).items()
@@ -112,80 +114,90 @@ class Snapshot:
 def read_snapshot(
     cluster: Cluster, discovery: Discovery, queries: Sequence[AppQuery], autoscalers: Autoscalers
 ) -> Snapshot:
-    """Read all that a plan of these apps needs: the metadata of what looks settle, the whole of the rest."""
-    began = time.monotonic()
+    """Read all that a plan of these apps needs: only the metadata of objects whose verified state is still valid."""
+    started = time.monotonic()
     namespaces = sorted(frozenset[str]().union(*(query.namespaces for query in queries)))
     selector = selector_of([i.identity.id for query in queries for i in query.inventories])
-    unread: dict[GroupKind, Mapping[str, str]] = _lost_groups(discovery, queries)
+    unread: dict[GroupKind, Mapping[str, str]] = _unavailable_groups(discovery, queries)
     failed = set(unread)
     objects: dict[tuple[str, ObjectRef], Body] = {}
-    settled: dict[tuple[str, ObjectRef], VerifiedState] = {}
+    states: dict[tuple[str, ObjectRef], VerifiedState] = {}
     resources = sorted(_resources(discovery, queries), key=lambda r: (r.group_kind, r.version))
-    asked = _by_kind(queries, autoscalers)
+    wanted_states = _by_kind(queries, autoscalers)
 
     def read(resource: ApiResource) -> tuple[Listed, Mapping[ObjectRef, VerifiedState]]:
         return _read_kind(
             lambda metadata: list_objects(cluster, resource, selector, namespaces, metadata_only=metadata),
-            asked.get((resource.api_version, resource.kind), ()),
+            wanted_states.get((resource.api_version, resource.kind), ()),
         )
 
-    for resource, (listed, proven) in zip(resources, cluster.map(read, resources), strict=True):
-        settled |= {(resource.api_version, ref): verified for ref, verified in proven.items()}
-        _note_unread(resource.group_kind, listed, unread, failed)
+    for resource, (listed, valid_states) in zip(resources, cluster.map(read, resources), strict=True):
+        states |= {(resource.api_version, ref): verified for ref, verified in valid_states.items()}
+        _record_unread(resource.group_kind, listed, unread, failed)
         objects.update({(resource.api_version, ref_of(item)): item for item in listed.items})
-    missing = [
-        (its_kind, wanted.ref)
+    lookups = [
+        (resource_of_kind, wanted.ref)
         for query in queries
         for wanted in query.wanted
         if (wanted.api_version, wanted.ref) not in objects
-        and (its_kind := _served(discovery, wanted)) is not None
+        and (resource_of_kind := _readable_resource(discovery, wanted)) is not None
     ]
-    found, unreadable = look_up(cluster, missing)
-    wanted_in = {wanted.ref: wanted.api_version for query in queries for wanted in query.wanted}
-    others = {ref: body for (version, ref), body in found.items() if version != wanted_in[ref]}
-    objects |= found
+    looked_up, unreadable = look_up(cluster, lookups)
+    wanted_versions = {wanted.ref: wanted.api_version for query in queries for wanted in query.wanted}
+    other_versions = {
+        ref: body for (version, ref), body in looked_up.items() if version != wanted_versions[ref]
+    }
+    objects |= looked_up
     kinds = frozenset(resource.group_kind for resource in resources)
     return Snapshot(
-        objects, unread, unreadable, _by_set(objects), began, settled, frozenset(failed), kinds, others
+        objects,
+        unread,
+        unreadable,
+        _by_set(objects),
+        started,
+        states,
+        frozenset(failed),
+        kinds,
+        other_versions,
     )
 
 
 def read_members(
-    cluster: Cluster, discovery: Discovery, observed: Snapshot, query: AppQuery, kinds: Iterable[GroupKind]
+    cluster: Cluster, discovery: Discovery, snapshot: Snapshot, query: AppQuery, kinds: Iterable[GroupKind]
 ) -> Snapshot:
-    """What was read, and the members of one app of these kinds besides."""
+    """Return the snapshot with the members of one app of these kinds besides."""
     selector = selector_of([inventory.identity.id for inventory in query.inventories])
     resources = [r for kind in sorted(kinds) if (r := discovery.of(kind)) is not None]
     listings = cluster.map(
         lambda resource: list_objects(cluster, resource, selector, sorted(query.namespaces)), resources
     )
-    objects, unread, failed = dict(observed.objects), dict(observed.unread), set(observed.failed)
+    objects, unread, failed = dict(snapshot.objects), dict(snapshot.unread), set(snapshot.failed)
     for resource, listed in zip(resources, listings, strict=True):
-        _note_unread(resource.group_kind, listed, unread, failed)
+        _record_unread(resource.group_kind, listed, unread, failed)
         objects.update({(resource.api_version, ref_of(item)): item for item in listed.items})
     return replace(
-        observed,
+        snapshot,
         objects=objects,
         unread=unread,
         failed=frozenset(failed),
         labelled=_by_set(objects),
-        kinds=observed.kinds | {resource.group_kind for resource in resources},
+        kinds=snapshot.kinds | {resource.group_kind for resource in resources},
     )
 
 
-def _note_unread(
+def _record_unread(
     kind: GroupKind, listed: Listed, unread: dict[GroupKind, Mapping[str, str]], failed: set[GroupKind]
 ) -> None:
     if not listed.unread:
         return
     if not all(isinstance(error, Forbidden) for error in listed.unread.values()):
         failed.add(kind)
-    told = {namespace: str(error) for namespace, error in listed.unread.items()}
-    unread[kind] = {**unread.get(kind, {}), **told}
+    errors = {namespace: str(error) for namespace, error in listed.unread.items()}
+    unread[kind] = {**unread.get(kind, {}), **errors}
 
 
-def _served(discovery: Discovery, wanted: DesiredObject) -> ApiResource | None:
-    """The kind in the wanted version or, where the server does not know that yet, in the one it prefers.
+def _readable_resource(discovery: Discovery, wanted: DesiredObject) -> ApiResource | None:
+    """Return the kind in the wanted version or, where the server does not know that yet, in the one it prefers.
 
     An object exists in all versions of its kind: a definition that brings a new one brings its objects along.
     """
@@ -193,8 +205,8 @@ def _served(discovery: Discovery, wanted: DesiredObject) -> ApiResource | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """One wanted object, and what is known of it."""
+class _WantedState:
+    """One wanted object with its verified state, and what decides whether that is still valid."""
 
     wanted: DesiredObject
     ignored: Ignored
@@ -202,78 +214,80 @@ class _Asked:
     health_matters: bool
     autoscaled: bool
 
-    def settled_by(self, metadata: Body) -> VerifiedState | None:
+    def valid_state(self, metadata: Body) -> VerifiedState | None:
         verified = self.verified
         if verified is None:
             return None
-        settles = verified.still_valid(
+        is_valid = verified.still_valid(
             self.wanted,
             metadata,
             self.ignored,
             autoscaled=self.autoscaled,
             health_matters=self.health_matters,
         )
-        return verified if settles else None
+        return verified if is_valid else None
 
 
-def _by_kind(queries: Sequence[AppQuery], autoscalers: Autoscalers) -> dict[tuple[str, str], list[_Asked]]:
-    found: dict[tuple[str, str], list[_Asked]] = {}
+def _by_kind(
+    queries: Sequence[AppQuery], autoscalers: Autoscalers
+) -> dict[tuple[str, str], list[_WantedState]]:
+    by_kind: dict[tuple[str, str], list[_WantedState]] = {}
     for query in queries:
         for wanted in query.wanted:
             verified = query.verified.get(wanted.ref)
-            asked = _Asked(
+            wanted_state = _WantedState(
                 wanted,
                 ignored_of(query.app, wanted),
                 verified,
                 query.health_matters,
                 autoscalers.may_decide(wanted.ref),
             )
-            found.setdefault((wanted.api_version, wanted.ref.kind), []).append(asked)
-    return found
+            by_kind.setdefault((wanted.api_version, wanted.ref.kind), []).append(wanted_state)
+    return by_kind
 
 
 def _read_kind(
-    read: Callable[[bool], Listed], asked: Sequence[_Asked]
+    read: Callable[[bool], Listed], wanted_states: Sequence[_WantedState]
 ) -> tuple[Listed, Mapping[ObjectRef, VerifiedState]]:
-    """The members of a kind, and which of those asked for looks settle.
+    """Return the members of a kind, and the states that are still valid.
 
-    `read` lists the kind, metadata only or whole. Metadata comes first where looks know most of what is asked for. What
-    they leave open is read whole: a few objects one by one, by leaving them out here, and more by listing again.
+    `read` lists the kind, metadata only or whole. Metadata comes first where most of the wanted objects have a state.
+    The others are read whole: a few objects one by one, by leaving them out here, and more by listing again.
     """
-    if sum(one.verified is None for one in asked) * 2 > len(asked):
+    if sum(wanted_state.verified is None for wanted_state in wanted_states) * 2 > len(wanted_states):
         return read(False), {}
     listed = read(True)
-    there = {ref_of(item): item for item in listed.items}
-    met = [one for one in asked if one.wanted.ref in there]
-    settled = {
-        one.wanted.ref: verified
-        for one in met
-        if (verified := one.settled_by(there[one.wanted.ref])) is not None
+    objects = {ref_of(item): item for item in listed.items}
+    existing = [wanted_state for wanted_state in wanted_states if wanted_state.wanted.ref in objects]
+    states = {
+        wanted_state.wanted.ref: state
+        for wanted_state in existing
+        if (state := wanted_state.valid_state(objects[wanted_state.wanted.ref])) is not None
     }
-    left_open = {one.wanted.ref for one in met} - settled.keys()
-    if len(left_open) <= FEW:
-        return Listed([item for ref, item in there.items() if ref not in left_open], listed.unread), settled
-    whole = read(False)
-    versions = {ref_of(item): item["metadata"]["resourceVersion"] for item in whole.items}
-    unmoved = {ref for ref in settled if versions.get(ref) == there[ref]["metadata"]["resourceVersion"]}
-    return whole, {ref: settled[ref] for ref in unmoved}
+    unknown = {wanted_state.wanted.ref for wanted_state in existing} - states.keys()
+    if len(unknown) <= FEW:
+        return Listed([item for ref, item in objects.items() if ref not in unknown], listed.unread), states
+    relisted = read(False)
+    versions = {ref_of(item): item["metadata"]["resourceVersion"] for item in relisted.items}
+    unchanged = {ref for ref in states if versions.get(ref) == objects[ref]["metadata"]["resourceVersion"]}
+    return relisted, {ref: states[ref] for ref in unchanged}
 
 
 def _by_set(objects: Mapping[tuple[str, ObjectRef], Body]) -> dict[str, dict[ObjectRef, Body]]:
-    found: dict[str, dict[ObjectRef, Body]] = {}
+    by_set: dict[str, dict[ObjectRef, Body]] = {}
     for (_version, ref), body in sorted(objects.items(), key=lambda item: item[0]):
         label = part_of(body)
         if label:
-            found.setdefault(label, {})[ref] = body
-    return found
+            by_set.setdefault(label, {})[ref] = body
+    return by_set
 
 
 def read_parents(
     cluster: Cluster, discovery: Discovery, identities: Iterable[SetIdentity]
 ) -> dict[ObjectRef, Body | ClusterError]:
-    """The parents of all sets in the cluster, or of just these sets where reading all is denied.
+    """Return the parents of all sets in the cluster, or of just these sets where reading all is denied.
 
-    Where one of these may not be read either, why not.
+    For one of these that may not be read either, the error.
     """
     resource = discovery.of(GroupKind("", "ConfigMap"))
     if resource is None:
@@ -283,11 +297,11 @@ def read_parents(
         parents = [*cluster.list(resource, label_selector=ID_LABEL).items]
     except Forbidden:
         parents = []
-    found = {ref_of(body): body for body in parents}
+    parents_by_ref = {ref_of(body): body for body in parents}
     # A ConfigMap that bears a parent's name without its label must be seen too: it is refused, not overwritten.
-    left = [(resource, identity.ref) for identity in identities if identity.ref not in found]
-    looked_up, unreadable = look_up(cluster, left)
-    return {**found, **{ref: body for (_version, ref), body in looked_up.items()}, **unreadable}
+    lookups = [(resource, identity.ref) for identity in identities if identity.ref not in parents_by_ref]
+    looked_up, unreadable = look_up(cluster, lookups)
+    return {**parents_by_ref, **{ref: body for (_version, ref), body in looked_up.items()}, **unreadable}
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +319,7 @@ class Autoscalers:
 def read_autoscalers(
     cluster: Cluster, discovery: Discovery, namespaces: Iterable[str], manifests: Iterable[Body]
 ) -> Autoscalers:
-    """The live HPAs and those among the manifests."""
+    """Return the targets of the live HPAs and of those among the manifests."""
     resource = discovery.of(_HPA)
     listed = (
         list_objects(cluster, resource, "", sorted(namespaces)) if resource is not None else Listed([], {})
@@ -323,7 +337,7 @@ def _target(hpa: Body) -> ObjectRef:
 
 
 def _resources(discovery: Discovery, queries: Sequence[AppQuery]) -> set[ApiResource]:
-    """Each wanted kind in its wanted version, and each kind that an inventory knows besides."""
+    """Return each wanted kind in its wanted version, and each kind that an inventory names besides."""
     wanted = {(w.api_version, w.ref.kind) for query in queries for w in query.wanted}
     resources = {r for version, kind in wanted if (r := discovery.find(version, kind)) is not None}
     covered = {resource.group_kind for resource in resources}
@@ -331,8 +345,10 @@ def _resources(discovery: Discovery, queries: Sequence[AppQuery]) -> set[ApiReso
     return resources | {r for kind in hinted if (r := discovery.of(kind)) is not None}
 
 
-def _lost_groups(discovery: Discovery, queries: Sequence[AppQuery]) -> dict[GroupKind, Mapping[str, str]]:
-    """Kinds of the inventories whose API group does not answer now: their members cannot be counted as gone."""
+def _unavailable_groups(
+    discovery: Discovery, queries: Sequence[AppQuery]
+) -> dict[GroupKind, Mapping[str, str]]:
+    """Return kinds of the inventories whose API group does not answer now: their members must not count as gone."""
     return {
         kind: {EVERYWHERE: f"the API group {kind.group} does not answer: its APIService is unavailable"}
         for query in queries

@@ -1,10 +1,19 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The metadata proof: an object that has not moved since it was last proven to be as wanted still is.
+"""Verified states: an object that has not changed since it was last seen as wanted still is as wanted.
 
-A look remembers what such an object was. It is held against a metadata-only LIST, so nothing else is read. Looks may be
-lost at any time: what they do not settle is proven by content.
+Most runs find nothing to do. So that such a run reads little and sends no dry-run, each object that was as wanted is
+remembered with what its metadata was then, and one metadata-only LIST for each kind is compared with that:
+
+    LIST, metadata only -> VerifiedState.still_valid     same resourceVersion, or same generation and fields: unchanged
+                             |  no
+    LIST or GET, whole  -> matches_managed_fields        our entry has just the manifest's fields and values: unchanged
+                             |  no
+    dry-run apply       -> plan_by_dry_run               what the server answers is the plan
+
+The states are a cache on disk (ADR 0008): without them a run only takes longer. A deep run believes none of them, and
+sends a dry-run for each object.
 """
 
 from __future__ import annotations
@@ -27,7 +36,7 @@ from ..fields.ownership_match import same
 
 @dataclass(frozen=True, slots=True)
 class VerifiedState:
-    """An object when it was last proven to be as its manifest wants."""
+    """An object when it was last verified to be as its manifest wants."""
 
     digest: str  # of the manifest, and of what is left to others
     api_version: str
@@ -39,11 +48,11 @@ class VerifiedState:
     healthy: bool
     added: tuple[
         tuple[Any, ...], ...
-    ] = ()  # what others had added: path, live value, and the culprit's four words
+    ] = ()  # what others had added: path, live value, and the four fields of the culprit
 
     @property
     def additions(self) -> tuple[FieldChange, ...]:
-        """What others had added, as the report tells it."""
+        """What others had added, as the report shows it."""
         return tuple(
             FieldChange(path, live, ABSENT, Cause.ADDITION, Culprit(*culprit))
             for path, live, *culprit in self.added
@@ -58,10 +67,10 @@ class VerifiedState:
         autoscaled: bool,
         health_matters: bool,
     ) -> bool:
-        """Whether the object, of which only the metadata was read, is certain to be as wanted still.
+        """Whether the object, of which only the metadata was read, is certain to be still as wanted.
 
-        Where the resourceVersion has not moved, nothing has. Where it has, as by a status, the kind must keep a
-        generation, which moves with every change of the spec; what the generation leaves out is compared by value.
+        Where the resourceVersion is the same, nothing has changed. Where it is not, as after a status, the kind must
+        keep a generation, which grows with every change of the spec; what it leaves out is compared by value.
         """
         live = metadata["metadata"]
         known = (f"{wanted.digest}{ignored.digest}", wanted.api_version, live.get("uid"))
@@ -77,45 +86,47 @@ class VerifiedState:
             return False
         return (
             entry_digest(metadata) == self.entry_digest
-            and _holds(wanted.body["metadata"], live)
-            and not ignored.rules  # which of them lead where, only the whole object tells
-            and self._has_seen(foreign_fields(metadata, wanted.ref.group_kind, ignored, metadata_only=True))
+            and _metadata_matches(wanted.body["metadata"], live)
+            and not ignored.rules  # where their pointers lead is known of a whole object only
+            and self._has_same_additions(
+                foreign_fields(metadata, wanted.ref.group_kind, ignored, metadata_only=True)
+            )
         )
 
-    def _has_seen(self, found: Sequence[ForeignField]) -> bool:
-        """Whether these additions, of which only the metadata is known, are those of this look."""
+    def _has_same_additions(self, foreign: Sequence[ForeignField]) -> bool:
+        """Whether these additions, of which only the metadata is known, are those of this state."""
         known = {(path, *culprit) for path, _live, *culprit in self.added}
-        return {(display(a.path), *_words(a.owner.culprit)) for a in found} == known
+        return {(display(field.path), *_culprit_fields(field.owner.culprit)) for field in foreign} == known
 
 
 VerifiedStates = Mapping[str, Mapping[ObjectRef, VerifiedState]]  # by set, by object
 
 
-def to_content(verified: VerifiedStates) -> dict[str, Any]:
-    """Looks as JSON types, to be kept in a file."""
+def to_content(states: VerifiedStates) -> dict[str, Any]:
+    """Return verified states as JSON types, for a file."""
     return {
         set_id: [
-            [*_REF_FIELDS(ref), *_LOOK_FIELDS(verified)]
-            for ref, verified in sorted(of.items(), key=lambda item: item[0])
+            [*_REF_FIELDS(ref), *_STATE_FIELDS(state)]
+            for ref, state in sorted(states_of_set.items(), key=lambda item: item[0])
         ]
-        for set_id, of in verified.items()
+        for set_id, states_of_set in states.items()
     }
 
 
 def from_content(content: Mapping[str, Any]) -> dict[str, dict[ObjectRef, VerifiedState]]:
-    """What `as_content` wrote. Raises TypeError or ValueError for anything else."""
+    """Return what `to_content` wrote. Raises TypeError or ValueError for anything else."""
     return {set_id: dict(map(_row, rows)) for set_id, rows in content.items()}
 
 
-_REF_FIELDS, _LOOK_FIELDS = (
+_REF_FIELDS, _STATE_FIELDS = (
     attrgetter(*(f.name for f in fields(kind))) for kind in (ObjectRef, VerifiedState)
 )
 
 
 def _row(row: Iterable[Any]) -> tuple[ObjectRef, VerifiedState]:
-    group, kind, namespace, name, *verified = row
-    verified[-1] = tuple(map(tuple, verified[-1]))
-    return ObjectRef(group, kind, namespace, name), VerifiedState(*verified)
+    group, kind, namespace, name, *state = row
+    state[-1] = tuple(map(tuple, state[-1]))
+    return ObjectRef(group, kind, namespace, name), VerifiedState(*state)
 
 
 def verified_state_of(
@@ -127,7 +138,7 @@ def verified_state_of(
     healthy: bool,
     added: Sequence[FieldChange] = (),
 ) -> VerifiedState:
-    """What to remember of an object that was just proven to be as wanted."""
+    """Return what to remember of an object that was just verified to be as wanted."""
     metadata = live["metadata"]
     return VerifiedState(
         digest=f"{wanted.digest}{ignored.digest}",
@@ -138,28 +149,31 @@ def verified_state_of(
         entry_digest=entry_digest(live),
         autoscaled=autoscaled,
         healthy=healthy,
-        added=tuple((c.path, c.live, *_words(c.culprit)) for c in added if c.culprit is not None),
+        added=tuple((c.path, c.live, *_culprit_fields(c.culprit)) for c in added if c.culprit is not None),
     )
 
 
-def _words(culprit: Culprit) -> tuple[str, str, str, str]:
+def _culprit_fields(culprit: Culprit) -> tuple[str, str, str, str]:
     return culprit.manager, culprit.operation, culprit.subresource, culprit.time
 
 
 def entry_digest(live: Body) -> str:
-    """A digest of our managedFields entry: the fields and the version they are written in. Empty without one."""
+    """Return a digest of our managedFields entry: its fields and their version. Empty without one."""
     entry = our_entry(owners(live))
     if entry is None:
         return ""
     return digest_of([entry.api_version, entry.fields])
 
 
-def _holds(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
-    """Whether all that the manifest says of labels, annotations and the rest of the metadata is live by value."""
+def _metadata_matches(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether all labels, annotations and other metadata of the manifest are live with the same values."""
     for key, value in wanted.items():
         if isinstance(value, Mapping):
-            there = live.get(key) or {}
-            if not all(name in there and same(there[name], said) for name, said in value.items()):
+            live_map = live.get(key) or {}
+            if not all(
+                name in live_map and same(live_map[name], value_in_git)
+                for name, value_in_git in value.items()
+            ):
                 return False
         elif key not in ("name", "namespace") and not same(live.get(key), value):
             return False
