@@ -185,7 +185,7 @@ class _Writer:
         if base is None:
             raise self._refused(f"there is no branch {self._spec.base}", "Push a first commit to it.")
         planned = self._planner.plan(base, decisions)
-        looked = tuple(self._clone.near(base))
+        looked = tuple(self._clone.recent_history(base))
         if not planned.files:
             return _Written(head=head, planned=planned, looked=looked)
         if self._was_offered(planned, head):
@@ -212,11 +212,11 @@ class _Writer:
         """Push the planned files; the commit, or nothing where the branch has them already."""
         tip = refs.get(head)
         parents: tuple[str, ...] = (base,)
-        if tip is not None and tip != base and not self._clone.holds(base, tip):
+        if tip is not None and tip != base and not self._clone.has_ancestor(base, tip):
             if self._has(tip, planned):
                 return ""
             self._check_tip(tip, head)
-            parents = (tip,) if self._clone.holds(tip, base) else (tip, base)
+            parents = (tip,) if self._clone.has_ancestor(tip, base) else (tip, base)
         used = {change.policy for change in planned.changes}
         commit = self._clone.commit(
             NewCommit(

@@ -70,6 +70,7 @@ class Revision:
 
     @property
     def short(self) -> str:
+        """The first seven digits of the commit."""
         return self.commit[:7]
 
 
@@ -122,7 +123,7 @@ class PruneLimit:
     percent: bool = False
 
     def allows(self, count: int, total: int) -> bool:
-        """Whether `count` of `total` objects may go; a percentage holds only above 10 objects."""
+        """Return whether `count` of `total` objects may go; a percentage holds only above 10 objects."""
         if not self.percent:
             return count <= self.amount
         return total <= 10 or count * 100 <= self.amount * total

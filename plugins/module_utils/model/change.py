@@ -40,7 +40,7 @@ class Culprit:
     addresses: tuple[str, ...] = ()
     user_agent: str = ""
     verb: str = ""  # of the request
-    one_of: tuple[str, ...] = ()  # users, where it was one of them and it cannot be said which
+    one_of: tuple[str, ...] = ()  # users, where it was one of them and it is not known which
     evidence: str = MANAGED_FIELDS
 
     def __str__(self) -> str:

@@ -31,4 +31,4 @@ def compact(value: Any, *, sort: bool = False) -> bytes:
         except TypeError:
             pass  # integers beyond 64 bits, keys that are no text, halves of surrogate pairs: Python's own takes them
     text = json.dumps(value, sort_keys=sort, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return _HALF.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+    return _HALF.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()

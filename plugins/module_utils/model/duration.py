@@ -17,7 +17,7 @@ MAX_SECONDS = 7 * 24 * 3600.0
 
 
 def parse_duration(text: str, *, subject: str) -> float:
-    """Seconds of a duration such as `90s`, `5m` or `1h30m`; more than 0, at most 7 days.
+    """Return seconds of a duration such as `90s`, `5m` or `1h30m`; more than 0, at most 7 days.
 
     Raises InputError, naming `subject`, for anything else; a bare number is refused because its unit is a guess.
     """
@@ -33,7 +33,7 @@ def parse_duration(text: str, *, subject: str) -> float:
 
 
 def _fault(text: str, seconds: float) -> tuple[str, str]:
-    """What is wrong with a duration, and what to write instead."""
+    """Return what is wrong with a duration, and what to write instead."""
     shown = repr(text[:40])
     if _NUMBER.fullmatch(text):
         return (
@@ -51,7 +51,7 @@ def _fault(text: str, seconds: float) -> tuple[str, str]:
 
 
 def format_seconds(seconds: float) -> str:
-    """Seconds for people: `0.4s`, `12s`, `5m`, `1h30m`."""
+    """Return seconds for people: `0.4s`, `12s`, `5m`, `1h30m`."""
     if seconds < 10:
         return f"{seconds:.1f}s"
     whole = round(seconds)

@@ -36,9 +36,9 @@ class PlumbError(Exception):
 
     @property
     def account(self) -> str:
-        """The error without its subject, for where that is said already."""
-        said = f"{self.operation}: {self.reason}"
-        return f"{said}. {self.next_step}" if self.next_step else said
+        """The error without its subject, for where that stands already."""
+        text = f"{self.operation}: {self.reason}"
+        return f"{text}. {self.next_step}" if self.next_step else text
 
 
 class InputError(PlumbError):
@@ -74,7 +74,7 @@ class RenderBoundError(RenderError):
         self.memory, self.program_memory = memory, program_memory
 
     def document(self) -> dict[str, str | int]:
-        """The error as JSON types; `of` reads it."""
+        """Return the error as JSON types; `of` reads it."""
         return {
             "subject": self.subject,
             "operation": self.operation,
@@ -86,7 +86,7 @@ class RenderBoundError(RenderError):
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> RenderBoundError:
-        """The error that a document says. Raises KeyError, TypeError or ValueError for what is none."""
+        """Return the error that a document says. Raises KeyError, TypeError or ValueError for what is none."""
         return cls(
             *(str(document[name]) for name in ("subject", "operation", "reason", "next_step")),
             memory=int(document["memory"]),

@@ -33,7 +33,7 @@ _GENERATIONS = frozenset(
 
 
 def keeps_generation(kind: GroupKind) -> bool:
-    """Whether an unmoved generation says that nothing outside metadata and status has changed.
+    """Return whether an unmoved generation says that nothing outside metadata and status has changed.
 
     The API server sees to that itself for kinds that a CRD defines; those of reserved groups may be
     built in.

@@ -35,16 +35,20 @@ class Health:
 
     @classmethod
     def current(cls, remark: str = "") -> Health:
+        """Return the health of an object that is what its spec says."""
         return cls(HealthStatus.CURRENT, printable(remark))
 
     @classmethod
     def in_progress(cls, why: str) -> Health:
+        """Return the health of an object that is on its way."""
         return cls(HealthStatus.IN_PROGRESS, printable(why))
 
     @classmethod
     def failed(cls, why: str) -> Health:
+        """Return the health of an object that needs a change."""
         return cls(HealthStatus.FAILED, printable(why))
 
     @property
     def is_current(self) -> bool:
+        """Whether the object is what its spec says."""
         return self.status is HealthStatus.CURRENT

@@ -17,7 +17,7 @@ _LONGEST = 256  # characters of a name that count
 
 
 def nearest_names(name: str, names: Collection[str], *, count: int = 3, cutoff: float = 0.5) -> list[str]:
-    """Up to `count` names that are like `name`, the nearest first; `cutoff` from 0 (any) to 1 (equal).
+    """Return up to `count` names that are like `name`, the nearest first; `cutoff` from 0 (any) to 1 (equal).
 
     Comparing two names costs the product of their lengths. So of many names only those are compared that hold the most
     of the same letters, first by which they hold and then by how often.
@@ -30,7 +30,7 @@ def nearest_names(name: str, names: Collection[str], *, count: int = 3, cutoff: 
     ):
         if len(few) > most:
             few = heapq.nsmallest(most, few, key=distance)
-    return difflib.get_close_matches(word, [one[:_LONGEST] for one in few], n=count, cutoff=cutoff)
+    return difflib.get_close_matches(word, [other[:_LONGEST] for other in few], n=count, cutoff=cutoff)
 
 
 def _by_set(letters: frozenset[str], length: int, name: str) -> int:

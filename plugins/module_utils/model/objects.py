@@ -47,6 +47,7 @@ class ObjectRef:
 
     @property
     def group_kind(self) -> GroupKind:
+        """The kind in its group."""
         return GroupKind(self.group, self.kind)
 
     def __str__(self) -> str:
@@ -55,12 +56,12 @@ class ObjectRef:
 
 
 def api_group(api_version: str) -> str:
-    """The group of an `apiVersion`: `apps` of `apps/v1`, empty of `v1`."""
+    """Return the group of an `apiVersion`: `apps` of `apps/v1`, empty of `v1`."""
     return api_version.rpartition("/")[0]
 
 
 def ref_of(body: Body) -> ObjectRef:
-    """The identity of a body that has `apiVersion`, `kind` and `metadata.name`."""
+    """Return the identity of a body that has `apiVersion`, `kind` and `metadata.name`."""
     metadata = body["metadata"]
     return ObjectRef(
         api_group(body["apiVersion"]),
@@ -71,7 +72,7 @@ def ref_of(body: Body) -> ObjectRef:
 
 
 def digest_of(content: Any) -> str:
-    """A digest of JSON types, 32 hexadecimal digits; the order of keys does not matter."""
+    """Return a digest of JSON types, 32 hexadecimal digits; the order of keys does not matter."""
     return hashlib.sha256(compact(content, sort=True)).hexdigest()[:32]
 
 
@@ -97,10 +98,11 @@ class Manifest:
 
     @classmethod
     def of(cls, body: Body, origin: Origin) -> Manifest:
-        """The manifest of a body that has `apiVersion`, `kind` and `metadata.name`."""
+        """Return the manifest of a body that has `apiVersion`, `kind` and `metadata.name`."""
         metadata = {key: value for key, value in body["metadata"].items() if key != "namespace"}
         return cls(ref_of(body), body, origin, digest_of({**body, "metadata": metadata}))
 
     @property
     def api_version(self) -> str:
+        """The API version that the body is written in."""
         return str(self.body["apiVersion"])

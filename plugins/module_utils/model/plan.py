@@ -27,6 +27,7 @@ class Verb(Enum):
 
     @property
     def writes(self) -> bool:
+        """Whether it writes to the object."""
         return self not in (Verb.UNCHANGED, Verb.REFUSED)
 
 
@@ -114,7 +115,7 @@ class AppResult:
     blames_server: bool = False  # nothing was written, for an error that any other app could have met
 
     def with_outcomes(self) -> Iterator[tuple[Action, Outcome | None]]:
-        """The planned actions, each with what it came to; one that was done has the verb of what was done."""
+        """Yield the planned actions, each with what it came to; one that was done has the verb of what was done."""
         outcomes = {outcome.action.ref: outcome for outcome in self.outcomes}
         for action in self.plan.actions:
             outcome = outcomes.get(action.ref)
@@ -136,6 +137,7 @@ class AppResult:
 
     @property
     def failed(self) -> bool:
+        """Whether something of the app failed, was refused, or did not become healthy."""
         return bool(
             self.error
             or self.plan.error
@@ -146,6 +148,7 @@ class AppResult:
 
     @property
     def drifted(self) -> bool:
+        """Whether an object of the app drifted."""
         return any(action.drifted for action in self.plan.actions)
 
 
@@ -163,6 +166,7 @@ class Counts:
 
     @classmethod
     def of(cls, results: Iterable[AppResult]) -> Counts:
+        """Return the counts of these results together."""
         by_verb = dict.fromkeys(Verb, 0)
         drifted = 0
         ends = dict.fromkeys(Result, 0)

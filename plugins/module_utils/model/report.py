@@ -46,7 +46,7 @@ class Report:
     sources: tuple[SourceReport, ...]
     apps: tuple[AppResult, ...]
     unclaimed: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()  # what of the run could not be told as it should be
+    warnings: tuple[str, ...] = ()  # what of the run could not be reported as it should be
     config: ConfigReport | None = None
     stopped: str = (
         ""  # why the run ended before its time: the API server failed for one request after another
@@ -55,13 +55,16 @@ class Report:
 
     @property
     def changed(self) -> bool:
+        """Whether something was, or in a check would be, written."""
         return any(app.changed for app in self.apps)
 
     @property
     def failed(self) -> bool:
+        """Whether a source, the config, an app or the run itself failed."""
         unread = any(source.error for source in self.sources) or bool(self.config and self.config.error)
         return bool(unread or self.stopped or any(app.failed for app in self.apps))
 
     @property
     def drifted(self) -> bool:
+        """Whether an object of an app drifted."""
         return any(app.drifted for app in self.apps)

@@ -14,7 +14,7 @@ _SIZE = re.compile(r"([1-9]\d{0,5})(Mi|Gi|Ti)", re.ASCII)
 
 
 def parse_size(text: str, *, subject: str) -> int:
-    """Bytes of a size such as `512Mi` or `2Gi`. Raises InputError, naming `subject`, for anything else."""
+    """Return bytes of a size such as `512Mi` or `2Gi`. Raises InputError, naming `subject`, for anything else."""
     match = _SIZE.fullmatch(text)
     if match is None:
         raise InputError(

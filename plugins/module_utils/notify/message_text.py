@@ -17,7 +17,7 @@ _LONGEST = 3000  # characters of the text; chats take about that
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is told at once. `time` is RFC 3339, UTC."""
+    """The news that one message has. `time` is RFC 3339, UTC."""
 
     cluster: str
     news: tuple[News, ...]
@@ -27,25 +27,26 @@ class Message:
 
     @property
     def severity(self) -> Severity:
-        return max(one.severity for one in self.news)
+        """The highest severity of its news."""
+        return max(piece.severity for piece in self.news)
 
     @property
     def title(self) -> str:
         """Such as `prod-eu: 2 failed, 1 drifted`."""
-        counted = Counter(one.kind for one in self.news)
+        counted = Counter(piece.kind for piece in self.news)
         return f"{self.cluster}: {', '.join(f'{number} {kind}' for kind, number in counted.items())}"
 
     @property
     def text(self) -> str:
         """A line for each piece of news. Nobody is mentioned by it, and it is no markup of chats."""
-        lines = [_line(one) for one in self.news]
+        lines = [_line(piece) for piece in self.news]
         lines += [f"{self.left_out} more were left out, because there were too many"] if self.left_out else []
         lines += [self.link] if self.link else []
         text = "\n".join(lines)
         return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
     def document(self) -> dict[str, Any]:
-        """The message for a webhook; `text` is what chats show."""
+        """Return the message for a webhook; `text` is what chats show."""
         return {
             "apiVersion": "plumb.gitops/v1",
             "kind": "Notification",
@@ -56,7 +57,7 @@ class Message:
             "time": self.time,
             "link": self.link,
             "left_out": self.left_out,
-            "news": [_document(one) for one in self.news],
+            "news": [_document(piece) for piece in self.news],
         }
 
 
@@ -82,5 +83,5 @@ def _document(news: News) -> dict[str, str]:
 
 
 def by_severity(news: Sequence[News]) -> tuple[News, ...]:
-    """The most severe first."""
-    return tuple(sorted(news, key=lambda one: -one.severity))
+    """Return the news with the most severe first."""
+    return tuple(sorted(news, key=lambda piece: -piece.severity))

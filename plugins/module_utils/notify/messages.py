@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is told of a run: its news, each with a severity and a mark by which it is known again. Values only."""
+"""The news of a run, each with a severity and a mark by which it is recognised later. Values only."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ class Severity(IntEnum):
 
     @property
     def word(self) -> str:
+        """The severity in lower case."""
         return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """One thing that is told. `key` says what it is about, `text` what happened; both come from outside in part."""
+    """One piece of news. `key` says what it is about, `text` what happened; both come from outside in part."""
 
     severity: Severity
     kind: str  # failed, recovered, drifted, changed
@@ -41,7 +42,7 @@ class News:
 
     @property
     def mark(self) -> str:
-        """Equal for what was told before."""
+        """A digest that is equal for news that says the same."""
         commit = self.commit if self.kind == "changed" else ""
         return hashlib.sha256(f"{self.kind}\0{self.text}\0{commit}".encode()).hexdigest()
 
@@ -49,34 +50,33 @@ class News:
 def news_of(
     pulled: Sequence[Mapping[str, Any]], applied: Mapping[str, Any] | None, sources: Mapping[str, str]
 ) -> tuple[News, ...]:
-    """The news of a run: of what `pull` and `apply` returned (None: it was not come to), and each app's source."""
-    commits = {one["name"]: one["revision"]["commit"] for one in pulled if one.get("revision")}
-    found = [
+    """Return the news of a run: of what `pull` and `apply` returned (None: it did not begin), and each app's source."""
+    commits = {source["name"]: source["revision"]["commit"] for source in pulled if source.get("revision")}
+    news = [
         News(
             severity=Severity.ERROR,
             kind="failed",
             app="",
-            text=_text(one["error"]),
-            key=f"source {one['name']}",
+            text=_text(source["error"]),
+            key=f"source {source['name']}",
         )
-        for one in pulled
-        if one.get("error")
+        for source in pulled
+        if source.get("error")
     ]
     if applied is None:
-        return tuple(found)
+        return tuple(news)
     if "lines" not in applied or applied.get("stopped"):
         why = _text(applied.get("stopped") or applied.get("msg") or "the run failed")
-        found.append(News(severity=Severity.ERROR, kind="failed", app="", text=why, key="run"))
+        news.append(News(severity=Severity.ERROR, kind="failed", app="", text=why, key="run"))
     for app in applied.get("apps", ()):
         commit = commits.get(sources.get(app["name"], ""), "")
-        found += _of_app(
-            app, [one for one in applied.get("actions", ()) if one["app"] == app["name"]], commit
-        )
-    return tuple(found)
+        actions = [action for action in applied.get("actions", ()) if action["app"] == app["name"]]
+        news += _of_app(app, actions, commit)
+    return tuple(news)
 
 
 def recovered(news: News) -> News:
-    """That something which failed does so no longer; as severe as the failure was, so that it gets where that went."""
+    """Return the news that something no longer fails; as severe as the failure, so that it gets where that went."""
     return News(severity=news.severity, kind="recovered", app=news.app, text="no longer fails", key=news.key)
 
 
@@ -87,16 +87,16 @@ def _of_app(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]], commit
             severity=Severity.ERROR, kind="failed", app=name, text=failure_text(app, actions), commit=commit,
             key=f"app {name}",
         )  # fmt: skip
-    drifted = [one["object"] for one in actions if one.get("drifted")]
+    drifted = [action["object"] for action in actions if action.get("drifted")]
     if drifted:
         yield News(
             severity=Severity.WARNING, kind="drifted", app=name, text=_some(drifted), commit=commit,
             key=f"drift {name}",
         )  # fmt: skip
     moved = [
-        f"{one['action']} {one['object']}"
-        for one in actions
-        if one.get("result") == "done" and not one.get("drifted")
+        f"{action['action']} {action['object']}"
+        for action in actions
+        if action.get("result") == "done" and not action.get("drifted")
     ]
     if moved:
         yield News(
@@ -106,23 +106,23 @@ def _of_app(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]], commit
 
 
 def failure_text(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> str:
-    """Why an app failed: of each thing that did, its first words."""
-    said = [app["error"]] if app.get("error") else []
-    said += [
-        f"{one['object']}: {one.get('error') or one.get('reason', '')}"
-        for one in actions
-        if one["app"] == app["name"] and (one.get("result") == "failed" or one["action"] == "refused")
+    """Return why an app failed: the first words about each thing that did."""
+    reasons = [app["error"]] if app.get("error") else []
+    reasons += [
+        f"{entry['object']}: {entry.get('error') or entry.get('reason', '')}"
+        for entry in actions
+        if entry["app"] == app["name"] and (entry.get("result") == "failed" or entry["action"] == "refused")
     ]
-    said += [
-        f"{one['object']} is not healthy: {one['status']} {one.get('message', '')}".rstrip()
-        for one in app.get("unhealthy", ())
+    reasons += [
+        f"{entry['object']} is not healthy: {entry['status']} {entry.get('message', '')}".rstrip()
+        for entry in app.get("unhealthy", ())
     ]
-    return _some(said) if said else "it failed; the report says why"
+    return _some(reasons) if reasons else "it failed; the report says why"
 
 
-def _some(said: Sequence[str]) -> str:
-    more = [f"and {len(said) - _MOST} more"] if len(said) > _MOST else []
-    return "; ".join([*(_text(one) for one in said[:_MOST]), *more])
+def _some(texts: Sequence[str]) -> str:
+    more = [f"and {len(texts) - _MOST} more"] if len(texts) > _MOST else []
+    return "; ".join([*(_text(text) for text in texts[:_MOST]), *more])
 
 
 def _text(text: Any) -> str:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place that imports apprise, which a target may lack."""
+"""The one module that imports apprise, which a target may lack."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..model.errors import InputError
 
 
 def load_apprise() -> Any:
-    """The module, which is optional and takes long to load. Raises InputError where it is missing."""
+    """Return the module, which is optional and takes long to load. Raises InputError where it is missing."""
     try:
         return importlib.import_module("apprise")
     except ImportError as exc:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is told. Values only."""
+"""Who gets notifications. Values only."""
 
 from __future__ import annotations
 
@@ -23,4 +23,5 @@ class Receiver:
 
     @property
     def subject(self) -> str:
+        """The receiver's name in errors."""
         return f"notification {self.name}"

@@ -51,7 +51,7 @@ def _post(receiver: Receiver, url: str, message: Message) -> None:
                 headers=headers,
                 timeout=receiver.timeout,
                 allow_redirects=False,
-                stream=True,  # what it says is not read
+                stream=True,  # the answer's body is not read
             )
             status = answer.status_code
             answer.close()
@@ -72,10 +72,10 @@ def _signature(receiver: Receiver, body: bytes) -> Mapping[str, str]:
 
 def _by_apprise(receiver: Receiver, url: str, message: Message) -> None:
     apprise = load_apprise()
-    heard = _Heard()
+    handler = _DroppingHandler()
     log = logging.getLogger("apprise")
     before = log.handlers, log.propagate
-    log.handlers, log.propagate = [heard], False  # it names addresses
+    log.handlers, log.propagate = [handler], False  # it names addresses
     try:
         sender: Any = apprise.Apprise(asset=apprise.AppriseAsset(secure_logging=True, async_mode=False))
         if not sender.add(url):
@@ -94,11 +94,11 @@ def _by_apprise(receiver: Receiver, url: str, message: Message) -> None:
         log.handlers, log.propagate = before
 
 
-class _Heard(logging.Handler):
-    """Takes what apprise says to nobody: its records may quote addresses."""
+class _DroppingHandler(logging.Handler):
+    """A handler that drops apprise's records, which may quote addresses."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Forget it."""
+        """Drop the record."""
 
 
 def _line_of(receiver: Receiver, file: Path, option: str) -> str:

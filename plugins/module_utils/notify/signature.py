@@ -16,7 +16,7 @@ _PREFIX = b"whsec_"
 
 
 def key_of(secret: bytes) -> bytes:
-    """The key that a secret stands for: with `whsec_` before it base64 as the standard has it, else its own bytes."""
+    """Return the key of a secret: after `whsec_` it is base64, as the standard says, else the secret's own bytes."""
     if secret.startswith(_PREFIX):
         try:
             return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
@@ -26,7 +26,7 @@ def key_of(secret: bytes) -> bytes:
 
 
 def signed_headers(secret: bytes, identity: str, seconds: int, body: bytes) -> dict[str, str]:
-    """The headers that go with a body: `seconds` since 1970 is when it is sent."""
+    """Return the headers that go with a body: `seconds` since 1970 is when it is sent."""
     digest = _digest(secret, identity, str(seconds), body)
     return {
         "webhook-id": identity,
@@ -36,7 +36,7 @@ def signed_headers(secret: bytes, identity: str, seconds: int, body: bytes) -> d
 
 
 def is_signed(secret: bytes, headers: Mapping[str, str], body: bytes, now: float) -> bool:
-    """Whether these headers were made with this secret for this body, not longer ago than TOLERANCE.
+    """Return whether these headers were made with this secret for this body, not longer ago than TOLERANCE.
 
     Names of headers are in lower case. Several signatures may stand there, while a secret is being changed.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A path of a revision to the manifests it says: the door of this room."""
+"""The entry point of this package: the manifests that a path of a revision renders to."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ RENDERERS = (Renderer("kustomize", is_kustomization, build_kustomization),)
 def render_app(
     root: Path, source: RenderSource, *, subject: str, cache: RenderCache, budget: MemoryBudget | None = None
 ) -> tuple[Manifest, ...]:
-    """As `render_path`; read from `cache` where what it was made of is the same, and kept there.
+    """Render as `render_path` does, from `cache` where all that it was made of is the same; the result is kept there.
 
-    Where `cache` wants all afresh, what was kept is only compared; an app of which it differs is noted there. Else a
-    render that went beyond a bound is not tried again before its files change, or there is more memory.
+    With `cache.afresh` what was kept is only compared, and `cache.differing` gets the app if it differs. Else a render
+    that went beyond a bound is not tried again before its files change, or there is more memory.
     """
     budget = budget or MemoryBudget.of_process()
     made = None if cache.afresh else _recalled(cache, root, source, budget, hold=True)
@@ -69,7 +69,7 @@ def _rendered_anew(
         _refuse_what_failed(cache, root, source, subject, budget)
 
     def failed(tree: Tree, error: RenderBoundError) -> None:
-        cache.save_failure(root, source, inputs=[*tree.asked], programs=[*tree.programs], error=error)
+        cache.save_failure(root, source, inputs=[*tree.requested], programs=[*tree.programs], error=error)
 
     tree, manifests = _rendered(root, source.path, subject, budget, failed)
     made = Rendering(manifests, _remarks(tree, empty=not manifests))
@@ -77,14 +77,14 @@ def _rendered_anew(
     if known is not None and known != made:
         cache.differing.append(subject)
     if known != made:
-        cache.save(root, source, inputs=[*tree.asked], programs=[*tree.programs], rendering=made)
+        cache.save(root, source, inputs=[*tree.requested], programs=[*tree.programs], rendering=made)
     return made
 
 
 def _recalled(
     cache: RenderCache, root: Path, source: RenderSource, budget: MemoryBudget, *, hold: bool
 ) -> Rendering | None:
-    """What was kept of an app, if it still holds and there is memory for it; `hold`: it stays for the whole run."""
+    """Return the cached rendering if it is valid and there is memory for it; with `hold` it stays for the whole run."""
     size, values = cache.size(source)
     if not size:
         return None
@@ -135,7 +135,7 @@ def _rendered(
 def render_path(
     root: Path, path: str, *, subject: str, budget: MemoryBudget | None = None
 ) -> tuple[Manifest, ...]:
-    """The manifests of `path` in the checkout `root`, in the order of their files; `subject` names the app in errors.
+    """Return the manifests of `path` in the checkout `root`, in their files' order; `subject` names the app in errors.
 
     A folder with a kustomization file is built by kustomize. Any other folder gives its `*.yaml`, `*.yml` and `*.json`
     files and those of its subfolders, by name, hidden ones left out; a subfolder with a kustomization file is built
@@ -150,13 +150,13 @@ def _render(tree: Tree, path: str) -> tuple[Manifest, ...]:
     start = tree.find(path or ".")
     if start.is_dir():
         _check_no_templates(tree, start)
-        found = tuple(_of_folder(tree, start))
-        if not found and (what := other_files([*tree.others, *tree.passed_over])):
+        manifests = tuple(_of_folder(tree, start))
+        if not manifests and (what := other_files([*tree.others, *tree.passed_over])):
             raise other_files_error(subject, path, what)
     elif start.name in KUSTOMIZATION_NAMES:
-        found = build_kustomization(tree, start.parent)
+        manifests = build_kustomization(tree, start.parent)
     elif start.suffix.lower() in MANIFEST_SUFFIXES:
-        found = _of_file(tree, start)
+        manifests = _of_file(tree, start)
     else:
         raise RenderError(
             subject,
@@ -164,8 +164,8 @@ def _render(tree: Tree, path: str) -> tuple[Manifest, ...]:
             "the file is neither YAML nor JSON by its name",
             "Name a folder, or a file that ends in .yaml, .yml or .json.",
         )
-    reject_duplicates(found, subject=subject)
-    return found
+    reject_duplicates(manifests, subject=subject)
+    return manifests
 
 
 def _of_file(tree: Tree, file: Path) -> tuple[Manifest, ...]:
@@ -181,7 +181,7 @@ def _of_file(tree: Tree, file: Path) -> tuple[Manifest, ...]:
 
 
 def _of_listed_file(tree: Tree, file: Path, shown: str) -> tuple[Manifest, ...]:
-    """The manifests of a file that nobody has named: JSON that is no manifest at all is passed over."""
+    """Return the manifests of a file that nobody has named: JSON that is no manifest at all is passed over."""
     try:
         return _of_file(tree, file)
     except RenderBoundError:
@@ -222,18 +222,18 @@ def _check_no_chart(tree: Tree, folder: Path) -> None:
     if tree.has_file(file):
         shown = tree.shown(file)
         data = tree.read(tree.inside(file, shown))
-        if any(is_chart(one.value) for one in read_documents(data, file=shown, meter=tree.meter)):
+        if any(is_chart(document.value) for document in read_documents(data, file=shown, meter=tree.meter)):
             raise chart_error(tree.meter.subject, tree.shown(folder))
 
 
 def _remarks(tree: Tree, *, empty: bool) -> tuple[str, ...]:
-    """What people should know of a rendering: what was passed over, and why there is nothing in it."""
-    found = []
+    """Return what people should know of a rendering: what was passed over, and why it is empty."""
+    remarks = []
     if tree.passed_over:
-        found.append(f"passed over, as JSON that is no object for Kubernetes: {_some(tree.passed_over)}")
+        remarks.append(f"passed over, as JSON that is no object for Kubernetes: {_some(tree.passed_over)}")
     if tree.others and empty:
-        found.append(f"there are no manifests, only {_some(tree.others)}")
-    return tuple(found)
+        remarks.append(f"there are no manifests, only {_some(tree.others)}")
+    return tuple(remarks)
 
 
 def _some(names: Sequence[str]) -> str:

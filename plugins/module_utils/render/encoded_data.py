@@ -21,8 +21,8 @@ _BASE64_FIELDS = {"Secret": "data", "ConfigMap": "binaryData"}
 _TEXT_FIELDS = {"Secret": "stringData", "ConfigMap": "data"}
 
 
-def with_encoded_data(body: dict[str, Any], named: str, place: Location) -> Body:
-    """The body with `stringData` of a Secret folded into `data` and its base64 on one line; others as they are.
+def with_encoded_data(body: dict[str, Any], named: str, location: Location) -> Body:
+    """Return the body; of a Secret with `stringData` folded into `data` and its base64 on one line.
 
     Raises RenderError, naming the key and never the value, for bad base64 and for values that are not text.
     """
@@ -33,10 +33,10 @@ def with_encoded_data(body: dict[str, Any], named: str, place: Location) -> Body
     encoded, plain = _BASE64_FIELDS[kind], _TEXT_FIELDS[kind]
     for field in (encoded, plain):
         if body.get(field) is not None:
-            made[field] = _texts(body[field], f"{field} of {named}", place)
+            made[field] = _texts(body[field], f"{field} of {named}", location)
     if made.get(encoded):
         made[encoded] = {
-            key: _base64(key, text, f"{encoded} of {named}", place) for key, text in made[encoded].items()
+            key: _base64(key, text, f"{encoded} of {named}", location) for key, text in made[encoded].items()
         }
     if kind == "Secret":
         folded = {
@@ -48,22 +48,22 @@ def with_encoded_data(body: dict[str, Any], named: str, place: Location) -> Body
     return made
 
 
-def _texts(said: Any, where: str, place: Location) -> dict[str, str]:
-    if not isinstance(said, Mapping):
-        raise place.error(f"{where} is not a map")
-    for key, text in said.items():
+def _texts(value: Any, where: str, location: Location) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise location.error(f"{where} is not a map")
+    for key, text in value.items():
         if text is not None and not isinstance(text, str):
-            raise place.error(f"the value of {printable(key, 100)!r} in {where} is not text", "Quote it.")
-    return {key: text or "" for key, text in said.items()}
+            raise location.error(f"the value of {printable(key, 100)!r} in {where} is not text", "Quote it.")
+    return {key: text or "" for key, text in value.items()}
 
 
-def _base64(key: str, text: str, where: str, place: Location) -> str:
+def _base64(key: str, text: str, where: str, location: Location) -> str:
     flat = text.replace("\n", "").replace("\r", "")
     try:
         base64.b64decode(flat, validate=True)
     except ValueError:
         # Not chained: the cause must not bring the value into a traceback.
-        raise place.error(
+        raise location.error(
             f"the value of {printable(key, 100)!r} in {where} is not valid base64",
             "Encode it; a Secret takes plain text under stringData.",
         ) from None

@@ -19,5 +19,5 @@ class Location:
     origin: Origin
 
     def error(self, reason: str, next_step: str = "Correct the file.") -> RenderError:
-        """The error for what was found here; the caller raises it."""
+        """Return the error for what was found here; the caller raises it."""
         return RenderError(self.subject, f"reading {self.origin}", reason, next_step)

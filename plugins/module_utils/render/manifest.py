@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documents to manifests: what every object must have, what is never sent, and what is refused here because the API
-server would answer it late or with a riddle.
+server would answer it late or with an unclear message.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _TYPE_WORDS = {
 def parse_manifests(
     data: bytes, *, file: str, meter: Meter, origin_of: Callable[[Any], Origin] | None = None
 ) -> tuple[Manifest, ...]:
-    """The manifests of one file in order, Lists taken apart, empty documents left out.
+    """Return the manifests of one file in order, Lists taken apart, empty documents left out.
 
     `origin_of` says where an object was really written, for text that a program made. Raises RenderError with file
     and line for what is not an object that can be applied.
@@ -79,12 +79,12 @@ def reject_duplicates(manifests: Iterable[Manifest], *, subject: str) -> None:
         seen[manifest.ref] = manifest.origin
 
 
-def _said(value: Any) -> str:
+def _type_words(value: Any) -> str:
     return "missing" if value is None else _TYPE_WORDS.get(type(value), "something else")
 
 
-def _objects(document: Document, place: Location) -> Iterator[tuple[Any, int]]:
-    """The objects of a document with their lines; of a List its items, also of Lists in Lists."""
+def _objects(document: Document, location: Location) -> Iterator[tuple[Any, int]]:
+    """Yield the objects of a document with their lines; of a List its items, also of Lists in Lists."""
     waiting = deque([(document.value, document.line, 0)])
     lines = document.item_lines
     while waiting:
@@ -94,7 +94,7 @@ def _objects(document: Document, place: Location) -> Iterator[tuple[Any, int]]:
             continue
         items = value.get("items") or []
         if not isinstance(items, list) or depth > MAX_DEPTH:
-            raise place.error(f"items of {value['kind']} is {_said(items)}, not a list")
+            raise location.error(f"items of {value['kind']} is {_type_words(items)}, not a list")
         known = lines if depth == 0 and len(lines) == len(items) else (line,) * len(items)
         inner = [(item, at, depth + 1) for item, at in zip(items, known, strict=True)]
         waiting.extendleft(reversed(inner))
@@ -108,84 +108,86 @@ def _is_list(value: Any) -> bool:
     )
 
 
-def _manifest(value: Any, place: Location) -> Manifest:
+def _manifest(value: Any, location: Location) -> Manifest:
     if not isinstance(value, dict):
-        raise place.error(
-            f"the document is {_said(value)}, not an object with apiVersion, kind and metadata",
+        raise location.error(
+            f"the document is {_type_words(value)}, not an object with apiVersion, kind and metadata",
             "Keep files that are no manifests out of the app's path.",
         )
     if "sops" in value:
-        raise place.error(
+        raise location.error(
             "the document is encrypted with SOPS, and decryption is not supported yet",
             "Take it out of the app's path; ciphertext is not applied.",
         )
-    _check_type(value, place)
-    metadata = _checked_metadata(value, place)
+    _check_type(value, location)
+    metadata = _checked_metadata(value, location)
     body = {key: part for key, part in value.items() if key != "status"} | {"metadata": metadata}
-    return Manifest.of(with_encoded_data(body, str(ref_of(body)), place), place.origin)
+    return Manifest.of(with_encoded_data(body, str(ref_of(body)), location), location.origin)
 
 
-def _check_type(value: Body, place: Location) -> None:
+def _check_type(value: Body, location: Location) -> None:
     for field, pattern in (("apiVersion", _API_VERSION), ("kind", _KIND)):
-        said = value.get(field)
-        if not isinstance(said, str) or not said:
-            what, next_step = what_else(value, place.origin.file)
-            raise place.error(
-                f"the document's {field} is {_said(said or None)}, so it is no Kubernetes object"
+        text = value.get(field)
+        if not isinstance(text, str) or not text:
+            what, next_step = what_else(value, location.origin.file)
+            raise location.error(
+                f"the document's {field} is {_type_words(text or None)}, so it is no Kubernetes object"
                 f"{': ' if what else ''}{what}",
                 next_step or "Keep files that are no manifests out of the app's path.",
             )
-        if not pattern.fullmatch(said):
-            raise place.error(f"{printable(said, 80)!r} cannot be an object's {field}")
+        if not pattern.fullmatch(text):
+            raise location.error(f"{printable(text, 80)!r} cannot be an object's {field}")
 
 
-def _checked_metadata(value: Body, place: Location) -> dict[str, Any]:
+def _checked_metadata(value: Body, location: Location) -> dict[str, Any]:
     kind, metadata = value["kind"], value.get("metadata")
     if not isinstance(metadata, dict):
-        raise place.error(f"metadata of this {kind} is {_said(metadata)}, not a map with a name")
+        raise location.error(f"metadata of this {kind} is {_type_words(metadata)}, not a map with a name")
     if metadata.get("generateName") and not metadata.get("name"):
-        raise place.error(
+        raise location.error(
             f"this {kind} has generateName, which makes another object on every run",
             "Give it a metadata.name.",
         )
-    _check_name(metadata.get("name") or None, f"metadata.name of this {kind}", place)
+    _check_name(metadata.get("name") or None, f"metadata.name of this {kind}", location)
     named = f"{kind} {metadata['name']}"
     if metadata.get("namespace"):
-        _check_name(metadata["namespace"], f"metadata.namespace of {named}", place)
+        _check_name(metadata["namespace"], f"metadata.namespace of {named}", location)
     elif metadata.get("namespace") not in ("", None):
-        raise place.error(f"metadata.namespace of {named} is {_said(metadata['namespace'])}, not text")
+        raise location.error(
+            f"metadata.namespace of {named} is {_type_words(metadata['namespace'])}, not text"
+        )
     for field in ("labels", "annotations"):
-        _check_texts(metadata.get(field), field, named, place)
+        _check_texts(metadata.get(field), field, named, location)
     dropped = _SERVER_METADATA if metadata.get("namespace") else _SERVER_METADATA | {"namespace"}
     return {key: part for key, part in metadata.items() if key not in dropped}
 
 
-def _check_name(said: Any, what: str, place: Location) -> None:
-    """The rule every name must keep to be a segment of a URL's path; finer rules are the API server's."""
-    if said is None:
-        raise place.error(f"{what} is missing", "Add it.")
-    if not isinstance(said, str):
-        raise place.error(f"{what} is {_said(said)}, not text", "Quote it.")
+def _check_name(name: Any, what: str, location: Location) -> None:
+    """Check that a name can be a segment of a URL's path; finer rules are the API server's."""
+    if name is None:
+        raise location.error(f"{what} is missing", "Add it.")
+    if not isinstance(name, str):
+        raise location.error(f"{what} is {_type_words(name)}, not text", "Quote it.")
     if (
-        said in (".", "..")
-        or any(c in "/%" or not c.isprintable() or c.isspace() for c in said)
-        or len(said) > 253
+        name in (".", "..")
+        or any(c in "/%" or not c.isprintable() or c.isspace() for c in name)
+        or len(name) > 253
     ):
-        raise place.error(f"{printable(said, 80)!r} cannot be {what}")
+        raise location.error(f"{printable(name, 80)!r} cannot be {what}")
 
 
-def _check_texts(said: Any, field: str, named: str, place: Location) -> None:
-    if said is None:
+def _check_texts(texts: Any, field: str, named: str, location: Location) -> None:
+    if texts is None:
         return
-    if not isinstance(said, Mapping):
-        raise place.error(f"metadata.{field} of {named} is {_said(said)}, not a map")
-    for key, text in said.items():
+    if not isinstance(texts, Mapping):
+        raise location.error(f"metadata.{field} of {named} is {_type_words(texts)}, not a map")
+    for key, text in texts.items():
         if key.startswith(APPLYSET_PREFIX):
-            raise place.error(
+            raise location.error(
                 f"{named} has {printable(key, 120)!r} in its {field}, which says who owns an object and is not for Git",
                 "Remove it.",
             )
         if text is not None and not isinstance(text, str):
-            raise place.error(
-                f"{printable(key, 120)!r} in the {field} of {named} is {_said(text)}", "Quote it."
+            raise location.error(
+                f"{printable(key, 120)!r} in the {field} of {named} is {_type_words(text)}", "Quote it."
             )

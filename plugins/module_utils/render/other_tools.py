@@ -58,17 +58,17 @@ def check_content(data: bytes, subject: str, shown: str) -> None:
         )
 
 
-def check_encryption(data: bytes, place: Location) -> None:
+def check_encryption(data: bytes, location: Location) -> None:
     """Raise RenderError for a file, of whatever kind, that is encrypted with SOPS."""
     if _SOPS_VALUE.search(data):
-        raise place.error(
+        raise location.error(
             "the file is encrypted with SOPS, and decryption is not supported yet",
             "Take it out of the app; ciphertext is not applied.",
         )
 
 
 def submodule_error(subject: str, shown: str) -> RenderError:
-    """The error for an empty folder: Git keeps none, so it stands for a submodule."""
+    """Return the error for an empty folder: Git keeps none, so it stands for a submodule."""
     return RenderError(
         subject,
         f"reading {shown}",
@@ -78,12 +78,12 @@ def submodule_error(subject: str, shown: str) -> RenderError:
 
 
 def is_template(data: bytes) -> bool:
-    """Whether something stands in a file that a template of a Helm chart would have."""
+    """Return whether something stands in a file that a template of a Helm chart would have."""
     return _TEMPLATE.search(data) is not None
 
 
 def template_error(error: RenderError) -> RenderError:
-    """The error of reading a file that is a template."""
+    """Return the error of reading a file that is a template."""
     return RenderError(
         error.subject,
         error.operation,
@@ -93,19 +93,19 @@ def template_error(error: RenderError) -> RenderError:
 
 
 def chart_error(subject: str, shown: str) -> RenderError:
-    """The error for a folder that is a Helm chart, or for its templates."""
+    """Return the error for a folder that is a Helm chart, or for its templates."""
     return RenderError(
         subject, f"reading {shown}", "it is a Helm chart, and charts are not rendered", _CHART_STEP
     )
 
 
 def is_chart(value: Any) -> bool:
-    """Whether the content of a Chart.yaml is that of a chart."""
+    """Return whether the content of a Chart.yaml is that of a chart."""
     return isinstance(value, dict) and value.keys() >= _CHART_KEYS and "kind" not in value
 
 
 def what_else(value: Mapping[str, Any], file: str) -> tuple[str, str]:
-    """What a map without apiVersion or kind in this file may be, and the next step; both empty where nobody knows."""
+    """Return what a map without apiVersion or kind in this file may be, and the next step; both empty if unknown."""
     name = PurePosixPath(file).name
     if _VALUES_FILE.fullmatch(name):
         return "it looks like values of a Helm chart", (
@@ -117,7 +117,7 @@ def what_else(value: Mapping[str, Any], file: str) -> tuple[str, str]:
 
 
 def is_other_json(values: Iterable[Any]) -> bool:
-    """Whether nothing of a JSON file was meant as an object for Kubernetes (a dashboard, settings of a program)."""
+    """Return whether a JSON file has no object for Kubernetes in it (a dashboard, a program's settings)."""
     return not any(
         isinstance(value, dict) and not value.keys().isdisjoint(("apiVersion", "kind", "metadata", "sops"))
         for value in values
@@ -125,7 +125,7 @@ def is_other_json(values: Iterable[Any]) -> bool:
 
 
 def other_files(names: Iterable[str]) -> str:
-    """What the files of a folder without manifests are where they are another tool's, else nothing."""
+    """Return what the files of a folder without manifests are if they are another tool's, else nothing."""
     for name in names:
         for suffix, what in _BY_SUFFIX.items():
             if name.lower().endswith(suffix):
@@ -134,7 +134,7 @@ def other_files(names: Iterable[str]) -> str:
 
 
 def other_files_error(subject: str, path: str, what: str) -> RenderError:
-    """The error for a folder that holds no manifest, but what another tool makes some of."""
+    """Return the error for a folder that holds no manifest, but what another tool makes some of."""
     return RenderError(
         subject,
         f"reading path {printable(path, 200)!r}",
@@ -143,7 +143,7 @@ def other_files_error(subject: str, path: str, what: str) -> RenderError:
     )
 
 
-def check_kustomization_type(value: Mapping[str, Any], place: Location) -> None:
+def check_kustomization_type(value: Mapping[str, Any], location: Location) -> None:
     """Raise RenderError for a kustomization file that is something else, or that kustomize does not know."""
     group, _slash, version = str(value.get("apiVersion") or f"{_KUSTOMIZE}/").rpartition("/")
     kind = str(value.get("kind") or "Kustomization")
@@ -152,14 +152,14 @@ def check_kustomization_type(value: Mapping[str, Any], place: Location) -> None:
     if group != _KUSTOMIZE:
         whose = _OTHER_KUSTOMIZATIONS.get(group, "an object for a cluster")
         about = printable(f"{value.get('apiVersion')} {kind}", 100)
-        raise place.error(
+        raise location.error(
             f"the file is {whose} ({about}), and no kustomization file, which its name says it is",
             f"Let the app's path be what it applies ({path}), or give the file another name."
             if path
             else "Give the file another name, or let the app's path be the folder of the manifests.",
         )
     if _VERSIONS.get(kind) is None or version not in ("", _VERSIONS[kind]):
-        raise place.error(
+        raise location.error(
             f"kustomize knows no {printable(f'{group}/{version} {kind}', 100)}",
             f"Write apiVersion: {_KUSTOMIZE}/v1beta1 and kind: Kustomization, or v1alpha1 and Component.",
         )

@@ -24,38 +24,38 @@ _PATH_MAX, _NAME_MAX = 4096, 255  # bytes, on Linux
 class Tree:
     """The files of one revision as one app may read them; `meter` counts what it reads.
 
-    `asked` are all paths that it was asked for, relative to the root, and `programs` what was run on them: the result
-    depends on nothing else.
+    `requested` are all paths that it was asked for, relative to the root, and `programs` what was run on them: the
+    result depends on nothing else.
     """
 
     def __init__(self, root: Path, meter: Meter) -> None:
         self.root = Path(os.path.realpath(root))
         self.meter = meter
-        self.asked: dict[str, None] = {}
+        self.requested: dict[str, None] = {}
         self.programs: dict[str, None] = {}
         self.passed_over: list[str] = []  # JSON that is no manifest
         self.others: list[str] = []  # files that are not read, by their names
 
     def shown(self, path: Path) -> str:
-        """A path for people and origins: relative to the checkout."""
+        """Return a path for people and origins: relative to the checkout."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
 
     def find(self, path: str) -> Path:
-        """The file or folder that an app's `path` names, resolved; RenderError where there is none to be had."""
+        """Return the file or folder that an app's `path` names, resolved; RenderError where there is none."""
         parts = Path(path).parts
         if Path(path).is_absolute() or ".." in parts or not path.isprintable():
             raise self._refused(path, "a path starts at the top of the source and has no '..'")
-        found = self.inside(self.root.joinpath(*parts), path)
-        if not found.exists():
+        real = self.inside(self.root.joinpath(*parts), path)
+        if not real.exists():
             raise self._missing(parts)
-        return found
+        return real
 
     def inside(self, path: Path, written: str) -> Path:
         """`path` with its links followed; RenderError, naming what was `written`, where that leaves the checkout."""
         self.meter.file(printable(written, 200))
         self._check_length(path, written)
         plain = os.path.normpath(path)
-        self.asked[os.path.relpath(plain, self.root)] = None
+        self.requested[os.path.relpath(plain, self.root)] = None
         real = Path(os.path.realpath(plain))
         self._check_length(real, written)
         if not real.is_relative_to(self.root):
@@ -67,7 +67,7 @@ class Tree:
         return real
 
     def _check_length(self, path: Path, written: str) -> None:
-        """What the file system would refuse, and folders so deep that looking at them takes long."""
+        """Refuse what the file system would refuse, and folders so deep that reading them takes long."""
         if len(os.fsencode(path)) >= _PATH_MAX or any(
             len(os.fsencode(part)) > _NAME_MAX for part in path.parts
         ):
@@ -76,11 +76,11 @@ class Tree:
             raise self._refused(written, f"its folders are more than {MAX_DEPTH} deep")
 
     def has_file(self, path: Path) -> bool:
-        """Whether a path leads to a file. What it leads to counts as asked for, and its folder has to be by itself."""
+        """Return whether a path leads to a file. That counts as requested; its folder has to be requested by itself."""
         return os.path.lexists(path) and self.inside(path, self.shown(path)).is_file()
 
     def children(self, folder: Path) -> list[Path]:
-        """The entries of a folder by name, hidden ones left out; links are not followed yet."""
+        """Return the entries of a folder by name, hidden ones left out; links are not followed yet."""
         try:
             return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
         except OSError as exc:
@@ -88,7 +88,7 @@ class Tree:
             raise self._refused(self.shown(folder), reason, "Check the permissions of the checkout.") from exc
 
     def read(self, path: Path) -> bytes:
-        """The content of a regular file that `find` or `inside` returned."""
+        """Return the content of a regular file that `find` or `inside` returned."""
         shown = self.shown(path)
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -114,7 +114,7 @@ class Tree:
         return RenderError(self.meter.subject, f"reading path {printable(written, 200)!r}", reason, next_step)
 
     def _missing(self, parts: tuple[str, ...]) -> RenderError:
-        """Say how far the path goes and what stands there instead."""
+        """Return the error for a path, with how far it goes and what is there instead."""
         reached, rest = self.root, list(parts)
         while rest and (reached / rest[0]).is_dir():
             reached = self.inside(reached / rest.pop(0), "/".join(parts))
@@ -122,9 +122,9 @@ class Tree:
         names = [child.name for child in self.children(reached)] if reached.is_dir() else []
         near = nearest_names(rest[0] if rest else "", names) or names[:5]
         prefix = "" if reached == self.root else self.shown(reached) + "/"
-        there = ", ".join(printable(prefix + name, 80) for name in near) or "nothing"
+        nearest = ", ".join(printable(prefix + name, 80) for name in near) or "nothing"
         return self._refused(
             "/".join(parts),
-            f"it is not in this revision; nearest: {there}",
+            f"it is not in this revision; nearest: {nearest}",
             "Correct the app's path, or commit the folder.",
         )

@@ -56,28 +56,28 @@ _HEADS = RecordStore[Head](
 
 
 def hash_of(record: Mapping[str, Any]) -> str:
-    """The hash of a record, its own field `hash` left out."""
+    """Return the hash of a record, its own field `hash` left out."""
     rest = {key: value for key, value in record.items() if key != "hash"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def head_file(path: Path) -> Path:
-    """The file that says how far the chain of `path` has come."""
+    """Return the file that says how far the chain of `path` has come."""
     return path.with_name(f"{path.name}.head")
 
 
 def older_files(path: Path) -> list[tuple[int, Path]]:
-    """The full files of a chain, each with the number of its first record, in order."""
-    found: list[tuple[int, Path]] = []
+    """Return the full files of a chain, each with the number of its first record, in order."""
+    files: list[tuple[int, Path]] = []
     for file in path.parent.glob("*"):
         name = file.name.removeprefix(f"{path.stem}.").removesuffix(path.suffix)
         if file.name == f"{path.stem}.{name}{path.suffix}" and name.isascii() and name.isdecimal():
-            found.append((int(name), file))
-    return sorted(found)
+            files.append((int(name), file))
+    return sorted(files)
 
 
-def see_chain_place(path: Path) -> None:
-    """See that records could be appended there now. Only the folder and the lock are made. Raises OSError."""
+def ensure_chain_space(path: Path) -> None:
+    """Check that records could be appended there now. Only the folder and the lock are made. Raises OSError."""
     ensure_space(path, _ROOM)
     with _alone(path):
         if path.exists():
@@ -89,12 +89,12 @@ def append(path: Path, records: Iterable[Mapping[str, Any]], *, largest: int = L
 
     Processes that append to the same chain take turns. Raises OSError.
     """
-    given = list(records)
+    added = list(records)
     with _alone(path):
         head, tail, broken = _end(path)
         if broken:
-            given = [_break(broken, head), *given]
-        if not given:
+            added = [_break(broken, head), *added]
+        if not added:
             return head
         if not _has_begun(path):
             _begin(path)
@@ -103,9 +103,9 @@ def append(path: Path, records: Iterable[Mapping[str, Any]], *, largest: int = L
         if tail and (last := parse(tail)) is not None and follows(last, head):
             head = Head(last["seq"], last["hash"])  # all of it but its line end was written
         elif tail:
-            given = [sealing(tail), *given]
+            added = [sealing(tail), *added]
         lines = []
-        for record in given:
+        for record in added:
             whole = {**record, "seq": head.seq + 1, "previous": head.hash}
             head = Head(head.seq + 1, hash_of(whole))
             lines.append(line_of({**whole, "hash": head.hash}))
@@ -115,7 +115,7 @@ def append(path: Path, records: Iterable[Mapping[str, Any]], *, largest: int = L
 
 
 def follows(record: Record, head: Head) -> bool:
-    """Whether a record is whole and the next one after `head`."""
+    """Return whether a record is whole and the next one after `head`."""
     return (record["seq"], record.get("previous"), record["hash"]) == (
         head.seq + 1,
         head.hash,
@@ -124,17 +124,17 @@ def follows(record: Record, head: Head) -> bool:
 
 
 def line_of(record: Record) -> bytes:
-    """The one way to write a record: keys sorted, no blanks, ASCII."""
+    """Return the canonical bytes of a record: keys sorted, no blanks, ASCII."""
     return json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
 
 
 def sealing(torn: bytes) -> Record:
-    """The record that closes the rest of a line."""
+    """Return the record that closes the rest of a line."""
     return {"kind": "sealed", "bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
 
 
 def parse(line: bytes) -> Record | None:
-    """The record of a line; None where it is none."""
+    """Return the record of a line; None where it is none."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -143,56 +143,56 @@ def parse(line: bytes) -> Record | None:
     return record if whole and isinstance(record.get("hash"), str) else None
 
 
-def kept_head(path: Path) -> Head | None:
-    """How far the chain had come when something was appended last; None where that is not known."""
+def load_head(path: Path) -> Head | None:
+    """Return how far the chain had come when something was appended last; None where that is not known."""
     return _HEADS.load(head_file(path))
 
 
 def is_of_newer_version(path: Path) -> bool:
-    """Whether a newer version has appended last. It may chain records otherwise, so nothing is appended after it."""
+    """Return whether a newer version has appended last: it may chain records otherwise, so nothing is appended."""
     return _HEADS.is_newer(head_file(path))
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
-    """The lines of a file, each with its line end if it has one."""
+    """Yield the lines of a file, each with its line end if it has one."""
     with path.open("rb") as file:
         yield from file
 
 
 def _end(path: Path) -> tuple[Head, bytes, str]:
-    """Where the chain ends, what stands after its last line end (the rest of an append), and how it was broken."""
-    found, tail = Head(), b""
+    """Return the chain's end, what follows its last line end (the rest of an append), and how it was broken."""
+    end, tail = Head(), b""
     for file in [path, *(older for _first, older in reversed(older_files(path)))]:
         last, rest = _last(file)
         tail = tail or (rest if file == path else b"")
         if last is not None:
-            found = Head(last["seq"], last["hash"])
+            end = Head(last["seq"], last["hash"])
             break
-    said = kept_head(path)
-    goes_on = said if said is not None and said.seq >= found.seq else found
-    return goes_on, tail, _how_broken(path, said, found)
+    head = load_head(path)
+    goes_on = head if head is not None and head.seq >= end.seq else end
+    return goes_on, tail, _how_broken(path, head, end)
 
 
-def _how_broken(path: Path, said: Head | None, found: Head) -> str:
-    """Why what was appended last is not what is there; empty where it is, or an append was only cut short."""
-    if said is None:
+def _how_broken(path: Path, head: Head | None, end: Head) -> str:
+    """Return why what was appended last is not what is there; empty where it is, or an append was only cut short."""
+    if head is None:
         return unknown_end(path) if _has_begun(path) else ""
-    if said.seq > found.seq:
-        return f"{numbers(found.seq + 1, said.seq)} missing at its end"
-    if said.seq == found.seq and said.hash != found.hash:
-        return f"record {found.seq} is not the one that was written last"
+    if head.seq > end.seq:
+        return f"{numbers(end.seq + 1, head.seq)} missing at its end"
+    if head.seq == end.seq and head.hash != end.hash:
+        return f"record {end.seq} is not the one that was written last"
     return ""
 
 
 def unknown_end(path: Path) -> str:
-    """Why it is not known how far the chain had come."""
+    """Return why it is not known how far the chain had come."""
     head = head_file(path)
     how = "is not as it was written" if head.exists() else "is gone"
     return f"{head.name} {how}, so records may be missing at its end"
 
 
 def numbers(first: int, last: int) -> str:
-    """Records by their numbers, as the beginning of a sentence."""
+    """Return the beginning of a sentence about records, by their numbers."""
     return f"record {first} is" if first == last else f"records {first} to {last} are"
 
 
@@ -202,12 +202,12 @@ def _break(why: str, head: Head) -> Record:
 
 
 def lock_file(path: Path) -> Path:
-    """The file that processes lock which append; it says whether the chain has begun."""
+    """Return the file that processes lock which append; it says whether the chain has begun."""
     return path.with_name(f"{path.name}.lock")
 
 
 def has_lock_of_begun(path: Path) -> bool:
-    """Whether something was appended once, whatever is left of it."""
+    """Return whether something was appended once, whatever is left of it."""
     lock = lock_file(path)
     return lock.exists() and lock.stat().st_size > 0
 
@@ -222,7 +222,7 @@ def _begin(path: Path) -> None:
 
 
 def _last(file: Path) -> tuple[Record | None, bytes]:
-    """The last whole record of a file, and what stands after the last line end."""
+    """Return the last whole record of a file, and what stands after the last line end."""
     if not file.exists():
         return None, b""
     with file.open("rb") as opened:
@@ -242,7 +242,7 @@ def _last(file: Path) -> tuple[Record | None, bytes]:
 
 
 def _first_of(path: Path) -> int:
-    """The number of the first record in a file."""
+    """Return the number of the first record in a file."""
     for line in lines_of(path):
         record = parse(line)
         if record is not None:

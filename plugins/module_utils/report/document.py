@@ -19,7 +19,7 @@ KIND = "Report"
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The whole report as JSON types. Secrets were masked where their values were compared."""
+    """Return the whole report as JSON types. Secrets were masked where their values were compared."""
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -43,7 +43,7 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def counts(report: Report) -> dict[str, int]:
-    """How many objects each verb has in the run, how many drifted, how many failed."""
+    """Return how many objects each verb has in the run, how many drifted, how many failed."""
     return _counts(Counts.of(report.apps))
 
 
@@ -63,7 +63,7 @@ def _config(config: ConfigReport) -> dict[str, Any]:
 
 
 def source_document(source: SourceReport) -> dict[str, Any]:
-    """A source with its revision, its error and its warning, as far as it has them."""
+    """Return a source with its revision, its error and its warning, as far as it has them."""
     revision = revision_document(source.revision) if source.revision is not None else None
     return _present(
         {"name": source.name, "revision": revision, "error": source.error, "warning": source.warning}
@@ -71,7 +71,7 @@ def source_document(source: SourceReport) -> dict[str, Any]:
 
 
 def revision_document(revision: Revision) -> dict[str, Any]:
-    """A revision as modules return it."""
+    """Return a revision as modules return it."""
     return _present(
         {
             "ref": revision.ref,
@@ -105,8 +105,12 @@ def _app(result: AppResult, *, stopped: bool) -> dict[str, Any]:
                 for action, outcome in result.with_outcomes()
             ],
             "unhealthy": [
-                {"object": str(u.ref), "status": u.health.status.value, "message": u.health.message}
-                for u in result.unhealthy
+                {
+                    "object": str(unhealthy.ref),
+                    "status": unhealthy.health.status.value,
+                    "message": unhealthy.health.message,
+                }
+                for unhealthy in result.unhealthy
             ],
         }
     )
@@ -115,7 +119,7 @@ def _app(result: AppResult, *, stopped: bool) -> dict[str, Any]:
 def action_document(
     action: Action, outcome: Outcome | None = None, *, stopped: bool = False
 ) -> dict[str, Any]:
-    """An action, and what it came to if it was carried out; `stopped` where its run was."""
+    """Return an action with its outcome, if it was carried out; `stopped` where its run was."""
     ref = action.ref
     return _present(
         {
@@ -141,26 +145,26 @@ def action_document(
 
 
 def failures(whole: Mapping[str, Any]) -> list[str]:
-    """Why the run of this document failed: one line for each thing that did, of many alike only one.
+    """Return why the run of this document failed: one line for each thing that did, of many alike only one.
 
-    What keeps whole apps back comes first. What the server failed for before it was given up on is not said again.
+    What keeps whole apps back comes first. Objects that the server failed for before the run stopped have no line.
     """
-    said = [source["error"] for source in whole["sources"] if source.get("error")]
-    said += filter(None, [whole.get("config", {}).get("error"), whole.get("stopped")])
+    reasons = [source["error"] for source in whole["sources"] if source.get("error")]
+    reasons += filter(None, [whole.get("config", {}).get("error"), whole.get("stopped")])
     for app in whole["apps"]:
         if app.get("error"):
-            said.append(app["error"])
-        said += [
+            reasons.append(app["error"])
+        reasons += [
             f"app {app['name']}: {action['object']}: {action.get('error') or action.get('reason', '')}"
             for action in app.get("actions", ())
             if (action.get("result") == "failed" and not action.get("blames_server"))
             or action["action"] == "refused"
         ]
-        said += [
-            f"app {app['name']}: {one['object']} is not healthy: {one['status']} {one.get('message', '')}".rstrip()
-            for one in app.get("unhealthy", ())
+        reasons += [
+            f"app {app['name']}: {item['object']} is not healthy: {item['status']} {item.get('message', '')}".rstrip()
+            for item in app.get("unhealthy", ())
         ]
-    return list(dict.fromkeys(said))
+    return list(dict.fromkeys(reasons))
 
 
 def _health(health: Health) -> dict[str, Any]:
@@ -179,7 +183,7 @@ def _change(change: FieldChange) -> dict[str, Any]:
 
 
 def culprit_document(culprit: Culprit) -> dict[str, Any]:
-    """Who did something, and where that is known from."""
+    """Return who did something, and where that is known from."""
     return _present(
         {
             "manager": culprit.manager,
@@ -198,5 +202,5 @@ def culprit_document(culprit: Culprit) -> dict[str, Any]:
 
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what says nothing: empty text, empty lists, None. A false or a zero stays."""
+    """Return the values without empty text, empty lists and None. A false or a zero stays."""
     return {key: value for key, value in values.items() if value not in (None, "", [])}

@@ -22,7 +22,7 @@ class ReportError(PlumbError):
 
 
 def report_file(path: str, cluster: str, started: str, suffix: str = ".json") -> Path:
-    """Where a report goes: `path` itself if it names a file with this suffix, else `path/<cluster>/<time><suffix>`.
+    """Return the report's file: `path` itself if it has this suffix, else `path/<cluster>/<time><suffix>`.
 
     A run that started within the second of another has a number after the time, from 2: no report replaces another.
     """
@@ -34,8 +34,8 @@ def report_file(path: str, cluster: str, started: str, suffix: str = ".json") ->
     return next(file for name in names if not (file := folder / f"{name}{suffix}").exists())
 
 
-def see_report_place(target: Path) -> None:
-    """See that a report could be written there, before anything is done that it has to tell. Raises ReportError."""
+def ensure_report_space(target: Path) -> None:
+    """Check that a report could be written there, before anything is done that it reports. Raises ReportError."""
     try:
         ensure_space(target, _ROOM)
     except OSError as error:

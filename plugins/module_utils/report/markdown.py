@@ -48,7 +48,7 @@ _SPECIAL = re.compile(r"[\\`*_{}\[\]()#|~>@^$]|:(?=//)|(?<=www)\.|^[-+=]|(?<=^\d
 
 
 def markdown(report: Report, *, most: int = MOST) -> str:
-    """The report as Markdown (CommonMark with tables) of at most `most` characters."""
+    """Return the report as Markdown (CommonMark with tables) of at most `most` characters."""
     text = ""
     for block in _blocks(report):
         if len(text) + len(block) + len(_NOTE) > most:
@@ -70,8 +70,8 @@ def _blocks(report: Report) -> Iterator[str]:
         yield f"| {_text(app.plan.app)} | {state} | {_counts(app)} |\n"
     for app in report.apps:
         yield from _app(app, report)
-    for said in (*map(unclaimed, report.unclaimed), *report.warnings):
-        yield f"\n- {_text(said, 1000)}\n"
+    for remark in (*map(unclaimed, report.unclaimed), *report.warnings):
+        yield f"\n- {_text(remark, 1000)}\n"
     how = "Check only, nothing was written." if report.check else f"{report.seconds:.1f} s."
     yield f"\n{how} Began {_text(report.started)}.\n"
 
@@ -86,15 +86,15 @@ def _verdict(of: Report | AppResult, *, check: bool) -> str:
 
 
 def _source(source: SourceReport) -> str:
-    said = []
+    parts = []
     if source.revision is not None:
         revision = source.revision
-        said.append(
+        parts.append(
             f"{_text(revision.resolved or revision.ref)} {_code(revision.short)} {_text(revision.subject)},"
             f" {_text(revision.author.name)}"
         )
-    said += [_text(text, 1000) for text in (source.error, source.warning) if text]
-    return f"- **{_text(source.name)}**: {'; '.join(said)}\n"
+    parts += [_text(text, 1000) for text in (source.error, source.warning) if text]
+    return f"- **{_text(source.name)}**: {'; '.join(parts)}\n"
 
 
 def _counts(app: AppResult) -> str:
@@ -131,11 +131,11 @@ def _app(app: AppResult, report: Report) -> Iterator[str]:
 def _action(action: Action, outcome: Outcome | None) -> Iterator[str]:
     ref = action.ref
     name = f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
-    said = [action.reason, action.warning, outcome.error if outcome is not None else ""]
+    remarks = [action.reason, action.warning, outcome.error if outcome is not None else ""]
     if action.deleted_by_someone:
-        said.insert(0, f"was deleted by {action.culprit or 'someone; who, is not recorded'}")
-    told = "; ".join(_text(text, 1000) for text in said if text)
-    yield f"- {_text(ref.kind)} {_code(name)}{f': {told}' if told else ''}\n"
+        remarks.insert(0, f"was deleted by {action.culprit or 'someone; who, is not recorded'}")
+    text = "; ".join(_text(text, 1000) for text in remarks if text)
+    yield f"- {_text(ref.kind)} {_code(name)}{f': {text}' if text else ''}\n"
     shown = action.changes[:_MOST_FIELDS]
     yield from map(_change, shown)
     if len(action.changes) > len(shown):

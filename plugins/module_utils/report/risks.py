@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of a plan a reviewer should look at twice: changes that cannot be undone, that delete, or that restart."""
+"""What of a plan a reviewer should check twice: changes that cannot be undone, that delete, or that restart."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _kind(action: Action) -> tuple[str, str]:
 
 
 def _restarts(action: Action) -> bool:
-    """Whether the pods of a workload that is there are replaced."""
+    """Return whether the pods of a workload that is there are replaced."""
     inside = any(change.path.startswith("spec.template") for change in action.changes)
     return action.verb is Verb.UPDATE and _kind(action) in _ROLLED and inside
 
@@ -71,10 +71,10 @@ _RISKS: tuple[tuple[str, str, Callable[[Action], bool]], ...] = (
 
 
 def risks(apps: Sequence[AppResult]) -> tuple[Risk, ...]:
-    """The risks of these plans, the worst first."""
+    """Return the risks of these plans, the worst first."""
     actions = [action for app in apps for action in app.plan.actions]
-    found = (
+    all_risks = (
         Risk(word, means, tuple(str(action.ref) for action in actions if fits(action)))
         for word, means, fits in _RISKS
     )
-    return tuple(risk for risk in found if risk.objects)
+    return tuple(risk for risk in all_risks if risk.objects)

@@ -44,14 +44,14 @@ _WORDS = {
 
 
 def lines(report: Report) -> list[str]:
-    """The report for people, one line each, without colour. Text from outside is printable and cut."""
+    """Return the report for people, one line each, without colour. Text from outside is printable and cut."""
     shown = list(_head(report))
     width = max((len(app.plan.app) for app in report.apps), default=0)
     if report.stopped:
         shown.append(f"  x {report.stopped}")
     for app in report.apps:
         shown += _app(app, width, report)
-    shown += [f"  ? {unclaimed(said)}" for said in report.unclaimed]
+    shown += [f"  ? {unclaimed(apply_set)}" for apply_set in report.unclaimed]
     shown += [f"  ? {warning}" for warning in report.warnings]
     if report.check:
         shown.append("  Check only, nothing was written.")
@@ -59,7 +59,7 @@ def lines(report: Report) -> list[str]:
 
 
 def unclaimed(apply_set: str) -> str:
-    """What is said of an apply set that no app claims, as a sentence."""
+    """Return a sentence about an apply set that no app claims."""
     return (
         f"{apply_set}: no app claims this apply set, so its objects stay as they are. Name the app"
         " again, say its new name with moved_from, or remove it with state: absent."
@@ -67,24 +67,26 @@ def unclaimed(apply_set: str) -> str:
 
 
 def briefly(problem: str, sources: Sequence[SourceReport]) -> str:
-    """Why an app was not planned; what is said of its source already is not said again for each of its apps."""
-    source = next((one for one in sources if one.error and problem == one.error), None)
+    """Return why an app was not planned; what a source's line has already is not repeated for each of its apps."""
+    source = next(
+        (candidate for candidate in sources if candidate.error and problem == candidate.error), None
+    )
     return f"source {source.name} has no revision: see above" if source is not None else problem
 
 
 def _one_line(text: str) -> str:
-    """The line with a blank for each character that could end it or forge output, wherever that came from."""
+    """Return the line with a blank for each character that could end it or forge output."""
     return "".join(c if c.isprintable() else " " for c in text).rstrip()
 
 
 def _head(report: Report) -> Iterator[str]:
     name = report.cluster or "cluster"
-    said = [line for source in report.sources for line in _source(source)] or ["no source"]
-    yield f"{name}    {said[0]}"
+    shown = [line for source in report.sources for line in _source(source)] or ["no source"]
+    yield f"{name}    {shown[0]}"
     config = report.config
     if config is not None:
-        said.append(f"config {config.source}:{config.file} {config.commit[:7] or 'none in force'}")
-    for more in said[1:]:
+        shown.append(f"config {config.source}:{config.file} {config.commit[:7] or 'none in force'}")
+    for more in shown[1:]:
         yield f"{' ' * len(name)}    {more}"
     if config is not None and config.error:
         yield f"  x {config.error}"
@@ -115,17 +117,17 @@ def _app(result: AppResult, width: int, report: Report) -> Iterator[str]:
     if problem and problem != stopped:
         yield f"    x {problem}"
     outcomes = {outcome.action.ref: outcome for outcome in result.outcomes}
-    told = [
+    actions = [
         action
         for action in plan.actions
         if _worth_telling(action, outcomes.get(action.ref))
         and not (stopped and _was_stopped(outcomes.get(action.ref)))
     ]
-    layout = _layout(told[:_MOST_ACTIONS])
-    for action in told[:_MOST_ACTIONS]:
+    layout = _layout(actions[:_MOST_ACTIONS])
+    for action in actions[:_MOST_ACTIONS]:
         yield from _action(action, outcomes.get(action.ref), layout)
-    if len(told) > _MOST_ACTIONS:
-        yield f"    … and {len(told) - _MOST_ACTIONS} more, all in the report file (plumb_report_path)"
+    if len(actions) > _MOST_ACTIONS:
+        yield f"    … and {len(actions) - _MOST_ACTIONS} more, all in the report file (plumb_report_path)"
     for unhealthy in result.unhealthy:
         yield f"    x {unhealthy.ref}: {unhealthy.health.status.value}: {unhealthy.health.message or 'not there yet'}"
     for warning in plan.warnings:
@@ -159,7 +161,7 @@ def _worth_telling(action: Action, outcome: Outcome | None) -> bool:
 
 
 def _was_stopped(outcome: Outcome | None) -> bool:
-    """Whether the server failed for it, or nobody was asked any more; what there is to say of that is said once."""
+    """Return whether the server failed for it, or it was not attempted after that; one line says so for all of them."""
     return outcome is not None and (outcome.blames_server or outcome.result is Result.SKIPPED)
 
 
@@ -181,19 +183,19 @@ def _name(action: Action) -> str:
 
 def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action, bool], str]) -> Iterator[str]:
     head = padded(action, outcome is not None and outcome.result is Result.FAILED)
-    told = [_change(change) for change in action.changes[:_MOST_FIELDS]]
+    remarks = [_change(change) for change in action.changes[:_MOST_FIELDS]]
     if len(action.changes) > _MOST_FIELDS:
-        told.append(f"… and {len(action.changes) - _MOST_FIELDS} more fields")
+        remarks.append(f"… and {len(action.changes) - _MOST_FIELDS} more fields")
     if action.deleted_by_someone:
         who = f"by {printable(str(action.culprit))}" if action.culprit else "by someone; who, is not recorded"
-        told.append(f"was deleted {who}")
-    said = [part for part in (action.reason, action.warning and f"warning: {action.warning}") if part]
+        remarks.append(f"was deleted {who}")
+    reasons = [part for part in (action.reason, action.warning and f"warning: {action.warning}") if part]
     if action.unverified:
-        said.insert(0, "unverified:")
-    told += [" ".join(said)] if said else []
+        reasons.insert(0, "unverified:")
+    remarks += [" ".join(reasons)] if reasons else []
     if outcome is not None and outcome.error:
-        told.append(f"{outcome.result.value}: {outcome.error}")
-    first, *rest = told or [""]
+        remarks.append(f"{outcome.result.value}: {outcome.error}")
+    first, *rest = remarks or [""]
     yield f"{head}   {first}".rstrip()
     for more in rest:
         yield f"{' ' * len(head)}   {more}"
@@ -201,22 +203,22 @@ def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action, b
 
 def _change(change: FieldChange) -> str:
     live, desired = values(change.live, change.desired)
-    said = f"{change.path}   {live} -> {desired}"
+    text = f"{change.path}   {live} -> {desired}"
     if change.cause is Cause.ADDITION:
-        said = f"{change.path}   {live}   added"
+        text = f"{change.path}   {live}   added"
     if change.culprit is not None:
-        return f"{said}   by {printable(str(change.culprit))}"
-    return said if change.cause.value == "git" else f"{said}   changed by someone; who, is not recorded"
+        return f"{text}   by {printable(str(change.culprit))}"
+    return text if change.cause.value == "git" else f"{text}   changed by someone; who, is not recorded"
 
 
 def values(live: Any, desired: Any) -> tuple[str, str]:
-    """Both values, cut so that what differs shows, and as JSON where plain text looks alike (`"1"` and `1`)."""
-    one, other = _text(live), _text(desired)
-    if one == other and live != MASK and ABSENT not in (live, desired):
-        one, other = (json.dumps(value, ensure_ascii=False, sort_keys=True) for value in (live, desired))
-    differ = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), 0)
+    """Return both values, cut so that what differs shows, and as JSON where plain text looks alike (`"1"` and `1`)."""
+    first, second = _text(live), _text(desired)
+    if first == second and live != MASK and ABSENT not in (live, desired):
+        first, second = (json.dumps(value, ensure_ascii=False, sort_keys=True) for value in (live, desired))
+    differ = next((at for at, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]), 0)
     start = max(0, differ - _BEFORE) if differ > _WIDEST_VALUE - _BEFORE else 0
-    return _from(one, start), _from(other, start)
+    return _from(first, start), _from(second, start)
 
 
 def _text(value: Any) -> str:

@@ -14,7 +14,7 @@ from ..model.app import Revision
 from ..model.errors import PlumbError, printable
 from ..model.plan import Action, AppResult, Outcome, Verb
 from ..model.report import Report
-from .chain import Head, append, is_of_newer_version, see_chain_place
+from .chain import Head, append, ensure_chain_space, is_of_newer_version
 from .document import action_document, revision_document
 
 SUFFIX = ".jsonl"
@@ -29,26 +29,26 @@ class TrailError(PlumbError):
 
 
 def trail_file(path: str, cluster: str) -> Path:
-    """Where the trail of a cluster is: `path` itself if it names a `.jsonl` file, else `path/<cluster>.jsonl`."""
+    """Return the trail's file: `path` itself if it names a `.jsonl` file, else `path/<cluster>.jsonl`."""
     if path.endswith(SUFFIX):
         return Path(path)
     return Path(path) / f"{cluster.replace('/', '_') or 'cluster'}{SUFFIX}"
 
 
-def see_trail_place(target: Path) -> None:
-    """See that the trail could be written now, before anything is done that it has to tell. Raises TrailError."""
+def ensure_trail_space(target: Path) -> None:
+    """Check that the trail could be written now, before anything is done that it records. Raises TrailError."""
     _refuse_newer(target)
     try:
-        see_chain_place(target)
+        ensure_chain_space(target)
     except OSError as error:
         raise _unusable(target, error) from error
 
 
-def write_trail(target: Path, told: Sequence[Mapping[str, Any]]) -> Head:
+def write_trail(target: Path, added: Sequence[Mapping[str, Any]]) -> Head:
     """Append records to the trail; where it ends then. Raises TrailError."""
     _refuse_newer(target)
     try:
-        return append(target, told)
+        return append(target, added)
     except OSError as error:
         raise _unusable(target, error) from error
 
@@ -59,7 +59,7 @@ def records(
     time: str,
     wanted: Callable[[Action, Outcome | None], bool] = lambda _action, _outcome: True,
 ) -> list[dict[str, Any]]:
-    """A record for each change made or refused in a run, and for each object that had drifted, in the report's order.
+    """Return a record for each change made or refused in a run, and for each object that had drifted, in order.
 
     `sources` names each app's source; `time` (RFC 3339, UTC) is when they are written. Values are masked as in the
     report. Where few of them matter, `wanted` says which.
@@ -76,12 +76,12 @@ def records(
             **_action(action, outcome),
         }
         for app in report.apps
-        for action, outcome in _told(app)
+        for action, outcome in _recorded(app)
         if wanted(action, outcome)
     ]
 
 
-def _told(app: AppResult) -> Iterator[tuple[Action, Outcome | None]]:
+def _recorded(app: AppResult) -> Iterator[tuple[Action, Outcome | None]]:
     outcomes = {outcome.action.ref: outcome for outcome in app.outcomes}
     for action in app.plan.actions:
         outcome = outcomes.get(action.ref)
@@ -92,17 +92,19 @@ def _told(app: AppResult) -> Iterator[tuple[Action, Outcome | None]]:
 
 def _action(action: Action, outcome: Outcome | None) -> dict[str, Any]:
     whole = action_document(action, outcome)
-    told: dict[str, Any] = {key: whole[key] for key in _KEPT if key in whole}
-    told["drifted"] = action.drifted
+    record: dict[str, Any] = {key: whole[key] for key in _KEPT if key in whole}
+    record["drifted"] = action.drifted
     if action.verb is Verb.REFUSED:
-        told["result"] = "refused"
-    told.setdefault("result", "left")
+        record["result"] = "refused"
+    record.setdefault("result", "left")
     changes = whole.get("changes", [])
     if changes:
-        told["fields"] = [{key: _cut(value) for key, value in one.items()} for one in changes[:_MOST_FIELDS]]
+        record["fields"] = [
+            {key: _cut(value) for key, value in change.items()} for change in changes[:_MOST_FIELDS]
+        ]
     if len(changes) > _MOST_FIELDS:
-        told["fields_left_out"] = len(changes) - _MOST_FIELDS
-    return told
+        record["fields_left_out"] = len(changes) - _MOST_FIELDS
+    return record
 
 
 def _cut(value: Any) -> Any:
@@ -115,8 +117,8 @@ def _revision(source: str, revisions: Mapping[str, Revision | None]) -> dict[str
     if revision is None:
         return {"source": source}
     whole = revision_document(revision)
-    told = {key: whole[key] for key in ("ref", "commit", "subject", "author") if key in whole}
-    return {"source": source, "revision": told}
+    fields = {key: whole[key] for key in ("ref", "commit", "subject", "author") if key in whole}
+    return {"source": source, "revision": fields}
 
 
 def _refuse_newer(target: Path) -> None:

@@ -14,9 +14,9 @@ from .chain import (
     Record,
     has_lock_of_begun,
     hash_of,
-    kept_head,
     line_of,
     lines_of,
+    load_head,
     numbers,
     older_files,
     parse,
@@ -29,7 +29,7 @@ _MOST_PROBLEMS = 50
 
 @dataclass(slots=True)
 class Verified:
-    """What a look at a trail found. `problems` say which line is not as it was written; `remarks` are no fault."""
+    """What the check of a trail found. `problems` say which line is not as it was written; `remarks` are no fault."""
 
     records: int = 0
     head: Head = field(default_factory=Head)
@@ -38,6 +38,7 @@ class Verified:
 
     @property
     def is_intact(self) -> bool:
+        """Whether nothing was found."""
         return not self.problems
 
 
@@ -47,7 +48,7 @@ def verify(path: Path, *, archived: bool = False) -> Verified:
     `archived` says that older files may have been taken elsewhere: then the first that is left may begin after record
     1, with the number in its name. Raises OSError where a file cannot be read.
     """
-    walk = _Walk(kept_head(path))
+    walk = _ChainWalk(load_head(path))
     files = older_files(path)
     if archived and files:
         walk.begin_at(files[0][0])
@@ -61,7 +62,7 @@ def verify(path: Path, *, archived: bool = False) -> Verified:
 
 
 def trails(path: Path) -> list[Path]:
-    """The trails in a folder, each by its newest file; or just this one."""
+    """Return the trails in a folder, each by its newest file; or just this one."""
     if not path.is_dir():
         return [path]
     files = {file for file in path.iterdir() if file.suffix == ".jsonl"}
@@ -72,12 +73,12 @@ def trails(path: Path) -> list[Path]:
     return sorted(begun - older)
 
 
-class _Walk:
+class _ChainWalk:
     """One way through all lines of a chain."""
 
-    def __init__(self, said: Head | None) -> None:
-        self._found = Verified()
-        self._said = said  # how far the chain had come, as the file beside it says
+    def __init__(self, head: Head | None) -> None:
+        self._verified = Verified()
+        self._head = head  # how far the chain had come, as the file beside it says
         self._any = False  # whether whatever comes first is right
         self._broken: tuple[str, bytes] | None = (
             None  # a line that is no record, until the next one closes it
@@ -85,11 +86,11 @@ class _Walk:
 
     def begin_at(self, first: int) -> None:
         self._any = first > 1
-        self._found.head = Head(first - 1) if self._any else Head()
+        self._verified.head = Head(first - 1) if self._any else Head()
 
-    def problem(self, said: str) -> None:
-        if len(self._found.problems) < _MOST_PROBLEMS:
-            self._found.problems.append(said)
+    def problem(self, text: str) -> None:
+        if len(self._verified.problems) < _MOST_PROBLEMS:
+            self._verified.problems.append(text)
 
     def through(self, file: Path, first: int | None) -> None:
         """Walk through one file; `first` is the number that its name promises."""
@@ -106,19 +107,19 @@ class _Walk:
             self._record(at, record)
 
     def end(self, path: Path) -> Verified:
-        """What was found, once there is nothing more."""
-        found, said = self._found, self._said
+        """Return what was found, after the last file."""
+        verified, head = self._verified, self._head
         if self._broken is not None:
             at, text = self._broken
             if _ends_with(path, text):
-                found.remarks.append(f"{at}: the last line was cut short; the next run closes it")
+                verified.remarks.append(f"{at}: the last line was cut short; the next run closes it")
             else:
                 self.problem(f"{at}: it is no record")
-        if said is None:
+        if head is None:
             self.problem(f"{path}: {unknown_end(path)}")
-        elif said.seq > found.head.seq:
-            self.problem(f"{path}: {numbers(found.head.seq + 1, said.seq)} missing at its end")
-        return found
+        elif head.seq > verified.head.seq:
+            self.problem(f"{path}: {numbers(verified.head.seq + 1, head.seq)} missing at its end")
+        return verified
 
     def _no_record(self, at: str, text: bytes) -> None:
         if self._broken is not None:
@@ -126,37 +127,39 @@ class _Walk:
         self._broken = (at, text)
 
     def _record(self, at: str, record: Record) -> None:
-        before, seq = self._found.head, record["seq"]
+        before, seq = self._verified.head, record["seq"]
         if self._any:
             self._any = False
-            self._found.remarks.append(f"{at}: begins with record {seq}; what was before is not looked at")
+            self._verified.remarks.append(f"{at}: begins with record {seq}; what was before is not looked at")
         elif seq > before.seq + 1:
             self.problem(f"{at}: {numbers(before.seq + 1, seq - 1)} missing before it")
         elif seq != before.seq + 1:
             self.problem(f"{at}: record {seq} stands after record {before.seq}: it was moved or repeated")
         elif record.get("previous") != before.hash:
             self.problem(f"{at}: record {seq} does not follow the one before it: one of the two was replaced")
-        if self._said is not None and seq == self._said.seq and record["hash"] != self._said.hash:
+        if self._head is not None and seq == self._head.seq and record["hash"] != self._head.hash:
             self.problem(f"{at}: record {seq} is not the one that was written last")
         if record.get("kind") == "break":
             self.problem(f"{at}: record {seq} notes a break when it was written: {record.get('reason')}")
         self._sealed(at, record)
-        self._found.head = Head(seq, record["hash"])
-        self._found.records += 1
+        self._verified.head = Head(seq, record["hash"])
+        self._verified.records += 1
 
     def _sealed(self, at: str, record: Record) -> None:
-        """A line that is no record is one that was cut short, if the record after it says so."""
+        """Accept a line that is no record as one that was cut short, if the record after it says so."""
         broken, self._broken = self._broken, None
         closes = record.get("kind") == "sealed"
         if broken is not None and not (closes and sealing(broken[1]).items() <= record.items()):
             self.problem(f"{broken[0]}: it is no record")
         elif broken is not None:
-            self._found.remarks.append(f"{broken[0]}: it was cut short when it was written, and closed later")
+            self._verified.remarks.append(
+                f"{broken[0]}: it was cut short when it was written, and closed later"
+            )
         elif closes:
             self.problem(f"{at}: record {record['seq']} closes a line that is not there")
 
 
 def _ends_with(path: Path, text: bytes) -> bool:
-    """Whether the file ends with this line, and without a line end."""
+    """Return whether the file ends with this line, and without a line end."""
     last = next(iter(deque(lines_of(path), maxlen=1)), b"") if path.exists() else b""
     return last == text != b""

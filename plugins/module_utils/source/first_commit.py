@@ -54,13 +54,13 @@ def check_first_commit(commit: FirstCommit) -> None:
 
 
 def is_empty(spec: SourceSpec) -> bool:
-    """Whether the repository has neither branch nor tag: one round trip. Raises SourceError, InputError."""
+    """Return whether the repository has neither branch nor tag: one round trip. Raises SourceError, InputError."""
     runner = runner_of(spec)
     operation = "asking the server for its refs"
-    asked = runner.run(("ls-remote", "--quiet", "--heads", "--tags", "--", spec.url), operation=operation)
-    if asked.status != 0:
-        raise failure(runner.subject, operation, asked.complaint)
-    return not parse_refs(asked.output)
+    answer = runner.run(("ls-remote", "--quiet", "--heads", "--tags", "--", spec.url), operation=operation)
+    if answer.status != 0:
+        raise failure(runner.subject, operation, answer.stderr)
+    return not parse_refs(answer.output)
 
 
 def push_first_commit(spec: SourceSpec, commit: FirstCommit) -> str:
@@ -76,7 +76,7 @@ def push_first_commit(spec: SourceSpec, commit: FirstCommit) -> str:
             ("init", "--quiet", "--bare", "--template="), operation="making a commit", repository=repository
         )
         if made.status != 0:
-            raise failure(runner.subject, "making a commit", made.complaint)
+            raise failure(runner.subject, "making a commit", made.stderr)
         oid = _commit(runner, repository, spec.ref, commit)
         branch = f"refs/heads/{spec.ref}"
         operation = f"pushing the first commit to {spec.ref}"
@@ -86,7 +86,7 @@ def push_first_commit(spec: SourceSpec, commit: FirstCommit) -> str:
             repository=repository,
         )
         if pushed.status != 0:
-            raise failure(runner.subject, operation, pushed.complaint)
+            raise failure(runner.subject, operation, pushed.stderr)
         return oid
 
 
@@ -97,7 +97,7 @@ def _commit(runner: GitRunner, repository: Path, branch: str, commit: FirstCommi
         ("fast-import", "--quiet", "--done"),
         operation=operation,
         repository=repository,
-        asked=_stream(ref, commit),
+        stdin=_stream(ref, commit),
     ) as process:
         _ended(runner, process, operation)
     with runner.started(
@@ -109,12 +109,12 @@ def _commit(runner: GitRunner, repository: Path, branch: str, commit: FirstCommi
 def _ended(runner: GitRunner, process: RunningGit, operation: str) -> bytes:
     output = b"".join(process.chunks(_OUTPUT))
     if process.wait() != 0:
-        raise failure(runner.subject, operation, process.complaint())
+        raise failure(runner.subject, operation, process.stderr())
     return output
 
 
 def _stream(ref: str, commit: FirstCommit) -> bytes:
-    """The commit in the format of git-fast-import(1)."""
+    """Return the commit in the format of git-fast-import(1)."""
     person = f"{_plain(commit.author.name)} <{_plain(commit.author.email)}> {int(time.time())} +0000"
     parts = [f"commit {ref}\ncommitter {person}\n".encode(), _data(commit.subject + "\n")]
     for path, text in sorted(commit.files.items()):
@@ -128,5 +128,5 @@ def _data(text: str) -> bytes:
 
 
 def _plain(text: str) -> str:
-    """A name or address that cannot end its line or its brackets."""
+    """Return a name or address without characters that would end its line or its brackets."""
     return re.sub(r"[<>\x00-\x1f\x7f]", "", text)

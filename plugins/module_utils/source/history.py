@@ -24,7 +24,7 @@ from .git.git_errors import failure
 from .git.remote import RemoteRevision
 from .git.repository import prepare
 
-_NEAR = "--depth=100"  # commits that are looked through before all are
+_NEAR = "--depth=100"  # commits that are fetched first, before all are
 _OPERATION = "asking for the history of its ref"
 
 
@@ -37,7 +37,7 @@ def was_rewritten(
     *,
     space: Space,
 ) -> bool:
-    """Whether a ref that stood at `last` was rewritten to be at `now`; under the entry's lock.
+    """Return whether a ref that stood at `last` was rewritten to be at `now`; under the entry's lock.
 
     A branch is rewritten if its last commit is no ancestor of the new one, a tag if it moves at all. A range that
     chooses another tag is not rewritten, and a commit never is. Raises SourceError where that cannot be found out.
@@ -51,8 +51,8 @@ def was_rewritten(
     if last.commit in _parents(runner, entry.repository, now.commit):
         return False
     for depth in ((_NEAR,), ()):
-        with space.share(entry, all_of_it=False) as room:
-            commits, whole = _past(runner, entry, spec, now, depth, largest=room)
+        with space.share(entry, all_of_it=False) as space_left:
+            commits, whole = _past(runner, entry, spec, now, depth, largest=space_left)
         if last.commit in commits:
             return False
         if whole:
@@ -61,7 +61,7 @@ def was_rewritten(
 
 
 def _parents(runner: GitRunner, repository: Path, commit: str) -> list[str]:
-    """The parents that a commit names; none where it is not in the repository (any more)."""
+    """Return the parents that a commit names; none where it is not in the repository (any more)."""
     shown = runner.run(("cat-file", "commit", commit), operation=_OPERATION, repository=repository)
     head = shown.output.partition(b"\n\n")[0].decode("ascii", "replace")
     return [line.removeprefix("parent ") for line in head.split("\n") if line.startswith("parent ")]
@@ -72,7 +72,7 @@ def _check(runner: GitRunner, repository: Path) -> None:
     words = ("fsck", "--no-dangling", "--no-progress", "--no-reflogs")
     checked = runner.run(words, operation=_OPERATION, repository=repository)
     if checked.status != 0:
-        raise failure(runner.subject, _OPERATION, checked.complaint)
+        raise failure(runner.subject, _OPERATION, checked.stderr)
 
 
 def _past(
@@ -84,7 +84,7 @@ def _past(
     *,
     largest: int,
 ) -> tuple[frozenset[str], bool]:
-    """The new commit and what is in its past down to a depth, and whether that is all of it."""
+    """Return the new commit with its ancestors down to a depth, and whether these are all."""
     folder = entry.checkouts / f".history-{secrets.token_hex(8)}"
     try:
         prepare(runner, folder, oid_length=len(now.commit))
@@ -111,7 +111,7 @@ def _past(
             largest_file=largest,
         )
         if fetched.status != 0:
-            raise failure(runner.subject, _OPERATION, fetched.complaint)
+            raise failure(runner.subject, _OPERATION, fetched.stderr)
         _check(runner, folder)
         listed = runner.run(("rev-list", now.commit, "--"), operation=_OPERATION, repository=folder)
         if listed.status != 0:

@@ -20,12 +20,12 @@ from ..model.errors import InputError, SourceError
 from .cache.checkout import (
     CacheRules,
     CheckoutRecord,
-    last_good,
+    load_last_checkout,
+    load_last_good,
     obtain,
-    put_in_place,
-    recall,
-    remember,
     reuse,
+    save_last_good,
+    write_checkout,
 )
 from .cache.eviction import clear_old
 from .cache.repositories import LOCK_WAIT, CachedRepository, exclusive, open_cache, open_entry
@@ -35,7 +35,7 @@ from .git.address import check_spec
 from .git.command import GitRunner, Limits, require_git
 from .git.credentials import access_to
 from .git.packages import require_packages
-from .git.remote import RemoteRevision, ask_remote
+from .git.remote import RemoteRevision, resolve_remote
 from .history import was_rewritten
 
 WIDTH = 8  # sources at a time
@@ -64,7 +64,7 @@ def pull_sources(
     cache_size: int = DEFAULT_BYTES,
     references: References = NO_REFERENCES,
 ) -> tuple[PulledSource, ...]:
-    """Bring each source's revision into the cache and return them in the order asked.
+    """Bring each source's revision into the cache and return them in the order of `specs`.
 
     A checkout holds the source's `paths` and what these reach, by links and by `references`. The cache takes at most
     `cache_size` bytes on disk, also while something is fetched.
@@ -97,7 +97,7 @@ def with_paths(
     cache_size: int = DEFAULT_BYTES,
     references: References = NO_REFERENCES,
 ) -> PulledSource:
-    """What was pulled, at the same revision, but with the paths of `spec`: from the cache, else pulled again.
+    """Return what was pulled, at the same revision, with the paths of `spec`: from the cache, else pulled again.
 
     Raises what `pull_sources` raises.
     """
@@ -114,35 +114,35 @@ def with_paths(
 
 
 def current_revision(spec: SourceSpec, *, deadline: float | None = None) -> RemoteRevision:
-    """What the source's ref is at the remote now: one round trip, nothing fetched; for a poll.
+    """Return what the source's ref is at the remote now: one round trip, nothing fetched; for a poll.
 
-    Raises InputError or SourceError. For a source that names a commit it says that commit and asks nobody.
+    Raises InputError or SourceError. For a source that names a commit it returns that commit and asks no server.
     """
     _require_programs()
-    return ask_remote(_runner(spec, _limits(deadline)), spec)
+    return resolve_remote(_runner(spec, _limits(deadline)), spec)
 
 
 def last_known(spec: SourceSpec, cache_dir: Path) -> Checkout | None:
-    """The revision that the last good pull of this source brought, from the cache alone; None where there is none.
+    """Return the checkout of this source's last good pull, from the cache alone; None where there is none.
 
     Raises InputError for a source or cache directory that cannot be used.
     """
     check_spec(spec)
-    return recall(open_entry(open_cache(cache_dir), spec), spec)
+    return load_last_checkout(open_entry(open_cache(cache_dir), spec), spec)
 
 
 def last_commit(spec: SourceSpec, cache_dir: Path) -> str:
-    """The commit that the last good pull of this source brought, as is written down; empty where nothing is.
+    """Return the commit of this source's last good pull, from its record; empty where there is none.
 
     Raises InputError for a source or cache directory that cannot be used.
     """
     check_spec(spec)
-    found = last_good(open_entry(open_cache(cache_dir), spec), spec)
-    return found.commit if found else ""
+    record = load_last_good(open_entry(open_cache(cache_dir), spec), spec)
+    return record.commit if record else ""
 
 
 def runner_of(spec: SourceSpec) -> GitRunner:
-    """What runs Git for a source without a deadline for all of it. Raises InputError, SourceError."""
+    """Return a runner of Git for a source, without a deadline. Raises InputError, SourceError."""
     _require_programs()
     return _runner(spec, _limits(None))
 
@@ -186,9 +186,9 @@ def _pulled(spec: SourceSpec, rules: CacheRules, limits: Limits) -> PulledSource
 def _pull(spec: SourceSpec, rules: CacheRules, limits: Limits) -> PulledSource:
     pulling = _Pulling(_runner(spec, limits), open_entry(rules.space.cache, spec), spec, rules)
     try:
-        return _follow(pulling)
+        return _follow_ref(pulling)
     except SourceError as exc:
-        return _keep(pulling, exc)
+        return _fall_back(pulling, exc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,33 +201,33 @@ class _Pulling:
     rules: CacheRules
 
     def present(self, remote: RemoteRevision) -> Checkout | None:
-        """The checkout of a revision, if there is one."""
+        """Return the checkout of a revision, if there is one."""
         return reuse(self.entry, self.spec, remote.commit, remote.resolved)
 
     def last_good(self) -> CheckoutRecord | None:
-        """What the cache says of the ref's last good revision."""
-        return last_good(self.entry, self.spec)
+        """Return what the cache says of the ref's last good revision."""
+        return load_last_good(self.entry, self.spec)
 
     def in_force(self) -> Checkout | None:
-        """The checkout of the last good revision; made of what was fetched where it was of other paths, or damaged."""
+        """Return the last good revision's checkout; made of what was fetched if it was of other paths, or damaged."""
         last = self.last_good()
         return self.of(last) if last else None
 
     def of(self, revision: CheckoutRecord) -> Checkout | None:
-        """The checkout of a revision that was fetched once, if it can be had without the server."""
+        """Return the checkout of a revision that was fetched before, if it can be had without the server."""
         present = reuse(self.entry, self.spec, revision.commit, revision.resolved)
         if present is not None:
             return present
         try:
             with _locked(self) as held:
-                return put_in_place(held.runner, held.entry, held.spec, revision, held.rules)
+                return write_checkout(held.runner, held.entry, held.spec, revision, held.rules)
         except (SourceError, OSError):
             return None
 
 
 @contextlib.contextmanager
 def _locked(pulling: _Pulling) -> Iterator[_Pulling]:
-    """The same with the lock of its entry, which it may hold already."""
+    """Yield the same pull with the lock of its entry, which it may hold already."""
     runner = pulling.runner
     if runner.held:
         yield pulling
@@ -236,80 +236,82 @@ def _locked(pulling: _Pulling) -> Iterator[_Pulling]:
         yield replace(pulling, runner=replace(runner, held=(lock,)))
 
 
-def _follow(pulling: _Pulling) -> PulledSource:
+def _follow_ref(pulling: _Pulling) -> PulledSource:
     spec = pulling.spec
-    remote = ask_remote(pulling.runner, spec)
+    remote = resolve_remote(pulling.runner, spec)
     last = pulling.last_good()
     if last and last.refused == remote.commit and spec.rewritten is RewritePolicy.REFUSE:
-        return _stay(pulling, last, remote.commit)
+        return _refuse(pulling, last, remote.commit)
     checkout = pulling.present(remote)
     if checkout is None or (last and last.commit != remote.commit):
-        return _bring(pulling, remote)
-    return _go_on(pulling, checkout)
+        return _fetch(pulling, remote)
+    return _accept(pulling, checkout)
 
 
-def _bring(pulling: _Pulling, remote: RemoteRevision) -> PulledSource:
+def _fetch(pulling: _Pulling, remote: RemoteRevision) -> PulledSource:
     with _locked(pulling) as held:
         checkout = held.present(remote)  # another run may just have brought it
         if checkout is None:
             checkout = obtain(held.runner, held.entry, held.spec, remote, held.rules)
-        pulled = _judge(held, checkout, remote)
+        pulled = _apply_policy(held, checkout, remote)
         clear_old(held.entry, time.time())
         return pulled
 
 
-def _judge(pulling: _Pulling, checkout: Checkout, remote: RemoteRevision) -> PulledSource:
-    """What the source's policy makes of a ref that may have been rewritten to get to this checkout."""
+def _apply_policy(pulling: _Pulling, checkout: Checkout, remote: RemoteRevision) -> PulledSource:
+    """Apply the source's policy to a ref that may have been rewritten to get to this checkout."""
     spec, last = pulling.spec, pulling.last_good()
     now = replace(remote, commit=checkout.revision.commit)
     if last is None:
-        return _go_on(pulling, checkout)
+        return _accept(pulling, checkout)
     try:
         rewritten = was_rewritten(pulling.runner, pulling.entry, spec, last, now, space=pulling.rules.space)
     except SourceError as exc:
         if spec.rewritten is RewritePolicy.REFUSE:
             raise
         unknown = f"whether it was rewritten to get to {now.commit} could not be found out: {exc.account}"
-        return _go_on(pulling, checkout, f"source {spec.name}: {_ref(spec)} was at {last.commit}; {unknown}")
+        return _accept(pulling, checkout, f"source {spec.name}: {_ref(spec)} was at {last.commit}; {unknown}")
     if not rewritten:
-        return _go_on(pulling, checkout)
+        return _accept(pulling, checkout)
     if spec.rewritten is RewritePolicy.REFUSE:
-        return _stay(pulling, last, now.commit)
-    return _go_on(
+        return _refuse(pulling, last, now.commit)
+    return _accept(
         pulling, checkout, f"source {spec.name}: {_rewriting(spec, last, now.commit)}; it is followed"
     )
 
 
-def _go_on(pulling: _Pulling, checkout: Checkout, warning: str = "") -> PulledSource:
+def _accept(pulling: _Pulling, checkout: Checkout, warning: str = "") -> PulledSource:
     good = CheckoutRecord(checkout.revision.commit, checkout.revision.resolved)
-    remember(pulling.entry, pulling.spec, good)
+    save_last_good(pulling.entry, pulling.spec, good)
     return PulledSource(pulling.spec.name, checkout, None, warning)
 
 
-def _keep(pulling: _Pulling, error: SourceError) -> PulledSource:
-    """The last good revision, if the cache has it, beside the error that kept a newer one away."""
-    kept = pulling.in_force()
-    if kept is None:
+def _fall_back(pulling: _Pulling, error: SourceError) -> PulledSource:
+    """Return the error with the last good revision, if the cache has it."""
+    checkout = pulling.in_force()
+    if checkout is None:
         return PulledSource(pulling.spec.name, None, error)
-    stays = f"Until then {kept.revision.commit[:7]}, its last good revision, stays in force."
-    told = SourceError(error.subject, error.operation, error.reason, f"{error.next_step} {stays}".strip())
-    return PulledSource(pulling.spec.name, kept, told)
+    stays = f"Until then {checkout.revision.commit[:7]}, its last good revision, stays in force."
+    explained = SourceError(
+        error.subject, error.operation, error.reason, f"{error.next_step} {stays}".strip()
+    )
+    return PulledSource(pulling.spec.name, checkout, explained)
 
 
-def _stay(pulling: _Pulling, last: CheckoutRecord, commit: str) -> PulledSource:
-    """The last good revision, and the refusal of the commit that the ref was rewritten to."""
-    spec, kept = pulling.spec, pulling.in_force()
+def _refuse(pulling: _Pulling, last: CheckoutRecord, commit: str) -> PulledSource:
+    """Return the last good revision, and the refusal of the commit that the ref was rewritten to."""
+    spec, checkout = pulling.spec, pulling.in_force()
+    now = f"{last.commit[:7]} stays in force" if checkout else "The cache has its last revision no longer"
     error = SourceError(
         f"source {spec.name}",
         f"following {_ref(spec)}",
         _rewriting(spec, last, commit),
-        f"{f'{last.commit[:7]} stays in force' if kept else 'The cache has its last revision no longer'}. If the new "
-        "one is meant, pull once with rewritten: follow; else have the ref put back.",
+        f"{now}. If the new one is meant, pull once with rewritten: follow; else have the ref put back.",
     )
-    if kept is None:
+    if checkout is None:
         raise error
-    remember(pulling.entry, spec, replace(last, refused=commit))
-    return PulledSource(spec.name, kept, error)
+    save_last_good(pulling.entry, spec, replace(last, refused=commit))
+    return PulledSource(spec.name, checkout, error)
 
 
 def _ref(spec: SourceSpec) -> str:

@@ -31,7 +31,7 @@ _PREFIX = "plumb-"
 _LEFT_AFTER = 24 * 3600.0  # seconds
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _RAW = re.compile(rb":[0-7]{6} [0-7]{6} ([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [A-Z][0-9]*")
-# What a server says to a push that came second.
+# What a server answers to a push that came second.
 _RACE = re.compile(
     r"fetch first|non-fast-forward|stale info|cannot lock ref|failed to (?:update|lock) ref|incorrect old value"
     r"|reference already exists|is at [0-9a-f]+ but expected",
@@ -87,11 +87,11 @@ class Clone:
             ("ls-remote", "--quiet", "--heads", "--", self._spec.url), operation=operation
         )
         if listed.status != 0:
-            raise failure(self._runner.subject, operation, listed.complaint)
+            raise failure(self._runner.subject, operation, listed.stderr)
         refs = parse_refs(listed.output)
-        there = [branch for branch in branches if f"refs/heads/{branch}" in refs]
-        if there:
-            prepare(self._runner, self._folder, oid_length=len(refs[f"refs/heads/{there[0]}"]))
+        present = [branch for branch in branches if f"refs/heads/{branch}" in refs]
+        if present:
+            prepare(self._runner, self._folder, oid_length=len(refs[f"refs/heads/{present[0]}"]))
             options = (
                 "--quiet",
                 f"--depth={DEPTH}",
@@ -99,12 +99,12 @@ class Clone:
                 "--no-write-fetch-head",
                 "--no-recurse-submodules",
             )
-            wanted = [f"+refs/heads/{branch}:refs/plumb/{branch}" for branch in there]
+            wanted = [f"+refs/heads/{branch}:refs/plumb/{branch}" for branch in present]
             self._done(("fetch", *options, "--", self._spec.url, *wanted), operation)
-        return {branch: self._oid(f"refs/plumb/{branch}^{{commit}}", operation) for branch in there}
+        return {branch: self._oid(f"refs/plumb/{branch}^{{commit}}", operation) for branch in present}
 
     def files(self, commit: str) -> list[TreeEntry]:
-        """The plain files of a commit."""
+        """Return the plain files of a commit."""
         return [
             entry
             for entry in list_tree(self._runner, self._folder, commit)
@@ -112,16 +112,16 @@ class Clone:
         ]
 
     def read(self, oids: Sequence[str]) -> list[bytes]:
-        """The content of each of these files, in order."""
+        """Return the content of each of these files, in order."""
         return list(read_objects(self._runner, self._folder, oids)) if oids else []
 
     def commit_object(self, commit: str) -> CommitObject:
-        """Who made a commit, and when."""
+        """Return who made a commit, and when."""
         (raw,) = self.read([commit])
         return parse_commit(raw)
 
     def history(self, commit: str, path: bytes) -> list[str]:
-        """What a file was along a branch's own line of commits, as objects, newest first; as far as was fetched."""
+        """Return the blobs of a file along a branch's first parents, newest first, as far as they were fetched."""
         operation = "reading the history of a file"
         options = (
             "--first-parent",
@@ -138,29 +138,29 @@ class Clone:
             operation=operation,
             repository=self._folder,
         ) as process:
-            said = b"".join(process.chunks(_OUTPUT))
+            output = b"".join(process.chunks(_OUTPUT))
             if process.wait() != 0:
-                raise failure(self._runner.subject, operation, process.complaint())
-        found = [match for match in map(_RAW.fullmatch, said.split(b"\0")) if match]
-        oids = [match[2].decode() for match in found] + [match[1].decode() for match in found[-1:]]
+                raise failure(self._runner.subject, operation, process.stderr())
+        matches = [match for match in map(_RAW.fullmatch, output.split(b"\0")) if match]
+        oids = [match[2].decode() for match in matches] + [match[1].decode() for match in matches[-1:]]
         return [oid for oid in oids if oid.strip("0")]
 
-    def near(self, commit: str) -> list[str]:
-        """A commit and those before it, as far as they were fetched."""
+    def recent_history(self, commit: str) -> list[str]:
+        """Return a commit and those before it, as far as they were fetched."""
         raw = self._stream(("rev-list", f"--max-count={DEPTH}", commit), b"", "reading the history")
         return raw.decode().split()
 
-    def holds(self, commit: str, ancestor: str) -> bool:
-        """Whether a commit has another one in its history, as far as that was fetched."""
-        asked = self._runner.run(
+    def has_ancestor(self, commit: str, ancestor: str) -> bool:
+        """Return whether a commit has another one in its history, as far as that was fetched."""
+        answer = self._runner.run(
             ("merge-base", "--is-ancestor", ancestor, commit),
             operation="comparing branches",
             repository=self._folder,
         )
-        return asked.status == 0
+        return answer.status == 0
 
     def commit(self, wanted: NewCommit) -> str:
-        """Make a commit here; its id. Raises SourceError, InputError for a signing key that cannot be used."""
+        """Make a commit and return its id. Raises SourceError, InputError for a signing key that cannot be used."""
         operation = "making a commit"
         self._stream(
             ("fast-import", "--quiet", "--done", "--force"), _import(wanted.tree, wanted.files), operation
@@ -168,13 +168,13 @@ class Clone:
         tree = self._oid("refs/plumb-tree^{tree}", operation)
         person = {"user.name": wanted.author.name, "user.email": wanted.author.email}
         parents = [word for parent in wanted.parents for word in ("-p", parent)]
-        with signer(self._runner, wanted.signing) as how:
+        with signer(self._runner, wanted.signing) as signing:
             made = self._stream(
-                ("commit-tree", *how.words, *parents, "-F", "-", tree),
+                ("commit-tree", *signing.options, *parents, "-F", "-", tree),
                 wanted.message.encode(),
                 operation,
-                settings={**person, **how.settings},
-                runner=how.runner,
+                settings={**person, **signing.settings},
+                runner=signing.runner,
             )
         return made.decode().strip()
 
@@ -188,21 +188,21 @@ class Clone:
         )
         if pushed.status == 0:
             return
-        said = pushed.complaint
-        if _RACE.search(said) and not _REFUSALS[0].fits(said):
+        stderr = pushed.stderr
+        if _RACE.search(stderr) and not _REFUSALS[0].fits(stderr):
             why = "the branch has moved meanwhile"
             raise PushRaceError(self._runner.subject, operation, why, "Nothing was pushed; run again.")
-        meaning = next((row for row in _REFUSALS if row.fits(said)), meaning_of(said))
-        raise failure(self._runner.subject, operation, said, meaning)
+        meaning = next((row for row in _REFUSALS if row.fits(stderr)), meaning_of(stderr))
+        raise failure(self._runner.subject, operation, stderr, meaning)
 
     def _done(self, words: tuple[str, ...], operation: str) -> None:
         ended = self._runner.run(words, operation=operation, repository=self._folder)
         if ended.status != 0:
-            raise failure(self._runner.subject, operation, ended.complaint)
+            raise failure(self._runner.subject, operation, ended.stderr)
 
     def _oid(self, ref: str, operation: str) -> str:
-        said = self._stream(("rev-parse", "--verify", "--quiet", "--end-of-options", ref), b"", operation)
-        oid = said.decode("ascii", "replace").strip()
+        output = self._stream(("rev-parse", "--verify", "--quiet", "--end-of-options", ref), b"", operation)
+        oid = output.decode("ascii", "replace").strip()
         if not _OID.fullmatch(oid):
             raise SourceError(self._runner.subject, operation, "the ref does not lead to a commit")
         return oid
@@ -210,24 +210,24 @@ class Clone:
     def _stream(
         self,
         words: tuple[str, ...],
-        asked: bytes,
+        content: bytes,
         operation: str,
         *,
         settings: Mapping[str, str] | None = None,
         runner: GitRunner | None = None,
     ) -> bytes:
         with (runner or self._runner).started(
-            words, operation=operation, repository=self._folder, settings=settings, asked=asked
+            words, operation=operation, repository=self._folder, settings=settings, stdin=content
         ) as process:
             output = b"".join(process.chunks(_OUTPUT))
             if process.wait() != 0:
-                raise failure(self._runner.subject, operation, process.complaint())
+                raise failure(self._runner.subject, operation, process.stderr())
             return output
 
 
 @contextlib.contextmanager
 def clone_for_writing(spec: SourceSpec, below: Path | None = None) -> Iterator[Clone]:
-    """A repository of its own below a folder (else where temporary files are), gone afterwards; nothing is fetched yet.
+    """Yield an empty temporary repository below a folder (else where temporary files are).
 
     What a process that was killed left in the folder is removed after a day. Raises InputError, SourceError.
     """
@@ -253,7 +253,7 @@ def _clear(folder: Path) -> None:
 
 
 def _import(commit: str, files: Mapping[bytes, tuple[int, bytes]]) -> bytes:
-    """A tree in the format of git-fast-import(1): that of a commit but for some files."""
+    """Return a tree in the format of git-fast-import(1): that of a commit but for some files."""
     parts = [b"reset refs/plumb-tree\ncommit refs/plumb-tree\ncommitter plumb <plumb> 0 +0000\ndata 0\n"]
     parts.append(f"from {commit}\n".encode())
     for path, (mode, content) in sorted(files.items()):
@@ -262,7 +262,7 @@ def _import(commit: str, files: Mapping[bytes, tuple[int, bytes]]) -> bytes:
 
 
 def _quoted(path: bytes) -> bytes:
-    """A path as a C string, so that nothing in it can end it."""
+    """Return a path as a C string, so that nothing in it can end it."""
     escaped = b"".join(
         b"\\%03o" % byte if byte < 0x20 or byte >= 0x7F or byte in b'"\\' else bytes([byte]) for byte in path
     )

@@ -48,7 +48,7 @@ class _Partial:
         return semver.Version(major, minor, patch, self.prerelease)
 
     def above(self, keep: int) -> semver.Version:
-        """The first version after all that share the first `keep` parts; its own prereleases are after them too."""
+        """Return the first version after all that share the first `keep` parts; its prereleases are after them too."""
         major, minor, patch = (*self.parts[: keep - 1], self.parts[keep - 1] + 1, 0, 0)[:3]
         return semver.Version(major, minor, patch, _LOWEST_PRERELEASE)
 
@@ -75,7 +75,7 @@ class _Term:
 
 
 def _next(version: semver.Version) -> semver.Version:
-    """The least version above `version`: a longer prerelease, or the first prerelease of the next patch."""
+    """Return the least version above `version`: a longer prerelease, or the first prerelease of the next patch."""
     if version.prerelease:
         return version.replace(prerelease=f"{version.prerelease}.{_LOWEST_PRERELEASE}")
     return version.bump_patch().replace(prerelease=_LOWEST_PRERELEASE)
@@ -128,7 +128,7 @@ class VersionRange:
     alternatives: tuple[tuple[_Term, ...], ...]
 
     def admits(self, version: semver.Version) -> bool:
-        """Whether a version is in the range."""
+        """Return whether a version is in the range."""
         return any(
             all(term.admits(version) for term in terms)
             and (version.prerelease is None or any(term.prerelease for term in terms))
@@ -136,17 +136,17 @@ class VersionRange:
         )
 
     def choose(self, tags: Iterable[str]) -> str | None:
-        """The tag of the highest version in the range; of equals (build metadata, a leading v) the last by name."""
+        """Return the tag of the highest version in the range; of equal ones (build metadata, a leading v) the last."""
         candidates = [(version, tag) for version, tag in versions_of(tags) if self.admits(version)]
         return max(candidates)[1] if candidates else None
 
 
 def versions_of(tags: Iterable[str]) -> list[tuple[semver.Version, str]]:
-    """The tags that are whole versions, with or without a leading v, each with its version."""
-    found = ((_TAG.fullmatch(tag), tag) for tag in tags)
+    """Return the tags that are whole versions, with or without a leading v, each with its version."""
+    matches = ((_TAG.fullmatch(tag), tag) for tag in tags)
     return [
         (semver.Version.parse(match["version"]), tag)
-        for match, tag in found
+        for match, tag in matches
         if match and semver.Version.is_valid(match["version"])
     ]
 
@@ -166,20 +166,20 @@ def _alternative(text: str, subject: str) -> tuple[_Term, ...]:
 
 
 def _term(text: str, subject: str) -> _Term:
-    found = _TERM.fullmatch(text)
-    partial = _PARTIAL.fullmatch(found["partial"]) if found else None
-    if not found or not partial:
+    match = _TERM.fullmatch(text)
+    partial = _PARTIAL.fullmatch(match["partial"]) if match else None
+    if not match or not partial:
         raise _refusal(subject, f"{text[:40]!r} is not a version with an operator")
-    given: list[int] = []
+    numbers: list[int] = []
     for part in (partial["major"], partial["minor"], partial["patch"]):
         if part is None or not part.isdigit():
             break
-        given.append(int(part))
-    if partial["pre"] and len(given) < 3:
+        numbers.append(int(part))
+    if partial["pre"] and len(numbers) < 3:
         raise _refusal(subject, f"{text[:40]!r} has a prerelease but not all three numbers")
-    read = _Partial(tuple(given), partial["pre"])
-    operator = found["operator"]
-    if not given and operator in _NEED_A_NUMBER:
+    read = _Partial(tuple(numbers), partial["pre"])
+    operator = match["operator"]
+    if not numbers and operator in _NEED_A_NUMBER:
         raise _refusal(subject, f"{text[:40]!r} compares with every version")
     return _Term(_OPERATORS[operator](read), operator == "!=", bool(partial["pre"]))
 

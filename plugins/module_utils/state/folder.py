@@ -46,7 +46,7 @@ class NotPrivateError(InputError):
 
 
 def private_folder(folder: Path) -> Path:
-    """The folder, made with mode 0700 whatever the umask where it is missing, with those above it.
+    """Return the folder, made with mode 0700 where it is missing, with those above it.
 
     Raises NotPrivateError where it may not be believed, and OSError where it cannot be made.
     """
@@ -77,12 +77,12 @@ def check_folder(folder: Path) -> None:
     such as /tmp, another user's link would lead to content of one's own that is no cache.
     """
     try:
-        found = folder.lstat()
-        if stat.S_ISLNK(found.st_mode):
+        status = folder.lstat()
+        if stat.S_ISLNK(status.st_mode):
             raise NotPrivateError(*_account(folder, "it is a symbolic link"))
-        if not stat.S_ISDIR(found.st_mode):
+        if not stat.S_ISDIR(status.st_mode):
             return  # nothing can be in it
-        check_status(folder, found)
+        check_status(folder, status)
         for above in folder.absolute().parents:
             link = above.lstat()
             if stat.S_ISLNK(link.st_mode) and link.st_uid not in (_ROOT, os.geteuid()):
@@ -92,20 +92,20 @@ def check_folder(folder: Path) -> None:
         return
 
 
-def check_status(path: Path, found: os.stat_result, trust: Trust = Trust.CACHE) -> None:
+def check_status(path: Path, status: os.stat_result, trust: Trust = Trust.CACHE) -> None:
     """Raise NotPrivateError where a file or folder of this status is somebody else's, or others may write to it."""
     if trust is Trust.ANYONE:
         return
-    own_group = trust is Trust.STATE and found.st_gid == os.getegid()
-    if found.st_uid != os.geteuid():
-        reason = f"it belongs to user id {found.st_uid}, not to {os.geteuid()}"
+    own_group = trust is Trust.STATE and status.st_gid == os.getegid()
+    if status.st_uid != os.geteuid():
+        reason = f"it belongs to user id {status.st_uid}, not to {os.geteuid()}"
         raise NotPrivateError(*_account(path, reason, trust))
-    if found.st_mode & (0o002 if own_group else 0o022):
+    if status.st_mode & (0o002 if own_group else 0o022):
         raise NotPrivateError(
-            *_account(path, f"others may write to it (mode {found.st_mode & 0o7777:04o})", trust)
+            *_account(path, f"others may write to it (mode {status.st_mode & 0o7777:04o})", trust)
         )
-    if stat.S_ISREG(found.st_mode) and found.st_nlink != 1:
-        raise NotPrivateError(*_account(path, f"it has {found.st_nlink} names (hard links)", trust))
+    if stat.S_ISREG(status.st_mode) and status.st_nlink != 1:
+        raise NotPrivateError(*_account(path, f"it has {status.st_nlink} names (hard links)", trust))
 
 
 def _account(path: Path, reason: str, trust: Trust = Trust.CACHE) -> tuple[str, str, str, str]:
@@ -124,7 +124,7 @@ def note_use(file: Path) -> None:
 def bound_folder(folder: Path, *, largest: int, unused: float) -> None:
     """Remove files that were not used for `unused` seconds, then the oldest until the rest is `largest` bytes."""
     now = time.time()
-    found: list[tuple[float, int, Path]] = []
+    files: list[tuple[float, int, Path]] = []
     with suppress(OSError):
         for file in folder.iterdir():
             with suppress(OSError):
@@ -132,9 +132,9 @@ def bound_folder(folder: Path, *, largest: int, unused: float) -> None:
                 if stat.S_ISREG(status.st_mode):
                     age = now - status.st_mtime
                     over = age > (_LEFT_OVER if file.name.startswith(".") else unused)
-                    found.append((float("inf") if over else age, status.st_size, file))
-    size = sum(of for _age, of, _file in found)
-    for age, of, file in sorted(found, reverse=True):
+                    files.append((float("inf") if over else age, status.st_size, file))
+    size = sum(of for _age, of, _file in files)
+    for age, of, file in sorted(files, reverse=True):
         if age != float("inf") and size <= largest:
             break
         with suppress(OSError):

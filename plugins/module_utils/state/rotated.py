@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-WINDOW = 32 * 1024 * 1024  # bytes of an audit log that are looked at, from its end
+WINDOW = 32 * 1024 * 1024  # bytes of an audit log that are read, from its end
 
 
 def rotated(path: Path) -> list[Path]:
-    """The older files of a log, oldest first: the API server names them `audit-<time>.log`."""
+    """Return the older files of a log, oldest first: the API server names them `audit-<time>.log`."""
     pattern = re.compile(rf"{re.escape(path.stem)}-\d{{4}}-[0-9T.:-]+{re.escape(path.suffix)}")
     return sorted(file for file in path.parent.iterdir() if pattern.fullmatch(file.name))

@@ -39,7 +39,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.cac
     check_cache,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import RefKind, SourceSpec
-from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import Told
+from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import SentNews
 from ansible_collections.plumb.gitops.plugins.module_utils.render.app import render_app
 from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache import (
     RenderCache,
@@ -47,8 +47,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.render.render_cache i
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.checkout import (
     CheckoutRecord,
-    last_good,
-    remember,
+    load_last_good,
+    save_last_good,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.source.cache.repositories import (
     open_cache,
@@ -119,7 +119,7 @@ CACHES: Mapping[str, Cache] = {
         lambda cache: statuses._STORE.load(statuses._file(options(cache))),
     ),
     "notifications": Cache(
-        lambda cache: notifications._STORE.save(notifications._file(options(cache), "chat"), Told()),
+        lambda cache: notifications._STORE.save(notifications._file(options(cache), "chat"), SentNews()),
         lambda cache: notifications._STORE.load(notifications._file(options(cache), "chat")),
     ),
     "previews": Cache(
@@ -133,10 +133,10 @@ CACHES: Mapping[str, Cache] = {
         lambda cache: committed.load_committed(images(cache)),
     ),
     "sources": Cache(
-        lambda cache: remember(
+        lambda cache: save_last_good(
             open_entry(open_cache(cache / "sources"), SOURCE), SOURCE, CheckoutRecord("c" * 40, "")
         ),
-        lambda cache: last_good(open_entry(open_cache(cache / "sources"), SOURCE), SOURCE),
+        lambda cache: load_last_good(open_entry(open_cache(cache / "sources"), SOURCE), SOURCE),
     ),
 }
 

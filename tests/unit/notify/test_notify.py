@@ -30,7 +30,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.notify.messages impor
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.receiver import Receiver
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.send import NotifyError, send
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.signature import is_signed, signed_headers
-from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import Throttle, Told, due
+from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import SentNews, Throttle, due
 from ansible_collections.plumb.gitops.tests.support.ansible.fleet import options_of
 from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer, Reply, Request
 
@@ -58,7 +58,7 @@ def test_a_signature_is_that_of_the_standard() -> None:
 
 
 def test_the_same_is_told_once_until_it_is_time_or_differs() -> None:
-    first = due([FAILED, DRIFTED], Told(), BOUNDS, NOW, RAN)
+    first = due([FAILED, DRIFTED], SentNews(), BOUNDS, NOW, RAN)
     assert first.news == (FAILED, DRIFTED)
     assert due([FAILED, DRIFTED], first.after, BOUNDS, NOW + 60, RAN).news == ()
     other = replace(FAILED, text="another reason")
@@ -67,7 +67,7 @@ def test_the_same_is_told_once_until_it_is_time_or_differs() -> None:
 
 
 def test_what_no_longer_fails_is_told_once_and_may_fail_anew() -> None:
-    failed = due([FAILED], Told(), BOUNDS, NOW, RAN)
+    failed = due([FAILED], SentNews(), BOUNDS, NOW, RAN)
     assert (
         due([], failed.after, BOUNDS, NOW + 1, frozenset()).news == ()
     )  # a run of other apps says nothing of it
@@ -78,7 +78,7 @@ def test_what_no_longer_fails_is_told_once_and_may_fail_anew() -> None:
 
 
 def test_drift_that_has_passed_is_news_again_but_not_each_minute() -> None:
-    told = due([DRIFTED], Told(), BOUNDS, NOW, RAN).after
+    told = due([DRIFTED], SentNews(), BOUNDS, NOW, RAN).after
     passed = due([], told, BOUNDS, NOW + 60, RAN).after
     assert due([DRIFTED], passed, BOUNDS, NOW + 120, RAN).news == ()
     passed = due([], passed, BOUNDS, NOW + 3700, RAN).after
@@ -87,8 +87,8 @@ def test_drift_that_has_passed_is_news_again_but_not_each_minute() -> None:
 
 def test_less_than_wanted_is_not_told_and_too_much_is_counted() -> None:
     changed = replace(DRIFTED, severity=Severity.INFO, kind="changed")
-    assert due([changed], Told(), BOUNDS, NOW, RAN).news == ()
-    told = Told()
+    assert due([changed], SentNews(), BOUNDS, NOW, RAN).news == ()
+    told = SentNews()
     sent = 0
     for number in range(6):
         found = due([replace(FAILED, text=f"reason {number}")], told, BOUNDS, NOW + number, RAN)

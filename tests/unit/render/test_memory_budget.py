@@ -166,7 +166,7 @@ class Watched(MemoryBudget):
 
     def charge(self, account: MemoryShare, amount: int) -> None:
         super().charge(account, amount)
-        self.most = max(self.most, self._kept + self._charged)
+        self.most = max(self.most, self._held + self._charged)
 
 
 def test_row_69_four_that_fit_only_alone_are_rendered_one_after_the_other() -> None:

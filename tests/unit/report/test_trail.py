@@ -25,14 +25,14 @@ from ansible_collections.plumb.gitops.plugins.module_utils.report.chain import (
     append,
     hash_of,
     head_file,
-    kept_head,
     line_of,
+    load_head,
     older_files,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.report.trail import (
     TrailError,
+    ensure_trail_space,
     records,
-    see_trail_place,
     trail_file,
     write_trail,
 )
@@ -184,7 +184,7 @@ def test_processes_killed_while_they_append_leave_a_chain_that_goes_on(tmp_path:
         "while True: append(Path(sys.argv[1]), [{'text': 'x' * 5000}] * 20, largest=500_000)\n"
     )
     for _ in range(6):
-        begun = head.seq if (head := kept_head(path)) is not None else 0
+        begun = head.seq if (head := load_head(path)) is not None else 0
         children = [
             subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE) for _ in "ab"
         ]
@@ -202,18 +202,18 @@ def test_processes_killed_while_they_append_leave_a_chain_that_goes_on(tmp_path:
 
 
 def has_more_than(path: Path, count: int) -> bool:
-    head = kept_head(path)
+    head = load_head(path)
     return head is not None and head.seq > count
 
 
 def test_a_place_that_takes_nothing_is_told_before(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TrailError, match="audit trail") as caught:
-        see_trail_place(tmp_path / "file" / "trail.jsonl")
+        ensure_trail_space(tmp_path / "file" / "trail.jsonl")
     assert "plumb_trail_path" in caught.value.next_step
     (tmp_path / "trail.jsonl").mkdir()
     with pytest.raises(TrailError):
-        see_trail_place(tmp_path / "trail.jsonl")
+        ensure_trail_space(tmp_path / "trail.jsonl")
     with pytest.raises(TrailError):
         write_trail(tmp_path / "trail.jsonl", [said(1)])
 

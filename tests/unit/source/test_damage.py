@@ -315,8 +315,8 @@ def test_interrupted_by_a_person_no_git_is_left_running(
     try:
         assert reached.wait(30)
         child.send_signal(signal.SIGINT)
-        _out, complaint = child.communicate(timeout=30)
-        assert b"KeyboardInterrupt" in complaint
+        _out, stderr = child.communicate(timeout=30)
+        assert b"KeyboardInterrupt" in stderr
         no_process_names(f"127.0.0.1:{server.port}")
     finally:
         let_go.set()

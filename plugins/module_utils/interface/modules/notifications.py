@@ -15,15 +15,15 @@ from ...model.errors import PlumbError
 from ...notify.message_text import Message, by_severity
 from ...notify.messages import News, news_of
 from ...notify.send import send
-from ...notify.throttle import Due, Told, as_content, due, from_content
+from ...notify.throttle import Due, SentNews, due, from_content, to_content
 from ...state.record_store import RecordStore, record_file
 from ..parsing.cache_folder import cache_of
 from ..parsing.receivers import receiver_of
 from .commit_statuses import app_sources
 from .mode import Mode
 
-_STORE = RecordStore[Told](
-    kind="plumb.gitops/notifications", version=1, encode=as_content, decode=from_content
+_STORE = RecordStore[SentNews](
+    kind="plumb.gitops/notifications", version=1, encode=to_content, decode=from_content
 )
 
 
@@ -61,7 +61,7 @@ def _tell(
 ) -> bool:
     receiver, bounds = receiver_of(given)
     file = _file(options, receiver.name)
-    before, now = _STORE.load(file) or Told(), time.time()
+    before, now = _STORE.load(file) or SentNews(), time.time()
     found = due(news, before, bounds, now, ran)
     if mode.check:
         return bool(found.news)

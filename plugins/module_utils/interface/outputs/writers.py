@@ -14,9 +14,9 @@ from typing import Any
 from ...model.app import AppSpec
 from ...model.errors import PlumbError
 from ...model.report import Report
-from ...report.file import report_file, see_report_place, write_report, write_text
+from ...report.file import ensure_report_space, report_file, write_report, write_text
 from ...report.markdown import markdown
-from ...report.trail import records, see_trail_place, trail_file, write_trail
+from ...report.trail import ensure_trail_space, records, trail_file, write_trail
 from .reported_state import reported_state_file, save_reported_state, unreported
 
 
@@ -38,11 +38,11 @@ def see_places(options: Mapping[str, Any]) -> None:
     """See that all can be told, before anything is written to the cluster. Raises a PlumbError."""
     cluster = options.get("cluster") or ""
     if options.get("report_path"):
-        see_report_place(report_file(options["report_path"], cluster, "room"))
+        ensure_report_space(report_file(options["report_path"], cluster, "room"))
     if options.get("markdown_path"):
-        see_report_place(report_file(options["markdown_path"], cluster, "room", ".md"))
+        ensure_report_space(report_file(options["markdown_path"], cluster, "room", ".md"))
     if options.get("trail_path"):
-        see_trail_place(trail_file(options["trail_path"], cluster))
+        ensure_trail_space(trail_file(options["trail_path"], cluster))
 
 
 def write_outputs(

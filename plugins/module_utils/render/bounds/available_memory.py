@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _MACHINE_SHARE = 2  # of what the machine has available, one part of so many: others live there too
-_UNKNOWN = 2 * 1024**3  # bytes that a machine has which does not say so
-_LEVELS = 32  # of cgroups inside one another that are looked at
+_UNKNOWN = 2 * 1024**3  # bytes of memory, where the machine does not report them
+_LEVELS = 32  # of cgroups inside one another that are read
 # By version of the interface: its limit, its use, and the key of memory.stat with what the kernel can take back.
 _FILES = {
     1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -25,7 +25,7 @@ _FILES = {
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Bytes of memory that are left for this process; `root` is where /proc and /sys are looked for."""
+    """Return the bytes of memory that are left for this process; `root` is the folder of /proc and /sys."""
     left = [_of_machine(root) // _MACHINE_SHARE, *_of_cgroups(root), *_of_limits(root)]
     return max(0, min(left))
 
@@ -41,7 +41,7 @@ def _of_machine(root: Path) -> int:
 
 
 def _of_limits(root: Path) -> Iterator[int]:
-    """What the limits of the process itself leave; `ulimit -d` and `ulimit -v`."""
+    """Yield what the limits of the process itself (`ulimit -d`, `ulimit -v`) leave."""
     try:
         status = (root / "proc/self/status").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -54,7 +54,7 @@ def _of_limits(root: Path) -> Iterator[int]:
 
 
 def _of_cgroups(root: Path) -> Iterator[int]:
-    """What each cgroup that this process is in, and each above it, leaves."""
+    """Yield what each cgroup that this process is in, and each above it, leaves."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         memberships = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
         mounts = (root / "proc/self/mountinfo").read_text(encoding="utf-8").splitlines()

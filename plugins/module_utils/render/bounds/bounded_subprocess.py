@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place that runs programs on content from Git: kubectl's kustomize, later helm and sops.
+"""The one module that runs programs on content from Git: kubectl's kustomize, later helm and sops.
 
 Such a program has no network at all, the loopback included, no descriptor but its pipes, no environment but what it is
 given, and bounded memory, processor time, time, output and files. It cannot leave children behind. How: `launcher`,
@@ -29,17 +29,17 @@ from typing import IO
 from . import launcher
 from .system_call_filter import filter_for
 
-# An operator's word, from the environment of whoever runs Plumb; nothing in Git can say it.
+# The operator's permission, from the environment of whoever runs Plumb; nothing in Git can give it.
 UNCONFINED_PROGRAMS = "PLUMB_UNCONFINED_PROGRAMS"
 _ALLOW = "allow"
-# What Go's runtime says where it gets no memory; see runtime/malloc.go, mheap.go and os_linux.go.
+# What Go's runtime writes where it gets no memory; see runtime/malloc.go, mheap.go and os_linux.go.
 _GO_OUT_OF_MEMORY = re.compile(
     rb"^(?:fatal error|runtime): .*(?:out of memory|cannot (?:allocate|map)|failed to create new OS thread)",
     re.MULTILINE,
 )
 _CHUNK = 65536  # bytes of one read
 _PYTHON = sys.executable
-_LONGEST_REFUSAL = 1000  # bytes of what the launcher says
+_LONGEST_REFUSAL = 1000  # bytes of the launcher's message
 
 
 class ProcessEnd(Enum):
@@ -49,7 +49,7 @@ class ProcessEnd(Enum):
     DEADLINE = "deadline"  # it took too long, by the clock or of the processor
     OUTPUT = "output"  # it wrote more than it may
     MEMORY = "memory"  # it needed more than it may have, or than there was
-    REFUSED = "refused"  # it was never started: `stderr` says why
+    REFUSED = "refused"  # it was never started, for the reason in `stderr`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +147,12 @@ def _finished(
     deadline = time.monotonic() + bounds.seconds
     out, err, cut = bytearray(), bytearray(), False
     with child:
-        kept = {
+        buffers = {
             _descriptor(child.stdout): (out, bounds.max_stdout),
             _descriptor(child.stderr): (err, bounds.max_stderr),
         }
         try:
-            ending, cut = _drain(kept, out, deadline, count_output)
+            ending, cut = _drain(buffers, out, deadline, count_output)
             if ending is ProcessEnd.EXITED:
                 _wait(child, deadline)
         except subprocess.TimeoutExpired:
@@ -171,7 +171,7 @@ def _finished(
 
 
 def _ending_of(status: int, messages: bytearray) -> ProcessEnd:
-    """How a program that has ended by itself, or by the kernel, came to its end."""
+    """Return how a program that has ended by itself, or by the kernel, came to its end."""
     if status == -signal.SIGXCPU:
         return ProcessEnd.DEADLINE
     if status == -signal.SIGKILL or (status != 0 and _GO_OUT_OF_MEMORY.search(messages)):
@@ -189,7 +189,7 @@ def _wait(child: subprocess.Popen[bytes], deadline: float) -> None:
 
 
 def _drain(
-    kept: Mapping[int, tuple[bytearray, int]],
+    buffers: Mapping[int, tuple[bytearray, int]],
     out: bytearray,
     deadline: float,
     count_output: Callable[[int], None],
@@ -200,7 +200,7 @@ def _drain(
     """
     cut = False
     with selectors.DefaultSelector() as selector:
-        for descriptor in kept:
+        for descriptor in buffers:
             selector.register(descriptor, selectors.EVENT_READ)
         while selector.get_map():
             left = deadline - time.monotonic()
@@ -208,7 +208,7 @@ def _drain(
                 return ProcessEnd.DEADLINE, cut
             for key, _events in selector.select(left):
                 chunk = os.read(key.fd, _CHUNK)
-                buffer, limit = kept[key.fd]
+                buffer, limit = buffers[key.fd]
                 if not chunk:
                     selector.unregister(key.fd)
                 elif len(buffer) + len(chunk) <= limit:
@@ -224,5 +224,5 @@ def _drain(
 
 def _descriptor(pipe: IO[bytes] | None) -> int:
     if pipe is None:
-        raise AssertionError("both pipes were asked for")
+        raise AssertionError("both pipes were requested")
     return pipe.fileno()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A program of its own that gives up the network and takes on limits, and then becomes the program it was told to run.
+"""A program that gives up the network, sets limits for itself, and then becomes the program that its arguments name.
 
 `bounded_subprocess` starts it with `python -I -S -c`, with the text of this file: code between fork and exec in a
 process with threads may deadlock, and a collection may be read from a zip file, where no path leads to this one. Only
@@ -72,7 +72,7 @@ def _filter_calls(libc: ctypes.CDLL, instructions: bytes) -> None:
     program = _Program(len(instructions) // _INSTRUCTION, instructions)
     _called(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program), 0, 0), "prctl")
     descriptor = libc.socket(1, 1, 0)
-    if descriptor != -1:  # a kernel, or what stands in for one, that takes filters and does not heed them
+    if descriptor != -1:  # a kernel, or an emulation of one, that takes filters and does not heed them
         os.close(descriptor)
         raise OSError("the filter has no effect")
 
@@ -119,7 +119,7 @@ def _become(parent: int, limits: str, instructions: bytes, policy: str, program:
 
 
 def main() -> None:
-    """Become the program, or say why not."""
+    """Become the program, or report why not."""
     parent, descriptor, limits, instructions, policy = sys.argv[1:6]
     os.set_inheritable(int(descriptor), False)
     try:

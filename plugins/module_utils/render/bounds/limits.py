@@ -15,7 +15,7 @@ MIB = 1024 * 1024
 MAX_FILE_BYTES = 16 * MIB  # one file; the API server takes no object above 3 MiB
 MAX_APP_BYTES = 64 * MIB  # all files of an app; also the text of all values with aliases written out
 MAX_DOCUMENTS = 50_000  # YAML documents of an app, empty ones too
-MAX_FILES = 50_000  # files and folders looked at for an app
+MAX_FILES = 50_000  # files and folders read for an app
 MAX_VALUES = 1_000_000  # scalars, lists and maps of an app with aliases written out
 MAX_DEPTH = 100  # lists and maps inside one another; also folders
 # Memory of one build: the first try, which is enough for 1,000 resources, and the second.
@@ -24,7 +24,7 @@ KUSTOMIZE_SECONDS = 120.0  # one build; a thousand resources take some 5 s
 STDERR_BYTES = MIB  # what is kept of a child's messages
 MAX_MESSAGE = 16 * 1024  # characters of a message, quotations left out, that are searched for private text
 
-MAX_PRIVATE = MIB  # characters of private texts that are looked for in a message
+MAX_PRIVATE = MIB  # characters of private texts that are searched for in a message
 
 SPLIT = "Split it into several apps."
 MORE_MEMORY = (
@@ -92,7 +92,7 @@ class Meter:
 
     @contextmanager
     def collecting(self, where: str) -> Iterator[Callable[[int], None]]:
-        """A function that counts each part of an output, in bytes, as long as that is collected."""
+        """Yield a function that counts each part of an output, in bytes, as long as that is collected."""
         collected = 0
 
         def count(size: int) -> None:
@@ -135,7 +135,7 @@ class Meter:
         self._of_document = 0
 
     def drop(self, where: str, held: int) -> None:
-        """Count the values no longer that were read since `held` was what it says: nobody has them any more."""
+        """Stop counting the values that were read since `held` had this value: nobody has them any more."""
         self._take(where, held - self.held)
         self.held = held
 
@@ -145,15 +145,15 @@ class Meter:
         try:
             self._account.charge(amount)
         except OverBudgetError as error:
-            others = f", of which other apps of this run have {error.kept // MIB} MiB" if error.kept else ""
+            others = f", of which other apps of this run have {error.held // MIB} MiB" if error.held else ""
             raise RenderBoundError(
                 self.subject,
                 f"reading {where}",
                 f"it needs more memory than there is for manifests: {error.available // MIB} MiB{others}",
                 MORE_MEMORY,
-                memory=error.available - error.kept,
+                memory=error.available - error.held,
             ) from error
 
     def refusal(self, where: str, reason: str, next_step: str = SPLIT) -> RenderBoundError:
-        """The error for a bound that was passed at `where`."""
+        """Return the error for a bound that was passed at `where`."""
         return RenderBoundError(self.subject, f"reading {where}", reason, next_step)

@@ -34,21 +34,21 @@ T = TypeVar("T")
 
 
 def values_of_json(data: bytes) -> int:
-    """How many values a text in JSON has at most; more than there are where texts in it have commas and brackets."""
+    """Return the most values that a JSON text may have: commas and brackets in its strings count as well."""
     return 1 + data.count(b",") + data.count(b"[") + data.count(b"{")
 
 
 def memory_of_json(data: bytes) -> int:
-    """The bytes that the values of a text in JSON take at most."""
+    """Return the most bytes that the values of a JSON text take."""
     return VALUE * values_of_json(data) + TEXT * len(data)
 
 
 class OverBudgetError(Exception):
-    """A render needs more than there is: `available` bytes, of which other apps of the run have `kept` some."""
+    """A render needs more than there is: `available` bytes, of which other apps of the run hold `held`."""
 
-    def __init__(self, available: int, kept: int) -> None:
-        super().__init__(available, kept)
-        self.available, self.kept = available, kept
+    def __init__(self, available: int, held: int) -> None:
+        super().__init__(available, held)
+        self.available, self.held = available, held
 
 
 class _CrowdedError(Exception):
@@ -78,7 +78,7 @@ class MemoryBudget:
     manifests: int
     programs: int
     _changed: threading.Condition = field(default_factory=threading.Condition)
-    _kept: int = 0
+    _held: int = 0
     _charged: int = 0
     _of_programs: int = 0
     _rendering: int = 0
@@ -87,7 +87,7 @@ class MemoryBudget:
 
     @classmethod
     def of_process(cls) -> MemoryBudget:
-        """The shares of what this process may take now."""
+        """Return a budget of shares of the memory that this process may take now."""
         left = available_memory()
         return cls(
             max(_LEAST_MANIFESTS, int(left * _MANIFESTS_SHARE)),
@@ -95,7 +95,7 @@ class MemoryBudget:
         )
 
     def rendered(self, work: Callable[[MemoryShare], tuple[T, int]]) -> T:
-        """The result of `work`, of which so many bytes are kept.
+        """Return the result of `work`, which also says how many bytes stay for the whole run.
 
         It is done beside others, or once more and alone where it did not fit beside them. Raises OverBudgetError where
         that is not enough either.
@@ -109,15 +109,15 @@ class MemoryBudget:
             return self._keep(work(account))
 
     def may_do(self, memory: int, program_memory: int) -> bool:
-        """Whether there is clearly more now than what was not enough; 0 says that the bound is no matter of memory."""
+        """Return whether there is clearly more now than what was not enough; 0 says that memory was not the bound."""
         with self._changed:
-            left = self.manifests - self._kept
+            left = self.manifests - self._held
         return (0 < memory * _CLEARLY < left) or (0 < program_memory * _CLEARLY < self.programs)
 
     def keep(self, amount: int) -> None:
         """Count what stays until the end of the run."""
         with self._changed:
-            self._kept += amount
+            self._held += amount
 
     @contextmanager
     def program(self, most: int) -> Iterator[int]:
@@ -136,10 +136,10 @@ class MemoryBudget:
     def charge(self, account: MemoryShare, amount: int) -> None:
         """Count for an account."""
         with self._changed:
-            if amount > 0 and self._kept + self._charged + amount > self.manifests:
+            if amount > 0 and self._held + self._charged + amount > self.manifests:
                 if self._rendering > 1:
                     raise _CrowdedError
-                raise OverBudgetError(self.manifests, self._kept)
+                raise OverBudgetError(self.manifests, self._held)
             account.charged += amount
             self._charged += amount
 

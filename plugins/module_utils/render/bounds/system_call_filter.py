@@ -90,7 +90,7 @@ class _Step:
 
 
 def filter_for(machine: str, *, may_start_programs: bool) -> bytes:
-    """The filter for a machine as `os.uname` names it, as an array of struct sock_filter; empty for an unknown one.
+    """Return the filter for a machine by its name in `os.uname`, an array of struct sock_filter; empty if unknown.
 
     A 32-bit Python on a 64-bit machine counts as unknown. Threads are always allowed.
     """

@@ -50,20 +50,20 @@ _NOISE = re.compile(r"^(?:# )?(?:Warning|Flag --)[^\n]*\n", re.MULTILINE)
 
 
 def find_kubectl(subject: str) -> Path:
-    """The kubectl beside the running Python, else the one on PATH; RenderError with the line that installs one."""
+    """Return the kubectl beside the running Python, else the one on PATH; RenderError says how to install one."""
     beside = Path(sys.executable).parent / "kubectl"
     if os.access(beside, os.X_OK) and beside.is_file():
         return beside
-    found = shutil.which("kubectl")
-    if found is None:
+    path = shutil.which("kubectl")
+    if path is None:
         raise RenderError(
             subject, "building a kustomization", "there is no kubectl, which holds kustomize", _INSTALL
         )
-    return Path(found).absolute()
+    return Path(path).absolute()
 
 
 def build_kustomization(tree: Tree, folder: Path) -> tuple[Manifest, ...]:
-    """The manifests that kustomize makes of `folder`, in its order; it sees only what was read of the checkout before.
+    """Return the manifests that kustomize makes of `folder`; it sees only what was read of the checkout before.
 
     Raises RenderError for what the pre-check refuses, for kustomize's own errors (without paths of this machine and
     without what Secrets hold), and after KUSTOMIZE_SECONDS. An object's origin is the file and line of the resource
@@ -80,7 +80,7 @@ def build_kustomization(tree: Tree, folder: Path) -> tuple[Manifest, ...]:
             return ()
         kubectl = find_kubectl(tree.meter.subject)
         tree.programs[str(kubectl)] = None
-        tree.meter.drop(file, held)  # what was looked at is not held
+        tree.meter.drop(file, held)  # what was checked is not held
         build = _Build(kubectl=kubectl, folder=view.path_of(folder), empty=empty, meter=tree.meter, file=file)
         # The copy counts as well: a folder for temporary files is often in memory.
         with tree.meter.parsing(file, 0, reach.memory + tree.meter.read_bytes - read):
@@ -203,13 +203,17 @@ def _bound_passed(ending: ProcessEnd) -> str:
 def _reason(finished: ProgramOutput, view: View, reach: BuildInputs) -> str:
     if sum(map(len, reach.private)) > MAX_PRIVATE:
         return f"kustomize ended with status {finished.status}; what it says could quote one of many secret texts"
-    said = _NOISE.sub("", finished.stderr.decode("utf-8", "replace"))
+    message = _NOISE.sub("", finished.stderr.decode("utf-8", "replace"))
     for patch in sorted(reach.patches, key=len, reverse=True):
-        said = said.replace(patch, "…") if patch else said
-    if finished.stderr_cut or len(said) > MAX_MESSAGE:
+        message = message.replace(patch, "…") if patch else message
+    if finished.stderr_cut or len(message) > MAX_MESSAGE:
         # A cut could leave the start of a private text that masking would no longer recognise.
         return f"kustomize ended with status {finished.status} and a message too long to be shown"
-    said = _QUOTED.sub("…", masked(said, reach.private))
-    said = said.replace(f"{view.folder}/", "").replace(str(view.folder), ".")
-    said = said.strip().removeprefix("error:").strip()
-    return f"kustomize: {printable(said, 600)}" if said else f"kustomize ended with status {finished.status}"
+    message = _QUOTED.sub("…", masked(message, reach.private))
+    message = message.replace(f"{view.folder}/", "").replace(str(view.folder), ".")
+    message = message.strip().removeprefix("error:").strip()
+    return (
+        f"kustomize: {printable(message, 600)}"
+        if message
+        else f"kustomize ended with status {finished.status}"
+    )

@@ -23,28 +23,28 @@ _ADDRESS = re.compile(
 )  # what kustomize's loader would fetch if it took it for a path
 
 
-def is_inline(name: str, written: Any, place: Location, meter: Meter) -> bool:
-    """Whether an entry of the field `name` is objects written in place; False: a path.
+def is_inline(name: str, written: Any, location: Location, meter: Meter) -> bool:
+    """Return whether an entry of the field `name` is objects written in place; False: a path.
 
     RenderError for an entry that is not clearly one of the two, since kustomize's YAML reader and ours might differ on
     it: a path is one that YAML reads as the same text, objects are maps that all have a kind and a name.
     """
     if not isinstance(written, str) or not written.strip():
-        raise place.error(f"an entry of {name} is neither a path nor objects", "Name a file.")
-    documents = read_yaml_documents(written.encode(), file=place.origin.file, meter=meter)
+        raise location.error(f"an entry of {name} is neither a path nor objects", "Name a file.")
+    documents = read_yaml_documents(written.encode(), file=location.origin.file, meter=meter)
     values = [value for document in documents for value in objects_of(document.value)]
     if values == [written]:
         return False
     if values and all(map(_is_object, values)) and not _ADDRESS.match(written):
         return True
-    raise place.error(
+    raise location.error(
         f"an entry of {name} could be read as a path and as objects",
         "Write the objects, each with kind and metadata.name, into a file, and name that by a plain path.",
     )
 
 
 def objects_of(value: Any) -> Iterator[Any]:
-    """A value, or the items of a List, also of Lists in Lists: what kustomize takes apart."""
+    """Yield a value, or the items of a List, also of Lists in Lists, as kustomize takes them apart."""
     items = (
         value.get("items") if isinstance(value, dict) and str(value.get("kind")).endswith("List") else None
     )

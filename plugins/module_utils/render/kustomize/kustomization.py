@@ -50,19 +50,19 @@ class BuildInputs:
 
 
 def is_kustomization(tree: Tree, folder: Path) -> bool:
-    """Whether a folder holds a kustomization file."""
+    """Return whether a folder holds a kustomization file."""
     return any(tree.has_file(folder / name) for name in KUSTOMIZATION_NAMES)
 
 
 def kustomization_file(tree: Tree, folder: Path) -> Path:
-    """The one kustomization file of a folder; RenderError where it has none or several."""
+    """Return the one kustomization file of a folder; RenderError where it has none or several."""
     names = [name for name in KUSTOMIZATION_NAMES if tree.has_file(folder / name)]
     if len(names) != 1:
         if not names and tree.has_file(folder / "Chart.yaml"):
             raise chart_error(tree.meter.subject, tree.shown(folder))
-        said = " and ".join(names) or "no kustomization file"
+        found_names = " and ".join(names) or "no kustomization file"
         raise Location(tree.meter.subject, Origin(tree.shown(folder))).error(
-            f"the folder has {said}, and kustomize needs exactly one", "Keep one kustomization.yaml."
+            f"the folder has {found_names}, and kustomize needs exactly one", "Keep one kustomization.yaml."
         )
     written = folder / names[0]
     return tree.inside(written, tree.shown(written))
@@ -73,7 +73,7 @@ def check_kustomization(tree: Tree, folder: Path, view: View) -> BuildInputs:
 
     Raises RenderError for what is missing, remote or would run something.
     """
-    walk, seen = _Walk(tree, view), set[Path]()
+    walk, seen = _KustomizationWalk(tree, view), set[Path]()
     walk.folders.append(folder)
     while walk.folders:
         current = walk.folders.pop()
@@ -83,7 +83,7 @@ def check_kustomization(tree: Tree, folder: Path, view: View) -> BuildInputs:
     return walk.reach
 
 
-class _Walk:
+class _KustomizationWalk:
     """One look at everything reachable; `folders` are those still to be looked at."""
 
     def __init__(self, tree: Tree, view: View) -> None:
@@ -111,57 +111,57 @@ class _Walk:
     def folder(self, folder: Path) -> None:
         """Look at one kustomization."""
         self._folder = folder
-        fields, place = self._fields(folder)
+        fields, location = self._fields(folder)
         self.reach.empty = self.reach.empty and not any(
             value for name, value in fields.items() if name not in ABOUT_ITSELF
         )
         for name, value in fields.items():
-            self._field(name, value, place)
+            self._field(name, value, location)
 
     def _fields(self, folder: Path) -> tuple[dict[str, Any], Location]:
-        """What the kustomization file of a folder says, and where it stands."""
+        """Return what the kustomization file of a folder says, and where it stands."""
         file = kustomization_file(self.tree, folder)
         for name in KUSTOMIZATION_NAMES:
             self.view.add_links(folder / name)
         shown = self.tree.shown(file)
         documents = read_yaml_documents(self.files.read(file), file=shown, meter=self.tree.meter)
-        place = Location(self.tree.meter.subject, Origin(shown, documents[0].line if documents else 0))
+        location = Location(self.tree.meter.subject, Origin(shown, documents[0].line if documents else 0))
         for document in documents:
             if isinstance(document.value, dict):
                 check_kustomization_type(
-                    document.value, Location(place.subject, Origin(shown, document.line))
+                    document.value, Location(location.subject, Origin(shown, document.line))
                 )
         if len(documents) > 1 or any(not isinstance(document.value, dict) for document in documents):
-            raise place.error("a kustomization file holds exactly one map")
-        return (documents[0].value if documents else {}), place
+            raise location.error("a kustomization file holds exactly one map")
+        return (documents[0].value if documents else {}), location
 
-    def _field(self, name: str, value: Any, place: Location) -> None:
+    def _field(self, name: str, value: Any, location: Location) -> None:
         if not value and name in REFUSED:
             return  # as kustomize has it
         if name in REFUSED:
-            raise place.error(
+            raise location.error(
                 f"{name}: {REFUSED[name]} would be fetched and run, and are not supported", OFFLINE
             )
         if name in HARMLESS or value is None:
             return
         check = self._checks.get(name)
         if check is None:
-            raise place.error(f"{printable(name, 60)!r} is no known field of a kustomization")
-        for entry in [value] if name == "openapi" else self._listed(name, value, place):
-            check(name, entry, place)
+            raise location.error(f"{printable(name, 60)!r} is no known field of a kustomization")
+        for entry in [value] if name == "openapi" else self._listed(name, value, location):
+            check(name, entry, location)
 
-    def _listed(self, name: str, value: Any, place: Location) -> list[Any]:
+    def _listed(self, name: str, value: Any, location: Location) -> list[Any]:
         if not isinstance(value, list):
-            raise place.error(f"{name} is not a list")
+            raise location.error(f"{name} is not a list")
         return value
 
-    def _file(self, name: str, written: Any, place: Location) -> None:
-        self.files.content(name, written, place, self._folder)
+    def _file(self, name: str, written: Any, location: Location) -> None:
+        self.files.content(name, written, location, self._folder)
 
-    def _resource(self, name: str, written: Any, place: Location) -> None:
+    def _resource(self, name: str, written: Any, location: Location) -> None:
         if isinstance(written, str) and "\n" in written:
-            raise place.error(f"{name}: an entry is text instead of a path")
-        real = self.files.named(name, written, place, self._folder, REMOTE)
+            raise location.error(f"{name}: an entry is text instead of a path")
+        real = self.files.named(name, written, location, self._folder, REMOTE)
         if real.is_dir():
             self.folders.append(real)
             return
@@ -187,11 +187,11 @@ class _Walk:
             self.reach.origins[key] = None if key in self.reach.origins else Origin(shown, document.line)
             self.reach.private |= secret_values(value)
 
-    def _merge_patch(self, name: str, written: Any, place: Location) -> None:
-        if is_inline(name, written, place, self.tree.meter):
-            self._note_patch(written.encode(), place.origin.file)
+    def _merge_patch(self, name: str, written: Any, location: Location) -> None:
+        if is_inline(name, written, location, self.tree.meter):
+            self._note_patch(written.encode(), location.origin.file)
         else:
-            self._note_patch(*self.files.content(name, written, place, self._folder))
+            self._note_patch(*self.files.content(name, written, location, self._folder))
 
     def _note_patch(self, data: bytes, shown: str, target_kind: str = "") -> None:
         """Remember a patch: what it holds may belong to a Secret."""
@@ -199,115 +199,115 @@ class _Walk:
         for document in read_documents(data, file=shown, meter=self.tree.meter):
             self.reach.private |= patch_values(document.value, target_kind)
 
-    def _entry(self, name: str, entry: Any, place: Location) -> None:
+    def _entry(self, name: str, entry: Any, location: Location) -> None:
         if not isinstance(entry, dict):
             # `replacements` and the generators take maps only, old patches were paths.
-            raise place.error(f"an entry of {name} is not a map")
+            raise location.error(f"an entry of {name} is not a map")
         unknown = sorted(set(entry) - ENTRY_KEYS[name])
         if unknown:
-            raise place.error(f"{name}: {printable(unknown[0], 60)!r} is no known key")
+            raise location.error(f"{name}: {printable(unknown[0], 60)!r} is no known key")
         if name.endswith("Generator"):
-            self._generator(name, entry, place)
+            self._generator(name, entry, location)
         elif name.startswith("patches"):
-            self._targeted_patch(name, entry, place)
+            self._targeted_patch(name, entry, location)
         elif name == "replacements":
-            self._replacement(name, entry, place)
+            self._replacement(name, entry, location)
         elif entry.get("path"):
-            self._file(name, entry["path"], place)
+            self._file(name, entry["path"], location)
 
-    def _targeted_patch(self, name: str, entry: dict[str, Any], place: Location) -> None:
-        """A patch with a target: as text, by its path, or both."""
+    def _targeted_patch(self, name: str, entry: dict[str, Any], location: Location) -> None:
+        """Note a patch with a target: as text, by its path, or both."""
         target = entry.get("target")
         kind = str(target.get("kind") or "") if isinstance(target, dict) else ""
         for text in filter(None, (entry.get("patch"), entry.get("jsonOp"))):
-            self._note_patch(str(text).encode(), place.origin.file, kind)
+            self._note_patch(str(text).encode(), location.origin.file, kind)
         if entry.get("path"):
-            self._note_patch(*self.files.content(name, entry["path"], place, self._folder), kind)
+            self._note_patch(*self.files.content(name, entry["path"], location, self._folder), kind)
 
-    def _merged_patches(self, name: str, entry: dict[str, Any], place: Location) -> None:
-        for written in self._listed(f"paths of {name}", entry.get("paths") or [], place):
-            self._merge_patch(name, written, place)
+    def _merged_patches(self, name: str, entry: dict[str, Any], location: Location) -> None:
+        for written in self._listed(f"paths of {name}", entry.get("paths") or [], location):
+            self._merge_patch(name, written, location)
         if entry.get("patches"):
-            self._note_patch(str(entry["patches"]).encode(), place.origin.file)
+            self._note_patch(str(entry["patches"]).encode(), location.origin.file)
 
-    def _replacements(self, name: str, entry: dict[str, Any], place: Location) -> None:
-        for each in self._listed(f"replacements of {name}", entry.get("replacements") or [], place):
-            self._entry("replacements", each, place)
+    def _replacements(self, name: str, entry: dict[str, Any], location: Location) -> None:
+        for each in self._listed(f"replacements of {name}", entry.get("replacements") or [], location):
+            self._entry("replacements", each, location)
 
-    def _replacement(self, name: str, entry: dict[str, Any], place: Location) -> None:
+    def _replacement(self, name: str, entry: dict[str, Any], location: Location) -> None:
         self.reach.private |= scalars_of(entry.get("sourceValue"))
         if entry.get("path"):
-            self._file(name, entry["path"], place)
+            self._file(name, entry["path"], location)
 
-    def _added_value(self, name: str, entry: dict[str, Any], place: Location) -> None:
+    def _added_value(self, name: str, entry: dict[str, Any], location: Location) -> None:
         self.reach.private |= scalars_of(entry.get("value"))
         if entry.get("targetFilePath"):
-            self._file(name, entry["targetFilePath"], place)
+            self._file(name, entry["targetFilePath"], location)
 
-    def _generator(self, name: str, entry: dict[str, Any], place: Location) -> None:
+    def _generator(self, name: str, entry: dict[str, Any], location: Location) -> None:
         private: set[str] = set()
         secret = name.lower() == "secretgenerator"
-        for written in self._listed(f"files of {name}", entry.get("files") or [], place):
+        for written in self._listed(f"files of {name}", entry.get("files") or [], location):
             data, shown = self.files.content(
-                name, str(written).partition("=")[2] or written, place, self._folder
+                name, str(written).partition("=")[2] or written, location, self._folder
             )
-            check_encryption(data, Location(place.subject, Origin(shown)))
+            check_encryption(data, Location(location.subject, Origin(shown)))
             private |= {data.decode("utf-8", "replace")} if secret else set()
         envs = [
-            *self._listed(f"envs of {name}", entry.get("envs") or [], place),
+            *self._listed(f"envs of {name}", entry.get("envs") or [], location),
             *filter(None, [entry.get("env")]),
         ]
         for written in envs:
-            data, shown = self.files.content(name, written, place, self._folder)
-            check_encryption(data, Location(place.subject, Origin(shown)))
+            data, shown = self.files.content(name, written, location, self._folder)
+            check_encryption(data, Location(location.subject, Origin(shown)))
             with self.tree.meter.parsing(shown, len(data), VALUE * data.count(b"\n")):
-                private |= env_values(data, Location(place.subject, Origin(shown)))
+                private |= env_values(data, Location(location.subject, Origin(shown)))
         private |= literal_values(
-            self._listed(f"literals of {name}", entry.get("literals") or [], place), name, place
+            self._listed(f"literals of {name}", entry.get("literals") or [], location), name, location
         )
         if secret:
             self.reach.private |= private
 
-    def _plugin(self, name: str, written: Any, place: Location) -> None:
+    def _plugin(self, name: str, written: Any, location: Location) -> None:
         """Only kustomize's own plugins, and none that fetches."""
-        if is_inline(name, written, place, self.tree.meter):
-            data, shown = written.encode(), place.origin.file
+        if is_inline(name, written, location, self.tree.meter):
+            data, shown = written.encode(), location.origin.file
         else:
-            real = self.files.named(name, written, place, self._folder, REMOTE)
+            real = self.files.named(name, written, location, self._folder, REMOTE)
             if real.is_dir():
                 self._plugin_folder(name, real)
                 return
             data, shown = self.files.read(real), self.tree.shown(real)
-        self._configurations(name, data, Location(place.subject, Origin(shown)))
+        self._configurations(name, data, Location(location.subject, Origin(shown)))
 
     def _plugin_folder(self, name: str, folder: Path) -> None:
-        """A folder whose resources are configurations; what they name is relative to who names the folder."""
+        """Check a folder whose resources are configurations; they name files relative to who names the folder."""
         waiting, seen = [folder], set[Path]()
         while waiting:
             current = waiting.pop()
             if current in seen:
                 continue
             seen.add(current)
-            fields, place = self._fields(current)
+            fields, location = self._fields(current)
             unknown = sorted(set(fields) - OF_PLUGIN_FOLDERS)
             if unknown:
-                raise place.error(
+                raise location.error(
                     f"{name}: this folder has {printable(unknown[0], 60)!r}, and only resources are looked into",
                     "Name its files one by one.",
                 )
-            for written in self._listed("resources", fields.get("resources") or [], place):
-                real = self.files.named("resources", written, place, current, REMOTE)
+            for written in self._listed("resources", fields.get("resources") or [], location):
+                real = self.files.named("resources", written, location, current, REMOTE)
                 if real.is_dir():
                     waiting.append(real)
                 else:
-                    at = Location(place.subject, Origin(self.tree.shown(real)))
+                    at = Location(location.subject, Origin(self.tree.shown(real)))
                     self._configurations(name, self.files.read(real), at)
 
-    def _configurations(self, name: str, data: bytes, place: Location) -> None:
-        """Configurations of plugins: what each may say, and what it names, by the same rules as fields."""
-        shown = place.origin.file
+    def _configurations(self, name: str, data: bytes, location: Location) -> None:
+        """Check configurations of plugins, and what they name, by the same rules as fields."""
+        shown = location.origin.file
         for document in read_yaml_documents(data, file=shown, meter=self.tree.meter):
-            at = Location(place.subject, Origin(shown, document.line))
+            at = Location(location.subject, Origin(shown, document.line))
             for value in objects_of(document.value):
                 kind = check_plugin(name, value, at, OFFLINE)
                 if kind in READING_KINDS:

@@ -48,27 +48,29 @@ _OTHER_KINDS = frozenset(
 )
 
 
-def check_plugin(name: str, value: Any, place: Location, next_step: str) -> str:
-    """The kind of a plugin's configuration in the field `name`; RenderError for what is not run, or not known.
+def check_plugin(name: str, value: Any, location: Location, next_step: str) -> str:
+    """Return the kind of a plugin's configuration in the field `name`; RenderError for one that is not run or unknown.
 
     `next_step` is what helps where something would be fetched.
     """
     if not isinstance(value, dict) or value.get("apiVersion") != "builtin":
-        raise place.error(f"{name}: only plugins with apiVersion builtin are run", "Use a built-in one.")
+        raise location.error(f"{name}: only plugins with apiVersion builtin are run", "Use a built-in one.")
     kind = str(value.get("kind"))
     if "helm" in kind.lower():
-        raise place.error(f"{name}: Helm charts would be fetched and run, and are not supported", next_step)
+        raise location.error(
+            f"{name}: Helm charts would be fetched and run, and are not supported", next_step
+        )
     metadata = value.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     if annotations and (
         not isinstance(annotations, dict) or any(key.startswith(_FUNCTION_ANNOTATION) for key in annotations)
     ):
-        raise place.error(
+        raise location.error(
             f"{name}: functions in containers and programs are not run", "Use a built-in plugin."
         )
     if kind not in _OTHER_KINDS and kind not in READING_KINDS:
-        raise place.error(f"{name}: {printable(kind, 60)!r} is no built-in plugin", "Use a built-in one.")
+        raise location.error(f"{name}: {printable(kind, 60)!r} is no built-in plugin", "Use a built-in one.")
     unknown = sorted(set(value) - READING_KINDS.get(kind, frozenset(value)) - _OBJECT)
     if unknown:
-        raise place.error(f"{name}: {printable(unknown[0], 60)!r} is no known key of a {kind}")
+        raise location.error(f"{name}: {printable(unknown[0], 60)!r} is no known key of a {kind}")
     return kind

@@ -22,8 +22,8 @@ _SHORTEST = 3  # characters; what is shorter stands in every message by chance
 
 
 def scalars_of(value: Any) -> set[str]:
-    """All texts and numbers of a value, keys left out."""
-    found: set[str] = set()
+    """Return all texts and numbers of a value, keys left out."""
+    scalars: set[str] = set()
     waiting = [value]
     while waiting:
         item = waiting.pop()
@@ -32,24 +32,24 @@ def scalars_of(value: Any) -> set[str]:
         elif isinstance(item, list):
             waiting.extend(item)
         elif item is not None and not isinstance(item, bool):
-            found.add(str(item))
-    return found
+            scalars.add(str(item))
+    return scalars
 
 
 def secret_values(value: dict[str, Any]) -> set[str]:
-    """What a Secret holds; nothing of other kinds."""
+    """Return what a Secret holds; nothing of other kinds."""
     return content_of(value) if value.get("kind") == "Secret" else set()
 
 
 def content_of(value: dict[str, Any]) -> set[str]:
-    """All texts of an object but what it is and what it is called."""
+    """Return all texts of an object but what it is and what it is called."""
     return scalars_of(
         {key: part for key, part in value.items() if key not in ("apiVersion", "kind", "metadata")}
     )
 
 
 def patch_values(value: Any, target_kind: str) -> set[str]:
-    """What a patch writes, where it may be meant for a Secret: by its own kind, or by that of its target."""
+    """Return what a patch writes, where by its own kind or its target's it may be for a Secret."""
     kind = (value.get("kind") if isinstance(value, dict) else "") or target_kind
     if str(kind) != "Secret" and _PLAIN_KIND.fullmatch(str(kind)):
         return set()
@@ -60,36 +60,36 @@ def patch_values(value: Any, target_kind: str) -> set[str]:
     return scalars_of(value)
 
 
-def literal_values(literals: Iterable[Any], name: str, place: Location) -> set[str]:
-    """The values of a generator's literals; RenderError, without the text, for one that is no `key=value`."""
-    found: set[str] = set()
+def literal_values(literals: Iterable[Any], name: str, location: Location) -> set[str]:
+    """Return the values of a generator's literals; RenderError, without the text, for one that is no `key=value`."""
+    values: set[str] = set()
     for number, literal in enumerate(literals, start=1):
         key, equals, text = str(literal).partition("=")
         if not isinstance(literal, str) or not equals or not _ENV_KEY.fullmatch(key.strip("'\"")):
-            raise place.error(f"{name}: literal {number} is not of the form key=value")
-        found |= {text, text.strip("'\"")}
-    return found
+            raise location.error(f"{name}: literal {number} is not of the form key=value")
+        values |= {text, text.strip("'\"")}
+    return values
 
 
-def env_values(data: bytes, place: Location) -> set[str]:
-    """The values of an env file; RenderError, without the text, for a line that is no `key=value`.
+def env_values(data: bytes, location: Location) -> set[str]:
+    """Return the values of an env file; RenderError, without the text, for a line that is no `key=value`.
 
     kustomize takes a line without `=` from its environment; here that is refused, as nothing of it may reach a cluster.
     """
-    found: set[str] = set()
+    values: set[str] = set()
     for number, line in enumerate(data.decode("utf-8-sig", "replace").splitlines(), start=1):
-        said = line.lstrip()
-        if not said or said.startswith("#"):
+        content = line.lstrip()
+        if not content or content.startswith("#"):
             continue
-        key, equals, text = said.partition("=")
+        key, equals, text = content.partition("=")
         if not equals or not _ENV_KEY.fullmatch(key):
-            raise place.error(f"line {number} of the env file is not of the form key=value")
-        found.add(text)
-    return found
+            raise location.error(f"line {number} of the env file is not of the form key=value")
+        values.add(text)
+    return values
 
 
 def masked(message: str, private: Iterable[str]) -> str:
-    """A message without private texts: whole, by line, quoted as Go and JSON do, and in base64."""
+    """Return a message without private texts: whole, by line, quoted as Go and JSON do, and in base64."""
     words: set[str] = set()
     for text in private:
         pieces = {text, *text.splitlines()}

@@ -31,22 +31,22 @@ class ReachedFiles:
         self._tree, self._view = tree, view
 
     def named(
-        self, name: str, written: Any, place: Location, base: Path, remote: re.Pattern[str] = _WEB
+        self, name: str, written: Any, location: Location, base: Path, remote: re.Pattern[str] = _WEB
     ) -> Path:
-        """The existing file or folder that a reference in the field `name` names, relative to `base`."""
+        """Return the existing file or folder that a reference in the field `name` names, relative to `base`."""
         if not isinstance(written, str) or not written.strip():
-            raise place.error(f"an entry of {name} is no path")
+            raise location.error(f"an entry of {name} is no path")
         shown = printable(written, 200)
         if remote.search(written):
-            raise place.error(
+            raise location.error(
                 f"{name}: {_without_credentials(shown)!r} is remote, and nothing is fetched", OFFLINE
             )
         if Path(written).is_absolute() or not written.isprintable():
-            raise place.error(f"{name}: {shown!r} is not a relative path", OFFLINE)
+            raise location.error(f"{name}: {shown!r} is not a relative path", OFFLINE)
         path = base / written
-        real = self._tree.inside(path, f"{shown} in {place.origin.file}")
+        real = self._tree.inside(path, f"{shown} in {location.origin.file}")
         if not real.exists():
-            raise place.error(f"{name}: {shown!r} is not in this revision", OFFLINE)
+            raise location.error(f"{name}: {shown!r} is not in this revision", OFFLINE)
         self._view.add_links(path)
         if real.is_dir():
             self._tree.check_not_submodule(real)
@@ -54,14 +54,14 @@ class ReachedFiles:
         return real
 
     def read(self, real: Path) -> bytes:
-        """A file's bytes, which the view has from now on."""
+        """Return a file's bytes, and add the file to the view."""
         data = self._tree.read(real)
         self._view.add_file(real, data)
         return data
 
-    def content(self, name: str, written: Any, place: Location, base: Path) -> tuple[bytes, str]:
-        """A file's bytes, and its path for errors."""
-        real = self.named(name, written, place, base)
+    def content(self, name: str, written: Any, location: Location, base: Path) -> tuple[bytes, str]:
+        """Return a file's bytes, and its path for errors."""
+        real = self.named(name, written, location, base)
         return self.read(real), self._tree.shown(real)
 
 

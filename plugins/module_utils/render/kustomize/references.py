@@ -17,7 +17,7 @@ NAMES = frozenset(KUSTOMIZATION_NAMES)
 
 
 def texts_of(content: bytes) -> Iterator[str]:
-    """The scalars of a YAML file, aliases not followed; up to its first fault, which whoever renders it names."""
+    """Yield the scalars of a YAML file up to its first fault, aliases not followed; rendering reports the fault."""
     try:
         for event in yaml.parse(content, Loader=parser_class("a kustomization")):
             if isinstance(event, yaml.ScalarEvent):

@@ -27,7 +27,7 @@ class View:
         self._make(self.folder)
 
     def path_of(self, real: Path) -> Path:
-        """Where a path of the checkout is in the view; `real` has no links in it."""
+        """Return where a path of the checkout is in the view; `real` has no links in it."""
         return self.folder / real.relative_to(self._root)
 
     def add_file(self, real: Path, data: bytes) -> None:

@@ -40,7 +40,7 @@ class _NotPlainJsonError(ValueError):
 
 
 def read_documents(data: bytes, *, file: str, meter: Meter) -> tuple[Document, ...]:
-    """The documents of a YAML or JSON file in order; empty ones are left out.
+    """Return the documents of a YAML or JSON file in order; empty ones are left out.
 
     `file` names it in errors. Raises RenderError with file and line for what is no valid UTF-8 or YAML, for duplicate
     keys, tags beyond the core ones, and whatever passes a bound of `limits`. Shared parts of a value (aliases) are the
@@ -82,30 +82,30 @@ def _read_json(text: str, file: str, meter: Meter) -> Iterator[Document]:
     decoder = json.JSONDecoder(
         object_pairs_hook=_unique, parse_float=_finite, parse_int=_integer, parse_constant=_finite
     )
-    position, line, found = _after_space(text, 0), 1, []
+    position, line, values = _after_space(text, 0), 1, []
     line += text.count("\n", 0, position)
     while position < len(text):
         meter.document(f"{file}:{line}")
         value, end = decoder.raw_decode(text, position)
-        found.append((value, line))
+        values.append((value, line))
         after = _after_space(text, end)
         line += text.count("\n", position, after)
         position = after
-    for value, at in found:
+    for value, at in values:
         meter.expanded(f"{file}:{at}", *_size(value))
         yield Document(value, at)
 
 
 def _after_space(text: str, position: int) -> int:
-    found = _JSON_SPACE.match(text, position)
-    return found.end() if found else position
+    match = _JSON_SPACE.match(text, position)
+    return match.end() if match else position
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise _NotPlainJsonError
-    return found
+    return members
 
 
 def _finite(text: str) -> int | float:
@@ -120,7 +120,7 @@ def _integer(text: str) -> int | float:
 
 
 def _size(value: Any) -> tuple[int, int]:
-    """How many values and characters a value from JSON holds; refuses what is too deep or no valid text."""
+    """Return how many values and characters a value from JSON holds; refuses what is too deep or no valid text."""
     values, text, level, depth = 0, 0, [value], 0
     while level:
         depth += 1

@@ -24,7 +24,7 @@ from .pyyaml import parser_class, yaml
 from .scalars import LIST_TAG, MAP_TAG, UNKNOWN_TAG, resolve_plain, resolve_tagged
 
 Found = tuple[Any, int, tuple[int, ...]]  # value, line from 1, lines of `items`
-_CHECK_EVERY = 4096  # values between two looks at the bounds
+_CHECK_EVERY = 4096  # values between two checks of the bounds
 _NOTHING: Any = object()  # no key is waiting for its value
 _MERGE: Any = object()  # the waiting key is `<<`
 
@@ -52,7 +52,7 @@ class _Frame:
 
 
 def read_yaml(text: str, *, file: str, meter: Meter) -> Iterator[Found]:
-    """The documents of a YAML stream that are not empty, one by one; errors as `documents.read_documents` says."""
+    """Yield the documents of a YAML stream that are not empty; raises as `documents.read_documents` does."""
     loader = parser_class(meter.subject)
     builder = _Builder(file, meter)
     try:
@@ -62,15 +62,15 @@ def read_yaml(text: str, *, file: str, meter: Meter) -> Iterator[Found]:
         before = (
             text.encode()[: exc.position] if loader is not yaml.SafeLoader else text[: exc.position].encode()
         )
-        place = Location(meter.subject, Origin(file, before.count(b"\n") + 1))
-        raise place.error("a character that YAML does not allow") from exc
+        location = Location(meter.subject, Origin(file, before.count(b"\n") + 1))
+        raise location.error("a character that YAML does not allow") from exc
     except yaml.MarkedYAMLError as exc:
         line, fault = fault_of(text, exc)
         raise Location(meter.subject, Origin(file, line)).error(f"not valid YAML: {fault}") from exc
     except (ValueError, OverflowError) as exc:
         # The parser in Python stumbles over escapes and directives with numbers that are too large.
-        place = Location(meter.subject, Origin(file, builder.line))
-        raise place.error("not valid YAML: an escape that is no character, or too large a number") from exc
+        location = Location(meter.subject, Origin(file, builder.line))
+        raise location.error("not valid YAML: an escape that is no character, or too large a number") from exc
 
 
 class _Builder:
@@ -138,7 +138,7 @@ class _Builder:
         self._values += values
         self._text += text
         if self._values >= self._next_check:
-            # Looked at now and then, so that a bomb is refused long before its end.
+            # Checked now and then, so that a bomb is refused long before its end.
             self._meter.expanding(self._at(event), self._values, self._text)
             self._next_check = self._values + _CHECK_EVERY
 
@@ -252,7 +252,7 @@ class _Builder:
         frame.key_lines[name] = event.start_mark.line + 1
 
     def _key_text(self, event: Any, value: Any) -> str:
-        """The text of a key that is written as something else."""
+        """Return the text of a key that is written as something else."""
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, int):

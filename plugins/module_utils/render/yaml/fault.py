@@ -24,11 +24,11 @@ _BEGUN = (
 _OPENED = re.compile(r"( *)((?:-(?: +|$))*)")
 _COMMENT = re.compile(r"\s*(?:#.*)?$")
 _DOCUMENT = re.compile(r"(?:---|\.\.\.)(?:\s|$)")
-_LINES_ABOVE = 10_000  # that are looked at for the levels of indentation
+_LINES_ABOVE = 10_000  # that are searched for the levels of indentation
 
 
 def fault_of(text: str, error: Any) -> tuple[int, str]:
-    """The line, from 1, that a MarkedYAMLError is about (0: not known), and what is wrong there, with its column."""
+    """Return the line, from 1, of a MarkedYAMLError (0: not known), and what is wrong there, with its column."""
     context, problem = error.context or "", error.problem or ""
     mark = error.problem_mark or error.context_mark
     if context.startswith(_BEGUN) and error.context_mark is not None:
@@ -46,7 +46,7 @@ def fault_of(text: str, error: Any) -> tuple[int, str]:
 
 
 def _wrong_indentation(lines: list[str]) -> str:
-    """What is wrong with the indentation of the last of these lines; empty where it is that of a line above it."""
+    """Return what is wrong with the last line's indentation; empty where it is that of a line above it."""
     own = len(lines[-1]) - len(lines[-1].lstrip(" "))
     levels = _levels(lines[:-1])
     if not levels or own in levels:
@@ -56,8 +56,8 @@ def _wrong_indentation(lines: list[str]) -> str:
 
 
 def _levels(lines: list[str]) -> set[int]:
-    """The indentations of the maps and lists that are open after these lines; `- a` opens two."""
-    found: set[int] = set()
+    """Return the indentations of the maps and lists that are open after these lines; `- a` opens two."""
+    levels: set[int] = set()
     least = -1
     for line in reversed(lines[-_LINES_ABOVE:]):
         if _DOCUMENT.match(line):
@@ -67,8 +67,8 @@ def _levels(lines: list[str]) -> set[int]:
             continue
         own, inner = len(opened[1]), len(opened[1]) + len(opened[2])
         if least < 0 or own < least:
-            found |= {level for level in (own, inner) if least < 0 or level < least}
+            levels |= {level for level in (own, inner) if least < 0 or level < least}
             least = own
         if own == 0:
             break
-    return found
+    return levels

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one import of PyYAML in this room, and which of its parsers is used."""
+"""The one import of PyYAML in this package, and which of its parsers is used."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ _LONGEST_INTEGER = 70  # characters: 64 binary digits, a sign and the prefix
 
 
 def as_json_number(number: float) -> int | float:
-    """A number as it comes back from Go's JSON: integers are int64 where they fit, all else a double."""
+    """Return a number as it comes back from Go's JSON: integers are int64 where they fit, all else a double."""
     if isinstance(number, int):
         return number if number in _INT64 else float(number)
     if not math.isfinite(number) or not number.is_integer() or abs(number) >= 2**64:
@@ -56,7 +56,7 @@ def as_json_number(number: float) -> int | float:
 
 
 def resolve_plain(text: str) -> Scalar:
-    """The value of a scalar written without quotes and tag; infinities and NaN are for the caller to refuse."""
+    """Return the value of a scalar written without quotes and tag; infinities and NaN are for the caller to refuse."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in _FIRST:
@@ -70,7 +70,7 @@ def resolve_plain(text: str) -> Scalar:
 
 
 def resolve_tagged(tag: str, text: str) -> Scalar:
-    """The value of a scalar with a tag; ValueError (reason, next step) for an unknown tag and a value it does not fit.
+    """Return the value of a scalar with a tag; ValueError (reason, next step) if the tag is unknown or does not fit it.
 
     Neither tag nor value is in the error: `password: !secret` is a tag to YAML and a secret to its author.
     """
@@ -93,12 +93,12 @@ def resolve_tagged(tag: str, text: str) -> Scalar:
 
 
 def _integer(plain: str) -> int | None:
-    """The 64-bit integer that strconv.ParseInt or ParseUint with base 0 finds, or None."""
+    """Return the 64-bit integer that strconv.ParseInt or ParseUint with base 0 finds, or None."""
     if len(plain) > _LONGEST_INTEGER:
         return None
     for pattern, radix in _INTEGERS:
-        if found := pattern.fullmatch(plain):
-            number = int(found[1], radix)
+        if match := pattern.fullmatch(plain):
+            number = int(match[1], radix)
             signed = -number if plain[0] == "-" else number
             fits_unsigned = plain[0] not in "+-" and number < 2**64
             return signed if signed in _INT64 or fits_unsigned else None
@@ -106,6 +106,6 @@ def _integer(plain: str) -> int | None:
 
 
 def _finite_float(plain: str, written: str = "") -> Scalar:
-    """A double; a number too large for one stays the string that was written."""
+    """Return a double; a number too large for one stays the string that was written."""
     number = float(plain)
     return as_json_number(number) if math.isfinite(number) else (written or plain)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checkouts in a cache entry: taking one into use, and putting a new one in place."""
+"""Checkouts in a cache entry: using one that is there, and making a new one."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ def _held(folder: Path) -> Iterator[bool]:
         yield False
         return
     try:
-        yield try_lock(descriptor, fcntl.LOCK_SH) and _still_there(folder / IN_USE, descriptor)
+        yield try_lock(descriptor, fcntl.LOCK_SH) and _is_same_file(folder / IN_USE, descriptor)
     finally:
         os.close(descriptor)
 
 
-def _still_there(path: Path, descriptor: int) -> bool:
+def _is_same_file(path: Path, descriptor: int) -> bool:
     try:
         return path.stat().st_ino == os.fstat(descriptor).st_ino
     except FileNotFoundError:
@@ -85,7 +85,7 @@ def _still_there(path: Path, descriptor: int) -> bool:
 
 
 def reuse(entry: CachedRepository, spec: SourceSpec, commit: str, resolved: str) -> Checkout | None:
-    """The checkout of a commit, if it is there and whole; it counts as used now."""
+    """Return the checkout of a commit, if it is there and whole; it counts as used now."""
     folder = entry.checkout(spec, commit)
     with _held(folder) as held:
         checkout = load(folder, spec, resolved) if held else None
@@ -97,7 +97,7 @@ def reuse(entry: CachedRepository, spec: SourceSpec, commit: str, resolved: str)
 def obtain(
     runner: GitRunner, entry: CachedRepository, spec: SourceSpec, remote: RemoteRevision, rules: CacheRules
 ) -> Checkout:
-    """Fetch a revision and put its checkout in place; under the entry's lock.
+    """Fetch a revision and make its checkout; under the entry's lock.
 
     A damaged cache (a killed fetch, flipped bytes, a stale lock file) is made anew once. Raises SourceError.
     """
@@ -114,30 +114,32 @@ def _obtain(
 ) -> Checkout:
     prepare(runner, entry.repository, oid_length=len(remote.commit))
     commit = _fetched(runner, entry, spec, remote, rules.space)
-    present = reuse(entry, spec, commit, remote.resolved)  # the ref may have moved back since it was asked
-    return present or put_in_place(runner, entry, spec, CheckoutRecord(commit, remote.resolved), rules)
+    present = reuse(entry, spec, commit, remote.resolved)  # the ref may have moved back since it was resolved
+    return present or write_checkout(runner, entry, spec, CheckoutRecord(commit, remote.resolved), rules)
 
 
 def _fetched(
     runner: GitRunner, entry: CachedRepository, spec: SourceSpec, remote: RemoteRevision, space: Space
 ) -> str:
-    """The commit of a ref, fetched unless it was before; nothing beyond what the cache has room for is written."""
+    """Return the commit of a ref, fetched unless it was before; no more is written than the cache has space for."""
     if commit_of(runner, entry.repository, entry.fetched_ref(spec)) == remote.commit:
         return remote.commit
-    with space.share(entry, all_of_it=False) as room, contextlib.suppress(TooLargeError):
-        return fetch(runner, entry.repository, spec, remote.ref, entry.fetched_ref(spec), largest=room)
+    with space.share(entry, all_of_it=False) as space_left, contextlib.suppress(TooLargeError):
+        return fetch(runner, entry.repository, spec, remote.ref, entry.fetched_ref(spec), largest=space_left)
     # Once more, with all that there is; what earlier fetches brought is worth less than the newest commit.
     entry.discard_repository()
     prepare(runner, entry.repository, oid_length=len(remote.commit))
-    with space.share(entry, all_of_it=True) as room:
+    with space.share(entry, all_of_it=True) as space_left:
         try:
-            return fetch(runner, entry.repository, spec, remote.ref, entry.fetched_ref(spec), largest=room)
+            return fetch(
+                runner, entry.repository, spec, remote.ref, entry.fetched_ref(spec), largest=space_left
+            )
         except TooLargeError as exc:
             entry.discard_repository()
             raise space.full(exc.subject, exc.operation) from exc
 
 
-def put_in_place(
+def write_checkout(
     runner: GitRunner, entry: CachedRepository, spec: SourceSpec, revision: CheckoutRecord, rules: CacheRules
 ) -> Checkout:
     """Write a commit that was fetched as the checkout for a source's paths; under the entry's lock.
@@ -146,7 +148,7 @@ def put_in_place(
     """
     commit, mark = revision.commit, secrets.token_hex(8)
     new, old = entry.checkouts / f".new-{mark}", entry.checkouts / f".old-{mark}"
-    place = entry.checkout(spec, commit)
+    folder = entry.checkout(spec, commit)
     selection = choose_files(runner, entry.repository, commit, spec.paths, rules.references)
     try:
         with _newest(entry) as known:
@@ -154,8 +156,8 @@ def put_in_place(
             with rules.space.reserved(entry, runner.subject, wanted.size):
                 export(runner, entry.repository, wanted, new)
         with contextlib.suppress(FileNotFoundError):
-            place.rename(old)  # not as it was written, or it would have been reused
-        new.rename(place)
+            folder.rename(old)  # not as it was written, or it would have been reused
+        new.rename(folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -172,19 +174,19 @@ def put_in_place(
 
 @contextlib.contextmanager
 def _newest(entry: CachedRepository) -> Iterator[dict[tuple[str, bool], str]]:
-    """The files of the newest checkouts that are as they were written, to link to; these stay meanwhile."""
+    """Yield the files of the newest intact checkouts, to link to; these checkouts stay meanwhile."""
     folders = [folder for folder in entry.checkouts.iterdir() if (folder / FILES).is_dir()]
     newest = sorted(folders, key=lambda folder: (folder / FILES).lstat().st_mtime_ns, reverse=True)
-    found: dict[tuple[str, bool], str] = {}
+    files: dict[tuple[str, bool], str] = {}
     with contextlib.ExitStack() as held:
         for folder in newest[:_LINKED]:
             if held.enter_context(_held(folder)) and is_intact(folder):
-                found = files_of(folder) | found
-        yield found
+                files = files_of(folder) | files
+        yield files
 
 
-def last_good(entry: CachedRepository, spec: SourceSpec) -> CheckoutRecord | None:
-    """What is written down of the source's ref; None where nothing is that can be read."""
+def load_last_good(entry: CachedRepository, spec: SourceSpec) -> CheckoutRecord | None:
+    """Return the record of the source's ref; None where there is none that can be read."""
     try:
         read = json.loads(read_private(entry.record(spec)))
         return CheckoutRecord(str(read["commit"]), str(read["resolved"]), str(read.get("refused", "")))
@@ -192,7 +194,7 @@ def last_good(entry: CachedRepository, spec: SourceSpec) -> CheckoutRecord | Non
         return None
 
 
-def remember(entry: CachedRepository, spec: SourceSpec, good: CheckoutRecord) -> None:
+def save_last_good(entry: CachedRepository, spec: SourceSpec, good: CheckoutRecord) -> None:
     """Write down the last good revision of the source's ref."""
     record = entry.record(spec)
     text = json.dumps(asdict(good))
@@ -203,7 +205,7 @@ def remember(entry: CachedRepository, spec: SourceSpec, good: CheckoutRecord) ->
     write_whole(record, text)
 
 
-def recall(entry: CachedRepository, spec: SourceSpec) -> Checkout | None:
-    """The last good revision of the source's ref, or None where there is none or it was cleared away."""
-    record = last_good(entry, spec)
+def load_last_checkout(entry: CachedRepository, spec: SourceSpec) -> Checkout | None:
+    """Return the checkout of the ref's last good revision; None where there is none or it was cleared away."""
+    record = load_last_good(entry, spec)
     return reuse(entry, spec, record.commit, record.resolved) if record else None

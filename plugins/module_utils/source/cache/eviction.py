@@ -21,13 +21,13 @@ from .repositories import CachedRepository, try_lock
 
 KEEP_LAST = 2  # checkouts of an entry, whatever their age
 KEEP_SECONDS = 600.0  # a checkout is kept so long after its last use
-KEEP_REF_SECONDS = 7 * 24 * 3600.0  # so long the last checkout of a ref that nobody asks for any more
+KEEP_REF_SECONDS = 7 * 24 * 3600.0  # so long the last checkout of a ref that is not pulled any more
 _KEEP_FULL_SECONDS = 60.0  # as KEEP_SECONDS, where the cache is full
 
 
 @dataclass(frozen=True, slots=True)
 class Removable:
-    """Something that may go to make room. `locked`: the caller holds its entry's lock already."""
+    """Something that may go to make space. `locked`: the caller holds its entry's lock already."""
 
     entry: CachedRepository
     remove: Callable[[], None]
@@ -50,31 +50,31 @@ def clear_old(entry: CachedRepository, now: float) -> None:
 
 
 def removable(own: CachedRepository, others: Sequence[CachedRepository], now: float) -> Iterator[Removable]:
-    """What may go to make room for the entry `own`, whose lock is held; what is missed least comes first.
+    """Yield what may go to make space for the entry `own`, whose lock is held; what is missed least comes first.
 
-    Never the last good revision of a ref that is asked for, and never what somebody reads.
+    Never the last good revision of a ref that is pulled, and never what somebody reads.
     """
     ranks: tuple[list[tuple[float, Removable]], ...] = ([], [], [], [], [])
     for entry in (own, *others):
         used, followed = _by_use(entry), _followed(entry, now)
-        asked = _asked(entry)
+        last_pull = _last_pull(entry)
         for when, folder in used:
             item = Removable(entry, functools.partial(_clear, folder), locked=entry is own)
             if not _is_followed(folder, used, followed):
                 if now - when > _KEEP_FULL_SECONDS:
                     ranks[0 if now - when > KEEP_SECONDS else 2].append((when, item))
-            elif entry is not own and now - asked > KEEP_SECONDS:
+            elif entry is not own and now - last_pull > KEEP_SECONDS:
                 ranks[3].append((when, item))
         if entry is not own and entry.repository.exists():
             repository = Removable(entry, entry.discard_repository, locked=False)
-            ranks[1 if now - asked > KEEP_SECONDS else 4].append((asked, repository))
+            ranks[1 if now - last_pull > KEEP_SECONDS else 4].append((last_pull, repository))
     for rank in ranks:
         for _when, item in sorted(rank, key=lambda pair: pair[0]):
             yield item
 
 
 def _by_use(entry: CachedRepository) -> list[tuple[float, Path]]:
-    """The checkouts of an entry with when each was last used, the latest first."""
+    """Return the checkouts of an entry with when each was last used, the latest first."""
     with contextlib.suppress(FileNotFoundError):
         folders = [folder for folder in entry.checkouts.iterdir() if not folder.name.startswith(".")]
         return sorted(((_used(folder), folder) for folder in folders), reverse=True)
@@ -88,8 +88,8 @@ def _used(folder: Path) -> float:
         return 0.0
 
 
-def _asked(entry: CachedRepository) -> float:
-    """When somebody last pulled one of an entry's refs."""
+def _last_pull(entry: CachedRepository) -> float:
+    """Return when somebody last pulled one of an entry's refs."""
     times = [0.0]
     for record in entry.refs.glob("*.json"):
         with contextlib.suppress(OSError):
@@ -98,19 +98,19 @@ def _asked(entry: CachedRepository) -> float:
 
 
 def _followed(entry: CachedRepository, now: float) -> frozenset[str]:
-    """The commits at which the refs stand that somebody asks for."""
-    found: set[str] = set()
+    """Return the commits at which the refs stand that are still pulled."""
+    commits: set[str] = set()
     for record in entry.refs.glob("*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             if now - record.stat().st_mtime <= KEEP_REF_SECONDS:
-                found.add(json.loads(record.read_bytes())["commit"])
-    return frozenset(found)
+                commits.add(json.loads(record.read_bytes())["commit"])
+    return frozenset(commits)
 
 
 def _is_followed(folder: Path, used: Sequence[tuple[float, Path]], followed: frozenset[str]) -> bool:
-    """Whether a ref stands at this checkout, and no other one of the same commit was used later."""
+    """Return whether a ref stands at this checkout, and no other one of the same commit was used later."""
     commit = _commit(folder)
-    return commit in followed and folder == next(one for _when, one in used if _commit(one) == commit)
+    return commit in followed and folder == next(other for _when, other in used if _commit(other) == commit)
 
 
 def _commit(folder: Path) -> str:

@@ -61,12 +61,12 @@ class Export:
         return 256 + -(-max(entry.size, 1) // _BLOCK) * _BLOCK
 
     def link_to(self, entry: TreeEntry) -> str | None:
-        """The file of another checkout that an entry is, if one is known."""
+        """Return the file of another checkout that an entry is, if one is known."""
         return self.known.get(_key(entry)) if stat.S_ISREG(entry.mode) else None
 
 
 def is_too_large(entry: TreeEntry) -> bool:
-    """Whether an entry is a file that nothing reads: it gets its size, and no content."""
+    """Return whether an entry is a file that nothing reads: it gets its size, and no content."""
     return stat.S_ISREG(entry.mode) and entry.size > MAX_FILE_BYTES
 
 
@@ -77,7 +77,7 @@ def _key(entry: TreeEntry) -> tuple[str, bool]:
 def choose_files(
     runner: GitRunner, repository: Path, commit: str, paths: Sequence[str] | None, references: References
 ) -> Selection:
-    """What of a commit is to be checked out for these paths, all of it for None; raises SourceError."""
+    """Return what of a commit is to be checked out for these paths, all of it for None; raises SourceError."""
     entries = list_tree(runner, repository, commit)
     if paths is None:
         return Selection(entries)
@@ -127,13 +127,13 @@ def _write_listing(file: Path, entries: Sequence[TreeEntry]) -> None:
 
 
 def files_of(folder: Path) -> dict[tuple[str, bool], str]:
-    """The plain files of a checkout, to link to; none where its listing does not read as one."""
-    found: dict[tuple[str, bool], str] = {}
+    """Return the plain files of a checkout, to link to; none where its listing does not read as one."""
+    files: dict[tuple[str, bool], str] = {}
     with contextlib.suppress(OSError, ValueError):
         for line in read_private(folder / LISTING).encode("latin-1").split(b"\0"):
             oid, executable, path = line.split(b" ", 2)
-            found[oid.decode("ascii"), executable == b"1"] = f"{folder}/{FILES}/{os.fsdecode(path)}"
-    return found
+            files[oid.decode("ascii"), executable == b"1"] = f"{folder}/{FILES}/{os.fsdecode(path)}"
+    return files
 
 
 def _check_path(subject: str, path: bytes) -> None:
@@ -207,12 +207,12 @@ def _created(path: Path, mode: int) -> int:
 
 
 def fingerprint(files: Path) -> str:
-    """A digest of names, owners, kinds, sizes and times of change under a folder: what an edit or a cut would alter."""
+    """Return a digest of names, owners, kinds, sizes and times of change under a folder: an edit would alter it."""
     lines: list[bytes] = []
     waiting = [os.fsencode(files)]
     while waiting:
-        with os.scandir(waiting.pop()) as found:
-            for item in found:
+        with os.scandir(waiting.pop()) as entries:
+            for item in entries:
                 if item.is_dir(follow_symlinks=False):
                     waiting.append(item.path)
                     status = item.stat(follow_symlinks=False)
@@ -228,7 +228,7 @@ def fingerprint(files: Path) -> str:
 
 
 def is_intact(folder: Path) -> bool:
-    """Whether a checkout is as it was written."""
+    """Return whether a checkout is as it was written."""
     return _intact_record(folder) is not None
 
 
@@ -241,7 +241,7 @@ def _intact_record(folder: Path) -> dict[str, Any] | None:
 
 
 def load(folder: Path, spec: SourceSpec, resolved: str) -> Checkout | None:
-    """The checkout in a folder as this source's, or None where it is not there or not as it was written."""
+    """Return the checkout in a folder as this source's, or None where it is missing or not as it was written."""
     record = _intact_record(folder)
     if record is None:
         return None

@@ -39,7 +39,7 @@ LOCK_WAIT = 120.0  # seconds; another run's fetch of the same repository may be 
 
 
 def open_cache(path: Path) -> Path:
-    """The cache directory, made with mode 0700 where there is none.
+    """Return the cache directory, made with mode 0700 where there is none.
 
     Raises InputError where it is a link, belongs to someone else or can be written by others: who can write there
     decides what is applied to clusters.
@@ -71,28 +71,31 @@ class CachedRepository:
 
     @property
     def repository(self) -> Path:
+        """The bare repository."""
         return self.root / "repository.git"
 
     @property
     def checkouts(self) -> Path:
+        """The folder of the checkouts."""
         return self.root / "checkouts"
 
     @property
     def refs(self) -> Path:
+        """The folder of the records of refs."""
         return self.root / "refs"
 
     def checkout(self, spec: SourceSpec, commit: str) -> Path:
-        """Where a revision lies, or would, with the paths that the source's apps name."""
+        """Return where a revision lies, or would, with the paths that the source's apps name."""
         if spec.paths is None:
             return self.checkouts / commit
         return self.checkouts / f"{commit}-{digest_of_texts(*sorted(set(spec.paths)))[:12]}"
 
     def record(self, spec: SourceSpec) -> Path:
-        """Where the last good revision of a source's ref is written down."""
+        """Return where the last good revision of a source's ref is written down."""
         return self.refs / f"{digest_of_texts(spec.ref_kind.value, spec.ref)}.json"
 
     def fetched_ref(self, spec: SourceSpec) -> str:
-        """The name in the repository under which a source's ref is kept."""
+        """Return the name in the repository under which a source's ref is kept."""
         return f"refs/plumb/{digest_of_texts(spec.ref_kind.value, spec.ref)}"
 
     def discard_repository(self) -> None:
@@ -112,12 +115,12 @@ class CachedRepository:
 
 
 def entries(cache: Path) -> list[CachedRepository]:
-    """All entries of a cache."""
+    """Return all entries of a cache."""
     return [CachedRepository(folder) for folder in sorted(cache.iterdir()) if _KEY.fullmatch(folder.name)]
 
 
 def open_entry(cache: Path, spec: SourceSpec) -> CachedRepository:
-    """The entry of a source; its folders are made where there are none.
+    """Return the entry of a source; its folders are made where there are none.
 
     Credentials are part of its key: who may not read a repository does not find it in the cache of who may.
     """

@@ -50,7 +50,7 @@ class Selection:
 def select(
     subject: str, entries: Sequence[TreeEntry], paths: Iterable[str], references: References, read: Read
 ) -> Selection:
-    """What of a tree is checked out for `paths`; `entries` is all of it, folders before what is in them.
+    """Return what of a tree is checked out for `paths`; `entries` is all of it, folders before what is in them.
 
     `read` gives the content of objects. Raises SourceError for more text in links than any real repository has.
     """
@@ -63,19 +63,19 @@ def select(
         if links
         else ()
     )
-    walk = _Walk(entries, contents)
+    walk = _SelectionWalk(entries, contents)
     for path in paths:
         walk.add_path(path, references.names)
-    while found := walk.referring(references.names):
+    while referring := walk.referring(references.names):
         for (folder, _entry), content in zip(
-            found, read([entry.oid for _folder, entry in found]), strict=True
+            referring, read([entry.oid for _folder, entry in referring]), strict=True
         ):
             for text in references.texts(content):
                 walk.add_reference(folder, text)
     return Selection(walk.selected(), tuple(walk.siblings))
 
 
-class _Walk:
+class _SelectionWalk:
     """A growing selection."""
 
     def __init__(self, entries: Sequence[TreeEntry], links: Mapping[bytes, bytes]) -> None:
@@ -84,7 +84,7 @@ class _Walk:
         self._index = {entry.path: index for index, entry in enumerate(entries)}
         self._ends = _ends(entries)
         self._chosen = bytearray(len(entries))
-        self._new: list[int] = []  # chosen, and not looked into yet
+        self._new: list[int] = []  # chosen, and not read yet
         self._texts: set[tuple[bytes, str]] = set()
         self.siblings: dict[bytes, None] = {}
 
@@ -96,13 +96,13 @@ class _Walk:
         raw = os.fsencode(path)
         if raw.startswith(b"/") or b".." in raw.split(b"/"):
             return  # whoever reads it refuses it
-        found = self._resolve(raw)
-        if found is None:
+        target = self._resolve(raw)
+        if target is None:
             self._add_siblings(raw)
             return
         if posixpath.basename(path) in referring:
-            found = posixpath.dirname(found)
-        self._choose(found)
+            target = posixpath.dirname(target)
+        self._choose(target)
 
     def add_reference(self, folder: bytes, text: str) -> None:
         """Add what a text in a file of a folder may refer to; `NAME=PATH` may be either."""
@@ -118,13 +118,13 @@ class _Walk:
             joined = posixpath.normpath(posixpath.join(folder, os.fsencode(written)))
             if joined == b".." or joined.startswith(b"../"):
                 continue
-            found = self._resolve(joined)
-            if found is not None:
-                self._choose(found)
+            target = self._resolve(joined)
+            if target is not None:
+                self._choose(target)
 
     def referring(self, names: frozenset[str]) -> list[tuple[bytes, TreeEntry]]:
-        """The files that refer to others, each with its folder, among what was chosen since; links are followed."""
-        found: list[tuple[bytes, TreeEntry]] = []
+        """Return the files that refer to others, with their folders, among what was chosen since the last call."""
+        files: list[tuple[bytes, TreeEntry]] = []
         while self._new:
             index = self._new.pop()
             entry = self._entries[index]
@@ -140,8 +140,8 @@ class _Walk:
             if os.fsdecode(posixpath.basename(path)) not in names or not stat.S_ISREG(entry.mode):
                 continue
             if entry.size <= _REFERRING_BYTES:
-                found.append((posixpath.dirname(path), entry))
-        return found
+                files.append((posixpath.dirname(path), entry))
+        return files
 
     def _choose(self, path: bytes) -> None:
         """Choose an entry (the whole tree where the path is empty), what is below it, and the folders above it."""
@@ -165,7 +165,7 @@ class _Walk:
                     self._new.append(index)
 
     def _resolve(self, path: bytes) -> bytes | None:
-        """Where a path leads, links followed and chosen on the way; None where that is nowhere in the tree."""
+        """Return where a path leads, links followed and chosen on the way; None where that is nowhere in the tree."""
         todo, at, followed = [*reversed(path.split(b"/"))], list[bytes](), 0
         while todo:
             part = todo.pop()

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bound of the cache in bytes: what is in it, what is about to come, and what goes to make room.
+"""The bound of the cache in bytes: what is in it, what is about to come, and what goes to make space.
 
 Whoever is about to write reserves the bytes first, and Git writes no larger file than that. Reservations are files in
-the entries, believed while their entry is locked, so that runs side by side do not take the same room twice.
+the entries, believed while their entry is locked, so that runs side by side do not take the same space twice.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Space:
 
     @contextlib.contextmanager
     def reserved(self, entry: CachedRepository, subject: str, needed: int) -> Iterator[None]:
-        """Hold so many bytes for an entry whose lock is held. Raises SourceError where there is no room for them."""
+        """Hold so many bytes for an entry whose lock is held. Raises SourceError where there is no space for them."""
         with self._counting():
-            left = self._make_room(entry, needed)
+            left = self._make_space(entry, needed)
             if left < needed:
-                raise self.full(subject, "making room in the cache", needed)
+                raise self.full(subject, "making space in the cache", needed)
             _reserve(entry, needed)
         with _released(entry):
             yield
@@ -53,14 +53,14 @@ class Space:
         Half, so that others find some too; with `all_of_it` also what can be had by clearing away all that may go.
         """
         with self._counting():
-            left = self._make_room(entry, self.size if all_of_it else self.size // 4)
+            left = self._make_space(entry, self.size if all_of_it else self.size // 4)
             amount = left if all_of_it else left // 2
             _reserve(entry, amount)
         with _released(entry):
             yield max(amount, 0)
 
     def full(self, subject: str, operation: str, needed: int = 0) -> SourceError:
-        """The error for what does not fit."""
+        """Return the error for what does not fit."""
         wants = f"{_mib(needed)} MiB are needed, and " if needed else ""
         return SourceError(
             subject,
@@ -71,12 +71,12 @@ class Space:
         )
 
     def used(self) -> int:
-        """Bytes that the cache takes on disk; what several names lead to counts once."""
+        """Return bytes that the cache takes on disk; what several names lead to counts once."""
         seen: set[int] = set()
         total, waiting = 0, [str(self.cache)]
         while waiting:
-            with contextlib.suppress(OSError), os.scandir(waiting.pop()) as found:
-                for item in found:
+            with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+                for item in entries:
                     with contextlib.suppress(OSError):  # another run may just have removed it
                         status = item.stat(follow_symlinks=False)
                         if stat.S_ISDIR(status.st_mode):
@@ -99,7 +99,7 @@ class Space:
         finally:
             os.close(descriptor)
 
-    def _make_room(self, entry: CachedRepository, needed: int) -> int:
+    def _make_space(self, entry: CachedRepository, needed: int) -> int:
         """Clear away, oldest first, until so many bytes are left or nothing more may go; the bytes that are left."""
         others = [other for other in entries(self.cache) if other.root != entry.root]
         taken = sum(map(_reservation, others))
@@ -153,7 +153,7 @@ def _released(entry: CachedRepository) -> Iterator[None]:
 
 
 def _reservation(entry: CachedRepository) -> int:
-    """Bytes that another run has reserved; what a killed one left counts for nothing."""
+    """Return bytes that another run has reserved; what a killed one left counts for nothing."""
     try:
         amount = int((entry.root / _RESERVED).read_text(encoding="ascii"))
     except (OSError, ValueError):

@@ -93,16 +93,16 @@ def parse_address(spec: SourceSpec) -> Address:
         host = scp_like["host"].strip("[]")
         return Address(url, GitProtocol.SSH, host, f"ssh://{scp_like['host'].lower()}")
     _refuse_credentials(spec)
-    found = _URL.fullmatch(url)
-    if not found:
+    match = _URL.fullmatch(url)
+    if not match:
         raise _refusal(spec, "url", "it is none of the accepted forms of an address", _FORMS)
     address = Address(
         url,
-        GitProtocol(found["scheme"]),
-        found["host"].strip("[]").lower(),
-        f"{found['scheme']}://{found['host'].lower()}{found['port'] or ''}",
+        GitProtocol(match["scheme"]),
+        match["host"].strip("[]").lower(),
+        f"{match['scheme']}://{match['host'].lower()}{match['port'] or ''}",
     )
-    _check_transport(spec, address, bool(found["user"]))
+    _check_transport(spec, address, bool(match["user"]))
     return address
 
 

@@ -68,8 +68,8 @@ _SETTINGS = {
     **CHECKED,
 }
 _CHUNK = 1 << 16
-_MAX_COMPLAINT = 1 << 16  # bytes of standard error that are kept
-_WATCH = 0.25  # seconds between two looks at whether the run was cancelled
+_MAX_STDERR = 1 << 16  # bytes of standard error that are kept
+_WATCH = 0.25  # seconds between two checks whether the run was cancelled
 MAX_OUTPUT = 32 << 20  # bytes
 _VERSION_TIMEOUT = 20.0  # seconds
 _OLDEST_GIT = (2, 32)  # the first that takes all of its settings from the environment
@@ -83,21 +83,21 @@ class Limits:
     cancelled: threading.Event
 
     def left(self) -> float:
-        """Seconds; may be negative."""
+        """Return the seconds that are left; may be negative."""
         return self.until - time.monotonic()
 
     def within(self, seconds: float) -> Limits:
-        """The same, but ending at the latest in so many seconds."""
+        """Return limits that end in so many seconds, or earlier if these do."""
         return Limits(min(self.until, time.monotonic() + seconds), self.cancelled)
 
 
 @dataclass(frozen=True, slots=True)
 class GitOutput:
-    """An ended command; `complaint` is its standard error, without secrets."""
+    """An ended command; `stderr` is its standard error, without secrets."""
 
     status: int
     output: bytes
-    complaint: str
+    stderr: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ class GitRunner:
             largest_file=largest_file,
         ) as process:
             output = b"".join(process.chunks(MAX_OUTPUT))
-            return GitOutput(process.wait(), output, process.complaint())
+            return GitOutput(process.wait(), output, process.stderr())
 
     @contextlib.contextmanager
     def started(
@@ -146,21 +146,21 @@ class GitRunner:
         operation: str,
         repository: Path | None = None,
         settings: Mapping[str, str] | None = None,
-        asked: bytes = b"",
+        stdin: bytes = b"",
         largest_file: int | None = None,
     ) -> Iterator[RunningGit]:
-        """A Git process that reads `asked`; its process group is killed if the block is left before it ended."""
+        """Start Git with `stdin`; its process group is killed if the block is left before it ended."""
         environment = self._environment(repository, settings or {})
         unwanted = sorted(set(os.environ) - _INHERITED - set(environment))
         removal = [part for name in unwanted if name and "=" not in name for part in ("-u", name)]
-        with tempfile.TemporaryFile() as stdin:
-            stdin.write(asked)
-            stdin.seek(0)
+        with tempfile.TemporaryFile() as file:
+            file.write(stdin)
+            file.seek(0)
             # GitPython adds to the environment and takes nothing away; `env` does that.
             started = git.Git("/").execute(
                 ["env", *removal, *_limited(largest_file), "git", *arguments],
                 as_process=True,
-                istream=stdin,
+                istream=file,
                 shell=False,
                 env=environment,
                 start_new_session=True,
@@ -204,11 +204,11 @@ class RunningGit:
             raise ValueError("GitPython gave no process")
         self._process = process
         self._operation = operation
-        self._complaint = bytearray()
+        self._stderr = bytearray()
         self._began = time.monotonic()
 
     def chunks(self, limit: int) -> Iterator[bytes]:
-        """Standard output as it comes; raises SourceError at the deadline or after `limit` bytes."""
+        """Yield standard output as it comes; raises SourceError at the deadline or after `limit` bytes."""
         seen = 0
         with selectors.DefaultSelector() as selector:
             for stream in (self._process.stdout, self._process.stderr):
@@ -220,7 +220,7 @@ class RunningGit:
                     if not chunk:
                         selector.unregister(key.fileobj)
                     elif key.fileobj is self._process.stderr:
-                        self._complaint += chunk[: _MAX_COMPLAINT - len(self._complaint)]
+                        self._stderr += chunk[: _MAX_STDERR - len(self._stderr)]
                     else:
                         seen += len(chunk)
                         if seen > limit:
@@ -230,15 +230,15 @@ class RunningGit:
                         yield chunk
 
     def wait(self) -> int:
-        """The exit status of a process that has closed its outputs; raises SourceError at the deadline."""
+        """Wait for a process that has closed its outputs, and return its status; raises SourceError at the deadline."""
         while True:
             self._check()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return self._process.wait(min(_WATCH, max(self._limits.left(), 0.001)))
 
-    def complaint(self) -> str:
-        """What came on standard error, without secrets."""
-        return self._runner.access.masked(self._complaint.decode("utf-8", "replace")).strip()
+    def stderr(self) -> str:
+        """Return standard error, without secrets."""
+        return self._runner.access.masked(self._stderr.decode("utf-8", "replace")).strip()
 
     def end(self) -> None:
         """Kill the process group unless the process has ended, and close everything."""
@@ -270,24 +270,22 @@ def _present(stream: IO[bytes] | None) -> IO[bytes]:
 
 @functools.cache
 def require_git() -> None:
-    """Raise SourceError where there is no git program, or one that would ignore how it is told to behave."""
+    """Raise SourceError where there is no git program, or one that would ignore its settings."""
     limits = Limits(math.inf, threading.Event())
     access = GitAccess((), {})
     runner = GitRunner(
         subject="sources", transport=GitProtocol.HTTPS, access=access, limits=limits, timeout=_VERSION_TIMEOUT
     )
     operation = "asking git for its version"
-    asked = runner.run(("version",), operation=operation)
-    found = re.search(rb"(\d+)\.(\d+)", asked.output)
-    if asked.status != 0 or not found:
-        raise SourceError(
-            "sources", operation, asked.complaint or "no answer", "Install git on this machine."
-        )
-    if (int(found[1]), int(found[2])) < _OLDEST_GIT:
+    answer = runner.run(("version",), operation=operation)
+    match = re.search(rb"(\d+)\.(\d+)", answer.output)
+    if answer.status != 0 or not match:
+        raise SourceError("sources", operation, answer.stderr or "no answer", "Install git on this machine.")
+    if (int(match[1]), int(match[2])) < _OLDEST_GIT:
         oldest = ".".join(map(str, _OLDEST_GIT))
         raise SourceError(
             "sources",
             operation,
-            f"it is {found[0].decode()}",
+            f"it is {match[0].decode()}",
             f"Install git {oldest} or newer on this machine.",
         )

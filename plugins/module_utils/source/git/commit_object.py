@@ -52,13 +52,13 @@ def parse_commit(raw: bytes) -> CommitObject:
 
 
 def _headers(head: bytes) -> dict[bytes, bytes]:
-    """The first of each header; lines that begin with a blank belong to a signature."""
-    found: dict[bytes, bytes] = {}
+    """Return the first of each header; lines that begin with a blank belong to a signature."""
+    headers: dict[bytes, bytes] = {}
     for line in head.split(b"\n"):
         name, _blank, value = line.partition(b" ")
         if name:
-            found.setdefault(name, value)
-    return found
+            headers.setdefault(name, value)
+    return headers
 
 
 def _encoding(raw: bytes) -> str:
@@ -67,11 +67,11 @@ def _encoding(raw: bytes) -> str:
 
 
 def _person(raw: bytes, encoding: str) -> tuple[Person, str]:
-    found = _PERSON.fullmatch(raw.decode(encoding, "replace"))
-    if not found:
+    match = _PERSON.fullmatch(raw.decode(encoding, "replace"))
+    if not match:
         return Person("", ""), _time(None)
-    return Person(printable(found["name"], _MAX_NAME), printable(found["email"], _MAX_NAME)), _time(
-        found["time"]
+    return Person(printable(match["name"], _MAX_NAME), printable(match["email"], _MAX_NAME)), _time(
+        match["time"]
     )
 
 
@@ -84,6 +84,6 @@ def _time(seconds: str | None) -> str:
 
 
 def _subject(message: bytes, encoding: str) -> str:
-    """The first paragraph on one line, as `git log --format=%s` shows it."""
+    """Return the first paragraph on one line, as `git log --format=%s` shows it."""
     text = message.decode(encoding, "replace").lstrip("\n")
     return printable(text.split("\n\n", 1)[0], _MAX_SUBJECT)

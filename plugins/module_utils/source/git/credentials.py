@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a source's remote is told about who asks, and what must never be printed.
+"""The credentials that a source's remote gets, and what must never be printed.
 
 Git learns a token from a credential helper, a line of shell that reads the token's file by its path; Git runs it only
 for the source's own scheme, host and port. So the token is in no argument, no environment, no URL and no file of ours.
@@ -50,7 +50,7 @@ class GitAccess:
 
 
 def access_to(spec: SourceSpec, address: Address) -> GitAccess:
-    """Everything Git needs for a checked source; raises InputError where a file that it names cannot be used."""
+    """Return everything Git needs for a checked source; raises InputError where a file that it names cannot be used."""
     if address.transport is GitProtocol.SSH:
         return GitAccess((), {"GIT_SSH_COMMAND": shlex.join(ssh_command(spec)), "GIT_SSH_VARIANT": "ssh"})
     settings = _http_settings(spec, address)
@@ -68,7 +68,7 @@ def access_to(spec: SourceSpec, address: Address) -> GitAccess:
 
 
 def ssh_command(spec: SourceSpec) -> list[str]:
-    """The ssh client's command line: one key, one file of known hosts, no agent, no configuration, no questions."""
+    """Return the ssh client's command line: one key, one known_hosts file, no agent, no configuration, no prompts."""
     for name, path in (("ssh_key_file", spec.ssh_key_file), ("known_hosts_file", spec.known_hosts_file)):
         _require_file(spec, name, path)
     options = {
@@ -113,7 +113,7 @@ def _http_settings(spec: SourceSpec, address: Address) -> tuple[tuple[str, str],
 
 
 def read_token(spec: SourceSpec, path: Path) -> str:
-    """The token in a file of one line; raises InputError where there is none."""
+    """Return the token in a file of one line; raises InputError where there is none."""
     _require_file(spec, "token_file", path)
     try:
         with path.open("rb") as file:

@@ -20,12 +20,13 @@ class GitErrorMeaning:
     next_step: str
     remote: bool = True
 
-    def fits(self, complaint: str) -> bool:
-        return re.search(self.pattern, complaint, re.IGNORECASE) is not None
+    def fits(self, stderr: str) -> bool:
+        """Return whether the pattern is in a failed command's standard error."""
+        return re.search(self.pattern, stderr, re.IGNORECASE) is not None
 
 
 MEANINGS = (
-    # First: what Git's check says of an object has words of other rows in it.
+    # First, because what Git's check writes of an object has words of other rows in it.
     GitErrorMeaning(
         r"fsck error|badTree|error in (?:object|commit|tree|tag|blob)|fsck_|hasDotgit|gitmodules",
         "the repository holds an object that Git's own check refuses",
@@ -150,23 +151,21 @@ _UNKNOWN = GitErrorMeaning(
 )
 
 
-def meaning_of(complaint: str) -> GitErrorMeaning:
-    """The first row whose pattern is in the complaint, or one that says no more than that Git failed."""
-    return next((row for row in MEANINGS if row.fits(complaint)), _UNKNOWN)
+def meaning_of(stderr: str) -> GitErrorMeaning:
+    """Return the first row whose pattern is in the standard error, or one that only says that Git failed."""
+    return next((row for row in MEANINGS if row.fits(stderr)), _UNKNOWN)
 
 
-def failure(
-    subject: str, operation: str, complaint: str, meaning: GitErrorMeaning | None = None
-) -> SourceError:
-    """The error for a failed Git command, with what Git said; `complaint` holds no secrets any more."""
-    known = meaning or meaning_of(complaint)
-    said = _telling_line(complaint)
+def failure(subject: str, operation: str, stderr: str, meaning: GitErrorMeaning | None = None) -> SourceError:
+    """Return the error for a failed Git command, with what Git said; `stderr` holds no secrets any more."""
+    known = meaning or meaning_of(stderr)
+    message = _main_lines(stderr)
     return SourceError(
-        subject, operation, f"{known.reason} (git: {said})" if said else known.reason, known.next_step
+        subject, operation, f"{known.reason} (git: {message})" if message else known.reason, known.next_step
     )
 
 
-def _telling_line(complaint: str) -> str:
-    lines = [line for line in complaint.splitlines() if line.strip()]
-    telling = [line for line in lines if re.match(r"(?:fatal|error|remote|ssh|ERROR)\b", line)]
-    return printable(" ".join(telling[:3] or lines[-2:]), 400)
+def _main_lines(stderr: str) -> str:
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    marked = [line for line in lines if re.match(r"(?:fatal|error|remote|ssh|ERROR)\b", line)]
+    return printable(" ".join(marked[:3] or lines[-2:]), 400)

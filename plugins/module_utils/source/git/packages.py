@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place where this room imports packages that a target may lack: GitPython and semver."""
+"""The one module of this package that imports what a target may lack: GitPython and semver."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class RemoteRevision:
     resolved: str = ""  # the tag that a semver range chose
 
 
-def ask_remote(runner: GitRunner, spec: SourceSpec) -> RemoteRevision:
+def resolve_remote(runner: GitRunner, spec: SourceSpec) -> RemoteRevision:
     """Resolve the source's ref at the remote: one round trip, none for a commit.
 
     Raises SourceError where the remote does not answer or has no such ref; the nearest names are in its next step.
@@ -43,25 +43,25 @@ def ask_remote(runner: GitRunner, spec: SourceSpec) -> RemoteRevision:
         return RemoteRevision(commit, commit)
     if spec.ref_kind is RefKind.SEMVER:
         parse_range(spec.ref, subject=f"source {spec.name}")  # before anything is sent
-    asked = runner.run(
+    answer = runner.run(
         ("ls-remote", "--quiet", "--heads", "--tags", "--", spec.url),
         operation=_OPERATION,
         settings=_ONE_ROUND_TRIP,
     )
-    if asked.status != 0:
-        raise failure(runner.subject, _OPERATION, asked.complaint)
-    return choose(spec, parse_refs(asked.output))
+    if answer.status != 0:
+        raise failure(runner.subject, _OPERATION, answer.stderr)
+    return choose(spec, parse_refs(answer.output))
 
 
 def parse_refs(listing: bytes) -> dict[str, str]:
     """Branches and tags of `git ls-remote` by full name; an annotated tag has the commit that it points to."""
-    found = (_LINE.fullmatch(line) for line in listing.split(b"\n"))
-    refs = {match[2].decode("utf-8", "surrogateescape"): match[1].decode() for match in found if match}
+    matches = (_LINE.fullmatch(line) for line in listing.split(b"\n"))
+    refs = {match[2].decode("utf-8", "surrogateescape"): match[1].decode() for match in matches if match}
     return {name: refs.get(name + _PEELED, oid) for name, oid in refs.items() if not name.endswith(_PEELED)}
 
 
 def choose(spec: SourceSpec, refs: Mapping[str, str]) -> RemoteRevision:
-    """The ref that a source with a branch, tag or range wants; raises SourceError where there is none."""
+    """Return the ref that a source with a branch, tag or range wants; raises SourceError where there is none."""
     subject = f"source {spec.name}"
     if not refs:
         raise SourceError(

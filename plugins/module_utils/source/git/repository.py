@@ -56,7 +56,7 @@ def prepare(runner: GitRunner, repository: Path, *, oid_length: int) -> None:
         repository=repository,
     )
     if made.status != 0:
-        raise _damaged_or_known(runner, operation, made.complaint)
+        raise _damaged_or_known(runner, operation, made.stderr)
 
 
 def fetch(
@@ -83,7 +83,7 @@ def fetch(
     )
     if fetched.status != 0:
         _raise_if_too_large(runner, repository, operation, largest)
-        raise _damaged_or_known(runner, operation, fetched.complaint)
+        raise _damaged_or_known(runner, operation, fetched.stderr)
     operation = "reading what was fetched"
     commit = commit_of(runner, repository, local_ref)
     if not commit:
@@ -108,19 +108,19 @@ def _raise_if_too_large(runner: GitRunner, repository: Path, operation: str, lar
 
 
 def commit_of(runner: GitRunner, repository: Path, ref: str) -> str:
-    """The commit that a ref of the repository leads to; empty where there is none."""
+    """Return the commit that a ref of the repository leads to; empty where there is none."""
     parsed = runner.run(
         ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"),
         operation="reading what was fetched",
         repository=repository,
     )
     commit = parsed.output.decode("ascii", "replace").strip()
-    found = parsed.status == 0 and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit)
-    return commit if found else ""
+    is_commit = parsed.status == 0 and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit)
+    return commit if is_commit else ""
 
 
 def list_tree(runner: GitRunner, repository: Path, commit: str) -> tuple[TreeEntry, ...]:
-    """Everything that a commit's tree holds, folders before what is in them.
+    """Return everything that a commit's tree holds, folders before what is in them.
 
     Raises SourceError for more than `command.MAX_OUTPUT` bytes of listing.
     """
@@ -129,43 +129,43 @@ def list_tree(runner: GitRunner, repository: Path, commit: str) -> tuple[TreeEnt
         ("ls-tree", "-r", "-t", "-z", "-l", "--full-tree", commit), operation=operation, repository=repository
     )
     if listed.status != 0:
-        raise _damaged_or_known(runner, operation, listed.complaint)
+        raise _damaged_or_known(runner, operation, listed.stderr)
     entries: list[TreeEntry] = []
     for line in listed.output.split(b"\0")[:-1]:
-        found = _ENTRY.fullmatch(line)
-        if not found:
+        match = _ENTRY.fullmatch(line)
+        if not match:
             raise DamagedCacheError(runner.subject, operation, "the listing does not read as a tree")
-        size = int(found[4]) if found[4] != b"-" else 0
-        entries.append(TreeEntry(int(found[1], 8), found[3].decode(), size, found[5]))
+        size = int(match[4]) if match[4] != b"-" else 0
+        entries.append(TreeEntry(int(match[1], 8), match[3].decode(), size, match[5]))
     return tuple(entries)
 
 
 def read_objects(
     runner: GitRunner, repository: Path, oids: Sequence[str], *, most: int = _MOST_READ
 ) -> Generator[bytes, None, None]:
-    """Each object's content, in the order asked; `most` bytes of them all, beside trees and commits.
+    """Yield each object's content, in the order asked; `most` bytes of them all, beside trees and commits.
 
     Git does not compare the hash of what it reads from a pack; here it is, so that a damaged cache is noticed and
     nothing but what the commit names is ever written out. Raises DamagedCacheError.
     """
     operation = "reading the files of a revision"
-    asked = "".join(f"{oid}\n" for oid in oids).encode()
+    names = "".join(f"{oid}\n" for oid in oids).encode()
     with runner.started(
-        ("cat-file", "--batch", "--buffer"), operation=operation, repository=repository, asked=asked
+        ("cat-file", "--batch", "--buffer"), operation=operation, repository=repository, stdin=names
     ) as process:
         answer = _Answer(process, limit=most + _OVERHEAD + 128 * len(oids))
         for oid in oids:
             yield _read_object(runner, answer, operation, oid)
         if not answer.at_end() or process.wait() != 0:
-            raise DamagedCacheError(runner.subject, operation, f"Git failed: {process.complaint()}")
+            raise DamagedCacheError(runner.subject, operation, f"Git failed: {process.stderr()}")
 
 
 def _read_object(runner: GitRunner, answer: _Answer, operation: str, oid: str) -> bytes:
-    found = _HEADER.fullmatch(answer.line())
-    if found and found[1].decode() == oid:
-        content = answer.exactly(int(found[3]) + 1)[:-1]
+    match = _HEADER.fullmatch(answer.line())
+    if match and match[1].decode() == oid:
+        content = answer.exactly(int(match[3]) + 1)[:-1]
         algorithm = "sha256" if len(oid) == 64 else "sha1"
-        digest = hashlib.new(algorithm, b"%s %s\0" % (found[2], found[3]), usedforsecurity=False)
+        digest = hashlib.new(algorithm, b"%s %s\0" % (match[2], match[3]), usedforsecurity=False)
         digest.update(content)
         if digest.hexdigest() == oid:
             return content
@@ -208,10 +208,10 @@ class _Answer:
         return taken
 
 
-def _damaged_or_known(runner: GitRunner, operation: str, complaint: str) -> SourceError:
-    """A failure of which the table knows that the far side caused it; otherwise the cache is under suspicion."""
-    meaning = meaning_of(complaint)
-    known = failure(runner.subject, operation, complaint, meaning)
+def _damaged_or_known(runner: GitRunner, operation: str, stderr: str) -> SourceError:
+    """Return the error of a failure that the remote caused, by the table; any other may be the cache's damage."""
+    meaning = meaning_of(stderr)
+    known = failure(runner.subject, operation, stderr, meaning)
     if meaning.remote:
         return known
     return DamagedCacheError(known.subject, known.operation, known.reason, known.next_step)

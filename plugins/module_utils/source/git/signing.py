@@ -39,16 +39,16 @@ class Signing:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A runner that can sign, with the settings and the words that it takes."""
+    """A runner that can sign, with the settings and the options that it takes."""
 
     runner: GitRunner
     settings: Mapping[str, str] = field(default_factory=dict)
-    words: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
 def signer(runner: GitRunner, signing: Signing | None) -> Iterator[Signer]:
-    """What makes commits signed, or not where `signing` is None. Raises InputError for a key that cannot be used."""
+    """Yield what signs commits; it signs none where `signing` is None. Raises InputError for an unusable key."""
     if signing is None:
         yield Signer(runner)
         return
@@ -75,7 +75,7 @@ def _check_key(runner: GitRunner, signing: Signing) -> None:
 
 
 def _imported(subject: str, signing: Signing, home: str) -> str:
-    """The fingerprint of the one secret key in the file, now in the key ring in `home`."""
+    """Return the fingerprint of the one secret key in the file, now in the key ring in `home`."""
     try:
         taken = _gpg(("gpg", "--batch", "--quiet", "--import", str(signing.key_file)), home)
         listed = _gpg(("gpg", "--batch", "--with-colons", "--list-secret-keys"), home)
@@ -83,14 +83,14 @@ def _imported(subject: str, signing: Signing, home: str) -> str:
         raise _unusable(subject, signing, "there is no program gpg here", "Install GnuPG.") from exc
     except (OSError, subprocess.TimeoutExpired) as exc:
         raise _unusable(subject, signing, "gpg does not end") from exc
-    found = _FINGERPRINT.search(listed.stdout)
+    match = _FINGERPRINT.search(listed.stdout)
     if (
         taken.returncode != 0
-        or found is None
+        or match is None
         or listed.stdout.count(b"\nsec:") + listed.stdout.startswith(b"sec:") != 1
     ):
         raise _unusable(subject, signing, "gpg finds not exactly one secret key in it")
-    return found[1].decode()
+    return match[1].decode()
 
 
 def _gpg(words: Sequence[str], home: str) -> subprocess.CompletedProcess[bytes]:

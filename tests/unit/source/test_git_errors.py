@@ -102,14 +102,14 @@ SAID = [
 
 
 @pytest.mark.parametrize(("said", "reason", "next_step"), SAID)
-def test_a_known_complaint_has_a_reason_and_a_next_step(said: str, reason: str, next_step: str) -> None:
+def test_a_known_stderr_has_a_reason_and_a_next_step(said: str, reason: str, next_step: str) -> None:
     error = failure("source fleet", "fetching", said)
     assert reason in error.reason
     assert next_step in error.next_step
     assert meaning_of(said).remote
 
 
-def test_each_row_of_the_table_is_met_by_a_complaint_that_was_seen() -> None:
+def test_each_row_of_the_table_is_met_by_a_stderr_that_was_seen() -> None:
     met = {meaning_of(said).reason for said, _reason, _step in SAID}
     rare = {
         "git on this machine cannot speak this protocol",
