@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import subprocess
+import sys
 import uuid
 from pathlib import Path
+
+import pytest
+from plumb_sandbox.components.build_cache import cache_folder
 
 from ansible_collections.plumb.gitops.tests.package.as_installed import ROOT, Ansible
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
@@ -98,6 +104,41 @@ def test_the_installed_collection_reconciles(
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "2 created" in ran.stdout
     assert kubectl.get("configmap", name, name) is not None
+
+
+def test_the_quick_start_of_the_readme_works_as_typed(
+    installed: Ansible, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run in a folder of its own, with the collection as it is installed."""
+    monkeypatch.setenv("PLUMB_SANDBOX_CACHE", str(cache_folder()))
+    monkeypatch.setenv("PWD", str(installed.home))
+    printed = []
+    for program, *arguments in quick_start():
+        if program == "ansible-playbook":
+            done = installed.run("playbook", *arguments, timeout=600)
+        else:
+            done = subprocess.run(
+                [Path(sys.executable).with_name(program), *arguments],
+                cwd=installed.home,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        assert done.returncode == 0, done.stdout + done.stderr
+        printed.append(done.stdout)
+    _started, checked, applied, _scaled, reverted, _removed = printed
+    assert "Check only, nothing was written." in checked
+    assert "4 created" in applied
+    assert "1 reverted" in reverted
+    assert not (installed.home / ".sandbox").exists()
+
+
+def quick_start() -> list[list[str]]:
+    """The commands of the README's section "First use" that use the sandbox."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("\n## First use\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("    ") and "sandbox" in line]
+    return [shlex.split(line, comments=True) for line in lines]
 
 
 def source(module: str) -> str:
