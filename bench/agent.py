@@ -20,9 +20,14 @@ from typing import Any
 
 from ansible_collections.plumb.gitops.bench.fleet import KINDS, Shape, apps_of, changed, files_of
 from ansible_collections.plumb.gitops.bench.results import Measure
-from ansible_collections.plumb.gitops.controller.watch.reflectors import ObjectChange, Reflectors
+from ansible_collections.plumb.gitops.controller.watch.reflectors import (
+    KindListed,
+    ObjectChange,
+    Reflectors,
+    WatchEvent,
+    WatchHealth,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec
-from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
 from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet
 from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running, until
@@ -222,7 +227,7 @@ def _get(api: Api, path: str) -> dict[str, Any]:
 
 def _list_time(where: ConnectionSpec, kinds: frozenset[GroupKind], objects: int) -> float:
     counter = _ListCounter(kinds)
-    reflectors = Reflectors("bench", where, counter)
+    reflectors = Reflectors("bench", where, counter.handle)
     reflectors.want(kinds)
     began = time.monotonic()
     reflectors.start()
@@ -239,25 +244,17 @@ class _ListCounter:
 
     kinds: frozenset[GroupKind]
     all: threading.Event = field(default_factory=threading.Event)
-    seen: set[GroupKind] = field(default_factory=set)
+    listed: set[GroupKind] = field(default_factory=set)
 
-    def moved(self, moved: ObjectChange) -> None:
-        raise AssertionError(f"{moved.key} moved, and nobody had touched it")
-
-    def hinted(self, set_id: str, kinds: frozenset[GroupKind]) -> None:
-        """Do nothing: the kinds are known."""
-
-    def listed(self, kind: GroupKind, sets: frozenset[str]) -> None:
-        assert sets
-        self.seen.add(kind)
-        if self.seen == self.kinds:
-            self.all.set()
-
-    def trouble(self, about: str, error: PlumbError | None) -> None:
-        assert error is None, error
-
-    def restarted(self) -> None:
-        """Do nothing: the next list says the same."""
+    def handle(self, event: WatchEvent) -> None:
+        assert not isinstance(event, ObjectChange), f"{event} changed, and nobody had touched it"
+        if isinstance(event, KindListed):
+            assert event.sets
+            self.listed.add(event.kind)
+            if self.listed == self.kinds:
+                self.all.set()
+        elif isinstance(event, WatchHealth):
+            assert event.error is None, event.error
 
 
 def _status(agent: AgentProcess) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def cluster_status(in_force: AgentState, cluster: ClusterLoop) -> dict[str, Any]
         "failed_in_a_row": record.failed,
         "report": record.report,
         "watch": cluster.watch.status(),
-        "conflicts": cluster.watch.wakes.status(),
+        "conflicts": cluster.watch.queue.conflict_status(),
         "sources": record.summary.get("sources", []),
         "apps": record.summary.get("apps", []),
     }

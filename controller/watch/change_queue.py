@@ -1,9 +1,12 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From changes of objects to runs of their apps: own writes start none, many changes start one, a field conflict few.
+"""The change queue: from changes of objects to runs of their apps. All of it is in the agent's event loop.
 
-All of this is in the agent's loop.
+- What a run of ours wrote starts none. While a run is under way, and for `GRACE` seconds after it, an object that may
+  have been written by it is a suspect; the run's report says in the end what it wrote, and the others start a run.
+- Many changes start one run: changes are collected for `DEBOUNCE` seconds.
+- Changes that come again and again for nothing start few (conflicts.py).
 """
 
 from __future__ import annotations
@@ -22,23 +25,26 @@ from .conflicts import ConflictKey, FieldConflict, FieldConflicts
 
 CAUSE = "change seen"
 DEBOUNCE = 0.2  # seconds from a change to the run for all that came meanwhile
-GRACE = 0.5  # seconds after a run within which its own writes are still being told
+GRACE = 0.5  # seconds after a run within which its own writes still arrive as events
 
 
 class RunTarget(Protocol):
-    """A cluster's loop."""
+    """A cluster's loop, as far as the queue needs it."""
 
     name: str
     running_since: float  # 0 where no run is under way
 
     @property
-    def apps(self) -> tuple[str, ...]: ...
-    def pull(self, trigger: Trigger) -> None: ...
+    def apps(self) -> tuple[str, ...]:
+        """The names of the cluster's apps."""
+
+    def pull(self, trigger: Trigger) -> None:
+        """Ask for a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldApps:
-    """What is not to be woken: apps that are suspended; everything where the cluster is, or another agent leads."""
+    """What no change starts a run of: suspended apps; everything, if the cluster is or another agent leads."""
 
     everything: bool = False
     apps: frozenset[str] = frozenset()
@@ -53,11 +59,11 @@ class _Suspect:
     gone: bool = False  # it was deleted, which only a run that deletes it explains
 
 
-About = dict[str, set[str]]  # by app the objects that changed
+ChangedObjects = dict[str, set[str]]  # by app
 
 
 class ChangeQueue:
-    """The changes of one cluster that a run has to look at."""
+    """The changes of one cluster that are to become runs."""
 
     def __init__(self, cluster: RunTarget, held: Callable[[], HeldApps], log: Log) -> None:
         self.runs = 0  # that have ended
@@ -66,13 +72,12 @@ class ChangeQueue:
         self._held = held
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._due: About = {}  # wait for the next flush
-        self._asked: About = {}  # a run is asked for
-        self._answered: About = {}  # of the run that is under way
+        self._due: ChangedObjects = {}  # wait for the next flush
+        self._requested: ChangedObjects = {}  # a run is asked for
+        self._answered: ChangedObjects = {}  # of the run that is under way
         self._suspects: dict[str, _Suspect] = {}  # by object
-        self._written: dict[
-            str, float
-        ] = {}  # by object, until when a change of it may be the doing of a run of ours
+        # By object, until when a change of it may be the doing of a run of ours.
+        self._written: dict[str, float] = {}
         self._removed: dict[str, float] = {}  # the same of objects that a run has deleted
         self._flushing: asyncio.TimerHandle | None = None
 
@@ -84,7 +89,7 @@ class ChangeQueue:
         )
 
     def changed(self, apps: Iterable[str], about: str, *, foreign: bool, gone: bool = False) -> None:
-        """Take in that an object of these apps changed; `foreign`: it is certain that no run of ours did it."""
+        """Add a change of the object `about` of these apps. `foreign`: it is certain that no run of ours made it."""
         if not foreign and self.may_be_ours:
             suspect = self._suspects.setdefault(about, _Suspect())
             suspect.apps.update(apps)
@@ -96,30 +101,30 @@ class ChangeQueue:
             self._flush_in(DEBOUNCE)
 
     def run_began(self) -> None:
-        """A run of this cluster begins; it answers all that has been asked for."""
-        self._answered, self._asked = self._asked, {}
+        """Note that a run of this cluster begins; it answers all that has been asked for."""
+        self._answered, self._requested = self._requested, {}
 
-    def run_ended(self, ending: RunOutcome, trigger: Trigger) -> None:
-        """A run has ended: what it wrote was no one else's doing, and what it reverted may be a field conflict."""
+    def run_ended(self, outcome: RunOutcome, trigger: Trigger) -> None:
+        """Note that a run has ended: its writes start no run, and what it reverted may be a field conflict."""
         self.runs += 1
         answered, self._answered = self._answered, {}
-        if ending.findings is None:  # nobody knows what it wrote; it is made again
+        if outcome.findings is None:  # nobody knows what it wrote; it is made again
             self._suspects.clear()
         else:
             until = self._loop.time() + GRACE
-            self._written |= dict.fromkeys(ending.findings["written"], until)
-            self._removed |= dict.fromkeys(ending.findings["removed"], until)
-            self._weigh(ending.findings, trigger, answered)
-        self._loop.call_later(GRACE, self._judge, self.runs)
+            self._written |= dict.fromkeys(outcome.findings["written"], until)
+            self._removed |= dict.fromkeys(outcome.findings["removed"], until)
+            self._find_conflicts(outcome.findings, trigger, answered)
+        self._loop.call_later(GRACE, self._judge_suspects, self.runs)
         if self._due:
             self._flush_in(0.0)
 
     def conflicts(self) -> tuple[FieldConflict, ...]:
-        """The field conflicts that go on."""
+        """Return the field conflicts that go on."""
         return self._conflicts.present(self._loop.time())
 
-    def status(self) -> list[dict[str, Any]]:
-        """The same, as the agent's status shows them."""
+    def conflict_status(self) -> list[dict[str, Any]]:
+        """Return the field conflicts as the agent's status shows them; `waits` in seconds."""
         now = self._loop.time()
         return [
             {
@@ -133,19 +138,19 @@ class ChangeQueue:
             for conflict in self._conflicts.present(now)
         ]
 
-    def _judge(self, runs: int) -> None:
-        """The last run's writes have been told by now: what else changed meanwhile was not its doing."""
+    def _judge_suspects(self, runs: int) -> None:
+        """Take for changes what the last run did not write: all events of its writes have arrived by now."""
         if self._cluster.running_since or runs != self.runs:
-            return  # another judgement follows the run that is under way, or that ended later
+            return  # it is done again after the run that is under way, or that ended later
         suspects, written, removed = self._suspects, self._written, self._removed
         self._suspects, self._written, self._removed = {}, {}, {}
         for about, suspect in suspects.items():
-            known = removed if suspect.gone else written
-            if suspect.last > known.get(about, 0.0):
+            until = (removed if suspect.gone else written).get(about, 0.0)
+            if suspect.last > until:
                 self.changed(suspect.apps, about, foreign=True)
 
     def _flush_in(self, seconds: float) -> None:
-        """Flush so soon, where that is not to be sooner anyway."""
+        """Flush after `seconds`, where that is not to be sooner anyway."""
         due = self._loop.time() + seconds
         if self._flushing is None or self._flushing.when() > due:
             if self._flushing is not None:
@@ -163,35 +168,37 @@ class ChangeQueue:
             return  # whoever resumes it, or leads, begins with a run
         ready: set[str] = set()
         waits: list[float] = []
-        for app, about in pending.items():
+        for app, objects in pending.items():
             if app in held.apps or app not in self._cluster.apps:
                 continue
             wait = self._conflicts.wait(app, now)
             if wait > 0:
-                self._due[app] = about
+                self._due[app] = objects
                 waits.append(wait)
             else:
                 ready.add(app)
-                self._asked.setdefault(app, set()).update(about)
+                self._requested.setdefault(app, set()).update(objects)
         if waits:
             self._flush_in(min(waits))
         if ready:
             self._cluster.pull(Trigger(CAUSE, frozenset(ready)))
 
-    def _weigh(self, findings: Mapping[str, Any], trigger: Trigger, answered: About) -> None:
-        """Look for field conflicts in what a run reverted, and for objects that wake the agent for nothing."""
+    def _find_conflicts(
+        self, findings: Mapping[str, Any], trigger: Trigger, answered: ChangedObjects
+    ) -> None:
+        """Find field conflicts in what a run reverted, and objects whose changes start runs for nothing."""
         now, written = self._loop.time(), set(findings["written"])
-        found = [
+        conflicts = [
             self._conflicts.reverted(ConflictKey(app=app, object=name, path=path, manager=manager), now)
             for app, name, path, manager in findings["reverted"]
         ]
         ran = answered.keys() if trigger.apps is None else answered.keys() & trigger.apps
-        found += [
-            self._conflicts.woken(app, about, now)
+        conflicts += [
+            self._conflicts.ran_for_nothing(app, about, now)
             for app in sorted(ran)
             for about in sorted(answered[app] - written)
         ]
-        for conflict in filter(None, found):
+        for conflict in filter(None, conflicts):
             self._log_conflict(conflict)
 
     def _log_conflict(self, conflict: FieldConflict) -> None:

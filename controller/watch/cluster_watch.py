@@ -1,10 +1,16 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The watch of a cluster: which kinds are of interest, whose objects they are, and what is said of its troubles.
+"""The watch of a cluster: which kinds are of interest, whose objects they are, and what the log says of its problems.
 
-Watches only wake the agent: what a change is, and what becomes of it, the run decides. Runs at the interval find what
-is missed here. All of this is in the agent's loop; the threads are in followers.py.
+    reflectors' threads (reflectors.py) -- WatchEvent --> the agent's event loop, here
+                                                            |
+                                       ObjectChange, KindListed: apps that changed
+                                                            v
+                                           change queue (change_queue.py) --> a run of these apps
+
+A watch only starts runs: what a change is, and what becomes of it, the run decides. Runs at the interval find what is
+missed here.
 """
 
 from __future__ import annotations
@@ -12,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.engine_values import (
@@ -32,9 +39,17 @@ from ..core.schedule import Trigger
 from ..runner.reports import key_of
 from .change_queue import ChangeQueue, HeldApps, RunTarget
 from .conflicts import FieldConflict
-from .reflectors import ObjectChange, Reflectors
+from .reflectors import (
+    KindListed,
+    MemberKinds,
+    ObjectChange,
+    Reflectors,
+    StreamRestarted,
+    WatchEvent,
+    WatchHealth,
+)
 
-_PATIENCE = 5.0  # seconds that a watch may be broken without a word in the log
+_PATIENCE = 5.0  # seconds that a watch may be broken before the log says so
 
 
 class WatchTarget(RunTarget, Protocol):
@@ -49,79 +64,80 @@ class WatchTarget(RunTarget, Protocol):
 
 
 class ClusterWatch:
-    """The watch of one cluster: `follow` it, tell it of runs, `end` it."""
+    """The watch of one cluster: `follow` starts it and `end` ends it; it has to know when runs begin and end."""
 
     def __init__(
         self, cluster: WatchTarget, held: Callable[[], HeldApps], log: Log, restarted: Callable[[], None]
     ) -> None:
-        self.wakes = ChangeQueue(cluster, held, log)
-        self.restarted = restarted
+        self.queue = ChangeQueue(cluster, held, log)
+        self._restarted = restarted
         self._cluster = cluster
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._followers: Reflectors | None = None
-        self._hears: _Hears | None = None
-        self._where: Mapping[str, Any] | None = None
-        self._ours: dict[str, str] = {}  # the apps by set
-        self._hints: dict[str, frozenset[GroupKind]] = {}  # by set, what its parent says
+        self._reflectors: Reflectors | None = None
+        self._generation = 0  # of reflectors; events of an earlier one are too late
+        self._connection: Mapping[str, Any] | None = None
+        self._app_of_set: dict[str, str] = {}
+        self._member_kinds: dict[str, frozenset[GroupKind]] = {}  # by ApplySet, as its parent says
         self._listed: set[GroupKind] = set()
-        self._troubles: dict[str, str] = {}
-        self._told = False  # whether the log says that the watch is broken
+        self._problems: dict[str, str] = {}  # by subject
+        self._problems_logged = False
 
     @property
     def objects(self) -> int:
-        """How many objects are in sight."""
-        return self._followers.objects if self._followers is not None else 0
+        """How many objects are watched."""
+        return self._reflectors.objects if self._reflectors is not None else 0
 
     def conflicts(self) -> tuple[FieldConflict, ...]:
-        """The field conflicts that go on."""
-        return self.wakes.conflicts()
+        """Return the field conflicts that go on."""
+        return self.queue.conflicts()
 
     def status(self) -> dict[str, Any]:
-        """As the agent's status shows it."""
+        """Return what the agent's status shows of it."""
         return {
-            "on": self._followers is not None,
-            "kinds": self._followers.kinds if self._followers is not None else [],
+            "on": self._reflectors is not None,
+            "kinds": self._reflectors.kinds if self._reflectors is not None else [],
             "objects": self.objects,
-            "troubles": sorted(set(self._troubles.values())),
+            "troubles": sorted(set(self._problems.values())),
         }
 
     def follow(self) -> None:
-        """Watch what the settings of this moment, the last report and the parents say. Connecting is not waited for."""
-        where = self._cluster.settings["connection"]
-        if self._followers is None or self._where != where:
+        """Watch what the settings of this moment, the last report and the parents say. Does not wait to connect."""
+        connection = self._cluster.settings["connection"]
+        if self._reflectors is None or self._connection != connection:
             self.end()
-            self._where = where
-            self._hears = _Hears(self)
-            self._followers = Reflectors(self._cluster.name, connection_spec(where), self._hears)
-            self._followers.start()
-        self._want()
+            self._connection = connection
+            handler = partial(self._post, self._generation)
+            self._reflectors = Reflectors(self._cluster.name, connection_spec(connection), handler)
+            self._reflectors.start()
+        self._update_kinds()
 
     def end(self) -> None:
         """Watch nothing any more."""
-        if self._followers is not None:
-            self._followers.stop.now()
-        self._followers = self._hears = None
-        self._hints, self._troubles, self._listed = {}, {}, set()
-        self._told = False
+        if self._reflectors is not None:
+            self._reflectors.stop.now()
+        self._reflectors = None
+        self._generation += 1
+        self._member_kinds, self._problems, self._listed = {}, {}, set()
+        self._problems_logged = False
 
     def run_began(self) -> None:
-        """A run of this cluster begins."""
-        self.wakes.run_began()
+        """Note that a run of this cluster begins."""
+        self.queue.run_began()
 
-    def run_ended(self, ending: RunOutcome, trigger: Trigger) -> None:
-        """A run has ended; it may have left other kinds than it found."""
-        self.wakes.run_ended(ending, trigger)
-        self._want()
+    def run_ended(self, outcome: RunOutcome, trigger: Trigger) -> None:
+        """Note that a run has ended; it may have left other kinds than there were before."""
+        self.queue.run_ended(outcome, trigger)
+        self._update_kinds()
 
-    def _want(self) -> None:
-        if self._followers is not None:
-            self._ours = self._sets()
-            hinted = [kinds for set_id, kinds in self._hints.items() if set_id in self._ours]
-            self._followers.want(self._cluster.kinds.union(*hinted))
+    def _update_kinds(self) -> None:
+        if self._reflectors is not None:
+            self._app_of_set = self._apps_by_set()
+            of_parents = [kinds for set_id, kinds in self._member_kinds.items() if set_id in self._app_of_set]
+            self._reflectors.want(self._cluster.kinds.union(*of_parents))
 
-    def _sets(self) -> dict[str, str]:
-        """The apps by the ids of their sets, former ones too."""
+    def _apps_by_set(self) -> dict[str, str]:
+        """Return the apps by the ids of their ApplySets, former ones too."""
         settings = self._cluster.settings
         sets: dict[str, str] = {}
         for app in app_specs((*settings["apps"], *self._cluster.git_apps)):
@@ -129,54 +145,61 @@ class ClusterWatch:
             sets |= {identity.id: app.name for identity in (*former, own)}
         return sets
 
-    # What the threads tell, in the loop by now.
+    def _post(self, generation: int, event: WatchEvent) -> None:
+        """Hand an event over to the agent's event loop; called in the reflectors' threads."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and so will the threads
+            self._loop.call_soon_threadsafe(self._handle, generation, event)
 
-    def hear(self, hears: _Hears, function: Callable[..., None], values: tuple[Any, ...]) -> None:
-        """Take in what was told, unless it comes from threads that were ended."""
-        if hears is self._hears:
-            function(*values)
+    def _handle(self, generation: int, event: WatchEvent) -> None:
+        if generation != self._generation:
+            return
+        match event:
+            case ObjectChange():
+                self._object_changed(event)
+            case MemberKinds(set_id, kinds):
+                if self._member_kinds.get(set_id) != kinds:
+                    self._member_kinds[set_id] = kinds
+                    self._update_kinds()
+            case KindListed(kind, sets):
+                self._kind_listed(kind, sets)
+            case WatchHealth(subject, error):
+                self._set_problem(subject, error)
+            case StreamRestarted():
+                self._restarted()
 
-    def hinted(self, set_id: str, kinds: frozenset[GroupKind]) -> None:
-        """A parent says where members may be."""
-        if self._hints.get(set_id) != kinds:
-            self._hints[set_id] = kinds
-            self._want()
-
-    def listed(self, kind: GroupKind, sets: frozenset[str]) -> None:
-        """What changed since the last run and before this first look shows to nobody; so a run looks."""
-        late = bool(self.wakes.runs) and not self._cluster.running_since and kind not in self._listed
+    def _kind_listed(self, kind: GroupKind, sets: frozenset[str]) -> None:
+        """Ask for a run: what changed since the last one, and before this first list, shows to no comparison."""
+        late = bool(self.queue.runs) and not self._cluster.running_since and kind not in self._listed
         self._listed.add(kind)
         if late:
-            self.wakes.changed(self._apps_of(sets), str(kind), foreign=True)
+            self.queue.changed(self._apps_of(sets), str(kind), foreign=True)
+
+    def _object_changed(self, change: ObjectChange) -> None:
+        apps = self._apps_of(change.sets)
+        foreign = change.movement is Movement.FOREIGN
+        if change.parent and not foreign and self.queue.may_be_ours:
+            return  # a run writes the parents of its apps, and no report says so
+        about = key_of(change.kind.group, change.kind.kind, *change.key)
+        self.queue.changed(apps, about, foreign=foreign, gone=change.gone)
 
     def _apps_of(self, sets: frozenset[str]) -> set[str]:
-        return {self._ours[set_id] for set_id in sets if set_id in self._ours}
+        return {self._app_of_set[set_id] for set_id in sets if set_id in self._app_of_set}
 
-    def moved(self, moved: ObjectChange) -> None:
-        """An object changed."""
-        apps = self._apps_of(moved.sets)
-        foreign = moved.movement is Movement.FOREIGN
-        if moved.parent and not foreign and self.wakes.may_be_ours:
-            return  # a run writes the parents of its apps, and no report says so
-        about = key_of(moved.kind.group, moved.kind.kind, *moved.key)
-        self.wakes.changed(apps, about, foreign=foreign, gone=moved.gone)
-
-    def trouble(self, about: str, error: PlumbError | None) -> None:
-        """Something is not watched, or again."""
+    def _set_problem(self, subject: str, error: PlumbError | None) -> None:
         if error is None:
-            self._troubles.pop(about, None)
-            if self._told and not self._troubles:
-                self._told = False
+            self._problems.pop(subject, None)
+            if self._problems_logged and not self._problems:
+                self._problems_logged = False
                 self._log.info("watching again", cluster=self._cluster.name)
             return
-        if not self._troubles and not self._told:
-            self._loop.call_later(_PATIENCE, self._tell)
-        self._troubles[about] = error.account
+        if not self._problems and not self._problems_logged:
+            self._loop.call_later(_PATIENCE, self._log_problems)
+        self._problems[subject] = error.account
 
-    def _tell(self) -> None:
-        if self._troubles and not self._told:
-            self._told = True
-            why = sorted(set(self._troubles.values()))
+    def _log_problems(self) -> None:
+        if self._problems and not self._problems_logged:
+            self._problems_logged = True
+            why = sorted(set(self._problems.values()))
             more = f"; and {len(why) - 1} more" if len(why) > 1 else ""
             self._log.warning(
                 "not watching all",
@@ -184,30 +207,3 @@ class ClusterWatch:
                 why=why[0] + more,
                 instead="what changes there is found at the interval",
             )
-
-
-class _Hears:
-    """Carries what threads tell into the loop."""
-
-    def __init__(self, watch: ClusterWatch) -> None:
-        self._watch = watch
-        self._loop = asyncio.get_running_loop()
-
-    def _tell(self, function: Callable[..., None], *values: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and so will the threads
-            self._loop.call_soon_threadsafe(self._watch.hear, self, function, values)
-
-    def moved(self, moved: ObjectChange) -> None:
-        self._tell(self._watch.moved, moved)
-
-    def hinted(self, set_id: str, kinds: frozenset[GroupKind]) -> None:
-        self._tell(self._watch.hinted, set_id, kinds)
-
-    def listed(self, kind: GroupKind, sets: frozenset[str]) -> None:
-        self._tell(self._watch.listed, kind, sets)
-
-    def trouble(self, about: str, error: PlumbError | None) -> None:
-        self._tell(self._watch.trouble, about, error)
-
-    def restarted(self) -> None:
-        self._tell(self._watch.restarted)

@@ -15,11 +15,9 @@ from dataclasses import dataclass, field
 
 WINDOW = 600.0  # seconds within which repetitions count
 REVERTS = 3  # of one field of one object, from one manager: a conflict
-WAKES = 5  # of one object, with nothing to revert: it is restless
-FIRST_WAIT, LONGEST_WAIT = (
-    30.0,
-    900.0,
-)  # seconds until a change starts a run of the app again; doubled each time
+IDLE_RUNS = 5  # that changes of one object started, with nothing to revert: it is restless
+# Seconds until a change starts a run of the app again; doubled each time.
+FIRST_WAIT, LONGEST_WAIT = 30.0, 900.0
 
 
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)
@@ -35,7 +33,7 @@ class ConflictKey:
 
 @dataclass(slots=True, kw_only=True)
 class FieldConflict:
-    """What goes on about a field; `reverts` is how often it was reverted, 0 where there was nothing to revert."""
+    """A field conflict that goes on; `reverts` is how often it was reverted, 0 where there was nothing to revert."""
 
     key: ConflictKey
     reverts: int
@@ -46,39 +44,41 @@ class FieldConflict:
 
 @dataclass(slots=True)
 class FieldConflicts:
-    """Those of one cluster. Times are seconds of a clock that only goes forward."""
+    """The field conflicts of one cluster. Times are seconds of a clock that only goes forward."""
 
     _times: dict[ConflictKey, deque[float]] = field(default_factory=dict)
     _conflicts: dict[ConflictKey, FieldConflict] = field(default_factory=dict)
 
     def reverted(self, key: ConflictKey, now: float) -> FieldConflict | None:
-        """Take in that the field was reverted; the conflict where this makes it one."""
-        return self._again(key, now, REVERTS, counted=True)
+        """Count that the field was reverted. Return the conflict, if it becomes one now."""
+        return self._count(key, now, REVERTS, counted=True)
 
-    def woken(self, app: str, about: str, now: float) -> FieldConflict | None:
-        """Take in that an object's change started a run that had nothing to write to it."""
-        return self._again(ConflictKey(app=app, object=about), now, WAKES, counted=False)
+    def ran_for_nothing(self, app: str, about: str, now: float) -> FieldConflict | None:
+        """Count a run that an object's change started and that had nothing to write to it. Return the conflict, if it
+        becomes one now.
+        """
+        return self._count(ConflictKey(app=app, object=about), now, IDLE_RUNS, counted=False)
 
     def wait(self, app: str, now: float) -> float:
-        """Seconds until a change may start a run of the app; 0 where it may."""
-        return max((0.0, *(conflict.last + conflict.wait - now for conflict in self._of(app, now))))
+        """Return the seconds until a change may start a run of the app; 0 where it may."""
+        return max((0.0, *(conflict.last + conflict.wait - now for conflict in self._of_app(app, now))))
 
     def present(self, now: float) -> tuple[FieldConflict, ...]:
-        """The conflicts that go on, sorted by what they are about."""
+        """Return the conflicts that go on, sorted by their keys."""
         self._forget(now)
         return tuple(self._conflicts[key] for key in sorted(self._conflicts))
 
-    def _of(self, app: str, now: float) -> Iterator[FieldConflict]:
+    def _of_app(self, app: str, now: float) -> Iterator[FieldConflict]:
         self._forget(now)
         return (conflict for conflict in self._conflicts.values() if conflict.key.app == app)
 
-    def _again(self, key: ConflictKey, now: float, most: int, *, counted: bool) -> FieldConflict | None:
+    def _count(self, key: ConflictKey, now: float, most: int, *, counted: bool) -> FieldConflict | None:
         self._forget(now)
-        known = self._conflicts.get(key)
-        if known is not None:
-            known.reverts += counted
-            known.wait = min(LONGEST_WAIT, known.wait * 2)
-            known.last = now
+        conflict = self._conflicts.get(key)
+        if conflict is not None:
+            conflict.reverts += counted
+            conflict.wait = min(LONGEST_WAIT, conflict.wait * 2)
+            conflict.last = now
             return None
         times = self._times.setdefault(key, deque(maxlen=most))
         times.append(now)

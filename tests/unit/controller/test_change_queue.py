@@ -36,7 +36,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 @dataclass
 class Rig:
-    """A cluster's loop that only writes down what it is asked for, and the wakes of it."""
+    """A cluster's loop that only writes down what it is asked for, and its change queue."""
 
     loop: _Loop
     name: str = "here"
@@ -47,7 +47,7 @@ class Rig:
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.wakes = ChangeQueue(self, lambda: self.held, self)
+        self.queue = ChangeQueue(self, lambda: self.held, self)
 
     def pull(self, trigger: Trigger) -> None:
         self.pulled.append(trigger)
@@ -69,18 +69,18 @@ class Rig:
         self, *written: str, removed: tuple[str, ...] = (), during: Callable[[], None] | None = None
     ) -> None:
         """A run of everything that writes these objects."""
-        self.wakes.run_began()
+        self.queue.run_began()
         self.running_since = self.loop.at
         await self.after(2.0)
         if during is not None:
             during()
         self.running_since = 0.0
         findings = {"written": [*written], "removed": [*removed], "reverted": []}
-        self.wakes.run_ended(RunOutcome(code=0, findings=findings), Trigger("interval"))
+        self.queue.run_ended(RunOutcome(code=0, findings=findings), Trigger("interval"))
 
 
 def shop(rig: Rig, about: str = CART, **how: bool) -> None:
-    rig.wakes.changed(["shop"], about, **{"foreign": False, **how})
+    rig.queue.changed(["shop"], about, **{"foreign": False, **how})
 
 
 def asked(triggers: list[Trigger]) -> list[frozenset[str] | None]:
@@ -92,14 +92,14 @@ async def many_changes_are_one_run_of_their_apps(rig: Rig) -> None:
     shop(rig)
     assert await rig.after(DEBOUNCE / 2) == []
     shop(rig, WEB)
-    rig.wakes.changed(["payments"], "ConfigMap payments/a", foreign=True)
+    rig.queue.changed(["payments"], "ConfigMap payments/a", foreign=True)
     assert asked(await rig.after(DEBOUNCE / 2)) == [frozenset({"shop", "payments"})]
     assert await rig.after(60) == []
 
 
 async def what_a_run_wrote_starts_none(rig: Rig) -> None:
     await rig.run(CART, during=lambda: shop(rig))
-    shop(rig)  # told late
+    shop(rig)  # the event comes late
     assert await rig.after(GRACE) == []
     assert await rig.after(60) == []
 
@@ -136,21 +136,21 @@ async def an_earlier_run_does_not_answer_for_what_changes_in_a_later_one(rig: Ri
 
 
 async def a_run_that_died_is_made_again_and_suspects_nobody(rig: Rig) -> None:
-    rig.wakes.run_began()
+    rig.queue.run_began()
     rig.running_since = 1.0
     shop(rig)
     rig.running_since = 0.0
-    rig.wakes.run_ended(RunOutcome(code=125), Trigger("interval"))
+    rig.queue.run_ended(RunOutcome(code=125), Trigger("interval"))
     assert await rig.after(GRACE) == []
 
 
 async def what_is_suspended_or_unknown_is_left_alone(rig: Rig) -> None:
     rig.held = HeldApps(apps=frozenset({"shop"}))
     shop(rig)
-    rig.wakes.changed(["gone"], "ConfigMap x/y", foreign=True)
+    rig.queue.changed(["gone"], "ConfigMap x/y", foreign=True)
     assert await rig.after(DEBOUNCE) == []
     rig.held = HeldApps(everything=True)
-    rig.wakes.changed(["payments"], "ConfigMap x/y", foreign=True)
+    rig.queue.changed(["payments"], "ConfigMap x/y", foreign=True)
     assert await rig.after(DEBOUNCE) == []
 
 
@@ -158,18 +158,18 @@ async def a_field_conflict_holds_back_its_app_and_no_other(rig: Rig) -> None:
     row = ["shop", "Deployment shop/cart", "spec.replicas", "kubectl"]
     for _revert in range(3):
         findings = {"written": [CART], "removed": [], "reverted": [row]}
-        rig.wakes.run_ended(RunOutcome(code=0, findings=findings), Trigger(CAUSE, frozenset({"shop"})))
+        rig.queue.run_ended(RunOutcome(code=0, findings=findings), Trigger(CAUSE, frozenset({"shop"})))
     await rig.after(GRACE)
     shop(rig)
     assert await rig.after(DEBOUNCE) == []
-    rig.wakes.changed(["payments"], "ConfigMap x/y", foreign=True)
+    rig.queue.changed(["payments"], "ConfigMap x/y", foreign=True)
     assert asked(await rig.after(DEBOUNCE)) == [frozenset({"payments"})]
     assert asked(await rig.after(30)) == [frozenset({"shop"})]
     ((event, values),) = rig.said
     assert (event, values["field"], values["manager"]) == ("field conflict", "spec.replicas", "kubectl")
 
 
-async def an_object_that_wakes_it_for_nothing_is_said_to_be_restless(rig: Rig) -> None:
+async def an_object_that_starts_runs_for_nothing_is_called_restless(rig: Rig) -> None:
     for _time in range(5):
         shop(rig)
         assert asked(await rig.after(DEBOUNCE)) == [frozenset({"shop"})]
@@ -190,12 +190,12 @@ CASES = [
     a_run_that_died_is_made_again_and_suspects_nobody,
     what_is_suspended_or_unknown_is_left_alone,
     a_field_conflict_holds_back_its_app_and_no_other,
-    an_object_that_wakes_it_for_nothing_is_said_to_be_restless,
+    an_object_that_starts_runs_for_nothing_is_called_restless,
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
-def test_wakes(case: Callable[[Rig], Coroutine[Any, Any, None]]) -> None:
+def test_changes(case: Callable[[Rig], Coroutine[Any, Any, None]]) -> None:
     loop = _Loop()
 
     async def play() -> None:

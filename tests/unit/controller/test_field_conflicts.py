@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from ansible_collections.plumb.gitops.controller.watch.conflicts import (
     FIRST_WAIT,
+    IDLE_RUNS,
     LONGEST_WAIT,
     REVERTS,
-    WAKES,
     WINDOW,
     ConflictKey,
     FieldConflicts,
@@ -65,10 +65,12 @@ def test_it_is_over_when_nothing_was_set_back_for_long() -> None:
 
 def test_an_object_that_wakes_the_agent_for_nothing_makes_its_app_wait_too() -> None:
     conflicts = FieldConflicts()
-    said = [conflicts.woken("shop", "Deployment.apps shop/cart", float(now)) for now in range(WAKES)]
-    assert [bool(conflict) for conflict in said] == [False] * (WAKES - 1) + [True]
-    assert conflicts.present(WAKES)[0].reverts == 0
-    assert conflicts.wait("shop", WAKES - 1.0) == FIRST_WAIT
+    said = [
+        conflicts.ran_for_nothing("shop", "Deployment.apps shop/cart", float(now)) for now in range(IDLE_RUNS)
+    ]
+    assert [bool(conflict) for conflict in said] == [False] * (IDLE_RUNS - 1) + [True]
+    assert conflicts.present(IDLE_RUNS)[0].reverts == 0
+    assert conflicts.wait("shop", IDLE_RUNS - 1.0) == FIRST_WAIT
 
 
 def test_nothing_is_kept_for_ever() -> None:
