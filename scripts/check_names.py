@@ -19,9 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_PATHS = (ROOT / "plugins", ROOT / "controller")
-OF_ANSIBLE = frozenset(
-    {"ActionModule", "FilterModule", "ModuleDocFragment"}
-)  # names that it looks for in each file
+# Names that Ansible looks for in each file.
+OF_ANSIBLE = frozenset({"ActionModule", "FilterModule", "ModuleDocFragment"})
 FILLERS = frozenset({"said", "told", "given", "kept", "found", "there", "one"})
 
 
