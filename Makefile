@@ -35,7 +35,7 @@ test: venv ## all tests; builds the control plane once (about ten minutes the fi
 portable: venv ## what versions matter to, on the oldest and newest ansible-core, Pythons and packages (ROWS="oldest newest")
 	@scripts/portable $(ROWS)
 
-importer: venv ## look at the collection as Galaxy does when it is uploaded
+importer: venv ## check the collection as Galaxy does when it is uploaded
 	@scripts/importer
 
 bench: venv ## measure Plumb beside its peers (minutes); SIZES="100 1000 5000 10000" APPS=500 ROUNDS=3 ONCE=kubectl SKIP=kubectl AGENT=1 PUBLISH=1

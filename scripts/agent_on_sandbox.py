@@ -28,7 +28,7 @@ http: {{listen: "127.0.0.1:8400", token_file: {folder}/http-token}}
 
 
 def main() -> None:
-    """Prepare what is missing, say how to look at it, and become the agent."""
+    """Prepare what is missing, print how to use it, and become the agent."""
     sandbox = Path(sys.argv[1]).resolve()
     asked = [sys.executable, str(SANDBOX), "status", "--dir", str(sandbox), "--json"]
     described = json.loads(subprocess.run(asked, stdout=subprocess.PIPE, check=True).stdout)
