@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import RegistryCache
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 
 from ..core.daemon_threads import in_daemon_thread
@@ -49,7 +49,7 @@ class Scanner:
 
     def __init__(self, clusters: Mapping[str, ClusterLoop], shared: AgentServices, nudges: Wakeups) -> None:
         self._clusters, self._shared, self._nudges = clusters, shared, nudges
-        self._remembered = Remembered()
+        self._remembered = RegistryCache()
         self._states: dict[str, _State] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()  # were to be scanned while a scan was under way
@@ -160,7 +160,7 @@ class Scanner:
             self._shared.log.error("images not in git", **values, why=_why(ending))
 
 
-def _looked(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> ImageScan:
+def _looked(settings: Mapping[str, Any], cluster: str, remembered: RegistryCache) -> ImageScan:
     from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import (  # noqa: PLC0415
         look,  # brings requests, which only an agent that scans is to hold in memory
     )

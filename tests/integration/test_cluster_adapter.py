@@ -223,7 +223,7 @@ def test_text_survives_the_servers_yaml_parser(apply):
 
 def test_fields_that_others_hold_conflict_unless_forced(apply, cluster, kind, namespace):
     apply(deployment())
-    with pytest.raises(errors.FieldConflict) as caught:
+    with pytest.raises(errors.ManagerConflict) as caught:
         apply(deployment(replicas=1), manager="argocd")
     assert caught.value.conflicts == (Conflict("plumb", "", True, "spec.replicas"),)
     cluster.json_patch(
@@ -233,7 +233,7 @@ def test_fields_that_others_hold_conflict_unless_forced(apply, cluster, kind, na
         operations=[{"op": "replace", "path": "/spec/replicas", "value": 2}],
         field_manager="kubectl-edit",
     )
-    with pytest.raises(errors.FieldConflict, match=r"kubectl-edit changed spec\.replicas") as caught:
+    with pytest.raises(errors.ManagerConflict, match=r"kubectl-edit changed spec\.replicas") as caught:
         apply(deployment())
     assert caught.value.conflicts == (Conflict("kubectl-edit", "", False, "spec.replicas"),)
     assert apply(deployment(), force=True, dry_run=True)["spec"]["replicas"] == 0

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import ForgeClient
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.comment import keep_comment
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.comment import ensure_comment
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.commit_status import (
     State,
     Status,
@@ -24,7 +24,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.commit_status i
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.open_pulls import base_of, open_pulls
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.pull_request import (
     PullRequest,
-    close_overtaken,
+    close_superseded,
     find_or_open,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository_address import ForgeRepository
@@ -113,7 +113,7 @@ def test_an_overtaken_pull_request_is_closed_and_others_stay(gitea: Gitea, clien
     for branch in ("plumb/images/old", "plumb/images/new", "feature"):
         gitea.push(branch, f"image: {branch}\n")
         numbers[branch] = find_or_open(client, gitea.place, wanted(head=branch)).number
-    closed = close_overtaken(client, gitea.place, "plumb/images/new", "plumb/images/")
+    closed = close_superseded(client, gitea.place, "plumb/images/new", "plumb/images/")
     assert closed == (numbers["plumb/images/old"],)
     assert {one["number"] for one in gitea.repo("/pulls?state=open")} == {
         numbers["plumb/images/new"],
@@ -137,9 +137,9 @@ def test_one_comment_is_kept_beside_those_of_others(gitea: Gitea, client: ForgeC
     gitea.push(BRANCH, "image: shop:2\n")
     number = find_or_open(client, gitea.place, wanted()).number
     gitea.repo(f"/issues/{number}/comments", "POST", {"body": "Looks good."})
-    assert keep_comment(client, number, "preview prod", "one | `two`\n")
-    assert not keep_comment(client, number, "preview prod", "one | `two`\n")
-    assert keep_comment(client, number, "preview prod", "three")
+    assert ensure_comment(client, number, "preview prod", "one | `two`\n")
+    assert not ensure_comment(client, number, "preview prod", "one | `two`\n")
+    assert ensure_comment(client, number, "preview prod", "three")
     bodies = [one["body"] for one in gitea.repo(f"/issues/{number}/comments")]
     assert bodies == ["Looks good.", "<!-- plumb: preview prod -->\nthree"]
 

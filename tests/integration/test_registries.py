@@ -14,10 +14,10 @@ import pytest
 from plumb_sandbox.forge.image_push import ImagePusher
 
 from ansible_collections.plumb.gitops.plugins.module_utils.images.image_reference import parse_name
-from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import RegistryCache
 from ansible_collections.plumb.gitops.plugins.module_utils.images.scan import scan
 from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import ImagePolicy, RegistryAccount
-from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import make_policy
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import parse_policy
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 from ansible_collections.plumb.gitops.tests.support.registry.debian_registry import (
     BINARY,
@@ -44,11 +44,11 @@ class Real:
         declared = ImagePolicy(
             name="shop",
             image=parse_name(f"{self.host}/{self.repository}", subject="image shop"),
-            policy=make_policy(policy, subject="image shop"),
+            policy=parse_policy(policy, subject="image shop"),
             account=more.pop("account", self.account),
             **more,
         )
-        (result,) = scan([declared], remembered or Remembered())
+        (result,) = scan([declared], remembered or RegistryCache())
         return result
 
     def chosen(self, policy, remembered=None, **more):
@@ -101,7 +101,7 @@ def test_many_tags_are_listed_page_by_page(real, monkeypatch):
 
 
 def test_a_tag_whose_digest_moves(real):
-    remembered = Remembered()
+    remembered = RegistryCache()
     first = real.push("stable")
     assert real.chosen({"digest": "stable"}, remembered) == ("stable", first)
     second = real.push("stable", label="moved")

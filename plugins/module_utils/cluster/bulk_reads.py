@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads of many objects, of which some may fail: what was read, and what could not be and why."""
+"""Reads of many objects, of which some may fail: the objects, and the errors of those that could not be read."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .client import Cluster
 from .discovery import ApiResource
 from .errors import Forbidden, NotFound, RequestError, UnknownApi
 
-FEW = 3  # up to this many names of a kind are asked for one by one, more by a metadata-only LIST
+FEW = 3  # up to this many objects of a kind are read one by one, more by a metadata-only LIST
 _FEW_NAMESPACES = 4
 
 EVERYWHERE = ""  # in place of a namespace: in all of them
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListResult:
     """Objects of one kind, and by namespace (or EVERYWHERE) why the others could not be listed."""
 
     items: Sequence[dict[str, Any]]
@@ -37,8 +37,8 @@ def list_objects(
     namespaces: Sequence[str],
     *,
     metadata_only: bool = False,
-) -> Listed:
-    """The objects of a kind that fit the selector: by one LIST or, where that is denied, by one for each namespace.
+) -> ListResult:
+    """Return the objects of a kind that match the selector: by one LIST or, where that is denied, one per namespace.
 
     A kind that the server no longer serves counts as unread too: it may be a server that is behind.
     """
@@ -50,13 +50,13 @@ def list_objects(
 
 def list_everywhere(
     cluster: Cluster, resource: ApiResource, selector: str, *, metadata_only: bool = False
-) -> Listed:
-    """The objects of a kind that fit the selector, by one LIST."""
+) -> ListResult:
+    """Return the objects of a kind that match the selector, by one LIST."""
     try:
-        found = cluster.list(resource, label_selector=selector, metadata_only=metadata_only)
+        listing = cluster.list(resource, label_selector=selector, metadata_only=metadata_only)
     except RequestError as error:
-        return Listed([], {EVERYWHERE: error})
-    return Listed(found.items, {})
+        return ListResult([], {EVERYWHERE: error})
+    return ListResult(listing.items, {})
 
 
 def list_within(
@@ -66,8 +66,8 @@ def list_within(
     namespaces: Sequence[str],
     *,
     metadata_only: bool = False,
-) -> Listed:
-    """The objects of a kind in these namespaces that fit the selector, by one LIST for each."""
+) -> ListResult:
+    """Return the objects of a kind in these namespaces that match the selector, by one LIST for each."""
     items: list[dict[str, Any]] = []
     unread: dict[str, RequestError] = {}
     for namespace in namespaces:
@@ -77,31 +77,37 @@ def list_within(
             ).items
         except RequestError as error:
             unread[namespace] = error
-    return Listed(items, unread)
+    return ListResult(items, unread)
 
 
-def look_up(
+def read_objects(
     cluster: Cluster, missing: Sequence[tuple[ApiResource, ObjectRef]]
 ) -> tuple[dict[tuple[str, ObjectRef], Body], dict[ObjectRef, ClusterError]]:
-    """Those of the objects that exist, whole, by apiVersion and identity; and those that could not be read."""
+    """Return the objects that exist, by apiVersion and identity, and the errors of those that cannot be read."""
     by_resource: dict[ApiResource, list[ObjectRef]] = defaultdict(list)
     for resource, ref in missing:
         by_resource[resource].append(ref)
     kinds = sorted(by_resource.items(), key=lambda item: (item[0].group_kind, item[0].version))
-    present = cluster.map(lambda item: _present(cluster, item[0], item[1]), kinds)
-    ask = [(resource, ref) for (resource, _refs), there in zip(kinds, present, strict=True) for ref in there]
-    found: dict[tuple[str, ObjectRef], Body] = {}
+    present = cluster.map(lambda item: _existing(cluster, item[0], item[1]), kinds)
+    targets = [
+        (resource, ref)
+        for (resource, _refs), existing in zip(kinds, present, strict=True)
+        for ref in existing
+    ]
+    bodies: dict[tuple[str, ObjectRef], Body] = {}
     unreadable: dict[ObjectRef, ClusterError] = {}
-    for (resource, ref), body in zip(ask, cluster.map(lambda a: _get(cluster, *a), ask), strict=True):
+    for (resource, ref), body in zip(
+        targets, cluster.map(lambda target: _get(cluster, *target), targets), strict=True
+    ):
         if isinstance(body, ClusterError):
             unreadable[ref] = body
         elif body is not None:
-            found[resource.api_version, ref] = body
-    return found, unreadable
+            bodies[resource.api_version, ref] = body
+    return bodies, unreadable
 
 
-def _present(cluster: Cluster, resource: ApiResource, refs: Sequence[ObjectRef]) -> Sequence[ObjectRef]:
-    """Those of the objects that a metadata-only LIST knows; all of them where asking one by one is cheaper."""
+def _existing(cluster: Cluster, resource: ApiResource, refs: Sequence[ObjectRef]) -> Sequence[ObjectRef]:
+    """Return the objects that a metadata-only LIST has; all of them where reading them one by one is cheaper."""
     if len(refs) <= FEW:
         return refs
     spaces = sorted({ref.namespace for ref in refs})

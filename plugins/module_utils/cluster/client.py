@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cluster as the reconcile room sees it: a few verbs on objects."""
+"""A cluster: the verbs on its objects, for all packages that read or write them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .errors import CircuitOpen, Expired, Invalid, NotFound, RequestError, Stale
 from .requests.api_access import ApiAccess
 from .requests.api_errors import Target
 from .requests.circuit_breaker import CircuitBreaker
-from .requests.refused_requests import RefusedRequests, key_of, lasts
+from .requests.refused_requests import RefusedRequests, is_lasting, request_key
 from .requests.request_counts import RequestCounts
 from .requests.retry import Clock
 from .requests.transport import Request, Transport
 from .requests.workers import Workers
-from .server_rules import Environment, namespace_in, read_environment
+from .server_rules import ServerRules, namespace_in, read_server_rules
 from .verbs import (
     PAGE,
     apply_request,
@@ -41,7 +41,7 @@ from .verbs import (
 )
 from .watch import Stop, Streams, WatchEvent
 
-_LISTS = 3  # a list whose continue token expired is begun anew, so often in all
+_LISTS = 3  # tries in all of a list whose continue token expired
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,7 +49,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A collection as it was at one resourceVersion; each item has its apiVersion and kind."""
+    """A collection as of one resourceVersion; each item has its apiVersion and kind."""
 
     items: list[dict[str, Any]]
     resource_version: str
@@ -90,7 +90,7 @@ class Cluster:
         self.refused: RefusedRequests | None = (
             None  # what earlier runs were refused; None: nothing is remembered
         )
-        self._rules: Environment | None = None
+        self._rules: ServerRules | None = None
         self._known: Discovery | None = None
         self._learning = threading.Lock()
         self._reading_rules = threading.Lock()
@@ -104,7 +104,7 @@ class Cluster:
         self.close()
 
     def close(self) -> None:
-        """Close its connections; where it is no context manager."""
+        """Close its connections, where it is not used as a context manager."""
         self._workers.close()
         self._transport.close()
         self._streams.close()
@@ -117,27 +117,27 @@ class Cluster:
     def map(
         self, function: Callable[[T], R], items: Iterable[T], asks: Callable[[T], bool] = lambda _item: True
     ) -> builtins.list[R]:
-        """Results in the order of the items, found at most `concurrency` at once; it may be called inside itself.
+        """Return the results in the order of the items, at most `concurrency` at once; calls may be nested.
 
-        Items for which `asks` is false make no request: they are done in this thread. After an exception nothing more
-        is begun; it is raised when what is under way has ended.
+        Items for which `asks` is false make no request: they are done in this thread. After an exception no further
+        item is begun; it is raised when those under way have ended.
         """
         return self._workers.map(function, items, asks)
 
     @contextmanager
     def deadline(self, seconds: float) -> Iterator[None]:
-        """Within this block, and in what `map` runs in it, every request ends before `seconds` from now are over."""
+        """End every request within `seconds` from now, in this block and in what `map` runs in it."""
         with self._transport.deadline(seconds):
             yield
 
     def version(self) -> str:
-        """The server's version, such as `v1.36.3`."""
+        """Return the server's version, such as `v1.36.3`."""
         target = Target(subject=self.server, operation="asking for its version")
-        said = self._transport.exchange(Request(method="GET", path="/version", target=target))
-        return str(said.get("gitVersion"))
+        info = self._transport.exchange(Request(method="GET", path="/version", target=target))
+        return str(info.get("gitVersion"))
 
     def discover(self) -> Discovery:
-        """Which kinds the server knows: asked once, then remembered."""
+        """Return the kinds that the server knows, read once."""
         if self._known is not None:
             return self._known
         with self._learning:
@@ -146,7 +146,7 @@ class Cluster:
             return self._known
 
     def rediscover(self) -> Discovery:
-        """The same, asked anew: for kinds that were added meanwhile."""
+        """Return the kinds that the server knows, read again: for those that were added meanwhile."""
         with self._learning:
             self._known = discover(self._transport, self._workers, self.server)
             return self._known
@@ -154,9 +154,9 @@ class Cluster:
     def list(
         self, kind: ApiResource, *, namespace: str = "", label_selector: str = "", metadata_only: bool = False
     ) -> Listing:
-        """All objects of a kind, in one namespace or in all, as the store holds them now (a quorum read), page by page.
+        """Return all objects of a kind, in one namespace or in all, as the store has them now (a quorum read).
 
-        A page whose token expired begins the list anew, up to three times in all. Raises Expired, or as all do.
+        After a page whose token expired the list begins again, three times in all. Raises Expired, or as all methods.
         """
         first = list_request(kind, namespace, label_selector, metadata_only=metadata_only)
         for _attempt in range(_LISTS - 1):
@@ -185,16 +185,16 @@ class Cluster:
             request = replace(first, query={**first.query, "continue": token})
 
     def pages(self, kind: ApiResource, *, label_selector: str, size: int = PAGE) -> Iterator[Listing]:
-        """The metadata of all objects of a kind, a page at a time, for whoever keeps little of each.
+        """Return the metadata of all objects of a kind, a page at a time, for callers that keep little of each.
 
-        All pages are of one resourceVersion. Raises Expired where a page came too late: begin anew.
+        All pages are of one resourceVersion. Raises Expired where a page came too late: begin again.
         """
         return self._each_page(kind, list_request(kind, "", label_selector, metadata_only=True, page=size))
 
     def watch(
         self, kind: ApiResource, *, label_selector: str, resource_version: str, seconds: float, stop: Stop
     ) -> Iterator[WatchEvent]:
-        """What happens to the objects of a kind after that resourceVersion, metadata only; see Streams.watch."""
+        """Return the events of the objects of a kind after that resourceVersion, metadata only; see Streams.watch."""
         request = watch_request(kind, "", label_selector, resource_version, round(seconds))
         events = self._streams.watch(request, seconds, stop)
         return (replace(event, item=_typed(event.item, kind)) for event in events)
@@ -202,7 +202,7 @@ class Cluster:
     def get(
         self, kind: ApiResource, *, namespace: str, name: str, metadata_only: bool = False
     ) -> dict[str, Any] | None:
-        """One object as it is now; None where there is none of that name."""
+        """Return one object as it is now; None where there is none of that name."""
         request = get_request(kind, namespace, name, metadata_only=metadata_only)
         try:
             return _typed(self._transport.exchange(request), kind)
@@ -219,16 +219,16 @@ class Cluster:
         dry_run: bool = False,
         basis: str = "",
     ) -> dict[str, Any]:
-        """Server-side apply; the object as it is then. `basis` is the version of the live object, if there is one.
+        """Apply an object server-side, and return it as it is then. `basis` is the version of the live one, if any.
 
-        `force` takes fields from other managers; else they are a FieldConflict. With a `metadata.resourceVersion` the
+        `force` takes fields from other managers; else they are a ManagerConflict. With a `metadata.resourceVersion` the
         server refuses an object that has moved on since (StaleVersion). Unknown fields are refused.
         """
         request = apply_request(kind, body, field_manager=field_manager, force=force, dry_run=dry_run)
         return self._unless_refused(request, kind, basis)
 
     def create(self, kind: ApiResource, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A new object, of no field manager's; as it is then."""
+        """Create an object, without a field manager of ours, and return it."""
         return self._transport.exchange(create_request(kind, body))
 
     def json_patch(
@@ -242,7 +242,7 @@ class Cluster:
         dry_run: bool = False,
         basis: str = "",
     ) -> dict[str, Any]:
-        """A JSON patch (RFC 6902); the object as it is then. `basis` is as for `apply`.
+        """Apply a JSON patch (RFC 6902), and return the object after it. `basis` is as for `apply`.
 
         A `test` or `replace` of `/metadata/resourceVersion` among the operations makes it safe to repeat after a lost
         answer; the server refuses the patch where the object has moved on (StaleVersion).
@@ -272,9 +272,9 @@ class Cluster:
         propagation: str = "Background",
         dry_run: bool = False,
     ) -> bool:
-        """Delete exactly the object of this uid, in this version; False where it was gone already.
+        """Delete exactly the object of this uid, in this version; return False where it was gone already.
 
-        Raises StaleVersion where another of that name stands there, or it has moved on.
+        Raises StaleVersion where another object has that name, or it has moved on.
         """
         request = delete_request(
             kind,
@@ -296,7 +296,7 @@ class Cluster:
             raise
         return True
 
-    def ask(
+    def post(
         self,
         kind: ApiResource,
         body: Mapping[str, Any],
@@ -306,38 +306,38 @@ class Cluster:
         name: str = "",
         subresource: str = "",
     ) -> dict[str, Any]:
-        """What the server answers to a question put by POST: a review, or a token for an account.
+        """Return the answer to a POST that stores nothing: a review, or a token for an account.
 
-        Nothing is stored by it. `operation` is for messages: `asking for a token`.
+        `operation` is for messages: `asking for a token`.
         """
         return self._transport.exchange(
             post_request(kind, body, namespace, name, subresource, operation=operation)
         )
 
     def _unless_refused(self, request: Request, kind: ApiResource, basis: str = "") -> dict[str, Any]:
-        """The answer to a request; one that was refused and that nothing has changed for is not sent again."""
+        """Return the answer to a request. One that was refused before is not sent again until something has changed."""
         refused = self.refused
         if refused is None:
             return self._transport.exchange(request)
-        key = key_of(request, f"{self._account} {basis}")
+        key = request_key(request, f"{self._account} {basis}")
         known = refused.find(key)
         if known is not None and known.environment == self._environment(kind, request):
-            refused.met(key)
-            raise known.again()
+            refused.mark_used(key)
+            raise known.to_error()
         try:
             answer = self._transport.exchange(request)
         except RequestError as error:
-            if lasts(error):
+            if is_lasting(error):
                 refused.note(key, error, self._environment(kind, request))
             raise
         refused.succeeded(key, wrote=not request.dry_run)
         return answer
 
     def _environment(self, kind: ApiResource, request: Request) -> str:
-        """What decides about a request besides itself; read once."""
+        """Return a digest of the server's rules for a request, which are read once."""
         with self._reading_rules:
             if self._rules is None:
-                self._rules = read_environment(self)
+                self._rules = read_server_rules(self)
         return self._rules.digest(kind, namespace_in(request.path, kind))
 
     def _is_going(self, kind: ApiResource, namespace: str, name: str, uid: str) -> bool:
@@ -348,5 +348,5 @@ class Cluster:
 
 
 def _typed(item: dict[str, Any], kind: ApiResource) -> dict[str, Any]:
-    """Items of a list, and metadata on its own, come without their type or with another."""
+    """Return an item with its type, which items of a list lack, and metadata alone has another one."""
     return {**item, "apiVersion": kind.api_version, "kind": kind.kind}

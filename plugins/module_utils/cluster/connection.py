@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which cluster, as whom: what the operator names, and the way from there to a Cluster."""
+"""The connection options, and how they become a Cluster."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _OPERATION = "reading the connection options"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSpec:
-    """The connection options, named as kubernetes.core names them. An empty text or None: not given.
+    """The connection options, named as kubernetes.core names them. An empty text or None: not set.
 
-    Nothing is looked for in a home folder: a cluster is named by `kubeconfig` or by `host`, or it is the one around
-    this pod, if `in_cluster` allows that.
+    Nothing in a home folder is read: a cluster is named by `kubeconfig` or by `host`, or it is the one around this
+    pod, if `in_cluster` allows that.
     """
 
     kubeconfig: Path | None = None
@@ -47,9 +47,7 @@ class ConnectionSpec:
     client_key: Path | None = None
     validate_certs: bool | None = None  # None: as the kubeconfig says, else true
     proxy: str = field(default="", repr=False)  # may carry a password
-    impersonate_user: str | None = (
-        None  # given and empty is refused: it would act with the account's own rights
-    )
+    impersonate_user: str | None = None  # an empty one is refused: it would act with the account's own rights
     impersonate_groups: tuple[str, ...] = ()
     in_cluster: bool = True  # whether a pod's service account may serve where nothing is named
     request_timeout: float = 30.0  # seconds, of one attempt
@@ -66,6 +64,7 @@ class Pod:
 
     @property
     def present(self) -> bool:
+        """Whether this process runs in a pod with a service account."""
         return bool(self.environment.get(_HOST)) and self.token_file.is_file()
 
 
@@ -81,12 +80,12 @@ class Endpoint:
 
 
 def endpoint(spec: ConnectionSpec, *, pod: Pod | None = None) -> Endpoint:
-    """Where the options lead. No request is made, but a kubeconfig's plugin runs. Raises InputError as `connect`."""
+    """Return the server of the options. No request is made, but a kubeconfig's plugin runs. Raises InputError."""
     require()
     _check(spec)
     with tempfile.TemporaryDirectory(prefix="plumb-") as folder:
         settings, named = _settings(spec, pod or Pod(), Path(folder))
-        _tls(settings, named)  # what cannot be loaded is named
+        _tls(settings, named)  # raises an error for what cannot be loaded
         return Endpoint(
             server=_server(settings.server),
             ca=settings.ca_file.read_bytes() if settings.ca_file else b"",
@@ -104,11 +103,11 @@ def connect(
     lease_file: Path | None = None,
     circuit_breaker: bool = True,
 ) -> Cluster:
-    """A Cluster to be used as a context manager. No request is made yet, but a kubeconfig's own plugin runs.
+    """Return a Cluster, a context manager. No request is made yet, but a kubeconfig's credential plugin runs.
 
-    With a `lease_file` (lease_file.py) each write is sent only while that says so; a LeaseLost otherwise. The circuit
-    breaker (circuit_breaker.py) is for runs: what stays connected paces itself.
-    Raises InputError where the options name no cluster, contradict each other, or name what is not there.
+    With a `lease_file` (lease_file.py) a write is sent only while the lease is held; otherwise it raises LeaseLost. The
+    circuit breaker (circuit_breaker.py) is for runs: what stays connected has pauses of its own.
+    Raises InputError where the options name no cluster, contradict each other, or name what does not exist.
     """
     require()
     _check(spec)
@@ -139,7 +138,7 @@ def _refused(why: str, next_step: str) -> InputError:
 
 
 def _check(spec: ConnectionSpec) -> None:
-    """Refuse what contradicts itself; the first row that holds is said."""
+    """Raise InputError for the first row that holds: the options contradict each other."""
     rows = (
         (
             spec.kubeconfig is not None and bool(spec.host),
@@ -180,7 +179,7 @@ def _check(spec: ConnectionSpec) -> None:
 
 
 def _settings(spec: ConnectionSpec, pod: Pod, folder: Path) -> tuple[Settings, str]:
-    """What is known of the server, and how the operator named it."""
+    """Return the settings of the server, and how the operator named it."""
     if spec.kubeconfig is not None:
         path = spec.kubeconfig.expanduser()
         settings, context = load_kubeconfig(path, spec.context, folder)
@@ -244,7 +243,7 @@ def _tls(settings: Settings, named: str) -> ssl.SSLContext | None:
             context.verify_mode = ssl.CERT_NONE
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         if settings.cert_file is not None:
-            # With a password given, OpenSSL does not ask for one at the terminal.
+            # With a password, OpenSSL does not ask for one at the terminal.
             context.load_cert_chain(settings.cert_file, settings.key_file, password="")
     except (OSError, ValueError) as exc:
         raise InputError(
@@ -257,7 +256,7 @@ def _tls(settings: Settings, named: str) -> ssl.SSLContext | None:
 
 
 def _authorization(settings: Settings) -> Callable[[], str]:
-    """What gives the header's value for each request; looked at once now, so that what is wrong is said at once."""
+    """Return a function that gives the header's value for a request, called once now to find what is wrong at once."""
 
     def fresh() -> str:
         return _header(settings.authorization().strip(), "the token")
@@ -283,7 +282,7 @@ def _header(value: str, what: str) -> str:
 
 
 def _proxy(spec: ConnectionSpec, settings: Settings) -> str:
-    """The proxy's URL, or empty. One that is named is used; the environment's not for loopback nor NO_PROXY."""
+    """Return the proxy's URL, or empty. One that is named is used; the environment's not for loopback nor NO_PROXY."""
     url = spec.proxy or settings.proxy or _environment_proxy(settings.server)
     parts = urlsplit(url)
     if url and (parts.scheme not in {"http", "https"} or not parts.hostname):

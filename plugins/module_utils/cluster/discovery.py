@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which kinds a server knows, and where their objects live."""
+"""The kinds that a server knows, and the paths of their objects."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ class ApiResource:
 
     @property
     def api_version(self) -> str:
+        """The `apiVersion` of manifests: group and version."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def group_kind(self) -> GroupKind:
+        """The kind, whatever its version."""
         return GroupKind(self.group, self.kind)
 
     def path(self, namespace: str = "", name: str = "") -> str:
-        """The path of an object, or without a name of the collection; without a namespace of all namespaces."""
+        """Return the path of an object, or without a name of the collection; without a namespace of all namespaces."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         within = f"/namespaces/{quote(namespace, safe='')}" if namespace and self.namespaced else ""
         last = f"/{quote(name, safe='')}" if name else ""
@@ -43,7 +45,7 @@ class ApiResource:
 
 
 class Discovery:
-    """What a server knew when it was asked. `resources` come in the server's order: preferred versions first."""
+    """The kinds of a server at one time. `resources` come in the server's order: preferred versions first."""
 
     def __init__(self, resources: Iterable[ApiResource], incomplete_groups: Iterable[str] = ()) -> None:
         self.resources = tuple(resources)
@@ -55,20 +57,20 @@ class Discovery:
             self._preferred.setdefault(resource.group_kind, resource)
 
     def find(self, api_version: str, kind: str) -> ApiResource | None:
-        """The resource of exactly this `apiVersion` and `kind`."""
+        """Return the resource of exactly this `apiVersion` and `kind`."""
         return self._by_version.get((api_version, kind))
 
     def of(self, group_kind: GroupKind) -> ApiResource | None:
-        """The resource of a kind at the version that the server prefers."""
+        """Return the resource of a kind at the version that the server prefers."""
         return self._preferred.get(group_kind)
 
     def listable(self) -> tuple[ApiResource, ...]:
-        """One resource per kind, at its preferred version, that can be listed, patched and deleted; sorted by kind."""
-        found = (self._preferred[group_kind] for group_kind in sorted(self._preferred))
-        return tuple(resource for resource in found if resource.verbs >= _MANAGED)
+        """Return the kinds that can be listed, patched and deleted, at their preferred versions, sorted."""
+        resources = (self._preferred[group_kind] for group_kind in sorted(self._preferred))
+        return tuple(resource for resource in resources if resource.verbs >= _MANAGED)
 
     def nearest(self, api_version: str, kind: str) -> list[str]:
-        """Up to three `apiVersion kind` that may have been meant, best first; other versions of the kind come first."""
+        """Return up to three `apiVersion kind` that may be meant: other versions of the kind, then similar names."""
         same = [f"{r.api_version} {r.kind}" for r in self.resources if r.kind == kind]
         known = [f"{version} {name}" for version, name in sorted(self._by_version)]
         close = difflib.get_close_matches(f"{api_version} {kind}", known, n=3, cutoff=0.7)

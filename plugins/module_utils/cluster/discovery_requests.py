@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking a server which kinds it knows: aggregated discovery, two requests; document by document where it has none."""
+"""Discovery of a server's kinds: two requests for the aggregated form; one for each version where it has none."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _ACCEPT = ",".join(
 
 
 def discover(transport: Transport, workers: Workers, server: str) -> Discovery:
-    """All kinds at all versions. A group whose own server does not answer is named as incomplete, the rest stands."""
+    """Return all kinds at all versions. A group whose own server does not answer is named as incomplete."""
 
-    def ask(path: str, accept: str = _ACCEPT) -> Mapping[str, Any]:
+    def get(path: str, accept: str = _ACCEPT) -> Mapping[str, Any]:
         target = Target(subject=server, operation=f"asking which kinds it knows ({path})")
         return transport.exchange(Request(method="GET", path=path, target=target, accept=accept))
 
-    def ask_version(version: tuple[str, str]) -> Mapping[str, Any] | None:
+    def get_version(version: tuple[str, str]) -> Mapping[str, Any] | None:
         group, name = version
         try:
-            return ask(f"/apis/{group}/{name}" if group else f"/api/{name}", "application/json")
+            return get(f"/apis/{group}/{name}" if group else f"/api/{name}", "application/json")
         except (ServerFailure, UnknownApi):
             return None
 
-    core, named = workers.map(ask, ["/api", "/apis"])
+    core, named = workers.map(get, ["/api", "/apis"])
     if core.get("kind") == _AGGREGATED and named.get("kind") == _AGGREGATED:
         return _read_aggregated([*_list(core, "items"), *_list(named, "items")])
     versions = [("", str(version)) for version in core.get("versions") or ()] + list(_group_versions(named))
-    return _read_single(versions, workers.map(ask_version, versions))
+    return _read_single(versions, workers.map(get_version, versions))
 
 
 def _list(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
@@ -52,7 +52,7 @@ def _list(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 
 
 def _read_aggregated(groups: Iterable[Mapping[str, Any]]) -> Discovery:
-    """From `apidiscovery.k8s.io` APIGroupDiscovery objects; versions stand in order of preference."""
+    """Return the kinds of APIGroupDiscovery objects (`apidiscovery.k8s.io`); versions come in order of preference."""
     resources: list[ApiResource] = []
     incomplete: list[str] = []
     for group in groups:
@@ -86,7 +86,7 @@ def _group_versions(groups: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _read_single(versions: list[tuple[str, str]], documents: Iterable[Mapping[str, Any] | None]) -> Discovery:
-    """From one APIResourceList for each version; None for one that could not be had."""
+    """Return the kinds of one APIResourceList for each version; None for one that could not be read."""
     resources: list[ApiResource] = []
     incomplete: list[str] = []
     for (group, version), document in zip(versions, documents, strict=True):

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a request to the API server can fail.
+"""The errors of requests to the API server.
 
-No error carries a response's body. What a server says of a Secret is withheld as well, because it quotes values;
+No error carries a response's body. The server's message about a Secret is withheld as well, because it quotes values;
 reasons, fields and the names of managers stay.
 """
 
@@ -41,24 +41,25 @@ class RequestError(ClusterError):
 
     @property
     def status_reason(self) -> str:
-        """The server's word for the failure (`Status.reason`); `reason` is ours, for people."""
+        """The server's reason (`Status.reason`); `reason` is ours, for people."""
         return self.answer.reason
 
     @property
     def causes(self) -> tuple[StatusCause, ...]:
+        """What the server names as causes."""
         return self.answer.causes
 
     @property
     def message(self) -> str:
-        """What the server said, on one line and cut; empty for a Secret."""
+        """The server's message, on one line and cut; empty for a Secret."""
         return printable(self.answer.message)
 
 
 class CircuitOpen(ClusterError):
     """The server failed for one request after another, so that this one was not sent, nor will any after it be."""
 
-    def again(self) -> CircuitOpen:
-        """Return the same error anew, for another thread to raise."""
+    def copy(self) -> CircuitOpen:
+        """Return a copy, for another thread to raise."""
         return CircuitOpen(self.subject, self.operation, self.reason, self.next_step)
 
 
@@ -81,7 +82,7 @@ class Unauthorized(RequestError):
 
 
 class Forbidden(RequestError):
-    """403: the account may not do this, or an admission rule says no."""
+    """403: the account may not do this, or an admission rule denies it."""
 
     helps = "Grant the account this right (RBAC), or see the policy that the message names."
 
@@ -99,6 +100,7 @@ class NotFound(RequestError):
 
     @property
     def namespace_missing(self) -> bool:
+        """Whether it is the namespace that does not exist."""
         return self.answer.kind == "namespaces"
 
 
@@ -114,13 +116,14 @@ class StaleVersion(RequestError):
     helps = "Run again: it is planned anew on the object's present state."
 
 
-class FieldConflict(RequestError):
-    """409: other field managers hold fields that were to be applied."""
+class ManagerConflict(RequestError):
+    """409: other field managers own fields that were to be applied."""
 
     helps = "Leave the field to one of the two: drop it from Git, or set force_conflicts for the app."
 
     @property
     def conflicts(self) -> tuple[Conflict, ...]:
+        """The fields that other managers own."""
         return self.answer.conflicts
 
     @property
@@ -148,18 +151,18 @@ class TooLarge(RequestError):
 
 
 class Invalid(RequestError):
-    """422: validation says no."""
+    """422: the object is not valid."""
 
     helps = "Correct the manifest in Git."
 
     @property
     def immutable(self) -> bool:
-        """Whether all that is wrong is that fields may not change; then deleting and creating would help."""
+        """Whether the only faults are changes of immutable fields; then deleting and creating would help."""
         return self.answer.immutable
 
 
 class BadRequest(RequestError):
-    """400 and what else the server does not understand, such as an unknown field."""
+    """400, or another status for what the server does not understand, such as an unknown field."""
 
     helps = "Correct the manifest in Git."
 
@@ -171,11 +174,11 @@ class Throttled(RequestError):
 
 
 class ServerFailure(RequestError):
-    """5xx."""
+    """5xx: the server or a webhook failed."""
 
     helps = "Run again; if it stays, see the logs of the API server and of its webhooks."
 
     @property
     def permanent(self) -> bool:
-        """Whether the same request can only fail again: the server says 500 where the manifest is at fault."""
+        """Whether the same request can only fail again: some faults of a manifest are answered with 500."""
         return bool(self.answer.defect)

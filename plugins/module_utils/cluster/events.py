@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kubernetes Events on objects, for who looks at an object and wants to know what became of it."""
+"""Kubernetes Events on objects: they show in `kubectl describe` what was done to an object."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..model.errors import ClusterError, printable
 from ..model.objects import GroupKind, ObjectRef
 from .client import Cluster
 
-MOST = 100  # Events of one run; whatever happens to all objects at once is told by its report
+MOST = 100  # Events of one run; its report has them all
 _CONTROLLER = "plumb.gitops/plumb"
 _LONGEST_NOTE = 1000  # the server takes 1,024 bytes
 _LONGEST_INSTANCE = 120
@@ -44,22 +44,22 @@ class KubernetesEvent:
 
 
 def write_events(cluster: Cluster, events: Sequence[KubernetesEvent], instance: str) -> ClusterError | None:
-    """Write the first `MOST` Events; why one could not be written. `instance` names who writes.
+    """Write the first `MOST` Events; return the error of one that could not be written. `instance` names the writer.
 
     Where the first one fails, no other is tried.
     """
     chosen = events[:MOST]
-    first = _written(cluster, chosen[0], instance) if chosen else None
+    first = _write_event(cluster, chosen[0], instance) if chosen else None
     if first is not None:
         return first
-    failures = cluster.map(lambda event: _written(cluster, event, instance), chosen[1:])
+    failures = cluster.map(lambda event: _write_event(cluster, event, instance), chosen[1:])
     return next((failure for failure in failures if failure is not None), None)
 
 
-def _written(cluster: Cluster, event: KubernetesEvent, instance: str) -> ClusterError | None:
+def _write_event(cluster: Cluster, event: KubernetesEvent, instance: str) -> ClusterError | None:
     kind = cluster.discover().of(_EVENT)
     if kind is None:
-        return None  # a server without Events has nobody who looks for them
+        return None  # a server without Events
     ref = event.ref
     body = {
         "apiVersion": kind.api_version,
@@ -71,7 +71,7 @@ def _written(cluster: Cluster, event: KubernetesEvent, instance: str) -> Cluster
         "action": "Reconcile",
         "reason": event.reason.value,
         "type": "Normal" if event.reason is Reason.PRUNED else "Warning",
-        "note": _cut(event.note),
+        "note": _shortened(event.note),
         "regarding": {
             "apiVersion": event.api_version,
             "kind": ref.kind,
@@ -87,5 +87,5 @@ def _written(cluster: Cluster, event: KubernetesEvent, instance: str) -> Cluster
     return None
 
 
-def _cut(note: str) -> str:
+def _shortened(note: str) -> str:
     return printable(note).encode()[:_LONGEST_NOTE].decode(errors="ignore")

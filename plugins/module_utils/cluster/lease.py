@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A Lease of coordination.k8s.io/v1 that this process holds, or that it waits for.
 
-No clocks are compared. Who waits counts the lease as free once it has seen nothing change in it for as long as the
-holder said, by its own monotonic clock; who holds it may write for that long after the moment *before* the request
-that renewed it, by its own. The rule for waiting is client-go's (tools/leaderelection); renewTime is there for people.
+No clocks are compared. A process that waits counts the lease as free once nothing has changed in it for the holder's
+leaseDurationSeconds, by its own monotonic clock. The holder may write for that long after the moment *before* the
+request that renewed it, by its own clock. The rule for waiting is client-go's (tools/leaderelection); renewTime is
+written for people.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class LeaseSpec:
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Time, given from outside so that tests need not wait: seconds, and RFC 3339 for people."""
+    """The clocks, which tests replace: seconds, and RFC 3339 for people."""
 
     monotonic: Callable[[], float] = time.monotonic
     boot: Callable[[], float] = boot_time
@@ -52,52 +53,52 @@ class Clocks:
 
 
 class Lease:
-    """Not to be used by several threads at once. A method is a few requests, and raises RequestError as they do."""
+    """A lease. Not to be used by several threads at once. A method makes a few requests, and raises RequestError."""
 
     def __init__(self, spec: LeaseSpec, clocks: Clocks | None = None) -> None:
         self.spec = spec
         self.until = 0.0  # writes may start until then, by `boot_time`; 0 while it is not held
-        self.holder = ""  # who held it when it was last looked at
+        self.holder = ""  # who held it when it was read last
         self._clocks = clocks or Clocks()
         self._version = ""
-        self._said: Mapping[str, Any] = {}
+        self._live_spec: Mapping[str, Any] = {}
         self._changed = 0.0  # monotonic
 
     def acquire(self, cluster: Cluster) -> bool:
-        """Take the lease if it is free, or is ours; whether we hold it now."""
+        """Take the lease if it is free, or is ours; return whether we hold it now."""
         live = self._read(cluster)
         if live is None:
             if not self._is_free({}):
                 return False
             live = self._create(cluster)
-        self._see(live)
-        return self._is_free(self._said) and self._write(cluster)
+        self._update(live)
+        return self._is_free(self._live_spec) and self._write(cluster)
 
     def renew(self, cluster: Cluster) -> bool:
-        """Hold it for another `duration`. False: another has taken it, or it is gone, and nothing may be written."""
+        """Hold it for another `duration`; return False where another has it, or it is gone: nothing may be written."""
         if self._write(cluster):
             return True
-        live = self._read(cluster)  # someone wrote to it; perhaps only a label
+        live = self._read(cluster)  # somebody wrote to it; perhaps only a label
         if live is not None:
-            self._see(live)
+            self._update(live)
             if self.holder == self.spec.holder and self._write(cluster):
                 return True
         self.until = 0.0
         return False
 
     def release(self, cluster: Cluster) -> bool:
-        """Let another take it at once; False where it was not ours any more."""
+        """Let another process take it at once; return False where it was not ours any more."""
         self.until = 0.0
         if self.holder != self.spec.holder:
             return False
-        free = {name: value for name, value in self._said.items() if name != "holderIdentity"}
+        free = {name: value for name, value in self._live_spec.items() if name != "holderIdentity"}
         return self._patch(cluster, {**free, "leaseDurationSeconds": 1, "renewTime": self._clocks.shown()})
 
     def _read(self, cluster: Cluster) -> dict[str, Any] | None:
         return cluster.get(LEASES, namespace=self.spec.namespace, name=self.spec.name)
 
     def _create(self, cluster: Cluster) -> dict[str, Any]:
-        """A lease that nobody holds: who then takes it is decided by its resourceVersion."""
+        """Return a new lease without a holder: its resourceVersion decides which process takes it."""
         body = {
             "apiVersion": LEASES.api_version,
             "kind": LEASES.kind,
@@ -105,23 +106,23 @@ class Lease:
         }
         return cluster.apply(LEASES, body, field_manager=_MANAGER, force=False)
 
-    def _see(self, live: Mapping[str, Any]) -> None:
-        said = live.get("spec") or {}
-        if said != self._said:
+    def _update(self, live: Mapping[str, Any]) -> None:
+        spec = live.get("spec") or {}
+        if spec != self._live_spec:
             self._changed = self._clocks.monotonic()
-        self._said = said
+        self._live_spec = spec
         self._version = live["metadata"]["resourceVersion"]
-        self.holder = said.get("holderIdentity") or ""
+        self.holder = spec.get("holderIdentity") or ""
 
-    def _is_free(self, said: Mapping[str, Any]) -> bool:
-        """Whether nobody else holds it: by what it says, or because it has said the same for too long.
+    def _is_free(self, spec: Mapping[str, Any]) -> bool:
+        """Return whether nobody else holds it: it has no other holder, or it has not changed for too long.
 
-        A lease that was deleted under its holder counts as held for as long as it last said.
+        A lease that was deleted under its holder counts as held for its last duration.
         """
-        holder = said.get("holderIdentity") if said else self.holder
+        holder = spec.get("holderIdentity") if spec else self.holder
         if not holder or holder == self.spec.holder:
             return True
-        seconds = self._said.get("leaseDurationSeconds") or self.spec.duration
+        seconds = self._live_spec.get("leaseDurationSeconds") or self.spec.duration
         return self._clocks.monotonic() >= self._changed + seconds
 
     def _write(self, cluster: Cluster) -> bool:
@@ -129,12 +130,12 @@ class Lease:
         shown = self._clocks.shown()
         ours = self.holder == self.spec.holder
         wanted = {
-            **self._said,
+            **self._live_spec,
             "holderIdentity": self.spec.holder,
             "leaseDurationSeconds": self.spec.duration,
             "renewTime": shown,
-            "acquireTime": self._said.get("acquireTime", shown) if ours else shown,
-            "leaseTransitions": int(self._said.get("leaseTransitions") or 0) + (not ours),
+            "acquireTime": self._live_spec.get("acquireTime", shown) if ours else shown,
+            "leaseTransitions": int(self._live_spec.get("leaseTransitions") or 0) + (not ours),
         }
         if not self._patch(cluster, wanted):
             return False
@@ -142,7 +143,7 @@ class Lease:
         return True
 
     def _patch(self, cluster: Cluster, spec: Mapping[str, Any]) -> bool:
-        """Whether the lease was still as it was last seen, and is now so."""
+        """Write the spec; return whether the lease was still as it was read last."""
         try:
             live = cluster.json_patch(
                 LEASES,
@@ -156,5 +157,5 @@ class Lease:
             )
         except (StaleVersion, NotFound):
             return False
-        self._see(live)
+        self._update(live)
         return True

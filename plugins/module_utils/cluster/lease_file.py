@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long this machine's agent may write, in a file: who holds the lease says it, who writes looks before each write.
+"""The lease file: until when processes on this machine may write, kept by the agent, read before each write.
 
 The end is a moment of CLOCK_BOOTTIME, which goes on in a suspended machine and which nobody sets, so wall clocks do not
-matter. It means something only until the machine starts again, so the file names the boot as well.
+matter. It is valid only until the machine starts again, so the file names the boot as well.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def boot_time() -> float:
-    """Seconds since this machine started, those that it slept included."""
+    """Return seconds since this machine started, those that it slept included."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def allow_writes(file: Path, until: float, duration: float) -> None:
-    """Say that writes may start until `until`, by `boot_time`, of a lease of `duration` seconds. Raises OSError."""
+    """Allow writes to start until `until`, by `boot_time`, for a lease of `duration` seconds. Raises OSError."""
     _STORE.save(file, {"boot": _boot(), "until": until, "duration": duration})
 
 
 def forbid_writes(file: Path) -> None:
-    """Say that no write may start any more. Raises OSError."""
+    """Forbid every further write. Raises OSError."""
     file.unlink(missing_ok=True)
 
 
-def why_not(file: Path) -> str:
-    """Why no write may start now; empty where one may."""
+def forbidden_reason(file: Path) -> str:
+    """Return why no write may start now; empty where one may."""
     lease = _STORE.load(file)
     if lease is None:
         return f"there is no lease in {file}"

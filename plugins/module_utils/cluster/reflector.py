@@ -1,9 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Following a kind: LIST, then WATCH from there on for ever; what was missed meanwhile is found by comparing.
+"""A reflector of one kind: a LIST, then a WATCH from its version on, for ever, over lost connections.
 
-Of each object only what the listener makes of its metadata is kept.
+Where the stream has lost events, the kind is listed again and compared with what was known. Of each object only what
+the handler extracts of its metadata is kept in memory.
 """
 
 from __future__ import annotations
@@ -25,35 +26,33 @@ T = TypeVar("T")
 Key = tuple[str, str]  # namespace and name
 
 _PAGE = 250  # objects in memory at once while listing
-_STREAM = (
-    300.0  # seconds that a stream is asked for, and up to twice that, so that they do not all end together
-)
+_STREAM = 300.0  # seconds of a stream, and up to twice that, so that they do not all end together
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds; doubled with each failure in a row
-_REFUSED_PAUSE = 120.0  # seconds, where trying again soon is of no use
-_SETTLED = 5.0  # seconds; a stream that lasted so long was no failure
-_FORGETFUL = 3  # failures in a row after which the resourceVersion is not relied upon: the store may have been restored
+_REFUSED_PAUSE = 120.0  # seconds, where the next try would soon fail as well
+_LASTED = 5.0  # seconds; a stream that lasted so long was no failure
+_RELIST_AFTER = 3  # failures in a row after which the kind is listed again: the store may have been restored
 
 
 class ReflectorHandler(Protocol[T]):
-    """What a follower tells, all in its own thread."""
+    """What a reflector calls, always in its own thread."""
 
-    def kept(self, item: Mapping[str, Any]) -> T:
-        """What to keep of an object."""
+    def extract(self, item: Mapping[str, Any]) -> T:
+        """Return what to keep of an object."""
 
     def listed(self, objects: Mapping[Key, T]) -> None:
-        """The kind was listed for the first time."""
+        """Handle the first list of the kind."""
 
-    def seen(self, key: Key, before: T | None, after: T | None) -> None:
-        """An object before and after; None where it was not there, or is not any more."""
+    def changed(self, key: Key, before: T | None, after: T | None) -> None:
+        """Handle a change of an object; None where it did not exist before, or does not any more."""
 
     def working(self) -> None:
-        """A stream stands."""
+        """Handle that a stream is open."""
 
     def expired(self) -> None:
-        """The server had forgotten what came after the last event (410); the kind is listed and compared."""
+        """Handle that the server has no history since the last event (410): the kind is listed and compared."""
 
     def failed(self, error: PlumbError) -> None:
-        """It does not stand, or broke; it is tried again, but not where the server does not know the kind."""
+        """Handle that no stream opens, or one broke. It is tried again unless the server does not know the kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,24 +64,24 @@ class Selected:
 
 
 class Reflector(Generic[T]):
-    """Follows one kind in the thread that calls `run`."""
+    """A list and a watch of one kind, in the thread that calls `run`."""
 
     def __init__(
         self,
         open_cluster: Callable[[], Cluster],
         selected: Selected,
-        listener: ReflectorHandler[T],
+        handler: ReflectorHandler[T],
         stop: Stop,
         *,
         clock: Clock | None = None,
         listing: AbstractContextManager[Any] | None = None,
     ) -> None:
-        """`open_cluster` is asked before each LIST and WATCH. `listing` is held during a LIST, which takes memory."""
+        """Take the cluster of `open_cluster` for each request. `listing` is held during a LIST, which takes memory."""
         self.objects: dict[Key, T] = {}
         self.stop = stop
         self._open = open_cluster
         self._selected = selected
-        self._listener = listener
+        self._handler = handler
         self._clock = clock if clock is not None else Clock()
         self._listing = listing if listing is not None else contextlib.nullcontext()
         self._version = ""
@@ -90,7 +89,7 @@ class Reflector(Generic[T]):
         self._failures = 0
 
     def run(self) -> None:
-        """Until `stop`, or until the server does not serve the kind any more."""
+        """Run until `stop`, or until the server does not serve the kind any more."""
         while not self.stop.asked:
             began = self._clock.now()
             try:
@@ -99,11 +98,11 @@ class Reflector(Generic[T]):
                 self._watch()
             except Expired:
                 self._version = ""
-                self._listener.expired()
+                self._handler.expired()
             except PlumbError as error:
                 if self.stop.wait(0.0):
                     return
-                self._listener.failed(error)
+                self._handler.failed(error)
                 if isinstance(error, UnknownApi):
                     self._failures += 1
                     self._pause(0.0)
@@ -115,7 +114,7 @@ class Reflector(Generic[T]):
             self._pause(self._clock.now() - began)
 
     def _list(self) -> None:
-        found: dict[Key, T] = {}
+        objects: dict[Key, T] = {}
         version = ""
         with self._listing:
             for page in self._open().pages(
@@ -123,16 +122,16 @@ class Reflector(Generic[T]):
             ):
                 if self.stop.asked:
                     return
-                found |= {_key(item): self._listener.kept(item) for item in page.items}
+                objects |= {_key(item): self._handler.extract(item) for item in page.items}
                 version = page.resource_version
-        before, self.objects, self._version = self.objects, found, version
+        before, self.objects, self._version = self.objects, objects, version
         if self._first:
             self._first = False
-            self._listener.listed(found)
+            self._handler.listed(objects)
             return
-        for key in sorted(before.keys() | found.keys()):
-            if before.get(key) != found.get(key):
-                self._listener.seen(key, before.get(key), found.get(key))
+        for key in sorted(before.keys() | objects.keys()):
+            if before.get(key) != objects.get(key):
+                self._handler.changed(key, before.get(key), objects.get(key))
 
     def _watch(self) -> None:
         events = self._open().watch(
@@ -142,13 +141,13 @@ class Reflector(Generic[T]):
             seconds=_STREAM * self._clock.uniform(1.0, 2.0),
             stop=self.stop,
         )
-        self._listener.working()
+        self._handler.working()
         for event in events:
             if self.stop.asked:
                 return
-            self._take(event)
+            self._handle(event)
 
-    def _take(self, event: WatchEvent) -> None:
+    def _handle(self, event: WatchEvent) -> None:
         self._version = event.resource_version or self._version
         if event.change is WatchChange.BOOKMARK:
             return
@@ -158,14 +157,14 @@ class Reflector(Generic[T]):
             after = None
             self.objects.pop(key, None)
         else:
-            after = self.objects[key] = self._listener.kept(event.item)
+            after = self.objects[key] = self._handler.extract(event.item)
         if before != after:
-            self._listener.seen(key, before, after)
+            self._handler.changed(key, before, after)
 
     def _pause(self, lasted: float) -> None:
-        """Wait before the next try; not at all after a stream that had settled."""
-        self._failures = 0 if lasted > _SETTLED else self._failures + 1
-        if self._failures >= _FORGETFUL:
+        """Wait before the next try; not at all after a stream that lasted."""
+        self._failures = 0 if lasted > _LASTED else self._failures + 1
+        if self._failures >= _RELIST_AFTER:
             self._version = ""
         if self._failures:
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (self._failures - 1))

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What decides whether the server takes an object, as far as it can be read: its version, kinds and admission rules.
+"""The rules by which a server accepts objects, as far as they can be read: its version, kinds and admission rules.
 
-It is read only where a refusal is remembered or made, by a handful of requests for a whole run. What the account may
-not list counts as unchanging.
+They are read only where a refusal is remembered or made, by a handful of requests for a whole run. What the account may
+not list counts as unchanged.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _ADMISSION = "admissionregistration.k8s.io"
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
-    """A kind that decides; `where` says for which requests, `value` what of it matters."""
+class _RuleKind:
+    """A kind of rules; `where` gives the requests that a rule is for, `value` what of it matters."""
 
     kind: GroupKind
     where: Callable[[Mapping[str, Any]], str]
@@ -47,9 +47,9 @@ def _in_its_namespace(item: Mapping[str, Any]) -> str:
     return f"namespace {item['metadata'].get('namespace')}"
 
 
-_RULES = (
+_RULE_KINDS = (
     *(
-        _Rule(GroupKind(_ADMISSION, kind), _everywhere, _generation)
+        _RuleKind(GroupKind(_ADMISSION, kind), _everywhere, _generation)
         for kind in (
             "ValidatingWebhookConfiguration",
             "MutatingWebhookConfiguration",
@@ -59,18 +59,18 @@ _RULES = (
             "MutatingAdmissionPolicyBinding",
         )
     ),
-    _Rule(
+    _RuleKind(
         GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
         lambda item: f"kind {item['metadata']['name']}",
         _generation,
     ),
-    _Rule(
+    _RuleKind(
         GroupKind("", "Namespace"),
         lambda item: f"namespace {item['metadata']['name']}",
         lambda item: [item["metadata"].get("uid"), item["metadata"].get("labels")],
     ),
     *(
-        _Rule(
+        _RuleKind(
             GroupKind("", kind),
             _in_its_namespace,
             lambda item: [_generation(item), item.get("spec")],
@@ -81,31 +81,33 @@ _RULES = (
 )
 
 
-class Environment:
+class ServerRules:
     """The rules of one server as they are in one run."""
 
     def __init__(self, values: Mapping[str, list[Any]]) -> None:
         self._values = values
 
     def digest(self, kind: ApiResource, namespace: str) -> str:
-        """What changes when something does that decides about objects of this kind in this namespace."""
-        places = ["", f"kind {kind.plural}.{kind.group}", f"namespace {namespace}"]
-        return digest_of([self._values.get(place, []) for place in places])
+        """Return a digest of the rules for objects of this kind in this namespace."""
+        scopes = ["", f"kind {kind.plural}.{kind.group}", f"namespace {namespace}"]
+        return digest_of([self._values.get(scope, []) for scope in scopes])
 
 
 def namespace_in(path: str, kind: ApiResource) -> str:
-    """The namespace of an object by its path; empty for one of the cluster."""
+    """Return the namespace in an object's path; empty for a cluster-scoped one."""
     return unquote(path.rpartition("/namespaces/")[2].partition("/")[0]) if kind.namespaced else ""
 
 
-def read_environment(cluster: Cluster) -> Environment:
-    """Read it, one LIST for each kind of rule."""
+def read_server_rules(cluster: Cluster) -> ServerRules:
+    """Read the rules of a server, by one LIST for each kind of them."""
     values: dict[str, list[Any]] = defaultdict(list)
     values[""].append(_version(cluster))
-    for rule, items in zip(_RULES, cluster.map(lambda rule: _items(cluster, rule), _RULES), strict=True):
+    for rule, items in zip(
+        _RULE_KINDS, cluster.map(lambda rule: _items(cluster, rule), _RULE_KINDS), strict=True
+    ):
         for item in items:
             values[rule.where(item)].append([str(rule.kind), rule.value(item)])
-    return Environment(values)
+    return ServerRules(values)
 
 
 def _version(cluster: Cluster) -> str:
@@ -115,12 +117,12 @@ def _version(cluster: Cluster) -> str:
         return ""
 
 
-def _items(cluster: Cluster, rule: _Rule) -> list[dict[str, Any]]:
+def _items(cluster: Cluster, rule: _RuleKind) -> list[dict[str, Any]]:
     resource = cluster.discover().of(rule.kind)
     if resource is None:
         return []
     try:
-        found = cluster.list(resource, metadata_only=rule.metadata_only).items
+        items = cluster.list(resource, metadata_only=rule.metadata_only).items
     except RequestError:
         return []
-    return sorted(found, key=lambda item: (item["metadata"].get("namespace") or "", item["metadata"]["name"]))
+    return sorted(items, key=lambda item: (item["metadata"].get("namespace") or "", item["metadata"]["name"]))

@@ -25,7 +25,7 @@ _VERSION_PATH = "/metadata/resourceVersion"
 def list_request(
     kind: ApiResource, namespace: str, label_selector: str, *, metadata_only: bool, page: int = PAGE
 ) -> Request:
-    """The first page of a list. It names no resourceVersion, so it is a quorum read."""
+    """Return the first page of a list. It names no resourceVersion, so it is a quorum read."""
     subject = f"{kind.kind} {_where(kind, namespace)}"
     return Request(
         method="GET",
@@ -39,7 +39,7 @@ def list_request(
 def watch_request(
     kind: ApiResource, namespace: str, label_selector: str, resource_version: str, seconds: int
 ) -> Request:
-    """What happens to a collection after a resourceVersion, metadata only, for so many seconds at most."""
+    """Return what happens to a collection after a resourceVersion, metadata only, for so many seconds at most."""
     return Request(
         method="GET",
         path=kind.path(namespace),
@@ -58,6 +58,7 @@ def watch_request(
 
 
 def get_request(kind: ApiResource, namespace: str, name: str, *, metadata_only: bool) -> Request:
+    """Return the read of one object."""
     target = _target(kind, namespace, name, "reading")
     return Request(
         method="GET",
@@ -70,7 +71,7 @@ def get_request(kind: ApiResource, namespace: str, name: str, *, metadata_only: 
 def apply_request(
     kind: ApiResource, body: Mapping[str, Any], *, field_manager: str, force: bool, dry_run: bool
 ) -> Request:
-    """Namespace and name are the body's. Unknown fields are refused (`fieldValidation=Strict`)."""
+    """Return a server-side apply; namespace and name are the body's. Unknown fields are refused (`Strict`)."""
     metadata = body["metadata"]
     namespace, name = metadata.get("namespace") or "", metadata.get("name") or ""
     target = _target(kind, namespace, name, "applying", write=not dry_run)
@@ -87,7 +88,7 @@ def apply_request(
 
 
 def is_guarded(operations: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a JSON patch says which resourceVersion it is for, so that it cannot be carried out twice."""
+    """Return whether a JSON patch says which resourceVersion it is for, so that it cannot be carried out twice."""
     return any(
         operation.get("path") == _VERSION_PATH and operation.get("op") in {"test", "replace"}
         for operation in operations
@@ -103,6 +104,7 @@ def patch_request(
     field_manager: str,
     dry_run: bool,
 ) -> Request:
+    """Return a JSON patch. It is repeated only where it is guarded, or stores nothing."""
     target = _target(kind, namespace, name, "patching", write=not dry_run)
     return Request(
         method="PATCH",
@@ -126,7 +128,7 @@ def delete_request(
     propagation: str,
     dry_run: bool,
 ) -> Request:
-    """With both preconditions, which makes it safe to repeat. Raises BadRequest where one of them is empty."""
+    """Return a delete with both preconditions, so it is safe to repeat. Raises BadRequest where one is empty."""
     target = _target(kind, namespace, name, "deleting", write=not dry_run)
     if not uid or not resource_version:
         why = "its uid and resourceVersion are not known"
@@ -149,7 +151,7 @@ def delete_request(
 
 
 def create_request(kind: ApiResource, body: Mapping[str, Any]) -> Request:
-    """A new object; namespace and name are the body's. It is sent again only where it surely did not arrive."""
+    """Return a new object; namespace and name are the body's. It is sent again only where it surely did not arrive."""
     metadata = body["metadata"]
     namespace, name = metadata.get("namespace") or "", metadata.get("name") or ""
     target = _target(kind, namespace, name, "creating", write=True)
@@ -167,7 +169,7 @@ def create_request(kind: ApiResource, body: Mapping[str, Any]) -> Request:
 def post_request(
     kind: ApiResource, body: Mapping[str, Any], namespace: str, name: str, subresource: str, *, operation: str
 ) -> Request:
-    """A question put by POST: a review, or a token for an account. It leaves no object behind."""
+    """Return a question put by POST: a review, or a token for an account. It leaves no object behind."""
     target = _target(kind, namespace, name, operation)
     path = f"{_path(kind, namespace, name, target)}/{subresource}" if subresource else kind.path(namespace)
     return Request(
@@ -196,7 +198,7 @@ def _target(kind: ApiResource, namespace: str, name: str, operation: str, *, wri
 
 
 def _path(kind: ApiResource, namespace: str, name: str, target: Target) -> str:
-    """The object's path; a name that would make it another path (a collection, a parent) is refused."""
+    """Return the object's path; a name that would make it another path (a collection, a parent) is refused."""
     parts = [name, namespace] if kind.namespaced else [name]
     if any(part in {"", ".", ".."} or "/" in part or "%" in part for part in parts):
         why = "a name or namespace is missing, or cannot be one"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a forge can be asked to do, and what describes a kind of forge; the rows are in api_table*.py."""
+"""The actions of a forge's API, and the description of a kind of forge; the rows are in api_table*.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 
 class ForgeAction(Enum):
-    """What a forge is asked to do. A forge that lacks a row for one cannot do it."""
+    """What a forge can do. A kind of forge that has no row for an action cannot do it."""
 
     WHO = "asking whose token it is"
     OWNER = "looking up the owner"
@@ -48,11 +48,10 @@ class ForgeAction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request. `{owner}`, `{name}`, `{project}` (both, as one word), `{id}` and `{inner}` in the path are filled in,
-    quoted.
+    """A request. Its path has `{owner}`, `{name}`, `{project}` (both, as one word), `{id}` and `{inner}`, to be quoted.
 
-    `sends` are the fields of its body: the forge's name, and ours (see the files that ask for them); `fixed` are fields
-    that are always the same; `query` is filled in as the path is, and may hold `{head}` or `{user}` too.
+    `sends` are the fields of its body: the forge's name, and ours (see the callers); `fixed` are fields
+    that are always the same; `query` is filled in as the path is, and may contain `{head}` or `{user}` too.
     """
 
     method: str

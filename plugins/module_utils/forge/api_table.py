@@ -52,7 +52,7 @@ GITEA = Forge(
     calls={
         **_REPOS,
         **GITEA_PULLS,
-        # Gitea takes the first branch's name beforehand; the others take it from the first push.
+        # Gitea has to know the first branch's name before; the others take it from the first push.
         ForgeAction.CREATE_OWN: Call("POST", "/user/repos", {**_CREATES, "default_branch": "branch"}),
         ForgeAction.CREATE_FOR: Call("POST", "/orgs/{owner}/repos", {**_CREATES, "default_branch": "branch"}),
     },

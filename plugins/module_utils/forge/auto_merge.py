@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Having the forge merge a pull request by itself, as soon as its checks and reviews let it."""
+"""Automatic merge: the forge merges a pull request by itself, as soon as its checks and reviews allow it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .client import ForgeClient
 from .errors import ForgeError
 
 _TRIES = 6
-_PAUSE = 0.5  # seconds; a forge looks for conflicts first, and takes no order meanwhile
-_MERGED_OR_ORDERED = 409  # Gitea's word for what was ordered before
+_PAUSE = 0.5  # seconds; a forge looks for conflicts first, and refuses meanwhile
+_MERGED_OR_ORDERED = 409  # Gitea's status where it was asked for before
 _NOT_YET = frozenset({405, 422})
-_ASK = (
+_MUTATION = (
     "mutation($pull: ID!, $method: PullRequestMergeMethod!) {"
     " enablePullRequestAutoMerge(input: {pullRequestId: $pull, mergeMethod: $method}) { clientMutationId } }"
 )
-# GitHub's ways to merge, in the order in which they are tried: what the repository says of each, and its name.
+# GitHub's ways to merge, in order of preference: the repository's setting that allows it, and its name.
 _METHODS = (
     ("allow_merge_commit", "MERGE"),
     ("allow_squash_merge", "SQUASH"),
@@ -31,15 +31,15 @@ _METHODS = (
 )
 
 
-def merge_later(client: ForgeClient, number: str, pull: Mapping[str, Any]) -> None:
-    """Order it, unless it was ordered already. Raises ForgeError."""
+def enable_auto_merge(client: ForgeClient, number: str, pull: Mapping[str, Any]) -> None:
+    """Have the forge merge the pull request once it may, unless that was asked for already. Raises ForgeError."""
     if pull.get("auto_merge") or pull.get("merge_when_pipeline_succeeds"):
         return
     values = _values(client, pull)
 
     def attempt(last: bool) -> None:
         try:
-            answer = client.ask(ForgeAction.AUTO_MERGE, values, identity=number)
+            answer = client.request(ForgeAction.AUTO_MERGE, values, identity=number)
         except ForgeError as error:
             if error.status == _MERGED_OR_ORDERED:
                 return
@@ -52,23 +52,23 @@ def merge_later(client: ForgeClient, number: str, pull: Mapping[str, Any]) -> No
 
 
 def _values(client: ForgeClient, pull: Mapping[str, Any]) -> dict[str, Any]:
-    repository = client.ask(ForgeAction.FIND).content
-    said = repository if isinstance(repository, dict) else {}
-    method = next((name for key, name in _METHODS if said.get(key, True)), "MERGE")
+    repository = client.request(ForgeAction.FIND).content
+    settings = repository if isinstance(repository, dict) else {}
+    method = next((name for key, name in _METHODS if settings.get(key, True)), "MERGE")
     return {
-        "merge_style": client.read(said, "merge_style") or "merge",
-        "graphql": _ASK,
+        "merge_style": client.read(settings, "merge_style") or "merge",
+        "graphql": _MUTATION,
         "variables": {"pull": client.read(pull, "node"), "method": method},
     }
 
 
 def _check_graphql(client: ForgeClient, content: Any) -> None:
-    """GraphQL says its refusals in answers that are good."""
+    """Raise ForgeError for a refusal, which GraphQL sends with status 200."""
     errors = content.get("errors") if isinstance(content, dict) else None
     if errors:
-        messages = [str(one.get("message", "")) for one in errors if isinstance(one, dict)]
+        messages = [str(error.get("message", "")) for error in errors if isinstance(error, dict)]
         raise ForgeError(
-            client.place.subject,
+            client.repository.subject,
             ForgeAction.AUTO_MERGE.value,
             printable("; ".join(messages) or json.dumps(errors), 300),
             "Allow it in the repository's settings, and have a branch rule that asks for something first.",

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Talking to a forge's API: one session, a deadline for each request, bounded answers, the token in a header only.
+"""The client of a forge's API: one session, a deadline for each request, bounded answers, the token in a header only.
 
 Redirects are followed for reads, and only where they stay on the same scheme, host and port. The environment's netrc
-and CA bundles are not looked at; its proxies are, except for the loopback interface.
+and CA bundles are not used; its proxies are, except for the loopback interface.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ..model.errors import InputError, printable
 from ..source.git.address import parse_address
 from ..source.git.credentials import read_token
 from .api_calls import Call, ForgeAction
-from .errors import ForgeError, refusal
-from .repository_address import ForgeRepository, check_place
+from .errors import ForgeError, forge_error
+from .repository_address import ForgeRepository, check_repository
 
 if TYPE_CHECKING:
     from requests import Response
@@ -36,10 +36,10 @@ _MAX_PAGES = 100
 _MAX_REDIRECTS = 3
 _TRIES = 3  # of a read
 _PAUSE = 0.25  # seconds before the second try
-_PATIENCE = 10.0  # seconds that a forge's Retry-After is waited for
+_LONGEST_WAIT = 10.0  # seconds; a forge whose Retry-After is longer is not waited for
 _MASK = "********"
 _OF_TOKENS = frozenset({ForgeAction.LIST_TOKENS, ForgeAction.ADD_TOKEN, ForgeAction.REMOVE_TOKEN})
-_FILLED = frozenset({"head", "user"})  # of a query, what only fills the table's in
+_FILLED = frozenset({"head", "user"})  # values of a query that only fill in the table's
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,16 @@ class ForgeResponse:
 class ForgeClient:
     """A session with one forge about one repository; a context manager. Raises InputError for what cannot be used."""
 
-    def __init__(self, place: ForgeRepository) -> None:
-        check_place(place)
-        self.place = place
-        self._token = read_token(place.git, place.token_file)
-        header, value = place.forge.authorization
-        self._session = open_session(place.subject, "loading the client of the forge", ca_file=place.ca_file)
-        self._session.headers.update({**place.forge.headers, header: value.format(token=self._token)})
-        self._session.proxies.update(_proxies(place))
+    def __init__(self, repository: ForgeRepository) -> None:
+        check_repository(repository)
+        self.repository = repository
+        self._token = read_token(repository.git, repository.token_file)
+        header, value = repository.forge.authorization
+        self._session = open_session(
+            repository.subject, "loading the client of the forge", ca_file=repository.ca_file
+        )
+        self._session.headers.update({**repository.forge.headers, header: value.format(token=self._token)})
+        self._session.proxies.update(_proxies(repository))
 
     def __enter__(self) -> ForgeClient:
         return self
@@ -71,10 +73,10 @@ class ForgeClient:
         self._session.close()
 
     def can(self, action: ForgeAction) -> bool:
-        """Whether this kind of forge has a way to do it."""
-        return action in self.place.forge.calls
+        """Return whether this kind of forge has a way to do it."""
+        return action in self.repository.forge.calls
 
-    def ask(
+    def request(
         self,
         action: ForgeAction,
         values: Mapping[str, Any] | None = None,
@@ -84,10 +86,11 @@ class ForgeClient:
         missing: bool = False,
         query: Mapping[str, str] | None = None,
     ) -> ForgeResponse:
-        """Do it, and return the answer; raises ForgeError for a refusal, except a 404 where `missing` is allowed.
+        """Send the request of an action and return the answer.
 
         `values` are those that the body is made of, by our names; `identity` and `inner` are `{id}` and `{inner}` of
-        the path; `query` fills in and adds to that of the table.
+        the path; `query` fills in and adds to that of the table. Raises ForgeError for a refusal, except for a 404
+        where `missing` is allowed; InputError for an action that this kind of forge lacks.
         """
         call = self._call(action)
         known = values or {}
@@ -97,49 +100,49 @@ class ForgeClient:
         answer = self._exchange(action, call.method, self._address(call, identity, inner), body, asked)
         if answer.status // 100 == 2 or (missing and answer.status == 404):
             return answer
-        raise refusal(self._about(action), action.value, answer.status, self._message(answer.content))
+        raise forge_error(self._about(action), action.value, answer.status, self._message(answer.content))
 
-    def all(
+    def list_items(
         self, action: ForgeAction, *, identity: str = "", query: Mapping[str, str] | None = None
     ) -> Iterator[Mapping[str, Any]]:
-        """Every item of a list, page by page; the arguments are those of `ask`.
+        """Yield every item of a list, page by page. The arguments are those of `request`.
 
-        Some lists have no pages (Gitea's comments): the same items come again, and are the end.
+        Some lists have no pages (Gitea's comments): then the same items come again, which ends the list.
         """
         before: Any = None
         for page in range(1, _MAX_PAGES + 1):
-            paged = {key: value.format(page=page) for key, value in self.place.forge.page.items()}
-            found = self.ask(action, identity=identity, query={**(query or {}), **paged}).content
-            if not isinstance(found, list):
+            paged = {key: value.format(page=page) for key, value in self.repository.forge.page.items()}
+            items = self.request(action, identity=identity, query={**(query or {}), **paged}).content
+            if not isinstance(items, list):
                 raise self._unread(action, "it is not a list")
-            if not found or found[0] == before:
+            if not items or items[0] == before:
                 return
-            before = found[0]
-            yield from (one for one in found if isinstance(one, dict))
+            before = items[0]
+            yield from (item for item in items if isinstance(item, dict))
         raise self._unread(action, f"it has more than {_MAX_PAGES} pages")
 
     def read(self, content: Any, ours: str) -> str:
-        """A field of an answer as text, by our name; empty where there is none."""
+        """Return a field of an answer as text, by our name; empty where there is none."""
         value = self.value(content, ours)
         return "" if value is None else str(value)
 
     def value(self, content: Any, ours: str) -> Any:
-        """A field of an answer as it is, by our name; None where there is none."""
-        found = content
-        for key in self.place.forge.reads.get(ours, "").split("."):
-            found = found.get(key) if isinstance(found, dict) else None
-        return found
+        """Return a field of an answer as it is, by our name; None where there is none."""
+        value = content
+        for key in self.repository.forge.reads.get(ours, "").split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
 
     def holds(self, content: Mapping[str, Any], ours: str) -> bool:
-        """A yes or no of an answer, by our name."""
-        theirs, yes = self.place.forge.means[ours]
+        """Return a yes or no of an answer, by our name."""
+        theirs, yes = self.repository.forge.means[ours]
         return bool(content.get(theirs) == yes)
 
     def _call(self, action: ForgeAction) -> Call:
-        call = self.place.forge.calls.get(action)
+        call = self.repository.forge.calls.get(action)
         if call is None:
             raise InputError(
-                f"forge {self.place.forge.title}",
+                f"forge {self.repository.forge.title}",
                 action.value,
                 "its API has no way to do this",
                 "Use a deploy key (key_file)." if action in _OF_TOKENS else "",
@@ -147,17 +150,17 @@ class ForgeClient:
         return call
 
     def _address(self, call: Call, identity: str, inner: str) -> str:
-        place = self.place
-        names = {"owner": place.owner, "name": place.name, "project": place.title}
+        repository = self.repository
+        names = {"owner": repository.owner, "name": repository.name, "project": repository.title}
         names |= {"id": identity, "inner": inner}
         path = call.path.format(**{key: quote(value, safe="") for key, value in names.items()})
-        return (place.graphql if call.graphql else place.api) + path
+        return (repository.graphql if call.graphql else repository.api) + path
 
-    def _query(self, call: Call, given: Mapping[str, str]) -> Mapping[str, str] | None:
-        """The query of the table with our values in it, and what else was given."""
-        names = {"owner": self.place.owner, **given}
+    def _query(self, call: Call, values: Mapping[str, str]) -> Mapping[str, str] | None:
+        """Return the query of the table with our values in it, and the other values."""
+        names = {"owner": self.repository.owner, **values}
         filled = {key: value.format(**names) for key, value in call.query.items()}
-        return {**filled, **{key: value for key, value in given.items() if key not in _FILLED}} or None
+        return {**filled, **{key: value for key, value in values.items() if key not in _FILLED}} or None
 
     def _exchange(
         self, action: ForgeAction, method: str, address: str, body: Any, query: Mapping[str, str] | None
@@ -181,12 +184,12 @@ class ForgeClient:
                     address,
                     json=body,
                     params=query,
-                    timeout=self.place.timeout,
+                    timeout=self.repository.timeout,
                     allow_redirects=False,
                     stream=True,
                 ) as response:
                     wait = requested_wait(response.status_code, response.headers)
-                    if response.status_code in RETRIED and not last and (wait or 0.0) <= _PATIENCE:
+                    if response.status_code in RETRIED and not last and (wait or 0.0) <= _LONGEST_WAIT:
                         raise TryAgain(wait)
                     return self._read_answer(action, response)
             except requests.RequestException as exc:
@@ -194,15 +197,15 @@ class ForgeClient:
                     raise self._unanswered(action, exc) from exc
                 raise TryAgain from exc
 
-        until = time.monotonic() + _TRIES * self.place.timeout
+        until = time.monotonic() + _TRIES * self.repository.timeout
         return retry(attempt, tries=_TRIES if method == "GET" else 1, pause=_PAUSE, until=until)
 
     def _read_answer(self, action: ForgeAction, response: Response) -> tuple[ForgeResponse, str]:
         raw = read_body(
             response,
             limit=_MAX_ANSWER,
-            until=time.monotonic() + self.place.timeout,
-            refusal=lambda why: self._unread(action, why),
+            until=time.monotonic() + self.repository.timeout,
+            error=lambda why: self._unread(action, why),
         )
         location = response.headers.get("Location", "") if response.status_code in REDIRECTS else ""
         return ForgeResponse(response.status_code, _json(raw)), location
@@ -217,18 +220,18 @@ class ForgeClient:
 
     def _next(self, action: ForgeAction, method: str, address: str, location: str) -> str:
         target = urljoin(address, location)
-        here, there = urlsplit(address), urlsplit(target)
-        if method == "GET" and (here.scheme, here.netloc) == (there.scheme, there.netloc):
+        old, new = urlsplit(address), urlsplit(target)
+        if method == "GET" and (old.scheme, old.netloc) == (new.scheme, new.netloc):
             return target
         raise ForgeError(
             self._about(action),
             action.value,
-            f"it redirects to {printable(there.scheme, 10)}://{printable(there.hostname or '', 100)}{there.path}",
+            f"it redirects to {printable(new.scheme, 10)}://{printable(new.hostname or '', 100)}{new.path}",
             "Redirects are not followed with a token: write the address and name that the forge has now.",
         )
 
     def _about(self, action: ForgeAction) -> str:
-        return f"forge {self.place.base}" if action is ForgeAction.WHO else self.place.subject
+        return f"forge {self.repository.base}" if action is ForgeAction.WHO else self.repository.subject
 
     def _unread(self, action: ForgeAction, reason: str) -> ForgeError:
         return ForgeError(
@@ -239,14 +242,14 @@ class ForgeClient:
         )
 
     def _message(self, content: Any) -> str:
-        """What a refusal says, by the names that forges use for it, without the token."""
+        """Return the message of a refusal, by the names that forges use for it, without the token."""
         if not isinstance(content, dict):
             return ""
-        said = next(
+        message = next(
             (content[key] for key in ("message", "error_description", "error") if content.get(key)), ""
         )
         detail = content.get("errors")
-        text = said if isinstance(said, str) else json.dumps(said)
+        text = message if isinstance(message, str) else json.dumps(message)
         return printable(self._masked(f"{text} {json.dumps(detail)}" if detail else text), 300)
 
     def _masked(self, text: str) -> str:
@@ -260,7 +263,7 @@ def _json(raw: bytes) -> Any:
         return None
 
 
-def _proxies(place: ForgeRepository) -> Mapping[str, str]:
-    if place.proxy:
-        return {"http": place.proxy, "https": place.proxy}
-    return {} if parse_address(place.git).loopback else dict(get_environ_proxies(place.api))
+def _proxies(repository: ForgeRepository) -> Mapping[str, str]:
+    if repository.proxy:
+        return {"http": repository.proxy, "https": repository.proxy}
+    return {} if parse_address(repository.git).loopback else dict(get_environ_proxies(repository.api))

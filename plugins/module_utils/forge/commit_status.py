@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The status of a commit: what became of it where it was to be applied."""
+"""The status of a commit: the result of applying it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class State(Enum):
-    """What a status says."""
+    """The state of a status."""
 
     PENDING = "pending"
     SUCCESS = "success"
@@ -27,7 +27,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """One status of one commit; `context` tells it from others, `link` (https, may be empty) leads to more."""
+    """One status of one commit; `context` is its name, `link` (https, may be empty) leads to more."""
 
     commit: str
     context: str
@@ -36,62 +36,62 @@ class Status:
     link: str = ""
 
 
-def is_news(before: Status | None, now: Status) -> bool:
-    """Whether `now` says what `before` did not: another commit or state, or another reason of a failure."""
+def is_new_status(before: Status | None, now: Status) -> bool:
+    """Return whether `now` differs from `before`: another commit or state, or another reason of a failure."""
     if before is None or (before.commit, before.state) != (now.commit, now.state):
         return True
     return now.state is State.FAILURE and before.description != now.description
 
 
-def as_shown(client: ForgeClient, status: Status) -> Status:
-    """The status as this kind of forge can show it: its description is cut to what fits."""
+def shown_status(client: ForgeClient, status: Status) -> Status:
+    """Return the status as this kind of forge can show it: its description is cut to what fits."""
     _check(status)
     return Status(
         commit=status.commit,
         context=status.context,
         state=status.state,
-        description=printable(status.description, client.place.forge.longest_status),
+        description=printable(status.description, client.repository.forge.longest_status),
         link=status.link,
     )
 
 
 def set_status(client: ForgeClient, status: Status) -> bool:
-    """Set it unless it is the newest of its commit and context; whether it was set. Raises ForgeError, InputError."""
-    shown = as_shown(client, status)
+    """Set a status unless the commit has it; return whether it was set. Raises ForgeError, InputError."""
+    shown = shown_status(client, status)
     if newest_status(client, status.commit, status.context) == shown:
         return False
     values = {
-        "state": client.place.forge.states[shown.state.value],
+        "state": client.repository.forge.states[shown.state.value],
         "context": shown.context,
         "description": shown.description,
     }
     values |= {"link": shown.link} if shown.link else {}
     try:
-        client.ask(ForgeAction.SET_STATUS, values, identity=shown.commit)
+        client.request(ForgeAction.SET_STATUS, values, identity=shown.commit)
     except ForgeError as error:
-        if "transition" not in error.reason:  # GitLab's word for a state that it is in already
+        if "transition" not in error.reason:  # GitLab's message for a state that it has already
             raise
         return False
     return True
 
 
 def newest_status(client: ForgeClient, commit: str, context: str) -> Status | None:
-    """The newest status of the commit with this context, as the forge has it. Raises ForgeError."""
-    forge = client.place.forge
+    """Return the newest status of the commit with this context, as the forge has it. Raises ForgeError."""
+    forge = client.repository.forge
     ours = {theirs: state for state, theirs in forge.states.items()}
-    found = [
-        one
-        for one in client.all(ForgeAction.LIST_STATUSES, identity=commit)
-        if client.read(one, "context") == context
+    statuses = [
+        status
+        for status in client.list_items(ForgeAction.LIST_STATUSES, identity=commit)
+        if client.read(status, "context") == context
     ]
-    newest = max(found, key=lambda one: int(client.read(one, "id") or 0), default=None)
-    said = ours.get(client.read(newest, "state")) if newest is not None else None
-    if newest is None or said is None:
+    newest = max(statuses, key=lambda status: int(client.read(status, "id") or 0), default=None)
+    state = ours.get(client.read(newest, "state")) if newest is not None else None
+    if newest is None or state is None:
         return None
     return Status(
         commit=commit,
         context=context,
-        state=State(said),
+        state=State(state),
         description=client.read(newest, "description"),
         link=client.read(newest, "link"),
     )

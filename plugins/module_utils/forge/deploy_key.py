@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What lets an agent read one repository and nothing else: a deploy key, or where the forge has them a deploy token."""
+"""A deploy key, or on some forges a deploy token: with it an agent can read one repository and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..state.file import write_whole
 from .api_calls import ForgeAction
 from .api_table import READ_SCOPES
 from .client import ForgeClient
-from .key_pair import check_known_host, forget, guard, make_pair, read_pair
+from .key_pair import check_known_host, make_pair, read_pair, remove_pair, restrict_access
 from .repository import find_repository
 
 
@@ -40,7 +40,7 @@ class WantedToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """What came of it. `made`: a key pair or token was made; `added`, `removed`: at the forge."""
+    """What was done. `made`: a key pair or token was made; `added`, `removed`: at the forge."""
 
     url: str = ""  # the repository's address that this credential is for
     username: str = ""  # that goes with a token
@@ -52,6 +52,7 @@ class Credential:
 
     @property
     def changed(self) -> bool:
+        """Whether anything was, or in a check would be, changed."""
         return self.made or self.added or self.removed or self.guarded
 
 
@@ -63,8 +64,10 @@ def ensure_key(client: ForgeClient, wanted: WantedKey, *, check: bool) -> Creden
     pair = read_pair(wanted.key_file)
     url = find_repository(client).ssh_url
     if wanted.known_hosts_file is not None:
-        check_known_host(wanted.known_hosts_file, replace(client.place.git, url=url, token_file=None))
-    mine = [key for key in client.all(ForgeAction.LIST_KEYS) if pair and _is(client, key, pair.public)]
+        check_known_host(wanted.known_hosts_file, replace(client.repository.git, url=url, token_file=None))
+    mine = [
+        key for key in client.list_items(ForgeAction.LIST_KEYS) if pair and _is_key(client, key, pair.public)
+    ]
     right = [key for key in mine if client.holds(key, "read_only") == wanted.read_only]
     result = Credential(
         url=url,
@@ -80,11 +83,11 @@ def ensure_key(client: ForgeClient, wanted: WantedKey, *, check: bool) -> Creden
         pair = make_pair(wanted.key_file, wanted.title)
         result = replace(result, public=pair.public)
     if result.guarded:
-        guard(wanted.key_file)
+        restrict_access(wanted.key_file)
     if not right:
         for key in mine:
-            client.ask(ForgeAction.REMOVE_KEY, identity=client.read(key, "id"))
-        client.ask(
+            client.request(ForgeAction.REMOVE_KEY, identity=client.read(key, "id"))
+        client.request(
             ForgeAction.ADD_KEY,
             {
                 "title": wanted.title,
@@ -99,60 +102,62 @@ def ensure_key(client: ForgeClient, wanted: WantedKey, *, check: bool) -> Creden
 def remove_key(client: ForgeClient, wanted: WantedKey, *, check: bool) -> Credential:
     """Take the key of `key_file` from the repository, and remove the file. A key whose file is gone stays."""
     pair = read_pair(wanted.key_file)
-    mine = [key for key in client.all(ForgeAction.LIST_KEYS) if pair and _is(client, key, pair.public)]
+    mine = [
+        key for key in client.list_items(ForgeAction.LIST_KEYS) if pair and _is_key(client, key, pair.public)
+    ]
     if not check:
         for key in mine:
-            client.ask(ForgeAction.REMOVE_KEY, identity=client.read(key, "id"))
-        forget(wanted.key_file)
+            client.request(ForgeAction.REMOVE_KEY, identity=client.read(key, "id"))
+        remove_pair(wanted.key_file)
     return Credential(public=pair.public if pair else "", removed=pair is not None)
 
 
 def ensure_token(client: ForgeClient, wanted: WantedToken, *, check: bool) -> Credential:
-    """A token that may read the repository, in its file; made anew where the file or the token is gone.
+    """Have a token that may read the repository in its file; it is made anew where the file or the token is gone.
 
     Raises ForgeError, InputError; InputError as well for a forge that has no such tokens.
     """
     live = _live_tokens(client, wanted)
-    there, guarded = _token_file(wanted.token_file)
-    url = client.place.clone_url
-    if there and live:
+    exists, guarded = _token_file(wanted.token_file)
+    url = client.repository.clone_url
+    if exists and live:
         result = Credential(url=url, username=client.read(live[-1], "token_user"), guarded=not guarded)
         if result.guarded and not check:
-            guard(wanted.token_file)
+            restrict_access(wanted.token_file)
         return result
     if check:
         return Credential(url=url, made=True, added=True)
-    made = client.ask(ForgeAction.ADD_TOKEN, {"title": wanted.title, "scopes": list(READ_SCOPES)}).content
+    made = client.request(ForgeAction.ADD_TOKEN, {"title": wanted.title, "scopes": list(READ_SCOPES)}).content
     try:
         write_whole(wanted.token_file, f"{client.read(made, 'token')}\n")
     except OSError as exc:
-        client.ask(ForgeAction.REMOVE_TOKEN, identity=client.read(made, "id"))
-        raise _no_place(wanted.token_file, exc) from exc
+        client.request(ForgeAction.REMOVE_TOKEN, identity=client.read(made, "id"))
+        raise _unwritable(wanted.token_file, exc) from exc
     return Credential(url=url, username=client.read(made, "token_user"), made=True, added=True)
 
 
 def remove_token(client: ForgeClient, wanted: WantedToken, *, check: bool) -> Credential:
     """Revoke the tokens of this name, and remove the file."""
     live = _live_tokens(client, wanted)
-    there, _guarded = _token_file(wanted.token_file)
+    exists, _guarded = _token_file(wanted.token_file)
     if not check:
         for token in live:
-            client.ask(ForgeAction.REMOVE_TOKEN, identity=client.read(token, "id"))
+            client.request(ForgeAction.REMOVE_TOKEN, identity=client.read(token, "id"))
         try:
             wanted.token_file.unlink(missing_ok=True)
         except OSError as exc:
-            raise _no_place(wanted.token_file, exc) from exc
-    return Credential(removed=bool(live) or there)
+            raise _unwritable(wanted.token_file, exc) from exc
+    return Credential(removed=bool(live) or exists)
 
 
-def _is(client: ForgeClient, key: Mapping[str, Any], public: str) -> bool:
+def _is_key(client: ForgeClient, key: Mapping[str, Any], public: str) -> bool:
     return client.read(key, "key").split()[:2] == public.split()
 
 
 def _live_tokens(client: ForgeClient, wanted: WantedToken) -> list[Mapping[str, Any]]:
     return [
         token
-        for token in client.all(ForgeAction.LIST_TOKENS)
+        for token in client.list_items(ForgeAction.LIST_TOKENS)
         if client.read(token, "token_name") == wanted.title
         and not client.holds(token, "revoked")
         and not client.holds(token, "expired")
@@ -160,13 +165,13 @@ def _live_tokens(client: ForgeClient, wanted: WantedToken) -> list[Mapping[str, 
 
 
 def _token_file(path: Path) -> tuple[bool, bool]:
-    """Whether the file is there, and whether nobody else may read it."""
+    """Return whether the file is there, and whether nobody else may read it."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return False, True
     except OSError as exc:
-        raise _no_place(path, exc) from exc
+        raise _unwritable(path, exc) from exc
     if not stat.S_ISREG(mode) or not path.is_absolute():
         raise InputError(
             f"file {path}", "looking after the deploy token", "it is not a file", "Name another one."
@@ -174,7 +179,7 @@ def _token_file(path: Path) -> tuple[bool, bool]:
     return path.stat().st_size > 0, stat.S_IMODE(mode) & 0o077 == 0
 
 
-def _no_place(path: Path, exc: OSError) -> InputError:
+def _unwritable(path: Path, exc: OSError) -> InputError:
     return InputError(
         f"file {path}",
         "looking after the deploy token",

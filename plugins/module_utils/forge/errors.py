@@ -11,7 +11,7 @@ from ..model.errors import PlumbError
 
 
 class ForgeError(PlumbError):
-    """The forge did not do what it was asked for. `status` is its answer's, 0 where there was none."""
+    """The forge refused or did not answer. `status` is that of its answer, 0 where there was none."""
 
     def __init__(
         self, subject: str, operation: str, reason: str, next_step: str = "", *, status: int = 0
@@ -21,13 +21,13 @@ class ForgeError(PlumbError):
 
     @property
     def is_passing(self) -> bool:
-        """Whether it may be otherwise a moment later: no answer, or a forge that is not well."""
+        """Whether it may succeed a moment later: there was no answer, or the forge itself failed."""
         return self.status == 0 or self.status >= 500
 
 
 @dataclass(frozen=True, slots=True)
 class ForgeErrorMeaning:
-    """Answers of these statuses, whose message holds `words` (in lower case; empty: any)."""
+    """Answers of these statuses whose message contains `words` (in lower case; empty: any)."""
 
     statuses: frozenset[int]
     words: str
@@ -82,9 +82,9 @@ MEANINGS = (
 _UNKNOWN = _row((), "", "an answer that is not expected", "See whether url is the forge's address.")
 
 
-def refusal(subject: str, operation: str, status: int, said: str) -> ForgeError:
-    """The error of an answer of this status; `said` is its message, without secrets."""
-    lower = said.lower()
+def forge_error(subject: str, operation: str, status: int, message: str) -> ForgeError:
+    """Return the error of an answer of this status; `message` is its text, without secrets."""
+    lower = message.lower()
     row = next((row for row in MEANINGS if status in row.statuses and row.words in lower), _UNKNOWN)
-    message = f" ({status}: {said})" if said else f" ({status})"
-    return ForgeError(subject, operation, f"{row.reason}{message}", row.next_step, status=status)
+    detail = f" ({status}: {message})" if message else f" ({status})"
+    return ForgeError(subject, operation, f"{row.reason}{detail}", row.next_step, status=status)

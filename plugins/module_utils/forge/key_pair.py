@@ -30,7 +30,7 @@ class KeyPair:
 
 
 def read_pair(path: Path) -> KeyPair | None:
-    """The pair whose private half is in this file; None where there is no file. Raises InputError."""
+    """Return the pair whose private half is in this file; None where there is no file. Raises InputError."""
     if not path.is_absolute():
         raise _unusable(path, "it is not an absolute path", "Write the whole path.")
     try:
@@ -45,7 +45,7 @@ def read_pair(path: Path) -> KeyPair | None:
         raise _unusable(path, "it is not a file", "Name another one.")
     guarded = stat.S_IMODE(state.st_mode) & 0o077 == 0
     with tempfile.TemporaryDirectory(prefix="plumb-") as folder:
-        # ssh-keygen refuses a private key that others may read; it is looked at in a copy that they may not.
+        # ssh-keygen refuses a private key that others may read, so it gets a copy that they may not.
         copy = Path(folder) / "key"
         copy.touch(mode=0o600)
         try:
@@ -61,7 +61,7 @@ def read_pair(path: Path) -> KeyPair | None:
             "it is not a private key without a passphrase",
             "Name another file, or remove this one: a new pair is then made.",
         )
-    return KeyPair(_halves(done.stdout), guarded)
+    return KeyPair(_public_half(done.stdout), guarded)
 
 
 def make_pair(path: Path, comment: str) -> KeyPair:
@@ -83,19 +83,19 @@ def make_pair(path: Path, comment: str) -> KeyPair:
         raise _unusable(
             path, exc.strerror or str(exc), "Name a place that this account may write to."
         ) from exc
-    return KeyPair(_halves(text), guarded=True)
+    return KeyPair(_public_half(text), guarded=True)
 
 
-def guard(path: Path) -> None:
-    """Let nobody else read the private half. Raises InputError."""
+def restrict_access(path: Path) -> None:
+    """Let nobody but the owner read the private half. Raises InputError."""
     try:
         path.chmod(0o600)
     except OSError as exc:
         raise _unusable(path, exc.strerror or str(exc), "Give it mode 0600.") from exc
 
 
-def forget(path: Path) -> bool:
-    """Remove both halves; whether there was one. Raises InputError."""
+def remove_pair(path: Path) -> bool:
+    """Remove both halves; return whether there was one. Raises InputError."""
     files = [file for file in (path, path.with_name(f"{path.name}.pub")) if file.is_file()]
     try:
         for file in files:
@@ -106,16 +106,16 @@ def forget(path: Path) -> bool:
 
 
 def check_known_host(known_hosts: Path, repository: SourceSpec) -> None:
-    """See that the host of an ssh address is in the operator's file of known hosts. Raises InputError."""
-    there = urlsplit(parse_address(repository).origin)
-    name, port = there.hostname or "", "" if there.port in {None, 22} else str(there.port)
+    """Raise InputError where the host of an ssh address is not in the operator's file of known hosts."""
+    address = urlsplit(parse_address(repository).origin)
+    name, port = address.hostname or "", "" if address.port in {None, 22} else str(address.port)
     wanted = f"[{name}]:{port}" if port else name
     if not known_hosts.is_file():
         raise InputError(
             f"file {known_hosts}",
             "looking for the forge's host key",
             "there is no such file",
-            _scan(name, port),
+            _keyscan_hint(name, port),
         )
     done = _keygen(known_hosts, "-F", wanted, "-f", str(known_hosts))
     if done.returncode != 0 or not done.stdout.strip():
@@ -123,17 +123,17 @@ def check_known_host(known_hosts: Path, repository: SourceSpec) -> None:
             f"file {known_hosts}",
             "looking for the forge's host key",
             f"it has no key of {wanted}",
-            _scan(name, port),
+            _keyscan_hint(name, port),
         )
 
 
-def _scan(host: str, port: str) -> str:
-    said = f"ssh-keyscan {f'-p {port} ' if port else ''}{host}"
-    return f"Make it with `{said}`, and compare the keys with the fingerprints that the forge publishes."
+def _keyscan_hint(host: str, port: str) -> str:
+    command = f"ssh-keyscan {f'-p {port} ' if port else ''}{host}"
+    return f"Make it with `{command}`, and compare the keys with the fingerprints that the forge publishes."
 
 
-def _halves(text: str) -> str:
-    """`type base64` of a public key's line: the comment is nobody's business."""
+def _public_half(text: str) -> str:
+    """Return `type base64` of a public key's line, without the comment."""
     return " ".join(text.split()[:2])
 
 

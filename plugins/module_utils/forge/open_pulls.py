@@ -31,22 +31,22 @@ class OpenPull:
 
 
 def open_pulls(client: ForgeClient) -> tuple[OpenPull, ...]:
-    """All of them, by number; one without a commit (its branch is gone) is left out. Raises ForgeError."""
-    found = [_read(client, pull) for pull in client.all(ForgeAction.LIST_PULLS)]
-    return tuple(sorted((pull for pull in found if pull is not None), key=lambda pull: pull.number))
+    """Return the open pull requests by number, without those whose branch is gone. Raises ForgeError."""
+    pulls = [_read(client, pull) for pull in client.list_items(ForgeAction.LIST_PULLS)]
+    return tuple(sorted((pull for pull in pulls if pull is not None), key=lambda pull: pull.number))
 
 
 def base_of(client: ForgeClient, pull: OpenPull) -> str:
-    """The commit that the pull request began at: what both branches have in common. Raises ForgeError.
+    """Return the commit that the pull request began at: what both branches have in common. Raises ForgeError.
 
     Empty where the forge does not say it.
     """
     if client.can(ForgeAction.COMPARE):
-        branch = client.ask(ForgeAction.SHOW_PULL, identity=str(pull.number)).content
+        branch = client.request(ForgeAction.SHOW_PULL, identity=str(pull.number)).content
         tip = client.read(branch, "base_commit")
-        content = client.ask(ForgeAction.COMPARE, identity=f"{tip}...{pull.head}").content
+        content = client.request(ForgeAction.COMPARE, identity=f"{tip}...{pull.head}").content
     else:
-        content = client.ask(ForgeAction.SHOW_PULL, identity=str(pull.number)).content
+        content = client.request(ForgeAction.SHOW_PULL, identity=str(pull.number)).content
     commit = client.read(content, "merge_base")
     return commit if _COMMIT.fullmatch(commit) else ""
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pull request (GitLab: merge request) for a branch: one for each branch, however often it is asked for.
+"""A pull request (GitLab: merge request) for a branch: one for each branch, however often this is called.
 
-What is there is found by its branch, so a forge that fails after it did what it was asked costs no second one.
+An open one is looked up by its branch, so a forge that opens one and answers with an error does not get a second one.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any
 from ..http.retry import TryAgain, retry
 from ..model.errors import InputError, PlumbError
 from .api_calls import ForgeAction
-from .auto_merge import merge_later
+from .auto_merge import enable_auto_merge
 from .client import ForgeClient
 from .errors import ForgeError
 from .repository_address import ForgeRepository
-from .review_requests import ask_for_reviews
+from .review_requests import request_reviews
 
 _TRIES = 3
 _PAUSE = 1.0  # seconds before the second try; it doubles
-_TAKEN = frozenset({409, 422})  # somebody opened it just now
+_TAKEN = frozenset({409, 422})  # somebody else opened it just now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequest:
-    """What is wanted. `head` and `base` are branches of the same repository; `body` is Markdown."""
+    """A pull request to open. `head` and `base` are branches of the same repository; `body` is Markdown."""
 
     head: str
     base: str
@@ -40,8 +40,8 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """The pull request, and what of it the forge did not take (`warnings`): the next time it is asked for again."""
+class OpenedPullRequest:
+    """An open pull request; `warnings` say what of it the forge refused, which the next call tries again."""
 
     number: int
     url: str
@@ -49,63 +49,63 @@ class Opened:
     warnings: tuple[str, ...] = ()
 
 
-def find_or_open(client: ForgeClient, place: ForgeRepository, wanted: PullRequest) -> Opened:
-    """The open pull request of the branch `head`, with what is wanted; it is opened if there is none. Safe to repeat.
+def find_or_open(client: ForgeClient, repository: ForgeRepository, wanted: PullRequest) -> OpenedPullRequest:
+    """Return the open pull request of the branch `head`, as wanted; it is opened if there is none. Safe to repeat.
 
     Labels and reviewers are added, never taken away. A label, a reviewer or an automatic merge that the forge refuses
-    is a warning: the pull request is there. Raises ForgeError where it is not, after three tries at a forge that is not
-    well; InputError for a client of another place.
+    is a warning, since the pull request is open. Raises ForgeError where it is not, after three tries at a forge that
+    fails; InputError for a client of another repository.
     """
-    _check_place(client, place)
-    found, created = _find_or_open(client, wanted)
-    number = client.read(found, "number")
+    _check_client(client, repository)
+    pull, created = _find_or_open(client, wanted)
+    number = client.read(pull, "number")
     if not created:
-        _update(client, number, found, wanted)
+        _update(client, number, pull, wanted)
     warnings = [
-        *_attempt(lambda: _label(client, number, found, wanted.labels)),
-        *_attempt(lambda: ask_for_reviews(client, number, found, wanted.reviewers)),
+        *_warnings_of(lambda: _label(client, number, pull, wanted.labels)),
+        *_warnings_of(lambda: request_reviews(client, number, pull, wanted.reviewers)),
     ]
     if wanted.auto_merge:
-        warnings += _attempt(lambda: merge_later(client, number, found))
-    return Opened(int(number), client.read(found, "page"), created, tuple(warnings))
+        warnings += _warnings_of(lambda: enable_auto_merge(client, number, pull))
+    return OpenedPullRequest(int(number), client.read(pull, "page"), created, tuple(warnings))
 
 
-def close_overtaken(
-    client: ForgeClient, place: ForgeRepository, keep: str | Collection[str], prefix: str
+def close_superseded(
+    client: ForgeClient, repository: ForgeRepository, keep: str | Collection[str], prefix: str
 ) -> tuple[int, ...]:
-    """Close the open pull requests of branches that begin with `prefix` and are none of `keep`; their numbers.
+    """Close the open pull requests of branches that begin with `prefix` and are none of `keep`; return their numbers.
 
     `prefix` says which branches are ours, so an empty one is refused. Pull requests from forks are left alone.
     Raises ForgeError, InputError.
     """
-    _check_place(client, place)
+    _check_client(client, repository)
     if not prefix.strip("/"):
         raise InputError(
-            place.subject,
+            repository.subject,
             ForgeAction.CLOSE_PULL.value,
             "the prefix of the branches is empty, so every pull request would be meant",
             "Name what the branches begin with, such as plumb/images/.",
         )
-    kept = {keep} if isinstance(keep, str) else set(keep)
+    heads = {keep} if isinstance(keep, str) else set(keep)
     closed: list[int] = []
     for pull in tuple(own_pulls(client, ForgeAction.LIST_PULLS)):
         head = client.read(pull, "head")
-        if head.startswith(prefix) and head not in kept:
+        if head.startswith(prefix) and head not in heads:
             number = client.read(pull, "number")
-            client.ask(ForgeAction.CLOSE_PULL, identity=number)
+            client.request(ForgeAction.CLOSE_PULL, identity=number)
             closed.append(int(number))
     return tuple(closed)
 
 
 def own_pulls(client: ForgeClient, action: ForgeAction, head: str = "") -> Iterator[Mapping[str, Any]]:
-    """The open pull requests whose branch is in the repository itself, not in a fork."""
-    for pull in client.all(action, query={"head": head} if head else None):
+    """Yield the open pull requests whose branch is in the repository itself, not in a fork."""
+    for pull in client.list_items(action, query={"head": head} if head else None):
         if not is_from_fork(client, pull):
             yield pull
 
 
 def is_from_fork(client: ForgeClient, pull: Mapping[str, Any]) -> bool:
-    """Whether the branch is in another repository than the one it is to be merged into, or in one that is gone."""
+    """Return whether the branch is in another repository than its base, or in one that is gone."""
     head, base = client.read(pull, "head_project"), client.read(pull, "base_project")
     return not head or head.lower() != base.lower()
 
@@ -119,7 +119,7 @@ def _find_or_open(client: ForgeClient, wanted: PullRequest) -> tuple[Mapping[str
         try:
             pull = _find(client, wanted)
             if pull is not None:
-                return pull, asked  # what was asked for may have been done though the answer said otherwise
+                return pull, asked  # it may have been opened though the answer was an error
             asked = True
             return _open(client, wanted), True
         except ForgeError as error:
@@ -137,65 +137,67 @@ def _find(client: ForgeClient, wanted: PullRequest) -> Mapping[str, Any] | None:
 
 def _open(client: ForgeClient, wanted: PullRequest) -> Mapping[str, Any]:
     values = {"head": wanted.head, "base": wanted.base, "title": wanted.title, "body": wanted.body}
-    made = client.ask(ForgeAction.OPEN_PULL, values).content
+    made = client.request(ForgeAction.OPEN_PULL, values).content
     if not client.read(made, "number").isdigit():
         raise ForgeError(
-            client.place.subject,
+            client.repository.subject,
             ForgeAction.OPEN_PULL.value,
-            f"the answer is not that of {client.place.forge.title}",
+            f"the answer is not that of {client.repository.forge.title}",
             "See that kind and url of the forge belong together.",
         )
     opened: Mapping[str, Any] = made
     return opened
 
 
-def _update(client: ForgeClient, number: str, found: Mapping[str, Any], wanted: PullRequest) -> None:
+def _update(client: ForgeClient, number: str, pull: Mapping[str, Any], wanted: PullRequest) -> None:
     values = {"title": wanted.title, "body": wanted.body, "base": wanted.base}
     differs = {
-        name: value for name, value in values.items() if _lines(client.read(found, name)) != _lines(value)
+        name: value for name, value in values.items() if _lines(client.read(pull, name)) != _lines(value)
     }
     if differs:
-        client.ask(ForgeAction.EDIT_PULL, differs, identity=number)
+        client.request(ForgeAction.EDIT_PULL, differs, identity=number)
 
 
 def _lines(text: str) -> list[str]:
-    """Forges turn ends of lines about."""
+    """Return the lines of a text, since forges change the ends of lines."""
     return text.strip().splitlines()
 
 
-def _label(client: ForgeClient, number: str, found: Mapping[str, Any], labels: tuple[str, ...]) -> None:
-    missing = sorted(set(labels) - set(label_names(client, found)))
+def _label(client: ForgeClient, number: str, pull: Mapping[str, Any], labels: tuple[str, ...]) -> None:
+    missing = sorted(set(labels) - set(label_names(client, pull)))
     if not missing:
         return
     if client.can(ForgeAction.MAKE_LABEL):
-        known = {client.read(one, "label") for one in client.all(ForgeAction.LIST_LABELS)}
+        known = {client.read(entry, "label") for entry in client.list_items(ForgeAction.LIST_LABELS)}
         for label in missing:
             if label not in known:
-                client.ask(ForgeAction.MAKE_LABEL, {"label": label})
-    client.ask(ForgeAction.ADD_LABELS, {"labels": missing, "labels_text": ",".join(missing)}, identity=number)
+                client.request(ForgeAction.MAKE_LABEL, {"label": label})
+    client.request(
+        ForgeAction.ADD_LABELS, {"labels": missing, "labels_text": ",".join(missing)}, identity=number
+    )
 
 
 def label_names(client: ForgeClient, pull: Mapping[str, Any]) -> list[str]:
-    """The labels of a pull request: forges list them by name, or as maps with one."""
-    given = pull.get("labels")
-    found = given if isinstance(given, list) else []
-    return [one if isinstance(one, str) else client.read(one, "label") for one in found]
+    """Return the labels of a pull request: forges list them by name, or as maps with one."""
+    value = pull.get("labels")
+    labels = value if isinstance(value, list) else []
+    return [label if isinstance(label, str) else client.read(label, "label") for label in labels]
 
 
-def _attempt(work: Any) -> list[str]:
-    """What the work warns of, or why it failed."""
+def _warnings_of(work: Any) -> list[str]:
+    """Return what the work warns of, or why it failed."""
     try:
-        said = work()
+        warnings = work()
     except PlumbError as error:
         return [str(error)]
-    return list(said or ())
+    return list(warnings or ())
 
 
-def _check_place(client: ForgeClient, place: ForgeRepository) -> None:
-    if client.place != replace(place, branch=client.place.branch):
+def _check_client(client: ForgeClient, repository: ForgeRepository) -> None:
+    if client.repository != replace(repository, branch=client.repository.branch):
         raise InputError(
-            place.subject,
+            repository.subject,
             ForgeAction.FIND_PULL.value,
-            f"the client is that of {client.place.title}",
-            "Open a client for the place itself.",
+            f"the client is that of {client.repository.title}",
+            "Open a client for this repository.",
         )

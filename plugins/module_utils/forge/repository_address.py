@@ -38,19 +38,22 @@ class ForgeRepository:
 
     @property
     def forge(self) -> Forge:
+        """The description of this kind of forge."""
         return FORGES[self.kind]
 
     @property
     def title(self) -> str:
+        """Owner and name."""
         return f"{self.owner}/{self.name}"
 
     @property
     def subject(self) -> str:
-        """How errors call it."""
+        """The subject of errors."""
         return f"repository {self.title}"
 
     @property
     def base(self) -> str:
+        """The address of the forge, without a slash at its end."""
         return self.url.rstrip("/")
 
     @property
@@ -85,15 +88,17 @@ class ForgeRepository:
         )
 
 
-def check_place(place: ForgeRepository) -> None:
-    """Raise InputError for the first field that cannot be used; nothing is asked and no file is read."""
-    if not _NAME.fullmatch(place.name) or place.name.endswith((".git", ".wiki")):
+def check_repository(repository: ForgeRepository) -> None:
+    """Raise InputError for the first field that cannot be used. No request is made and no file is read."""
+    if not _NAME.fullmatch(repository.name) or repository.name.endswith((".git", ".wiki")):
         raise _refused("name", "a forge takes letters, digits, '.', '_' and '-', and no '.git' at the end")
-    if not _OWNER.fullmatch(place.owner) or ("/" in place.owner and not place.forge.nested_owners):
+    if not _OWNER.fullmatch(repository.owner) or (
+        "/" in repository.owner and not repository.forge.nested_owners
+    ):
         raise _refused("owner", "it is not the name of a user, an organization or a group")
-    if not place.url.lower().startswith(("https://", "http://")):
+    if not repository.url.lower().startswith(("https://", "http://")):
         raise _refused("url", "it is not the forge's address", "Write it like https://git.example.com.")
-    check_spec(place.git)
+    check_spec(repository.git)
 
 
 def _refused(option: str, reason: str, next_step: str = "Write it as the forge shows it.") -> InputError:
@@ -101,7 +106,7 @@ def _refused(option: str, reason: str, next_step: str = "Write it as the forge s
 
 
 def repository_at(base: str, url: str) -> tuple[str, str] | None:
-    """Owner and name of the repository that Git reaches at `url`, where that is on the forge at `base`; else None.
+    """Return owner and name of the repository at `url`, Git's address; None where it is not on the forge at `base`.
 
     Over ssh a forge's repositories have its host and the same path, whatever the port.
     """
@@ -110,9 +115,9 @@ def repository_at(base: str, url: str) -> tuple[str, str] | None:
         before, _colon, path = url.partition(":")
         scheme, host = "ssh", before.rpartition("@")[2]
     else:
-        given = urlsplit(url)
-        scheme, host, path = given.scheme, given.hostname or "", given.path
-        if scheme != "ssh" and (scheme, given.netloc.lower()) != (forge.scheme, forge.netloc.lower()):
+        parts = urlsplit(url)
+        scheme, host, path = parts.scheme, parts.hostname or "", parts.path
+        if scheme != "ssh" and (scheme, parts.netloc.lower()) != (forge.scheme, forge.netloc.lower()):
             return None
     below = forge.path.rstrip("/") if scheme != "ssh" else ""
     if host.lower() != (forge.hostname or "") or not f"/{path.lstrip('/')}".startswith(f"{below}/"):

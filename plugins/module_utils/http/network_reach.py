@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a host's name leads inside: to this machine, a private network or a cluster.
+"""How far inside a host is: on this machine, in a private network or cluster, or public.
 
-A server on the internet that names an address to be asked next could have the agent ask what only the agent reaches.
+A server on the internet that names the next address could have the agent send a request to what only the agent reaches.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PRIVATE_ENDINGS = (
 _IN_A_CLUSTER = re.compile(r"\.svc(?:\.|$)")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
-# Of clouds, at addresses that look public: what tells a machine its credentials.
+# Services of clouds, at addresses that look public, which give a machine its credentials.
 _METADATA = frozenset({ipaddress.ip_address("168.63.129.16"), ipaddress.ip_address("100.100.100.200")})
 
 
@@ -44,7 +44,7 @@ class Reach(IntEnum):
 
 
 def reach_of(host: str) -> Reach:
-    """Where a host is by its name or address, and where its name resolves to; what is no host name counts as MACHINE.
+    """Return where a host is, by its name or address and by what its name resolves to. What is no host name is MACHINE.
 
     A name that does not resolve here is judged as it is written: a proxy may know it, or the request fails.
     """
@@ -52,14 +52,14 @@ def reach_of(host: str) -> Reach:
     if written is Reach.MACHINE or _address(_plain(host)) is not None:
         return written
     try:
-        found = socket.getaddrinfo(_plain(host), 443, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(_plain(host), 443, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return written
-    return max(written, *(_of_address(ipaddress.ip_address(str(entry[4][0]))) for entry in found))
+    return max(written, *(_of_address(ipaddress.ip_address(str(entry[4][0]))) for entry in addresses))
 
 
 def written_reach(host: str) -> Reach:
-    """Where a host is as it is written; nobody is asked."""
+    """Return where a host is by its text alone, without asking a resolver."""
     plain = _plain(host)
     address = _address(plain)
     if address is not None:
@@ -80,7 +80,7 @@ def written_reach(host: str) -> Reach:
 
 
 def is_inside_address(host: str) -> bool:
-    """Whether a host is literally an address inside, or `localhost`."""
+    """Return whether a host is literally an address inside, or `localhost`."""
     plain = _plain(host)
     address = _address(plain)
     return plain == "localhost" if address is None else _of_address(address) is not Reach.PUBLIC
@@ -91,7 +91,7 @@ def _plain(host: str) -> str:
 
 
 def _address(host: str) -> _Address | None:
-    """The address that a host is: also IPv4 as one number, in octal or hexadecimal, or with parts left out."""
+    """Return the address that a host is: also IPv4 as one number, in octal or hexadecimal, or with parts left out."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -122,7 +122,7 @@ def _of_address(address: _Address) -> Reach:
 
 
 def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 address stands for, if it does."""
+    """Return the IPv4 address that an IPv6 address stands for, if it does."""
     if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server answers, which may be endless, slow, compressed to nothing, or no answer at all."""
+"""Reading what a server answers, which may be endless, slow, a bomb of compressed bytes, or no answer at all."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from requests import Response
 
 
-def read_body(response: Response, *, limit: int, until: float, refusal: Callable[[str], PlumbError]) -> bytes:
-    """All of it: at most `limit` bytes, by `until` (`time.monotonic()`), as it was sent; else raises the refusal."""
+def read_body(response: Response, *, limit: int, until: float, error: Callable[[str], PlumbError]) -> bytes:
+    """Return the whole body: at most `limit` bytes, by `until` (`time.monotonic()`); otherwise raises `error(why)`."""
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise refusal("it is compressed, which was not asked for")
+        raise error("it is compressed, which was not asked for")
     body = bytearray()
     for chunk in response.iter_content(1 << 16):
         body += chunk
         if len(body) > limit:
-            raise refusal(f"the answer is larger than {limit >> 10} KiB")
+            raise error(f"the answer is larger than {limit >> 10} KiB")
         if time.monotonic() > until:
-            raise refusal("the answer does not end in time")
+            raise error("the answer does not end in time")
     return bytes(body)
 
 
 def is_worth_another_try(error: Exception) -> bool:
-    """Whether what `requests` raises may be otherwise a moment later."""
+    """Return whether a request that ended in this error of `requests` may succeed a moment later."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     return "ConnectionError" in kinds and not kinds & {"SSLError", "ProxyError"}
 
@@ -46,14 +46,14 @@ _REASONS: tuple[tuple[str, str], ...] = (
 
 
 def why_unanswered(error: Exception) -> str:
-    """Why there was no answer; the kind of error decides, its text only adds what the system says."""
+    """Return why there was no answer: the class of the error decides, its text only adds the system's message."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    said = next((reason for name, reason in _REASONS if name in kinds), "the request cannot be made")
-    return f"{said} ({printable(_innermost(error), 200)})"
+    why = next((reason for name, reason in _REASONS if name in kinds), "the request cannot be made")
+    return f"{why} ({printable(_innermost(error), 200)})"
 
 
 def _innermost(error: BaseException) -> str:
-    """The last cause's own words: `requests` wraps them in descriptions of objects and whole addresses."""
+    """Return the last cause's own message: `requests` wraps it in descriptions of objects and whole addresses."""
     while True:
         inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
         if not isinstance(inner, BaseException):

@@ -20,17 +20,17 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def open_session(subject: str, operation: str, *, ca_file: Path | None, width: int = 1) -> Session:
-    """A session for `width` requests at once. `subject` and `operation` are of the InputError for what is missing."""
+    """Return a session for `width` requests at once. Raises InputError, with `subject` and `operation`."""
     require_packages(operation)
     session = requests.Session()
     session.trust_env = False  # a .netrc would replace the login
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    # Else requests reads all of a redirect's body, and what it says, even where it is told not to follow.
+    # Otherwise requests reads all of a redirect's body, even where it is not to follow.
     session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
     session.verify = _authorities(subject, ca_file)
     session.headers.update({"User-Agent": "plumb", "Accept-Encoding": "identity"})
     for scheme in ("https://", "http://"):
-        # Without its retries, before which it reads all of the answer.
+        # No retries of its own: it would read all of an answer before them.
         session.mount(scheme, HTTPAdapter(pool_maxsize=width, max_retries=0))
     return session
 

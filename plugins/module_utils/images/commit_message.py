@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a commit and a pull request say: the operator's text with a closed list of words in it, and trailers."""
+"""The message of a commit and a pull request: the operator's text with placeholders of a closed list, and trailers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_CHANGES = 50  # that a message lists
 
 
 def check_message(text: str, trailers: Mapping[str, str], *, subject: str) -> None:
-    """Raise InputError for a text with a word that is none, or a trailer that Git would not read as one."""
+    """Raise InputError for a text with an unknown placeholder, or a trailer that Git would not read as one."""
     if not text.strip() or len(text) > _LONGEST:
         raise InputError(
             subject,
@@ -27,10 +27,10 @@ def check_message(text: str, trailers: Mapping[str, str], *, subject: str) -> No
             "it is empty or too long",
             f"Write for example {DEFAULT_MESSAGE!r}.",
         )
-    for found in _WORD.finditer(text):
-        if found[0] in {"{", "}"} or (found[1] is not None and found[1] not in WORDS):
+    for match in _WORD.finditer(text):
+        if match[0] in {"{", "}"} or (match[1] is not None and match[1] not in WORDS):
             words = ", ".join(f"{{{word}}}" for word in WORDS)
-            why = f"{found[0][:40]!r} is no word of a message"
+            why = f"{match[0][:40]!r} is no word of a message"
             raise InputError(
                 subject, "reading commit_message", why, f"The words are {words}; write braces twice."
             )
@@ -49,21 +49,21 @@ def message(
     decisions: Sequence[Decision],
     changes: Sequence[ImageChange],
 ) -> str:
-    """The text with its words filled in; the values are put in as they are, and nothing in them is a word."""
-    listed = [f"- {one.where} {one.before} -> {one.after}" for one in changes[:_MOST_CHANGES]]
+    """Return the text with its placeholders filled in. Values are inserted as they are, without a second pass."""
+    listed = [f"- {change.where} {change.before} -> {change.after}" for change in changes[:_MOST_CHANGES]]
     more = len(changes) - len(listed)
     values = {
-        "images": ", ".join(f"{one.policy.name} to {said(one)}" for one in decisions),
+        "images": ", ".join(f"{decision.policy.name} to {choice_text(decision)}" for decision in decisions),
         "changes": "\n".join([*listed, *([f"- and {more} more"] if more else [])]),
         "update": update,
         "branch": branch,
     }
-    filled = _WORD.sub(lambda found: values[found[1]] if found[1] is not None else found[0][0], text).strip()
+    filled = _WORD.sub(lambda match: values[match[1]] if match[1] is not None else match[0][0], text).strip()
     lines = [f"{name}: {value.strip()}" for name, value in trailers.items()]
     return "\n\n".join([filled, *(["\n".join(lines)] if lines else [])]) + "\n"
 
 
-def said(decision: Decision) -> str:
-    """A choice in a few words: its tag, and the digest where it is the digest that moves."""
+def choice_text(decision: Decision) -> str:
+    """Return a choice for people: its tag, and its digest where the digest is what moves."""
     tag, digest = decision.choice.tag, decision.choice.digest.partition(":")[2][:12]
     return f"{tag} ({digest})" if decision.policy.policy.kind.value == "digest" else tag

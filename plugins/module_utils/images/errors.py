@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a registry does that cannot be used, and what an update of images comes to."""
+"""Errors of registries, of choices and of updates."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ..model.errors import PlumbError
 
 
 class RegistryError(PlumbError):
-    """A registry did not give what it was asked for.
+    """A registry refused, or its answer cannot be used.
 
-    `status` is its answer's, 0 where there was none. `wait` is for how many seconds it asked to be left alone.
+    `status` is that of its answer, 0 where there was none; `wait` the seconds that it asked to be left alone.
     """
 
     def __init__(

@@ -49,17 +49,17 @@ class ImageName:
 
 
 def is_tag(text: str) -> bool:
-    """Whether this can be a tag."""
+    """Return whether this can be a tag."""
     return _TAG.fullmatch(text) is not None
 
 
 def is_digest(text: str) -> bool:
-    """Whether this is a digest whose hash is known here."""
+    """Return whether this is a digest whose hash is known here."""
     return _DIGEST.fullmatch(text) is not None
 
 
 def parse_name(text: str, *, subject: str) -> ImageName:
-    """An image's name without tag and digest. Raises InputError, naming `subject`."""
+    """Return an image's name without tag and digest. Raises InputError, naming `subject`."""
     first, slash, rest = text.partition("/")
     if not slash or not (first == "localhost" or any(sign in first for sign in ".:[")):
         registry, repository = DOCKER_HUB, text if slash else f"library/{text}"
@@ -78,7 +78,7 @@ def parse_name(text: str, *, subject: str) -> ImageName:
 
 
 def name_of(reference: str) -> ImageName | None:
-    """The name in a reference that may have a tag and a digest; None where it is no reference."""
+    """Return the name in a reference that may have a tag and a digest; None where it is no reference."""
     name, _at, _digest = reference.partition("@")
     head, colon, tag = name.rpartition(":")
     if colon and "/" not in tag:
@@ -90,7 +90,7 @@ def name_of(reference: str) -> ImageName | None:
 
 
 def tag_of(reference: str) -> str:
-    """The tag in a reference; empty where it has none."""
+    """Return the tag in a reference; empty where it has none."""
     name, _at, _digest = reference.partition("@")
     _head, colon, tag = name.rpartition(":")
     return tag if colon and is_tag(tag) else ""

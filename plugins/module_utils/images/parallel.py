@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Doing one thing for many side by side, and not waiting for those that do not end."""
+"""A function over many items at once, without waiting for those that do not end."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import TypeVar
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-_GRACE = 5.0  # seconds: what asks notices its own deadline first, and says more
+_GRACE = 5.0  # seconds: `work` notices its own deadline first, and says more
 
 
 def side_by_side(
     work: Callable[[_Item], _Result], items: Sequence[_Item], *, width: int, until: float
 ) -> dict[int, _Result]:
-    """The results by number of the item; one is missing where `work` did not end by `until` (`time.monotonic()`).
+    """Return the results by the item's number, without those that did not come by `until` (`time.monotonic()`).
 
-    What `work` raises first is raised here, once all others have ended. The threads are daemons, unlike those of a
-    pool: a server that dribbles its answer must not keep the process from ending.
+    The first error of `work` is raised here, once all others have ended. The threads are daemons, unlike those of a
+    pool, so that a server that sends its answer byte by byte does not keep the process from ending.
     """
-    found: dict[int, _Result] = {}
+    results: dict[int, _Result] = {}
     raised: list[BaseException] = []
     waiting = list(enumerate(items))[::-1]
     lock = threading.Lock()
@@ -36,14 +36,14 @@ def side_by_side(
                 number, item = waiting.pop()
             try:
                 result = work(item)
-            except BaseException as error:  # noqa: BLE001 - it is raised again, in the thread that asked
+            except BaseException as error:  # noqa: BLE001 - it is raised again, in the calling thread
                 with lock:
                     raised.append(error)
                 return
             with lock:
-                found[number] = result
+                results[number] = result
 
-    threads = [threading.Thread(target=run, daemon=True) for _one in range(min(width, len(items)))]
+    threads = [threading.Thread(target=run, daemon=True) for _thread in range(min(width, len(items)))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -51,4 +51,4 @@ def side_by_side(
     with lock:
         if raised:
             raise raised[0]
-        return dict(found)
+        return dict(results)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pull requests as an update of images wants them. What a forge is, this room does not know: it is given one."""
+"""Pull requests as an update of images needs them. What a forge is, this package does not know: it gets one."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from enum import Enum
 from typing import Protocol
 
 
-class Per(Enum):
-    """What a pull request is for: all images of an update, or each of its own."""
+class PullRequestScope(Enum):
+    """What a pull request is for: all images of an update, or one image."""
 
     UPDATE = "update"
     IMAGE = "image"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
-    """How an update asks for its pull requests."""
+class PullRequestOptions:
+    """The options of an update for its pull requests."""
 
-    per: Per = Per.UPDATE
+    per: PullRequestScope = PullRequestScope.UPDATE
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     auto_merge: bool = False
@@ -36,12 +36,12 @@ class Proposal:
     base: str
     title: str
     body: str
-    manner: Manner
+    manner: PullRequestOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A pull request that is open; `created` if it was not before. `warnings` are what the forge did not take."""
+    """A pull request that is open; `created` if it was not before. `warnings` are what of it the forge refused."""
 
     number: int
     url: str
@@ -53,7 +53,7 @@ class PullRequests(Protocol):
     """A forge's pull requests on the repository that an update writes to."""
 
     def find_or_open(self, proposal: Proposal) -> Proposed:
-        """Have this one open and as it is said here; one of the same head is reused. Raises PlumbError."""
+        """Open a pull request, or bring the open one of the same head up to date. Raises PlumbError."""
 
-    def close_overtaken(self, keep: Sequence[str], prefix: str) -> None:
-        """Close those whose head begins with `prefix`, but for the heads to keep. Raises PlumbError."""
+    def close_superseded(self, keep: Sequence[str], prefix: str) -> None:
+        """Close those whose head begins with `prefix`, except for the heads to keep. Raises PlumbError."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking registries which tag of each image its policy wants, side by side."""
+"""A scan: which tag of each image its policy wants, from many registries at once."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from .errors import ChoiceError, RegistryError
 from .parallel import side_by_side
 from .registry.client import ImageRepository
 from .registry.docker_config import ANONYMOUS, Login, login_from_config, login_from_file
-from .registry.image_manifest import Built, ImageManifest
-from .registry.registry_cache import Remembered
-from .registry.session import Way
+from .registry.image_manifest import ImageConfig, ImageManifest
+from .registry.registry_cache import RegistryCache
+from .registry.session import RegistryAccess
 from .specs import Choice, ImagePolicy
-from .tag_filter import filtered
-from .tag_policy import NEVER, Candidate, Kind, ranked, reason_of, without_attached
+from .tag_filter import filter_tags
+from .tag_policy import NEVER, Candidate, Kind, choice_reason, rank_tags, without_attachments
 
 SECONDS = 120.0  # for all images of a scan
-_WIDTH = 8  # images asked for at a time, and builds of one image
-_MOST_BUILDS = 500  # whose times are asked for by `newest`
-_MOST_TRIED = 50  # tags that are looked at for a platform or an age
+_WIDTH = 8  # requests for images at a time, and for builds of one image
+_MOST_BUILDS = 500  # whose times `newest` reads
+_MOST_TRIED = 50  # tags whose platform or age is read
 
 
 @dataclass(frozen=True, slots=True)
-class Scanned:
-    """What became of one policy: a choice, an error, or neither with a note that says why."""
+class ScanResult:
+    """The result of one policy: a choice, an error, or neither with a note that says why."""
 
     policy: str
     choice: Choice | None
@@ -41,23 +41,25 @@ class Scanned:
 
 
 def scan(
-    policies: Sequence[ImagePolicy], remembered: Remembered, *, seconds: float = SECONDS
-) -> tuple[Scanned, ...]:
+    policies: Sequence[ImagePolicy], cache: RegistryCache, *, seconds: float = SECONDS
+) -> tuple[ScanResult, ...]:
     """Ask for each policy's choice, in the order given. One that fails, or does not answer, holds up no other.
 
     It is over after `seconds`, and a little; a thread that a registry still holds then is left to end by itself.
     """
     until = time.monotonic() + seconds
-    found = side_by_side(
-        lambda policy: _scanned(policy, remembered, until), policies, width=_WIDTH, until=until
+    results = side_by_side(
+        lambda policy: _scan_once(policy, cache, until), policies, width=_WIDTH, until=until
     )
-    return tuple(found.get(number) or _late(policy, seconds) for number, policy in enumerate(policies))
+    return tuple(
+        results.get(number) or _timeout_result(policy, seconds) for number, policy in enumerate(policies)
+    )
 
 
-def _late(policy: ImagePolicy, seconds: float) -> Scanned:
+def _timeout_result(policy: ImagePolicy, seconds: float) -> ScanResult:
     why = f"no end within {format_seconds(seconds)}"
     error = RegistryError(policy.subject, "asking the registry", why, "See whether the registry is well.")
-    return Scanned(policy.name, None, error)
+    return ScanResult(policy.name, None, error)
 
 
 def login_of(policy: ImagePolicy) -> Login:
@@ -70,40 +72,42 @@ def login_of(policy: ImagePolicy) -> Login:
     return ANONYMOUS
 
 
-def _scanned(policy: ImagePolicy, remembered: Remembered, until: float) -> Scanned:
-    with remembered.alone(f"{policy.name} {policy.image.identity}") as alone:
-        if alone:
-            return _asked(policy, remembered, until)
+def _scan_once(policy: ImagePolicy, cache: RegistryCache, until: float) -> ScanResult:
+    with cache.exclusive(f"{policy.name} {policy.image.identity}") as exclusive:
+        if exclusive:
+            return _query_registry(policy, cache, until)
     why = "an earlier question has not ended yet"
     error = RegistryError(policy.subject, "asking the registry", why, "See whether the registry is well.")
-    return Scanned(policy.name, None, error)
+    return ScanResult(policy.name, None, error)
 
 
-def _asked(policy: ImagePolicy, remembered: Remembered, until: float) -> Scanned:
+def _query_registry(policy: ImagePolicy, cache: RegistryCache, until: float) -> ScanResult:
     account = policy.account
-    way = Way(subject=policy.subject, insecure=account.insecure, ca_file=account.ca_file)
+    access = RegistryAccess(subject=policy.subject, insecure=account.insecure, ca_file=account.ca_file)
     try:
         with ImageRepository(
             policy.image,
-            way,
-            remembered=remembered,
+            access,
+            cache=cache,
             until=until,
             login=login_of(policy),
             realm=account.realm,
         ) as repository:
             return _choose(policy, repository, until)
     except (RegistryError, ChoiceError, InputError, SourceError) as error:
-        return Scanned(policy.name, None, error)
+        return ScanResult(policy.name, None, error)
 
 
-def _choose(policy: ImagePolicy, repository: ImageRepository, until: float) -> Scanned:
+def _choose(policy: ImagePolicy, repository: ImageRepository, until: float) -> ScanResult:
     candidates = _candidates(policy, repository)
     if policy.policy.kind is Kind.NEWEST:
-        order = ranked(policy.policy, candidates, _built(policy, repository, candidates, until))
+        order = rank_tags(policy.policy, candidates, _build_times(policy, repository, candidates, until))
     else:
-        order = ranked(policy.policy, candidates)
+        order = rank_tags(policy.policy, candidates)
     if not order:
-        raise _none(policy, f"of {len(candidates)} tags none is in {policy.policy.value}", repository.dropped)
+        raise _no_tag_error(
+            policy, f"of {len(candidates)} tags none is in {policy.policy.value}", repository.dropped
+        )
     lacking = young = 0
     for tag in order[:_MOST_TRIED]:
         try:
@@ -117,26 +121,28 @@ def _choose(policy: ImagePolicy, repository: ImageRepository, until: float) -> S
         if fits and old:
             choice = Choice(policy.name, policy.image.text, tag, manifest.digest)
             why = _why(policy, len(order), len(candidates), lacking=lacking, young=young)
-            return Scanned(policy.name, choice, why=why)
+            return ScanResult(policy.name, choice, why=why)
         lacking, young = lacking + (not fits), young + (fits and not old)
     if young:
         age = format_seconds(policy.minimum_age)
-        return Scanned(policy.name, None, None, f"no build is older than {age} yet (minimum_age)")
-    raise _none(policy, f"none of the {lacking} tags looked at is for {policy.platform}", repository.dropped)
+        return ScanResult(policy.name, None, None, f"no build is older than {age} yet (minimum_age)")
+    raise _no_tag_error(
+        policy, f"none of the {lacking} tags looked at is for {policy.platform}", repository.dropped
+    )
 
 
 def _why(policy: ImagePolicy, admitted: int, candidates: int, *, lacking: int, young: int) -> str:
-    """Why a tag is chosen, and which that come before it are not."""
+    """Return why a tag is chosen, and which that come before it are not."""
     passed = [
         f"{lacking} before it not for {policy.platform}" if lacking else "",
         f"{young} before it younger than {format_seconds(policy.minimum_age)}" if young else "",
     ]
-    reason = reason_of(policy.policy, admitted, candidates)
+    reason = choice_reason(policy.policy, admitted, candidates)
     let = " that the filter lets through" if policy.filter is not None and reason.endswith("tags") else ""
     return "; ".join(filter(None, [reason + let, *passed]))
 
 
-def _none(policy: ImagePolicy, why: str, dropped: int) -> ChoiceError:
+def _no_tag_error(policy: ImagePolicy, why: str, dropped: int) -> ChoiceError:
     names = f"; {dropped} names in its list are no tags" if dropped else ""
     next_step = "Compare the policy and its filter with the tags that the registry shows."
     return ChoiceError(policy.subject, "choosing a tag", f"{why}{names}", next_step)
@@ -145,16 +151,16 @@ def _none(policy: ImagePolicy, why: str, dropped: int) -> ChoiceError:
 def _candidates(policy: ImagePolicy, repository: ImageRepository) -> list[Candidate]:
     if policy.policy.kind is Kind.DIGEST:
         return [Candidate(policy.policy.value, policy.policy.value)]
-    tags = without_attached(repository.tags())
+    tags = without_attachments(repository.tags())
     if policy.filter is None:
         return [Candidate(tag, tag) for tag in tags]
-    return filtered(policy.filter, tags, subject=policy.subject)
+    return filter_tags(policy.filter, tags, subject=policy.subject)
 
 
-def _built(
+def _build_times(
     policy: ImagePolicy, repository: ImageRepository, candidates: Sequence[Candidate], until: float
 ) -> dict[str, datetime]:
-    """When each candidate was built. One that does not say it comes before all others."""
+    """Return when each candidate was built. One without a time comes before all others."""
     if len(candidates) > _MOST_BUILDS:
         why = f"{len(candidates)} tags would have to be asked for their time, more than {_MOST_BUILDS}"
         raise ChoiceError(policy.subject, "choosing a tag", why, "Add a filter that lets fewer tags through.")
@@ -171,24 +177,24 @@ def _built(
             raise
         return candidate.tag, (built.created if built else None) or NEVER
 
-    found = side_by_side(moment, candidates, width=_WIDTH, until=until)
-    if len(found) < len(candidates):
+    results = side_by_side(moment, candidates, width=_WIDTH, until=until)
+    if len(results) < len(candidates):
         why = "the registry did not say in time when all tags were built"
         raise ChoiceError(policy.subject, "choosing a tag", why, "Add a filter that lets fewer tags through.")
-    return {tag: created for tag, created in found.values() if created is not None}
+    return {tag: created for tag, created in results.values() if created is not None}
 
 
 def _fits(policy: ImagePolicy, repository: ImageRepository, manifest: ImageManifest) -> bool:
-    """Whether the wanted platform is there."""
+    """Return whether the wanted platform is there."""
     if not policy.platform:
         return True
     if manifest.config:
-        return _is_platform(repository.built(manifest.config).platform, policy.platform)
+        return _is_platform(repository.image_config(manifest.config).platform, policy.platform)
     return any(_is_platform(child.platform, policy.platform) for child in manifest.children)
 
 
 def _is_platform(has: str, wanted: str) -> bool:
-    """`linux/arm64` is also had by `linux/arm64/v8`."""
+    """Return `linux/arm64` is also had by `linux/arm64/v8`."""
     return has == wanted or has.startswith(f"{wanted}/")
 
 
@@ -201,13 +207,15 @@ def _is_old(policy: ImagePolicy, repository: ImageRepository, manifest: ImageMan
     return datetime.now(UTC) - built.created >= timedelta(seconds=policy.minimum_age)
 
 
-def _config_of(policy: ImagePolicy, repository: ImageRepository, manifest: ImageManifest) -> Built | None:
-    """What the image for the wanted platform says of itself, or the first one of an index."""
+def _config_of(
+    policy: ImagePolicy, repository: ImageRepository, manifest: ImageManifest
+) -> ImageConfig | None:
+    """Return the configuration of the image for the wanted platform, or of the first one of an index."""
     if manifest.config:
-        return repository.built(manifest.config)
+        return repository.image_config(manifest.config)
     wanted: Callable[[str], bool] = lambda has: not policy.platform or _is_platform(has, policy.platform)  # noqa: E731
     child = next((child for child in manifest.children if wanted(child.platform)), None)
     if child is None:
         return None
     inner = repository.manifest(child.digest)
-    return repository.built(inner.config) if inner.config else None
+    return repository.image_config(inner.config) if inner.config else None

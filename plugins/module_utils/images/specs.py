@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is declared of images, and what is decided by it. Values only."""
+"""Values: what the inventory declares about images and updates, and what is decided by it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..model.app import Person, SourceSpec
 from ..model.errors import printable
 from ..source.git.signing import Signing
 from .image_reference import ImageName
-from .pull_requests import Manner
+from .pull_requests import PullRequestOptions
 from .tag_filter import TagFilter
 from .tag_policy import Policy
 
@@ -24,7 +24,7 @@ DEFAULT_MESSAGE = "Update {images}"
 
 
 class Write(Enum):
-    """What is written of a choice where a whole reference stands."""
+    """What of a choice is written where the value is a whole reference."""
 
     TAG = "tag"
     DIGEST = "digest"
@@ -32,7 +32,7 @@ class Write(Enum):
 
 
 class Part(Enum):
-    """What of a choice stands at a marker."""
+    """The part of a choice that is written at a marker."""
 
     REFERENCE = ""
     NAME = "name"
@@ -42,7 +42,7 @@ class Part(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryAccount:
-    """Who asks. Credentials are named by file, never held."""
+    """The account at a registry. Credentials are named by file, never held."""
 
     username: str = ""
     password_file: Path | None = None
@@ -73,7 +73,7 @@ class ImagePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The tag that a policy wants, and what it leads to now."""
+    """The tag that a policy wants, and its digest now."""
 
     policy: str
     image: str
@@ -88,13 +88,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a policy came to: its declaration and its choice."""
+    """A policy and its choice."""
 
     policy: ImagePolicy
     choice: Choice
 
     def text(self, part: Part) -> str:
-        """What is written for a part of it."""
+        """Return the text that is written for a part of the choice."""
         name, tag, digest = self.choice.image, self.choice.tag, self.choice.digest
         if part is Part.REFERENCE:
             return {
@@ -128,7 +128,7 @@ class ImageChange:
 
 
 def slot(policy: str, part: Part) -> str:
-    """A policy and part, as a marker writes them."""
+    """Return a policy and part, as a marker writes them."""
     return f"{policy}:{part.value}" if part.value else policy
 
 
@@ -147,7 +147,7 @@ class UpdateSpec:
     message: str = DEFAULT_MESSAGE
     trailers: Mapping[str, str] = field(default_factory=dict)
     signing: Signing | None = None
-    pull_request: Manner | None = None
+    pull_request: PullRequestOptions | None = None
 
     @property
     def subject(self) -> str:
@@ -156,12 +156,12 @@ class UpdateSpec:
 
     @property
     def heads(self) -> str:
-        """What the branches of its pull requests begin with; a slash at its end, so that it is nobody else's."""
+        """What the branches of its pull requests begin with; ends with a slash, so that it fits no other branch."""
         return f"{self.branch or f'plumb/{self.name}'}/"
 
     def declared(self) -> str:
-        """By which it is known again that it says the same as before."""
-        said = [self.source.url, self.base, self.branch, list(self.paths), list(self.images)]
+        """Return a digest of the options, by which a change of them is noticed."""
+        values = [self.source.url, self.base, self.branch, list(self.paths), list(self.images)]
         manner = self.pull_request
-        text = json.dumps([*said, manner and [manner.per.value, manner.auto_merge, list(manner.labels)]])
+        text = json.dumps([*values, manner and [manner.per.value, manner.auto_merge, list(manner.labels)]])
         return hashlib.sha256(text.encode()).hexdigest()

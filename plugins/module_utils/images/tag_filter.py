@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Choosing tags by a regular expression, in a child process that is killed when it takes too long.
+"""Filtering tags by a regular expression, in a child process that is killed when it takes too long.
 
 An expression such as `(a+)+$` takes exponential time, and Python cannot interrupt it from within; a process can be
 ended from outside.
@@ -25,23 +25,23 @@ SECONDS = 3.0  # for all tags of an image
 _LONGEST = 500  # characters of an expression
 _NAME = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})", re.ASCII)
 _OUTPUT = 64 << 20
-_CPU, _MEMORY = 10, 1 << 30  # seconds and bytes: a second fence, should nobody be left to end the child
+_CPU, _MEMORY = 10, 1 << 30  # seconds and bytes: a second limit, in case nobody is left to end the child
 
 # Reads one JSON document: the expression and the tags. Writes one: for each tag None, or its groups by number and name.
 _CHILD = f"""
 import json, re, resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, ({_CPU}, {_CPU}))
 resource.setrlimit(resource.RLIMIT_AS, ({_MEMORY}, {_MEMORY}))
-asked = json.load(sys.stdin)
+request = json.load(sys.stdin)
 try:
-    pattern = re.compile(asked["pattern"])
+    pattern = re.compile(request["pattern"])
 except (re.error, OverflowError, RecursionError) as error:
     json.dump({{"wrong": str(error)}}, sys.stdout)
 else:
-    found = [pattern.search(tag) for tag in asked["tags"]]
+    matches = [pattern.search(tag) for tag in request["tags"]]
     names = {{**{{str(number): number for number in range(pattern.groups + 1)}}, **pattern.groupindex}}
-    json.dump({{"names": list(names), "found": [
-        one and {{name: one.group(number) or "" for name, number in names.items()}} for one in found
+    json.dump({{"names": list(names), "groups": [
+        match and {{name: match.group(number) or "" for name, number in names.items()}} for match in matches
     ]}}, sys.stdout)
 """
 
@@ -54,30 +54,30 @@ class TagFilter:
     extract: str = ""
 
 
-def filtered(
+def filter_tags(
     wanted: TagFilter, tags: Sequence[str], *, subject: str, seconds: float = SECONDS
 ) -> list[Candidate]:
-    """The tags that the filter lets through. Raises InputError, naming `subject`, also when it takes too long."""
+    """Return the tags that match the filter. Raises InputError, with `subject`, also where that takes too long."""
     operation = "filtering tags"
     if len(wanted.pattern) > _LONGEST or len(wanted.extract) > _LONGEST:
         raise InputError(subject, operation, f"it is longer than {_LONGEST} characters", "Write it shorter.")
-    said = _ask(wanted, tags, subject, operation, seconds)
-    if "wrong" in said:
+    answer = _run_filter(wanted, tags, subject, operation, seconds)
+    if "wrong" in answer:
         raise InputError(
             subject,
             operation,
-            f"{wanted.pattern[:80]!r} is not a regular expression: {said['wrong']}",
+            f"{wanted.pattern[:80]!r} is not a regular expression: {answer['wrong']}",
             r"Write for example '^main-(?P<build>\d+)$'.",
         )
-    _check_extract(wanted, said["names"], subject, operation)
+    _check_extract(wanted, answer["names"], subject, operation)
     return [
         Candidate(tag, _extracted(wanted.extract, groups) if wanted.extract else tag)
-        for tag, groups in zip(tags, said["found"], strict=True)
+        for tag, groups in zip(tags, answer["groups"], strict=True)
         if groups is not None
     ]
 
 
-def _ask(
+def _run_filter(
     wanted: TagFilter, tags: Sequence[str], subject: str, operation: str, seconds: float
 ) -> dict[str, Any]:
     asked = json.dumps({"pattern": wanted.pattern, "tags": list(tags)}).encode()
@@ -110,13 +110,13 @@ def _ask(
 
 
 def _check_extract(wanted: TagFilter, names: Sequence[str], subject: str, operation: str) -> None:
-    for found in _NAME.finditer(wanted.extract):
-        name = found[1] or found[2]
+    for match in _NAME.finditer(wanted.extract):
+        name = match[1] or match[2]
         if name is not None and name not in names:
-            known = ", ".join(f"${one}" for one in names)
-            why = f"extract names {found[0]}, which is no group of {wanted.pattern[:80]!r}"
+            known = ", ".join(f"${group}" for group in names)
+            why = f"extract names {match[0]}, which is no group of {wanted.pattern[:80]!r}"
             raise InputError(subject, operation, why, f"The groups are {known}.")
 
 
 def _extracted(extract: str, groups: dict[str, str]) -> str:
-    return _NAME.sub(lambda found: groups[found[1] or found[2]] if found[1] or found[2] else "$", extract)
+    return _NAME.sub(lambda match: groups[match[1] or match[2]] if match[1] or match[2] else "$", extract)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which tag of an image is wanted: a table of policies, each an order of tags. Values only, nothing is asked here."""
+"""Which tag of an image is wanted: a table of policies, each an order of tags. No request is made here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Kind(Enum):
-    """The five kinds of policies; the value is the word for it."""
+    """The five kinds of policies; the value is the option's name."""
 
     SEMVER = "semver"
     NUMERICAL = "numerical"
@@ -43,26 +43,26 @@ class Policy:
 
     @property
     def is_ordered(self) -> bool:
-        """Whether the tags alone say which is newer."""
+        """Whether the tags alone decide which is newer."""
         return self.kind in {Kind.SEMVER, Kind.NUMERICAL, Kind.ALPHABETICAL}
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A tag, and what of it is compared: the tag itself, or what a filter took out of it."""
+    """A tag, and its key for comparing: the tag itself, or what a filter extracts of it."""
 
     tag: str
     key: str
 
 
-def make_policy(given: Mapping[str, Any], *, subject: str) -> Policy:
-    """The policy of a map with one word. Raises InputError, naming `subject`."""
+def parse_policy(options: Mapping[str, Any], *, subject: str) -> Policy:
+    """Return the policy of a map with one key. Raises InputError, with `subject`."""
     words = {kind.value: kind for kind in Kind}
-    said = {name: value for name, value in given.items() if value not in (None, "")}
-    if len(said) != 1 or not said.keys() <= words.keys():
+    chosen = {name: value for name, value in options.items() if value not in (None, "")}
+    if len(chosen) != 1 or not chosen.keys() <= words.keys():
         why = "it is not one of " + ", ".join(words)
         raise InputError(subject, "reading policy", why, 'Write for example {semver: ">=1.0.0 <2.0.0"}.')
-    ((name, value),) = said.items()
+    ((name, value),) = chosen.items()
     kind, text = words[name], str(value)
     if kind is Kind.SEMVER:
         return Policy(kind, text, parse_range(text, subject=subject))
@@ -72,30 +72,30 @@ def make_policy(given: Mapping[str, Any], *, subject: str) -> Policy:
     return Policy(kind, text)
 
 
-def without_attached(tags: Sequence[str]) -> list[str]:
-    """The tags that are images, without those of signatures, attestations and the like."""
+def without_attachments(tags: Sequence[str]) -> list[str]:
+    """Return the tags that are images, without those of signatures, attestations and the like."""
     return [tag for tag in tags if not _ATTACHED.fullmatch(tag)]
 
 
-def ranked(
+def rank_tags(
     policy: Policy, candidates: Sequence[Candidate], created: Mapping[str, datetime] | None = None
 ) -> list[str]:
-    """The tags that the policy admits, the one that it wants most first. `created` by tag is for `newest`."""
+    """Return the tags that the policy admits, best first. `created`, by tag, is for `newest`."""
     return _ORDERS[policy.kind](policy, candidates, created or {})
 
 
-def is_older(policy: Policy, one: Candidate, other: Candidate) -> bool | None:
-    """Whether the policy wants `one` less than `other`; None where tags alone do not say it."""
+def is_older(policy: Policy, candidate: Candidate, other: Candidate) -> bool | None:
+    """Return whether `candidate` ranks below `other`; None where tags alone do not decide it."""
     if not policy.is_ordered:
         return None
-    order = ranked(policy, (one, other))
-    if one.tag == other.tag or other.tag not in order:
+    order = rank_tags(policy, (candidate, other))
+    if candidate.tag == other.tag or other.tag not in order:
         return False
     return order[0] == other.tag
 
 
-def reason_of(policy: Policy, admitted: int, candidates: int) -> str:
-    """Why the tag that comes first is chosen, for people: of how many, by what."""
+def choice_reason(policy: Policy, admitted: int, candidates: int) -> str:
+    """Return for people why the first tag is chosen: of how many, and by which order."""
     return _REASONS[policy.kind, policy.value if policy.kind in _DIRECTED else ""].format(
         value=policy.value, admitted=admitted, candidates=candidates
     )
@@ -105,32 +105,40 @@ def _semver(policy: Policy, candidates: Sequence[Candidate], _created: Mapping[s
     wanted = policy.versions
     if wanted is None:
         return []
-    rows = [(versions_of([one.key]), one.tag) for one in candidates]
-    found = [(versions[0][0], tag) for versions, tag in rows if versions and wanted.admits(versions[0][0])]
-    return [tag for _version, tag in sorted(found, reverse=True)]
+    rows = [(versions_of([candidate.key]), candidate.tag) for candidate in candidates]
+    admitted = [(versions[0][0], tag) for versions, tag in rows if versions and wanted.admits(versions[0][0])]
+    return [tag for _version, tag in sorted(admitted, reverse=True)]
 
 
 def _numerical(
     policy: Policy, candidates: Sequence[Candidate], _created: Mapping[str, datetime]
 ) -> list[str]:
-    found = [(Decimal(one.key), one.tag) for one in candidates if _NUMBER.fullmatch(one.key)]
-    return [tag for _number, tag in sorted(found, reverse=policy.value == "asc")]
+    numbers = [
+        (Decimal(candidate.key), candidate.tag)
+        for candidate in candidates
+        if _NUMBER.fullmatch(candidate.key)
+    ]
+    return [tag for _number, tag in sorted(numbers, reverse=policy.value == "asc")]
 
 
 def _alphabetical(
     policy: Policy, candidates: Sequence[Candidate], _created: Mapping[str, datetime]
 ) -> list[str]:
-    found = [(one.key, one.tag) for one in candidates]
-    return [tag for _key, tag in sorted(found, reverse=policy.value == "asc")]
+    keys = [(candidate.key, candidate.tag) for candidate in candidates]
+    return [tag for _key, tag in sorted(keys, reverse=policy.value == "asc")]
 
 
 def _newest(_policy: Policy, candidates: Sequence[Candidate], created: Mapping[str, datetime]) -> list[str]:
-    found = [(created[one.tag], one.key, one.tag) for one in candidates if one.tag in created]
-    return [tag for _moment, _key, tag in sorted(found, reverse=True)]
+    builds = [
+        (created[candidate.tag], candidate.key, candidate.tag)
+        for candidate in candidates
+        if candidate.tag in created
+    ]
+    return [tag for _moment, _key, tag in sorted(builds, reverse=True)]
 
 
 def _digest(policy: Policy, candidates: Sequence[Candidate], _created: Mapping[str, datetime]) -> list[str]:
-    return [one.tag for one in candidates if one.tag == policy.value]
+    return [candidate.tag for candidate in candidates if candidate.tag == policy.value]
 
 
 _ORDERS: Mapping[Kind, Callable[[Policy, Sequence[Candidate], Mapping[str, datetime]], list[str]]] = {

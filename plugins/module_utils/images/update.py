@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writing choices to Git: cloned, edited, committed and pushed, where there is anything new."""
+"""An update: choices are written to Git by a clone, an edit, a commit and a push, where there is anything new."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..http.retry import TryAgain, retry
 from ..source.push import Clone, NewCommit, PushRaceError, clone_for_writing
 from .commit_message import message
 from .errors import UpdateError
-from .pull_requests import Manner, Per, Proposal, Proposed, PullRequests
+from .pull_requests import Proposal, Proposed, PullRequestOptions, PullRequests, PullRequestScope
 from .specs import Decision, ImageChange, UpdateSpec
-from .update_plan import Planned, Planner
-from .update_state import Committed, UpdateState
+from .update_plan import PlannedFiles, Planner
+from .update_state import ObservedValues, UpdateState
 
-_TRIES = 5  # pushes of one commit that came second
+_TRIES = 5  # pushes of one commit, where others push at the same time
 _PAUSE = 0.1  # seconds before the second try
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pushed:
+class PushedBranch:
     """A branch that has, or in a check would get, the changes; `commit` is empty where nothing had to be pushed."""
 
     branch: str
@@ -33,129 +33,129 @@ class Pushed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Updated:
-    """What became of an update. `asked`: whether Git was asked at all."""
+class UpdateResult:
+    """The result of an update. `asked`: whether a request went to the Git server at all."""
 
     name: str
     asked: bool
-    pushed: tuple[Pushed, ...] = ()
+    pushed: tuple[PushedBranch, ...] = ()
     warnings: tuple[str, ...] = ()
     unmarked: tuple[str, ...] = ()  # the policies that no marker in the branch names
-    memory: Committed = field(default_factory=Committed)
+    memory: UpdateState = field(default_factory=UpdateState)
 
     @property
     def changed(self) -> bool:
         """Whether anything was, or would be, pushed or proposed."""
-        return any(one.commit or (one.proposed and one.proposed.created) for one in self.pushed)
+        return any(branch.commit or (branch.proposed and branch.proposed.created) for branch in self.pushed)
 
 
 def update(
     spec: UpdateSpec,
     decisions: Sequence[Decision],
-    memory: Committed,
+    memory: UpdateState,
     *,
     known: frozenset[str],
     now: str = "",
     pulls: PullRequests | None = None,
     check: bool = False,
     work: Path | None = None,
-) -> Updated:
-    """Write these decisions where they are wanted. `known` are the names of all policies, `now` the commit that the
-    followed branch is known to have (empty: not known).
+) -> UpdateResult:
+    """Write these decisions to the marked values in Git.
 
-    With nothing new nobody is asked; else the clone is made below `work`, and is gone at the end. In a check Git is
-    read and nothing is pushed; its commits are called `check`. Raises InputError, SourceError, UpdateError, and what
+    `known` are the names of all policies, `now` the commit that the followed branch is known to have (empty: unknown).
+    With nothing new no request is made; otherwise a clone is made below `work`, and removed at the end. In a check Git
+    is read and nothing is pushed; its commits are called `check`. Raises InputError, SourceError, UpdateError, and what
     `pulls` raises.
     """
     wanted = _wanted(spec, decisions)
-    if not is_news(spec, decisions, memory, now):
-        return Updated(name=spec.name, asked=False, unmarked=memory.unmarked, memory=memory)
+    if not needs_update(spec, decisions, memory, now):
+        return UpdateResult(name=spec.name, asked=False, unmarked=memory.unmarked, memory=memory)
     with clone_for_writing(spec.source, work) as clone:
-        writer = _Writer(
+        writer = _BranchWriter(
             spec, clone, memory, known, check=check, again=memory.knows(spec.declared(), _choices(wanted))
         )
-        groups = [[one] for one in wanted] if _per_image(spec) else [wanted]
-        results = [writer.write(group, _head(spec, group)) for group in groups]
-    pushed = [one.pushed for one in results if one.pushed is not None]
+        groups = [[decision] for decision in wanted] if _per_image(spec) else [wanted]
+        results = [writer.write(group, _branch_name(spec, group)) for group in groups]
+    pushed = [result.pushed for result in results if result.pushed is not None]
     if spec.pull_request is not None and pulls is not None and not check:
-        pushed = [_proposed(spec, one, wanted, pulls) for one in pushed]
-        left = [one.head for one in results if one.is_left]
-        pulls.close_overtaken([*(one.branch for one in pushed), *left], spec.heads)
-    found = _found(spec, results, now, wanted)
-    return Updated(
+        pushed = [_proposed(spec, branch, wanted, pulls) for branch in pushed]
+        left = [result.head for result in results if result.is_left]
+        pulls.close_superseded([*(branch.branch for branch in pushed), *left], spec.heads)
+    observed = _observed(spec, results, now, wanted)
+    return UpdateResult(
         name=spec.name,
         asked=True,
-        unmarked=found.unmarked,
+        unmarked=observed.unmarked,
         pushed=tuple(pushed),
-        warnings=tuple(dict.fromkeys(line for one in results for line in one.planned.warnings)),
-        memory=memory.after(spec.declared(), _choices(wanted), found),
+        warnings=tuple(dict.fromkeys(line for result in results for line in result.planned.warnings)),
+        memory=memory.after(spec.declared(), _choices(wanted), observed),
     )
 
 
-def is_news(spec: UpdateSpec, decisions: Sequence[Decision], memory: Committed, now: str = "") -> bool:
-    """Whether Git has not been looked at with just these decisions, or before it had the commit `now`."""
+def needs_update(spec: UpdateSpec, decisions: Sequence[Decision], memory: UpdateState, now: str = "") -> bool:
+    """Return whether Git has to be read: these decisions are new, or it had another commit than `now` before."""
     wanted = _wanted(spec, decisions)
-    return bool(wanted) and not (
-        memory.knows(spec.declared(), _choices(wanted)) and memory.has_looked_at(now)
-    )
+    return bool(wanted) and not (memory.knows(spec.declared(), _choices(wanted)) and memory.has_read(now))
 
 
-def _found(
-    spec: UpdateSpec, results: Sequence[_Written], now: str, wanted: Sequence[Decision]
-) -> UpdateState:
-    """What is on a branch of its own does not stand in Git yet: it may be merged, or not.
+def _observed(
+    spec: UpdateSpec, results: Sequence[_BranchResult], now: str, wanted: Sequence[Decision]
+) -> ObservedValues:
+    """Return the values that the followed branch has, and those that other branches have, which may be merged or not.
 
-    `now` counts as looked at wherever the branch is: it may have been rewritten, which the source need not follow.
+    `now` counts as read wherever the branch is: it may have been rewritten, which the source need not follow.
     """
-    there = [row for one in results for row in one.planned.there]
+    present = [row for result in results for row in result.planned.present]
     offered: list[tuple[str, str, str]] = []
-    for one in results:
-        if one.pushed is not None:
-            rows = [(change.file, change.slot, change.after) for change in one.pushed.changes]
-            (there if one.head == spec.base else offered).extend(rows)
-    looked = dict.fromkeys([now] * bool(now) + [commit for one in results for commit in one.looked])
-    marked = frozenset[str]().union(*(one.planned.marked for one in results))
-    unmarked = tuple(one.policy.name for one in wanted if one.policy.name not in marked)
-    return UpdateState(there=tuple(there), offered=tuple(offered), looked=tuple(looked), unmarked=unmarked)
+    for result in results:
+        if result.pushed is not None:
+            rows = [(change.file, change.slot, change.after) for change in result.pushed.changes]
+            (present if result.head == spec.base else offered).extend(rows)
+    looked = dict.fromkeys([now] * bool(now) + [commit for result in results for commit in result.looked])
+    marked = frozenset[str]().union(*(result.planned.marked for result in results))
+    unmarked = tuple(decision.policy.name for decision in wanted if decision.policy.name not in marked)
+    return ObservedValues(
+        present=tuple(present), offered=tuple(offered), looked=tuple(looked), unmarked=unmarked
+    )
 
 
 def _wanted(spec: UpdateSpec, decisions: Sequence[Decision]) -> list[Decision]:
-    return [one for one in decisions if not spec.images or one.policy.name in spec.images]
+    return [decision for decision in decisions if not spec.images or decision.policy.name in spec.images]
 
 
 def _choices(decisions: Sequence[Decision]) -> dict[str, str]:
-    return {one.policy.name: one.choice.identity for one in decisions}
+    return {decision.policy.name: decision.choice.identity for decision in decisions}
 
 
 def _per_image(spec: UpdateSpec) -> bool:
-    return spec.pull_request is not None and spec.pull_request.per is Per.IMAGE
+    return spec.pull_request is not None and spec.pull_request.per is PullRequestScope.IMAGE
 
 
-def _head(spec: UpdateSpec, group: Sequence[Decision]) -> str:
+def _branch_name(spec: UpdateSpec, group: Sequence[Decision]) -> str:
     if spec.pull_request is None:
         return spec.branch or spec.base
     return f"{spec.heads}{group[0].policy.name if _per_image(spec) else 'images'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Written:
-    """What became of one branch. `is_left`: it is left as it is, since all was offered there before."""
+class _BranchResult:
+    """The result of one branch. `is_left`: it stays as it is, since all was offered there before."""
 
     head: str
-    planned: Planned
+    planned: PlannedFiles
     looked: tuple[str, ...]  # the commit of the followed branch, and those before it
-    pushed: Pushed | None = None
+    pushed: PushedBranch | None = None
     is_left: bool = False
 
 
-class _Writer:
-    """One update in its clone. `again`: only the followed branch has moved since the last look."""
+class _BranchWriter:
+    """Writes the branches of one update. `again`: only the followed branch has moved since the last time."""
 
     def __init__(
         self,
         spec: UpdateSpec,
         clone: Clone,
-        memory: Committed,
+        memory: UpdateState,
         known: frozenset[str],
         *,
         check: bool,
@@ -165,10 +165,10 @@ class _Writer:
         self._memory, self._again = memory, again
         self._planner = Planner(clone=clone, memory=memory, paths=spec.paths, known=known)
 
-    def write(self, decisions: Sequence[Decision], head: str) -> _Written:
-        """Bring a branch to these decisions; a push that comes second is done again from what is there then."""
+    def write(self, decisions: Sequence[Decision], head: str) -> _BranchResult:
+        """Bring a branch to these decisions. A push that comes second is done again from what the branch has then."""
 
-        def attempt(last: bool) -> _Written:
+        def attempt(last: bool) -> _BranchResult:
             try:
                 return self._write(decisions, head)
             except PushRaceError as error:
@@ -179,7 +179,7 @@ class _Writer:
 
         return retry(attempt, tries=_TRIES, pause=_PAUSE)
 
-    def _write(self, decisions: Sequence[Decision], head: str) -> _Written:
+    def _write(self, decisions: Sequence[Decision], head: str) -> _BranchResult:
         refs = self._clone.fetch(*dict.fromkeys((self._spec.base, head)))
         base = refs.get(self._spec.base)
         if base is None:
@@ -187,29 +187,36 @@ class _Writer:
         planned = self._planner.plan(base, decisions)
         looked = tuple(self._clone.recent_history(base))
         if not planned.files:
-            return _Written(head=head, planned=planned, looked=looked)
+            return _BranchResult(head=head, planned=planned, looked=looked)
         if self._was_offered(planned, head):
-            return _Written(head=head, planned=planned, looked=looked, is_left=True)
+            return _BranchResult(head=head, planned=planned, looked=looked, is_left=True)
         commit = "check" if self._check else self._push(planned, decisions, base, head, refs)
-        return _Written(
+        return _BranchResult(
             head=head,
             planned=planned,
             looked=(commit, *looked) if head == self._spec.base else looked,
-            pushed=Pushed(branch=head, commit=commit, changes=planned.changes),
+            pushed=PushedBranch(branch=head, commit=commit, changes=planned.changes),
         )
 
-    def _was_offered(self, planned: Planned, head: str) -> bool:
-        """Whether a branch had all of it before: whoever closed its pull request since, or removed it, meant that."""
+    def _was_offered(self, planned: PlannedFiles, head: str) -> bool:
+        """Return whether a branch had all of it before: then its pull request was closed or removed on purpose."""
         return (
             self._again
             and head != self._spec.base
-            and all(self._memory.was_offered(one.file, one.slot, one.after) for one in planned.changes)
+            and all(
+                self._memory.was_offered(change.file, change.slot, change.after) for change in planned.changes
+            )
         )
 
     def _push(
-        self, planned: Planned, decisions: Sequence[Decision], base: str, head: str, refs: Mapping[str, str]
+        self,
+        planned: PlannedFiles,
+        decisions: Sequence[Decision],
+        base: str,
+        head: str,
+        refs: Mapping[str, str],
     ) -> str:
-        """Push the planned files; the commit, or nothing where the branch has them already."""
+        """Push the planned files; return the commit, or an empty text where the branch has them already."""
         tip = refs.get(head)
         parents: tuple[str, ...] = (base,)
         if tip is not None and tip != base and not self._clone.has_ancestor(base, tip):
@@ -228,7 +235,7 @@ class _Writer:
                     self._spec.trailers,
                     update=self._spec.name,
                     branch=head,
-                    decisions=[one for one in decisions if one.policy.name in used],
+                    decisions=[decision for decision in decisions if decision.policy.name in used],
                     changes=planned.changes,
                 ),
                 author=self._spec.author,
@@ -238,15 +245,15 @@ class _Writer:
         self._clone.push(commit, head)
         return commit
 
-    def _has(self, tip: str, planned: Planned) -> bool:
-        there = {entry.path: entry.oid for entry in self._clone.files(tip)}
-        oids = [there.get(path) for path in planned.files]
+    def _has(self, tip: str, planned: PlannedFiles) -> bool:
+        tree = {entry.path: entry.oid for entry in self._clone.files(tip)}
+        oids = [tree.get(path) for path in planned.files]
         known = [oid for oid in oids if oid is not None]
         contents = [content for _mode, content in planned.files.values()]
         return len(known) == len(oids) and self._clone.read(known) == contents
 
     def _check_tip(self, tip: str, head: str) -> None:
-        """See that nothing of somebody else is on a branch of ours: its tree is made anew from the base."""
+        """Raise UpdateError where a branch ends with a commit of somebody else, which would be lost."""
         person = self._clone.commit_object(tip).committer
         if person.email != self._spec.author.email:
             why = f"the last commit of {head} is by {person.name} <{person.email}>, and would be lost"
@@ -256,23 +263,32 @@ class _Writer:
         return UpdateError(self._spec.subject, f"writing to {self._spec.source.name}", why, next_step)
 
 
-def _proposed(spec: UpdateSpec, pushed: Pushed, decisions: Sequence[Decision], pulls: PullRequests) -> Pushed:
+def _proposed(
+    spec: UpdateSpec, pushed: PushedBranch, decisions: Sequence[Decision], pulls: PullRequests
+) -> PushedBranch:
     used = {change.policy for change in pushed.changes}
     text = message(
         spec.message,
         {},
         update=spec.name,
         branch=pushed.branch,
-        decisions=[one for one in decisions if one.policy.name in used],
+        decisions=[decision for decision in decisions if decision.policy.name in used],
         changes=pushed.changes,
     )
     title, _blank, rest = text.strip().partition("\n")
-    lines = [f"- `{one.where}` {one.policy}: `{one.before}` → `{one.after}`" for one in pushed.changes]
+    lines = [
+        f"- `{change.where}` {change.policy}: `{change.before}` → `{change.after}`"
+        for change in pushed.changes
+    ]
     body = "\n\n".join(part for part in (rest.strip(), "\n".join(lines)) if part)
     proposal = Proposal(
-        head=pushed.branch, base=spec.base, title=title, body=body, manner=spec.pull_request or Manner()
+        head=pushed.branch,
+        base=spec.base,
+        title=title,
+        body=body,
+        manner=spec.pull_request or PullRequestOptions(),
     )
-    return Pushed(
+    return PushedBranch(
         branch=pushed.branch,
         commit=pushed.commit,
         changes=pushed.changes,

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was decided and written before: with nothing new Git is not asked, and what was taken back stays taken back.
+"""The state of an update: what was decided and written before.
 
-The same for what was only offered, on another branch: a pull request that somebody closed is not opened again.
+With nothing new no request goes to the Git server, and a value that somebody took back is not written again. The same
+holds for what was written to another branch: a pull request that somebody closed is not opened again.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ Values = Mapping[str, Mapping[str, tuple[str, ...]]]  # by file and slot (`shop:
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
-    """What an update came to last: its declaration, the choice of each policy, and all that it wrote where.
+class UpdateState:
+    """The last result of an update: its declaration, the choice of each policy, and the values that it wrote.
 
-    `offered` is what it wrote to other branches than the one that is followed; `looked` are the commit of that branch
-    which was looked at last, and those before it.
+    `offered` are values written to other branches than the followed one; `looked` are the commit of the followed branch
+    that was read last, and those before it.
     """
 
     declared: str = ""
@@ -40,78 +41,78 @@ class Committed:
     unmarked: tuple[str, ...] = ()  # the policies that no marker named
 
     def knows(self, declared: str, choices: Mapping[str, str]) -> bool:
-        """Whether Git has been looked at with just this."""
+        """Return whether Git was read with just this declaration and these choices."""
         return self.declared == declared and all(
-            self.choices.get(name) == said for name, said in choices.items()
+            self.choices.get(name) == identity for name, identity in choices.items()
         )
 
-    def has_looked_at(self, commit: str) -> bool:
-        """Whether Git was looked at when it had this commit; so, too, where either is not known (empty)."""
+    def has_read(self, commit: str) -> bool:
+        """Return whether Git was read when it had this commit; true where either is unknown (empty)."""
         return not commit or not self.looked or commit in self.looked
 
     def was_offered(self, file: str, slot: str, value: str) -> bool:
-        """Whether this was written to another branch already."""
+        """Return whether this value was written to another branch before."""
         return value in self.offered.get(file, {}).get(slot, ())
 
     def last(self, file: str, slot: str) -> str:
-        """What was written last at a slot's markers in a file; empty where nothing is remembered."""
+        """Return the value written last at a slot's markers in a file; empty where nothing is remembered."""
         return (self.written.get(file, {}).get(slot) or ("",))[-1]
 
     def choice(self, policy: ImagePolicy) -> Choice | None:
-        """What a policy came to last; None where it was for another image, or nothing is remembered."""
-        said = self.choices.get(policy.name, "")
-        name, tag, digest = name_of(said), tag_of(said), said.partition("@")[2]
+        """Return the last choice of a policy; None where it was for another image, or nothing is remembered."""
+        reference = self.choices.get(policy.name, "")
+        name, tag, digest = name_of(reference), tag_of(reference), reference.partition("@")[2]
         if name is None or name.text != policy.image.text or not tag or not is_digest(digest):
             return None
         return Choice(policy.name, policy.image.text, tag, digest)
 
-    def after(self, declared: str, choices: Mapping[str, str], found: UpdateState) -> Committed:
-        """The same with what was decided and found now."""
-        return Committed(
+    def after(self, declared: str, choices: Mapping[str, str], observed: ObservedValues) -> UpdateState:
+        """Return this state with the new choices and values."""
+        return UpdateState(
             declared=declared,
             choices={**self.choices, **choices},
-            written=_with(self.written, found.there),
-            offered=_with(self.offered, found.offered),
-            looked=found.looked,
-            unmarked=found.unmarked,
+            written=_merged(self.written, observed.present),
+            offered=_merged(self.offered, observed.offered),
+            looked=observed.looked,
+            unmarked=observed.unmarked,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateState:
-    """File, slot and value of all that stands in Git by the choices, and that is offered; the commits looked at.
+class ObservedValues:
+    """File, slot and value of the choices that Git has (`present`), and of those on other branches; the commits read.
 
     `unmarked` are the policies that no marker names.
     """
 
-    there: tuple[tuple[str, str, str], ...]
+    present: tuple[tuple[str, str, str], ...]
     offered: tuple[tuple[str, str, str], ...]
     looked: tuple[str, ...]
     unmarked: tuple[str, ...] = ()
 
 
-def _with(values: Values, new: Iterable[tuple[str, str, str]]) -> Values:
-    found = {file: dict(of_file) for file, of_file in values.items()}
+def _merged(values: Values, new: Iterable[tuple[str, str, str]]) -> Values:
+    result = {file: dict(of_file) for file, of_file in values.items()}
     for file, slot, value in new:
-        of_file = found.setdefault(file, {})
-        before = [one for one in of_file.get(slot, ()) if one != value]
+        of_file = result.setdefault(file, {})
+        before = [earlier for earlier in of_file.get(slot, ()) if earlier != value]
         of_file[slot] = (*before, value)[-_MOST:]
-    return found
+    return result
 
 
-def committed_file(cache: Path, cluster: str, update: str, url: str) -> Path:
-    """Where an update's memory is kept."""
+def state_file(cache: Path, cluster: str, update: str, url: str) -> Path:
+    """Return the file of an update's state."""
     return record_file(cache / "images", cluster, update, url)
 
 
-def load_committed(file: Path) -> Committed:
-    """The memory in a file; an empty one where there is none, or none that can be used."""
-    return _STORE.load(file) or Committed()
+def load_state(file: Path) -> UpdateState:
+    """Return the state in a file; an empty one where there is none, or none that can be used."""
+    return _STORE.load(file) or UpdateState()
 
 
-def save_committed(file: Path, memory: Committed) -> None:
-    """Keep a memory. One that is known is not written again. Raises UpdateError where the disk does not take it."""
-    if memory == load_committed(file):
+def save_state(file: Path, memory: UpdateState) -> None:
+    """Write a state, unless the file has it. Raises UpdateError where it cannot be written."""
+    if memory == load_state(file):
         return
     try:
         _STORE.save(file, memory)
@@ -124,7 +125,7 @@ def save_committed(file: Path, memory: Committed) -> None:
         ) from error
 
 
-def _encode(memory: Committed) -> dict[str, Any]:
+def _encode(memory: UpdateState) -> dict[str, Any]:
     return {
         "declared": memory.declared,
         "choices": dict(memory.choices),
@@ -136,13 +137,13 @@ def _encode(memory: Committed) -> dict[str, Any]:
 
 
 def _lists(values: Values) -> dict[str, dict[str, list[str]]]:
-    return {file: {name: list(those) for name, those in one.items()} for file, one in values.items()}
+    return {file: {name: list(those) for name, those in slots.items()} for file, slots in values.items()}
 
 
-def _decode(content: Mapping[str, Any]) -> Committed:
-    return Committed(
+def _decode(content: Mapping[str, Any]) -> UpdateState:
+    return UpdateState(
         declared=str(content["declared"]),
-        choices={str(name): str(said) for name, said in content["choices"].items()},
+        choices={str(name): str(identity) for name, identity in content["choices"].items()},
         written=_tuples(content["written"]),
         offered=_tuples(content["offered"]),
         looked=tuple(map(str, content["looked"])),
@@ -152,9 +153,9 @@ def _decode(content: Mapping[str, Any]) -> Committed:
 
 def _tuples(content: Mapping[str, Any]) -> Values:
     return {
-        str(file): {str(name): tuple(map(str, values)) for name, values in one.items()}
-        for file, one in content.items()
+        str(file): {str(name): tuple(map(str, values)) for name, values in slots.items()}
+        for file, slots in content.items()
     }
 
 
-_STORE = RecordStore[Committed](kind="plumb.gitops/images", version=1, encode=_encode, decode=_decode)
+_STORE = RecordStore[UpdateState](kind="plumb.gitops/images", version=1, encode=_encode, decode=_decode)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scalars of a YAML text with their place in it, character by character."""
+"""The scalars of a YAML text with their positions in it, in characters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PROPERTIES = re.compile(r"(?:[&!]\S*[ \t\r\n]+)+")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class YamlScalar:
     """A scalar: where its text begins and ends, without anchor and tag, with its quotes.
 
     `path` begins with the number of its document.
@@ -40,8 +40,8 @@ class NotYamlError(Exception):
     """The text is not YAML; the message says why."""
 
 
-def scalars(text: str, subject: str) -> tuple[Written, ...]:
-    """All scalars of a text, in order. Raises NotYamlError; RenderError where PyYAML is missing."""
+def scalars(text: str, subject: str) -> tuple[YamlScalar, ...]:
+    """Return all scalars of a text, in order. Raises NotYamlError; RenderError where PyYAML is missing."""
     loader = parser_class(subject)
     skipped = int(text.startswith(_BYTE_ORDER_MARK))  # the parsers do not agree on whether it is counted
     try:
@@ -55,7 +55,7 @@ def scalars(text: str, subject: str) -> tuple[Written, ...]:
         raise NotYamlError("an escape that is no character, or too large a number") from exc
 
 
-class _Open:
+class _OpenCollection:
     """A list or map that is still open."""
 
     __slots__ = ("count", "is_map", "key")
@@ -72,23 +72,23 @@ class _Open:
         return self.key if self.is_map else self.count
 
 
-def _walk(text: str, loader: Any, skipped: int) -> Iterator[Written]:
+def _walk(text: str, loader: Any, skipped: int) -> Iterator[YamlScalar]:
     document = -1
-    stack: list[_Open] = []
+    stack: list[_OpenCollection] = []
     for event in yaml.parse(text[skipped:], Loader=loader):
         if isinstance(event, yaml.DocumentStartEvent):
             document, stack = document + 1, []
         elif isinstance(event, yaml.ScalarEvent):
-            path = (document, *(one.step for one in stack))
+            path = (document, *(level.step for level in stack))
             is_key = bool(stack) and stack[-1].wants_key
-            yield from _written(text, event, path, skipped, is_key=is_key)
+            yield from _scalars_of(text, event, path, skipped, is_key=is_key)
             if is_key:
                 stack[-1].key = event.value
             _count(stack)
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             if len(stack) >= MAX_DEPTH:
                 raise ValueError("nested too deep")
-            stack.append(_Open(is_map=isinstance(event, yaml.MappingStartEvent)))
+            stack.append(_OpenCollection(is_map=isinstance(event, yaml.MappingStartEvent)))
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             stack.pop()
             _count(stack)
@@ -96,12 +96,12 @@ def _walk(text: str, loader: Any, skipped: int) -> Iterator[Written]:
             _count(stack)
 
 
-def _count(stack: list[_Open]) -> None:
+def _count(stack: list[_OpenCollection]) -> None:
     if stack:
         stack[-1].count += 1
 
 
-def _written(text: str, event: Any, path: Path, skipped: int, *, is_key: bool) -> Iterator[Written]:
+def _scalars_of(text: str, event: Any, path: Path, skipped: int, *, is_key: bool) -> Iterator[YamlScalar]:
     start, end = event.start_mark.index + skipped, event.end_mark.index + skipped
     if event.anchor or event.tag:
         properties = _PROPERTIES.match(text, start, end)
@@ -109,7 +109,7 @@ def _written(text: str, event: Any, path: Path, skipped: int, *, is_key: bool) -
     if start >= end:  # a value that is not there
         return
     style = event.style or ""
-    yield Written(
+    yield YamlScalar(
         path=path,
         start=start,
         end=end,

@@ -10,10 +10,13 @@ import json
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import Target, refusal
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import (
+    Target,
+    api_error,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_status import (
     Conflict,
-    read_answer,
+    parse_status,
 )
 
 TARGET = Target(subject="Deployment shop/cart", operation="applying", write=True)
@@ -22,7 +25,7 @@ TARGET = Target(subject="Deployment shop/cart", operation="applying", write=True
 def answer(status, reason="", message="", *causes, **details):
     listed = [dict(zip(("reason", "field", "message"), cause, strict=True)) for cause in causes]
     said = {"kind": "Status", "reason": reason, "message": message, "details": {**details, "causes": listed}}
-    return read_answer(status, json.dumps(said).encode())
+    return parse_status(status, json.dumps(said).encode())
 
 
 @pytest.mark.parametrize(
@@ -32,12 +35,12 @@ def answer(status, reason="", message="", *causes, **details):
         (answer(403, "Forbidden", "no"), errors.Forbidden),
         (answer(403, "Forbidden", "no", ("NamespaceTerminating", "", "")), errors.NamespaceTerminating),
         (answer(404, "NotFound", 'configmaps "a" not found', name="a"), errors.NotFound),
-        (read_answer(404, b"404 page not found\n"), errors.UnknownApi),
+        (parse_status(404, b"404 page not found\n"), errors.UnknownApi),
         # Of a kind that a known group does not have.
         (answer(404, "NotFound", "the server could not find the requested resource"), errors.UnknownApi),
         (
             answer(409, "Conflict", "", ("FieldManagerConflict", ".spec", 'conflict with "x"')),
-            errors.FieldConflict,
+            errors.ManagerConflict,
         ),
         (answer(409, "Conflict", "the object has been modified"), errors.StaleVersion),
         (answer(409, "AlreadyExists", "there is one"), errors.StaleVersion),
@@ -48,15 +51,15 @@ def answer(status, reason="", message="", *causes, **details):
         (answer(429, "TooManyRequests", "later"), errors.Throttled),
         (answer(500, "", "etcdserver: request is too large"), errors.TooLarge),
         (answer(500, "InternalError", "failed calling webhook"), errors.ServerFailure),
-        (read_answer(503, b"service unavailable"), errors.ServerFailure),
+        (parse_status(503, b"service unavailable"), errors.ServerFailure),
         (answer(504, "Timeout", "request did not complete"), errors.ServerFailure),
         (answer(400, "BadRequest", 'strict decoding error: unknown field "spec.x"'), errors.BadRequest),
-        (read_answer(302, b""), errors.BadRequest),
-        (read_answer(418, b"[" * 100_000), errors.BadRequest),
+        (parse_status(302, b""), errors.BadRequest),
+        (parse_status(418, b"[" * 100_000), errors.BadRequest),
     ],
 )
 def test_the_table(given, expected):
-    made = refusal(given, TARGET)
+    made = api_error(given, TARGET)
     assert type(made) is expected
     assert str(made).startswith("Deployment shop/cart: applying: ")
     assert made.status == given.status
@@ -65,7 +68,7 @@ def test_the_table(given, expected):
 
 
 def test_a_conflict_names_managers_and_how_they_hold_the_field():
-    made = refusal(
+    made = api_error(
         answer(
             409,
             "Conflict",
@@ -84,7 +87,7 @@ def test_a_conflict_names_managers_and_how_they_hold_the_field():
         ),
         TARGET,
     )
-    assert isinstance(made, errors.FieldConflict)
+    assert isinstance(made, errors.ManagerConflict)
     assert made.managers == ("argocd", 'ed"it', "kubectl")
     assert made.conflicts == (
         Conflict("argocd", "", True, "spec.strategy"),
@@ -134,7 +137,7 @@ def test_a_conflict_names_managers_and_how_they_hold_the_field():
     ],
 )
 def test_immutable_is_read_from_the_causes(cause, immutable):
-    made = refusal(answer(422, "Invalid", "is invalid", cause), TARGET)
+    made = api_error(answer(422, "Invalid", "is invalid", cause), TARGET)
     assert isinstance(made, errors.Invalid)
     assert made.immutable is immutable
 
@@ -148,7 +151,7 @@ def test_a_long_message_is_told_by_its_causes():
         "spec",
         f"Forbidden: pod updates may not change this\n@@ -1 +1 @@\n{'y' * 900}",
     )
-    made = refusal(answer(422, "Invalid", f"Job is invalid: {value}", invalid, differs), TARGET)
+    made = api_error(answer(422, "Invalid", f"Job is invalid: {value}", invalid, differs), TARGET)
     assert made.reason == (
         "spec.template: field is immutable; spec: Forbidden: pod updates may not change this"
     )
@@ -162,10 +165,10 @@ def test_nothing_that_a_server_says_of_a_secret_is_kept():
         "hunter2 is wrong",
         ("FieldValueInvalid", "data[password]", 'Invalid value: "hunter2"'),
     )
-    made = refusal(given, target)
+    made = api_error(given, target)
     assert "hunter2" not in str(made) + repr(made) + repr(vars(made)) + repr(made.answer)
     assert "data[password] FieldValueInvalid" in str(made)
-    made = refusal(answer(500, "InternalError", "illegal base64 data: hunter2"), target)
+    made = api_error(answer(500, "InternalError", "illegal base64 data: hunter2"), target)
     assert isinstance(made, errors.ServerFailure)
     assert made.permanent
     assert "a value under data is not base64" in str(made)
@@ -173,15 +176,17 @@ def test_nothing_that_a_server_says_of_a_secret_is_kept():
 
 
 def test_what_a_server_says_is_bounded_and_cannot_forge_lines():
-    made = refusal(answer(403, "Forbidden", "no\n\x1b[31mok: all is well" + "x" * 5000), TARGET)
+    made = api_error(answer(403, "Forbidden", "no\n\x1b[31mok: all is well" + "x" * 5000), TARGET)
     assert len(str(made)) < 1500
     assert "\n" not in str(made)
     assert "\x1b" not in str(made) + made.message
 
 
 def test_a_foreign_body_is_not_quoted():
-    assert "hunter2" not in str(refusal(read_answer(502, b"<html>hunter2</html>"), TARGET))
-    assert "hunter2" not in str(refusal(read_answer(400, b'{"kind": "Echo", "message": "hunter2"}'), TARGET))
+    assert "hunter2" not in str(api_error(parse_status(502, b"<html>hunter2</html>"), TARGET))
+    assert "hunter2" not in str(
+        api_error(parse_status(400, b'{"kind": "Echo", "message": "hunter2"}'), TARGET)
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,4 +194,4 @@ def test_a_foreign_body_is_not_quoted():
 )
 def test_an_odd_status_object_is_no_crash(details):
     said = {"kind": "Status", "reason": 7, "message": None, "details": details}
-    assert read_answer(409, json.dumps(said).encode()).causes == ()
+    assert parse_status(409, json.dumps(said).encode()).causes == ()

@@ -21,7 +21,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease_file im
     allow_writes,
     boot_time,
     forbid_writes,
-    why_not,
+    forbidden_reason,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests import transport
 from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store import RecordStore
@@ -109,7 +109,7 @@ def test_a_write_that_may_have_happened_stays_unknown(leased, server, says, conf
 def test_a_lease_that_is_lost_while_the_headers_leave_keeps_the_body(server, leased, config_map, monkeypatch):
     """As when the process is paused between the two: the server waits, and gets a request that is cut off."""
     looks = iter(["", "it is lost"])
-    monkeypatch.setattr(transport, "why_not", lambda _file: next(looks))
+    monkeypatch.setattr(transport, "forbidden_reason", lambda _file: next(looks))
     with pytest.raises(errors.LeaseLost):
         applied(leased, config_map)
     assert next(looks, None) is None
@@ -144,14 +144,14 @@ def test_what_the_file_says(lease_file: Path, change: dict[str, Any], said: str)
         change = {"until": boot_time() + change["until"]}
     store = RecordStore(kind="plumb.gitops/lease", version=1, encode=dict, decode=dict)
     store.save(lease_file, content | change)
-    assert said in why_not(lease_file)
-    assert bool(said) == bool(why_not(lease_file))
+    assert said in forbidden_reason(lease_file)
+    assert bool(said) == bool(forbidden_reason(lease_file))
 
 
 @pytest.mark.parametrize("spoil", [lambda file: file.write_bytes(file.read_bytes()[:-9]), Path.unlink])
 def test_a_spoiled_file_is_no_lease(lease_file: Path, spoil: Callable[[Path], Any]) -> None:
     spoil(lease_file)
-    assert "there is no lease in" in why_not(lease_file)
+    assert "there is no lease in" in forbidden_reason(lease_file)
 
 
 @dataclass

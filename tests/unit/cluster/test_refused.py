@@ -15,14 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import Target, refusal
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_status import read_answer
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import (
+    Target,
+    api_error,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_status import parse_status
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.refused_requests import (
     RefusedRequests,
-    as_content,
     from_content,
-    key_of,
-    lasts,
+    is_lasting,
+    request_key,
+    to_content,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.transport import Request
 
@@ -34,7 +37,7 @@ RIGHTS = 'User "u" cannot patch resource "configmaps" in API group ""'
 
 def answered(status, message="no", reason="", details=None):
     body = {"kind": "Status", "code": status, "reason": reason, "message": message, "details": details or {}}
-    return refusal(read_answer(status, json.dumps(body).encode()), TARGET)
+    return api_error(parse_status(status, json.dumps(body).encode()), TARGET)
 
 
 LASTING = [
@@ -65,20 +68,20 @@ PASSING = [
 
 @pytest.mark.parametrize("error", LASTING, ids=str)
 def test_row_107_a_lasting_refusal_is_raised_again_as_it_was(error):
-    assert lasts(error)
+    assert is_lasting(error)
     memory = RefusedRequests()
     memory.note("key", error, "rules")
-    kept = from_content(json.loads(json.dumps(as_content(memory.after_run(rights=True)))))
+    kept = from_content(json.loads(json.dumps(to_content(memory.after_run(rights=True)))))
     known = RefusedRequests(kept).find("key")
     assert known is not None
-    again = known.again()
+    again = known.to_error()
     assert type(again) is type(error)
     assert (str(again), again.answer) == (str(error), error.answer)
 
 
 @pytest.mark.parametrize("error", PASSING, ids=str)
 def test_row_107_what_passes_by_itself_is_not_remembered(error):
-    assert not lasts(error)
+    assert not is_lasting(error)
 
 
 def test_row_107_refusals_for_missing_rights_are_forgotten_where_all_were_missing():
@@ -99,10 +102,10 @@ CHANGES: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_row_107_another_request_has_another_key(name):
-    assert key_of(replace(REQUEST, **{name: CHANGES[name]}), "7") != key_of(REQUEST, "7")
-    assert key_of(REQUEST, "8") != key_of(REQUEST, "7")
+    assert request_key(replace(REQUEST, **{name: CHANGES[name]}), "7") != request_key(REQUEST, "7")
+    assert request_key(REQUEST, "8") != request_key(REQUEST, "7")
     dry = replace(REQUEST, query={**REQUEST.query, "dryRun": "All"}, dry_run=True)
-    assert key_of(dry, "7") == key_of(REQUEST, "7")
+    assert request_key(dry, "7") == request_key(REQUEST, "7")
 
 
 @given(st.floats(1, 600))
@@ -115,7 +118,7 @@ def test_row_107_the_pace_is_slow_at_last_and_never_stops(every):
             sent.append(at)
             memory.note("key", answered(422), "rules")
         else:
-            memory.met("key")
+            memory.mark_used("key")
         memory.known = memory.after_run(rights=True)
         at += max(every, 30)
     late = [moment for moment in sent if moment > 6 * 3600]

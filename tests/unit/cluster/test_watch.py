@@ -142,13 +142,13 @@ class Notes:
         if len(self.said) >= self.until:
             self.stop.now()
 
-    def kept(self, one):
+    def extract(self, one):
         return one["metadata"]["resourceVersion"]
 
     def listed(self, objects):
         self._note("listed", dict(objects))
 
-    def seen(self, key, before, after):
+    def changed(self, key, before, after):
         self._note(key[1], before, after)
 
     def working(self):

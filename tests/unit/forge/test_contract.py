@@ -27,7 +27,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.errors import F
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository import (
     WantedRepository,
     ensure_repository,
-    whose_token,
+    token_owner,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository_address import ForgeRepository
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Person
@@ -110,7 +110,7 @@ def test_a_repository_of_the_tokens_own_account_is_created_as_that(
 ) -> None:
     own = replace(place, owner=forge.user)
     with ForgeClient(own) as client:
-        assert whose_token(client) == forge.user
+        assert token_owner(client) == forge.user
         made = ensure_repository(client, WantedRepository(create=True, private=False), check=False)
     assert made.created
     assert not made.private
@@ -240,7 +240,7 @@ def test_no_error_tells_the_token(forge: ForgeServer, place: ForgeRepository, tm
 
     forge.git.intercept = lambda request: Reply(403, {}, b'{"message": "you sent %s"}' % TOKEN.encode())
     with ForgeClient(place) as client, pytest.raises(ForgeError) as caught:
-        whose_token(client)
+        token_owner(client)
     assert "you sent ********" in str(caught.value)
     assert TOKEN not in str(caught.value)
 
@@ -259,9 +259,9 @@ def test_a_redirect_is_followed_on_the_same_host_only(
 
         forge.git.intercept = moved
         with ForgeClient(place) as client:
-            assert whose_token(client) == forge.user
+            assert token_owner(client) == forge.user
             with pytest.raises(ForgeError, match="redirects to http://127"):
-                whose_token(client)
+                token_owner(client)
         assert other.requests == []
 
 
@@ -278,7 +278,7 @@ def test_a_private_authority_is_trusted_where_it_is_named(token_file: Path, tmp_
         url = server.git.url("").rstrip("/")
         place = ForgeRepository(kind="github", url=url, owner="platform", name="fleet", token_file=token_file)
         with ForgeClient(place) as client, pytest.raises(ForgeError, match="not signed by an authority"):
-            whose_token(client)
+            token_owner(client)
         with ForgeClient(replace(place, ca_file=authority.certificate)) as client:
             made = ensure_repository(client, WantedRepository(create=True, first=FIRST), check=False)
         assert made.commit
@@ -293,7 +293,7 @@ def test_a_proxy_that_is_named_is_used(forge: ForgeServer, place: ForgeRepositor
             ForgeClient(replace(place, proxy=proxy.url("").rstrip("/"))) as client,
             pytest.raises(ForgeError, match="502"),
         ):
-            whose_token(client)
+            token_owner(client)
         assert proxy.requests[0].path.startswith(place.url)
         assert len(proxy.requests) == 3  # reads are tried again, twice
     assert forge.asked == []

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.forge import pull_request
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import ForgeClient
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.comment import keep_comment
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.comment import ensure_comment
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.commit_status import (
     State,
     Status,
@@ -24,7 +24,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.forge.errors import F
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.open_pulls import base_of, open_pulls
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.pull_request import (
     PullRequest,
-    close_overtaken,
+    close_superseded,
     find_or_open,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository_address import ForgeRepository
@@ -195,11 +195,11 @@ def test_only_our_own_overtaken_pull_requests_are_closed(
     for head in ("plumb/images/shop-1", "plumb/images/shop-2", "feature/plumb/images/x"):
         forge.add_pull(place.title, head)
     forge.add_pull(place.title, "plumb/images/shop-0", fork="mallory/fleet")
-    closed = close_overtaken(client, place, {"plumb/images/shop-2"}, "plumb/images/")
+    closed = close_superseded(client, place, {"plumb/images/shop-2"}, "plumb/images/")
     assert closed == (1,)
     assert [pull["state"].startswith("open") for pull in forge.records.pulls] == [False, True, True, True]
     with pytest.raises(InputError, match="prefix"):
-        close_overtaken(client, place, (), "")
+        close_superseded(client, place, (), "")
 
 
 def test_a_pull_request_from_a_fork_is_not_taken_for_ours(
@@ -215,10 +215,10 @@ def test_one_comment_of_ours_is_kept(forge: Forge, client: ForgeClient, place: F
         {"id": 7, "on": number, "body": "<!-- plumb: preview prod -->\nhello", "user": {"login": "mallory"}}
         | {"author": {"username": "mallory"}}
     )
-    assert keep_comment(client, number, "preview prod", "one")
-    assert not keep_comment(client, number, "preview prod", "one")
-    assert keep_comment(client, number, "preview prod", "two")
-    assert keep_comment(client, number, "preview prod-eu", "other")
+    assert ensure_comment(client, number, "preview prod", "one")
+    assert not ensure_comment(client, number, "preview prod", "one")
+    assert ensure_comment(client, number, "preview prod", "two")
+    assert ensure_comment(client, number, "preview prod-eu", "other")
     bodies = [one["body"].split("\n", 1)[1] for one in forge.records.comments]
     assert bodies == ["hello", "two", "other"]
 

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.client import ForgeClient
-from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository import whose_token
+from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository import token_owner
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.repository_address import ForgeRepository
-from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
-from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.session import Exchange, Way
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import RegistryCache
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.session import (
+    RegistryAccess,
+    RegistrySession,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.message_text import Message
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.messages import News, Severity
@@ -36,14 +39,17 @@ def ask_forge(url: str, folder: Path) -> None:
     with ForgeClient(
         ForgeRepository(kind="gitea", url=url, owner="team", name="fleet", token_file=token)
     ) as client:
-        whose_token(client)
+        token_owner(client)
 
 
 def ask_registry(url: str, _folder: Path) -> None:
-    exchange = Exchange(
-        Way(subject="image shop"), Remembered(), registry="127.0.0.1", until=time.monotonic() + 600
+    session = RegistrySession(
+        RegistryAccess(subject="image shop"),
+        RegistryCache(),
+        registry="127.0.0.1",
+        until=time.monotonic() + 600,
     )
-    exchange.ask(f"{url}/v2/", "listing the tags", limit=MOST)
+    session.request(f"{url}/v2/", "listing the tags", limit=MOST)
 
 
 def tell_receiver(url: str, folder: Path) -> None:

@@ -13,10 +13,15 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.http.network_reach import Reach, reach_of
 from ansible_collections.plumb.gitops.plugins.module_utils.images.errors import RegistryError
-from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.challenge import Authority
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.challenge import (
+    RegistryAuthorization,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.docker_config import ANONYMOUS
-from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
-from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.session import Exchange, Way
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import RegistryCache
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.session import (
+    RegistryAccess,
+    RegistrySession,
+)
 
 NAMES = {
     "rebound.example.com": ["8.8.8.8", "10.0.0.5"],
@@ -67,8 +72,10 @@ def test_row_79_where_hosts_are(hosts: tuple[str, ...], reach: Reach) -> None:
     assert {host: reach_of(host) for host in hosts} == dict.fromkeys(hosts, reach)
 
 
-def _exchange(registry: str) -> Exchange:
-    return Exchange(Way(subject="image shop"), Remembered(), registry=registry, until=time.monotonic() + 5)
+def _exchange(registry: str) -> RegistrySession:
+    return RegistrySession(
+        RegistryAccess(subject="image shop"), RegistryCache(), registry=registry, until=time.monotonic() + 5
+    )
 
 
 def _in_url(host: str) -> str:
@@ -77,7 +84,9 @@ def _in_url(host: str) -> str:
 
 def _judged(registry: str, host: str, *, realm: str = "") -> str:
     """What a registry hears that names a token service on a host, without a login; empty where it would be asked."""
-    authority = Authority(_exchange(registry), f"https://{registry}", "shop/web", ANONYMOUS, realm)
+    authority = RegistryAuthorization(
+        _exchange(registry), f"https://{registry}", "shop/web", ANONYMOUS, realm
+    )
     try:
         authority._checked(f"https://{_in_url(host)}/token")
     except RegistryError as error:
@@ -133,7 +142,7 @@ def test_row_79_nothing_is_sent_to_a_token_service_inside() -> None:
         listening.setblocking(False)
         port = listening.getsockname()[1]
         for host in ("127.0.0.1", "2130706433", "[::ffff:127.0.0.1]", "localhost"):
-            authority = Authority(
+            authority = RegistryAuthorization(
                 _exchange("far.example.com"), "https://far.example.com", "shop/web", ANONYMOUS
             )
             with pytest.raises(RegistryError, match="where the registry is not"):

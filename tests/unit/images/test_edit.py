@@ -18,7 +18,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import (
     ImagePolicy,
     Write,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import make_policy
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import parse_policy
 from ansible_collections.plumb.gitops.plugins.module_utils.render.yaml.scalars import resolve_plain
 
 IMAGE = "registry.example.com:5000/shop/web"
@@ -29,7 +29,7 @@ def decided(tag="1.5.0", name="shop", image=IMAGE, write=Write.TAG, digest=DIGES
     policy = ImagePolicy(
         name=name,
         image=parse_name(image, subject="image"),
-        policy=make_policy({"semver": "*"}, subject="image"),
+        policy=parse_policy({"semver": "*"}, subject="image"),
         write=write,
     )
     return Decision(policy, Choice(name, image, tag, digest))

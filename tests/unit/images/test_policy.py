@@ -16,13 +16,13 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.image_referenc
     parse_name,
     tag_of,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_filter import TagFilter, filtered
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_filter import TagFilter, filter_tags
 from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import (
     Candidate,
     is_older,
-    make_policy,
-    ranked,
-    without_attached,
+    parse_policy,
+    rank_tags,
+    without_attachments,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 
@@ -34,7 +34,7 @@ def candidates(*tags):
 
 
 def order(policy, *tags):
-    return ranked(make_policy(policy, subject="image shop"), candidates(*tags))
+    return rank_tags(parse_policy(policy, subject="image shop"), candidates(*tags))
 
 
 @pytest.mark.parametrize(
@@ -115,14 +115,14 @@ def test_order_of_tags(policy, tags, wanted):
 
 
 def test_newest_goes_by_time_and_leaves_out_what_has_none():
-    policy = make_policy({"newest": "build"}, subject="image shop")
+    policy = parse_policy({"newest": "build"}, subject="image shop")
     created = {"a": datetime(2026, 1, 2, tzinfo=UTC), "b": datetime(2026, 1, 3, tzinfo=UTC)}
-    assert ranked(policy, candidates("a", "b", "c"), created) == ["b", "a"]
+    assert rank_tags(policy, candidates("a", "b", "c"), created) == ["b", "a"]
 
 
 def test_what_is_compared_may_be_a_part_of_the_tag():
-    policy = make_policy({"numerical": "asc"}, subject="image shop")
-    assert ranked(policy, [Candidate("main-9", "9"), Candidate("main-10", "10")]) == ["main-10", "main-9"]
+    policy = parse_policy({"numerical": "asc"}, subject="image shop")
+    assert rank_tags(policy, [Candidate("main-9", "9"), Candidate("main-10", "10")]) == ["main-10", "main-9"]
 
 
 @pytest.mark.parametrize(
@@ -140,28 +140,28 @@ def test_what_is_compared_may_be_a_part_of_the_tag():
 )
 def test_a_policy_is_exactly_one_known_word(given):
     with pytest.raises(InputError, match="image shop"):
-        make_policy(given, subject="image shop")
+        parse_policy(given, subject="image shop")
 
 
 def test_older_and_newer_by_tags_alone():
-    semver = make_policy({"semver": "*"}, subject="image shop")
+    semver = parse_policy({"semver": "*"}, subject="image shop")
     old, new = candidates("1.0.0", "1.1.0")
     assert is_older(semver, old, new) is True
     assert is_older(semver, new, old) is False
     assert is_older(semver, old, old) is False
-    assert is_older(make_policy({"newest": "build"}, subject="image shop"), old, new) is None
-    descending = make_policy({"numerical": "desc"}, subject="image shop")
+    assert is_older(parse_policy({"newest": "build"}, subject="image shop"), old, new) is None
+    descending = parse_policy({"numerical": "desc"}, subject="image shop")
     assert is_older(descending, *candidates("5", "4")) is True
 
 
 def test_signatures_and_attestations_are_no_images():
     hexadecimal = "ab" * 32
     attached = [f"sha256-{hexadecimal}{end}" for end in ("", ".sig", ".att", ".sbom")]
-    assert without_attached([*attached, "1.0", "sha256-short.sig"]) == ["1.0", "sha256-short.sig"]
+    assert without_attachments([*attached, "1.0", "sha256-short.sig"]) == ["1.0", "sha256-short.sig"]
 
 
 def found(pattern, extract, *tags, **more):
-    return filtered(TagFilter(pattern, extract), tags, subject="image shop", **more)
+    return filter_tags(TagFilter(pattern, extract), tags, subject="image shop", **more)
 
 
 def test_a_filter_chooses_and_extracts():

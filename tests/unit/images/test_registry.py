@@ -22,11 +22,11 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.chall
     Challenge,
     parse_challenge,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import Remembered
+from ansible_collections.plumb.gitops.plugins.module_utils.images.registry.registry_cache import RegistryCache
 from ansible_collections.plumb.gitops.plugins.module_utils.images.scan import scan
 from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import ImagePolicy, RegistryAccount
 from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_filter import TagFilter
-from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import make_policy
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import parse_policy
 from ansible_collections.plumb.gitops.tests.support.git.git_server import Reply
 from ansible_collections.plumb.gitops.tests.support.registry.registry_server import (
     Dribble,
@@ -57,14 +57,14 @@ def shop(host, policy=None, *, account=None, **more):
     return ImagePolicy(
         name="shop",
         image=parse_name(f"{host}/shop/web", subject="image shop"),
-        policy=make_policy(policy or {"semver": "*"}, subject="image shop"),
+        policy=parse_policy(policy or {"semver": "*"}, subject="image shop"),
         account=RegistryAccount(**given),
         **more,
     )
 
 
 def scanned(policy, remembered=None, **more):
-    (result,) = scan([policy], remembered or Remembered(), **more)
+    (result,) = scan([policy], remembered or RegistryCache(), **more)
     return result
 
 
@@ -100,7 +100,7 @@ def test_all_pages_are_read(registry):
 def test_what_has_not_changed_is_not_sent_again(registry):
     registry.etags = True
     registry.push("shop/web", ["1.0.0"])
-    remembered = Remembered()
+    remembered = RegistryCache()
     first = chosen(shop(registry.host), remembered)
     asked = len(registry.requests)
     assert chosen(shop(registry.host), remembered) == first
@@ -112,7 +112,7 @@ def test_what_has_not_changed_is_not_sent_again(registry):
 
 def test_a_fixed_tag_is_asked_for_alone(registry):
     registry.push("shop/web", ["stable"], content="a")
-    policy, remembered = shop(registry.host, {"digest": "stable"}), Remembered()
+    policy, remembered = shop(registry.host, {"digest": "stable"}), RegistryCache()
     before = chosen(policy, remembered)
     after = registry.push("shop/web", ["stable"], content="b")
     assert chosen(policy, remembered) == ("stable", after)
@@ -168,7 +168,7 @@ def test_nothing_that_the_policy_wants(registry):
 def test_one_that_fails_holds_up_no_other(registry):
     registry.push("shop/web", ["1.0.0"])
     good, bad = shop(registry.host), shop("127.0.0.1:1")
-    results = scan([bad, good], Remembered())
+    results = scan([bad, good], RegistryCache())
     assert [result.choice is not None for result in results] == [False, True]
     assert "127.0.0.1:1: no connection" in str(results[0].error)
 
@@ -434,7 +434,7 @@ def test_a_compressed_bomb_is_not_unpacked(registry):
 @pytest.mark.parametrize("header", [True, False])
 def test_an_answer_that_dribbles_does_not_hold_up_the_scan(registry, header):
     registry.intercept = lambda _request: Dribble(header)
-    remembered = Remembered()
+    remembered = RegistryCache()
     said = refused(shop(registry.host), remembered, seconds=1.0)
     assert "no end within" in said or "in time" in said
     assert "an earlier question has not ended" in refused(shop(registry.host), remembered)
@@ -536,7 +536,7 @@ def test_images_are_asked_for_side_by_side(registry):
         policies.append(replace(shop(registry.host), name=str(number), image=name))
     together = threading.Barrier(4, timeout=60)
     registry.intercept = lambda request: together.wait() and None if "/tags/" in request.path else None
-    found = scan(policies, Remembered())
+    found = scan(policies, RegistryCache())
     assert [one.choice and one.choice.tag for one in found] == ["1.0.0"] * 4
 
 
@@ -544,7 +544,7 @@ def test_images_are_asked_for_side_by_side(registry):
 def test_a_registry_that_wants_to_be_left_alone_is(registry, status):
     registry.push("shop/web", ["1.0.0"])
     registry.intercept = lambda _request: Reply(status, {"Retry-After": "600"})
-    remembered = Remembered()
+    remembered = RegistryCache()
     result = scanned(shop(registry.host), remembered)
     assert getattr(result.error, "wait", 0) > 500
     assert "(Retry-After)" in refused(shop(registry.host, {"numerical": "asc"}), remembered)

@@ -15,7 +15,11 @@ import pytest
 from ansible_collections.plumb.gitops.plugins.module_utils.images.commit_message import check_message
 from ansible_collections.plumb.gitops.plugins.module_utils.images.errors import UpdateError
 from ansible_collections.plumb.gitops.plugins.module_utils.images.image_reference import parse_name
-from ansible_collections.plumb.gitops.plugins.module_utils.images.pull_requests import Manner, Per, Proposed
+from ansible_collections.plumb.gitops.plugins.module_utils.images.pull_requests import (
+    Proposed,
+    PullRequestOptions,
+    PullRequestScope,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import (
     Choice,
     Decision,
@@ -23,13 +27,13 @@ from ansible_collections.plumb.gitops.plugins.module_utils.images.specs import (
     UpdateSpec,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_filter import TagFilter
-from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import make_policy
+from ansible_collections.plumb.gitops.plugins.module_utils.images.tag_policy import parse_policy
 from ansible_collections.plumb.gitops.plugins.module_utils.images.update import update
 from ansible_collections.plumb.gitops.plugins.module_utils.images.update_state import (
-    Committed,
-    committed_file,
-    load_committed,
-    save_committed,
+    UpdateState,
+    load_state,
+    save_state,
+    state_file,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import Person
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, SourceError
@@ -62,7 +66,7 @@ def decided(tag, name="shop", policy=None, digest="5", **more):
     declared = ImagePolicy(
         name=name,
         image=parse_name(IMAGE, subject="image"),
-        policy=make_policy(policy or {"semver": "*"}, subject="image"),
+        policy=parse_policy(policy or {"semver": "*"}, subject="image"),
         **more,
     )
     return Decision(declared, Choice(name, IMAGE, tag, f"sha256:{digest * 64}"))
@@ -76,7 +80,7 @@ def spec_of(server, **more):
 def run(server, *decisions, memory=None, **more):
     extra = {word: more.pop(word) for word in ("check", "pulls", "now") if word in more}
     known = frozenset(one.policy.name for one in decisions)
-    return update(spec_of(server, **more), decisions, memory or Committed(), known=known, **extra)
+    return update(spec_of(server, **more), decisions, memory or UpdateState(), known=known, **extra)
 
 
 def shown(upstream, path="apps/shop.yaml", branch="main"):
@@ -121,12 +125,12 @@ def test_with_nothing_new_nobody_is_asked(upstream, server):
 
 def test_memory_is_kept_in_a_file_and_a_damaged_one_is_none(upstream, server, tmp_path):
     memory = run(server, decided("1.5.0")).memory
-    file = committed_file(tmp_path, "prod", "fleet", "https://git.example.com/fleet.git")
-    save_committed(file, memory)
-    assert load_committed(file) == memory
+    file = state_file(tmp_path, "prod", "fleet", "https://git.example.com/fleet.git")
+    save_state(file, memory)
+    assert load_state(file) == memory
     assert file.stat().st_mode & 0o777 == 0o600
     file.write_text(file.read_text(encoding="utf-8").replace("1.5.0", "1.4.0"), encoding="utf-8")
-    assert load_committed(file) == Committed()
+    assert load_state(file) == UpdateState()
 
 
 def test_only_the_images_and_paths_of_the_update(upstream, server):
@@ -366,14 +370,14 @@ class Forge:
         self.open[proposal.head] = proposal
         return Proposed(len(self.open), f"https://git.example.com/{proposal.head}", created)
 
-    def close_overtaken(self, keep, prefix):
+    def close_superseded(self, keep, prefix):
         self.open = {
             head: one for head, one in self.open.items() if head in keep or not head.startswith(prefix)
         }
 
 
 def test_a_pull_request_that_somebody_closed_is_not_opened_again_by_another_commit(upstream, server):
-    forge, more = Forge(), {"pull_request": Manner()}
+    forge, more = Forge(), {"pull_request": PullRequestOptions()}
     memory = run(server, decided("1.5.0"), pulls=forge, **more).memory
     later = upstream.commit({"apps": {"shop.yaml": shop("1.4.0"), "other.yaml": "a: 2\n"}}, "Go on")
     memory = run(server, decided("1.5.0"), pulls=forge, memory=memory, now=later, **more).memory
@@ -390,7 +394,7 @@ def test_a_pull_request_that_somebody_closed_is_not_opened_again_by_another_comm
 
 
 def test_one_pull_request_for_all_images_is_kept_up_to_date(upstream, server):
-    forge, manner = Forge(), Manner(labels=("images",))
+    forge, manner = Forge(), PullRequestOptions(labels=("images",))
     upstream.commit({"apps": {"shop.yaml": shop("1.4.0"), "cart.yaml": shop("1.0.0", "cart")}})
     result = run(server, decided("1.5.0"), decided("1.1.0", "cart"), pulls=forge, pull_request=manner)
     (proposal,) = forge.open.values()
@@ -411,7 +415,7 @@ def test_one_pull_request_for_all_images_is_kept_up_to_date(upstream, server):
 
 
 def test_a_pull_request_for_each_image(upstream, server):
-    forge, manner = Forge(), Manner(per=Per.IMAGE)
+    forge, manner = Forge(), PullRequestOptions(per=PullRequestScope.IMAGE)
     upstream.commit({"apps": {"shop.yaml": shop("1.4.0"), "cart.yaml": shop("1.0.0", "cart")}})
     run(server, decided("1.5.0"), decided("1.1.0", "cart"), pulls=forge, pull_request=manner)
     assert sorted(forge.open) == ["plumb/fleet/cart", "plumb/fleet/shop"]
@@ -425,7 +429,7 @@ def test_a_pull_request_for_each_image(upstream, server):
 def test_pull_requests_of_another_update_are_left_alone(upstream, server):
     forge = Forge()
     for name in ("fleet", "fleet2", "fleet-shop"):
-        run(server, decided("1.5.0"), pulls=forge, pull_request=Manner(), name=name)
+        run(server, decided("1.5.0"), pulls=forge, pull_request=PullRequestOptions(), name=name)
     assert sorted(forge.open) == sorted(f"plumb/{name}/images" for name in ("fleet", "fleet-shop", "fleet2"))
 
 
@@ -433,10 +437,10 @@ def test_a_forge_that_fails_after_the_push_gets_the_same_branch_again(upstream, 
     forge = Forge()
     forge.fails = True
     with pytest.raises(UpdateError, match="502"):
-        run(server, decided("1.5.0"), pulls=forge, pull_request=Manner())
+        run(server, decided("1.5.0"), pulls=forge, pull_request=PullRequestOptions())
     tip = upstream.git("rev-parse", "plumb/fleet/images")
     forge.fails = False
-    result = run(server, decided("1.5.0"), pulls=forge, pull_request=Manner())
+    result = run(server, decided("1.5.0"), pulls=forge, pull_request=PullRequestOptions())
     assert (result.changed, upstream.git("rev-parse", "plumb/fleet/images"), list(forge.open)) == (
         True,
         tip,
@@ -546,7 +550,7 @@ def test_an_image_that_cannot_be_asked_for_keeps_its_place_in_a_shared_branch(up
     kept = memory.choice(cart)
     assert kept is not None
     assert (kept.tag, kept.image) == ("1.1.0", IMAGE)
-    assert Committed().choice(cart) is None
+    assert UpdateState().choice(cart) is None
     assert memory.choice(decided("", "none").policy) is None
     run(server, decided("1.6.0"), Decision(cart, kept), branch="images", memory=memory)
     assert shown(upstream, "apps/cart.yaml", "images") == shop("1.1.0", "cart")

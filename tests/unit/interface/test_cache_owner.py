@@ -18,8 +18,8 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.images import update_state as committed
 from ansible_collections.plumb.gitops.plugins.module_utils.images.update_state import (
-    Committed,
-    committed_file,
+    UpdateState,
+    state_file,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory import (
     git_config_store as accepted,
@@ -97,7 +97,7 @@ def told(cache: Path) -> Path:
 
 
 def images(cache: Path) -> Path:
-    return committed_file(cache, "here", "update", "https://git.example/fleet")
+    return state_file(cache, "here", "update", "https://git.example/fleet")
 
 
 CACHES: Mapping[str, Cache] = {
@@ -129,8 +129,8 @@ CACHES: Mapping[str, Cache] = {
         ),
     ),
     "images": Cache(
-        lambda cache: committed.save_committed(images(cache), Committed(declared="d")),
-        lambda cache: committed.load_committed(images(cache)),
+        lambda cache: committed.save_state(images(cache), UpdateState(declared="d")),
+        lambda cache: committed.load_state(images(cache)),
     ),
     "sources": Cache(
         lambda cache: save_last_good(

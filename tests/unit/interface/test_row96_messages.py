@@ -10,9 +10,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import Target, refusal
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_status import read_answer
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.connection_errors import no_answer
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_errors import (
+    Target,
+    api_error,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.api_status import parse_status
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.connection_errors import (
+    connection_failure,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.optional_imports import urllib3
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import (
     check_inventory,
@@ -82,7 +87,7 @@ def test_row_96_who_denies_it_is_blamed(
     status: int, message: str, operation: str, step: str, never: str
 ) -> None:
     said = json.dumps({"kind": "Status", "reason": "Invalid", "message": message}).encode()
-    error = refusal(read_answer(status, said), Target(subject="ConfigMap shop/a", operation=operation))
+    error = api_error(parse_status(status, said), Target(subject="ConfigMap shop/a", operation=operation))
     assert message in error.reason
     assert step in error.next_step
     assert never not in error.next_step
@@ -100,7 +105,7 @@ def test_row_96_what_cannot_be_changed_says_how_it_can_be() -> None:
         "message": "Pod is invalid",
         "details": {"causes": [cause]},
     }
-    error = refusal(read_answer(422, json.dumps(said).encode()), TARGET)
+    error = api_error(parse_status(422, json.dumps(said).encode()), TARGET)
     assert "recreate: true" in error.next_step
 
 
@@ -122,6 +127,6 @@ def test_row_96_the_limit_that_was_reached_is_named(
         "EmptyPoolError": (None, "full"),
     }
     exc = getattr(urllib3.exceptions, exception)(*arguments[exception])
-    error = no_answer(exc, TARGET, "https://api:6443", seconds).error
+    error = connection_failure(exc, TARGET, "https://api:6443", seconds).error
     assert told in error.reason
     assert option in error.next_step

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a kubeconfig, a pod or the options say of one API server."""
+"""The settings of one API server, from a kubeconfig, a pod or the options."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from ...model.errors import InputError
 from ...state.file import read_bounded
 
 LARGEST_TOKEN = 256 * 1024  # bytes
-TOKEN_FRESH = (
-    10.0  # seconds for which the content of a token file counts as known; a renewed one is taken up then
-)
+TOKEN_FRESH = 10.0  # seconds after which a token file is read again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +33,7 @@ class Settings:
 
 
 class TokenFile:
-    """A bearer token in a file that someone else renews."""
+    """A bearer token in a file that another process renews."""
 
     def __init__(self, path: Path, named: str) -> None:
         self._path, self._named = path, named
@@ -43,7 +41,7 @@ class TokenFile:
         self._value, self._until = "", 0.0
 
     def __call__(self) -> str:
-        """The header's value. Raises InputError where the file is gone or empty."""
+        """Return the header's value. Raises InputError where the file is gone or empty."""
         with self._lock:
             if time.monotonic() >= self._until:
                 self._value, self._until = self._read(), time.monotonic() + TOKEN_FRESH

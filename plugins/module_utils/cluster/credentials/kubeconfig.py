@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reading a kubeconfig. Certificates, keys, tokens and passwords are read here, by kubectl's rules.
 
-Plugins that give credentials (`exec`, `auth-provider`) are the kubernetes package's business; it is imported for them
-only, since that takes longer than most runs. See docs/adr/0009.
+Plugins that give credentials (`exec`, `auth-provider`) are run by the kubernetes package, which is imported for them
+alone, since that takes longer than most runs. See docs/adr/0009.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _OPERATION = "reading the kubeconfig"
 
 
 def load_kubeconfig(path: Path, context: str, folder: Path) -> tuple[Settings, str]:
-    """What one context (empty: the current one) says, and its name.
+    """Return the settings of one context (empty: the current one), and its name.
 
-    Certificates and keys that the file holds are written into `folder`, for as long as the caller keeps it. A plugin
-    that the file names is run. Raises InputError, which quotes no credentials.
+    Certificates and keys in the file are written into `folder`, which the caller removes. A plugin that the file names
+    is run. Raises InputError, which quotes no credentials.
     """
     config = _read(path)
     name = _context_name(path, config, context)
@@ -59,10 +59,7 @@ def load_kubeconfig(path: Path, context: str, folder: Path) -> tuple[Settings, s
 
 
 def token_file_of(path: Path, context: str) -> Path | None:
-    """The file that one context (empty: the current one) reads its token from; None where it does not. No plugin runs.
-
-    Raises InputError.
-    """
+    """Return the token file of one context (empty: the current one), or None. No plugin runs. Raises InputError."""
     config = _read(path)
     user = _user(path, config, _named(path, config, "contexts", _context_name(path, config, context)))
     written = user.get("tokenFile")
@@ -106,7 +103,7 @@ class _Entries:
             raise _refused(self.path, f"{key} is no text", "Correct the file.")
         return value or ""
 
-    def _place(self, written: str) -> Path:
+    def _path_of(self, written: str) -> Path:
         return self.path.parent / written
 
     def _file(self, entry: Mapping[str, Any], key: str) -> Path | None:
@@ -123,7 +120,7 @@ class _Entries:
         written = self._text(entry, key)
         if not written:
             return None
-        file = self._place(written)
+        file = self._path_of(written)
         if not file.is_file():
             raise _refused(
                 self.path, f"{key}: there is no file {file}", "Correct the file, or restore what it names."
@@ -133,7 +130,7 @@ class _Entries:
     def _authorization(self) -> Callable[[], str]:
         token_file, token = self._text(self.user, "tokenFile"), self._text(self.user, "token")
         if token_file:
-            return TokenFile(self._place(token_file), f"kubeconfig {self.path}")
+            return TokenFile(self._path_of(token_file), f"kubeconfig {self.path}")
         if token:
             return lambda: f"Bearer {token}"
         name, password = self._text(self.user, "username"), self._text(self.user, "password")
@@ -144,7 +141,7 @@ class _Entries:
 
 
 def _by_package(path: Path, name: str, folder: Path, *, runs: bool) -> Settings:
-    """What the kubernetes package makes of a context whose user has a plugin. `runs`: it must give credentials."""
+    """Return the settings of a context with a plugin, by the kubernetes package. `runs`: it must give credentials."""
     loaded = package()
     configuration = loaded.Configuration()
     configuration.proxy = ""  # the environment's is looked up later, as kubectl does
@@ -165,7 +162,7 @@ def _by_package(path: Path, name: str, folder: Path, *, runs: bool) -> Settings:
     key = next(iter(configuration.api_key), "BearerToken")  # versions of the package name it differently
 
     def authorization() -> str:
-        """The package runs the plugin again when what it gave is due."""
+        """Return the package runs the plugin again when what it gave is due."""
         try:
             with lock:
                 return configuration.get_api_key_with_prefix(key) or ""
@@ -174,17 +171,17 @@ def _by_package(path: Path, name: str, folder: Path, *, runs: bool) -> Settings:
 
     return Settings(
         server=configuration.host,
-        ca_file=_or_none(configuration.ssl_ca_cert),
+        ca_file=_path_or_none(configuration.ssl_ca_cert),
         verify=bool(configuration.verify_ssl),
-        cert_file=_or_none(configuration.cert_file),
-        key_file=_or_none(configuration.key_file),
+        cert_file=_path_or_none(configuration.cert_file),
+        key_file=_path_or_none(configuration.key_file),
         server_name=configuration.tls_server_name or "",
         proxy=configuration.proxy or "",
         authorization=authorization,
     )
 
 
-def _or_none(path: str | None) -> Path | None:
+def _path_or_none(path: str | None) -> Path | None:
     return Path(path) if path else None
 
 
@@ -215,14 +212,14 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _depth(data: bytes) -> int:
-    """How deep brackets are nested in a text, those in quotes among them."""
+    """Return how deep brackets are nested in a text, those in quotes among them."""
     return max(accumulate(1 if bracket in b"[{" else -1 for bracket in _BRACKETS.findall(data)), default=0)
 
 
 def _entries(config: Mapping[str, Any], section: str) -> dict[str, Mapping[str, Any]]:
-    found = config.get(section)
+    value = config.get(section)
     entries = {}
-    for entry in found if isinstance(found, list) else []:
+    for entry in value if isinstance(value, list) else []:
         inner = entry.get(section.removesuffix("s")) if isinstance(entry, Mapping) else None
         if isinstance(inner, Mapping):
             entries[str(entry.get("name"))] = inner
@@ -234,29 +231,31 @@ def _context_name(path: Path, config: Mapping[str, Any], context: str) -> str:
     name = context or str(config.get("current-context") or "")
     if name in known:
         return name
-    said = f"context {name!r} is not in it" if name else "no context is named, and it has no current-context"
+    problem = (
+        f"context {name!r} is not in it" if name else "no context is named, and it has no current-context"
+    )
     if not known:
-        raise _refused(path, f"{said}, and it has no others", "Name a kubeconfig with a context.")
+        raise _refused(path, f"{problem}, and it has no others", "Name a kubeconfig with a context.")
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or known[:1]
     raise _refused(
         path,
-        f"{said}; it has {', '.join(known[:20])}",
+        f"{problem}; it has {', '.join(known[:20])}",
         f"Set the context (plumb_context), for example to {near[0]!r}.",
     )
 
 
 def _named(path: Path, config: Mapping[str, Any], section: str, name: str) -> Mapping[str, Any]:
-    found = _entries(config, section).get(name)
-    if found is None:
+    entry = _entries(config, section).get(name)
+    if entry is None:
         raise _refused(
             path, f"{name!r}, which the context names, is not among its {section}", "Correct the file."
         )
-    return found
+    return entry
 
 
 def _load(path: Path, load: Callable[[], None], loaded: Package) -> None:
     """Run `load`, which runs a plugin, not longer than PLUGIN_TIMEOUT."""
-    with _complaints() as complaints:
+    with _logged_errors() as errors:
         try:
             _within(PLUGIN_TIMEOUT, load, path)
         except OSError as exc:
@@ -267,9 +266,9 @@ def _load(path: Path, load: Callable[[], None], loaded: Package) -> None:
             missing = str(exc).startswith("File does not exist: ")
             why = str(exc) if missing else "the kubernetes package cannot use it"
             raise _refused(path, why, "Try it with kubectl, and correct the file.") from None
-    if complaints:
+    if errors:
         raise _refused(
-            path, f"its credential plugin failed: {printable(complaints[0], 300)}", "Run the plugin by hand."
+            path, f"its credential plugin failed: {printable(errors[0], 300)}", "Run the plugin by hand."
         )
 
 
@@ -282,7 +281,7 @@ def _within(seconds: float, load: Callable[[], None], path: Path) -> None:
         except Exception as exc:  # noqa: BLE001 - raised again by the thread that waits
             failed.append(exc)
 
-    # The package waits for the plugin without a limit; a thread can be left behind, and the process ends soon.
+    # The package waits for the plugin without a limit. A thread can be left behind, and the process ends soon.
     thread = threading.Thread(target=run, name="plumb-credential-plugin", daemon=True)
     thread.start()
     thread.join(seconds)
@@ -295,18 +294,18 @@ def _within(seconds: float, load: Callable[[], None], path: Path) -> None:
 
 
 @contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """What is logged as an error meanwhile: the package logs a plugin's failure, and goes on without credentials."""
-    said: list[str] = []
+def _logged_errors() -> Iterator[list[str]]:
+    """Yield the errors logged meanwhile: the package logs a plugin's failure, and goes on without credentials."""
+    messages: list[str] = []
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
+            messages.append(record.getMessage())
 
     listener = Listener(logging.ERROR)
     root = logging.getLogger()
     root.addHandler(listener)
     try:
-        yield said
+        yield messages
     finally:
         root.removeHandler(listener)

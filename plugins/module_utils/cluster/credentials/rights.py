@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the account of a connection may do something: the server is asked, nothing is tried."""
+"""The rights of a connection's account, by reviews of the server: nothing is tried out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Right:
 
 
 def missing_rights(cluster: Cluster, rights: Iterable[Right]) -> tuple[Right, ...]:
-    """Those of the rights that the connection's account does not have. Raises a RequestError where asking fails."""
+    """Return the rights that the connection's account does not have. Raises a RequestError where a review fails."""
     kind = cluster.discover().of(_REVIEW)
     if kind is None:
         raise UnknownApi(str(_REVIEW), "asking what this account may do", "the cluster does not know it")
@@ -50,8 +50,8 @@ def missing_rights(cluster: Cluster, rights: Iterable[Right]) -> tuple[Right, ..
             "kind": kind.kind,
             "spec": {"resourceAttributes": attributes},
         }
-        said = cluster.ask(kind, body, operation=f"asking whether this account may {right}")
-        return (said.get("status") or {}).get("allowed") is True
+        review = cluster.post(kind, body, operation=f"asking whether this account may {right}")
+        return (review.get("status") or {}).get("allowed") is True
 
     asked = sorted(set(rights))
     return tuple(right for right, has in zip(asked, cluster.map(allowed, asked), strict=True) if not has)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a refusal to the error that says it: one table."""
+"""The table that turns a refusal into an error."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..errors import (
     BadRequest,
     DeadlineExceeded,
     Expired,
-    FieldConflict,
     Forbidden,
     Invalid,
+    ManagerConflict,
     NamespaceTerminating,
     NotFound,
     RequestError,
@@ -29,8 +29,8 @@ from ..errors import (
 from .api_status import OUTDATED, ApiResponse, StatusCause
 
 _SHOWN = 5  # causes that a message names
-_LONG = 500  # characters; a longer message of the server is told by its causes instead
-_TOO_LARGE = re.compile(r"request is too large|trying to send message larger")  # etcd's words, as a 500
+_LONG = 500  # characters; a longer message of the server is replaced by its causes
+_TOO_LARGE = re.compile(r"request is too large|trying to send message larger")  # messages of etcd, as a 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +39,15 @@ class Target:
 
     subject: str
     operation: str
-    secret: bool = False  # what the server says of it may quote values
+    secret: bool = False  # the server's message about it may quote values
     write: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
-    """A row of the table: all that is given must hold; `cause` is the reason of one of the causes.
+class _ErrorRule:
+    """A row of the table: all conditions that are set must hold; `cause` is the reason of one of the causes.
 
-    `named`: whether the answer says which object it is about.
+    `named`: whether the answer names its object.
     """
 
     error: type[RequestError]
@@ -70,26 +70,26 @@ def _only(status: int) -> range:
 
 
 _RULES = (
-    _Rule(Unauthorized, _only(401)),
-    _Rule(NamespaceTerminating, _only(403), cause="NamespaceTerminating"),
-    _Rule(Forbidden, _only(403)),
-    _Rule(UnknownApi, _only(404), named=False),
-    _Rule(NotFound, _only(404)),
-    _Rule(DeadlineExceeded, _only(408)),
-    _Rule(FieldConflict, _only(409), cause="FieldManagerConflict"),
-    _Rule(StaleVersion, _only(409)),
-    _Rule(Expired, _only(410)),
-    _Rule(TooLarge, _only(413)),
-    _Rule(TooLarge, _only(422), cause="FieldValueTooLong"),
-    _Rule(Invalid, _only(422)),
-    _Rule(Throttled, _only(429)),
-    _Rule(TooLarge, range(500, 600), text=_TOO_LARGE),
-    _Rule(ServerFailure, range(500, 600)),
-    _Rule(BadRequest, range(1000)),
+    _ErrorRule(Unauthorized, _only(401)),
+    _ErrorRule(NamespaceTerminating, _only(403), cause="NamespaceTerminating"),
+    _ErrorRule(Forbidden, _only(403)),
+    _ErrorRule(UnknownApi, _only(404), named=False),
+    _ErrorRule(NotFound, _only(404)),
+    _ErrorRule(DeadlineExceeded, _only(408)),
+    _ErrorRule(ManagerConflict, _only(409), cause="FieldManagerConflict"),
+    _ErrorRule(StaleVersion, _only(409)),
+    _ErrorRule(Expired, _only(410)),
+    _ErrorRule(TooLarge, _only(413)),
+    _ErrorRule(TooLarge, _only(422), cause="FieldValueTooLong"),
+    _ErrorRule(Invalid, _only(422)),
+    _ErrorRule(Throttled, _only(429)),
+    _ErrorRule(TooLarge, range(500, 600), text=_TOO_LARGE),
+    _ErrorRule(ServerFailure, range(500, 600)),
+    _ErrorRule(BadRequest, range(1000)),
 )
 
 _MOVE_ENTRIES = "Write it in the new version by hand once, or leave the field out of Git until that is done."
-# What admission says: a ValidatingAdmissionPolicy by a 422, a webhook by whatever it likes.
+# Messages of admission: a ValidatingAdmissionPolicy by a 422, a webhook by any status.
 _DENIED = re.compile(r"ValidatingAdmissionPolicy '|admission webhook .{1,300} denied")
 _DENIED_DELETE = (
     "An admission rule of the cluster, which the message names, forbids to delete it. It stays until the rule or the"
@@ -107,21 +107,21 @@ _NEXT_STEPS = {
 }
 
 
-def refusal(answer: ApiResponse, target: Target) -> RequestError:
-    """The error for a status that is no success. A Secret's gets no text of the server."""
+def api_error(answer: ApiResponse, target: Target) -> RequestError:
+    """Return the error for a status that is no success. That of a Secret has no text of the server."""
     error = next(rule.error for rule in _RULES if rule.fits(answer))
     shown = answer.withheld() if target.secret else answer
     return error(
         target.subject,
         target.operation,
-        _why(shown),
+        _reason(shown),
         _next_step(error, answer, target),
         answer=shown,
     )
 
 
 def _next_step(error: type[RequestError], answer: ApiResponse, target: Target) -> str | None:
-    """A better next step than the class has, where the answer allows one."""
+    """Return a better next step than the class has, where the answer allows one."""
     if answer.defect == OUTDATED:
         return _MOVE_ENTRIES
     deleting = target.operation.startswith("deleting")
@@ -139,8 +139,8 @@ def _next_step(error: type[RequestError], answer: ApiResponse, target: Target) -
     return _NEXT_STEPS.get(error) if special else None
 
 
-def _why(answer: ApiResponse) -> str:
-    """Who holds what, or the server's message, or where that is withheld or missing the reason and the fields."""
+def _reason(answer: ApiResponse) -> str:
+    """Return the conflicts, or the server's message, or where that is withheld or missing its reason and fields."""
     if answer.conflicts:
         held = [
             f"{conflict.manager} {'applied' if conflict.applied else 'changed'} {conflict.field}"
@@ -149,7 +149,7 @@ def _why(answer: ApiResponse) -> str:
         more = len(answer.conflicts) - len(held)
         return ", ".join(held) + (f" and {more} more" if more else "")
     if len(answer.message) > _LONG and answer.causes:
-        return "; ".join(_short(cause) for cause in answer.causes[:_SHOWN])
+        return "; ".join(_shortened(cause) for cause in answer.causes[:_SHOWN])
     if answer.message:
         return answer.message.rstrip(". ")
     if answer.defect:
@@ -160,9 +160,9 @@ def _why(answer: ApiResponse) -> str:
     return f"the server answered {answer.status} {answer.reason}" + (f": {fields}" if fields else "")
 
 
-def _short(cause: StatusCause) -> str:
-    """A cause without the value or the difference that the server prints before or below what is wrong with it."""
-    said = cause.message.partition("\n")[0]
-    if len(said) > _LONG // _SHOWN:
-        said = said.rpartition("}: ")[2]
-    return f"{cause.field}: {printable(said, _LONG // 2)}" if cause.field else printable(said, _LONG // 2)
+def _shortened(cause: StatusCause) -> str:
+    """Return a cause without the value or the difference that the server prints before or below its message."""
+    text = cause.message.partition("\n")[0]
+    if len(text) > _LONG // _SHOWN:
+        text = text.rpartition("}: ")[2]
+    return f"{cause.field}: {printable(text, _LONG // 2)}" if cause.field else printable(text, _LONG // 2)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an API server says when it refuses: an HTTP status and a `Status` object, read into a value."""
+"""The refusal of an API server: an HTTP status and a `Status` object, read into a value."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-# The server says 500 where the manifest is at fault, and the same request fails again for ever (measured on 1.36).
-# Beside each of its phrases stands ours, which quotes no value.
+# Messages of a 500 where the manifest is at fault, so that the same request fails again for ever (measured on 1.36),
+# each with ours, which quotes no value.
 OUTDATED = "its managedFields are in a version of the kind that does not have a field"
 _DEFECTS = (
     (re.compile(r"failed to convert .*field not declared in schema"), OUTDATED),
@@ -24,14 +24,14 @@ _DEFECTS = (
         "a field has a value of the wrong type",
     ),
 )
-# apimachinery's ValidateImmutableField, and what StatefulSet, PersistentVolumeClaim, Service and others say instead.
 _WEBHOOK = re.compile(r"failed calling webhook|conversion webhook for .{1,300} failed|admission webhook")
 _RIGHTS = re.compile(r"cannot \w+ resource ")
+# Messages of apimachinery's ValidateImmutableField, and of StatefulSet, PersistentVolumeClaim, Service and others.
 _IMMUTABLE = re.compile(
     r"immutable|updates to \S+ spec for fields other than|forbidden after creation"
     r"|(?:may|can) ?not be (?:changed|updated)|may not change|cannot change"
 )
-# As managedfields' conflict error prints a manager; ` using VERSION` stands only where it holds the field by Update.
+# As managedfields' conflict error prints a manager; ` using VERSION` is added only where it owns the field by Update.
 _CONFLICT = re.compile(
     r'conflicts? with (?P<manager>"(?:[^"\\]|\\.)*")'
     r'(?: with subresource (?P<subresource>"(?:[^"\\]|\\.)*"))?(?P<update> using )?'
@@ -40,7 +40,7 @@ _CONFLICT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class StatusCause:
-    """One entry of `Status.details.causes`: its reason, the field's path, and what the server says of it."""
+    """One entry of `Status.details.causes`: its reason, the field's path, and the server's message."""
 
     reason: str
     field: str
@@ -49,7 +49,7 @@ class StatusCause:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Conflict:
-    """A field that another manager holds; `applied` when it does so by server-side apply."""
+    """A field that another manager owns; `applied` when it does so by server-side apply."""
 
     manager: str
     subresource: str
@@ -59,7 +59,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiResponse:
-    """A refusal: an HTTP status (0: there was no answer) and what its `Status` object says, if there is one."""
+    """A refusal: an HTTP status (0: there was no answer) and the content of its `Status` object, if there is one."""
 
     status: int = 0
     reason: str = ""
@@ -68,32 +68,32 @@ class ApiResponse:
     kind: str = ""  # of what it is about, as a plural: `namespaces`
     name: str = ""
     conflicts: tuple[Conflict, ...] = ()
-    immutable: bool = False  # each cause says that a field may not change
-    defect: str = ""  # in our words, where a 500 tells that the manifest is at fault
-    webhook_failed: bool = False  # a 5xx that tells of a webhook, which only some objects are sent through
+    immutable: bool = False  # each cause is a change of an immutable field
+    defect: str = ""  # our message, where a 500 means that the manifest is at fault
+    webhook_failed: bool = False  # a 5xx that a webhook caused, which only some objects are sent through
     rights_missing: bool = False  # a 403 of RBAC, and not of an admission rule
 
     def withheld(self) -> ApiResponse:
-        """The same without the texts that can quote a value."""
+        """Return the same without the texts that can quote a value."""
         causes = tuple(replace(cause, message="") for cause in self.causes)
         return replace(self, message="", causes=causes)
 
 
-def read_answer(status: int, data: bytes) -> ApiResponse:
-    """What a refusal says; a body that is no `Status` object (a proxy's page, `404 page not found`) says nothing."""
+def parse_status(status: int, data: bytes) -> ApiResponse:
+    """Return the content of a refusal; just its status where the body is no `Status` object (a proxy's page)."""
     try:
-        said = json.loads(data)
+        content = json.loads(data)
     except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, Mapping) or said.get("kind") != "Status":
+        content = None
+    if not isinstance(content, Mapping) or content.get("kind") != "Status":
         return ApiResponse(status=status)
-    details = said.get("details")
+    details = content.get("details")
     details = details if isinstance(details, Mapping) else {}
     causes = _causes(details)
-    message = _text(said, "message")
+    message = _text(content, "message")
     return ApiResponse(
         status=status,
-        reason=_text(said, "reason"),
+        reason=_text(content, "reason"),
         message=message,
         causes=causes,
         kind=_text(details, "kind"),
@@ -108,20 +108,20 @@ def read_answer(status: int, data: bytes) -> ApiResponse:
 
 def _defect(message: str) -> str:
     if _WEBHOOK.search(message):
-        return ""  # what a webhook says of its own failure is no word on the manifest
+        return ""  # a webhook's message about its own failure does not concern the manifest
     return next((ours for theirs, ours in _DEFECTS if theirs.search(message)), "")
 
 
 def _text(value: Mapping[str, Any], key: str) -> str:
-    found = value.get(key)
-    return found if isinstance(found, str) else ""
+    text = value.get(key)
+    return text if isinstance(text, str) else ""
 
 
 def _causes(details: Mapping[str, Any]) -> tuple[StatusCause, ...]:
-    found = details.get("causes")
+    causes = details.get("causes")
     return tuple(
         StatusCause(_text(cause, "reason"), _text(cause, "field"), _text(cause, "message"))
-        for cause in (found if isinstance(found, list) else [])
+        for cause in (causes if isinstance(causes, list) else [])
         if isinstance(cause, Mapping)
     )
 
@@ -133,12 +133,12 @@ def _is_immutable(cause: StatusCause) -> bool:
 
 
 def _conflicts(causes: tuple[StatusCause, ...]) -> tuple[Conflict, ...]:
-    """The other managers and the fields they hold, sorted."""
-    found = set()
+    """Return the other managers and the fields they own, sorted."""
+    conflicts = set()
     for cause in causes:
         match = _CONFLICT.search(cause.message) if cause.reason == "FieldManagerConflict" else None
         if match:
-            found.add(
+            conflicts.add(
                 Conflict(
                     _unquoted(match["manager"]),
                     _unquoted(match["subresource"] or '""'),
@@ -146,11 +146,11 @@ def _conflicts(causes: tuple[StatusCause, ...]) -> tuple[Conflict, ...]:
                     cause.field.removeprefix("."),
                 )
             )
-    return tuple(sorted(found))
+    return tuple(sorted(conflicts))
 
 
 def _unquoted(text: str) -> str:
-    """A name that Go printed with %q; where JSON cannot read that, as it stands between the quotes."""
+    """Return a name that Go printed with %q; where JSON cannot read that, the text between the quotes."""
     try:
         return str(json.loads(text))
     except ValueError:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A circuit breaker: when an API server answers nobody, a run stops asking it for each object in turn.
+"""A circuit breaker: when an API server fails for all objects, a run stops sending it a request for each.
 
 Reads, dry-runs and writes have a circuit each, since a server may throttle or refuse one of them alone.
 
@@ -10,11 +10,11 @@ Reads, dry-runs and writes have a circuit each, since a server may throttle or r
       +-------------- any request succeeds -------|-----------------+          |
                                                   +--- the probe fails --------+--4 probes, or 50 s--> stopped
 
-While a circuit is open its requests wait; none of them uses up its own tries. Probes are of different paths as far as
-others wait, so that one bad object does not speak for the server. A breaker that has stopped lets nothing through any
+While a circuit is open its requests wait; none of them uses up its own tries. Probes have different paths as far as
+others wait, so that one bad object does not decide for the server. A breaker that has stopped lets nothing through any
 more: a run has one connection, and the next run begins with a new one.
 
-What the server says of one object (a validation, a policy, a webhook) is an answer, and counts as success here.
+An error about one object (a validation, a policy, a webhook) is an answer, and counts as success here.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class Traffic(Enum):
 
 
 def blames_server(error: RequestError, traffic: Traffic) -> bool:
-    """Whether an error says that the server, the network or the credentials fail, and not this one object."""
+    """Return whether an error is of the server, the network or the credentials, and not of this one object."""
     if isinstance(error, Unauthorized) or not error.status:
         return True
     if isinstance(error, Forbidden):
-        # An account that may only read plans without dry-runs, and lists within namespaces what it may not see whole.
+        # An account that may only read plans without dry-runs, and lists by namespace what it may not list as a whole.
         return traffic is Traffic.WRITES and error.answer.rights_missing
     of_object = error.answer.defect or error.answer.webhook_failed
     return error.status in _OF_THE_SERVER and not of_object
@@ -68,11 +68,11 @@ class _Circuit:
     probed: set[str] = field(default_factory=set)
     alone: set[str] = field(
         default_factory=set
-    )  # paths that failed while others succeeded: no sign of an outage
+    )  # paths that failed while others succeeded, which is no sign of an outage
     waiting: Counter[str] = field(default_factory=Counter)  # paths
 
     def may_probe(self, path: str) -> bool:
-        """Whether a request to this path may be the next probe; one that was goes behind those that were not."""
+        """Return whether a request to this path may be the next probe; a path that was one comes after the others."""
         worse = self.probed | self.alone
         return not self.is_probing and (path not in worse or not self.waiting.keys() - worse)
 
@@ -101,11 +101,11 @@ class CircuitBreaker:
         return self._stopped
 
     def is_open(self, traffic: Traffic) -> bool:
-        """Whether such requests wait, or are not sent any more."""
+        """Return whether such requests wait, or are not sent any more."""
         return self._stopped is not None or self._circuits[traffic].is_open
 
     def call(self, traffic: Traffic, path: str, attempt: Callable[[], T], until: float | None) -> T:
-        """Make an attempt as soon as one may be made, at the latest at `until`, and learn from what it comes to.
+        """Make an attempt as soon as one may be made, at the latest at `until`, and count its result.
 
         Raises what `attempt` raises, and CircuitOpen where none may be made any more.
         """
@@ -123,7 +123,7 @@ class CircuitBreaker:
         return result
 
     def _admit(self, traffic: Traffic, path: str, until: float | None) -> bool:
-        """Wait for the turn of a request; whether it is a probe."""
+        """Wait for the turn of a request; return whether it is a probe."""
         circuit = self._circuits[traffic]
         if not circuit.is_open and self._stopped is None:
             return False
@@ -133,12 +133,12 @@ class CircuitBreaker:
                 while circuit.is_open and self._stopped is None and not circuit.may_probe(path):
                     left = None if until is None else until - self._clock.now()
                     if left is not None and left <= 0:
-                        return False  # the attempt will say so
+                        return False  # the attempt raises that the time is over
                     self._changed.wait(left)
             finally:
                 circuit.waiting -= Counter({path: 1})
             if self._stopped is not None:
-                raise self._stopped.again()
+                raise self._stopped.copy()
             if not circuit.is_open:
                 return False
             circuit.is_probing = True
@@ -184,12 +184,12 @@ class CircuitBreaker:
                 self._changed.notify_all()
 
     def _trips(self, circuit: _Circuit) -> bool:
-        """Whether so many failed that it is not about them; one path alone never says so, however often."""
+        """Return whether enough different paths failed; one path alone is never enough, however often it fails."""
         paths = len(circuit.failing)
         return paths >= self._trip or (paths > 1 and circuit.failures >= 2 * self._trip)
 
     def _open(self, traffic: Traffic, circuit: _Circuit, failure: RequestFailure) -> None:
-        """Say when the next probe is due, or that there is none any more."""
+        """Open the circuit: set when the next probe is due, or that there is none any more."""
         circuit.is_open = True
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**circuit.probes)
         pause = self._clock.uniform(longest / 2, longest)

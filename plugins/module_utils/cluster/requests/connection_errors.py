@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From an exception of urllib3 to the failure that it means. The exception's own text is not repeated."""
+"""The table that turns an exception of urllib3 into a failure. The exception's own text is not repeated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import DeadlineExceeded, RequestError, Unreachable
 from .api_errors import Target
-from .llhttp_connection import NoAnswer
+from .llhttp_connection import InvalidResponse
 from .optional_imports import urllib3
 from .retry import RequestFailure, Trouble
 
@@ -19,7 +19,7 @@ CONNECT_TIMEOUT = 10.0  # seconds, within the request's own
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _FailureRule:
     """`exception` is a name in urllib3.exceptions; `why` has `{server}`, `{seconds}`, `{connecting}` and `{detail}`."""
 
     exception: str
@@ -30,10 +30,10 @@ class _Row:
 
 
 # The first row whose exception fits; a subclass stands before its base.
-_ROWS = (
-    _Row("NameResolutionError", Unreachable, Trouble.UNSENT, "the name in {server} does not resolve"),
-    _Row("NewConnectionError", Unreachable, Trouble.UNSENT, "no connection to {server}{detail}"),
-    _Row(
+_FAILURE_RULES = (
+    _FailureRule("NameResolutionError", Unreachable, Trouble.UNSENT, "the name in {server} does not resolve"),
+    _FailureRule("NewConnectionError", Unreachable, Trouble.UNSENT, "no connection to {server}{detail}"),
+    _FailureRule(
         "ConnectTimeoutError",
         Unreachable,
         Trouble.UNSENT,
@@ -41,23 +41,25 @@ _ROWS = (
         "Check the server's address, the network and the proxy. Connecting has a limit of its own, which"
         " request_timeout only lowers.",
     ),
-    _Row(
+    _FailureRule(
         "EmptyPoolError",
         DeadlineExceeded,
         Trouble.UNSENT,
         "all connections to {server} were busy for {seconds}",
         "Run again; lower concurrency (plumb_concurrency) or raise request_timeout (plumb_request_timeout).",
     ),
-    _Row(
+    _FailureRule(
         "ReadTimeoutError",
         DeadlineExceeded,
         Trouble.SILENT,
         "no answer from {server} within {seconds}",
         "Run again; raise request_timeout (plumb_request_timeout) if the API server is only slow.",
     ),
-    _Row("ProxyError", Unreachable, Trouble.UNSENT, "the proxy before {server} gave no connection{detail}"),
-    _Row("SSLError", Unreachable, Trouble.LOST, "TLS with {server} failed{detail}"),
-    _Row(
+    _FailureRule(
+        "ProxyError", Unreachable, Trouble.UNSENT, "the proxy before {server} gave no connection{detail}"
+    ),
+    _FailureRule("SSLError", Unreachable, Trouble.LOST, "TLS with {server} failed{detail}"),
+    _FailureRule(
         "HTTPError",
         Unreachable,
         Trouble.LOST,
@@ -66,8 +68,8 @@ _ROWS = (
 )
 
 
-def no_answer(exc: Exception, target: Target, server: str, seconds: float) -> RequestFailure:
-    """The failure of an attempt, given `seconds`, that ended in `exc`, an HTTPError of urllib3.
+def connection_failure(exc: Exception, target: Target, server: str, seconds: float) -> RequestFailure:
+    """Return the failure of an attempt, given `seconds`, that ended in `exc`, an HTTPError of urllib3.
 
     A connection had CONNECT_TIMEOUT of these at most.
     """
@@ -80,7 +82,7 @@ def no_answer(exc: Exception, target: Target, server: str, seconds: float) -> Re
             "Name the CA that signed it (ca_cert, or certificate-authority in the kubeconfig), or correct the address.",
         )
         return RequestFailure(error, Trouble.UNSENT, final=True)
-    row = next(row for row in _ROWS if isinstance(exc, getattr(urllib3.exceptions, row.exception)))
+    row = next(row for row in _FAILURE_RULES if isinstance(exc, getattr(urllib3.exceptions, row.exception)))
     why = row.why.format(
         server=server,
         seconds=f"{seconds:.1f} s",
@@ -95,9 +97,9 @@ def _certificate_refused(exc: BaseException) -> ssl.SSLCertVerificationError | N
 
 
 def _detail(exc: BaseException) -> str:
-    """What the operating system or OpenSSL calls it, from their own tables, or what was wrong with the answer."""
+    """Return the name that the operating system or OpenSSL has for it, or what was wrong with the answer."""
     for cause in _chain(exc):
-        if isinstance(cause, NoAnswer):
+        if isinstance(cause, InvalidResponse):
             return f": {cause}"
         if isinstance(cause, ssl.SSLError):
             return f": {cause.reason}" if cause.reason else ""
@@ -107,13 +109,13 @@ def _detail(exc: BaseException) -> str:
 
 
 def _chain(exc: BaseException) -> list[BaseException]:
-    """An exception, what it was raised from and what it wraps."""
-    found: list[BaseException] = []
+    """Return an exception, what it was raised from and what it wraps."""
+    chain: list[BaseException] = []
     waiting: list[BaseException] = [exc]
-    while waiting and len(found) < 10:
+    while waiting and len(chain) < 10:
         this = waiting.pop(0)
-        if this in found:
+        if this in chain:
             continue
-        found.append(this)
+        chain.append(this)
         waiting += [e for e in (this.__cause__, this.__context__, *this.args) if isinstance(e, BaseException)]
-    return found
+    return chain

@@ -47,8 +47,8 @@ class Terms:
     most_of_a_refusal: int = 1 << 20  # bytes read of the body of an answer that is not a 2xx
 
 
-class NoAnswer(HTTPException):
-    """What came is no whole answer. The text says why and quotes nothing of it."""
+class InvalidResponse(HTTPException):
+    """The answer is incomplete or not HTTP. The text says why and quotes nothing of it."""
 
 
 class HttpResponse:
@@ -171,7 +171,7 @@ POOL_CLASSES = {"http": LlhttpConnectionPool, "https": LlhttpsConnectionPool}
 
 
 class _Reader:
-    """What llhttp finds in an answer; it calls the methods whose names begin with `on_`."""
+    """An answer while it is read; llhttp calls the methods whose names begin with `on_`."""
 
     def __init__(self) -> None:
         self._parser: Any = httptools.HttpResponseParser(self)
@@ -185,11 +185,11 @@ class _Reader:
         self.keeps_open = False
 
     def release(self) -> None:
-        """Let go of the parser, which holds this in turn: whoever collects no garbage would keep each answer."""
+        """Release the parser, which refers to this object: without garbage collection each answer would stay."""
         self._parser = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_body:  # a trailer says nothing that matters here
+        if not self._in_body:  # trailers are ignored
             self._headers[name.lower()] = value.strip()
 
     def on_headers_complete(self) -> None:
@@ -209,28 +209,28 @@ class _Reader:
 
     def on_message_begin(self) -> None:
         if self.complete:
-            raise NoAnswer("two answers to one request")
+            raise InvalidResponse("two answers to one request")
 
     def feed(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
-            # What comes up in a method above arrives here, a stop that was asked for too.
+            # What a method above raises arrives here, a KeyboardInterrupt too.
             raised = exc.__context__
             if raised is not None and not isinstance(raised, Exception):
                 raise raised from None
             if not self.complete:
-                raise NoAnswer("it is not HTTP as it should be") from exc
+                raise InvalidResponse("it is not HTTP as it should be") from exc
             self.keeps_open = False
         if not self._in_body:
             self._head += len(data)
             if self._head > _LONGEST_HEAD:
-                raise NoAnswer(f"its headers have more than {_LONGEST_HEAD} bytes")
+                raise InvalidResponse(f"its headers have more than {_LONGEST_HEAD} bytes")
 
     def end(self) -> None:
-        """The server has closed the connection: the end of a body that has no other (RFC 9112, 6.3), or too early."""
+        """Take the end of the connection: the end of a body that has no other (RFC 9112, 6.3), or an error."""
         if not self._in_body or b"content-length" in self._headers or b"transfer-encoding" in self._headers:
-            raise NoAnswer("the connection was closed")
+            raise InvalidResponse("the connection was closed")
 
     def answer(self, most_of_a_refusal: int) -> HttpResponse:
         data = b"".join(self._body)
@@ -244,4 +244,4 @@ class _Reader:
                 return gzip.decompress(data)
             return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data, most_of_a_refusal)
         except (EOFError, OSError, zlib.error) as exc:
-            raise NoAnswer("what is compressed in it cannot be read") from exc
+            raise InvalidResponse("what is compressed in it cannot be read") from exc

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The third-party packages that requests need, and the only module that imports them: a target may lack them.
 
-`import kubernetes` costs about 0.25 s and 40 MB on top of urllib3, so it is imported where it is needed, and may be
-missing everywhere else: for kubeconfigs with a credential plugin.
+`import kubernetes` costs about 0.25 s and 40 MB on top of urllib3, so it is imported only for kubeconfigs with a
+credential plugin, and may be missing otherwise.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What is used of the kubernetes package."""
+    """The parts of the kubernetes package that are used."""
 
     Configuration: Any
     ConfigException: type[Exception]
@@ -55,9 +55,9 @@ class Package:
 
 
 def package() -> Package:
-    """The kubernetes package, imported now. Raises InputError where it is missing."""
+    """Return the kubernetes package, imported now. Raises InputError where it is missing."""
     try:
-        from kubernetes import client, config  # noqa: PLC0415 - dear, and few need it
+        from kubernetes import client, config  # noqa: PLC0415 - slow, and rarely needed
     except ImportError as exc:
         raise InputError(
             "the Python packages",
@@ -70,7 +70,7 @@ def package() -> Package:
 
 
 def require() -> None:
-    """Raise InputError where a package is missing, or is another one than its name says."""
+    """Raise InputError where a package is missing, or another one has its name."""
     if MISSING is not None:
         raise _unusable(f"{MISSING.name or MISSING} cannot be imported", _INSTALL) from MISSING
     version = getattr(urllib3, "__version__", "of no version")

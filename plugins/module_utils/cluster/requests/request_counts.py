@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many requests a run made."""
+"""The number of requests of a run."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class RequestCounts:
     def add(
         self, *, reads: int = 0, writes: int = 0, dry_runs: int = 0, retries: int = 0, received: int = 0
     ) -> None:
+        """Add to the counters."""
         with self._lock:
             self.reads += reads
             self.writes += writes

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may be tried again, how often, and after how long: tables."""
+"""The retry of requests to the API server: tables of what may be tried again, how often, and after how long."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class RequestFailure(Exception):
         return self.trouble is not Trouble.UNSENT
 
     def tries(self, repeat: Repeat) -> int:
-        """How many tries a request of this sort gets in all when it fails like this."""
+        """Return how many tries a request of this sort gets in all when it fails like this."""
         if self.final or self.error.answer.defect or (repeat is Repeat.UNSENT_ONLY and self.executed):
             return 1
         if self.trouble is Trouble.ANSWERED:
@@ -80,7 +80,7 @@ class Clock:
 
 
 def pause(tried: int, retry_after: float | None, clock: Clock) -> float:
-    """Seconds before the next try, after `tried` of them: exponential with full jitter, or what the server asks.
+    """Return seconds before the next try, after `tried` of them: exponential with full jitter, or what the server asks.
 
     Full jitter: Marc Brooker, "Exponential Backoff And Jitter". Retry-After is a minimum, so it gets a little on top.
     """

@@ -18,12 +18,12 @@ from urllib.parse import unquote, urlencode, urlsplit
 from ...http.retry import read_retry_after
 from ...model.version import VERSION
 from ..errors import CircuitOpen, DeadlineExceeded, LeaseLost, RequestError, Unreachable
-from ..lease_file import why_not
+from ..lease_file import forbidden_reason
 from .api_access import ApiAccess, is_loopback
-from .api_errors import Target, refusal
-from .api_status import read_answer
+from .api_errors import Target, api_error
+from .api_status import parse_status
 from .circuit_breaker import CircuitBreaker, Traffic
-from .connection_errors import CONNECT_TIMEOUT, no_answer
+from .connection_errors import CONNECT_TIMEOUT, connection_failure
 from .llhttp_connection import POOL_CLASSES, HttpResponse, Terms
 from .optional_imports import urllib3
 from .request_counts import RequestCounts
@@ -52,19 +52,20 @@ class Request:
 
     @property
     def traffic(self) -> Traffic:
-        """Which requests it may fail together with."""
+        """The requests that it may fail together with."""
         if self.method == "GET":
             return Traffic.READS
         return Traffic.DRY_RUNS if self.dry_run else Traffic.WRITES
 
     @property
     def url(self) -> str:
-        return f"{self.path}?{_encoded(tuple(self.query.items()))}" if self.query else self.path
+        """Path and query."""
+        return f"{self.path}?{_encoded_query(tuple(self.query.items()))}" if self.query else self.path
 
 
 @lru_cache(maxsize=64)
-def _encoded(query: tuple[tuple[str, str], ...]) -> str:
-    """A query as a URL has it. Thousands of requests have the same one."""
+def _encoded_query(query: tuple[tuple[str, str], ...]) -> str:
+    """Return a query as a URL has it. Thousands of requests have the same one."""
     return urlencode(query)
 
 
@@ -90,20 +91,21 @@ class Transport:
         self._pool = pool_of(access, concurrency)
         self._pool.pool_classes_by_scheme = POOL_CLASSES
         self._lease_file = lease_file
-        # A proxy has to be told where each request goes. Without one there is one host, whose connections are asked.
+        # With a proxy each request has the whole address. Without one the connections are those of one host.
         self._root = access.server if access.proxy else urlsplit(access.server).path
         pool = self._pool if access.proxy else self._pool.connection_from_url(access.server)
-        self._send = pool.request_encode_url  # which leaves headers and body as they are
-        self._made: dict[tuple[str, str, str], dict[str, tuple[str, ...]]] = {}  # headers
+        self._send = pool.request_encode_url  # it changes neither headers nor body
+        self._header_cache: dict[tuple[str, str, str], dict[str, tuple[str, ...]]] = {}  # headers
         # The server compresses long lists, which costs more than it saves where no network lies between.
         self._encoding = "identity" if is_loopback(access.server) else "gzip"
 
     def close(self) -> None:
+        """Close the connections."""
         self._pool.clear()
 
     @contextmanager
     def deadline(self, seconds: float) -> Iterator[None]:
-        """Within this block requests must be done `seconds` from now, or sooner where a block around it says so."""
+        """End every request of this block within `seconds` from now, or sooner where a block around it does."""
         outer = _until.get()
         mine = self._clock.now() + seconds
         token = _until.set(mine if outer is None else min(outer, mine))
@@ -113,7 +115,7 @@ class Transport:
             _until.reset(token)
 
     def exchange(self, request: Request) -> dict[str, Any]:
-        """The JSON object that answers a request, sent again where the tables of retry.py allow it.
+        """Return the JSON object that answers a request, sent again where the tables of retry.py allow it.
 
         Raises a RequestError when nothing helps.
         """
@@ -129,18 +131,18 @@ class Transport:
             except CircuitOpen:
                 if last is None:
                     raise
-                raise _last_word(last, request, executed) from last.__cause__
+                raise _final_error(last, request, executed) from last.__cause__
             except RequestFailure as failure:
                 last = failure
                 executed = executed or failure.executed
                 tries = failure.tries(request.repeat)
                 if tries > 1 and tried < _MOST_TRIES and self._is_open(request):
-                    continue  # the breaker says when, and whether at all
+                    continue  # the breaker decides when, and whether at all
                 seconds = pause(tried, failure.retry_after, self._clock)
                 waited += seconds
                 over = waited > LONGEST_WAIT or self._too_late(seconds)
                 if over or tried >= tries:
-                    raise _last_word(failure, request, executed) from failure.__cause__
+                    raise _final_error(failure, request, executed) from failure.__cause__
             self._counts.add(retries=1)
             self._clock.sleep(seconds)
 
@@ -179,7 +181,7 @@ class Transport:
         if 200 <= answer.status < 300:
             return _document(answer.data, request)
         raise RequestFailure(
-            refusal(read_answer(answer.status, answer.data), request.target),
+            api_error(parse_status(answer.status, answer.data), request.target),
             Trouble.ANSWERED,
             retry_after=read_retry_after(answer.headers.get(b"retry-after", b"").decode("latin-1")),
         )
@@ -188,9 +190,9 @@ class Transport:
         seconds = max(ends - self._clock.now(), _SHORTEST)
 
         def in_time(received: int) -> None:
-            """A read timeout is of one read; the clock is of them all."""
+            """Raise a failure where all reads together take too long; urllib3's timeout is of one read."""
             if self._clock.now() > ends:
-                raise _incomplete(request.target, received)
+                raise _incomplete_failure(request.target, received)
 
         try:
             answer: HttpResponse = self._send(
@@ -207,27 +209,29 @@ class Transport:
                 terms=Terms(before_sending=self._check(request.target), on_received=in_time),
             )
         except urllib3.exceptions.HTTPError as exc:
-            raise no_answer(exc, request.target, self._access.server, seconds) from exc
+            raise connection_failure(exc, request.target, self._access.server, seconds) from exc
         self._counts.add(received=len(answer.data))
         return answer
 
     def _headers(self, request: Request) -> dict[str, tuple[str, ...]]:
-        """The headers of a request by name. Thousands have the same ones, which nobody changes."""
+        """Return the headers of a request by name. Thousands have the same ones, which are never changed."""
         key = (request.accept, request.content_type, self._access.authorization())
-        if key not in self._made:
+        if key not in self._header_cache:
             pairs = headers_of(self._access, request, self._encoding)
-            self._made[key] = {name: tuple(v for n, v in pairs if n == name) for name, _value in pairs}
-        return self._made[key]
+            self._header_cache[key] = {
+                name: tuple(v for n, v in pairs if n == name) for name, _value in pairs
+            }
+        return self._header_cache[key]
 
     def _check(self, target: Target) -> Callable[[], None] | None:
-        """Where there is a lease, a write leaves only while it is held."""
+        """Return the check of a write, which is sent only while the lease is held; None where there is none."""
         if self._lease_file is None or not target.write:
             return None
-        return partial(_see_lease, self._lease_file, target)
+        return partial(_check_lease, self._lease_file, target)
 
 
 def headers_of(access: ApiAccess, request: Request, encoding: str) -> list[tuple[str, str]]:
-    """The headers of a request, with the credentials as they are now."""
+    """Return the headers of a request, with the credentials as they are now."""
     headers = [
         ("Host", urllib3.util.parse_url(access.server).netloc or ""),  # in ASCII
         ("Accept", request.accept),
@@ -243,13 +247,13 @@ def headers_of(access: ApiAccess, request: Request, encoding: str) -> list[tuple
     return headers
 
 
-def _incomplete(target: Target, received: int) -> RequestFailure:
+def _incomplete_failure(target: Target, received: int) -> RequestFailure:
     why = f"the answer was not complete in time, after {received} bytes"
     return RequestFailure(DeadlineExceeded(target.subject, target.operation, why), Trouble.SILENT)
 
 
-def _see_lease(file: Path, target: Target) -> None:
-    reason = why_not(file)
+def _check_lease(file: Path, target: Target) -> None:
+    reason = forbidden_reason(file)
     if reason:
         raise RequestFailure(LeaseLost(target.subject, target.operation, reason), Trouble.UNSENT, final=True)
 
@@ -258,13 +262,13 @@ def _document(data: bytes, request: Request) -> dict[str, Any]:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as exc:
-        raise _unreadable(request.target) from exc
+        raise _unreadable_failure(request.target) from exc
     if not isinstance(document, dict):
-        raise _unreadable(request.target)
+        raise _unreadable_failure(request.target)
     return document
 
 
-def _unreadable(target: Target) -> RequestFailure:
+def _unreadable_failure(target: Target) -> RequestFailure:
     error = Unreachable(
         target.subject,
         target.operation,
@@ -274,15 +278,15 @@ def _unreadable(target: Target) -> RequestFailure:
     return RequestFailure(error, Trouble.LOST)
 
 
-def _last_word(failure: RequestFailure, request: Request, executed: bool) -> RequestError:
-    """The error that the last try came to; this one or an earlier one may have been carried out."""
+def _final_error(failure: RequestFailure, request: Request, executed: bool) -> RequestError:
+    """Return the error of the last try. This one or an earlier one may have been carried out."""
     error = failure.error
     error.outcome_unknown = request.target.write and executed
     return error
 
 
 def pool_of(access: ApiAccess, concurrency: int, **more: Any) -> Any:
-    """Connections to one server, at most `concurrency` at once; `more` are options of urllib3."""
+    """Return the connections to one server, at most `concurrency` at once; `more` are options of urllib3."""
     options: dict[str, Any] = {"num_pools": 2, "maxsize": concurrency, "block": True, "retries": False} | more
     if access.tls is not None:
         options["ssl_context"] = access.tls

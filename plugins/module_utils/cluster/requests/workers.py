@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running a function over many items at once."""
+"""A function over many items at once, in a pool of threads."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ class Workers:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="plumb-cluster")
 
     def close(self) -> None:
+        """End the threads, after what they do now."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def map(
         self, function: Callable[[T], R], items: Iterable[T], asks: Callable[[T], bool] = lambda _item: True
     ) -> list[R]:
-        """The results in the order of the items. What asks nobody is done first, and in the calling thread.
+        """Return the results in the order of the items. Items that make no request come first, in the calling thread.
 
         After an exception nothing more is started; it is raised when what is under way has ended.
         """

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answering a registry's challenge: basic, or a bearer token from the service that it names.
+"""Authorization at a registry: its challenge is basic, or a bearer token from the service that it names.
 
-The rules of the token service are those of distribution.github.io/distribution/spec/auth. A registry says itself where
-its token service is; a login goes there only where that is safe to believe.
+The rules of the token service are those of distribution.github.io/distribution/spec/auth. A registry itself names its
+token service; a login is sent there only where that is safe.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ...model.errors import printable
 from .docker_config import Login
-from .session import Exchange, origin
+from .session import RegistrySession, origin
 
 _LARGEST_TOKEN = 64 << 10  # bytes of an answer
 _SCHEME = re.compile(r"(?:^|,)\s*(Basic|Bearer)\s+", re.IGNORECASE)
 _PARAMETER = re.compile(r'([A-Za-z_]{1,20})\s*=\s*(?:"([^"\\]{0,2048})"|([^\s",]{1,2048}))')
 _TOKEN = re.compile(r"[\x21-\x7e]{1,32768}", re.ASCII)
-_SHORTEST, _LONGEST = 60.0, 3600.0  # seconds that a token is used; without a word of it, the shortest
-# Registries whose token service is on another host, by their own documents.
+_SHORTEST, _LONGEST = 60.0, 3600.0  # seconds that a token is used; the shortest where the service names none
+# Registries whose token service is on another host, according to their documents.
 _KNOWN_SERVICES: Mapping[str, str] = {
     "registry-1.docker.io": "auth.docker.io",
     "registry.gitlab.com": "gitlab.com",
@@ -36,7 +36,7 @@ _OPERATION = "asking for a token"
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What a registry wants to see: its scheme in lower case, and where a token is to be had."""
+    """A challenge: its scheme in lower case, and the token service."""
 
     scheme: str
     realm: str = ""
@@ -44,38 +44,43 @@ class Challenge:
 
 
 def parse_challenge(header: str) -> Challenge | None:
-    """The challenge of a WWW-Authenticate header, bearer before basic; None where there is none of these."""
+    """Return the challenge of a WWW-Authenticate header, bearer before basic; None where there is none of these."""
     starts = list(_SCHEME.finditer(header[:8192]))
-    found: dict[str, Challenge] = {}
+    challenges: dict[str, Challenge] = {}
     for number, start in enumerate(starts):
         end = starts[number + 1].start() if number + 1 < len(starts) else len(header)
-        said = {
-            one[1].lower(): one[2] or one[3] or "" for one in _PARAMETER.finditer(header[start.end() : end])
+        parameters = {
+            match[1].lower(): match[2] or match[3] or ""
+            for match in _PARAMETER.finditer(header[start.end() : end])
         }
         scheme = start[1].lower()
-        found.setdefault(scheme, Challenge(scheme, said.get("realm", ""), said.get("service", "")))
-    return found.get("bearer") or found.get("basic")
+        challenges.setdefault(
+            scheme, Challenge(scheme, parameters.get("realm", ""), parameters.get("service", ""))
+        )
+    return challenges.get("bearer") or challenges.get("basic")
 
 
-class Authority:
-    """Who asks one repository of a registry, and the token for it."""
+class RegistryAuthorization:
+    """The account for one repository of a registry, and its token."""
 
-    def __init__(self, exchange: Exchange, base: str, repository: str, login: Login, realm: str = "") -> None:
-        self._exchange = exchange
+    def __init__(
+        self, session: RegistrySession, base: str, repository: str, login: Login, realm: str = ""
+    ) -> None:
+        self._session = session
         self._base = base
         self._repository = repository
         self._login = login
-        self._realm = realm  # the operator's word for the token service
+        self._realm = realm  # the token service that the operator names
         self._header, self._until = "", 0.0
 
     @property
     def header(self) -> str:
-        """What goes into Authorization; empty where nothing is known that would help."""
+        """The value for Authorization; empty where there is none yet, or none any more."""
         return self._header if time.monotonic() < self._until else ""
 
-    def answer(self, said: str) -> bool:
-        """Get what a challenge asks for; False where that does not help. Raises RegistryError."""
-        challenge = parse_challenge(said)
+    def answer(self, header: str) -> bool:
+        """Get what a challenge asks for; return False where there is nothing to try. Raises RegistryError."""
+        challenge = parse_challenge(header)
         if challenge is None:
             return False
         if challenge.scheme == "basic":
@@ -84,7 +89,7 @@ class Authority:
             self._header, self._until = self._basic(), time.monotonic() + _LONGEST
             return True
         token, seconds = self._token(challenge)
-        self._exchange.hide(token)
+        self._session.add_secret(token)
         self._header, self._until = f"Bearer {token}", time.monotonic() + seconds
         return True
 
@@ -102,32 +107,34 @@ class Authority:
                 "client_id": "plumb",
                 "refresh_token": self._login.identity_token,
             }
-            reply = self._exchange.ask(realm, _OPERATION, limit=_LARGEST_TOKEN, form=form, follow=False)
+            reply = self._session.request(realm, _OPERATION, limit=_LARGEST_TOKEN, form=form, follow=False)
         else:
             headers = {"Authorization": self._basic()} if self._login.password else {}
             address = _with_query(realm, query)
-            reply = self._exchange.ask(
+            reply = self._session.request(
                 address, _OPERATION, limit=_LARGEST_TOKEN, headers=headers, follow=False
             )
         if reply.status != 200:
             why = f"the token service refuses ({reply.status})"
-            raise self._exchange.failure(_OPERATION, why, _LOGIN, status=reply.status)
+            raise self._session.error(_OPERATION, why, _CHECK_LOGIN, status=reply.status)
         return self._read(reply.body)
 
     def _checked(self, realm: str) -> str:
-        """The realm, if it may be asked, with the login if there is one."""
+        """Return the realm, if a request to it is allowed, with the login where there is one. Raises RegistryError."""
         try:
             parts = urlsplit(realm)
             host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
         except ValueError:
             parts, host, port = urlsplit(""), "", ""
-        plain = parts.scheme == "http" and self._exchange.way.insecure and origin(realm) == origin(self._base)
+        plain = (
+            parts.scheme == "http" and self._session.access.insecure and origin(realm) == origin(self._base)
+        )
         shown = printable(f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}", 100)
         if not host or parts.username or parts.password or not (parts.scheme == "https" or plain):
             why = f"its token service {shown} is not an https address"
-            raise self._exchange.failure(_OPERATION, why, "See whether this is the registry that is meant.")
-        if not self._is_meant(realm) and not self._exchange.may_lead_to(host):
-            raise self._exchange.failure(
+            raise self._session.error(_OPERATION, why, "See whether this is the registry that is meant.")
+        if not self._is_meant(realm) and not self._session.may_lead_to(host):
+            raise self._session.error(
                 _OPERATION,
                 f"it names the token service {shown}, which is on this machine or in a private network, where the"
                 " registry is not",
@@ -135,7 +142,7 @@ class Authority:
             )
         has_login = bool(self._login.password or self._login.identity_token)
         if has_login and not plain and not self._may_see(realm, host):
-            raise self._exchange.failure(
+            raise self._session.error(
                 _OPERATION,
                 f"it names the token service {shown}, which is not on its host, and would send the login there",
                 f"If that is right, say so: realm: {shown}.",
@@ -143,7 +150,7 @@ class Authority:
         return realm
 
     def _is_meant(self, realm: str) -> bool:
-        """Whether the operator named this token service."""
+        """Return whether the operator named this token service."""
         return bool(self._realm) and origin(realm) == origin(self._realm)
 
     def _may_see(self, realm: str, host: str) -> bool:
@@ -155,18 +162,18 @@ class Authority:
 
     def _read(self, body: bytes) -> tuple[str, float]:
         try:
-            said = json.loads(body)
-            token = said.get("token") or said.get("access_token")
-            seconds = said.get("expires_in") or _SHORTEST
+            content = json.loads(body)
+            token = content.get("token") or content.get("access_token")
+            seconds = content.get("expires_in") or _SHORTEST
             lasts = min(max(float(seconds), _SHORTEST), _LONGEST) * 0.8
         except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
             token, lasts = None, 0.0
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-            raise self._exchange.failure(_OPERATION, "the token service's answer holds no token", _LOGIN)
+            raise self._session.error(_OPERATION, "the token service's answer holds no token", _CHECK_LOGIN)
         return token, lasts
 
 
-_LOGIN = (
+_CHECK_LOGIN = (
     "See that username and password_file, or docker_config, are those of an account that may pull this image."
 )
 

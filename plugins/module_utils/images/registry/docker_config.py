@@ -47,7 +47,7 @@ ANONYMOUS = Login()
 
 
 def login_from_file(username: str, password_file: Path, *, subject: str) -> Login:
-    """The login whose password, or token, is the one line of a file. Raises InputError."""
+    """Return the login whose password, or token, is the one line of a file. Raises InputError."""
     raw = _read(password_file, _LARGEST_PASSWORD, subject, "password_file")
     lines = raw.decode("utf-8", "replace").split("\n")
     password = lines[0].rstrip("\r")
@@ -57,7 +57,7 @@ def login_from_file(username: str, password_file: Path, *, subject: str) -> Logi
 
 
 def login_from_config(config: Path, registry: str, *, subject: str) -> Login:
-    """What a Docker config.json says for a registry; anonymous where it says nothing. Raises InputError."""
+    """Return the login for a registry in a Docker config.json; anonymous where it has none. Raises InputError."""
     raw = _read(config, _LARGEST, subject, "docker_config")
     try:
         content = json.loads(raw)
@@ -66,21 +66,21 @@ def login_from_config(config: Path, registry: str, *, subject: str) -> Login:
     if not isinstance(content, dict):
         raise _unusable(subject, "docker_config", config, "it is not a map")
     keys = _HUB_KEYS if registry == DOCKER_HUB else (registry, f"https://{registry}", f"http://{registry}")
-    helper = _of(_map(content, "credHelpers"), keys) or (content.get("credsStore") or None)
-    entry = _of(_map(content, "auths"), keys)
+    helper = _entry_for(_mapping(content, "credHelpers"), keys) or (content.get("credsStore") or None)
+    entry = _entry_for(_mapping(content, "auths"), keys)
     if isinstance(helper, str) and helper:
-        found = _ask_helper(helper, keys[0], subject)
-        if found is not None:
-            return found
+        login = _run_helper(helper, keys[0], subject)
+        if login is not None:
+            return login
     return _login(entry, subject, config) if isinstance(entry, Mapping) else ANONYMOUS
 
 
-def _map(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = content.get(key)
-    return found if isinstance(found, dict) else {}
+def _mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = content.get(key)
+    return value if isinstance(value, dict) else {}
 
 
-def _of(entries: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+def _entry_for(entries: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     known = {key.rstrip("/").lower(): value for key, value in entries.items()}
     for key in keys:
         for form in (key.rstrip("/"), f"{key.rstrip('/')}/v1", f"{key.rstrip('/')}/v2"):
@@ -106,8 +106,8 @@ def _login(entry: Mapping[str, Any], subject: str, config: Path) -> Login:
     return Login(username, password) if username and password else ANONYMOUS
 
 
-def _ask_helper(helper: str, server: str, subject: str) -> Login | None:
-    """What `docker-credential-HELPER get` says; None where it has nothing. Its environment is ours, as with Docker."""
+def _run_helper(helper: str, server: str, subject: str) -> Login | None:
+    """Return the login that `docker-credential-HELPER get` prints, run in our environment; None where it has none."""
     operation = f"asking docker-credential-{helper[:64]}"
     if not _HELPER.fullmatch(helper):
         raise InputError(
@@ -134,11 +134,11 @@ def _ask_helper(helper: str, server: str, subject: str) -> Login | None:
     if done.returncode != 0:
         if b"credentials not found" in (done.stdout + done.stderr).lower():
             return None
-        why = f"it ended with status {done.returncode}"  # what it says may hold a secret
+        why = f"it ended with status {done.returncode}"  # its output may hold a secret
         raise InputError(subject, operation, why, "Try it by hand, as the user who runs this.")
     try:
-        said = json.loads(done.stdout[:_LARGEST_PASSWORD])
-        username, secret = str(said["Username"]), str(said["Secret"])
+        answer = json.loads(done.stdout[:_LARGEST_PASSWORD])
+        username, secret = str(answer["Username"]), str(answer["Secret"])
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         why = "its answer is not the JSON of a credential helper"
         raise InputError(subject, operation, why, "Try it by hand.") from exc

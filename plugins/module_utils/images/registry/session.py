@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One question to a registry: bounded in time and size, retried within bounds, its redirects followed without a login.
+"""Requests to a registry: bounded in time and size, retried within bounds, redirects followed without a login.
 
-A registry is not trusted: its answer may be endless, compressed to nothing, slow, or send the question elsewhere.
+A registry is not trusted: its answer may be endless, a bomb of compressed bytes, slow, or a redirect to anywhere.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from ...http.session import REDIRECTS, open_session
 from ...model.duration import format_seconds
 from ...model.errors import printable
 from ..errors import RegistryError
-from .registry_cache import Remembered
+from .registry_cache import RegistryCache
 
-TIMEOUT = 30.0  # seconds for one question
+TIMEOUT = 30.0  # seconds for one request
 _PATIENCE = 30.0  # seconds that a registry's Retry-After is waited for
 _TRIES = 3
 _PAUSE = 0.25  # seconds before the second try
@@ -44,48 +44,50 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class RegistryAccess:
     """How a registry is reached."""
 
-    subject: str  # how errors call what is asked about
+    subject: str  # the subject of errors
     insecure: bool = False  # http instead of https
     ca_file: Path | None = None
 
 
-class Exchange:
-    """Asks the hosts of one `registry`, a host with or without a port. It may be used from several threads."""
+class RegistrySession:
+    """Requests to one `registry`, a host with or without a port. It may be used from several threads."""
 
     def __init__(
         self,
-        way: Way,
-        remembered: Remembered,
+        access: RegistryAccess,
+        cache: RegistryCache,
         *,
         registry: str,
         until: float,
         secrets: tuple[str, ...] = (),
     ) -> None:
-        self.way = way
+        self.access = access
         self._registry = urlsplit(f"//{registry}").hostname or ""
-        self._remembered = remembered
+        self._cache = cache
         self._until = until
         self._secrets = list(secrets)
         self._session = open_session(
-            way.subject, "loading what asks registries", ca_file=way.ca_file, width=_WIDTH
+            access.subject, "loading what asks registries", ca_file=access.ca_file, width=_WIDTH
         )
 
     def close(self) -> None:
+        """Close its connections."""
         self._session.close()
 
-    def hide(self, secret: str) -> None:
-        """Never print this."""
+    def add_secret(self, secret: str) -> None:
+        """Mask this text in errors from now on."""
         self._secrets.append(secret)
 
     def masked(self, text: str) -> str:
+        """Return the text without the secrets."""
         for secret in self._secrets:
             text = text.replace(secret, _MASK)
         return text
 
-    def ask(
+    def request(
         self,
         address: str,
         operation: str,
@@ -95,7 +97,7 @@ class Exchange:
         form: Mapping[str, str] | None = None,
         follow: bool = True,
     ) -> Reply:
-        """The answer, whatever its status; a POST with `form`. `limit` in bytes. Raises RegistryError."""
+        """Return the answer, whatever its status; with a `form` of a POST. `limit` in bytes. Raises RegistryError."""
         sent = dict(headers or {})
         for _redirect in range(_MAX_REDIRECTS + 1):
             reply = self._send(address, operation, limit, sent, form)
@@ -103,23 +105,23 @@ class Exchange:
             if reply.status not in REDIRECTS or not location:
                 return reply
             if not follow or form is not None:
-                raise self.failure(operation, "it redirects where that is not followed", _LOOK)
+                raise self.error(operation, "it redirects where that is not followed", _CHECK_REGISTRY)
             target = self._target(address, location, operation)
             if origin(target) != origin(address):
                 sent.pop("Authorization", None)
             address = target
-        raise self.failure(operation, "it redirects in a circle", _LOOK)
+        raise self.error(operation, "it redirects in a circle", _CHECK_REGISTRY)
 
-    def failure(
+    def error(
         self, operation: str, reason: str, next_step: str = "", *, status: int = 0, wait: float = 0.0
     ) -> RegistryError:
-        """The error of a question; `reason` is masked here."""
+        """Return the error of a request; `reason` is masked here."""
         return RegistryError(
-            self.way.subject, operation, self.masked(reason), next_step, status=status, wait=wait
+            self.access.subject, operation, self.masked(reason), next_step, status=status, wait=wait
         )
 
     def may_lead_to(self, host: str) -> bool:
-        """Whether this registry may send a question to a host: to its own, and not further inside than it is itself."""
+        """Return whether this registry may lead to a host: its own, or one not further inside than itself."""
         return host.lower() == self._registry or reach_of(host) <= reach_of(self._registry)
 
     def _send(self, address: str, operation: str, limit: int, headers: Mapping[str, str], form: Any) -> Reply:
@@ -135,19 +137,21 @@ class Exchange:
                 raise TryAgain from exc
             wait = requested_wait(reply.status, reply.headers)
             if wait is not None:
-                self._remembered.hold(host, wait)
+                self._cache.hold_off(host, wait)
             if reply.status not in RETRIED or last:
                 return reply
-            raise TryAgain(None if wait is None else 0.0)  # what was asked for is waited before the next one
+            raise TryAgain(
+                None if wait is None else 0.0
+            )  # a wait that was asked for comes before the next attempt
 
         return retry(attempt, tries=_TRIES, pause=_PAUSE, until=self._until)
 
     def _wait_for(self, host: str, operation: str) -> None:
-        wait = self._remembered.left(host)
+        wait = self._cache.remaining_wait(host)
         if not wait:
             return
         if wait > min(_PATIENCE, self._until - time.monotonic()):
-            raise self.failure(
+            raise self.error(
                 operation,
                 f"{host} takes no more questions for {format_seconds(wait)} (Retry-After)",
                 "It is left alone until then; scan less often, or with a login that may ask more.",
@@ -160,7 +164,7 @@ class Exchange:
         until = min(self._until, time.monotonic() + TIMEOUT)
         left = until - time.monotonic()
         if left <= 0:
-            raise self.failure(operation, "no time is left", "Scan less at once.")
+            raise self.error(operation, "no time is left", "Scan less at once.")
         with self._session.request(
             "GET" if form is None else "POST",
             address,
@@ -172,37 +176,43 @@ class Exchange:
             proxies=_proxies(address),
         ) as response:
             body = read_body(
-                response, limit=limit, until=until, refusal=lambda why: self.failure(operation, why, _LOOK)
+                response,
+                limit=limit,
+                until=until,
+                error=lambda why: self.error(operation, why, _CHECK_REGISTRY),
             )
             return Reply(response.status_code, response.headers, body)
 
     def _target(self, address: str, location: str, operation: str) -> str:
-        """Where a redirect leads, if it may be followed."""
+        """Return where a redirect leads, if it may be followed."""
         try:
             target = urljoin(address, location)
-            there = urlsplit(target)
-            known = there.hostname is not None and there.port != 0 and not (there.username or there.password)
+            parts = urlsplit(target)
+            known = parts.hostname is not None and parts.port != 0 and not (parts.username or parts.password)
         except ValueError:
             known = False
         if not known:
-            raise self.failure(operation, "it redirects to what is no address", _LOOK)
+            raise self.error(operation, "it redirects to what is no address", _CHECK_REGISTRY)
         same = origin(address) == origin(target)
-        if not same and (there.scheme != "https" or not self.may_lead_to(there.hostname or "")):
-            shown = printable(f"{there.scheme}://{there.netloc}", 100)
-            raise self.failure(operation, f"it redirects to {shown}, which is not followed", _LOOK)
+        if not same and (parts.scheme != "https" or not self.may_lead_to(parts.hostname or "")):
+            shown = printable(f"{parts.scheme}://{parts.netloc}", 100)
+            raise self.error(operation, f"it redirects to {shown}, which is not followed", _CHECK_REGISTRY)
         return target
 
     def _unreached(self, address: str, operation: str, exc: Exception) -> RegistryError:
         host = printable(urlsplit(address).netloc, 100)
-        return self.failure(operation, f"{host}: {why_unanswered(exc)}", _NEXT)
+        return self.error(operation, f"{host}: {why_unanswered(exc)}", _CHECK_CONNECTION)
 
 
-_LOOK = "See whether this is the registry that is meant, and what it answers by hand."
-_NEXT = "See that the image's registry, its ca_file and the environment's proxies are right, and that it answers here."
+_CHECK_REGISTRY = "See whether this is the registry that is meant, and what it answers by hand."
+_CHECK_CONNECTION = (
+    "See that the image's registry, its ca_file and the environment's proxies are right,"
+    " and that it answers here."
+)
 
 
 def origin(address: str) -> tuple[str, str, int]:
-    """Scheme, host and port: all that a login is tied to."""
+    """Return scheme, host and port: all that a login is tied to."""
     parts = urlsplit(address)
     scheme = parts.scheme.lower()
     return scheme, (parts.hostname or "").lower(), parts.port or {"https": 443, "http": 80}.get(scheme, 0)

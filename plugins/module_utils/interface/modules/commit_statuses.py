@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...forge.client import ForgeClient
-from ...forge.commit_status import State, Status, as_shown, is_news, newest_status, set_status
+from ...forge.commit_status import State, Status, is_new_status, newest_status, set_status, shown_status
 from ...forge.errors import ForgeError
 from ...model.errors import PlumbError, printable
 from ...notify.messages import failure_text
@@ -135,7 +135,7 @@ def _is_due(before: Status | None, now: Status) -> bool:
     """Whether it is to be said. That a commit is to be applied is said once, whatever became of it then."""
     if now.state is State.PENDING:
         return before is None or before.commit != now.commit
-    return is_news(before, now)
+    return is_new_status(before, now)
 
 
 def _say(options: Mapping[str, Any], due: Sequence[WantedStatus], done: Done) -> None:
@@ -165,7 +165,7 @@ def _say(options: Mapping[str, Any], due: Sequence[WantedStatus], done: Done) ->
 
 
 def _say_one(client: ForgeClient, one: WantedStatus, done: Done) -> None:
-    status = as_shown(client, one.status)
+    status = shown_status(client, one.status)
     lost = one.key not in done.said
     newest = newest_status(client, status.commit, status.context) if lost else None
     if newest is not None and not _is_due(newest, status):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...forge.client import ForgeClient
-from ...forge.pull_request import PullRequest, close_overtaken, find_or_open
+from ...forge.pull_request import PullRequest, close_superseded, find_or_open
 from ...forge.repository_address import ForgeRepository, repository_at
 from ...images.pull_requests import Proposal, Proposed, PullRequests
 from ...images.specs import UpdateSpec
@@ -40,8 +40,8 @@ class _OnForge:
         opened = find_or_open(self.client, self.place, wanted)
         return Proposed(opened.number, opened.url, opened.created, opened.warnings)
 
-    def close_overtaken(self, keep: Sequence[str], prefix: str) -> None:
-        close_overtaken(self.client, self.place, keep, prefix)
+    def close_superseded(self, keep: Sequence[str], prefix: str) -> None:
+        close_superseded(self.client, self.place, keep, prefix)
 
 
 @contextmanager

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...images.errors import UpdateError
-from ...images.registry.registry_cache import Remembered
-from ...images.scan import Scanned, scan
+from ...images.registry.registry_cache import RegistryCache
+from ...images.scan import ScanResult, scan
 from ...images.specs import Decision, ImagePolicy, UpdateSpec
-from ...images.update import Pushed, Updated, is_news, update
-from ...images.update_state import Committed, committed_file, load_committed, save_committed
+from ...images.update import PushedBranch, UpdateResult, needs_update, update
+from ...images.update_state import UpdateState, load_state, save_state, state_file
 from ...model.app import RefKind
 from ...model.errors import PlumbError
 from ...source.pull import current_revision, last_commit
@@ -38,9 +38,9 @@ class ImageScan:
 def images(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """The result of `images`. What fails is told beside what did not, and makes the task fail at the end."""
     policies, updates = _declared(options, "updates")
-    scanned = scan(policies, Remembered())
-    results: list[Updated] = []
-    done: list[tuple[UpdateSpec, Updated | None]] = []
+    scanned = scan(policies, RegistryCache())
+    results: list[UpdateResult] = []
+    done: list[tuple[UpdateSpec, UpdateResult | None]] = []
     errors = [str(one.error) for one in scanned if one.error is not None]
     for spec in updates:
         try:
@@ -67,7 +67,7 @@ def images(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     return result
 
 
-def look(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> ImageScan:
+def look(settings: Mapping[str, Any], cluster: str, remembered: RegistryCache) -> ImageScan:
     """Ask the registries, and nobody else, whether there is anything that `images` would have to look at Git for.
 
     `settings` are those that a scheduler is told (`settings.shown_settings`). Raises InputError.
@@ -78,8 +78,8 @@ def look(settings: Mapping[str, Any], cluster: str, remembered: Remembered) -> I
     scanned = scan(wanted, remembered) if updates else ()
     new = []
     for spec in updates:
-        memory = load_committed(committed_file(cache_of(settings), cluster, spec.name, spec.source.url))
-        if is_news(spec, _decisions(wanted, scanned, memory), memory, _now(settings, spec)):
+        memory = load_state(state_file(cache_of(settings), cluster, spec.name, spec.source.url))
+        if needs_update(spec, _decisions(wanted, scanned, memory), memory, _now(settings, spec)):
             new.append(spec.name)
     return ImageScan(
         tuple(new),
@@ -100,7 +100,7 @@ def _declared(
 
 
 def _decisions(
-    policies: Sequence[ImagePolicy], scanned: Sequence[Scanned], memory: Committed
+    policies: Sequence[ImagePolicy], scanned: Sequence[ScanResult], memory: UpdateState
 ) -> list[Decision]:
     """What is to stand in Git. For an image that could not be asked for it is what it came to last: a branch with the
     changes of several images must not lose one of them for a registry that is down.
@@ -113,13 +113,13 @@ def _decisions(
 def _updated(
     spec: UpdateSpec,
     policies: Sequence[ImagePolicy],
-    scanned: Sequence[Scanned],
+    scanned: Sequence[ScanResult],
     options: Mapping[str, Any],
     *,
     check: bool,
-) -> Updated:
-    file = committed_file(cache_of(options), options.get("cluster") or "", spec.name, spec.source.url)
-    memory = load_committed(file)
+) -> UpdateResult:
+    file = state_file(cache_of(options), options.get("cluster") or "", spec.name, spec.source.url)
+    memory = load_state(file)
     with pull_requests(options, spec) as pulls:
         done = update(
             spec,
@@ -132,7 +132,7 @@ def _updated(
             work=cache_of(options) / "images" / "work",
         )
     if not check:
-        save_committed(file, done.memory)
+        save_state(file, done.memory)
     return done
 
 
@@ -147,7 +147,7 @@ def _at_remote(spec: UpdateSpec) -> str:
 
 
 def _without_markers(
-    policies: Sequence[ImagePolicy], done: Sequence[tuple[UpdateSpec, Updated | None]]
+    policies: Sequence[ImagePolicy], done: Sequence[tuple[UpdateSpec, UpdateResult | None]]
 ) -> list[str]:
     """An error for each policy that no marker names in any of the updates that are to write it."""
     errors = []
@@ -169,13 +169,13 @@ def _place(spec: UpdateSpec) -> str:
     return f"{' and '.join(spec.paths) or 'all'} of {spec.source.name}, branch {spec.base}"
 
 
-def _choice_line(one: Scanned) -> str:
+def _choice_line(one: ScanResult) -> str:
     if one.choice is None:
         return f"{one.policy}   no tag is chosen: {one.note}"
     return f"{one.policy}   {one.choice.image}:{one.choice.tag}   {one.why}"
 
 
-def _choice(one: Scanned) -> dict[str, Any]:
+def _choice(one: ScanResult) -> dict[str, Any]:
     choice = one.choice
     said = (
         {"image": choice.image, "tag": choice.tag, "digest": choice.digest, "why": one.why} if choice else {}
@@ -184,7 +184,7 @@ def _choice(one: Scanned) -> dict[str, Any]:
     return {"name": one.policy, **said, **error, **({"note": one.note} if one.note else {})}
 
 
-def _update(one: Updated) -> dict[str, Any]:
+def _update(one: UpdateResult) -> dict[str, Any]:
     return {
         "name": one.name,
         "changed": one.changed,
@@ -194,12 +194,12 @@ def _update(one: Updated) -> dict[str, Any]:
     }
 
 
-def _warnings(one: Updated) -> list[str]:
+def _warnings(one: UpdateResult) -> list[str]:
     of_forge = [line for each in one.pushed if each.proposed is not None for line in each.proposed.warnings]
     return [*one.warnings, *of_forge]
 
 
-def _branch(each: Pushed) -> dict[str, Any]:
+def _branch(each: PushedBranch) -> dict[str, Any]:
     said: dict[str, Any] = {
         "branch": each.branch,
         "commit": each.commit,
@@ -223,7 +223,7 @@ def _branch(each: Pushed) -> dict[str, Any]:
     return said
 
 
-def _lines(spec: UpdateSpec, one: Updated, *, check: bool) -> list[str]:
+def _lines(spec: UpdateSpec, one: UpdateResult, *, check: bool) -> list[str]:
     """What a person reads."""
     lines = []
     if not one.pushed:
@@ -238,7 +238,7 @@ def _lines(spec: UpdateSpec, one: Updated, *, check: bool) -> list[str]:
     return lines
 
 
-def _diff(one: Updated, each: Pushed) -> dict[str, str]:
+def _diff(one: UpdateResult, each: PushedBranch) -> dict[str, str]:
     """The marked values alone: what else a file holds may be nobody's to see."""
     head = f"{one.name} {each.branch}"
     return {

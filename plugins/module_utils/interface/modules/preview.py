@@ -13,7 +13,7 @@ from typing import Any
 
 from ...cluster.connection import connect
 from ...forge.client import ForgeClient
-from ...forge.comment import keep_comment
+from ...forge.comment import ensure_comment
 from ...forge.open_pulls import OpenPull, base_of, open_pulls
 from ...model.app import Checkout, RefKind
 from ...model.duration import parse_duration
@@ -116,11 +116,11 @@ def _source(
                 seen.after[key] = {"mark": mark, "time": time.time(), "comment": False}
                 continue
             text = comment or f"This pull request changes nothing of cluster {options['cluster']}.\n"
-            said = mode.check or keep_comment(client, pull.number, comment_mark, text)
+            said = mode.check or ensure_comment(client, pull.number, comment_mark, text)
             seen.after[key] = {"mark": mark, "time": time.time(), "comment": True}
             seen.pulls.append(_told(name, pull, text, said=said))
         except PlumbError as error:
-            seen.errors.append(f"pull request {pull.number} of {client.place.title}: {error}")
+            seen.errors.append(f"pull request {pull.number} of {client.repository.title}: {error}")
 
 
 def _told(source: str, pull: OpenPull, text: str, *, said: bool) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class VerifiedCache:
 
 
 def _encode(memory: VerifiedCache) -> dict[str, Any]:
-    refused = {"refused": refusals.as_content(memory.refused)} if memory.refused else {}
+    refused = {"refused": refusals.to_content(memory.refused)} if memory.refused else {}
     return {"looks": to_content(memory.looks), "checked": memory.checked, **refused}
 
 

@@ -156,7 +156,7 @@ def _account(cluster: Cluster) -> str:
         return ""
     body = {"apiVersion": kind.api_version, "kind": kind.kind}
     try:
-        said = cluster.ask(kind, body, operation="asking who this account is")
+        said = cluster.post(kind, body, operation="asking who this account is")
     except RequestError:
         return ""
     user = (said.get("status") or {}).get("userInfo") or {}

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from ...images.commit_message import check_message
 from ...images.image_reference import parse_name
-from ...images.pull_requests import Manner, Per
+from ...images.pull_requests import PullRequestOptions, PullRequestScope
 from ...images.specs import ImagePolicy, RegistryAccount, UpdateSpec, Write
 from ...images.tag_filter import TagFilter
-from ...images.tag_policy import Kind, make_policy
+from ...images.tag_policy import Kind, parse_policy
 from ...model.app import Person, RefKind, SourceSpec
 from ...model.duration import parse_duration
 from ...model.errors import InputError
@@ -73,7 +73,7 @@ def _check_names(what: str, items: Sequence[Mapping[str, Any]]) -> None:
 def _policy(options: Mapping[str, Any]) -> ImagePolicy:
     values = with_defaults(IMAGE, options)
     subject = f"image {values['name']}"
-    policy = make_policy(values["policy"], subject=subject)
+    policy = parse_policy(values["policy"], subject=subject)
     moving = policy.kind is Kind.DIGEST
     write = Write(values["write"] or ("digest" if moving else "tag"))
     platform, age = values["platform"], values["minimum_age"]
@@ -199,12 +199,12 @@ def _signing(options: Mapping[str, Any] | None) -> Signing | None:
     return Signing(_FORMATS[options["format"]], Path(str(options["key_file"]))) if options else None
 
 
-def _manner(options: Mapping[str, Any] | None) -> Manner | None:
+def _manner(options: Mapping[str, Any] | None) -> PullRequestOptions | None:
     if options is None:
         return None
     values = with_defaults(PULL_REQUEST, options)
-    return Manner(
-        per=Per(values["per"]),
+    return PullRequestOptions(
+        per=PullRequestScope(values["per"]),
         labels=tuple(map(str, values["labels"])),
         reviewers=tuple(map(str, values["reviewers"])),
         auto_merge=bool(values["auto_merge"]),

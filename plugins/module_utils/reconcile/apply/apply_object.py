@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...cluster.bulk_reads import look_up
+from ...cluster.bulk_reads import read_objects
 from ...cluster.client import Cluster
 from ...cluster.discovery import ApiResource
 from ...cluster.errors import CircuitOpen, DeadlineExceeded, NotFound, RequestError, StaleVersion
@@ -56,7 +56,7 @@ def read_again(context: PlanContext, steps: Sequence[PlannedAction]) -> list[Pla
         and step.wanted is not None
         and (resource := discovery.find(step.wanted.api_version, step.action.ref.kind)) is not None
     ]
-    found, _unreadable = look_up(context.cluster, asked)
+    found, _unreadable = read_objects(context.cluster, asked)
     appeared = {ref for _version, ref in found}
     return [replace(step, appeared=True) if step.action.ref in appeared else step for step in steps]
 

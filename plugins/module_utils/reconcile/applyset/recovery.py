@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ...cluster.bulk_reads import EVERYWHERE, Listed, list_everywhere, list_within
+from ...cluster.bulk_reads import EVERYWHERE, ListResult, list_everywhere, list_within
 from ...cluster.client import Cluster
 from ...cluster.discovery import ApiResource, Discovery
 from ...cluster.errors import Forbidden
@@ -92,7 +92,7 @@ def scan_within(cluster: Cluster, recovered: RecoveredMembers, namespaces: Seque
         _add_members(recovered, listed)
 
 
-def _add_members(recovered: RecoveredMembers, listed: Listed) -> None:
+def _add_members(recovered: RecoveredMembers, listed: ListResult) -> None:
     for body in listed.items:
         set_id = part_of(body)
         if set_id in recovered.members and is_member(body, set_id):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...cluster.bulk_reads import look_up
+from ...cluster.bulk_reads import read_objects
 from ...cluster.client import Cluster
 from ...cluster.discovery import Discovery
 from ...cluster.errors import Invalid, RequestError
@@ -31,7 +31,7 @@ def existing_namespaces(
     if resource is None:
         return {}
     names = sorted(set(names) - {""})
-    objects, unreadable = look_up(
+    objects, unreadable = read_objects(
         cluster, [(resource, ObjectRef("", "Namespace", "", name)) for name in names]
     )
     known: dict[str, Body | None] = {

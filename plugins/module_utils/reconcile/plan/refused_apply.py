@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ...cluster.discovery import ApiResource
-from ...cluster.errors import FieldConflict, Invalid
+from ...cluster.errors import Invalid, ManagerConflict
 from ...model.objects import Body
 from ..drift.foreign_fields import blocking_items, removable
 from ..fields.fieldset import FieldSet, display, union
@@ -131,7 +131,7 @@ def _conflict_of_appliers(dry_run_input: DryRunInput, resource: ApiResource) -> 
             dry_run=True,
             basis=str(dry_run_input.live["metadata"]["resourceVersion"]),
         )
-    except FieldConflict as conflict:
+    except ManagerConflict as conflict:
         messages = sorted(
             {
                 f"{entry.manager} claims {entry.field}"

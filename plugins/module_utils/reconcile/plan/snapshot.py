@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...cluster.bulk_reads import EVERYWHERE, FEW, Listed, list_objects, look_up
+from ...cluster.bulk_reads import EVERYWHERE, FEW, ListResult, list_objects, read_objects
 from ...cluster.client import Cluster
 from ...cluster.discovery import ApiResource, Discovery
 from ...cluster.errors import Forbidden
@@ -125,7 +125,7 @@ def read_snapshot(
     resources = sorted(_resources(discovery, queries), key=lambda r: (r.group_kind, r.version))
     wanted_states = _by_kind(queries, autoscalers)
 
-    def read(resource: ApiResource) -> tuple[Listed, Mapping[ObjectRef, VerifiedState]]:
+    def read(resource: ApiResource) -> tuple[ListResult, Mapping[ObjectRef, VerifiedState]]:
         return _read_kind(
             lambda metadata: list_objects(cluster, resource, selector, namespaces, metadata_only=metadata),
             wanted_states.get((resource.api_version, resource.kind), ()),
@@ -142,7 +142,7 @@ def read_snapshot(
         if (wanted.api_version, wanted.ref) not in objects
         and (resource_of_kind := _readable_resource(discovery, wanted)) is not None
     ]
-    looked_up, unreadable = look_up(cluster, lookups)
+    looked_up, unreadable = read_objects(cluster, lookups)
     wanted_versions = {wanted.ref: wanted.api_version for query in queries for wanted in query.wanted}
     other_versions = {
         ref: body for (version, ref), body in looked_up.items() if version != wanted_versions[ref]
@@ -186,7 +186,7 @@ def read_members(
 
 
 def _record_unread(
-    kind: GroupKind, listed: Listed, unread: dict[GroupKind, Mapping[str, str]], failed: set[GroupKind]
+    kind: GroupKind, listed: ListResult, unread: dict[GroupKind, Mapping[str, str]], failed: set[GroupKind]
 ) -> None:
     if not listed.unread:
         return
@@ -247,8 +247,8 @@ def _by_kind(
 
 
 def _read_kind(
-    read: Callable[[bool], Listed], wanted_states: Sequence[_WantedState]
-) -> tuple[Listed, Mapping[ObjectRef, VerifiedState]]:
+    read: Callable[[bool], ListResult], wanted_states: Sequence[_WantedState]
+) -> tuple[ListResult, Mapping[ObjectRef, VerifiedState]]:
     """Return the members of a kind, and the states that are still valid.
 
     `read` lists the kind, metadata only or whole. Metadata comes first where most of the wanted objects have a state.
@@ -266,7 +266,9 @@ def _read_kind(
     }
     unknown = {wanted_state.wanted.ref for wanted_state in existing} - states.keys()
     if len(unknown) <= FEW:
-        return Listed([item for ref, item in objects.items() if ref not in unknown], listed.unread), states
+        return ListResult(
+            [item for ref, item in objects.items() if ref not in unknown], listed.unread
+        ), states
     relisted = read(False)
     versions = {ref_of(item): item["metadata"]["resourceVersion"] for item in relisted.items}
     unchanged = {ref for ref in states if versions.get(ref) == objects[ref]["metadata"]["resourceVersion"]}
@@ -300,7 +302,7 @@ def read_parents(
     parents_by_ref = {ref_of(body): body for body in parents}
     # A ConfigMap that bears a parent's name without its label must be seen too: it is refused, not overwritten.
     lookups = [(resource, identity.ref) for identity in identities if identity.ref not in parents_by_ref]
-    looked_up, unreadable = look_up(cluster, lookups)
+    looked_up, unreadable = read_objects(cluster, lookups)
     return {**parents_by_ref, **{ref: body for (_version, ref), body in looked_up.items()}, **unreadable}
 
 
@@ -322,7 +324,9 @@ def read_autoscalers(
     """Return the targets of the live HPAs and of those among the manifests."""
     resource = discovery.of(_HPA)
     listed = (
-        list_objects(cluster, resource, "", sorted(namespaces)) if resource is not None else Listed([], {})
+        list_objects(cluster, resource, "", sorted(namespaces))
+        if resource is not None
+        else ListResult([], {})
     )
     targets = frozenset(
         _target(body) for body in [*listed.items, *manifests] if ref_of(body).group_kind == _HPA
