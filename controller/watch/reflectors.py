@@ -295,14 +295,14 @@ class _Members(_Listener):
         super().__init__(str(kind), reflectors)
         self._kind = kind
 
-    def kept(self, item: Mapping[str, Any]) -> Fingerprint:
+    def extract(self, item: Mapping[str, Any]) -> Fingerprint:
         return fingerprint(item, self._kind)
 
     def listed(self, objects: Mapping[Key, Fingerprint]) -> None:
         sets = frozenset(member.set_id for member in objects.values() if member.member)
         self._reflectors.handle(KindListed(self._kind, sets))
 
-    def seen(self, key: Key, before: Fingerprint | None, after: Fingerprint | None) -> None:
+    def changed(self, key: Key, before: Fingerprint | None, after: Fingerprint | None) -> None:
         self._changed(self._kind, key, before, after, parent=False)
 
 
@@ -312,14 +312,14 @@ class _Parents(_Listener):
     def __init__(self, reflectors: Reflectors) -> None:
         super().__init__(PARENTS, reflectors)
 
-    def kept(self, item: Mapping[str, Any]) -> ParentState:
+    def extract(self, item: Mapping[str, Any]) -> ParentState:
         return ParentState(fingerprint(item, PARENT_KIND), hinted_kinds(item))
 
     def listed(self, objects: Mapping[Key, ParentState]) -> None:
         for parent in objects.values():
             self._reflectors.handle(MemberKinds(parent.print.set_id, parent.kinds))
 
-    def seen(self, key: Key, before: ParentState | None, after: ParentState | None) -> None:
+    def changed(self, key: Key, before: ParentState | None, after: ParentState | None) -> None:
         if after is not None:
             self._reflectors.handle(MemberKinds(after.print.set_id, after.kinds))
         prints = [parent.print if parent is not None else None for parent in (before, after)]
