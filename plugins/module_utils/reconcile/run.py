@@ -1,7 +1,15 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run over the apps of one cluster: a check, or bringing the cluster to what Git says."""
+"""One run over the apps of one cluster: a check, or bringing the cluster to what Git says.
+
+options of the run (Run)
+  render the selected apps     while discovery, parents and records are read
+  DesiredState.load            which app wants which object
+  plan_apps                    in a check, all apps at once; else those whose dependencies are done
+  apply_app                    side by side, each app as soon as it is planned
+RunResult                      one result per app, and the verified states for the next run
+"""
 
 from __future__ import annotations
 
@@ -11,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from ..cluster.client import Cluster
+from ..cluster.discovery import Discovery
 from ..model.app import AppSpec, AppState, Checkout
 from ..model.errors import ClusterError, PlumbError, SourceError
 from ..model.objects import Body, Manifest, ObjectRef
@@ -27,14 +36,14 @@ from .plan.plan_apps import AppPlan, plan_apps
 from .plan.snapshot import read_parents
 from .plan.verified_cache import VerifiedState, VerifiedStates
 
-# Executed side by side. Most of their time they wait for health, and those that wait must not hold up the others; their
-# requests share the cluster's bound on concurrency.
+# Applied side by side. Most of their time apps wait for health, which must not delay the others; their requests share
+# the cluster's limit of concurrency.
 _APPS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What one run is to do. `render` gives an app's manifests from its source's checkout."""
+    """What one run is to do. `render` returns an app's manifests from its source's checkout."""
 
     apps: tuple[AppSpec, ...]
     sources: Mapping[str, Checkout | PlumbError]
@@ -43,7 +52,7 @@ class Run:
     verified: VerifiedStates = field(default_factory=dict)  # what earlier runs verified
     remarks: Callable[[str], tuple[str, ...]] = (
         lambda _app: ()
-    )  # what an app's rendering has to say, once it is made
+    )  # (app) -> warnings of its rendering, once it is made
     unread: str = ""  # why there may be apps that are not among `apps`: then nothing is pruned
 
 
@@ -51,8 +60,8 @@ class Run:
 class RunResult:
     """What a run found and did: one result per selected app, in the inventory's order.
 
-    `unclaimed` are apply sets of ours that no app claims, as `app shop (ConfigMap shop/plumb-shop)`. `looks` are what
-    this run proved, and what earlier ones did of apps that it does not select.
+    `unclaimed` are apply sets of ours that are no app's, as `app shop (ConfigMap shop/plumb-shop)`. `verified` are the
+    states that this run verified, and those of earlier runs for apps that it does not select.
     """
 
     apps: tuple[AppResult, ...]
@@ -61,7 +70,7 @@ class RunResult:
 
 
 def run_apps(cluster: Cluster, run: Run) -> RunResult:
-    """Plan the selected apps and, unless it is a check, carry the plans out; what is independent goes side by side.
+    """Plan the selected apps and, unless it is a check, apply the plans; independent apps side by side.
 
     Raises InputError for apps that contradict themselves and ClusterError where nothing at all can be read.
     """
@@ -69,86 +78,98 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
     selected = [app for app in run.apps if not options.only or app.name in options.only]
     dependencies(run.apps)
     check_former_names(run.apps, home)
-    with _rendering(run, selected) as render:
+    with _render_ahead(run, selected) as render:
         discovery = cluster.discover()
-        sets = {app.name: identities_of(app, home) for app in run.apps}
-        parents = read_parents(cluster, discovery, [identity for its in sets.values() for identity in its])
-        records = RecordStore(cluster, home, options.owner)
-        lost = [
-            sets[app.name]
-            for app in selected
-            if not app.suspend and _is_lost(sets[app.name], parents, records)
-        ]
-        used = {
-            kind
-            for body in parents.values()
-            if not isinstance(body, ClusterError)
-            for kind in hinted_kinds(body)
+        context = _run_context(cluster, discovery, run, selected, render)
+    if options.check:
+        plans = plan_apps(context, discovery, selected)
+        results = [AppResult(plan=app_plan.plan) for app_plan in plans]
+        verified: dict[str, Mapping[ObjectRef, VerifiedState]] = {
+            app_plan.inventory.identity.id: app_plan.verified
+            for app_plan in plans
+            if app_plan.inventory is not None
         }
-        recovered = scan(cluster, discovery, [identity.id for its in lost for identity in its], used)
-        desired = DesiredState(
-            run.apps, [app.name for app in selected], render, discovery, home, unread=run.unread
-        )
-        desired.load()
-        setting = RunContext(
-            cluster=cluster,
-            records=records,
-            recovered=recovered,
-            desired=desired,
-            parents=parents,
-            revisions={n: c.revision.short for n, c in run.sources.items() if isinstance(c, Checkout)},
-            options=options,
-            remarks=run.remarks,
-            verified=run.verified,
-        )
-    known = {identity.ref for its in sets.values() for identity in its}
-    unclaimed = tuple(
+    else:
+        scheduler = _AppScheduler(context, selected)
+        results, verified = scheduler.run(), scheduler.verified
+    current_sets = {identity_of(app, home).id for app in run.apps}
+    earlier = {set_id: states for set_id, states in run.verified.items() if set_id in current_sets}
+    return RunResult(tuple(results), _unclaimed_sets(run, context.parents), {**earlier, **verified})
+
+
+def _run_context(
+    cluster: Cluster, discovery: Discovery, run: Run, selected: Sequence[AppSpec], render: Render
+) -> RunContext:
+    """Read what all apps share, and wait for the rendering of the selected ones."""
+    home = run.options.namespace
+    sets = {app.name: identities_of(app, home) for app in run.apps}
+    all_sets = [identity for identities in sets.values() for identity in identities]
+    parents = read_parents(cluster, discovery, all_sets)
+    records = RecordStore(cluster, home, run.options.owner)
+    unknown = [
+        identity.id
+        for app in selected
+        if not app.suspend and _is_unknown(sets[app.name], parents, records)
+        for identity in sets[app.name]
+    ]
+    bodies = [body for body in parents.values() if not isinstance(body, ClusterError)]
+    used_kinds = {kind for body in bodies for kind in hinted_kinds(body)}
+    recovered = scan(cluster, discovery, unknown, used_kinds)
+    names = [app.name for app in selected]
+    desired = DesiredState(run.apps, names, render, discovery, home, unread=run.unread)
+    desired.load()
+    checkouts = {name: source for name, source in run.sources.items() if isinstance(source, Checkout)}
+    return RunContext(
+        cluster=cluster,
+        records=records,
+        recovered=recovered,
+        desired=desired,
+        parents=parents,
+        revisions={name: checkout.revision.short for name, checkout in checkouts.items()},
+        options=run.options,
+        remarks=run.remarks,
+        verified=run.verified,
+    )
+
+
+def _unclaimed_sets(run: Run, parents: Mapping[ObjectRef, Body | ClusterError]) -> tuple[str, ...]:
+    """Return the sets of our owner that are no app's, as `app shop (ConfigMap shop/plumb-shop)`."""
+    known = {identity.ref for app in run.apps for identity in identities_of(app, run.options.namespace)}
+    return tuple(
         f"app {app} ({ref})"
         for ref, body in sorted(parents.items(), key=lambda item: item[0])
         if ref not in known
         and not isinstance(body, ClusterError)
-        and (app := app_of_parent(body, options.owner))
+        and (app := app_of_parent(body, run.options.owner))
     )
-    if options.check:
-        plans = plan_apps(setting, discovery, selected)
-        results = [AppResult(plan=made.plan) for made in plans]
-        seen: dict[str, Mapping[ObjectRef, VerifiedState]] = {
-            made.inventory.identity.id: made.verified for made in plans if made.inventory is not None
-        }
-    else:
-        waves = _Waves(setting, selected)
-        results, seen = waves.run(), waves.verified
-    current = {identity_of(app, home).id for app in run.apps}
-    kept = {set_id: of for set_id, of in run.verified.items() if set_id in current}
-    return RunResult(tuple(results), unclaimed, {**kept, **seen})
 
 
-def _is_lost(
-    its: Sequence[SetIdentity], parents: Mapping[ObjectRef, Body | ClusterError], records: RecordStore
+def _is_unknown(
+    identities: Sequence[SetIdentity], parents: Mapping[ObjectRef, Body | ClusterError], records: RecordStore
 ) -> bool:
     """Whether nothing at all is known of what an app has: it has neither a parent nor a record, as when it is new."""
-    if its[0].ref in parents:
+    if identities[0].ref in parents:
         return False
     try:
-        return not records.of(its[0]).exists
+        return not records.of(identities[0]).exists
     except PlumbError:
-        return False  # it is told where the record is needed
+        return False  # the error is reported where the record is needed
 
 
 @contextmanager
-def _rendering(run: Run, selected: Sequence[AppSpec]) -> Iterator[Render]:
-    """How an app is rendered; within this block the selected ones are being rendered while the cluster is asked."""
+def _render_ahead(run: Run, selected: Sequence[AppSpec]) -> Iterator[Render]:
+    """Yield how to render an app; within this block the selected ones are rendered while the cluster is read."""
     render = renderer(run)
     with ThreadPoolExecutor(RENDERERS) as pool:
-        begun = {a.name: pool.submit(render, a) for a in selected if a.state is AppState.PRESENT}
+        started = {app.name: pool.submit(render, app) for app in selected if app.state is AppState.PRESENT}
         try:
-            yield lambda app: begun[app.name].result() if app.name in begun else render(app)
+            yield lambda app: started[app.name].result() if app.name in started else render(app)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def renderer(run: Run) -> Callable[[AppSpec], tuple[Manifest, ...]]:
-    """What gives an app's manifests; it raises what kept the app's source from being pulled, or rendered."""
+    """Return a function that renders an app; it raises why the app's source could not be pulled, or rendered."""
 
     def render(app: AppSpec) -> tuple[Manifest, ...]:
         checkout = run.sources.get(app.source)
@@ -166,72 +187,74 @@ def renderer(run: Run) -> Callable[[AppSpec], tuple[Manifest, ...]]:
     return render
 
 
-class _Waves:
-    """Plans together what may start together, executes side by side, and lets the next start as each app is done."""
+class _AppScheduler:
+    """Plans together the apps that are ready, applies them side by side, and starts the next as each app is done."""
 
-    def __init__(self, setting: RunContext, selected: Sequence[AppSpec]) -> None:
-        self._setting = setting
+    def __init__(self, context: RunContext, selected: Sequence[AppSpec]) -> None:
+        self._context = context
         self._apps = {app.name: app for app in selected}
         self._results: dict[str, AppResult] = {}
-        self._held: list[str] = []  # settled without being executed
+        self._settled_early: list[str] = []  # done without being applied
         self.verified: dict[str, Mapping[ObjectRef, VerifiedState]] = {}  # by set
 
     def run(self) -> list[AppResult]:
-        sorter = dependencies([_within(app, self._apps) for app in self._apps.values()])
+        sorter = dependencies([_without_unselected(app, self._apps) for app in self._apps.values()])
         with ThreadPoolExecutor(_APPS_AT_ONCE) as pool:
             running: dict[Future[AppliedApp], AppPlan] = {}
             while sorter.is_active():
-                for made in self._plan(list(sorter.get_ready())):
-                    running[pool.submit(apply_app, made)] = made
-                for finished in self._settled(running):
-                    sorter.done(finished)
+                for app_plan in self._plan_ready(list(sorter.get_ready())):
+                    running[pool.submit(apply_app, app_plan)] = app_plan
+                for name in self._finished_apps(running):
+                    sorter.done(name)
         return [self._results[name] for name in self._apps]
 
-    def _plan(self, names: Sequence[str]) -> list[AppPlan]:
-        """Plan the apps of these names that nothing holds back; what is held back has its result at once."""
-        free = []
-        stopped = self._setting.cluster.stopped
+    def _plan_ready(self, names: Sequence[str]) -> list[AppPlan]:
+        """Plan the apps of these names; one whose dependency failed has its result at once."""
+        ready = []
+        circuit_open = self._context.cluster.stopped
         for name in names:
-            if stopped is not None:
-                self._results[name] = AppResult(plan=Plan(app=name), executed=True, error=str(stopped))
+            if circuit_open is not None:
+                self._results[name] = AppResult(plan=Plan(app=name), executed=True, error=str(circuit_open))
                 continue
-            bad = next(
-                (n for n in self._apps[name].depends_on if n in self._results and self._results[n].failed), ""
-            )
-            if bad:
+            failed = [
+                other
+                for other in self._apps[name].depends_on
+                if other in self._results and self._results[other].failed
+            ]
+            if failed:
                 self._results[name] = AppResult(
                     plan=Plan(app=name),
                     executed=True,
-                    error=f"app {name}: not started, because it depends on app {bad}, which failed",
+                    error=f"app {name}: not started, because it depends on app {failed[0]}, which failed",
                 )
             else:
-                free.append(self._apps[name])
+                ready.append(self._apps[name])
         planned: list[AppPlan] = []
         try:
-            planned = plan_apps(self._setting, self._setting.cluster.discover(), free)
+            planned = plan_apps(self._context, self._context.cluster.discover(), ready)
         except ClusterError as error:
-            # What other apps came to is told all the same.
-            for app in free:
+            # The results of other apps are reported all the same.
+            for app in ready:
                 self._results[app.name] = AppResult(plan=Plan(app=app.name, error=str(error)), executed=True)
-        self._held = [name for name in names if name in self._results]
+        self._settled_early = [name for name in names if name in self._results]
         return planned
 
-    def _settled(self, running: dict[Future[AppliedApp], AppPlan]) -> list[str]:
-        """The names of apps that are done now, waiting for one if none is."""
-        settled = self._held
-        self._held = []
-        if settled or not running:
-            return settled
+    def _finished_apps(self, running: dict[Future[AppliedApp], AppPlan]) -> list[str]:
+        """Return the names of apps that are done now; wait for one if none is."""
+        finished = self._settled_early
+        self._settled_early = []
+        if finished or not running:
+            return finished
         done, _rest = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
-            made, executed = running.pop(future), future.result()
-            self._results[made.app.name] = executed.result
-            if made.inventory is not None:
-                self.verified[made.inventory.identity.id] = executed.verified
-            settled.append(made.app.name)
-        return settled
+            app_plan, applied = running.pop(future), future.result()
+            self._results[app_plan.app.name] = applied.result
+            if app_plan.inventory is not None:
+                self.verified[app_plan.inventory.identity.id] = applied.verified
+            finished.append(app_plan.app.name)
+        return finished
 
 
-def _within(app: AppSpec, selected: Mapping[str, AppSpec]) -> AppSpec:
-    """The app without dependencies that this run does not select: those are taken as they are."""
+def _without_unselected(app: AppSpec, selected: Mapping[str, AppSpec]) -> AppSpec:
+    """Return the app without dependencies that this run does not select: those are taken as they are."""
     return replace(app, depends_on=tuple(name for name in app.depends_on if name in selected))

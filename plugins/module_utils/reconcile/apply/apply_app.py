@@ -1,7 +1,14 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying out an app's plan: record, apply stage by stage, prune, record again, wait."""
+"""Applying an app's plan.
+
+record and inventory widened to all that is going to exist    (a run that ends early leaves nothing unknown)
+apply, stage by stage: definitions, classes, roles, bindings, the rest, admission
+prune in reverse order                                         (not after a failure)
+record and inventory narrowed to what exists
+wait for health
+"""
 
 from __future__ import annotations
 
@@ -28,7 +35,15 @@ from ..plan.context import PlanContext
 from ..plan.plan_apps import AppPlan
 from ..plan.planned_action import PlannedAction
 from ..plan.verified_cache import VerifiedState
-from .apply_object import NOT_SENT, AppliedObject, apply_object, planned_again, prune, read_again, wait_until
+from .apply_object import (
+    NOT_SENT,
+    AppliedObject,
+    apply_object,
+    mark_appeared,
+    prune,
+    replan_deferred,
+    wait_until,
+)
 from .record_changes import recorded_after, recorded_before
 from .wait import wait_for_health
 
@@ -37,56 +52,61 @@ _NAMESPACE = GroupKind("", "Namespace")
 
 @dataclass(frozen=True, slots=True)
 class AppliedApp:
-    """What an app came to, and looks at those of its objects that are known to be as wanted now."""
+    """The result of an app, and the verified states of those of its objects that are known to be as wanted now."""
 
     result: AppResult
     verified: Mapping[ObjectRef, VerifiedState]
 
 
-def apply_app(made: AppPlan) -> AppliedApp:
+def apply_app(app_plan: AppPlan) -> AppliedApp:
     """Bring the cluster to an app's plan. What fails is in the result; nothing is raised for a request that fails."""
     started = time.monotonic()
-    if made.context is None or made.inventory is None:
-        return AppliedApp(AppResult(plan=made.plan, executed=True), made.verified)
-    execution = _Execution(made, made.context, made.inventory)
-    result = replace(execution.run(), seconds=time.monotonic() - started)
-    return AppliedApp(result, {**made.verified, **execution.verified})
+    if app_plan.context is None or app_plan.inventory is None:
+        return AppliedApp(AppResult(plan=app_plan.plan, executed=True), app_plan.verified)
+    applier = _AppApplier(app_plan, app_plan.context, app_plan.inventory)
+    result = replace(applier.run(), seconds=time.monotonic() - started)
+    return AppliedApp(result, {**app_plan.verified, **applier.verified})
 
 
-class _Execution:
-    """One app on its way through one run; lives as long as `execute`."""
+class _AppApplier:
+    """Applies one app's plan once."""
 
-    def __init__(self, made: AppPlan, context: PlanContext, inventory: Inventory) -> None:
-        self._made = made
+    def __init__(self, app_plan: AppPlan, context: PlanContext, inventory: Inventory) -> None:
+        self._app_plan = app_plan
         self._context = context
         self._cluster: Cluster = context.cluster
         self._inventory = inventory
-        self._record = made.record  # None: this run has no need of it
+        self._record = app_plan.record  # None: this run has no need of it
         self._outcomes: list[Outcome] = []
-        self._early: set[ObjectRef] = set()
+        self._applied_early: set[ObjectRef] = set()
         self.verified: dict[ObjectRef, VerifiedState] = {}
 
     def run(self) -> AppResult:
         try:
-            return self._carried_out()
+            return self._apply()
         except CircuitOpen as error:
             return self._cut_short(error)
 
-    def _carried_out(self) -> AppResult:
+    def _apply(self) -> AppResult:
         try:
             self._record_before()
         except (RequestError, InventoryError) as error:
             of_server = isinstance(error, RequestError) and blames_server(error, Traffic.WRITES)
             result = self._result(f"nothing was written: its inventory could not be recorded: {error}")
             return replace(result, blames_server=of_server)
-        for stage, planned in staged((step.action.ref, step) for step in self._made.applies):
-            steps = self._planned_again(planned)
-            carried = self._cluster.map(
-                lambda step: apply_object(self._context, step),
-                read_again(self._context, [step for step in steps if step.action.ref not in self._early]),
-                asks=lambda step: step.action.verb.writes,
+        for stage, staged_actions in staged(
+            (planned.action.ref, planned) for planned in self._app_plan.applies
+        ):
+            planned_actions = self._replan(staged_actions)
+            applied = self._cluster.map(
+                lambda planned: apply_object(self._context, planned),
+                mark_appeared(
+                    self._context,
+                    [planned for planned in planned_actions if planned.action.ref not in self._applied_early],
+                ),
+                asks=lambda planned: planned.action.verb.writes,
             )
-            done = self._noted(carried)
+            done = self._keep(applied)
             if (stopped := self._cluster.stopped) is not None:
                 raise stopped
             if stage is Stage.DEFINITIONS:
@@ -96,26 +116,29 @@ class _Execution:
             self._record_after()
         except (RequestError, InventoryError) as error:
             return self._result(f"its inventory could not be brought up to date: {error}")
-        return self._waited()
+        return self._wait()
 
-    def _planned_again(self, steps: Sequence[PlannedAction]) -> Sequence[PlannedAction]:
-        """The steps of a stage, those put off planned anew; the plan then says what they came to."""
-        if not any(step.deferred for step in steps):
-            return steps
-        now = planned_again(self._context, steps)
-        new = {step.action.ref: step for step in now}
-        applies = tuple(new.get(step.action.ref, step) for step in self._made.applies)
+    def _replan(self, planned_actions: Sequence[PlannedAction]) -> Sequence[PlannedAction]:
+        """Return the planned actions of a stage, the deferred ones planned anew; the plan is updated with them."""
+        if not any(planned.deferred for planned in planned_actions):
+            return planned_actions
+        replanned = replan_deferred(self._context, planned_actions)
+        by_ref = {planned.action.ref: planned for planned in replanned}
+        applies = tuple(by_ref.get(planned.action.ref, planned) for planned in self._app_plan.applies)
         actions = tuple(
-            new[action.ref].action if action.ref in new else action for action in self._made.plan.actions
+            by_ref[action.ref].action if action.ref in by_ref else action
+            for action in self._app_plan.plan.actions
         )
-        self._made = replace(self._made, applies=applies, plan=replace(self._made.plan, actions=actions))
-        return now
+        self._app_plan = replace(
+            self._app_plan, applies=applies, plan=replace(self._app_plan.plan, actions=actions)
+        )
+        return replanned
 
     def _result(
         self, error: str = "", unhealthy: Sequence[Unhealthy] = (), waited: bool = False
     ) -> AppResult:
         return AppResult(
-            plan=self._made.plan,
+            plan=self._app_plan.plan,
             outcomes=tuple(self._outcomes),
             unhealthy=tuple(unhealthy),
             waited=waited,
@@ -124,20 +147,24 @@ class _Execution:
         )
 
     def _cut_short(self, stopped: CircuitOpen) -> AppResult:
-        """The result of a run that ends here: what is not written yet is skipped."""
+        """Return the result of a run that ends here: what is not written yet is skipped."""
         known = {outcome.action.ref for outcome in self._outcomes}
-        steps = (*self._made.namespace_actions, *self._made.applies, *self._made.prunes)
+        planned_actions = (*self._app_plan.namespace_actions, *self._app_plan.applies, *self._app_plan.prunes)
         self._outcomes += [
-            Outcome(step.action, Result.SKIPPED, NOT_SENT)
-            for step in steps
-            if step.action.verb.writes and step.action.ref not in known
+            Outcome(planned.action, Result.SKIPPED, NOT_SENT)
+            for planned in planned_actions
+            if planned.action.verb.writes and planned.action.ref not in known
         ]
         return self._result(str(stopped))
 
-    def _noted(self, carried: Sequence[AppliedObject]) -> list[Outcome]:
-        """The outcomes, which are kept, and so are the looks."""
-        self.verified |= {one.outcome.action.ref: one.verified for one in carried if one.verified is not None}
-        outcomes = [one.outcome for one in carried]
+    def _keep(self, applied: Sequence[AppliedObject]) -> list[Outcome]:
+        """Keep outcomes and verified states; return the outcomes."""
+        self.verified |= {
+            applied_object.outcome.action.ref: applied_object.verified
+            for applied_object in applied
+            if applied_object.verified is not None
+        }
+        outcomes = [applied_object.outcome for applied_object in applied]
         self._outcomes += outcomes
         return outcomes
 
@@ -146,47 +173,57 @@ class _Execution:
         return any(outcome.result is Result.FAILED for outcome in self._outcomes)
 
     def _record_before(self) -> None:
-        """Widen record and inventory to all that is going to be there, before the first write to any of it."""
-        made = self._made
-        wanted = [step.action.ref for step in made.applies]
-        members = [*(step.action.ref for step in made.prunes), *made.moving, *made.unrecorded, *made.unseen]
+        """Widen record and inventory to all that is going to exist, before the first write to any of it."""
+        app_plan = self._app_plan
+        wanted = [planned.action.ref for planned in app_plan.applies]
+        members = [
+            *(planned.action.ref for planned in app_plan.prunes),
+            *app_plan.moving,
+            *app_plan.unrecorded,
+            *app_plan.unseen,
+        ]
         has_none = not self._inventory.exists and (self._record is None or not self._record.exists)
-        if made.app.state is AppState.ABSENT and has_none and not self._deletes() and not made.unrecorded:
-            return  # what there is of it is going already
-        self._home()
+        if (
+            app_plan.app.state is AppState.ABSENT
+            and has_none
+            and not self._deletes()
+            and not app_plan.unrecorded
+        ):
+            return  # nothing of it is left but what is being deleted
+        self._ensure_namespaces()
         widened = self._inventory.widened([*wanted, *members])
         if self._record is not None:
-            self._write_record(recorded_before(self._record, made.applies, made.prunes))
+            self._write_record(recorded_before(self._record, app_plan.applies, app_plan.prunes))
             widened = widened.before_record()
         self._write_inventory(widened)
 
     def _write_record(self, record: MemberRecord) -> None:
-        if self._made.records is not None and (not record.exists or record != self._record):
-            self._record = self._made.records.put(record)
+        if self._app_plan.records is not None and (not record.exists or record != self._record):
+            self._record = self._app_plan.records.put(record)
 
     def _deletes(self) -> bool:
-        return any(step.action.verb is Verb.PRUNE for step in self._made.prunes)
+        return any(planned.action.verb is Verb.PRUNE for planned in self._app_plan.prunes)
 
-    def _home(self) -> None:
-        """See that the namespaces of parent and record are there: by the app's own manifest for it, or plain ones."""
-        for step in self._made.namespace_actions:
-            self._noted([apply_object(self._context, step)])
+    def _ensure_namespaces(self) -> None:
+        """Create the namespaces of parent and record if they are missing: by the app's own manifest, or plain ones."""
+        for planned in self._app_plan.namespace_actions:
+            self._keep([apply_object(self._context, planned)])
         home = self._inventory.identity.namespace
-        created = {step.action.ref.name for step in self._made.namespace_actions}
-        if not self._inventory.exists and not self._applied_early(home) and home not in created:
+        created = {planned.action.ref.name for planned in self._app_plan.namespace_actions}
+        if not self._inventory.exists and not self._apply_early(home) and home not in created:
             make_namespace(self._cluster, home)
-        if self._record is not None and not self._record.exists and self._made.records is not None:
-            self._applied_early(self._made.records.home)
+        if self._record is not None and not self._record.exists and self._app_plan.records is not None:
+            self._apply_early(self._app_plan.records.home)
 
-    def _applied_early(self, name: str) -> bool:
-        """Whether the app has a manifest for this Namespace; then it is applied now, before anything is recorded."""
+    def _apply_early(self, name: str) -> bool:
+        """Apply the app's manifest for this Namespace now, before anything is recorded; whether it has one."""
         ref = ObjectRef("", "Namespace", "", name)
-        own = next((step for step in self._made.applies if step.action.ref == ref), None)
+        own = next((planned for planned in self._app_plan.applies if planned.action.ref == ref), None)
         if own is None or own.action.verb is Verb.REFUSED:
             return False
-        if ref not in self._early:
-            done = self._noted([apply_object(self._context, own)])
-            self._early.add(ref)
+        if ref not in self._applied_early:
+            done = self._keep([apply_object(self._context, own)])
+            self._applied_early.add(ref)
             self._await_definitions(done)
         return True
 
@@ -195,32 +232,36 @@ class _Execution:
         if resource is None:
             raise UnknownApi("ConfigMap", "recording the inventory", "the cluster does not know ConfigMaps")
         if not inventory.exists or inventory != self._inventory:
-            inventory = replace(inventory, exists=True, version=self._put(resource, inventory))
+            inventory = replace(inventory, exists=True, version=self._write_parent(resource, inventory))
         self._inventory = inventory
 
-    def _put(self, resource: ApiResource, inventory: Inventory) -> str:
-        """Write the parent, unless another run wrote it since it was read; its new resourceVersion."""
+    def _write_parent(self, resource: ApiResource, inventory: Inventory) -> str:
+        """Write the parent, unless another run wrote it since it was read; return its new resourceVersion."""
         try:
             live = self._cluster.apply(resource, inventory.body(), field_manager=FIELD_MANAGER, force=True)
         except StaleVersion:
             ref = inventory.identity.ref
-            found = self._cluster.get(resource, namespace=ref.namespace, name=ref.name)
-            # After a lost answer it is our own write that it has moved on by.
-            if found is None or read_inventory(found, inventory.identity, inventory.owner) != replace(
+            current = self._cluster.get(resource, namespace=ref.namespace, name=ref.name)
+            # After a lost answer, the newer resourceVersion may be of our own write.
+            if current is None or read_inventory(current, inventory.identity, inventory.owner) != replace(
                 inventory, exists=True
             ):
                 raise
-            live = found
+            live = current
         return str(live["metadata"]["resourceVersion"])
 
     def _await_definitions(self, done: Sequence[Outcome]) -> None:
-        """Wait until Namespaces and CRDs just written can be used; then ask the server what it knows now."""
-        written = [o.action.ref for o in done if o.result is Result.DONE and o.action.verb.writes]
+        """Wait until Namespaces and CRDs just written can be used; then discover the kinds again."""
+        written = [
+            outcome.action.ref
+            for outcome in done
+            if outcome.result is Result.DONE and outcome.action.verb.writes
+        ]
         if not written:
             return
         wait_until(lambda: all(map(self._usable, written)), self._context.app.timeout)
         if any(ref.kind == "CustomResourceDefinition" for ref in written):
-            # Where this fails: a kind that is still not known is asked for again before it is written.
+            # Where this fails, a kind that is still unknown is discovered again before it is written.
             with suppress(RequestError):
                 self._cluster.rediscover()
 
@@ -234,51 +275,51 @@ class _Execution:
 
     def _prune(self) -> None:
         """Delete what left Git, in reverse order; nothing at all once something failed to be applied."""
-        steps = [(step.action.ref, step) for step in self._made.prunes]
-        if self._failed and any(step.action.verb is Verb.PRUNE for _ref, step in steps):
-            why = "not pruned, because something in this app failed to be applied; the next run prunes it"
+        prunes = [(planned.action.ref, planned) for planned in self._app_plan.prunes]
+        if self._failed and any(planned.action.verb is Verb.PRUNE for _ref, planned in prunes):
+            reason = "not pruned, because something in this app failed to be applied; the next run prunes it"
             self._outcomes += [
-                Outcome(step.action, Result.SKIPPED, why)
-                for _ref, step in steps
-                if step.action.verb is Verb.PRUNE
+                Outcome(planned.action, Result.SKIPPED, reason)
+                for _ref, planned in prunes
+                if planned.action.verb is Verb.PRUNE
             ]
             return
-        for _stage, group in staged(steps, reverse=True):
-            self._outcomes += self._cluster.map(lambda step: prune(self._context, step), group)
+        for _stage, group in staged(prunes, reverse=True):
+            self._outcomes += self._cluster.map(lambda planned: prune(self._context, planned), group)
 
     def _record_after(self) -> None:
-        """Narrow record and inventory to what is there now, or drop them with an app that is gone."""
-        made = self._made
-        pruned = {
-            o.action.ref for o in self._outcomes if o.action.verb is Verb.PRUNE and o.result is Result.DONE
-        }
-        left = [s.action.ref for s in made.prunes if s.action.ref not in pruned] + [*made.moving]
-        may_be = [*left, *made.unrecorded, *made.unseen]
-        if made.app.state is AppState.ABSENT and not may_be:
+        """Narrow record and inventory to what exists now, or delete them with an app that is gone."""
+        app_plan = self._app_plan
+        done = [outcome.action for outcome in self._outcomes if outcome.result is Result.DONE]
+        pruned = {action.ref for action in done if action.verb is Verb.PRUNE}
+        left_git = [planned.action.ref for planned in app_plan.prunes]
+        remaining = [*(ref for ref in left_git if ref not in pruned), *app_plan.moving]
+        possible = [*remaining, *app_plan.unrecorded, *app_plan.unseen]
+        if app_plan.app.state is AppState.ABSENT and not possible:
             self._drop_record(self._inventory)
             self._drop(self._inventory)
         elif self._inventory.exists:
-            self._narrow([*left, *made.unseen], may_be)
-        if not self._failed and not left:
-            for former in made.former_inventories:
+            self._narrow([*remaining, *app_plan.unseen], possible)
+        if not self._failed and not remaining:
+            for former in app_plan.former_inventories:
                 self._drop_record(former)
                 self._drop(former)
 
-    def _narrow(self, left: Sequence[ObjectRef], may_be: Sequence[ObjectRef]) -> None:
-        made = self._made
-        wanted = [step.action.ref for step in made.applies]
-        narrowed = self._inventory.narrowed([*wanted, *may_be])
+    def _narrow(self, remaining: Sequence[ObjectRef], possible: Sequence[ObjectRef]) -> None:
+        app_plan = self._app_plan
+        wanted = [planned.action.ref for planned in app_plan.applies]
+        narrowed = self._inventory.narrowed([*wanted, *possible])
         if self._record is not None:
-            after = recorded_after(self._record, made.applies, self._outcomes, left, made.moving)
+            after = recorded_after(self._record, app_plan.applies, self._outcomes, remaining, app_plan.moving)
             self._write_record(after)
             narrowed = narrowed.with_record(wanted)
-        elif made.plan.prune_blocked:
+        elif app_plan.plan.prune_blocked:
             narrowed = self._inventory  # what it has of kinds that could not be read is not known
         self._write_inventory(narrowed)
 
     def _drop_record(self, inventory: Inventory) -> None:
-        if self._made.records is not None:
-            self._made.records.drop(inventory.identity)
+        if self._app_plan.records is not None:
+            self._app_plan.records.drop(inventory.identity)
 
     def _drop(self, inventory: Inventory) -> None:
         """Delete a parent whose members are all gone or taken over."""
@@ -297,24 +338,27 @@ class _Execution:
         except NotFound:
             return
 
-    def _waited(self) -> AppResult:
-        app = self._made.app
+    def _wait(self) -> AppResult:
+        app = self._app_plan.app
         if not app.wait or app.state is AppState.ABSENT:
             return self._result()
-        applied = {o.action.ref for o in self._outcomes if o.result is Result.DONE}
+        applied = {outcome.action.ref for outcome in self._outcomes if outcome.result is Result.DONE}
         objects = [
-            s.wanted
-            for s in self._made.applies
-            if s.wanted is not None
-            and s.wanted.ref in applied
-            and (s.live is not None or s.action.verb.writes)  # else it is missing, and left so on purpose
+            planned.wanted
+            for planned in self._app_plan.applies
+            if planned.wanted is not None
+            and planned.wanted.ref in applied
+            # else it is missing, and stays so on purpose
+            and (planned.live is not None or planned.action.verb.writes)
         ]
         known = {
-            s.action.ref: s.action.health
-            for s in self._made.applies
-            if s.action.health is not None and s.action.verb is Verb.UNCHANGED
+            planned.action.ref: planned.action.health
+            for planned in self._app_plan.applies
+            if planned.action.health is not None and planned.action.verb is Verb.UNCHANGED
         }
-        waited = wait_for_health(self._cluster, self._inventory.identity.id, objects, known, app.timeout)
-        plan = self._made.plan
-        self._made = replace(self._made, plan=replace(plan, warnings=(*plan.warnings, *waited.remarks)))
-        return self._result(unhealthy=waited.unhealthy, waited=True)
+        wait_result = wait_for_health(self._cluster, self._inventory.identity.id, objects, known, app.timeout)
+        plan = self._app_plan.plan
+        self._app_plan = replace(
+            self._app_plan, plan=replace(plan, warnings=(*plan.warnings, *wait_result.remarks))
+        )
+        return self._result(unhealthy=wait_result.unhealthy, waited=True)

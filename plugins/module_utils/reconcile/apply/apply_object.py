@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying out one step: the only writes to objects of an app.
+"""Applying one planned action: the only writes to objects of an app.
 
-Every write is safe to repeat. A forced write carries the resourceVersion that was planned on; where the object moved
-meanwhile, it is read and planned again, a few times.
+Every write is safe to repeat. A forced write carries the resourceVersion that was planned on; where the object has
+changed since, it is read and planned again, a few times.
 """
 
 from __future__ import annotations
@@ -34,106 +34,109 @@ from ..plan.verified_cache import VerifiedState
 
 _TRIES = 6  # a Deployment in the middle of a rollout changes several times a second
 _PAUSE = 0.05  # seconds, at most, before the second try; twice as many before each further one
-_FRESH = 5.0  # seconds for which what was read counts as known: an object may appear while a stage is awaited
+_FRESH = 5.0  # seconds for which a snapshot counts as current: an object may appear while a stage is awaited
 _UNTIL_IN_FORCE = (0.0, 0.25, 0.5, 1.0, 2.0)  # seconds before each try, after a definition has changed
-_POLL = 0.5  # seconds between looks at an object that is being deleted
+_POLL = 0.5  # seconds between reads of an object that is being deleted
 NOT_SENT = "not written, because the run was stopped"
 
 
-def read_again(context: PlanContext, steps: Sequence[PlannedAction]) -> list[PlannedAction]:
-    """The steps, those marked whose object has appeared since the plan: an apply would merge into it unasked.
+def mark_appeared(context: PlanContext, planned_actions: Sequence[PlannedAction]) -> list[PlannedAction]:
+    """Return the planned actions, those marked whose object has appeared since the plan: an apply would merge into it.
 
-    Asked once what was read is a few seconds old, as after a stage that was awaited; few requests for all steps.
+    They are read only if the snapshot is a few seconds old, as after a stage that was awaited; by few requests.
     """
     if time.monotonic() - context.read_at <= _FRESH:
-        return list(steps)
+        return list(planned_actions)
     discovery = context.cluster.discover()
-    asked = [
-        (resource, step.action.ref)
-        for step in steps
-        if step.action.verb is Verb.CREATE
-        and step.live is None
-        and step.wanted is not None
-        and (resource := discovery.find(step.wanted.api_version, step.action.ref.kind)) is not None
+    lookups = [
+        (resource, planned.action.ref)
+        for planned in planned_actions
+        if planned.action.verb is Verb.CREATE
+        and planned.live is None
+        and planned.wanted is not None
+        and (resource := discovery.find(planned.wanted.api_version, planned.action.ref.kind)) is not None
     ]
-    found, _unreadable = read_objects(context.cluster, asked)
-    appeared = {ref for _version, ref in found}
-    return [replace(step, appeared=True) if step.action.ref in appeared else step for step in steps]
+    looked_up, _unreadable = read_objects(context.cluster, lookups)
+    appeared = {ref for _version, ref in looked_up}
+    return [
+        replace(planned, appeared=True) if planned.action.ref in appeared else planned
+        for planned in planned_actions
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class AppliedObject:
-    """What a step came to, and a look at the object where the answer to the write proves it to be as wanted."""
+    """The outcome of a planned action, and a verified state where the answer to the write is as wanted."""
 
     outcome: Outcome
     verified: VerifiedState | None = None
 
 
-def apply_object(context: PlanContext, step: PlannedAction) -> AppliedObject:
-    """Do what a step of an apply says. Failures come back as outcomes, not as exceptions."""
-    if not step.action.verb.writes:
-        return AppliedObject(Outcome(step.action, Result.DONE), step.verified)
+def apply_object(context: PlanContext, planned: PlannedAction) -> AppliedObject:
+    """Make the write of a planned action. Failures are returned as outcomes, not raised."""
+    if not planned.action.verb.writes:
+        return AppliedObject(Outcome(planned.action, Result.DONE), planned.verified)
     try:
-        return _written(context, step)
+        return _write_with_retries(context, planned)
     except CircuitOpen:
-        return AppliedObject(Outcome(step.action, Result.SKIPPED, NOT_SENT))
+        return AppliedObject(Outcome(planned.action, Result.SKIPPED, NOT_SENT))
     except RequestError as error:
-        origin = f" ({step.action.origin})" if step.action.origin else ""
-        return AppliedObject(_failed(step.action, error, f"{error.account}{origin}"))
+        origin = f" ({planned.action.origin})" if planned.action.origin else ""
+        return AppliedObject(_failed(planned.action, error, f"{error.account}{origin}"))
 
 
-def _failed(action: Action, error: ClusterError, why: str) -> Outcome:
+def _failed(action: Action, error: ClusterError, reason: str) -> Outcome:
     of_server = isinstance(error, RequestError) and blames_server(error, Traffic.WRITES)
-    return Outcome(action, Result.FAILED, why, blames_server=of_server)
+    return Outcome(action, Result.FAILED, reason, blames_server=of_server)
 
 
-def _written(context: PlanContext, step: PlannedAction) -> AppliedObject:
+def _write_with_retries(context: PlanContext, planned: PlannedAction) -> AppliedObject:
     for attempt in range(_TRIES):
         try:
-            applied = _write(context, step)
+            applied = _write(context, planned)
             verified = (
-                verified_state_after(context, step.wanted, applied) if step.wanted is not None else None
+                verified_state_after(context, planned.wanted, applied) if planned.wanted is not None else None
             )
-            return AppliedObject(Outcome(step.action, Result.DONE), verified)
+            return AppliedObject(Outcome(planned.action, Result.DONE), verified)
         except StaleVersion:
             if attempt == _TRIES - 1:
                 raise
             _pause(attempt)
-            step = _again(context, step)
-            if not step.action.verb.writes:
-                if step.action.verb is Verb.REFUSED:
-                    return AppliedObject(Outcome(step.action, Result.FAILED, step.action.reason))
-                return AppliedObject(Outcome(step.action, Result.DONE), step.verified)
+            planned = _replan(context, planned)
+            if not planned.action.verb.writes:
+                if planned.action.verb is Verb.REFUSED:
+                    return AppliedObject(Outcome(planned.action, Result.FAILED, planned.action.reason))
+                return AppliedObject(Outcome(planned.action, Result.DONE), planned.verified)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def _pause(attempt: int) -> None:
-    """Give whoever else writes to the object a moment, longer each time, and not the same for all."""
+    """Wait for other writers of the object: longer each time, and a random time."""
     time.sleep(random.uniform(0, _PAUSE * 2**attempt))  # noqa: S311 - no secret
 
 
-def _write(context: PlanContext, step: PlannedAction) -> Body:
-    """The object as the server answered the last write to it."""
-    if step.body is None:
-        raise AssertionError(f"a step to {step.action.verb.value} has no body")
-    body = step.body if step.wanted is None else with_applied_fields(step.body, step.live)
-    resource = known_resource(context.cluster, str(body["apiVersion"]), step.action.ref)
-    verb = step.action.verb
-    if step.appeared:
-        raise StaleVersion(str(step.action.ref), "applying it", "it is not as it was planned on")
-    if verb is Verb.RECREATE or (verb is Verb.CREATE and step.live is not None):
-        _remove_first(context, resource, step)
+def _write(context: PlanContext, planned: PlannedAction) -> Body:
+    """Return the object as the server answered the last write to it."""
+    if planned.body is None:
+        raise AssertionError(f"a planned {planned.action.verb.value} has no body")
+    body = planned.body if planned.wanted is None else with_applied_fields(planned.body, planned.live)
+    resource = known_resource(context.cluster, str(body["apiVersion"]), planned.action.ref)
+    verb = planned.action.verb
+    if planned.appeared:
+        raise StaleVersion(str(planned.action.ref), "applying it", "it is not as it was planned on")
+    if verb is Verb.RECREATE or (verb is Verb.CREATE and planned.live is not None):
+        _delete_first(context, resource, planned)
         return _apply(context.cluster, resource, body, force=False)
-    if verb is Verb.CREATE and step.wanted is None:
+    if verb is Verb.CREATE and planned.wanted is None:
         return context.cluster.apply(resource, body, field_manager=CREATOR, force=False)
     if verb is not Verb.CREATE:
-        return _take_over(context.cluster, resource, step, body)
+        return _apply_to_live(context.cluster, resource, planned, body)
     applied = _apply(context.cluster, resource, body, force=False)
-    return _strike_nobody(context.cluster, resource, step.action.ref, applied)
+    return _strike_unknown_owner(context.cluster, resource, planned.action.ref, applied)
 
 
 def known_resource(cluster: Cluster, api_version: str, ref: ObjectRef) -> ApiResource:
-    """The resource of a kind, asking the server anew if it was not known: its CRD may have come with this run."""
+    """Return the resource of a kind, discovered again if it is unknown: its CRD may have come with this run."""
     resource = cluster.discover().find(api_version, ref.kind) or cluster.rediscover().find(
         api_version, ref.kind
     )
@@ -147,36 +150,40 @@ def known_resource(cluster: Cluster, api_version: str, ref: ObjectRef) -> ApiRes
     return resource
 
 
-def _take_over(cluster: Cluster, resource: ApiResource, step: PlannedAction, body: Body) -> Body:
-    """Put ownership right where it has to be, then apply by force, on the very state that was planned on."""
-    if step.live is None:
+def _apply_to_live(cluster: Cluster, resource: ApiResource, planned: PlannedAction, body: Body) -> Body:
+    """Repair ownership where needed, then apply by force, on the very resourceVersion that was planned on."""
+    if planned.live is None:
         raise AssertionError("an update is planned on a live object")
-    version = str(step.live["metadata"]["resourceVersion"])
-    if step.managed_fields is not None:
-        owned = _own(cluster, resource, step.action.ref, version, step.managed_fields)
+    version = str(planned.live["metadata"]["resourceVersion"])
+    if planned.managed_fields is not None:
+        owned = _write_managed_fields(cluster, resource, planned.action.ref, version, planned.managed_fields)
         version = str(owned["metadata"]["resourceVersion"])
-    applied = _apply(cluster, resource, _at(body, version), force=True)
-    return _strike_nobody(cluster, resource, step.action.ref, applied)
+    applied = _apply(cluster, resource, _with_version(body, version), force=True)
+    return _strike_unknown_owner(cluster, resource, planned.action.ref, applied)
 
 
-def _strike_nobody(cluster: Cluster, resource: ApiResource, ref: ObjectRef, applied: Body) -> Body:
-    """Where the object had no managedFields, the server has just made somebody unknown its owner: strike that."""
-    left = rewritten(applied, fold={}, release={}, api_version=resource.api_version)
-    if left is None:
+def _strike_unknown_owner(cluster: Cluster, resource: ApiResource, ref: ObjectRef, applied: Body) -> Body:
+    """Strike the entry that the server makes up for an object that had no managedFields; return the object."""
+    remaining = rewritten(applied, fold={}, release={}, api_version=resource.api_version)
+    if remaining is None:
         return applied
-    return _own(cluster, resource, ref, str(applied["metadata"]["resourceVersion"]), left)
+    return _write_managed_fields(
+        cluster, resource, ref, str(applied["metadata"]["resourceVersion"]), remaining
+    )
 
 
 def _apply(cluster: Cluster, resource: ApiResource, body: Body, *, force: bool) -> dict[str, Any]:
     return cluster.apply(resource, body, field_manager=FIELD_MANAGER, force=force)
 
 
-def _at(body: Body, version: str) -> Body:
+def _with_version(body: Body, version: str) -> Body:
     return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
 
 
-def _own(cluster: Cluster, resource: ApiResource, ref: ObjectRef, version: str, managed: list[Any]) -> Body:
-    """Write managedFields, if the object is still at `version`; the object then."""
+def _write_managed_fields(
+    cluster: Cluster, resource: ApiResource, ref: ObjectRef, version: str, managed: list[Any]
+) -> Body:
+    """Write managedFields, if the object is still at `version`; return the object as it is then."""
     return cluster.json_patch(
         resource,
         namespace=ref.namespace,
@@ -189,19 +196,19 @@ def _own(cluster: Cluster, resource: ApiResource, ref: ObjectRef, version: str, 
     )
 
 
-def _remove_first(context: PlanContext, resource: ApiResource, step: PlannedAction) -> None:
-    """Delete the live object, unless it is going already, and wait until it is gone."""
-    live = step.live
+def _delete_first(context: PlanContext, resource: ApiResource, planned: PlannedAction) -> None:
+    """Delete the live object, unless it is being deleted already, and wait until it is gone."""
+    live = planned.live
     if live is None:
         return
-    metadata, ref = live["metadata"], step.action.ref
+    metadata, ref = live["metadata"], planned.action.ref
     if not metadata.get("deletionTimestamp"):
         context.cluster.delete(
             resource, namespace=ref.namespace, name=ref.name, uid=metadata["uid"],
             resource_version=metadata["resourceVersion"],
         )  # fmt: skip
     gone = wait_until(
-        lambda: _uid(context.cluster, resource, ref) != metadata["uid"],
+        lambda: _live_uid(context.cluster, resource, ref) != metadata["uid"],
         context.app.timeout if context.app.wait else _POLL,
     )
     if not gone:
@@ -213,13 +220,13 @@ def _remove_first(context: PlanContext, resource: ApiResource, step: PlannedActi
         )
 
 
-def _uid(cluster: Cluster, resource: ApiResource, ref: ObjectRef) -> str:
+def _live_uid(cluster: Cluster, resource: ApiResource, ref: ObjectRef) -> str:
     live = cluster.get(resource, namespace=ref.namespace, name=ref.name, metadata_only=True)
     return "" if live is None else str(live["metadata"]["uid"])
 
 
 def wait_until(done: Callable[[], bool], seconds: float) -> bool:
-    """Ask `done` about twice a second until it says yes or `seconds` have passed; whether it said yes."""
+    """Call `done` about twice a second until it returns True or `seconds` have passed; return whether it did."""
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() >= deadline:
@@ -228,44 +235,46 @@ def wait_until(done: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def planned_again(context: PlanContext, steps: Sequence[PlannedAction]) -> list[PlannedAction]:
-    """The steps, those put off planned on the cluster as it is now. Failures are refusals."""
+def replan_deferred(context: PlanContext, planned_actions: Sequence[PlannedAction]) -> list[PlannedAction]:
+    """Return the planned actions, the deferred ones planned on the cluster as it is now. Failures are refusals."""
     return context.cluster.map(
-        lambda step: _after_its_definition(context, step), steps, asks=lambda step: step.deferred
+        lambda planned: _replan_until_in_force(context, planned),
+        planned_actions,
+        asks=lambda planned: planned.deferred,
     )
 
 
-def _after_its_definition(context: PlanContext, step: PlannedAction) -> PlannedAction:
-    if not step.deferred:
-        return step
-    now = step
+def _replan_until_in_force(context: PlanContext, planned: PlannedAction) -> PlannedAction:
+    if not planned.deferred:
+        return planned
+    replanned = planned
     for pause in _UNTIL_IN_FORCE:
         time.sleep(pause)
         try:
-            now = _again(context, step)
+            replanned = _replan(context, planned)
         except RequestError as error:
-            origin = f" ({step.action.origin})" if step.action.origin else ""
-            why = f"{error.account}{origin}"
-            now = replace(step, action=replace(step.action, verb=Verb.REFUSED, reason=why))
-        if now.action.verb is not Verb.REFUSED:
+            origin = f" ({planned.action.origin})" if planned.action.origin else ""
+            reason = f"{error.account}{origin}"
+            replanned = replace(planned, action=replace(planned.action, verb=Verb.REFUSED, reason=reason))
+        if replanned.action.verb is not Verb.REFUSED:
             break
-    return now
+    return replanned
 
 
-def _again(context: PlanContext, step: PlannedAction) -> PlannedAction:
-    """The step planned anew on the object as it is now."""
-    if step.wanted is None:
-        return step
-    resource = known_resource(context.cluster, step.wanted.api_version, step.action.ref)
-    ref = step.action.ref
+def _replan(context: PlanContext, planned: PlannedAction) -> PlannedAction:
+    """Return the action planned anew on the object as it is now."""
+    if planned.wanted is None:
+        return planned
+    resource = known_resource(context.cluster, planned.wanted.api_version, planned.action.ref)
+    ref = planned.action.ref
     live = context.cluster.get(resource, namespace=ref.namespace, name=ref.name)
-    now = replace(context, read_at=time.monotonic(), discovery=context.cluster.discover())
-    return plan_object(now, step.wanted, live)
+    current_context = replace(context, read_at=time.monotonic(), discovery=context.cluster.discover())
+    return plan_object(current_context, planned.wanted, live)
 
 
-def prune(context: PlanContext, step: PlannedAction) -> Outcome:
+def prune(context: PlanContext, planned: PlannedAction) -> Outcome:
     """Delete one member that left Git, if it is still the object that was planned on."""
-    action, live = step.action, step.live
+    action, live = planned.action, planned.live
     if action.verb is not Verb.PRUNE or live is None:
         return Outcome(action, Result.DONE)
     try:
@@ -287,20 +296,20 @@ def _delete(context: PlanContext, resource: ApiResource, action: Action, live: B
             )  # fmt: skip
             return Outcome(action, Result.DONE)
         except StaleVersion:
-            now = context.cluster.get(resource, namespace=ref.namespace, name=ref.name)
-            if now is None:
+            current = context.cluster.get(resource, namespace=ref.namespace, name=ref.name)
+            if current is None:
                 return Outcome(action, Result.DONE)
             if (
-                now["metadata"]["uid"] != uid
-                or not is_member(now, part_of(live))
-                or withheld(context.app, ref, now)
+                current["metadata"]["uid"] != uid
+                or not is_member(current, part_of(live))
+                or withheld(context.app, ref, current)
             ):
-                why = (
+                reason = (
                     "it was created anew, taken over, or marked to be kept since it was planned;"
                     " it is kept until the next run looks"
                 )
-                return Outcome(action, Result.SKIPPED, why)
+                return Outcome(action, Result.SKIPPED, reason)
             if attempt == _TRIES - 1:
                 raise
-            live = now
+            live = current
     raise AssertionError("unreachable: the last attempt returns or raises")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run writes into an app's record: before its first write, and after its last."""
+"""The record of an app as a run writes it: before its first write, and after its last."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from ..plan.planned_action import PlannedAction
 def recorded_before(
     record: MemberRecord, applies: Iterable[PlannedAction], prunes: Iterable[PlannedAction]
 ) -> MemberRecord:
-    """The record with all that the run is going to write or delete, none of it as applied yet.
+    """Return the record with all that the run is going to write or delete, none of it as applied yet.
 
-    Where there is no record, with all that is the app's by now. What was refused as not the app's stays outside.
+    Where there is no record, with all that is the app's by now. What was refused as not the app's stays out.
     """
     entries = dict(record.entries)
-    for step in applies:
-        ref = step.action.ref
-        if step.action.verb is Verb.RECREATE:
+    for planned in applies:
+        ref = planned.action.ref
+        if planned.action.verb is Verb.RECREATE:
             entries[ref] = replace(entries.get(ref, RecordedMember()), applied="")  # it is about to be gone
-        elif _is_of_app(step, record):
+        elif _is_of_app(planned, record):
             entries.setdefault(ref, RecordedMember())
-    for step in prunes:
-        entries.setdefault(step.action.ref, RecordedMember())
+    for planned in prunes:
+        entries.setdefault(planned.action.ref, RecordedMember())
     return replace(record, entries=entries)
 
 
-def _is_of_app(step: PlannedAction, record: MemberRecord) -> bool:
-    if step.action.verb is not Verb.REFUSED:
+def _is_of_app(planned: PlannedAction, record: MemberRecord) -> bool:
+    if planned.action.verb is not Verb.REFUSED:
         return True
-    return not record.exists and step.live is not None and is_member(step.live, record.identity.id)
+    return not record.exists and planned.live is not None and is_member(planned.live, record.identity.id)
 
 
 def recorded_after(
@@ -48,16 +48,16 @@ def recorded_after(
     left: Iterable[ObjectRef],
     moving: Collection[ObjectRef],
 ) -> MemberRecord:
-    """The record with what is there after the run: what Git has, and what is `left` though Git does not have it.
+    """Return the record with what exists after the run: what Git has, and what is `left` though Git does not have it.
 
-    What is `moving` to another app counts as not applied: that it goes is nobody's doing.
+    What is `moving` to another app counts as not applied: when it goes, nobody has deleted it.
     """
     results = {outcome.action.ref: outcome.result for outcome in outcomes}
     entries: dict[ObjectRef, RecordedMember] = {}
-    for step in applies:
-        entry = _entry(step, record.entries, results)
+    for planned in applies:
+        entry = _entry(planned, record.entries, results)
         if entry is not None:
-            entries[step.action.ref] = entry
+            entries[planned.action.ref] = entry
     for ref in left:
         entry = record.entries.get(ref, RecordedMember())
         entries[ref] = replace(entry, applied="") if ref in moving else entry
@@ -65,15 +65,15 @@ def recorded_after(
 
 
 def _entry(
-    step: PlannedAction, before: Mapping[ObjectRef, RecordedMember], results: Mapping[ObjectRef, Result]
+    planned: PlannedAction, before: Mapping[ObjectRef, RecordedMember], results: Mapping[ObjectRef, Result]
 ) -> RecordedMember | None:
-    """What is remembered of an object that Git has; None for one that is not the app's."""
-    action, wanted = step.action, step.wanted
+    """Return the record's entry of an object that Git has; None for one that is not the app's."""
+    action, wanted = planned.action, planned.wanted
     done = results.get(action.ref) is Result.DONE and action.verb is not Verb.REFUSED
-    if wanted is None or not done or _is_left_deleted(step):
+    if wanted is None or not done or _is_left_deleted(planned):
         return before.get(action.ref)
     return RecordedMember(short_digest(wanted), protective_marker(wanted.body))
 
 
-def _is_left_deleted(step: PlannedAction) -> bool:
-    return step.action.deleted_by_someone and not step.action.verb.writes
+def _is_left_deleted(planned: PlannedAction) -> bool:
+    return planned.action.deleted_by_someone and not planned.action.verb.writes

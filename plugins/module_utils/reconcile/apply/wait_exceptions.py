@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects that nobody has to wait for, though they are not what waiting usually ends with."""
+"""Objects that need not be waited for, though they are not healthy."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _CLASS = GroupKind("storage.k8s.io", "StorageClass")
 _SELECTED_NODE = "volume.kubernetes.io/selected-node"  # set once a Pod that uses the claim has its node
 
 
-class Excuses:
-    """Tells whom not to wait for, and remembers the remarks on those; for the time of one wait."""
+class WaitExceptions:
+    """The objects of one wait that need not be waited for, with a remark on each."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -29,7 +29,7 @@ class Excuses:
         self.remarks: set[str] = set()
 
     def left(self, pending: Mapping[DesiredObject, Health]) -> dict[DesiredObject, Health]:
-        """Those of the pending objects that have to be waited for."""
+        """Return those of the pending objects that have to be waited for."""
         remarks = {wanted: self._remark(wanted, health) for wanted, health in pending.items()}
         self.remarks |= {f"{wanted.ref}: {remark}" for wanted, remark in remarks.items() if remark}
         return {wanted: health for wanted, health in pending.items() if not remarks[wanted]}
@@ -58,7 +58,7 @@ class Excuses:
         return self._late_binding[name]
 
     def _get(self, kind: GroupKind, namespace: str, name: str) -> Body | None:
-        """The object, or None where there is none or it may not be read."""
+        """Return the object, or None where there is none or it may not be read."""
         resource = self._cluster.discover().of(kind)
         try:
             return None if resource is None else self._cluster.get(resource, namespace=namespace, name=name)

@@ -76,7 +76,7 @@ class RecordStore:
             current = self._cluster.get(
                 self._resource(), namespace=self.home, name=record_name(record.identity)
             )
-            # After a lost answer it is our own write that it has moved on by.
+            # After a lost answer, the newer resourceVersion may be of our own write.
             written = read_record(current, record.identity, self._owner, self.home)
             if current is None or written.entries != record.entries:
                 raise
