@@ -79,8 +79,8 @@ class Scene:
 
     def sync(self, cluster: str) -> None:
         """Have the agent look at a cluster, and wait until it has."""
-        code, said = self.agent.command("sync", "--cluster", cluster, "--wait")
-        assert "reconcil" in "".join(self.agent.runs(cluster)[-1:]), (code, said)
+        code, output = self.agent.command("sync", "--cluster", cluster, "--wait")
+        assert "reconcil" in "".join(self.agent.runs(cluster)[-1:]), (code, output)
 
     def edit(self, cluster: str, kind: str, name: str, patch: str, manager: str) -> None:
         """Somebody changes an object by hand."""
@@ -350,12 +350,12 @@ def test_the_page_comes_back_by_itself_after_a_restart_of_the_agent(scene: Scene
 
 
 def test_the_browser_refuses_what_is_not_of_the_page(scene: Scene, reader: Browser) -> None:
-    said = [
+    messages = [
         line
         for line in reader.console_messages()
         if "Content Security Policy" in line or "TrustedScript" in line
     ]
-    assert said == []  # in all that was done so far
+    assert messages == []  # in all that was done so far
     for attempt in (
         "const s = document.createElement('script'); s.textContent = 'canary = 1'; document.body.append(s)",
         "document.body.insertAdjacentHTML('beforeend', '<p onclick=canary=1>')",

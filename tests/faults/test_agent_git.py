@@ -66,8 +66,8 @@ def in_git(fleet: FollowedGit, value: str, *names: str) -> dict[str, Any]:
 
 
 def value_of(kubectl: Kubectl, fleet: FollowedGit, name: str = "c") -> str:
-    found = kubectl.get("configmap", name, fleet.namespace)
-    return str(found["data"]["a"]) if found else ""
+    live = kubectl.get("configmap", name, fleet.namespace)
+    return str(live["data"]["a"]) if live else ""
 
 
 def _unavailable(server: GitServer) -> Callable[[], None]:
@@ -171,14 +171,14 @@ def test_row_56_a_config_in_git_names_no_kubeconfig_no_file_and_no_insecure_way(
     (folder / "evil.kubeconfig").write_text(evil_kubeconfig(str(folder / "evil")), encoding="utf-8")
     (folder / "secret").write_text("hunter-of-this-machine", encoding="utf-8")
     evil = {"config.yaml": config_map("more"), ".kube": {"config": evil_kubeconfig(str(folder / "evil"))}}
-    for number, (said, config) in enumerate(_untrusted(fleet, folder).items()):
+    for number, (message, config) in enumerate(_untrusted(fleet, folder).items()):
         commit = fleet.push(
             in_git(fleet, f"beside {number}", "c"),
             clusters={"here.yml": yaml.safe_dump(config)},
             more=evil,
         )
         line = fleet.agent.await_line(" error ", f"fleet@{commit[:7]}")
-        assert said in line, line
+        assert message in line, line
         assert value_of(kubectl, fleet) == f"beside {number}", "the last good config is at work"
         assert kubectl.get("configmap", "more", fleet.namespace) is None
     assert not canary.sings()

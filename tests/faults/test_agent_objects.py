@@ -60,8 +60,8 @@ def arrived(fleet: FollowedGit, *words: str) -> str:
     return fleet.agent.await_line(" cluster=here ", f"@{commit}", *words, after=runs)
 
 
-def told(fleet: FollowedGit, **options: object) -> str:
-    """The line of the run that an app with these options, in place of what there was, leads to."""
+def run_with(fleet: FollowedGit, **options: object) -> str:
+    """Replace the app by one with these options; return the line of the run that follows."""
     runs, seen = len(fleet.agent.runs()), len(fleet.agent.lines())
     fleet.follow(plumb_apps=[fleet.app(**options)])
     fleet.agent.await_line("inventory changed", after=seen)
@@ -89,17 +89,17 @@ def test_row_29_a_renamed_app_loses_nothing_and_moves_when_it_is_told(
     audit = Audit(sandbox.audit_log)
     uid = kubectl.live("configmap", "c", fleet.namespace)["metadata"]["uid"]
     audit.writes()
-    line = told(fleet, name="renamed", path="app")
+    line = run_with(fleet, name="renamed", path="app")
     assert " reconciled in part " in line
     assert "belongs to another apply set" in line
     assert not [write for write in audit.writes() if write.startswith("delete")]
     assert kubectl.live("configmap", "c", fleet.namespace)["metadata"]["uid"] == uid
 
-    assert "failed=0" in told(fleet, name="renamed", path="app", moved_from=["app"])
+    assert "failed=0" in run_with(fleet, name="renamed", path="app", moved_from=["app"])
     assert kubectl.live("configmap", "c", fleet.namespace)["metadata"]["uid"] == uid
     kubectl("delete", "configmap", "c", "-n", fleet.namespace)
     until(lambda: kubectl.get("configmap", "c", fleet.namespace), "it comes back to the app of its new name")
-    assert "failed=0" in told(fleet, moved_from=["renamed"])
+    assert "failed=0" in run_with(fleet, moved_from=["renamed"])
 
 
 def test_row_38_what_a_webhook_denies_is_not_asked_for_without_end(

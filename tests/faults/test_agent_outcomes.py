@@ -100,8 +100,8 @@ def test_row_78_a_guesser_at_the_same_address_keeps_nobody_from_suspending(fleet
     until(lambda: 429 in answers, "the guesser is throttled")
     try:
         for command in ("suspend", "resume"):
-            code, said = fleet.agent.command(command, "--cluster", "here")
-            assert code == 0, said
+            code, output = fleet.agent.command(command, "--cluster", "here")
+            assert code == 0, output
     finally:
         over.set()
         guesser.join()

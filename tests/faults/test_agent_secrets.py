@@ -30,19 +30,19 @@ from ansible_collections.plumb.gitops.tests.support.manifests.text import config
 
 
 @dataclass(slots=True)
-class Watched:
+class SearchedAgent:
     """An agent, what may show nowhere, and where it was looked for."""
 
     fleet: FollowedGit
     hidden: Hidden
     own: set[Path]  # the files that are to hold a token
-    found: list[str] = field(default_factory=list)
+    hits: list[str] = field(default_factory=list)
     looked: set[str] = field(default_factory=set)
 
     def look(self, place: str, content: bytes) -> None:
         self.looked.add(place)
         if self.hidden.shows(content):
-            self.found.append(place)
+            self.hits.append(place)
 
     def files(self, *folders: Path) -> None:
         """Look into all files below, but for Git's own content and the files that hold a token."""
@@ -88,9 +88,9 @@ class Watched:
         """Look at all that there is now."""
         agent = self.fleet.agent
         for path in ("/healthz", "/readyz", "/metrics", "/api/v1/status"):
-            status, said = agent.get(path, token=self.fleet.token)
+            status, text = agent.get(path, token=self.fleet.token)
             assert status == 200
-            self.look(path, said.encode())
+            self.look(path, text.encode())
         self.look("status", agent.command("status", "--json")[1].encode())
         self.look("events", kubectl("get", "events", "-n", self.fleet.namespace, "-o", "json").encode())
         self.files(self.fleet.folder)
@@ -102,7 +102,7 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def watched(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchedAgent]:
     """An agent whose Git wants a token, which has a token of its own, and a kubeconfig with the admin's."""
     hidden, folder = Hidden(), tmp_path_factory.mktemp("agent-secrets")
     git_token = hidden.value()
@@ -117,11 +117,11 @@ def watched(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
         fleet.follow(plumb_sources=[fleet.source(token_file=str(fleet.folder / "git-token"))])
         fleet.agent.start()
         fleet.agent.await_run()
-        yield Watched(fleet, hidden, set(files))
+        yield SearchedAgent(fleet, hidden, set(files))
 
 
 def test_row_59_a_secret_made_changed_drifted_and_pruned_shows_nowhere_around_the_agent(
-    watched: Watched, kubectl: Kubectl
+    watched: SearchedAgent, kubectl: Kubectl
 ) -> None:
     fleet, value = watched.fleet, watched.hidden.value
     with watched.meanwhile():
@@ -140,7 +140,7 @@ def test_row_59_a_secret_made_changed_drifted_and_pruned_shows_nowhere_around_th
 
 
 def test_row_59_secrets_and_tokens_that_fail_show_nowhere_around_the_agent(
-    watched: Watched, kubectl: Kubectl
+    watched: SearchedAgent, kubectl: Kubectl
 ) -> None:
     fleet = watched.fleet
     broken = broken_secrets(watched.hidden.value)
@@ -163,7 +163,7 @@ def test_row_59_secrets_and_tokens_that_fail_show_nowhere_around_the_agent(
 
 
 def test_row_59_a_check_of_what_the_agent_follows_shows_nothing_at_vvvv(
-    watched: Watched, kubectl: Kubectl
+    watched: SearchedAgent, kubectl: Kubectl
 ) -> None:
     """Whoever looks into a failure runs the agent's own inventory by hand, as loudly as Ansible can."""
     fleet, value = watched.fleet, watched.hidden.value
@@ -185,8 +185,8 @@ def test_row_59_a_check_of_what_the_agent_follows_shows_nothing_at_vvvv(
     _looked_well(watched)
 
 
-def _looked_well(watched: Watched) -> None:
-    assert watched.found == []
+def _looked_well(watched: SearchedAgent) -> None:
+    assert watched.hits == []
     for place in (
         "cmdline",
         "environ",

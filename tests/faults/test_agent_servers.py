@@ -80,7 +80,7 @@ def life(own: OwnServer, fleet: FollowedGit) -> Life:
 
 
 def push(fleet: FollowedGit, stage: Stage) -> str:
-    return fleet.push({"all.yaml": "".join(f"---\n{json.dumps(one, indent=1)}\n" for one in stage.render)})
+    return fleet.push({"all.yaml": "".join(f"---\n{json.dumps(body, indent=1)}\n" for body in stage.render)})
 
 
 def converges(life: Life, stage: Stage) -> None:

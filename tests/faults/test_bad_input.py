@@ -81,9 +81,9 @@ def test_what_a_module_is_given_wrongly_is_named(play: Play, sandbox: Sandbox, t
             ["Unauthorized", "Renew"],
         ),
     ]
-    played = play.tasks([{"plumb.gitops.apply": given} for given, _named in wrong])
+    played = play.tasks([{"plumb.gitops.apply": module_options} for module_options, _named in wrong])
     assert len(played.results) == len(wrong)
-    for (_given, named), result in zip(wrong, played.results, strict=True):
+    for (_options, named), result in zip(wrong, played.results, strict=True):
         assert result["failed"]
         assert [part for part in named if part not in result["msg"]] == [], result["msg"]
         assert not result.get("changed")
@@ -116,10 +116,10 @@ def test_expired_credentials_stop_before_anything(engine: Engine, sandbox: Sandb
 def test_a_misspelt_field_names_object_field_file_and_line(engine: Engine, kubectl: Kubectl) -> None:
     engine.write("app/all.yaml", config_map("c") + deployment("d").replace('"selector"', '"selektor"'))
     for done in (engine.check(), engine.apply()):
-        said = done.action("Deployment", "d").reason + " ".join(o.error for o in done.app.outcomes)
-        assert f"{engine.namespace}/d; apps/v1, Kind=Deployment" in said
-        assert "selektor" in said
-        assert "app/all.yaml:" in said
+        message = done.action("Deployment", "d").reason + " ".join(o.error for o in done.app.outcomes)
+        assert f"{engine.namespace}/d; apps/v1, Kind=Deployment" in message
+        assert "selektor" in message
+        assert "app/all.yaml:" in message
         assert done.app.failed
     assert kubectl.live("configmap", "c", engine.namespace)
 
@@ -177,7 +177,7 @@ def test_an_app_that_left_is_reported_and_not_pruned(engine: Engine, kubectl: Ku
     assert kubectl.live("configmap", "c", engine.namespace)
     assert engine.apply(engine.spec(), engine.spec("other"), only=["other"]).writes == 0
     other_owner = engine.check(engine.spec("other"), owner="somebody")
-    assert not any(engine.namespace in said for said in other_owner.result.unclaimed)
+    assert not any(engine.namespace in line for line in other_owner.result.unclaimed)
 
 
 def test_an_absent_app_is_pruned_whatever_its_source_says(engine: Engine, kubectl: Kubectl) -> None:

@@ -58,8 +58,8 @@ def test_row_35_a_namespace_in_git_comes_first(engine: Engine, kubectl: Kubectl,
 def test_row_35_a_namespace_that_one_app_says_and_others_create_is_as_it_is_said(
     engine: Engine, kubectl: Kubectl, new_namespace: str
 ) -> None:
-    said = {"name": new_namespace, "labels": {"team": "x"}}
-    engine.write("a/ns.yaml", manifest("v1", "Namespace", new_namespace, metadata=said))
+    metadata = {"name": new_namespace, "labels": {"team": "x"}}
+    engine.write("a/ns.yaml", manifest("v1", "Namespace", new_namespace, metadata=metadata))
     others = [engine.spec(name, namespace=new_namespace, create_namespace=True) for name in "bcde"]
     for other in others:
         engine.write(f"{other.name}/c.yaml", config_map(other.name))
@@ -122,10 +122,10 @@ def test_row_36_an_ending_namespace_is_named_and_costs_few_requests(
 ) -> None:
     app = engine.spec(namespace=ending)
     for done in (engine.check(app), engine.apply(app, kubeconfig=proxy.kubeconfig)):
-        said = " ".join([done.app.error, *(a.reason for a in done.app.plan.actions)])
-        said += " ".join(outcome.error for outcome in done.app.outcomes)
+        message = " ".join([done.app.error, *(a.reason for a in done.app.plan.actions)])
+        message += " ".join(outcome.error for outcome in done.app.outcomes)
         assert done.app.failed
-        assert "being terminated" in said
+        assert "being terminated" in message
     assert len(proxy.asked) < 300
     assert len(proxy.writes()) <= 6
 

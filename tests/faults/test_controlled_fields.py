@@ -136,10 +136,10 @@ def test_row_82_what_is_left_to_others_stays_when_an_object_is_adopted(
         assert (done.writes, done.verbs(), done.app.failed, done.app.drifted) == (0, {}, False, False)
 
 
-@pytest.mark.parametrize("said", [{}, {"caBundle": ""}, {"caBundle": "Cg=="}], ids=str)
-def test_row_82_an_injected_ca_is_the_injectors(engine: Engine, name: str, said: dict[str, str]) -> None:
+@pytest.mark.parametrize("in_git", [{}, {"caBundle": ""}, {"caBundle": "Cg=="}], ids=str)
+def test_row_82_an_injected_ca_is_the_injectors(engine: Engine, name: str, in_git: dict[str, str]) -> None:
     """cert-manager's cainjector, whose update the test makes; without its annotation the field is Git's."""
-    body = webhook(name, **said)
+    body = webhook(name, **in_git)
     write(engine, [body])
     assert not engine.apply().app.failed
     injected = {"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": "aW5qZWN0ZWQ="}

@@ -58,7 +58,7 @@ TROUBLES = {
 def test_row_20_a_cache_that_takes_nothing_stops_the_run_before_it_writes(
     git_fleet: GitFleet, disk: Disk, audit: Audit, kubectl: Kubectl, trouble: str, *, moved: bool
 ) -> None:
-    break_it, said = TROUBLES[trouble]
+    break_it, message = TROUBLES[trouble]
     cache = str(disk.folder / "cache")
     git_fleet.upstream.commit({"app": {"all.yaml": config_map("c")}})
     assert git_fleet.reconcile(plumb_cache_dir=cache).code == 0
@@ -72,7 +72,7 @@ def test_row_20_a_cache_that_takes_nothing_stops_the_run_before_it_writes(
     mend = break_it(disk)
     stopped = git_fleet.run(plumb_cache_dir=cache)
     assert stopped.code == 2
-    assert said in stopped.output
+    assert message in stopped.output
     assert "Traceback" not in stopped.output
     assert audit.writes() == []
     assert kubectl.live("configmap", "c", git_fleet.namespace) == before
@@ -88,13 +88,13 @@ def test_row_20_a_cache_that_takes_nothing_stops_the_run_before_it_writes(
 def test_row_20_a_report_that_has_no_place_stops_the_run_before_it_writes(
     git_fleet: GitFleet, disk: Disk, audit: Audit, kubectl: Kubectl, trouble: str
 ) -> None:
-    break_it, said = TROUBLES[trouble]
+    break_it, message = TROUBLES[trouble]
     reports = str(disk.folder / "reports" / "of" / "mine")
     git_fleet.upstream.commit({"app": {"all.yaml": config_map("c")}})
     mend = break_it(disk)
     stopped = git_fleet.run(plumb_report_path=reports)
     assert stopped.code == 2
-    assert said in stopped.output
+    assert message in stopped.output
     assert "plumb_report_path" in stopped.output
     assert audit.writes() == []
     assert kubectl.get("configmap", "c", git_fleet.namespace) is None

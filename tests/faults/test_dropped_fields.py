@@ -216,8 +216,8 @@ def test_row_84_objects_without_the_annotation_are_not_written_for_it(engine: En
     write(engine, [body])
     identity = SetIdentity("app", engine.namespace)
     with connect(ConnectionSpec(kubeconfig=engine.sandbox.kubeconfig, in_cluster=False)) as cluster:
-        one = Manifest.of(body, Origin("app/all.json", 1))
-        (wanted,) = desired_objects(engine.spec(), identity.id, [one], cluster.discover(), {}).wanted
+        rendered = Manifest.of(body, Origin("app/all.json", 1))
+        (wanted,) = desired_objects(engine.spec(), identity.id, [rendered], cluster.discover(), {}).wanted
         resource = cluster.discover().find("v1", "ConfigMap")
         assert resource is not None
         cluster.apply(resource, wanted.body, field_manager=FIELD_MANAGER, force=False)

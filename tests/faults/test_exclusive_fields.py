@@ -57,8 +57,8 @@ def assert_as_wanted(engine: Engine, wanted: list[dict[str, Any]], spec: Any = N
     done = engine.apply(*chosen)
     assert not done.app.failed, [str(o.error) or o.action.reason for o in done.app.outcomes]
     assert changes_of(forecast) == changes_of(done)
-    for one in wanted:
-        assert content(live_of(engine, one)) == content(made(engine, one)), one["metadata"]["name"]
+    for body in wanted:
+        assert content(live_of(engine, body)) == content(made(engine, body)), body["metadata"]["name"]
     again = engine.apply(*chosen)
     assert (again.writes, again.verbs()) == (0, {})
 
@@ -72,16 +72,16 @@ def test_row_83_a_commit_that_takes_another_branch_is_applied_and_one_set_by_han
     after = [manifest_of(name, 1 - first) for name in TABLE]
     write(engine, before)
     assert not engine.apply().app.failed
-    for name, one, other in zip(TABLE, before, after, strict=True):
+    for name, earlier, other in zip(TABLE, before, after, strict=True):
         if not TABLE[name][first]:
             continue  # Git says nothing there, so what somebody sets is an addition
-        edit(engine, one, replaced("/spec", {**_kept(live_of(engine, one)), **other["spec"]}))
+        edit(engine, earlier, replaced("/spec", {**_comparable(live_of(engine, earlier)), **other["spec"]}))
     assert_as_wanted(engine, before)
     write(engine, after)
     assert_as_wanted(engine, after)
 
 
-def _kept(live: dict[str, Any]) -> dict[str, Any]:
+def _comparable(live: dict[str, Any]) -> dict[str, Any]:
     """What of a spec an editor leaves as it is: what the server has allocated."""
     return {
         key: value for key, value in live["spec"].items() if key in ("clusterIP", "clusterIPs", "ipFamilies")
@@ -115,9 +115,9 @@ def test_row_83_any_branch_and_history(engine: Engine) -> None:
         assert not engine.apply(spec).app.failed
         for name, _first, by_hand, last, edited in histories:
             if edited and TABLE[name][last]:
-                one = manifest_of(name, by_hand, suffix)
-                kept = _kept(live_of(engine, one))
-                edit(engine, one, replaced("/spec", {**kept, **one["spec"]}), manager="some-tool")
+                body = manifest_of(name, by_hand, suffix)
+                before = _comparable(live_of(engine, body))
+                edit(engine, body, replaced("/spec", {**before, **body["spec"]}), manager="some-tool")
         wanted = [manifest_of(name, last, suffix) for name, _first, _by_hand, last, _edited in histories]
         write(engine, wanted, app)
         assert_as_wanted(engine, wanted, spec)

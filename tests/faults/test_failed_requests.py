@@ -164,10 +164,10 @@ def test_row_8_a_permanent_500_fails_alone_and_is_asked_once(
 def test_row_8_bad_base64_never_reaches_the_server(engine: Engine, kubectl: Kubectl, proxy: Proxy) -> None:
     engine.write("app/all.yaml", config_map("c") + manifest("v1", "Secret", "s", data={"k": "%%hidden%%"}))
     done = engine.apply(kubeconfig=proxy.kubeconfig)
-    said = " ".join([done.app.plan.error, *(a.reason for a in done.app.plan.actions)])
+    message = " ".join([done.app.plan.error, *(a.reason for a in done.app.plan.actions)])
     assert done.app.failed
-    assert "base64" in said
-    assert "hidden" not in said
+    assert "base64" in message
+    assert "hidden" not in message
     assert not proxy.count("PATCH", "secrets/s")
 
 

@@ -41,11 +41,11 @@ class Behind(Shop):
         return ForgeApi(self.sandbox, f"{self.sandbox.forge_user}/{self.name}")
 
     def variables(self, **more: Any) -> dict[str, Any]:
-        given = super().variables(**{"pull_request": {"labels": ["images"]}, **more})
-        (source,) = given["plumb_sources"]
+        defaults = super().variables(**{"pull_request": {"labels": ["images"]}, **more})
+        (source,) = defaults["plumb_sources"]
         url = source["url"].replace(self.sandbox.forge_url, self.proxy.url)
         forge = {"kind": "gitea", "url": self.proxy.url, "token_file": str(self.git.token_file)}
-        return {**given, "plumb_sources": [{**source, "url": url}], "plumb_forge": forge}
+        return {**defaults, "plumb_sources": [{**source, "url": url}], "plumb_forge": forge}
 
     def branches(self) -> dict[str, str]:
         """The commit of each branch."""
@@ -53,19 +53,19 @@ class Behind(Shop):
         return {ref: commit for commit, ref in (line.split() for line in lines)}
 
     def pulls(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.api.repo("/pulls?state=all")
-        return found
+        opened: list[dict[str, Any]] = self.api.repo("/pulls?state=all")
+        return opened
 
 
 @pytest.fixture
 def shop(play: Play, sandbox: Sandbox, tmp_path: Path) -> Iterator[Behind]:
     name = f"i-{uuid.uuid4().hex[:8]}"
-    found = Behind(play, sandbox, new_repository(sandbox, name, tmp_path / "clone"), tmp_path, name)
-    found.git.commit({"apps/shop.yaml": found.manifest("1.0.0")}, "Begin")
-    until(lambda: found.api.repo("")["empty"] is False, "the first commit")
-    found.push("1.1.0", label="new")
-    with proxy_before_forge(sandbox, tmp_path) as found.proxy:
-        yield found
+    behind = Behind(play, sandbox, new_repository(sandbox, name, tmp_path / "clone"), tmp_path, name)
+    behind.git.commit({"apps/shop.yaml": behind.manifest("1.0.0")}, "Begin")
+    until(lambda: behind.api.repo("")["empty"] is False, "the first commit")
+    behind.push("1.1.0", label="new")
+    with proxy_before_forge(sandbox, tmp_path) as behind.proxy:
+        yield behind
 
 
 @pytest.mark.parametrize("ill", [status_after(502), status(502), cut_after()], ids=["done", "not", "cut"])

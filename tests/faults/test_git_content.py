@@ -124,10 +124,10 @@ def test_row_24_a_prune_above_the_limit_is_refused_and_says_how_to_allow_it(
     engine.write("app/all.yaml", "".join(config_map(f"c{i}") for i in range(left, total)))
     done = engine.apply(app)
     assert done.app.failed is not allowed
-    there = kubectl(
+    names = kubectl(
         "get", "configmap", "-n", engine.namespace, "-o", "name", "-l", "applyset.kubernetes.io/part-of"
     )
-    assert len(there.splitlines()) == (total - left if allowed else total)
+    assert len(names.splitlines()) == (total - left if allowed else total)
     if not allowed:
         assert f"{left} of {total}" in done.app.plan.prune_blocked
         assert "Raise prune_limit" in done.app.plan.prune_blocked
@@ -177,8 +177,8 @@ def test_row_25_what_takes_data_with_it_is_pruned_only_with_consent(engine: Engi
 
 
 def test_row_25_an_annotation_in_git_keeps_any_object(engine: Engine, kubectl: Kubectl) -> None:
-    kept = config_map("kept", annotations={"plumb.gitops/prune": "disabled"})
-    engine.write("app/all.yaml", config_map("c") + kept)
+    protected = config_map("kept", annotations={"plumb.gitops/prune": "disabled"})
+    engine.write("app/all.yaml", config_map("c") + protected)
     engine.apply()
     engine.write("app/all.yaml", config_map("c"))
     done = engine.apply()

@@ -131,8 +131,8 @@ def test_row_51_hostile_addresses_and_refs_are_refused_before_anything_runs(
         {"branch": "main:refs/heads/other"},
         {"branch": "../../x"},
     ]
-    sources = [git_fleet.source(**{**given, "name": f"s{n}"}) for n, given in enumerate(hostile)]
-    apps = [git_fleet.app(name=f"a{n}", source=f"s{n}") for n, _given in enumerate(hostile)]
+    sources = [git_fleet.source(**{**options, "name": f"s{n}"}) for n, options in enumerate(hostile)]
+    apps = [git_fleet.app(name=f"a{n}", source=f"s{n}") for n, _options in enumerate(hostile)]
     done = git_fleet.run(plumb_sources=[git_fleet.source(), *sources], plumb_apps=[git_fleet.app(), *apps])
     assert done.code == 2
     assert "Traceback" not in done.output

@@ -31,7 +31,7 @@ def pods(*containers: dict[str, Any], annotation: str = "") -> dict[str, Any]:
 
 def images(engine: Engine) -> dict[str, str]:
     live = live_of(engine, pods())["spec"]["template"]["spec"]["containers"]
-    return {one["name"]: one["image"] for one in live}
+    return {container["name"]: container["image"] for container in live}
 
 
 @pytest.mark.parametrize("where", ["app", "manifest"])

@@ -180,10 +180,10 @@ def test_row_49_names_of_files_values_and_messages_are_literal(shop: Shop, canar
     for name in names:
         assert shop.in_git(name) == shop.manifest("1.1.0")
     assert shop.in_git("apps/values.yaml") == values + f'image: "{shop.image}:1.1.0" # {{"$plumb": "shop"}}\n'
-    said = shop.git._git("log", "-1", "--format=%B")
-    assert f"By: {canary.shell}" in said
-    assert all(f"apps/{name}.yaml:3".replace("`", "'") in said for name in canary.names)
-    assert "\nSigned-off-by" not in said
+    commit_message = shop.git._git("log", "-1", "--format=%B")
+    assert f"By: {canary.shell}" in commit_message
+    assert all(f"apps/{name}.yaml:3".replace("`", "'") in commit_message for name in canary.names)
+    assert "\nSigned-off-by" not in commit_message
     assert not canary.sings()
     assert not list(shop.folder.rglob("canary"))
 

@@ -39,7 +39,7 @@ def _is_of_inventory(write: str) -> bool:
 
 def points(life: Life, proxy: Proxy, sample: int) -> Mapping[str, deque[Point]]:
     """Where to kill each stage, after a life in which nothing is killed and every write is counted."""
-    found = {}
+    drawn = {}
     life.begin()
     for stage in LIFETIME:
         proxy.asked.clear()
@@ -49,8 +49,8 @@ def points(life: Life, proxy: Proxy, sample: int) -> Mapping[str, deque[Point]]:
         assert _is_of_inventory(writes[-1]), "a stage ends with its inventory"
         grows = stage not in (PRUNE, REMOVAL)
         assert all(map(_is_of_inventory, writes[:2])) or not grows, "and begins with it, where that grows"
-        found[stage.name] = deque(sweep(len(writes), (1, 2, len(writes) - 1, len(writes)), sample))
-    return found
+        drawn[stage.name] = deque(sweep(len(writes), (1, 2, len(writes) - 1, len(writes)), sample))
+    return drawn
 
 
 def test_row_1_killed_at_any_write_the_next_run_converges(life: Life, proxy: Proxy) -> None:

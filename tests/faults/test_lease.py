@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two agents and one Lease: one is paused, one's clock is wrong, one is told to stop. The audit log is the witness."""
+"""Two agents and one Lease: one is paused, one's clock is wrong, one is stopped. The audit log is the witness."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def until(happened: Callable[[], bool], what: str) -> None:
 
 
 @dataclass(slots=True)
-class Agent:
+class LeadingAgent:
     """A leader and its writer, in processes of their own."""
 
     name: str
@@ -47,16 +47,16 @@ class Agent:
     process: subprocess.Popen[bytes]
 
     @property
-    def told(self) -> list[str]:
-        file = self.folder / "told"
+    def events(self) -> list[str]:
+        file = self.folder / "events"
         return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
     @property
     def writer(self) -> int:
-        return int(next(line for line in reversed(self.told) if line.startswith("writer")).split()[1])
+        return int(next(line for line in reversed(self.events) if line.startswith("writer")).split()[1])
 
     def count(self, word: str) -> int:
-        return sum(line.startswith(word) for line in self.told)
+        return sum(line.startswith(word) for line in self.events)
 
     def end(self) -> None:
         for sign in (signal.SIGCONT, signal.SIGTERM):
@@ -65,32 +65,32 @@ class Agent:
 
 
 @dataclass(slots=True)
-class Agents:
+class LeadingAgents:
     """Starts agents that want the one lease of the namespace."""
 
     sandbox: Sandbox
     namespace: str
     folder: Path
-    started: list[Agent]
+    started: list[LeadingAgent]
 
-    def start(self, name: str, environment: Mapping[str, str] | None = None) -> Agent:
+    def start(self, name: str, environment: Mapping[str, str] | None = None) -> LeadingAgent:
         folder = self.folder / name
         folder.mkdir()
-        said = {"namespace": self.namespace, "kubeconfig": str(self.sandbox.kubeconfig), "holder": name,
+        options = {"namespace": self.namespace, "kubeconfig": str(self.sandbox.kubeconfig), "holder": name,
                 "duration": DURATION, "retry": RETRY}  # fmt: skip
-        (folder / "agent.json").write_text(json.dumps(said), encoding="utf-8")
+        (folder / "agent.json").write_text(json.dumps(options), encoding="utf-8")
         process = subprocess.Popen(
             [sys.executable, "-m", leader_process.__name__, str(folder)],
             env={**os.environ, **(environment or {})},
         )
-        agent = Agent(name, folder, process)
+        agent = LeadingAgent(name, folder, process)
         self.started.append(agent)
         return agent
 
 
 @pytest.fixture
-def agents(sandbox: Sandbox, namespace: str, tmp_path: Path) -> Iterator[Agents]:
-    made = Agents(sandbox, namespace, tmp_path, [])
+def agents(sandbox: Sandbox, namespace: str, tmp_path: Path) -> Iterator[LeadingAgents]:
+    made = LeadingAgents(sandbox, namespace, tmp_path, [])
     yield made
     for agent in made.started:
         agent.end()
@@ -103,7 +103,7 @@ def audit(sandbox: Sandbox) -> Audit:
     return audit
 
 
-def writes_of(audit: Audit, agent: Agent) -> list[datetime]:
+def writes_of(audit: Audit, agent: LeadingAgent) -> list[datetime]:
     """When each write of the agent reached the server that was carried out since the last look, the lease aside."""
     return [
         datetime.fromisoformat(event["requestReceivedTimestamp"])
@@ -135,7 +135,7 @@ def test_another_takes_the_lease_only_after_the_first_has_stopped_renewing(
 
 @pytest.mark.parametrize("round_", range(2))
 def test_row_18_who_was_paused_for_two_leases_writes_nothing_when_he_goes_on(
-    agents: Agents, audit: Audit, round_: int
+    agents: LeadingAgents, audit: Audit, round_: int
 ) -> None:
     first = agents.start("first")
     until(lambda: first.count("wrote") > 20, "the first writes")
@@ -159,12 +159,12 @@ def test_row_18_who_was_paused_for_two_leases_writes_nothing_when_he_goes_on(
     late = writes_of(audit, first)
     assert not [when for when in late if when > led]
     assert len(late) <= 1  # begun before the pause, which came between the last look and the body
-    assert any("ran out" in line for line in first.told)
+    assert any("ran out" in line for line in first.events)
 
 
 @pytest.mark.parametrize("wrong", ["first", "second"])
 def test_row_19_a_clock_that_is_off_by_an_hour_changes_nothing(
-    agents: Agents, audit: Audit, kubectl: Kubectl, wrong: str
+    agents: LeadingAgents, audit: Audit, kubectl: Kubectl, wrong: str
 ) -> None:
     if shutil.which("faketime") is None:
         pytest.skip("faketime is not installed: scripts/programs installs it")
@@ -190,14 +190,16 @@ def test_row_19_a_clock_that_is_off_by_an_hour_changes_nothing(
     assert first.count("no longer leading") == 1
 
 
-def lease_of(kubectl: Kubectl, agents: Agents) -> dict[str, str]:
+def lease_of(kubectl: Kubectl, agents: LeadingAgents) -> dict[str, str]:
     lease = kubectl.get("lease", "agent", agents.namespace)
     assert lease is not None
     spec: dict[str, str] = lease["spec"]
     return spec
 
 
-def test_who_is_told_to_stop_ends_his_writer_and_lets_the_lease_go(agents: Agents, kubectl: Kubectl) -> None:
+def test_who_is_told_to_stop_ends_his_writer_and_lets_the_lease_go(
+    agents: LeadingAgents, kubectl: Kubectl
+) -> None:
     first = agents.start("first")
     until(lambda: first.count("wrote") > 0, "the first leads")
     first.end()

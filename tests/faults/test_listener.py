@@ -30,11 +30,11 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
 
 
 class Drip:
-    """A client that says one byte after another, and never all; `told` is what it was answered in the end."""
+    """A client that sends one byte after another, and never all; `answer` is what it gets in the end."""
 
     def __init__(self, agent: AgentProcess, beginning: bytes) -> None:
         host, _colon, port = agent.words["http"]["listen"].partition(":")
-        self.told: bytes | None = None
+        self.answer: bytes | None = None
         self._raw = socket.create_connection((host, int(port)), timeout=60)
         with contextlib.suppress(OSError):  # there was no room
             self._raw.sendall(beginning)
@@ -54,15 +54,15 @@ class Drip:
 
     def go_on(self) -> bool:
         """Say a byte more; whether the agent still listens."""
-        if self.told is None:
+        if self.answer is None:
             try:
                 self._raw.sendall(b"a")
-                if (said := self._raw.recv(4096)) or said == b"":
-                    self.told = said
+                if (received := self._raw.recv(4096)) or received == b"":
+                    self.answer = received
             except TimeoutError:
                 return True
             except OSError:
-                self.told = b""
+                self.answer = b""
             self._raw.close()
         return False
 
@@ -72,7 +72,7 @@ def drip_until_given_up(drips: list[Drip], agent: AgentProcess) -> None:
     given_up = threading.Event()
 
     def drip() -> None:
-        while sum(one.go_on() for one in drips):
+        while sum(client.go_on() for client in drips):
             pass
         given_up.set()
 
@@ -103,9 +103,9 @@ def test_58_a_client_that_drips_is_given_up_and_others_are_served(
 ) -> None:
     drips = [Drip(agent, beginning) for _number in range(8)]
     drip_until_given_up(drips, agent)
-    told = {(one.told or b"").partition(b"\r\n")[0] for one in drips}
+    statuses = {(client.answer or b"").partition(b"\r\n")[0] for client in drips}
     wanted = {BODY: b"HTTP/1.1 408 Request Timeout", UNREAD: b"HTTP/1.1 200 OK"}
-    assert told == {wanted.get(beginning, b"")}
+    assert statuses == {wanted.get(beginning, b"")}
 
 
 def test_58_more_clients_that_drip_than_there_is_room_for_shut_nobody_out(agent: AgentProcess) -> None:
@@ -113,7 +113,7 @@ def test_58_more_clients_that_drip_than_there_is_room_for_shut_nobody_out(agent:
     drips = [Drip(agent, HEADER) for _number in range(MOST + BACKLOG + 200)]
     assert agent.get("/healthz") == (200, "ok\n")
     assert len(list(Path(f"/proc/{agent.pid}/fd").iterdir())) < MOST + BACKLOG + 50
-    assert all(one.is_given_up for one in drips[:100]), "the oldest made room"
+    assert all(drip.is_given_up for drip in drips[:100]), "the oldest made room"
     assert agent.resident() - before < 32 << 20
-    for one in drips:
-        one.close()
+    for drip in drips:
+        drip.close()

@@ -299,8 +299,8 @@ def test_row_31_of_two_apps_with_one_object_the_second_errors(engine: Engine, ku
     checked = engine.check(*apps)
     done = engine.apply(*apps)
     for run in (checked, done):
-        one, two = run.result.apps
-        assert not one.failed
+        first, two = run.result.apps
+        assert not first.failed
         assert two.failed
         (refused,) = (action for action in two.plan.actions if action.verb is Verb.REFUSED)
         assert "app a has it too" in refused.reason
@@ -354,7 +354,7 @@ def test_row_33_a_label_that_a_tenant_wrote_makes_nothing_ours(
     done = engine.apply()
     assert not done.app.failed
     assert not done.verbs()
-    assert any("ConfigMap" in said and "foreign" in said for said in done.app.plan.warnings)
+    assert any("ConfigMap" in warning and "foreign" in warning for warning in done.app.plan.warnings)
     gone = engine.apply(engine.spec(state=AppState.ABSENT))
     assert not gone.app.failed
     assert kubectl.live("configmap", "foreign", engine.namespace)["data"] == {"a": "theirs"}

@@ -50,7 +50,7 @@ def test_row_92_so_is_what_is_of_a_new_kind(engine: Engine, group: str) -> None:
 
 
 def reasons(done: Done, name: str) -> str:
-    (app,) = [one for one in done.result.apps if one.plan.app == name]
+    (app,) = [result for result in done.result.apps if result.plan.app == name]
     assert app.failed
     assert not app.changed
     return " ".join([app.plan.error, app.error, *(action.reason for action in app.plan.actions)])
@@ -60,9 +60,9 @@ def test_row_103_a_kind_of_another_app_needs_depends_on(engine: Engine, group: s
     engine.write("kinds/kind.yaml", custom_kind("things", "Thing", group))
     engine.write("app/t.yaml", manifest(f"{group}/v1", "Thing", "t", spec={"a": 1}))
     apps = [engine.spec("app"), engine.spec("kinds")]
-    said = [reasons(done, "app") for done in (engine.check(*apps), engine.apply(*apps))]
-    assert said[0] == said[1]
-    assert "App kinds defines it: add depends_on: [kinds] to app app" in said[0]
+    messages = [reasons(done, "app") for done in (engine.check(*apps), engine.apply(*apps))]
+    assert messages[0] == messages[1]
+    assert "App kinds defines it: add depends_on: [kinds] to app app" in messages[0]
 
 
 def test_row_103_with_depends_on_the_check_says_so_too(engine: Engine, group: str) -> None:
@@ -84,21 +84,21 @@ def test_row_103_a_namespace_of_another_app_needs_depends_on(
     if bringing == "manifest":
         engine.write("spaces/c.yaml", manifest("v1", "Namespace", space))
         other = engine.spec("spaces")
-    said = [
+    messages = [
         reasons(done, "app")
         for done in (engine.check(engine.spec("app"), other), engine.apply(engine.spec("app"), other))
     ]
-    assert said[0] == said[1]
-    assert "App spaces brings it: add depends_on: [spaces] to app app" in said[0]
+    assert messages[0] == messages[1]
+    assert "App spaces brings it: add depends_on: [spaces] to app app" in messages[0]
 
 
 @pytest.mark.parametrize("name", ["Upper", "under_score", "a" * 64])
 def test_row_103_the_server_says_what_is_wrong_with_a_name(engine: Engine, name: str) -> None:
     engine.write("app/c.yaml", config_map("c"))
     app = engine.spec(namespace=name, create_namespace=True)
-    said = [reasons(done, "app") for done in (engine.check(app), engine.apply(app))]
-    assert said[0] == said[1]
-    assert "metadata.name: Invalid value" in said[0]
+    messages = [reasons(done, "app") for done in (engine.check(app), engine.apply(app))]
+    assert messages[0] == messages[1]
+    assert "metadata.name: Invalid value" in messages[0]
 
 
 def definition(group: str, fields: tuple[str, ...], versions: tuple[str, ...]) -> str:
@@ -140,8 +140,8 @@ def test_row_86_a_kind_and_what_uses_its_change_come_in_one_run(
     engine.write("app/t.yaml", thing(group, becomes[0], **becomes[1]))
     checked = engine.check(*apps)
     assert not any(app.failed for app in checked.result.apps)
-    said = checked.action("Thing", "t")
-    assert (said.verb, said.unverified) == (Verb.UPDATE, True)
+    planned = checked.action("Thing", "t")
+    assert (planned.verb, planned.unverified) == (Verb.UPDATE, True)
     done = engine.apply(*apps)
     assert not any(app.failed for app in done.result.apps), done.result.apps
     live = kubectl.live(f"things.{group}", "t", engine.namespace)
@@ -154,8 +154,8 @@ def test_row_86_an_object_that_is_new_is_said_to_be_new(engine: Engine, group: s
     engine.apply()
     engine.write("app/kind.yaml", definition(group, ("a", "b"), ("v1", "v2")))
     engine.write("app/t.yaml", thing(group, "v2", b=1))
-    said = engine.check().action("Thing", "t")
-    assert (said.verb, said.unverified) == (Verb.CREATE, True)
+    planned = engine.check().action("Thing", "t")
+    assert (planned.verb, planned.unverified) == (Verb.CREATE, True)
     assert not engine.apply().app.failed
 
 

@@ -142,7 +142,7 @@ def test_row_104_an_addition_that_stands_for_nothing_stays(engine: Engine) -> No
     names = [c["name"] for c in live_of(engine, body)["spec"]["template"]["spec"]["containers"]]
     assert (done.app.failed, names) == (False, ["main", "side"])
     env = live_of(engine, body)["spec"]["template"]["spec"]["containers"][0]["env"]
-    assert [one["name"] for one in env] == ["A", "Z"]
+    assert [variable["name"] for variable in env] == ["A", "Z"]
     assert engine.apply().writes == 0
 
 
@@ -165,18 +165,18 @@ def test_row_104_no_pod_ends_up_with_two_containers_on_one_port(engine: Engine) 
         body = workload(app, {}, {"containers": containers})
         write(engine, [body], app)
         engine.apply(spec)
-        edited = [dict(one) for one in containers]
-        for one in data.draw(st.lists(st.sampled_from(edited), min_size=1, unique_by=id)):
-            one["name"] += "-x"
+        edited = [dict(item) for item in containers]
+        for item in data.draw(st.lists(st.sampled_from(edited), min_size=1, unique_by=id)):
+            item["name"] += "-x"
             if data.draw(st.booleans()):
-                one["image"] = "example.com/evil:1"
+                item["image"] = "example.com/evil:1"
         edited = data.draw(st.permutations(edited))
         note(f"{containers} -> {edited}")
         edit(engine, body, replaced(f"{POD}/containers", edited))
         assert not engine.apply(spec).app.failed
         live = live_of(engine, body)["spec"]["template"]["spec"]["containers"]
-        assert [one["name"] for one in live] == [one["name"] for one in containers]
-        ports = [port["containerPort"] for one in live for port in one["ports"]]
+        assert [item["name"] for item in live] == [item["name"] for item in containers]
+        ports = [port["containerPort"] for item in live for port in item["ports"]]
         assert len(ports) == len({*ports})
         assert engine.apply(spec).writes == 0
 
@@ -201,12 +201,12 @@ def test_row_101_what_another_applier_adds_is_removed_once_where_it_is_forced(
     )
     other = ("--server-side", "--field-manager=other", "--validate=false")
     kubectl.apply(theirs + config_map("c", {"theirs": "1"}, namespace=engine.namespace), *other)
-    kept = engine.apply(removing)
-    assert kept.writes == 0
-    assert kept.action("ConfigMap", "c").verb is Verb.UNCHANGED
+    refused = engine.apply(removing)
+    assert refused.writes == 0
+    assert refused.action("ConfigMap", "c").verb is Verb.UNCHANGED
     added = {
         change.path: change.culprit.manager
-        for action in kept.app.plan.actions
+        for action in refused.app.plan.actions
         for change in action.changes
         if change.culprit
     }

@@ -44,12 +44,14 @@ def objects(app: str) -> list[dict[str, Any]]:
 
 def backup_of(live: Mapping[str, Any]) -> dict[str, Any]:
     """What a backup tool keeps of an object and writes back."""
-    kept = deepcopy({key: value for key, value in live.items() if key != "status"})
-    kept["metadata"] = {key: value for key, value in kept["metadata"].items() if key not in _NEVER_RESTORED}
-    if kept["kind"] == "Job":  # as Velero does
-        del kept["spec"]["selector"]
-        kept["spec"]["template"]["metadata"]["labels"] = {}
-    return kept
+    backup = deepcopy({key: value for key, value in live.items() if key != "status"})
+    backup["metadata"] = {
+        key: value for key, value in backup["metadata"].items() if key not in _NEVER_RESTORED
+    }
+    if backup["kind"] == "Job":  # as Velero does
+        del backup["spec"]["selector"]
+        backup["spec"]["template"]["metadata"]["labels"] = {}
+    return backup
 
 
 def bring_back(engine: Engine, backup: Mapping[str, Any], manager: str, *, apply: bool) -> None:
@@ -86,7 +88,7 @@ def test_row_88_what_a_backup_brings_back_is_taken_back_without_false_drift(engi
         spec = engine.spec(app)
         write(engine, objects(app), app)
         assert not engine.apply(spec).app.failed
-        backups = {one["kind"]: backup_of(live_of(engine, one)) for one in objects(app)}
+        backups = {body["kind"]: backup_of(live_of(engine, body)) for body in objects(app)}
         newer = objects(app)
         if data.draw(st.booleans(), label="Git has moved on since the backup"):
             del newer[0]["spec"]["minReadySeconds"], newer[2]["data"]["b"]
@@ -116,9 +118,9 @@ def test_row_88_client_side_kubectl_with_its_annotation(engine: Engine, kubectl:
     spec = engine.spec()
     write(engine, objects("app"))
     engine.apply(spec)
-    for one in objects("app"):
-        backup = backup_of(live_of(engine, one))
-        kubectl("delete", one["kind"], "app", "-n", engine.namespace)
+    for manifest in objects("app"):
+        backup = backup_of(live_of(engine, manifest))
+        kubectl("delete", manifest["kind"], "app", "-n", engine.namespace)
         kubectl.apply(json.dumps(backup))
     assert not engine.apply(spec).app.failed
     assert_quiet(engine, spec)

@@ -112,8 +112,8 @@ def agent_of(earlier: Earlier, folder: Path) -> Iterator[tuple[AgentProcess, Fil
 
 def sync(agent: AgentProcess) -> str:
     runs = len(agent.runs())
-    code, said = agent.command("sync", "--wait")
-    assert code == 0, said
+    code, output = agent.command("sync", "--wait")
+    assert code == 0, output
     return agent.await_run(more_than=runs)
 
 
@@ -139,11 +139,11 @@ def complaints(agent: AgentProcess) -> list[str]:
 
 def state_files(files: Files) -> dict[Path, dict[str, Any]]:
     """The first line, by file, of all that say their kind and format."""
-    found = {}
+    contents = {}
     for file in sorted([*files.state.rglob("*"), *files.cache.rglob("*")]):
         if file.is_file() and file.read_bytes()[:9] == b'{"kind": ':
-            found[file] = json.loads(file.read_text(encoding="utf-8").partition("\n")[0])
-    return found
+            contents[file] = json.loads(file.read_text(encoding="utf-8").partition("\n")[0])
+    return contents
 
 
 def rewrite(file: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
@@ -190,25 +190,25 @@ def test_row_109_an_upgrade_finds_the_cluster_in_sync(earlier: Earlier, tmp_path
         assert complaints(agent) == []
         assert trail.read_bytes() == before
         assert verify(trail).is_intact
-        kept = json.loads((files.state / "history" / "here").read_text().partition("\n")[2])["moments"]
-        assert kept == moments
+        history = json.loads((files.state / "history" / "here").read_text().partition("\n")[2])["moments"]
+        assert history == moments
 
 
 def test_row_109_files_of_a_newer_version_are_refused_or_made_anew(earlier: Earlier, tmp_path: Path) -> None:
     audit = earlier.audit
     with agent_of(earlier, tmp_path) as (agent, files):
-        found = state_files(files)
-        assert len({head["kind"] for head in found.values()}) >= 8
-        for file in found:
+        contents = state_files(files)
+        assert len({head["kind"] for head in contents.values()}) >= 8
+        for file in contents:
             rewrite(file, newer)
         suspensions = files.state / "suspensions"
         agent.start()
         assert agent.process is not None
         assert agent.process.wait(60) != 0
-        said = "\n".join(agent.lines())
-        assert "Traceback" not in said
-        assert f"suspensions {suspensions}" in said
-        assert "it was written by a newer version" in said
+        log = "\n".join(agent.lines())
+        assert "Traceback" not in log
+        assert f"suspensions {suspensions}" in log
+        assert "it was written by a newer version" in log
         assert audit.writes() == []
         suspensions.unlink()
         assert agent.command("status")[0] != 0  # it does not run

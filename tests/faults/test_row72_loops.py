@@ -82,7 +82,7 @@ def test_row_72_a_loop_that_ends_by_a_defect_begins_again(fleet: FollowedGit, lo
     series = f'plumb_loop_restarts_total{{loop="{loop}"}}'
     until(lambda: fleet.agent.series().get(series, 0) >= 1, "the restart is counted")
     _status, text = fleet.agent.get("/api/v1/status", token=fleet.token)
-    assert loop in {one["loop"] for one in json.loads(text)["loops"]}
+    assert loop in {failed["loop"] for failed in json.loads(text)["loops"]}
     assert fleet.agent.get("/healthz")[0] == 200
 
 
@@ -92,14 +92,14 @@ def test_row_72_all_loops_go_on_after_that(fleet: FollowedGit) -> None:
     fleet.agent.await_line("reconciled  cluster=here", f"fleet@{commit[:7]}", after=before)
     fleet.agent.await_line("reconciled  cluster=here", "cause=interval", after=before)
     _status, text = fleet.agent.get("/api/v1/status", token=fleet.token)
-    here = next(one for one in json.loads(text)["clusters"] if one["name"] == "here")
+    here = next(cluster for cluster in json.loads(text)["clusters"] if cluster["name"] == "here")
     assert here["watch"]["on"]
     until(lambda: watched(fleet), "the watch goes on after a defect in its thread")
 
 
 def watched(fleet: FollowedGit) -> bool:
     _status, text = fleet.agent.get("/api/v1/status", token=fleet.token)
-    here = next(one for one in json.loads(text)["clusters"] if one["name"] == "here")
+    here = next(cluster for cluster in json.loads(text)["clusters"] if cluster["name"] == "here")
     return bool(here["watch"]["kinds"]) and not here["watch"]["troubles"]
 
 

@@ -31,9 +31,9 @@ MOST_TRIES = 24
 
 def forbidden(asked: ProxyRequest, _forward: Forward) -> ProxyResponse:
     """Answer as the server does once the account's role is gone."""
-    said = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden"}
-    said["message"] = 'User "u" cannot patch resource "configmaps" in API group "" in the namespace "n"'
-    return ProxyResponse(403, {"Content-Type": "application/json"}, json.dumps(said).encode())
+    document = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden"}
+    document["message"] = 'User "u" cannot patch resource "configmaps" in API group "" in the namespace "n"'
+    return ProxyResponse(403, {"Content-Type": "application/json"}, json.dumps(document).encode())
 
 
 ILL: dict[str, Effect] = {

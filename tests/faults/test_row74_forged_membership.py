@@ -60,14 +60,14 @@ def forge(tenant: Kubectl, text: str) -> None:
 
 
 def unrecorded(done: Done) -> list[str]:
-    return [said for said in done.app.plan.warnings if "confirm_members" in said]
+    return [warning for warning in done.app.plan.warnings if "confirm_members" in warning]
 
 
 def confirmation(done: Done) -> str:
     (warning,) = unrecorded(done)
-    found = re.search(r"confirm_members: ([0-9a-f]+)", warning)
-    assert found, warning
-    return found[1]
+    match = re.search(r"confirm_members: ([0-9a-f]+)", warning)
+    assert match, warning
+    return match[1]
 
 
 @pytest.mark.parametrize("hints", [False, True], ids=["forged", "forged, with the parent's hints"])
@@ -207,9 +207,9 @@ def test_row_74_a_quiet_run_reads_no_record(engine: Engine) -> None:
         engine.write(f"{name}/all.yaml", config_map(name))
     apps = [engine.spec(name) for name in ("a", "b", "c")]
     engine.apply(*apps)
-    one, three = engine.apply(*apps, only=["a"]), engine.apply(*apps)
-    assert one.writes == three.writes == 0
-    assert one.reads == three.reads
+    single, three = engine.apply(*apps, only=["a"]), engine.apply(*apps)
+    assert single.writes == three.writes == 0
+    assert single.reads == three.reads
     engine.write("b/all.yaml", config_map("b", {"a": "2"}))
     changed = engine.apply(*apps)
     assert changed.reads == three.reads + 1, "one LIST has the records of all apps"

@@ -51,13 +51,13 @@ class Vault:
         """Run `diff` or `apply` on the apps of these folders as loudly as Ansible can, with a report file."""
         app = {"source": "git", "namespace": self.namespace, "wait": False}
         revision = {"commit": "0" * 40, "ref": "main", "subject": "Test"}
-        given = {
+        variables = {
             "kubeconfig": str(self.sandbox.kubeconfig),
             "sources": [{"name": "git", "path": str(self.folder / "git"), "revision": revision}],
             "apps": [{**app, "name": name, "path": name, **options} for name in apps],
             "report_path": str(self.folder / "reports"),
         }
-        tasks = [{f"plumb.gitops.{module}": given, **(task or {})}]
+        tasks = [{f"plumb.gitops.{module}": variables, **(task or {})}]
         played = self.play.tasks(tasks, "-vvvv", "--diff", *words)
         return replace(played, output=f"{played.output}\n{json.dumps(played.results)}")
 
@@ -94,11 +94,11 @@ def test_row_59_the_search_finds_what_it_looks_for(vault: Vault) -> None:
 def test_row_59_a_secret_made_changed_drifted_and_pruned_shows_nowhere(
     vault: Vault, kubectl: Kubectl
 ) -> None:
-    said: list[str] = []
+    outputs: list[str] = []
 
     def run(module: str, *words: str, shown: Sequence[str] = ()) -> Mapping[str, Any]:
         played = vault.run(module, *words)
-        said.append(played.output)
+        outputs.append(played.output)
         assert not played.result.get("failed"), played.result.get("msg")
         assert [part for part in shown if part not in played.output] == []
         return played.result
@@ -117,7 +117,7 @@ def test_row_59_a_secret_made_changed_drifted_and_pruned_shows_nowhere(
     (vault.folder / "git" / "app" / "s.yaml").unlink()
     run("apply", shown=[f"{vault.namespace}/s"])
     assert kubectl.get("secret", "s", vault.namespace) is None
-    assert vault.hits(*said, events(kubectl, vault.namespace)) == []
+    assert vault.hits(*outputs, events(kubectl, vault.namespace)) == []
 
 
 def test_row_59_an_adopted_secret_with_a_last_applied_annotation_shows_nowhere(
@@ -129,10 +129,10 @@ def test_row_59_an_adopted_secret_with_a_last_applied_annotation_shows_nowhere(
     assert played[-1].results[0]["changed"], played[-1].results[0].get("msg")
     annotations = kubectl.live("secret", "s", vault.namespace)["metadata"]["annotations"]
     assert "kubectl.kubernetes.io/last-applied-configuration" not in annotations
-    assert vault.hits(*(one.output for one in played)) == []
+    assert vault.hits(*(run.output for run in played)) == []
 
 
-def told_of(result: Mapping[str, Any], app: str) -> str:
+def messages_of(result: Mapping[str, Any], app: str) -> str:
     """All that a result says of one app."""
     return json.dumps([*(a for a in result["apps"] if a["name"] == app),
                        *(a for a in result["actions"] if a["app"] == app)])  # fmt: skip
@@ -147,7 +147,7 @@ def test_row_59_secrets_that_fail_show_nowhere(vault: Vault, kubectl: Kubectl, t
         played = vault.run("apply", *words, task=task, apps=tuple(broken))
         result = played.results[0]
         assert {app["name"] for app in result["apps"] if not app["failed"]} == set()
-        assert [told for app in broken if (told := vault.shown(told_of(result, app)))] == []
+        assert [shown for app in broken if (shown := vault.shown(messages_of(result, app)))] == []
         assert vault.hits(played.output, events(kubectl, vault.namespace)) == []
 
 
@@ -164,10 +164,10 @@ def test_row_59_secrets_that_come_to_fail_show_nowhere(vault: Vault, kubectl: Ku
         vault.write("s.yaml", text, app)
     played = vault.run("apply", apps=tuple(broken), recreate=True)
     result = played.results[0]
-    assert [told for app in broken if (told := vault.shown(told_of(result, app)))] == []
+    assert [shown for app in broken if (shown := vault.shown(messages_of(result, app)))] == []
     assert vault.hits(played.output, events(kubectl, vault.namespace)) == []
-    kept = kubectl("get", "secret", "-n", vault.namespace, "-o", "name").split()
-    assert set(kept) >= {f"secret/{app}" for app in broken if app != "bad-type"}
+    names = kubectl("get", "secret", "-n", vault.namespace, "-o", "name").split()
+    assert set(names) >= {f"secret/{app}" for app in broken if app != "bad-type"}
 
 
 def test_row_59_a_generated_secret_that_does_not_render_shows_nowhere(vault: Vault) -> None:

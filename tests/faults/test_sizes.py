@@ -87,8 +87,8 @@ def measured(engine: Engine, kubeconfig: Path) -> Measured:
         [sys.executable, "-c", MEASURED, *words], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    said: dict[str, Any] = json.loads(done.stdout)
-    return Measured(**said)
+    measure: dict[str, Any] = json.loads(done.stdout)
+    return Measured(**measure)
 
 
 def test_row_40_many_objects_with_nothing_to_do_take_pages_no_write_and_bounded_memory(
@@ -96,12 +96,12 @@ def test_row_40_many_objects_with_nothing_to_do_take_pages_no_write_and_bounded_
 ) -> None:
     engine.write("app/all.yaml", "".join(config_map(f"c{n}", {"text": "x" * 200}) for n in range(MANY)))
     assert not engine.apply().app.failed
-    found = measured(engine, proxy.kubeconfig)
-    assert found.objects == MANY
-    for run in found.runs:
+    measure = measured(engine, proxy.kubeconfig)
+    assert measure.objects == MANY
+    for run in measure.runs:
         assert run["writes"] == run["dry_runs"] == run["verbs"] == 0
         assert run["reads"] <= 2 * (MANY // PAGE) + 10, "a request per page, none per object"
     further = MANY // PAGE - 1
-    assert proxy.count("GET", r"[?&]continue=") >= len(found.runs) * further
+    assert proxy.count("GET", r"[?&]continue=") >= len(measure.runs) * further
     assert proxy.writes() == []
-    assert found.peak_kib < 256 * KIB, "KiB: of 10,000 objects 400 MiB may be taken"
+    assert measure.peak_kib < 256 * KIB, "KiB: of 10,000 objects 400 MiB may be taken"

@@ -48,13 +48,13 @@ DRAWN: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_row_105_what_the_server_draws_is_not_forecast_as_if_known(engine: Engine, name: str) -> None:
-    before, then, said = DRAWN[name]
+    before, then, forecast_changes = DRAWN[name]
     engine.write("app/s.yaml", manifest("v1", "Service", "s", spec=before))
     engine.apply()
     engine.write("app/s.yaml", manifest("v1", "Service", "s", spec=then))
     forecast = {c.path: c.desired for c in engine.check().action("Service", "s").changes}
-    assert forecast.items() >= said.items()
-    assert ALLOCATED in str(said) or ALLOCATED not in str(forecast)
+    assert forecast.items() >= forecast_changes.items()
+    assert ALLOCATED in str(forecast_changes) or ALLOCATED not in str(forecast)
     assert not engine.apply().app.failed
     assert not engine.check(deep=True).verbs()
 
@@ -184,14 +184,14 @@ def test_row_105_what_an_earlier_version_applied_without_these_labels_is_left_as
     engine.write("app/x.yaml", COPYING["Job"])
     engine.apply()
     live = kubectl.live("Job", "x", engine.namespace)["metadata"]
-    said = json.loads(COPYING["Job"].removeprefix("---\n"))
+    body = json.loads(COPYING["Job"].removeprefix("---\n"))
     label, digest = "applyset.kubernetes.io/part-of", "plumb.gitops/manifest"
-    said["metadata"] |= {
+    body["metadata"] |= {
         "namespace": engine.namespace,
         "labels": {label: live["labels"][label]},
         "annotations": {digest: live["annotations"][digest]},
     }
-    kubectl.apply(json.dumps(said), "--server-side", "--field-manager=plumb")
+    kubectl.apply(json.dumps(body), "--server-side", "--field-manager=plumb")
     assert "app" not in kubectl.live("Job", "x", engine.namespace)["metadata"]["labels"]
     done = engine.apply()
     assert (done.writes, done.verbs(), done.app.drifted) == (0, {}, False)

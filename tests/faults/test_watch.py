@@ -43,8 +43,8 @@ class Rig:
     kubectl: Kubectl
 
     def greeting(self) -> str:
-        found = self.kubectl.get("configmap", "settings", NAMESPACE)
-        return found["data"]["greeting"] if found else ""
+        live = self.kubectl.get("configmap", "settings", NAMESPACE)
+        return live["data"]["greeting"] if live else ""
 
     def edit(self, greeting: str) -> None:
         """Under a manager's name of its own, so that these edits are no fight."""
@@ -77,8 +77,8 @@ class Rig:
         return self.fleet.agent.await_run(more_than=runs)
 
     def troubles(self) -> list[str]:
-        _code, said = self.fleet.agent.get("/api/v1/status", token="sesame-sesame-sesame")
-        troubles: list[str] = json.loads(said)["clusters"][0]["watch"]["troubles"]
+        _code, text = self.fleet.agent.get("/api/v1/status", token="sesame-sesame-sesame")
+        troubles: list[str] = json.loads(text)["clusters"][0]["watch"]["troubles"]
         return troubles
 
     def restarts(self) -> float:
@@ -120,8 +120,8 @@ def test_a_watch_that_was_cut_goes_on_from_where_it_was(rig: Rig) -> None:
 @pytest.mark.parametrize("how", ["status", "event"])
 def test_row_12_after_410_the_kind_is_listed_and_compared(rig: Rig, how: str) -> None:
     event = json.dumps({"type": "ERROR", "object": GONE}).encode() + b"\n"
-    told = {"Content-Type": "application/json"}
-    gone = status(410, "Expired") if how == "status" else replay(ProxyResponse(200, told, event))
+    headers = {"Content-Type": "application/json"}
+    gone = status(410, "Expired") if how == "status" else replay(ProxyResponse(200, headers, event))
     blind = rig.blind()
     rig.edit(f"gone-by-{how}")
     fault = rig.proxy.fault("GET", WATCH, gone, times=1)
@@ -154,10 +154,10 @@ def test_after_a_restart_of_the_server_the_next_edit_is_seen(rig: Rig) -> None:
     rig.edit("restarted")
     assert 'cause="change seen" apps=app' in rig.undone()
     until(lambda: not rig.troubles(), "all is watched again")
-    told = [
+    lines = [
         line for line in rig.fleet.agent.lines() if "not watching all" in line or "watching again" in line
     ]
-    assert not told or "watching again" in told[-1]
+    assert not lines or "watching again" in lines[-1]
 
 
 def test_row_14_a_stale_list_deletes_nothing_that_was_made_since(rig: Rig) -> None:

@@ -61,7 +61,7 @@ def request(path: str, headers: Mapping[str, str], method: str = "POST") -> byte
     lines = [
         f"{method} {path} HTTP/1.1",
         "Host: agent",
-        *(f"{name}: {said}" for name, said in headers.items()),
+        *(f"{name}: {value}" for name, value in headers.items()),
     ]
     return "\r\n".join([*lines, "", ""]).encode()
 
@@ -71,19 +71,19 @@ def connect(followed: FollowedGit) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=60)
 
 
-def status_of(said: bytes) -> int:
-    return int(said.split(b" ", 2)[1]) if said else 0
+def status_of(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1]) if answer else 0
 
 
 def read_all(raw: socket.socket) -> bytes:
     """Everything until the other side has ended; what it resets after its answer is no matter."""
-    said = b""
+    received = b""
     try:
         while chunk := raw.recv(1 << 16):
-            said += chunk
+            received += chunk
     except ConnectionResetError:
         pass
-    return said
+    return received
 
 
 def post(followed: FollowedGit, name: str, headers: Mapping[str, str], body: bytes = PUSH) -> int:
@@ -94,7 +94,7 @@ def post(followed: FollowedGit, name: str, headers: Mapping[str, str], body: byt
 
 
 def asked_of_git(followed: FollowedGit) -> int:
-    return len([one for one in followed.server.requests if "info/refs" in one.path])
+    return len([request for request in followed.server.requests if "info/refs" in request.path])
 
 
 def settled(followed: FollowedGit) -> int:
@@ -227,7 +227,7 @@ def test_58_a_body_that_does_not_come_is_given_up_and_holds_up_nobody(followed: 
 def test_58_what_a_body_says_is_not_done(followed: FollowedGit) -> None:
     canary = followed.folder / "canary"
     runs = len(followed.agent.runs())
-    said = {
+    claims = {
         "cluster": "here",
         "app": "app",
         "ref": f"$(touch {canary})",
@@ -235,7 +235,7 @@ def test_58_what_a_body_says_is_not_done(followed: FollowedGit) -> None:
         "suspend": True,
         "apps": [],
     }
-    body = json.dumps(said).encode()
+    body = json.dumps(claims).encode()
     assert post(followed, "gitea", gitea(body), body) == 202
     deep = b"[" * 100_000
     assert post(followed, "gitea", gitea(deep), deep) == 202
@@ -243,9 +243,9 @@ def test_58_what_a_body_says_is_not_done(followed: FollowedGit) -> None:
     assert followed.agent.at_work() == []
     assert not canary.exists()
     assert len(followed.agent.runs()) == runs
-    status, told = followed.agent.get("/api/v1/status", token=followed.token)
+    status, text = followed.agent.get("/api/v1/status", token=followed.token)
     assert status == 200
-    assert "suspended: true" not in told
+    assert "suspended: true" not in text
     followed.is_well()
 
 

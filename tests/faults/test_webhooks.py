@@ -52,8 +52,8 @@ def test_row_38_what_a_webhook_denies_fails_alone_and_says_why(
     with configured(webhook, "Validating", kubectl, engine.namespace):
         done = engine.apply()
         assert errors(done).keys() == {"c", "new"}
-        for said in errors(done).values():
-            assert "images of this kind are not for us" in said
+        for message in errors(done).values():
+            assert "images of this kind are not for us" in message
         assert kubectl.live("configmap", "free", engine.namespace)["data"] == {"a": "2"}
         assert kubectl.live("configmap", "c", engine.namespace)["data"] == {"a": "1"}
         assert kubectl.get("configmap", "new", engine.namespace) is None
@@ -78,8 +78,8 @@ def test_row_38_a_webhook_that_is_down_fails_its_objects_and_no_others(
         webhook.down = True
         done = engine.apply()
         assert errors(done).keys() == {"c", "new"}, "an object that is as wanted needs nobody's consent"
-        for said in errors(done).values():
-            assert "review.plumb.example" in said
+        for message in errors(done).values():
+            assert "review.plumb.example" in message
         assert kubectl.live("configmap", "free", engine.namespace)["data"] == {"a": "2"}
         assert kubectl.live("configmap", "c", engine.namespace)["data"] == {"a": "1"}
         assert webhook.asked.count("new") <= 6, "it is not asked without end"
@@ -128,7 +128,7 @@ def test_row_38_what_a_webhook_changes_is_no_drift_and_nothing_to_do(
         containers = kubectl.live("deployment", "d", engine.namespace)["spec"]["template"]["spec"][
             "containers"
         ]
-        assert [one["name"] for one in containers] == ["main", "sidecar"]
+        assert [container["name"] for container in containers] == ["main", "sidecar"]
 
         looks = made.result.verified
         for again in (

@@ -113,7 +113,7 @@ class Agent:
         return self.play.module("access_rules", self.options(**self.account(), **options)).result
 
     def token(self, *words: str, **options: Any) -> Mapping[str, Any]:
-        given = {
+        module_options = {
             "kubeconfig": str(self.sandbox.kubeconfig),
             "token_file": str(self.folder / "agent.token"),
             "kubeconfig_file": str(self.folder / "agent.kubeconfig"),
@@ -121,12 +121,12 @@ class Agent:
             **self.account(),
             **options,
         }
-        return self.play.module("service_account_token", given, *words).result
+        return self.play.module("service_account_token", module_options, *words).result
 
-    def grant(self, found: Mapping[str, Any]) -> Path:
+    def grant(self, required: Mapping[str, Any]) -> Path:
         """Give the account these rules, and return a kubeconfig of it."""
         account = {"kind": "ServiceAccount", "name": self.name, "namespace": self.namespace}
-        for kind, rules in (("ClusterRole", found["rules"]), ("Role", found["own_rules"])):
+        for kind, rules in (("ClusterRole", required["rules"]), ("Role", required["own_rules"])):
             metadata = {"name": self.name, **({"namespace": self.namespace} if kind == "Role" else {})}
             role = {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": metadata, "rules": rules}
             binding = {
@@ -156,14 +156,14 @@ def agent(sandbox: Sandbox, kubectl: Kubectl, play: Play, namespace: str, tmp_pa
 
 def test_the_rules_are_enough_for_the_apps_and_for_nothing_else(agent: Agent) -> None:
     agent.write(APP + "---" + WIDGETS)
-    found = agent.rules(setup=True)
-    assert found["kinds"] == [
+    rules = agent.rules(setup=True)
+    assert rules["kinds"] == [
         "Service",
         "Widget.access.example.com",
         "CustomResourceDefinition.apiextensions.k8s.io",
         "Deployment.apps",
     ]
-    kubeconfig = agent.grant(found)
+    kubeconfig = agent.grant(rules)
 
     applied = agent.play.module("apply", agent.options(kubeconfig=str(kubeconfig))).result
     assert applied["counts"]["create"] == 4, applied["lines"]
@@ -227,8 +227,8 @@ def test_all_that_is_wrong_is_said_at_once(agent: Agent) -> None:
     )
     viewer = str(agent.sandbox.kubeconfig_of("viewer"))
     refused = agent.rules(kubeconfig=viewer, setup=True)
-    for said in ("may not", "create clusterroles.rbac.authorization.k8s.io", "Gadget", "Role", "admin"):
-        assert said in refused["msg"]
+    for words in ("may not", "create clusterroles.rbac.authorization.k8s.io", "Gadget", "Role", "admin"):
+        assert words in refused["msg"]
 
 
 def test_a_token_is_kept_while_it_is_good(agent: Agent) -> None:

@@ -63,7 +63,7 @@ class InCluster:
     variables: dict[str, Any] = field(default_factory=dict)
 
     def bootstrap(self, *words: str, **variables: Any) -> Played:
-        given = {
+        defaults = {
             "plumb_kubeconfig": str(self.sandbox.kubeconfig),
             "plumb_cache_dir": str(self.folder / "cache"),
             "plumb_sources": [
@@ -86,7 +86,7 @@ class InCluster:
             **variables,
         }
         inventory = self.folder / "inventory.yml"
-        inventory.write_text(yaml.safe_dump({"plumb_clusters": {"hosts": {"here": {}}, "vars": given}}))
+        inventory.write_text(yaml.safe_dump({"plumb_clusters": {"hosts": {"here": {}}, "vars": defaults}}))
         return self.play.playbook(BOOTSTRAP, "-i", str(inventory), "--diff", *words)
 
     def app(self) -> dict[str, Any]:
@@ -100,9 +100,9 @@ class InCluster:
 
     def changed(self, played: Played) -> int:
         assert played.code == 0, played.output
-        found = re.search(r"here +: ok=\d+ +changed=(\d+)", played.output)
-        assert found, played.output
-        return int(found[1])
+        match = re.search(r"here +: ok=\d+ +changed=(\d+)", played.output)
+        assert match, played.output
+        return int(match[1])
 
     def kubeconfig(self) -> Path:
         """A kubeconfig with a token of the agent's account."""
@@ -131,7 +131,7 @@ def agent(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_what_is_wrong_is_found_before_anything_is_changed(agent: InCluster) -> None:
-    for variables, said in (
+    for variables, message in (
         (
             {"plumb_agent_image": "", "plumb_agent_image_digest": "sha256:12"},
             ("agent_image (plumb_agent_image) is missing", "64 hexadecimal digits"),
@@ -140,7 +140,7 @@ def test_what_is_wrong_is_found_before_anything_is_changed(agent: InCluster) -> 
     ):
         played = agent.bootstrap(**variables)
         assert played.code == 2, played.output
-        for part in said:
+        for part in message:
             assert part in played.output
     assert agent.kubectl.get("namespace", agent.name) is None
 

@@ -120,17 +120,17 @@ class Site:
             "--no-new-privs",
             "--inh-caps=-all",
         )
-        said: list[str] = []
+        lines: list[str] = []
         with subprocess.Popen(
             ["timeout", "180", "setpriv", *account, "env", "-i", *environment, *command.split()],
             cwd=self.root / "state", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         ) as agent:  # fmt: skip
             assert agent.stdout is not None
             for line in agent.stdout:
-                said.append(line)
+                lines.append(line)
                 if "cluster=here" in line:
                     agent.terminate()  # `timeout` passes it on
-        return "".join(said)
+        return "".join(lines)
 
 
 @pytest.fixture(scope="module")
@@ -188,21 +188,21 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any], tuple[str, ...]]
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_wrong_is_found_before_anything_is_changed(site: Site, kubectl: Kubectl, case: str) -> None:
-    clusters, agent, said = WRONG[case]
+    clusters, agent, message = WRONG[case]
     folder = site.play.folder / "given"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "wrong").write_text("wrong", encoding="utf-8")
     shutil.copy(site.repository.token_file, folder / "right")
-    given = (
+    settings = (
         json.dumps(clusters)
         .replace("{sandbox}", str(site.sandbox.dir))
         .replace("{url}", site.repository.url)
         .replace("{folder}", str(folder))
     )
     site.repository.commit({"app/role.yaml": ROLE if case == "rights" else None})
-    refused = site.run(clusters=json.loads(given), **agent)
+    refused = site.run(clusters=json.loads(settings), **agent)
     assert refused.code == 2
-    for part in said:
+    for part in message:
         assert part in refused.output, refused.output
     assert "Traceback" not in refused.output
     assert set(changes(refused).values()) == {0}
@@ -227,9 +227,9 @@ def test_bootstrap_as_a_check_says_and_again(site: Site, kubectl: Kubectl) -> No
     _is_private(site)
     _is_a_good_unit(site)
 
-    said = site.until_it_reconciled()
-    assert "reconciled  cluster=here" in said, said
-    assert "failed=0" in said, said
+    lines = site.until_it_reconciled()
+    assert "reconciled  cluster=here" in lines, lines
+    assert "failed=0" in lines, lines
     assert kubectl.get("configmap", "settings", site.namespace) is not None
     itself = Kubectl(site.root / "state" / "access" / "here.kubeconfig")
     with pytest.raises(AssertionError, match="forbidden"):
@@ -276,9 +276,9 @@ def _is_private(site: Site) -> None:
         file = site.root / "config" / name
         assert (stat.S_IMODE(file.stat().st_mode), file.owner(), file.group()) == (0o640, "root", site.name)
     inventory = yaml.safe_load((site.root / "config" / "inventory.yml").read_text(encoding="utf-8"))
-    told = inventory["plumb_clusters"]["hosts"]["here"]
-    assert told["plumb_kubeconfig"] == str(site.root / "state" / "access" / "here.kubeconfig")
-    assert not any(word.startswith("plumb_agent_") for word in told)
+    variables = inventory["plumb_clusters"]["hosts"]["here"]
+    assert variables["plumb_kubeconfig"] == str(site.root / "state" / "access" / "here.kubeconfig")
+    assert not any(word.startswith("plumb_agent_") for word in variables)
 
 
 def _is_a_good_unit(site: Site) -> None:

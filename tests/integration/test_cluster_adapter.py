@@ -42,9 +42,9 @@ def kind(cluster: Cluster) -> Callable[[str, str], ApiResource]:
     """The resource of an apiVersion and kind that is there."""
 
     def find(api_version: str, name: str) -> ApiResource:
-        found = cluster.rediscover().find(api_version, name)
-        assert found is not None
-        return found
+        resource = cluster.rediscover().find(api_version, name)
+        assert resource is not None
+        return resource
 
     return find
 
@@ -106,10 +106,10 @@ def precondition(body: Body) -> dict[str, str]:
     }
 
 
-def until(found: Callable[[], Any]) -> Any:
+def until(condition: Callable[[], Any]) -> Any:
     """Ask until the answer is true: for what controllers do in their own time."""
     for _ in range(300):
-        if answer := found():
+        if answer := condition():
             return answer
         time.sleep(0.05)
     raise AssertionError("it did not come to pass")
@@ -125,14 +125,14 @@ def deleted(cluster: Cluster, resource: ApiResource, name: str) -> bool:
 
 
 def test_discovery_takes_two_requests_and_knows_the_built_in_kinds(cluster):
-    found = cluster.discover()
+    discovery = cluster.discover()
     assert cluster.requests.reads == 2
-    assert found.find("apps/v1", "Deployment").namespaced
-    assert not found.find("v1", "Namespace").namespaced
-    assert found.of(GroupKind("autoscaling", "HorizontalPodAutoscaler")).version == "v2"
-    assert {"ConfigMap", "Deployment", "ClusterRole"} <= {resource.kind for resource in found.listable()}
-    assert "Scale" not in {resource.kind for resource in found.listable()}
-    assert found.nearest("apps/v1beta1", "Deployment") == ["apps/v1 Deployment"]
+    assert discovery.find("apps/v1", "Deployment").namespaced
+    assert not discovery.find("v1", "Namespace").namespaced
+    assert discovery.of(GroupKind("autoscaling", "HorizontalPodAutoscaler")).version == "v2"
+    assert {"ConfigMap", "Deployment", "ClusterRole"} <= {resource.kind for resource in discovery.listable()}
+    assert "Scale" not in {resource.kind for resource in discovery.listable()}
+    assert discovery.nearest("apps/v1beta1", "Deployment") == ["apps/v1 Deployment"]
 
 
 def test_a_group_whose_server_is_down_is_incomplete_and_breaks_nothing(cluster, apply, group, kubectl):
@@ -153,8 +153,10 @@ def test_a_group_whose_server_is_down_is_incomplete_and_breaks_nothing(cluster, 
         }
     )
     try:
-        found = until(lambda: group in (found := cluster.rediscover()).incomplete_groups and found)
-        assert found.find("apps/v1", "Deployment") is not None
+        discovery = until(
+            lambda: group in (discovery := cluster.rediscover()).incomplete_groups and discovery
+        )
+        assert discovery.find("apps/v1", "Deployment") is not None
     finally:
         kubectl("delete", "apiservice", name)  # no namespace is deleted while a group is down
 

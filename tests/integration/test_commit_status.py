@@ -32,13 +32,13 @@ class Telling:
 
     def statuses(self, commit: str) -> list[tuple[str, str, str]]:
         """Context, state and description of each status of the commit, oldest first."""
-        found = self.api.repo(f"/commits/{commit}/statuses")
-        ordered = sorted(found, key=lambda one: one["id"])
-        return [(one["context"], one["status"], one["description"]) for one in ordered]
+        answer = self.api.repo(f"/commits/{commit}/statuses")
+        ordered = sorted(answer, key=lambda status: status["id"])
+        return [(status["context"], status["status"], status["description"]) for status in ordered]
 
     def run(self, *words: str, **variables: Any) -> Any:
-        given = {"plumb_forge": self.forge, "plumb_commit_status": True, **variables}
-        return self.fleet.run(*words, **given)
+        defaults = {"plumb_forge": self.forge, "plumb_commit_status": True, **variables}
+        return self.fleet.run(*words, **defaults)
 
 
 @pytest.fixture
@@ -123,6 +123,6 @@ def test_a_forge_that_is_down_fails_no_sync(telling: Telling) -> None:
 
 
 def test_the_words_are_checked_before_anything_is_done(telling: Telling) -> None:
-    said = telling.run(plumb_forge=None)
-    assert said.code != 0
-    assert "there is no plumb_forge" in said.output
+    played = telling.run(plumb_forge=None)
+    assert played.code != 0
+    assert "there is no plumb_forge" in played.output

@@ -62,8 +62,8 @@ class Added:
         return done
 
     def statuses(self, commit: str) -> dict[str, str]:
-        found = sorted(self.api.repo(f"/commits/{commit}/statuses"), key=lambda one: one["id"])
-        return {one["context"]: one["status"] for one in found}
+        answer = sorted(self.api.repo(f"/commits/{commit}/statuses"), key=lambda status: status["id"])
+        return {status["context"]: status["status"] for status in answer}
 
 
 def opened(repository: Repository, api: ForgeApi, files: dict[str, str]) -> int:
@@ -79,7 +79,7 @@ def opened(repository: Repository, api: ForgeApi, files: dict[str, str]) -> int:
 
 
 def comments(api: ForgeApi, number: int) -> list[str]:
-    return [one["body"] for one in api.repo(f"/issues/{number}/comments")]
+    return [comment["body"] for comment in api.repo(f"/issues/{number}/comments")]
 
 
 @pytest.fixture
@@ -140,8 +140,10 @@ def test_a_source_of_the_config_in_a_repository_of_the_inventory_needs_no_permis
     commit = added.config.commit({PATH: config, "more/c.yaml": config_map("c")})
     added.run(RECONCILE, repositories=[])
     api = added.api_of(added.config)
-    said = {one["context"]: one["status"] for one in api.repo(f"/commits/{commit}/status")["statuses"]}
-    assert said == {"plumb/here/app": "success", "plumb/here/again": "success"}
+    statuses = {
+        status["context"]: status["status"] for status in api.repo(f"/commits/{commit}/status")["statuses"]
+    }
+    assert statuses == {"plumb/here/app": "success", "plumb/here/again": "success"}
 
     # Both follow the branch that it is for: each says its own part.
     number = opened(added.config, api, {"app/b.yaml": config_map("b"), "more/d.yaml": config_map("d")})

@@ -88,8 +88,8 @@ def test_a_commit_adds_an_app_and_a_wrong_one_leaves_the_last_good_in_force(
     assert changed is not None
     assert changed["data"] == {"value": "2"}  # the last good one is at work
     assert kubectl.get("configmap", "d", fleet.namespace) is not None
-    kept = kubectl.get("configmap", "a", fleet.namespace)
-    assert kept is not None, "pruned, though an app that is not known yet wants it"
+    before = kubectl.get("configmap", "a", fleet.namespace)
+    assert before is not None, "pruned, though an app that is not known yet wants it"
 
     right = fleet.commit({"plumb_apps": [more, fleet.app(name="last", path="last")]})
     again = fleet.follow()
@@ -97,7 +97,7 @@ def test_a_commit_adds_an_app_and_a_wrong_one_leaves_the_last_good_in_force(
     assert fleet.report()["config"]["commit"] == right
     moved = kubectl.get("configmap", "a", fleet.namespace)
     assert moved is not None
-    assert moved["metadata"]["uid"] == kept["metadata"]["uid"]
+    assert moved["metadata"]["uid"] == before["metadata"]["uid"]
 
     fleet.commit(None)
     gone = fleet.follow("--check")
@@ -147,6 +147,6 @@ def test_the_settings_playbook_says_where_the_config_in_force_is_kept(fleet: Con
     fleet.commit({"plumb_apps": []})
     done = fleet.follow("--check")
     assert done.code == 0, done.output
-    said = fleet.play.playbook("plumb.gitops.settings", "-i", str(fleet.folder / "inventory.yml"), "-v")
+    played = fleet.play.playbook("plumb.gitops.settings", "-i", str(fleet.folder / "inventory.yml"), "-v")
     (file,) = (fleet.folder / "cache" / "config").iterdir()
-    assert f'"file": "{file}"' in said.output
+    assert f'"file": "{file}"' in played.output

@@ -66,8 +66,8 @@ def fleet(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def greeting(kubectl: Kubectl, name: str = "settings") -> str:
-    found = kubectl.get("configmap", name, NAMESPACE)
-    return found["data"]["greeting"] if found else ""
+    live = kubectl.get("configmap", name, NAMESPACE)
+    return live["data"]["greeting"] if live else ""
 
 
 def test_it_brings_the_cluster_to_what_git_says_and_says_so_in_a_line(fleet: Fleet, kubectl: Kubectl) -> None:
@@ -109,19 +109,19 @@ def test_an_app_is_suspended_resumed_and_synced_bycommand_of(fleet: Fleet, kubec
     fleet.repository.commit({"app/config.yaml": config_map("after")})
     agent.await_run(more_than=runs)
     assert greeting(kubectl) == "before"
-    code, said = agent.command("sync", "--app", "app")
+    code, output = agent.command("sync", "--app", "app")
     assert code == 1
-    assert "suspended. Resume it first" in said
+    assert "suspended. Resume it first" in output
     assert "app app suspended" in agent.command("status")[1]
     assert agent.command("resume")[0] == 0
     until(lambda: greeting(kubectl) == "after", "the resumed app")
     kubectl("patch", "configmap", "settings", "-n", NAMESPACE, "-p", '{"data": {"greeting": "edited"}}')
-    code, said = agent.command("sync", "--app", "app", "--wait")
-    assert code == 0, said
+    code, output = agent.command("sync", "--app", "app", "--wait")
+    assert code == 0, output
     assert greeting(kubectl) == "after"
-    code, said = agent.command("sync", "--cluster", "heer")
+    code, output = agent.command("sync", "--cluster", "heer")
     assert code == 1
-    assert "Did you mean here?" in said
+    assert "Did you mean here?" in output
 
 
 def test_http_wants_the_token_for_what_is_not_health_or_metrics(fleet: Fleet) -> None:
@@ -135,9 +135,9 @@ def test_http_wants_the_token_for_what_is_not_health_or_metrics(fleet: Fleet) ->
     assert (
         get("/api/v1/sync", token="sesame-sesame-sesame", body=b'{"app": "' + b"a" * 10_000 + b'"}')[0] == 413
     )
-    status, said = get("/api/v1/status", token="sesame-sesame-sesame")
+    status, text = get("/api/v1/status", token="sesame-sesame-sesame")
     assert status == 200
-    (cluster,) = json.loads(said)["clusters"]
+    (cluster,) = json.loads(text)["clusters"]
     assert cluster["last_run"]["result"] == "succeeded"
     assert [app["name"] for app in cluster["apps"]] == ["app"]
 
@@ -321,17 +321,17 @@ def test_of_two_agents_one_works_and_the_other_takes_over(sandbox: Sandbox, tmp_
     }
     for agent in agents:
         agent.configure(leader_election={**election, "retry": "1s"}, interval="2s")
-    with running(agents[0]) as one:
-        one.await_line("leading")
-        one.await_run()
+    with running(agents[0]) as working:
+        working.await_line("leading")
+        working.await_run()
         with running(agents[1]) as other:
             other.await_line("in force")
-            assert one.series()["plumb_leader"] == 1
-            one.await_run(more_than=len(one.runs()) + 1)
+            assert working.series()["plumb_leader"] == 1
+            working.await_run(more_than=len(working.runs()) + 1)
             assert other.series()["plumb_leader"] == 0
             assert other.runs() == []
             assert other.get("/readyz") == (200, "ok\n")
-            assert one.end() == 0
+            assert working.end() == 0
             other.await_run()
             assert other.series()["plumb_leader"] == 1
 

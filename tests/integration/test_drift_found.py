@@ -101,8 +101,8 @@ def test_every_change_is_found_attributed_and_reverted(
         changes = [
             change for ref, body in manifests.items() if (change := tampering.change(body, ref)) is not None
         ]
-        told = engine.check(spec(engine), verified=looks)
-        _as_made(told, changes)
+        done = engine.check(spec(engine), verified=looks)
+        _assert_all_reported(done, changes)
         _put_away(cluster, changes)
         looks = engine.apply(spec(engine, adopt=True, force_conflicts=True)).result.verified
         left = engine.check(spec(engine), deep=True)
@@ -114,17 +114,17 @@ def test_every_change_is_found_attributed_and_reverted(
         made += len(changes)
 
 
-def _as_made(told: Done, changes: list[AppliedChange]) -> None:
+def _assert_all_reported(done: Done, changes: list[AppliedChange]) -> None:
     """Each change is told, as what it is and by whom; nothing else is."""
-    actions = {action.ref: action for action in told.app.plan.actions}
+    actions = {action.ref: action for action in done.app.plan.actions}
     for made in changes:
-        _found(made, actions[made.ref])
+        _assert_reported(made, actions[made.ref])
     touched = {made.ref for made in changes}
     quiet = [action for ref, action in actions.items() if ref not in touched]
     assert not [(a.ref, a.changes) for a in quiet if a.drifted or a.verb is not Verb.UNCHANGED]
 
 
-def _found(made: AppliedChange, action: Action) -> None:
+def _assert_reported(made: AppliedChange, action: Action) -> None:
     about = (made, action.verb, action.reason, action.changes)
     if made.claimed:
         assert action.verb is Verb.REFUSED, about
@@ -175,10 +175,10 @@ def test_nothing_is_found_where_nobody_changed_anything(
             assert kubectl.live("configmap", "reviewed", engine.namespace)["data"]["admitted"] == "yes"
             looks = engine.check(report).result.verified
             for number in range(IDLE_PASSES):
-                told = engine.check(report, verified={} if number % 10 == 9 else looks)
-                found = [
-                    (a.ref, a.verb, a.changes) for a in told.app.plan.actions if a.drifted or a.verb.writes
+                done = engine.check(report, verified={} if number % 10 == 9 else looks)
+                drifted = [
+                    (a.ref, a.verb, a.changes) for a in done.app.plan.actions if a.drifted or a.verb.writes
                 ]
-                assert not found
-                assert told.writes == 0
-                looks = told.result.verified
+                assert not drifted
+                assert done.writes == 0
+                looks = done.result.verified

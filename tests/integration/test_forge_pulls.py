@@ -36,7 +36,7 @@ BRANCH = "plumb/images/shop"
 
 
 @dataclass(slots=True)
-class Gitea:
+class GiteaPulls:
     """A repository on the sandbox's forge: a clone, the place as the client knows it, and its API."""
 
     sandbox: Sandbox
@@ -58,7 +58,7 @@ class Gitea:
 
 
 @pytest.fixture
-def gitea(sandbox: Sandbox, tmp_path: Path) -> Gitea:
+def gitea(sandbox: Sandbox, tmp_path: Path) -> GiteaPulls:
     name = f"pulls-{uuid.uuid4().hex[:8]}"
     repository = new_repository(sandbox, name, tmp_path / "clone")
     base = repository.commit({"app.yml": "image: shop:1\n"})
@@ -69,23 +69,29 @@ def gitea(sandbox: Sandbox, tmp_path: Path) -> Gitea:
         name=name,
         token_file=repository.token_file,
     )
-    gitea = Gitea(sandbox, repository, place, ForgeApi(sandbox, place.title), base)
+    gitea = GiteaPulls(sandbox, repository, place, ForgeApi(sandbox, place.title), base)
     until(lambda: not gitea.repo("")["empty"], "Gitea to have taken the first push in", 30)
     return gitea
 
 
 @pytest.fixture
-def client(gitea: Gitea) -> Iterator[ForgeClient]:
+def client(gitea: GiteaPulls) -> Iterator[ForgeClient]:
     with ForgeClient(gitea.place) as client:
         yield client
 
 
 def wanted(**more: Any) -> PullRequest:
-    given = {"head": BRANCH, "base": "main", "title": "Update shop", "body": "1 -> 2", "labels": ("images",)}
-    return PullRequest(**{**given, **more})
+    defaults = {
+        "head": BRANCH,
+        "base": "main",
+        "title": "Update shop",
+        "body": "1 -> 2",
+        "labels": ("images",),
+    }
+    return PullRequest(**{**defaults, **more})
 
 
-def test_the_same_branch_keeps_its_pull_request(gitea: Gitea, client: ForgeClient) -> None:
+def test_the_same_branch_keeps_its_pull_request(gitea: GiteaPulls, client: ForgeClient) -> None:
     user = f"mira-{uuid.uuid4().hex[:6]}"
     account = {"username": user, "email": f"{user}@example.com", "password": "not-a-secret-1"}
     gitea.api.request("/admin/users", "POST", {**account, "must_change_password": False})
@@ -97,7 +103,7 @@ def test_the_same_branch_keeps_its_pull_request(gitea: Gitea, client: ForgeClien
     pull = gitea.repo(f"/pulls/{made.number}")
     assert (pull["html_url"], pull["title"], pull["body"]) == (made.url, "Update shop", "1 -> 2")
     assert [label["name"] for label in pull["labels"]] == ["images"]
-    assert [one["login"] for one in pull["requested_reviewers"]] == [user]
+    assert [reviewer["login"] for reviewer in pull["requested_reviewers"]] == [user]
 
     gitea.push(BRANCH, "image: shop:3\n")
     again = find_or_open(client, gitea.place, wanted(title="Update shop to 3", labels=("images", "urgent")))
@@ -108,20 +114,20 @@ def test_the_same_branch_keeps_its_pull_request(gitea: Gitea, client: ForgeClien
     assert len(gitea.repo("/pulls?state=all")) == 1
 
 
-def test_an_overtaken_pull_request_is_closed_and_others_stay(gitea: Gitea, client: ForgeClient) -> None:
+def test_an_overtaken_pull_request_is_closed_and_others_stay(gitea: GiteaPulls, client: ForgeClient) -> None:
     numbers = {}
     for branch in ("plumb/images/old", "plumb/images/new", "feature"):
         gitea.push(branch, f"image: {branch}\n")
         numbers[branch] = find_or_open(client, gitea.place, wanted(head=branch)).number
     closed = close_superseded(client, gitea.place, "plumb/images/new", "plumb/images/")
     assert closed == (numbers["plumb/images/old"],)
-    assert {one["number"] for one in gitea.repo("/pulls?state=open")} == {
+    assert {other["number"] for other in gitea.repo("/pulls?state=open")} == {
         numbers["plumb/images/new"],
         numbers["feature"],
     }
 
 
-def test_the_forge_merges_by_itself_once_the_status_is_good(gitea: Gitea, client: ForgeClient) -> None:
+def test_the_forge_merges_by_itself_once_the_status_is_good(gitea: GiteaPulls, client: ForgeClient) -> None:
     rule = {"rule_name": "main", "enable_status_check": True, "status_check_contexts": ["ci"]}
     gitea.repo("/branch_protections", "POST", rule)
     head = gitea.push(BRANCH, "image: shop:2\n")
@@ -133,18 +139,20 @@ def test_the_forge_merges_by_itself_once_the_status_is_good(gitea: Gitea, client
     until(lambda: gitea.repo(f"/pulls/{made.number}")["merged"], "the merge", 60)
 
 
-def test_one_comment_is_kept_beside_those_of_others(gitea: Gitea, client: ForgeClient) -> None:
+def test_one_comment_is_kept_beside_those_of_others(gitea: GiteaPulls, client: ForgeClient) -> None:
     gitea.push(BRANCH, "image: shop:2\n")
     number = find_or_open(client, gitea.place, wanted()).number
     gitea.repo(f"/issues/{number}/comments", "POST", {"body": "Looks good."})
     assert ensure_comment(client, number, "preview prod", "one | `two`\n")
     assert not ensure_comment(client, number, "preview prod", "one | `two`\n")
     assert ensure_comment(client, number, "preview prod", "three")
-    bodies = [one["body"] for one in gitea.repo(f"/issues/{number}/comments")]
+    bodies = [comment["body"] for comment in gitea.repo(f"/issues/{number}/comments")]
     assert bodies == ["Looks good.", "<!-- plumb: preview prod -->\nthree"]
 
 
-def test_open_pull_requests_have_their_head_and_where_they_began(gitea: Gitea, client: ForgeClient) -> None:
+def test_open_pull_requests_have_their_head_and_where_they_began(
+    gitea: GiteaPulls, client: ForgeClient
+) -> None:
     head = gitea.push(BRANCH, "image: shop:2\n")
     made = find_or_open(client, gitea.place, wanted())
     gitea.repository._git("checkout", "-q", "-B", "main", gitea.base)
@@ -154,7 +162,7 @@ def test_open_pull_requests_have_their_head_and_where_they_began(gitea: Gitea, c
     assert base_of(client, pull) == gitea.base
 
 
-def test_a_status_is_set_on_change_only(gitea: Gitea, client: ForgeClient) -> None:
+def test_a_status_is_set_on_change_only(gitea: GiteaPulls, client: ForgeClient) -> None:
     status = Status(commit=gitea.base, context="plumb/prod/shop", state=State.PENDING, description="waits")
     assert set_status(client, status)
     assert not set_status(client, status)

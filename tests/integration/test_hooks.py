@@ -29,7 +29,7 @@ class Hooked:
 
     fleet: GitFleet
     folder: Path
-    told: list[Request]
+    notifications: list[Request]
 
     def hook(self, name: str, *more: Mapping[str, Any]) -> str:
         """A task file that appends its name and what it knows to a log."""
@@ -67,7 +67,7 @@ class Hooked:
         return [json.loads(line) for line in lines if line]
 
     def titles(self) -> Sequence[str]:
-        return [json.loads(one.body)["title"] for one in self.told]
+        return [json.loads(request.body)["title"] for request in self.notifications]
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_the_operators_tasks_run_when_it_is_their_turn(hooked: Hooked, kubectl: 
     fleet.upstream.commit({"app": {"a.yaml": config_map("a")}}, "Begin")
     first = fleet.run(**words)
     assert first.code == 0, first.output
-    assert [(one["hook"], one["apps"]) for one in hooked.log()] == [
+    assert [(entry["hook"], entry["apps"]) for entry in hooked.log()] == [
         ("before_sync", []),
         ("after_sync", ["app"]),
     ]
@@ -105,7 +105,7 @@ def test_the_operators_tasks_run_when_it_is_their_turn(hooked: Hooked, kubectl: 
         "patch", "configmap", "a", "-n", fleet.namespace, "--type=merge", "-p", '{"data": {"key": "other"}}'
     )
     assert fleet.run(**words).code == 0
-    assert [one["hook"] for one in hooked.log()] == ["before_sync", "on_drift", "after_sync"]
+    assert [entry["hook"] for entry in hooked.log()] == ["before_sync", "on_drift", "after_sync"]
     assert hooked.titles()[1:] == ["here: 1 drifted"]
 
     fleet.upstream.commit({"app": {"a.yaml": config_map("a"), "b.yaml": "kind: ConfigMap\n"}}, "Break it")
@@ -113,11 +113,11 @@ def test_the_operators_tasks_run_when_it_is_their_turn(hooked: Hooked, kubectl: 
     assert failed.code == 2
     assert "b.yaml" in failed.output, "the report is printed all the same"
     seen = hooked.log()
-    assert [one["hook"] for one in seen] == ["before_sync", "on_failure", "after_sync"]
+    assert [entry["hook"] for entry in seen] == ["before_sync", "on_failure", "after_sync"]
     assert "b.yaml" in seen[1]["said"]
     assert hooked.titles()[2:] == ["here: 1 failed"]
     assert fleet.run(**words).code == 2
-    assert len(hooked.titles()) == 3, "the same failure is told once"
+    assert len(hooked.titles()) == 3, "the same failure is sent once"
 
 
 def test_a_task_of_the_operators_that_fails_hides_nothing(hooked: Hooked) -> None:
@@ -146,16 +146,18 @@ def test_49_what_git_says_stays_text_in_the_operators_tasks(hooked: Hooked) -> N
     assert done.code == 2
     assert not canary.exists()
     seen = hooked.log()
-    texts = [one["subject"] for one in seen]
+    texts = [entry["subject"] for entry in seen]
     texts.append((hooked.folder / "on_failure.subject").read_text(encoding="utf-8"))
     assert [text[:150] for text in texts] == [subject[:150]] * 3  # of a long subject the end is cut
-    (told,) = hooked.told
-    assert "lookup('pipe'" in json.loads(told.body)["news"][0]["text"] or "{{ x }}" in told.body.decode()
+    (request,) = hooked.notifications
+    assert (
+        "lookup('pipe'" in json.loads(request.body)["news"][0]["text"] or "{{ x }}" in request.body.decode()
+    )
 
 
 def test_paths_of_hooks_are_absolute_and_words_are_checked(hooked: Hooked) -> None:
-    said = hooked.fleet.run(plumb_hooks={"before_sync": "tasks.yml"}).output
-    assert "hooks: before_sync is not an absolute path" in said
+    output = hooked.fleet.run(plumb_hooks={"before_sync": "tasks.yml"}).output
+    assert "hooks: before_sync is not an absolute path" in output
     assert "did you mean 'on_drift'" in hooked.fleet.run(plumb_hooks={"on_drft": "/x"}).output
     both = [{"name": "a", "webhook_url_file": "/x", "apprise_url_file": "/y"}]
     assert "mutually exclusive" in hooked.fleet.run(plumb_notifications=both).output

@@ -43,8 +43,8 @@ class Scanned:
         git.commit(files, subject)
 
     def live(self, kubectl: Kubectl) -> str:
-        found = kubectl.get("configmap", "settings", NAMESPACE)
-        return found["data"]["image"].rpartition(":")[2] if found else ""
+        settings = kubectl.get("configmap", "settings", NAMESPACE)
+        return settings["data"]["image"].rpartition(":")[2] if settings else ""
 
     def lines(self, words: str) -> list[str]:
         return [line for line in self.fleet.agent.lines() if f" {words} " in line]
@@ -54,9 +54,9 @@ class Scanned:
 def scanned(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scanned]:
     fleet = Fleet(sandbox, tmp_path_factory.mktemp("scans"), "scan-fleet")
     with RegistryServer() as registry:
-        found = Scanned(fleet, registry)
+        scan = Scanned(fleet, registry)
         registry.push("shop/web", ["1.0.0"])
-        fleet.repository.commit({"app/config.yaml": found.manifest("1.0.0")})
+        fleet.repository.commit({"app/config.yaml": scan.manifest("1.0.0")})
         image = {
             "name": "shop",
             "image": f"{registry.host}/shop/web",
@@ -71,7 +71,7 @@ def scanned(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
         fleet.agent.configure(images_interval="1s", poll_interval="1h", http=http)
         with running(fleet.agent) as agent:
             agent.await_run()
-            yield found
+            yield scan
 
 
 def test_a_new_image_comes_into_git_and_into_the_cluster(scanned: Scanned, kubectl: Kubectl) -> None:
@@ -155,6 +155,6 @@ def test_a_registry_that_tells_of_a_push_has_it_looked_at_at_once(scanned: Scann
     scanned.registry.push("shop/web", ["1.2.0"], content="newer")
     time.sleep(2)
     assert len(scanned.registry.requests) == asked
-    told = b'{"events": [{"action": "push", "target": {"repository": "shop/web", "tag": "1.2.0"}}]}'
-    assert agent.get("/webhook/registry", token=SECRET, body=told)[0] == 202
+    event = b'{"events": [{"action": "push", "target": {"repository": "shop/web", "tag": "1.2.0"}}]}'
+    assert agent.get("/webhook/registry", token=SECRET, body=event)[0] == 202
     until(lambda: scanned.live(kubectl) == "1.2.0", "the new image in the cluster")

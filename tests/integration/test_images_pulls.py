@@ -32,18 +32,18 @@ class Proposing(Shop):
         return {**super().variables(**more), "plumb_forge": {**forge, "allow_http": True}}
 
     def open(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.api.repo("/pulls?state=open")
-        return found
+        pulls: list[dict[str, Any]] = self.api.repo("/pulls?state=open")
+        return pulls
 
 
 @pytest.fixture
 def shop(play: Play, sandbox: Sandbox, tmp_path: Path) -> Proposing:
     name = f"i-{uuid.uuid4().hex[:8]}"
-    found = Proposing(play, sandbox, new_repository(sandbox, name, tmp_path / "clone"), tmp_path, name)
-    found.git.commit({"apps/shop.yaml": found.manifest("1.0.0")}, "Begin")
-    until(lambda: found.api.repo("")["empty"] is False, "the first commit")
-    found.api.repo("/labels", "POST", {"name": "images", "color": "#00aabb"})
-    return found
+    proposing = Proposing(play, sandbox, new_repository(sandbox, name, tmp_path / "clone"), tmp_path, name)
+    proposing.git.commit({"apps/shop.yaml": proposing.manifest("1.0.0")}, "Begin")
+    until(lambda: proposing.api.repo("")["empty"] is False, "the first commit")
+    proposing.api.repo("/labels", "POST", {"name": "images", "color": "#00aabb"})
+    return proposing
 
 
 def test_a_pull_request_is_opened_kept_up_to_date_and_done_when_it_is_merged(shop: Proposing) -> None:

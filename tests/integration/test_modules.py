@@ -61,13 +61,13 @@ class Shop:
     ) -> Mapping[str, Any]:
         """Run `diff` or `apply` on what was pulled last; its result. `task` are keywords of the task."""
         app = {"name": "shop", "source": "fleet", "path": "shop", "namespace": self.namespace, "wait": False}
-        given = {
+        defaults = {
             "kubeconfig": str(self.sandbox.kubeconfig),
             "sources": self.sources,
             "apps": [{**app, **options.pop("app", {})}],
             **options,
         }
-        return self.play.tasks([{f"plumb.gitops.{module}": given, **(task or {})}], *words).result
+        return self.play.tasks([{f"plumb.gitops.{module}": defaults, **(task or {})}], *words).result
 
 
 @pytest.fixture

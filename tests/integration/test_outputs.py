@@ -50,34 +50,34 @@ def trail(fleet: GitFleet) -> list[dict[str, Any]]:
 
 
 def test_a_trail_says_what_was_done_once_and_by_which_commit(fleet: GitFleet, kubectl: Kubectl) -> None:
-    told: dict[str, Any] = {"plumb_trail_path": str(fleet.folder / "trail")}
+    options: dict[str, Any] = {"plumb_trail_path": str(fleet.folder / "trail")}
     everything = config_map("a") + config_map("gone") + secret("s", {"word": "correct-horse"})
     commit = fleet.upstream.commit({"app": {"all.yaml": everything}})
-    assert fleet.reconcile(check=True, **told).code == 0
+    assert fleet.reconcile(check=True, **options).code == 0
     assert not (fleet.folder / "trail").exists()
-    assert fleet.reconcile(**told).code == 0
+    assert fleet.reconcile(**options).code == 0
     assert [(r["action"], r["result"]) for r in trail(fleet)] == [("create", "done")] * 3
     assert {r["revision"]["commit"] for r in trail(fleet)} == {commit}
-    assert fleet.reconcile(**told).code == 0
+    assert fleet.reconcile(**options).code == 0
     assert len(trail(fleet)) == 3, "nothing happened"
 
     kubectl("label", "configmap", "a", "by=hand", "-n", fleet.namespace)
-    for _ in range(2):  # what stays is told once
-        assert fleet.reconcile(**told).code == 0
+    for _ in range(2):  # what stays is reported once
+        assert fleet.reconcile(**options).code == 0
     added = trail(fleet)[3:]
     assert [(r["action"], r["result"], r["drifted"]) for r in added] == [("unchanged", "left", True)]
     assert added[0]["fields"][0]["culprit"]["manager"] == "kubectl-label"
     kubectl("patch", "secret", "s", "-n", fleet.namespace, "-p", '{"stringData": {"word": "wrong-horse"}}')
     fleet.upstream.commit({"app": {"all.yaml": config_map("a") + secret("s", {"word": "correct-horse"})}})
-    assert fleet.reconcile(**told).code == 0
+    assert fleet.reconcile(**options).code == 0
     assert {(r["object"].partition("/")[2], r["action"], r["drifted"]) for r in trail(fleet)[4:]} == {
         ("s", "update", True),
         ("gone", "prune", False),
     }
     whole = json.dumps(trail(fleet))
     assert "horse" not in whole
-    found = verify(fleet.folder / "trail" / "here.jsonl")
-    assert (found.records, found.problems, found.remarks) == (6, [], [])
+    verified = verify(fleet.folder / "trail" / "here.jsonl")
+    assert (verified.records, verified.problems, verified.remarks) == (6, [], [])
 
 
 def test_without_a_place_for_the_trail_nothing_is_written(fleet: GitFleet, sandbox: Sandbox) -> None:
@@ -134,15 +134,15 @@ class Witness:
 
     def __init__(self, fleet: GitFleet, sandbox: Sandbox) -> None:
         self._fleet = fleet
-        self._told = {
+        self._options = {
             "plumb_audit_log": str(sandbox.audit_log),
             "plumb_apps": [fleet.app(wait=False)],
             "plumb_trail_path": str(fleet.folder / "trail"),
         }
 
     def reconcile(self, **variables: Any) -> dict[str, dict[str, Any]]:
-        """What was told of drift, by object: its actions in the report, with `lines` for people."""
-        done = self._fleet.reconcile(**{**self._told, **variables})
+        """Return what was reported of drift, by object: its actions in the report, with `lines` for people."""
+        done = self._fleet.reconcile(**{**self._options, **variables})
         assert done.code == 0, done.output
         self.output = done.output
         report = self._fleet.report()
@@ -153,9 +153,9 @@ class Witness:
     def culprit(self, name: str, path: str) -> dict[str, Any]:
         """Reconcile; the one who changed this field of this object."""
         action = self.reconcile()[name]
-        (found,) = [c for c in action["changes"] if c["path"] == path]
-        self.cause, self.desired = found["cause"], found.get("desired")
-        culprit: dict[str, Any] = found.get("culprit", {})
+        (change,) = [c for c in action["changes"] if c["path"] == path]
+        self.cause, self.desired = change["cause"], change.get("desired")
+        culprit: dict[str, Any] = change.get("culprit", {})
         return culprit
 
 
@@ -219,14 +219,18 @@ def test_additions_are_laid_to_who_made_them_and_stay_so(
     assert witness.cause == "addition"
     assert witness.culprit("c", "metadata.labels.by") == first
     trail = [json.loads(line) for line in (witness._fleet.folder / "trail" / "here.jsonl").open()]
-    assert [r["fields"][0]["culprit"]["user"] for r in trail if r["drifted"]] == ["tenant"], "told once"
+    assert [r["fields"][0]["culprit"]["user"] for r in trail if r["drifted"]] == ["tenant"], "reported once"
 
 
 def test_another_applier_is_named(witness: Witness, alice: Kubectl, fleet: GitFleet, namespace: str) -> None:
     body = config_map("c", {"added": "1"})
     alice("apply", "--server-side", "--field-manager=helm-controller", "-n", namespace, "-f", "-", stdin=body)
-    found = witness.culprit("c", "data.added")
-    assert (found["manager"], found["operation"], found["user"]) == ("helm-controller", "Apply", "tenant")
+    culprit = witness.culprit("c", "data.added")
+    assert (culprit["manager"], culprit["operation"], culprit["user"]) == (
+        "helm-controller",
+        "Apply",
+        "tenant",
+    )
 
 
 def test_nothing_is_claimed_where_it_could_have_been_another(
@@ -322,10 +326,10 @@ def test_an_api_server_sends_its_events_to_the_agent(sandbox: Sandbox, tmp_path:
 
         (event,) = until(patched, "the event of the patch")
         assert (event.user, event.manager) == ("admin", "kubectl-patch")
-        kept = file.read_bytes()
-        assert b"horse" not in kept
-        assert base64.b64encode(b"correct-horse") not in kept
-        assert b'"get"' not in kept
+        content = file.read_bytes()
+        assert b"horse" not in content
+        assert base64.b64encode(b"correct-horse") not in content
+        assert b'"get"' not in content
         assert file.stat().st_mode & 0o777 == 0o600
 
         whole = json.dumps({"kind": "EventList", "items": [{}]}).encode()
@@ -343,8 +347,8 @@ def test_an_api_server_sends_its_events_to_the_agent(sandbox: Sandbox, tmp_path:
 
 def events(kubectl: Kubectl, namespace: str) -> list[tuple[str, str, str]]:
     """What Plumb wrote: reason, object, note; in order."""
-    found = json.loads(kubectl("get", "events.events.k8s.io", "-n", namespace, "-o", "json"))["items"]
-    ours = [e for e in found if e["reportingController"].startswith("plumb")]
+    items = json.loads(kubectl("get", "events.events.k8s.io", "-n", namespace, "-o", "json"))["items"]
+    ours = [e for e in items if e["reportingController"].startswith("plumb")]
     ours.sort(key=lambda e: e["eventTime"])
     return [(e["reason"], e["regarding"]["name"], e["note"]) for e in ours]
 
@@ -366,15 +370,15 @@ def test_events_stand_on_the_objects_once_and_without_values(
     assert events(kubectl, namespace) == [], "a check writes none"
     assert fleet.reconcile(plumb_audit_log=str(sandbox.audit_log)).code == 0
     assert fleet.reconcile().code == 0
-    told = {name: (reason, note) for reason, name, note in events(kubectl, namespace)}
+    notes = {name: (reason, note) for reason, name, note in events(kubectl, namespace)}
     assert len(events(kubectl, namespace)) == 3
-    assert told["s"][0] == told["b"][0] == "Reverted"
-    assert told["a"][0] == "Drifted"
-    assert "data.word by kubectl-patch" in told["s"][1]
-    assert "was deleted by user admin" in told["b"][1]
+    assert notes["s"][0] == notes["b"][0] == "Reverted"
+    assert notes["a"][0] == "Drifted"
+    assert "data.word by kubectl-patch" in notes["s"][1]
+    assert "was deleted by user admin" in notes["b"][1]
     assert "horse" not in json.dumps(events(kubectl, namespace))
     for name in "ab":
-        assert told[name][0] in kubectl("describe", "configmap", name, "-n", namespace)
+        assert notes[name][0] in kubectl("describe", "configmap", name, "-n", namespace)
 
     other = config_map("taken")
     kubectl("apply", "-n", namespace, "-f", "-", stdin=other)

@@ -153,11 +153,11 @@ def test_more_apps_are_no_more_tasks(fleet: ForgeFleet) -> None:
     apps = [fleet.app(name=name, path=name) for name in names]
     results = re.compile(r"^(?:TASK \[.*\]|(?:ok|changed|skipping|included): .*)", re.MULTILINE)
 
-    one, all_of_them = (fleet.run("--check", plumb_apps=wanted) for wanted in (apps[:1], apps))
+    single, all_of_them = (fleet.run("--check", plumb_apps=wanted) for wanted in (apps[:1], apps))
 
-    assert (one.code, all_of_them.code) == (0, 0), all_of_them.output
+    assert (single.code, all_of_them.code) == (0, 0), all_of_them.output
     assert len(fleet.report()["apps"]) == len(apps)
-    assert results.findall(all_of_them.output) == results.findall(one.output)
+    assert results.findall(all_of_them.output) == results.findall(single.output)
 
 
 def test_plumb_suspended_leaves_apps_alone_and_tells_of_names_without_one(
@@ -179,9 +179,9 @@ def test_the_settings_playbook_asks_nobody_and_refuses_a_wrong_word(play: Play, 
     source = "{name: fleet, url: 'https://git.invalid/fleet.git', branch: main}"
     text = f"plumb_clusters:\n  hosts: {{here: }}\n  vars:\n    plumb_sources: [{source}]\n"
     inventory.write_text(text, encoding="utf-8")
-    said = play.playbook("plumb.gitops.settings", "-i", str(inventory), "-v")
-    assert said.code == 0, said.output
-    assert '"url": "https://git.invalid/fleet.git"' in said.output
+    played = play.playbook("plumb.gitops.settings", "-i", str(inventory), "-v")
+    assert played.code == 0, played.output
+    assert '"url": "https://git.invalid/fleet.git"' in played.output
 
     inventory.write_text(text.replace("branch", "brnch"), encoding="utf-8")
     refused = play.playbook("plumb.gitops.settings", "-i", str(inventory))
@@ -205,9 +205,9 @@ def test_limit_and_several_clusters(fleet: ForgeFleet) -> None:
     assert both.code == 0
     assert "here    fleet main" in both.output
     assert "other    fleet main" in both.output
-    one = fleet.run("--check", "--limit", "other", hosts=("here", "other"))
-    assert one.code == 0
-    assert "here    fleet main" not in one.output
+    limited = fleet.run("--check", "--limit", "other", hosts=("here", "other"))
+    assert limited.code == 0
+    assert "here    fleet main" not in limited.output
 
 
 def test_a_source_that_fails_leaves_the_others_alone(fleet: ForgeFleet, kubectl: Kubectl) -> None:
@@ -228,7 +228,7 @@ def _an_app(**options: Any) -> dict[str, Any]:
     return {"plumb_apps": [{"name": "app", "source": "fleet", **options}]}
 
 
-_IN_A_CIRCLE = [{"name": one, "source": "fleet", "depends_on": [other]} for one, other in ("ab", "ba")]
+_IN_A_CIRCLE = [{"name": name, "source": "fleet", "depends_on": [other]} for name, other in ("ab", "ba")]
 WRONG: dict[str, tuple[Mapping[str, Any], str]] = {
     "variable": ({"plumb_fail_onn": "drift"}, "did you mean 'plumb_fail_on'?"),
     "choice": ({"plumb_fail_on": "sometimes"}, "sometimes"),
@@ -247,11 +247,11 @@ WRONG: dict[str, tuple[Mapping[str, Any], str]] = {
 
 def test_a_wrong_word_in_the_inventory_is_named(fleet: ForgeFleet) -> None:
     """Each is of a host of its own: one run tells them all."""
-    refused = fleet.run_hosts({host: variables for host, (variables, _said) in WRONG.items()})
+    refused = fleet.run_hosts({host: variables for host, (variables, _message) in WRONG.items()})
     assert refused.code == 2
-    told = dict(re.findall(r"^(?:fatal: )?\[([\w-]+)\]:? (.*)$", refused.output, re.MULTILINE))
-    for host, (_variables, said) in WRONG.items():
-        assert said in told[host], (host, refused.output)
+    messages = dict(re.findall(r"^(?:fatal: )?\[([\w-]+)\]:? (.*)$", refused.output, re.MULTILINE))
+    for host, (_variables, message) in WRONG.items():
+        assert message in messages[host], (host, refused.output)
     assert "Pull the sources" not in refused.output
     assert "Traceback" not in refused.output
 

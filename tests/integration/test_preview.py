@@ -93,7 +93,7 @@ class Previewing:
         return int(self.api.repo("/pulls", "POST", asked)["number"])
 
     def comments(self, number: int) -> list[str]:
-        return [one["body"] for one in self.api.repo(f"/issues/{number}/comments")]
+        return [comment["body"] for comment in self.api.repo(f"/issues/{number}/comments")]
 
 
 @pytest.fixture
@@ -104,10 +104,10 @@ def previewing(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> 
     api = ForgeApi(sandbox, f"{sandbox.forge_user}/{name}")
     until(lambda: not api.repo("")["empty"], "Gitea to have taken the first push in", 30)
     git = {"url": repository.url, "token_file": str(repository.token_file)}
-    found = Previewing(Fleet(play, sandbox, git, namespace, tmp_path), repository, api, base)
-    applied = found.run("plumb.gitops.reconcile")
+    preview = Previewing(Fleet(play, sandbox, git, namespace, tmp_path), repository, api, base)
+    applied = preview.run("plumb.gitops.reconcile")
     assert applied.code == 0, applied.output
-    return found
+    return preview
 
 
 def test_a_pull_request_gets_one_comment_with_its_plan_and_risks(
@@ -137,7 +137,7 @@ def test_a_pull_request_gets_one_comment_with_its_plan_and_risks(
     assert done.code == 0, done.output
     (comment,) = previewing.comments(number)
     assert previewing.comments(silent) == [], "it touches nothing of the cluster"
-    for said in (
+    for words in (
         f"**restarts** (1): `Deployment {namespace}/web`",
         f"ConfigMap `{namespace}/old`: left Git",  # it stays while something is refused
         "pull request 1",
@@ -147,7 +147,7 @@ def test_a_pull_request_gets_one_comment_with_its_plan_and_risks(
         "example.com/app:2",
         "Nothing was written",
     ):
-        assert said in comment, comment
+        assert words in comment, comment
     assert "/same" not in comment
     assert "/later" not in comment
     assert "would change" in comment
@@ -210,8 +210,8 @@ PLUGGED: Mapping[str, str | None] = {
 def read_by_runs(cache: Path) -> dict[str, bytes]:
     """What lies in the cache beside what previews keep for themselves."""
     files = (path for path in cache.rglob("*") if path.is_file() and not path.is_symlink())
-    found = {str(path.relative_to(cache)): path.read_bytes() for path in files}
-    return {name: text for name, text in found.items() if not name.startswith("previews/")}
+    contents = {str(path.relative_to(cache)): path.read_bytes() for path in files}
+    return {name: text for name, text in contents.items() if not name.startswith("previews/")}
 
 
 def test_row_63_what_a_preview_made_is_read_by_no_run(previewing: Previewing, kubectl: Kubectl) -> None:

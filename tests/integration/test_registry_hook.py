@@ -31,7 +31,7 @@ SECRET = "hook-of-the-registry-0123456789"
 
 
 @dataclass(slots=True)
-class Told:
+class Notified:
     """An agent that asks neither Git nor registries for an hour, but for what a webhook says."""
 
     fleet: AgentFleet
@@ -58,53 +58,53 @@ class Told:
         update = {"name": "fleet", "source": "fleet"}
         self.fleet.write(plumb_images=[policy], plumb_image_updates=[update])
 
-    def see(self, image: str, push: Callable[[], object]) -> None:
-        """A push comes into Git and into the cluster."""
+    def check_push(self, image: str, push: Callable[[], object]) -> None:
+        """Push, and check that the image comes into Git and into the cluster."""
         with running(self.fleet.agent) as agent:
             agent.await_run()
             push()
 
             def live() -> str:
-                found = self.kubectl.get("configmap", "settings", self.namespace)
-                return found["data"]["image"] if found else ""
+                settings = self.kubectl.get("configmap", "settings", self.namespace)
+                return settings["data"]["image"] if settings else ""
 
             until(lambda: live() == f"{image}:1.1.0", "the new image in the cluster")
             assert agent.series()['plumb_webhook_deliveries_total{status="202",webhook="images"}'] >= 1
 
 
 @pytest.fixture
-def told(sandbox: Sandbox, kubectl: Kubectl, namespace: str, tmp_path: Path) -> Told:
+def notified(sandbox: Sandbox, kubectl: Kubectl, namespace: str, tmp_path: Path) -> Notified:
     fleet = AgentFleet(sandbox, tmp_path, f"hook-{uuid.uuid4().hex[:8]}", namespace)
-    return Told(fleet, kubectl, namespace)
+    return Notified(fleet, kubectl, namespace)
 
 
 @pytest.mark.skipif(not BINARY.exists(), reason="Debian's docker-registry is not there: scripts/registry")
-def test_debians_registry_tells_of_a_push(told: Told, tmp_path: Path) -> None:
+def test_debians_registry_tells_of_a_push(notified: Notified, tmp_path: Path) -> None:
     password, folder = tmp_path / "password", tmp_path / "registry"
     password.write_text(PASSWORD, encoding="utf-8")
     folder.mkdir()
-    with debian_registry(folder, tell=told.configure("registry"), secret=SECRET) as registry:
+    with debian_registry(folder, notify=notified.configure("registry"), secret=SECRET) as registry:
         registry.pusher.push("shop/web", "1.0.0")
         account = {"username": USER, "password_file": str(password)}
         image = f"{registry.host}/shop/web"
-        told.follow(image, {**account, "ca_file": str(registry.authority.certificate)})
-        told.see(image, lambda: registry.pusher.push("shop/web", "1.1.0", label="newer"))
+        notified.follow(image, {**account, "ca_file": str(registry.authority.certificate)})
+        notified.check_push(image, lambda: registry.pusher.push("shop/web", "1.1.0", label="newer"))
 
 
-def test_giteas_registry_tells_of_a_push(told: Told, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_giteas_registry_tells_of_a_push(notified: Notified, sandbox: Sandbox, tmp_path: Path) -> None:
     name = f"{sandbox.forge_user}/i-{uuid.uuid4().hex[:8]}"
     password = tmp_path / "password"
     password.write_text(sandbox.forge_token, encoding="utf-8")
-    config = {"url": told.configure("gitea"), "content_type": "json", "secret": SECRET}
+    config = {"url": notified.configure("gitea"), "content_type": "json", "secret": SECRET}
     made = {"type": "gitea", "config": config, "events": ["package"], "active": True}
     pusher = ImagePusher(sandbox.forge_url, basic(sandbox.forge_user, sandbox.forge_token))
     pusher.push(name, "1.0.0")
     account = {"username": sandbox.forge_user, "password_file": str(password), "insecure": True}
     image = f"{sandbox.registry}/{name}"
-    told.follow(image, account)
+    notified.follow(image, account)
     api = ForgeApi(sandbox, name)
     hook = api.request("/user/hooks", "POST", made)["id"]
     try:
-        told.see(image, lambda: pusher.push(name, "1.1.0", label="newer"))
+        notified.check_push(image, lambda: pusher.push(name, "1.1.0", label="newer"))
     finally:
         api.request(f"/user/hooks/{hook}", "DELETE")

@@ -95,7 +95,7 @@ def up(folder: Path, *words: str) -> dict[str, Any]:
 
 def processes_of(folder: Path) -> list[str]:
     """The command lines of all processes that work for the sandbox in FOLDER."""
-    found = []
+    pids = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
@@ -105,8 +105,8 @@ def processes_of(folder: Path) -> list[str]:
         except OSError:  # it ended meanwhile, or has and waits to be reaped
             continue
         if str(folder) in line or place == folder:
-            found.append(f"{entry.name} {line}")
-    return found
+            pids.append(f"{entry.name} {line}")
+    return pids
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 30.0) -> bool:
@@ -124,8 +124,8 @@ def answers(server: str, ca_file: Path) -> bool:
 
 class TestWhatItOffers:
     def test_true_version(self, sandbox):
-        said = json.loads(kubectl(sandbox.kubeconfig, "version", "-o", "json"))["serverVersion"]
-        assert (said["gitVersion"], said["major"], said["minor"]) == ("v1.36.3", "1", "36")
+        version = json.loads(kubectl(sandbox.kubeconfig, "version", "-o", "json"))["serverVersion"]
+        assert (version["gitVersion"], version["major"], version["minor"]) == ("v1.36.3", "1", "36")
 
     def test_context_is_called_sandbox(self, sandbox):
         assert (
@@ -159,14 +159,14 @@ class TestWhatItOffers:
         kubectl(sandbox.kubeconfig, "delete", "namespace", "work", "--timeout=60s")
 
     def test_nobody_is_denied(self, sandbox):
-        said = kubectl(sandbox.kubeconfig_of("nobody"), "get", "configmaps", check=False)
-        assert 'User "nobody" cannot list resource "configmaps"' in said
+        answer = kubectl(sandbox.kubeconfig_of("nobody"), "get", "configmaps", check=False)
+        assert 'User "nobody" cannot list resource "configmaps"' in answer
 
     def test_viewer_views_all_but_secrets(self, sandbox):
         viewer = sandbox.kubeconfig_of("viewer")
         kubectl(viewer, "get", "configmaps", "--all-namespaces")
-        said = kubectl(viewer, "get", "secrets", check=False)
-        assert 'User "viewer" cannot list resource "secrets"' in said
+        answer = kubectl(viewer, "get", "secrets", check=False)
+        assert 'User "viewer" cannot list resource "secrets"' in answer
 
     def test_tenant_has_what_a_test_binds(self, sandbox):
         tenant = sandbox.kubeconfig_of("tenant")
@@ -184,24 +184,24 @@ class TestWhatItOffers:
         config = tmp_path / "robot"
         config.write_text(sandbox.kubeconfig_of("nobody").read_text())
         kubectl(config, "config", "set-credentials", "nobody", f"--token={token}")
-        said = kubectl(config, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
-        assert said == "system:serviceaccount:default:robot"
+        user = kubectl(config, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+        assert user == "system:serviceaccount:default:robot"
 
     def test_audit_log_tells_who_did_what(self, sandbox):
         words = ("create", "configmap", "audited", "--dry-run=server", "--from-literal=a=b")
         kubectl(sandbox.kubeconfig, *words)
-        found = []
+        events = []
         with sandbox.audit_log.open(encoding="utf-8") as lines:
             for line in lines:
                 event = json.loads(line)
                 if event["verb"] == "create" and event.get("objectRef", {}).get("name") == "audited":
-                    found.append(event)
-        assert len(found) == 1
-        assert found[0]["user"]["username"] == "admin"
-        assert found[0]["objectRef"]["resource"] == "configmaps"
-        assert "dryRun=All" in found[0]["requestURI"]
-        assert found[0]["responseStatus"]["code"] == 201
-        assert "requestObject" not in found[0]
+                    events.append(event)
+        assert len(events) == 1
+        assert events[0]["user"]["username"] == "admin"
+        assert events[0]["objectRef"]["resource"] == "configmaps"
+        assert "dryRun=All" in events[0]["requestURI"]
+        assert events[0]["responseStatus"]["code"] == 201
+        assert "requestObject" not in events[0]
 
     def test_only_its_owner_reads_it(self, sandbox):
         private = [
@@ -372,10 +372,10 @@ class TestCommands:
         folder = tmp_path / "sandbox"
         words = sandbox_command("up", "--dir", folder, "--json", *SMALL)
         both = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-        said = [json.loads(process.communicate(timeout=120)[0]) for process in both]
+        descriptions = [json.loads(process.communicate(timeout=120)[0]) for process in both]
         try:
-            assert sorted(entry["changed"] for entry in said) == [False, True]
-            assert said[0]["pids"] == said[1]["pids"]
+            assert sorted(entry["changed"] for entry in descriptions) == [False, True]
+            assert descriptions[0]["pids"] == descriptions[1]["pids"]
             assert len(processes_of(folder)) == 3
         finally:
             command("down", "--dir", folder)
@@ -426,9 +426,9 @@ class TestPlaybook:
         folder = tmp_path / "sandbox"
         assert playbook("--check")[0] == 1
         assert not folder.exists()
-        changed, said = playbook()
+        changed, output = playbook()
         assert changed == 1
-        assert f"export KUBECONFIG={folder}/kubeconfig" in said
+        assert f"export KUBECONFIG={folder}/kubeconfig" in output
         assert answers(json.loads((folder / "sandbox.json").read_text())["server"], folder / "pki" / "ca.crt")
         assert playbook()[0] == 0
 

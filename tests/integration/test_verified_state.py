@@ -167,9 +167,9 @@ def test_no_look_settles_what_a_dry_run_would_change(
     looks = settled.check().result.verified
     mischief(kubectl, settled.namespace)
     truth = settled.check(deep=True)
-    told = settled.check(verified=looks)
-    assert told.verbs() == truth.verbs() != {}
-    assert not any(action.warning for action in told.app.plan.actions)
+    done = settled.check(verified=looks)
+    assert done.verbs() == truth.verbs() != {}
+    assert not any(action.warning for action in done.app.plan.actions)
     settled.apply(verified=looks)
     if mischief is not recreated:  # what is not ours any more is refused
         assert settled.check(deep=True).verbs() == {}
@@ -182,10 +182,10 @@ def test_what_moved_without_its_generation_needs_no_dry_run(settled: Engine, kub
     assert [change.path for action in first.app.plan.actions for change in action.changes] == [
         "metadata.labels.somebody"
     ]
-    told = settled.check(verified=first.result.verified)
-    assert told.dry_runs == 0
+    done = settled.check(verified=first.result.verified)
+    assert done.dry_runs == 0
     assert (
-        told.app.plan.actions == first.app.plan.actions
+        done.app.plan.actions == first.app.plan.actions
     )  # what others have added is told again, from the look
 
 
@@ -197,8 +197,8 @@ def test_a_changed_manifest_is_planned_whatever_was_proven(settled: Engine) -> N
 
 def test_what_left_git_is_pruned_by_its_metadata(settled: Engine, kubectl: Kubectl) -> None:
     looks = settled.check().result.verified
-    kept = MANIFESTS.replace("NAMESPACE", settled.namespace).split("---")
-    settled.write("app/all.yaml", "---".join(kept[1:]))
+    documents = MANIFESTS.replace("NAMESPACE", settled.namespace).split("---")
+    settled.write("app/all.yaml", "---".join(documents[1:]))
     settled.apply(verified=looks)
     assert kubectl.get("configmap", "settings", settled.namespace) is None
 

@@ -89,8 +89,8 @@ class Watched:
         return seen
 
     def status(self) -> dict[str, Any]:
-        _code, said = self.fleet.agent.get("/api/v1/status", token="sesame-sesame-sesame")
-        cluster: dict[str, Any] = json.loads(said)["clusters"][0]
+        _code, text = self.fleet.agent.get("/api/v1/status", token="sesame-sesame-sesame")
+        cluster: dict[str, Any] = json.loads(text)["clusters"][0]
         return cluster
 
     @property
@@ -126,10 +126,10 @@ def watched(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
     fleet.agent.configure(interval="10m")
     with running(fleet.agent) as agent:
         agent.await_run()
-        found = Watched(fleet, Kubectl(sandbox.kubeconfig))
-        until(lambda: found.kinds >= KINDS, "all kinds are watched")
-        found.settled()
-        yield found
+        agent_watched = Watched(fleet, Kubectl(sandbox.kubeconfig))
+        until(lambda: agent_watched.kinds >= KINDS, "all kinds are watched")
+        agent_watched.settled()
+        yield agent_watched
 
 
 def _patch(kind: str, name: str, body: Any, *words: str) -> tuple[str, ...]:

@@ -35,9 +35,11 @@ def test_every_module_is_documented(installed: Ansible) -> None:
     modules = names("plugins/modules")
     shown = installed.run("doc", "--type", "module", "--json", *modules)
     assert shown.returncode == 0, shown.stderr
-    found = json.loads(shown.stdout)
-    assert sorted(found) == modules
-    assert all(found[name]["doc"]["short_description"] and found[name]["examples"] for name in modules)
+    documented = json.loads(shown.stdout)
+    assert sorted(documented) == modules
+    assert all(
+        documented[name]["doc"]["short_description"] and documented[name]["examples"] for name in modules
+    )
 
 
 def test_every_role_is_documented(installed: Ansible) -> None:
@@ -147,18 +149,20 @@ def source(module: str) -> str:
 
 def test_the_installed_collection_is_the_one_that_is_found(installed: Ansible) -> None:
     listed = installed.run("galaxy", "collection", "list", "--format", "json")
-    places = [place for place, found in json.loads(listed.stdout).items() if "plumb.gitops" in found]
+    places = [
+        place for place, collections in json.loads(listed.stdout).items() if "plumb.gitops" in collections
+    ]
     assert places == [str(installed.collections / "ansible_collections")]
 
 
 def test_what_is_installed_from_git_is_the_same(installed: Ansible, installed_from_git: Ansible) -> None:
     """So what is seen of the one is so of the other."""
-    one, other = (
+    first, other = (
         _files(each.collections / "ansible_collections/plumb/gitops")
         for each in (installed, installed_from_git)
     )
-    assert one
-    assert other == one
+    assert first
+    assert other == first
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An agent's leader as a process of its own, with one beside it that applies again and again while it leads.
 
-python -m ….tests.support.agent.leader_process FOLDER    reads FOLDER/agent.json, and tells in FOLDER/told what happened
+python -m ….support.agent.leader_process FOLDER    reads FOLDER/agent.json, and writes what happened to FOLDER/events
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class EventFile:
 async def lead(folder: Path) -> None:
     """Lead until SIGTERM; while leading, a writer runs."""
     options = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
-    events = EventFile(folder / "told")
+    events = EventFile(folder / "events")
     writers: list[asyncio.subprocess.Process] = []
 
     async def started() -> None:
@@ -96,7 +96,7 @@ async def lead(folder: Path) -> None:
 def write(folder: Path) -> None:
     """Apply a ConfigMap with another number again and again, whatever comes of it."""
     options = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
-    events = EventFile(folder / "told")
+    events = EventFile(folder / "events")
     spec = ConnectionSpec(kubeconfig=Path(options["kubeconfig"]))
     body = {"apiVersion": "v1", "kind": "ConfigMap"}
     metadata = {"namespace": options["namespace"], "name": f"of-{options['holder']}"}

@@ -38,8 +38,8 @@ class DebianRegistry:
 
 
 @contextlib.contextmanager
-def debian_registry(folder: Path, *, tell: str = "", secret: str = "") -> Iterator[DebianRegistry]:
-    """Run one in this folder; it is gone at the end. It tells the address `tell` of pushes, with the token `secret`."""
+def debian_registry(folder: Path, *, notify: str = "", secret: str = "") -> Iterator[DebianRegistry]:
+    """Run one in this folder until the end. It sends pushes to the address `notify`, with the token `secret`."""
     authority = Authority(folder / "ca")
     authority.server_context("127.0.0.1")  # writes the certificate beside the authority's
     with socket.socket() as probe:
@@ -55,10 +55,10 @@ def debian_registry(folder: Path, *, tell: str = "", secret: str = "") -> Iterat
         "http": {"addr": host, "tls": {"certificate": pem, "key": pem}},
         "auth": {"htpasswd": {"realm": "tests", "path": str(passwords)}},
     }
-    if tell:
+    if notify:
         endpoint = {
             "name": "plumb",
-            "url": tell,
+            "url": notify,
             "headers": {"Authorization": [f"Bearer {secret}"]},
             "timeout": "5s",
             "threshold": 5,
