@@ -58,7 +58,7 @@ class Listing:
 class Cluster:
     """An API server and the rights to use it. Its methods may be called from several threads at once.
 
-    Each raises a subclass of RequestError (errors.py). Made by `connect`; used as a context manager.
+    They raise subclasses of RequestError (errors.py). Made by `connect`; a context manager.
     """
 
     def __init__(
@@ -253,7 +253,7 @@ class Cluster:
         try:
             return self._unless_refused(request, kind, basis)
         except Invalid as exc:
-            # So the server says that an operation does not fit; with causes it is the result that is invalid.
+            # An operation does not fit the object; with causes it is the result that is invalid.
             if exc.causes or not is_guarded(operations):
                 raise
             why = "the object is not as the patch expects it"

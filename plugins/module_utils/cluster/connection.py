@@ -56,7 +56,7 @@ class ConnectionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """Where a pod finds its service account."""
+    """The environment variables and files of a pod's service account."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     token_file: Path = _SERVICE_ACCOUNT / "token"
@@ -70,7 +70,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where a connection leads, without credentials: what another account needs to reach the same server."""
+    """The server of a connection, without credentials: what another account needs to reach it."""
 
     server: str
     ca: bytes = field(default=b"", repr=False)  # certificates in PEM; empty: those of the system
@@ -111,7 +111,7 @@ def connect(
     """
     require()
     _check(spec)
-    # Certificates and keys that a kubeconfig holds are written into files; they are gone when they are loaded.
+    # Certificates and keys in a kubeconfig are written into files, which are removed once they are loaded.
     with tempfile.TemporaryDirectory(prefix="plumb-") as folder:
         settings, named = _settings(spec, pod or Pod(), Path(folder))
         access = ApiAccess(

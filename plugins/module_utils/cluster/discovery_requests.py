@@ -77,7 +77,7 @@ def _read_aggregated(groups: Iterable[Mapping[str, Any]]) -> Discovery:
 
 
 def _group_versions(groups: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Group and version of an APIGroupList, each group's preferred version first."""
+    """Yield group and version of an APIGroupList, each group's preferred version first."""
     for group in _list(groups, "groups"):
         preferred = str((group.get("preferredVersion") or {}).get("version") or "")
         versions = [str(version["version"]) for version in _list(group, "versions")]

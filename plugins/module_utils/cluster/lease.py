@@ -35,7 +35,7 @@ _MANAGER = "plumb-agent"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseSpec:
-    """Which lease, who wants it (a name that no other process has), and for how many seconds without a renewal."""
+    """A lease, the process that wants it (by a unique name), and for how many seconds it holds without a renewal."""
 
     namespace: str
     name: str

@@ -23,7 +23,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def boot_time() -> float:
-    """Return seconds since this machine started, those that it slept included."""
+    """Return the seconds since this machine started, including those in suspension."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 

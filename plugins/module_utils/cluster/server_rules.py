@@ -82,7 +82,7 @@ _RULE_KINDS = (
 
 
 class ServerRules:
-    """The rules of one server as they are in one run."""
+    """The rules of one server during one run."""
 
     def __init__(self, values: Mapping[str, list[Any]]) -> None:
         self._values = values

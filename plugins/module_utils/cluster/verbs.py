@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request of each verb: pure, nothing is sent here."""
+"""The request of each verb. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def list_request(
 def watch_request(
     kind: ApiResource, namespace: str, label_selector: str, resource_version: str, seconds: int
 ) -> Request:
-    """Return what happens to a collection after a resourceVersion, metadata only, for so many seconds at most."""
+    """Return a watch of a collection after a resourceVersion, metadata only, for so many seconds at most."""
     return Request(
         method="GET",
         path=kind.path(namespace),
@@ -151,7 +151,7 @@ def delete_request(
 
 
 def create_request(kind: ApiResource, body: Mapping[str, Any]) -> Request:
-    """Return a new object; namespace and name are the body's. It is sent again only where it surely did not arrive."""
+    """Return a create; namespace and name are the body's. It is repeated only where it surely did not arrive."""
     metadata = body["metadata"]
     namespace, name = metadata.get("namespace") or "", metadata.get("name") or ""
     target = _target(kind, namespace, name, "creating", write=True)
@@ -169,7 +169,7 @@ def create_request(kind: ApiResource, body: Mapping[str, Any]) -> Request:
 def post_request(
     kind: ApiResource, body: Mapping[str, Any], namespace: str, name: str, subresource: str, *, operation: str
 ) -> Request:
-    """Return a question put by POST: a review, or a token for an account. It leaves no object behind."""
+    """Return a POST that stores nothing: a review, or a token for an account."""
     target = _target(kind, namespace, name, operation)
     path = f"{_path(kind, namespace, name, target)}/{subresource}" if subresource else kind.path(namespace)
     return Request(

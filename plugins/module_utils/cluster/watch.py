@@ -52,7 +52,7 @@ class WatchEvent:
 
     @property
     def resource_version(self) -> str:
-        """From where a next stream has to go on; empty where the server does not say."""
+        """The version from which the next stream goes on; empty where the server names none."""
         return str((self.item.get("metadata") or {}).get("resourceVersion") or "")
 
 

@@ -96,11 +96,13 @@ class ForgeClient:
         known = values or {}
         sent = {theirs: known[ours] for theirs, ours in call.sends.items() if ours in known}
         body = {**call.fixed, **sent} or None
-        asked = self._query(call, query or {})
-        answer = self._exchange(action, call.method, self._address(call, identity, inner), body, asked)
+        full_query = self._query(call, query or {})
+        answer = self._exchange(action, call.method, self._address(call, identity, inner), body, full_query)
         if answer.status // 100 == 2 or (missing and answer.status == 404):
             return answer
-        raise forge_error(self._about(action), action.value, answer.status, self._message(answer.content))
+        raise forge_error(
+            self._subject_of(action), action.value, answer.status, self._message(answer.content)
+        )
 
     def list_items(
         self, action: ForgeAction, *, identity: str = "", query: Mapping[str, str] | None = None
@@ -114,12 +116,12 @@ class ForgeClient:
             paged = {key: value.format(page=page) for key, value in self.repository.forge.page.items()}
             items = self.request(action, identity=identity, query={**(query or {}), **paged}).content
             if not isinstance(items, list):
-                raise self._unread(action, "it is not a list")
+                raise self._unusable_answer(action, "it is not a list")
             if not items or items[0] == before:
                 return
             before = items[0]
             yield from (item for item in items if isinstance(item, dict))
-        raise self._unread(action, f"it has more than {_MAX_PAGES} pages")
+        raise self._unusable_answer(action, f"it has more than {_MAX_PAGES} pages")
 
     def read(self, content: Any, ours: str) -> str:
         """Return a field of an answer as text, by our name; empty where there is none."""
@@ -170,7 +172,7 @@ class ForgeClient:
             if not location:
                 return answer
             address, query = self._next(action, method, address, location), None
-        raise self._unread(action, "it redirects in a circle")
+        raise self._unusable_answer(action, "it redirects in a circle")
 
     def _send(
         self, action: ForgeAction, method: str, address: str, body: Any, query: Mapping[str, str] | None
@@ -205,14 +207,14 @@ class ForgeClient:
             response,
             limit=_MAX_ANSWER,
             until=time.monotonic() + self.repository.timeout,
-            error=lambda why: self._unread(action, why),
+            error=lambda why: self._unusable_answer(action, why),
         )
         location = response.headers.get("Location", "") if response.status_code in REDIRECTS else ""
         return ForgeResponse(response.status_code, _json(raw)), location
 
     def _unanswered(self, action: ForgeAction, exc: Exception) -> ForgeError:
         return ForgeError(
-            self._about(action),
+            self._subject_of(action),
             action.value,
             self._masked(why_unanswered(exc)),
             "See that url, ca_file and proxy are right, and that the forge answers from here.",
@@ -224,18 +226,18 @@ class ForgeClient:
         if method == "GET" and (old.scheme, old.netloc) == (new.scheme, new.netloc):
             return target
         raise ForgeError(
-            self._about(action),
+            self._subject_of(action),
             action.value,
             f"it redirects to {printable(new.scheme, 10)}://{printable(new.hostname or '', 100)}{new.path}",
             "Redirects are not followed with a token: write the address and name that the forge has now.",
         )
 
-    def _about(self, action: ForgeAction) -> str:
+    def _subject_of(self, action: ForgeAction) -> str:
         return f"forge {self.repository.base}" if action is ForgeAction.WHO else self.repository.subject
 
-    def _unread(self, action: ForgeAction, reason: str) -> ForgeError:
+    def _unusable_answer(self, action: ForgeAction, reason: str) -> ForgeError:
         return ForgeError(
-            self._about(action),
+            self._subject_of(action),
             action.value,
             f"the answer cannot be used: {reason}",
             "See that url is the forge's.",

@@ -22,7 +22,7 @@ from .repository import find_repository
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedKey:
-    """A deploy key: its title at the forge, and where the private half lies or will lie."""
+    """A deploy key: its title at the forge, and the file of the private half."""
 
     title: str
     key_file: Path
@@ -32,7 +32,7 @@ class WantedKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedToken:
-    """A deploy token: its name at the forge, and the file that it lies or will lie in."""
+    """A deploy token: its name at the forge, and its file."""
 
     title: str
     token_file: Path
@@ -113,7 +113,7 @@ def remove_key(client: ForgeClient, wanted: WantedKey, *, check: bool) -> Creden
 
 
 def ensure_token(client: ForgeClient, wanted: WantedToken, *, check: bool) -> Credential:
-    """Have a token that may read the repository in its file; it is made anew where the file or the token is gone.
+    """Have a token that may read the repository in its file; it is made again where the file or the token is gone.
 
     Raises ForgeError, InputError; InputError as well for a forge that has no such tokens.
     """

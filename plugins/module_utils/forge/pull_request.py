@@ -22,7 +22,7 @@ from .repository_address import ForgeRepository
 from .review_requests import request_reviews
 
 _TRIES = 3
-_PAUSE = 1.0  # seconds before the second try; it doubles
+_PAUSE = 1.0  # seconds before the second try
 _TAKEN = frozenset({409, 422})  # somebody else opened it just now
 
 
@@ -111,16 +111,16 @@ def is_from_fork(client: ForgeClient, pull: Mapping[str, Any]) -> bool:
 
 
 def _find_or_open(client: ForgeClient, wanted: PullRequest) -> tuple[Mapping[str, Any], bool]:
-    """Return the pull request and whether it was opened by us; it is looked for again before each try to open it."""
-    asked = False
+    """Return the pull request and whether it was opened by us; it is looked up again before each try to open it."""
+    opening = False
 
     def attempt(last: bool) -> tuple[Mapping[str, Any], bool]:
-        nonlocal asked
+        nonlocal opening
         try:
             pull = _find(client, wanted)
             if pull is not None:
-                return pull, asked  # it may have been opened though the answer was an error
-            asked = True
+                return pull, opening  # it may have been opened though the answer was an error
+            opening = True
             return _open(client, wanted), True
         except ForgeError as error:
             if last or not (error.is_passing or error.status in _TAKEN):

@@ -36,7 +36,7 @@ def open_session(subject: str, operation: str, *, ca_file: Path | None, width: i
 
 
 def _authorities(subject: str, ca_file: Path | None) -> str | bool:
-    """Whom to trust: the file that is named, else the system's, else the ones that requests brings."""
+    """Return the authorities to trust: the named file, else the system's, else those that requests brings."""
     if ca_file is None:
         return ssl.get_default_verify_paths().cafile or True
     try:

@@ -43,7 +43,7 @@ class ScanResult:
 def scan(
     policies: Sequence[ImagePolicy], cache: RegistryCache, *, seconds: float = SECONDS
 ) -> tuple[ScanResult, ...]:
-    """Ask for each policy's choice, in the order given. One that fails, or does not answer, holds up no other.
+    """Return the result of each policy, in the order given. One that fails, or gets no answer, delays no other.
 
     It is over after `seconds`, and a little; a thread that a registry still holds then is left to end by itself.
     """
@@ -63,7 +63,7 @@ def _timeout_result(policy: ImagePolicy, seconds: float) -> ScanResult:
 
 
 def login_of(policy: ImagePolicy) -> Login:
-    """Who asks for this image; reads files, and runs the credential helper that a Docker config names."""
+    """Return the login for this image; it reads files, and runs the credential helper that a Docker config names."""
     account = policy.account
     if account.password_file is not None:
         return login_from_file(account.username, account.password_file, subject=policy.subject)
@@ -132,7 +132,7 @@ def _choose(policy: ImagePolicy, repository: ImageRepository, until: float) -> S
 
 
 def _why(policy: ImagePolicy, admitted: int, candidates: int, *, lacking: int, young: int) -> str:
-    """Return why a tag is chosen, and which that come before it are not."""
+    """Return why a tag is chosen, and why better ones are not."""
     passed = [
         f"{lacking} before it not for {policy.platform}" if lacking else "",
         f"{young} before it younger than {format_seconds(policy.minimum_age)}" if young else "",
@@ -185,7 +185,7 @@ def _build_times(
 
 
 def _fits(policy: ImagePolicy, repository: ImageRepository, manifest: ImageManifest) -> bool:
-    """Return whether the wanted platform is there."""
+    """Return whether the image has the wanted platform."""
     if not policy.platform:
         return True
     if manifest.config:
@@ -194,7 +194,7 @@ def _fits(policy: ImagePolicy, repository: ImageRepository, manifest: ImageManif
 
 
 def _is_platform(has: str, wanted: str) -> bool:
-    """Return `linux/arm64` is also had by `linux/arm64/v8`."""
+    """Return whether a platform is the wanted one, as `linux/arm64/v8` is for `linux/arm64`."""
     return has == wanted or has.startswith(f"{wanted}/")
 
 
@@ -202,7 +202,7 @@ def _is_old(policy: ImagePolicy, repository: ImageRepository, manifest: ImageMan
     if not policy.minimum_age:
         return True
     built = _config_of(policy, repository, manifest)
-    if built is None or built.created is None:  # a build that hides its time cannot be waited for
+    if built is None or built.created is None:  # the age of a build without a time never comes
         return True
     return datetime.now(UTC) - built.created >= timedelta(seconds=policy.minimum_age)
 

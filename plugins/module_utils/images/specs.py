@@ -67,7 +67,7 @@ class ImagePolicy:
 
     @property
     def subject(self) -> str:
-        """How errors call it."""
+        """The subject of errors."""
         return f"image {self.name}"
 
 
@@ -82,7 +82,7 @@ class Choice:
 
     @property
     def identity(self) -> str:
-        """By which two choices are the same."""
+        """The whole reference, by which choices are compared."""
         return f"{self.image}:{self.tag}@{self.digest}"
 
 
@@ -118,7 +118,7 @@ class ImageChange:
 
     @property
     def where(self) -> str:
-        """The file and line on one line of text, with nothing in it that Markdown would end a quotation at."""
+        """The file and line on one line of text, with nothing in it that Markdown would end a quotation."""
         return f"{printable(self.file, 300).replace('`', chr(39))}:{self.line}"
 
     @property
@@ -134,10 +134,10 @@ def slot(policy: str, part: Part) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateSpec:
-    """Where in Git choices are written, and how they get there."""
+    """Where in Git choices are written, and by which commits or pull requests."""
 
     name: str
-    source: SourceSpec  # with what may write
+    source: SourceSpec  # with credentials that may write
     base: str  # the branch that is followed
     followed: SourceSpec | None = None  # the source as it is pulled, where that is of the same branch
     branch: str = ""  # pushed to; empty: base. For pull requests what their branches begin with
@@ -151,7 +151,7 @@ class UpdateSpec:
 
     @property
     def subject(self) -> str:
-        """How errors call it."""
+        """The subject of errors."""
         return f"image update {self.name}"
 
     @property

@@ -20,7 +20,7 @@ TOKEN_FRESH = 10.0  # seconds after which a token file is read again
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """An API server and the way to it, before anything is opened. Files must be there until they are loaded."""
+    """An API server and the way to it, before anything is opened. Files must exist until they are loaded."""
 
     server: str
     ca_file: Path | None = None  # None: the system's

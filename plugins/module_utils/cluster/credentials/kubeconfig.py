@@ -72,7 +72,7 @@ def _user(path: Path, config: Mapping[str, Any], entry: Mapping[str, Any]) -> Ma
 
 @dataclass(frozen=True, slots=True)
 class _Entries:
-    """A context's cluster and user, read by kubectl's rules: data goes before a file, a token file before a token."""
+    """A context's cluster and user, read by kubectl's rules: data wins over a file, a token file over a token."""
 
     path: Path
     cluster: Mapping[str, Any]
@@ -162,7 +162,7 @@ def _by_package(path: Path, name: str, folder: Path, *, runs: bool) -> Settings:
     key = next(iter(configuration.api_key), "BearerToken")  # versions of the package name it differently
 
     def authorization() -> str:
-        """Return the package runs the plugin again when what it gave is due."""
+        """Return the header's value. The package runs the plugin again when the credentials expire."""
         try:
             with lock:
                 return configuration.get_api_key_with_prefix(key) or ""

@@ -35,7 +35,7 @@ _TOO_LARGE = re.compile(r"request is too large|trying to send message larger")  
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a request is about, for messages: `Deployment shop/cart`, `applying`."""
+    """The subject and operation of a request, for messages: `Deployment shop/cart`, `applying`."""
 
     subject: str
     operation: str

@@ -29,7 +29,9 @@ from typing import TypeVar
 from ..errors import CircuitOpen, Forbidden, LeaseLost, RequestError, Unauthorized
 from .retry import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_RETRY_AFTER, Clock, RequestFailure, Trouble
 
-TRIP = 5  # different paths that fail in a row, until requests wait; fewer where fewer are asked at once
+TRIP = (
+    5  # different paths that fail in a row, until requests wait; fewer where fewer requests are made at once
+)
 PROBES = 4  # that fail, until nothing is sent any more
 LONGEST_OUTAGE = 50.0  # seconds from the first failure, until nothing is sent any more
 _OF_THE_SERVER = frozenset({408, 429, 500, 502, 503, 504})

@@ -29,7 +29,7 @@ class _FailureRule:
     next_step: str | None = None
 
 
-# The first row whose exception fits; a subclass stands before its base.
+# The first row whose exception fits counts; a subclass comes before its base.
 _FAILURE_RULES = (
     _FailureRule("NameResolutionError", Unreachable, Trouble.UNSENT, "the name in {server} does not resolve"),
     _FailureRule("NewConnectionError", Unreachable, Trouble.UNSENT, "no connection to {server}{detail}"),

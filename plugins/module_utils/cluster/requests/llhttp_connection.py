@@ -34,7 +34,7 @@ def _ignore(_received: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What holds for one request.
+    """The terms of one request.
 
     `before_sending` is called in the last moments before the request counts: the connection is taken and stands, and
     the body is not sent yet. A check made earlier would say nothing of a request that then waits for a connection, or

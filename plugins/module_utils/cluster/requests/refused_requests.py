@@ -34,8 +34,8 @@ from .transport import Request
 
 _FIRST_RETRY = 120.0  # seconds; doubled with each refusal
 _LONGEST_RETRY = 3600.0
-_KEPT = 2 * 24 * 3600.0  # seconds for which a refusal that no run uses any more is remembered
-_USED_ANEW = 6 * 3600.0  # seconds after which it is noted that one is still used
+_REMEMBERED = 2 * 24 * 3600.0  # seconds for which a refusal that no run uses any more is remembered
+_NOTE_USE_AFTER = 6 * 3600.0  # seconds after which it is noted that one is still used
 _MOST = 20_000
 _ERRORS = {error.__name__: error for error in (BadRequest, Forbidden, Invalid, ServerFailure, TooLarge)}
 
@@ -95,7 +95,7 @@ class RefusedRequests:
         """Note that a refusal is still used."""
         now = self.now()
         with self._lock:
-            if now - self.known[key].used > _USED_ANEW:
+            if now - self.known[key].used > _NOTE_USE_AFTER:
                 self.known[key] = replace(self.known[key], used=now)
 
     def note(self, key: str, error: RequestError, environment: str) -> None:
@@ -130,7 +130,7 @@ class RefusedRequests:
         remembered = {
             key: replace(refusal, retry_at=0.0, times=0) if self._wrote else refusal
             for key, refusal in self.known.items()
-            if now - refusal.used < _KEPT and (rights or not refusal.answer["rights_missing"])
+            if now - refusal.used < _REMEMBERED and (rights or not refusal.answer["rights_missing"])
         }
         return dict(list(remembered.items())[-_MOST:])
 

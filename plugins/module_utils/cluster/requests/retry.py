@@ -22,7 +22,7 @@ LONGEST_WAIT = 60.0  # seconds of pauses in one call
 class Repeat(Enum):
     """What a second execution of a request would do."""
 
-    SAFE = "safe"  # a read, or a write that says which state it expects or describes the whole wish
+    SAFE = "safe"  # a read, or a write that names the state it expects or describes the whole result
     UNSENT_ONLY = "unsent only"  # a write that may run only once
 
 
@@ -35,7 +35,7 @@ class Trouble(Enum):
     ANSWERED = "answered"  # the server refused
 
 
-# Tries in all. Any other status is the server's last word.
+# Tries in all. After any other status there is no further try.
 _TRIES_BY_STATUS = {429: 5, 500: 3, 502: 5, 503: 5, 504: 3}
 _TRIES = {Trouble.UNSENT: 5, Trouble.LOST: 5, Trouble.SILENT: 2}
 # After these the server, or the one behind the gateway that answered, may have carried the request out.
@@ -43,7 +43,7 @@ _MAYBE_EXECUTED = frozenset({408, 502, 504})
 
 
 class RequestFailure(Exception):
-    """A failed attempt: the error that it comes to if nothing helps, and what the retry tables ask."""
+    """A failed attempt: its error, and what the retry tables need to know."""
 
     def __init__(
         self, error: RequestError, trouble: Trouble, *, retry_after: float | None = None, final: bool = False
@@ -72,7 +72,7 @@ class RequestFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time and chance, given from outside so that tests need not wait."""
+    """Time and chance, which tests replace so that they need not wait."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One request after the other over kept-alive connections: time limits, retries, counting, errors translated."""
+"""Requests over connections that stay open: time limits, retries, counters, errors."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Workers:
         try:
             work()
         finally:
-            # Nothing is left, unless this thread was interrupted. Those that never came to it are not needed any more.
+            # Nothing is left, unless this thread was interrupted. Helpers that have not begun are not needed any more.
             waiting.clear()
             helping = [helper for helper in helpers if not helper.cancel()]
             wait(helping)

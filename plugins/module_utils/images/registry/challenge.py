@@ -78,7 +78,7 @@ class RegistryAuthorization:
         """The value for Authorization; empty where there is none yet, or none any more."""
         return self._header if time.monotonic() < self._until else ""
 
-    def answer(self, header: str) -> bool:
+    def respond(self, header: str) -> bool:
         """Get what a challenge asks for; return False where there is nothing to try. Raises RegistryError."""
         challenge = parse_challenge(header)
         if challenge is None:

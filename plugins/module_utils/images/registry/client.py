@@ -63,7 +63,7 @@ class ImageRepository:
         self._image = image
         self._base = f"{'http' if access.insecure else 'https'}://{host}"
         self._session = RegistrySession(access, cache, registry=host, until=until, secrets=login.secrets)
-        self._authority = RegistryAuthorization(self._session, self._base, image.repository, login, realm)
+        self._authorization = RegistryAuthorization(self._session, self._base, image.repository, login, realm)
         self._cache = cache
         self._account = hashlib.sha256("\0".join((login.username, *login.secrets)).encode()).hexdigest()
         self._challenged = threading.Lock()
@@ -169,17 +169,17 @@ class ImageRepository:
         return f"{self._base}{here.path}?{urlencode(rest)}"
 
     def _get(self, address: str, operation: str, limit: int, headers: Mapping[str, str]) -> Reply:
-        """Return an answer of 200 or 304, after the challenge of a registry that wants to know who asks."""
-        used = self._authority.header
+        """Return an answer of 200 or 304, after the challenge of a registry that requires a login."""
+        used = self._authorization.header
         reply = self._request(address, operation, limit, headers, used)
         if reply.status == 401:
             with self._challenged:
-                fresh = self._authority.header
-                helped = (fresh and fresh != used) or self._authority.answer(
+                fresh = self._authorization.header
+                helped = (fresh and fresh != used) or self._authorization.respond(
                     reply.headers.get("WWW-Authenticate", "")
                 )
             if helped:
-                reply = self._request(address, operation, limit, headers, self._authority.header)
+                reply = self._request(address, operation, limit, headers, self._authorization.header)
         if reply.status in {200, 304}:
             return reply
         raise self._refusal(reply, operation)

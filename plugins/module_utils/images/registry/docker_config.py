@@ -28,7 +28,7 @@ _IDENTITY = "<token>"  # a helper's user name for what is an identity token
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who asks a registry. With `identity_token` there is no password: it is exchanged for a token."""
+    """A login at a registry. With `identity_token` there is no password: it is exchanged for a token."""
 
     username: str = ""
     password: str = field(default="", repr=False)
@@ -36,7 +36,7 @@ class Login:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be printed."""
+        """The texts that must never be printed."""
         basic = (
             base64.b64encode(f"{self.username}:{self.password}".encode()).decode() if self.password else ""
         )

@@ -26,7 +26,7 @@ from ..errors import RegistryError
 from .registry_cache import RegistryCache
 
 TIMEOUT = 30.0  # seconds for one request
-_PATIENCE = 30.0  # seconds that a registry's Retry-After is waited for
+_LONGEST_WAIT = 30.0  # seconds; a registry whose Retry-After is longer is not waited for
 _TRIES = 3
 _PAUSE = 0.25  # seconds before the second try
 _MAX_REDIRECTS = 5
@@ -140,9 +140,7 @@ class RegistrySession:
                 self._cache.hold_off(host, wait)
             if reply.status not in RETRIED or last:
                 return reply
-            raise TryAgain(
-                None if wait is None else 0.0
-            )  # a wait that was asked for comes before the next attempt
+            raise TryAgain(None if wait is None else 0.0)  # _wait_for waits for what was asked for
 
         return retry(attempt, tries=_TRIES, pause=_PAUSE, until=self._until)
 
@@ -150,7 +148,7 @@ class RegistrySession:
         wait = self._cache.remaining_wait(host)
         if not wait:
             return
-        if wait > min(_PATIENCE, self._until - time.monotonic()):
+        if wait > min(_LONGEST_WAIT, self._until - time.monotonic()):
             raise self.error(
                 operation,
                 f"{host} takes no more questions for {format_seconds(wait)} (Retry-After)",
