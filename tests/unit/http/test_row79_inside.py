@@ -146,6 +146,6 @@ def test_row_79_nothing_is_sent_to_a_token_service_inside() -> None:
                 _exchange("far.example.com"), "https://far.example.com", "shop/web", ANONYMOUS
             )
             with pytest.raises(RegistryError, match="where the registry is not"):
-                authority.answer(f'Bearer realm="https://{host}:{port}/token",service="s"')
+                authority.respond(f'Bearer realm="https://{host}:{port}/token",service="s"')
         with pytest.raises(BlockingIOError):
             listening.accept()
