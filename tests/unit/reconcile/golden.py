@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 
-def golden(room: str) -> list[Any]:
-    """The cases of `tests/unit/reconcile/<room>/cases`, as pytest parameters: by file name without `.yaml`."""
-    folders = sorted((Path(__file__).parent / room / "cases").iterdir())
-    assert folders, room
+def golden(package: str, module: str) -> list[Any]:
+    """Return the cases of `<package>/cases/<module>`, as pytest parameters: by file name without `.yaml`."""
+    folders = sorted((Path(__file__).parent / package / "cases" / module).iterdir())
+    assert folders, module
     return [pytest.param(_read(folder), id=folder.name) for folder in folders]
 
 

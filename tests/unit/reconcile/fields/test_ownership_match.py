@@ -19,7 +19,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.owne
 from ansible_collections.plumb.gitops.tests.unit.reconcile.golden import golden
 
 
-@pytest.mark.parametrize("case", golden("proof"))
+@pytest.mark.parametrize("case", golden("fields", "ownership_match"))
 def test_golden(case: dict[str, Any]) -> None:
     before = deepcopy(case)
     assert matches_managed_fields(case["desired"], case["live"]) is case["expected"]["proven"], case[
