@@ -172,7 +172,7 @@ def _settled(shape: Shape, **words: Any) -> Iterator[_SettledAgent]:
             assert " reconciled " in line, line
             if fleet.agent.words["watch"]:
                 until(lambda: _watched(fleet.agent) >= shape.objects, "the watch", _PATIENCE)
-                time.sleep(5)  # what the first run left to be told
+                time.sleep(5)  # what the first run left to be reported
             _print_progress(f"{shape.title}: measuring")
             yield _SettledAgent(fleet, files, api_of(sandbox.kubeconfig))
             assert all(" reconciled " in line for line in fleet.agent.runs()), fleet.agent.lines()[-3:]

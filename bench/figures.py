@@ -39,7 +39,7 @@ SERIES: tuple[Series, ...] = (
     Series("kubernetes.core k8s", MODULE),
 )
 
-# The floor of looking is the same whatever one looks for; of a change it is the one request more.
+# The floor of reading is the same for all of these; of a change it is one request more.
 _FLOOR_OF = {
     Scenario.FIRST: Scenario.FIRST,
     Scenario.AGAIN: Scenario.AGAIN,

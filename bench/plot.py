@@ -15,7 +15,7 @@ Points = Sequence[tuple[float, float]]
 _WIDTH, _HEIGHT = 330, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 34, 44
 _LEGEND = 34
-# Okabe and Ito's colours, which can be told apart by those who see fewer; each with a mark of its own.
+# Okabe and Ito's colours, which people with colour blindness can distinguish; each with a mark of its own.
 _STYLES = (("#000000", "4 3"), ("#56b4e9", "2 2"), ("#0072b2", ""), ("#e69f00", ""), ("#d55e00", ""))
 
 

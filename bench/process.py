@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LAUNCH = Path(__file__).with_name("launcher.py")
-_SHOWN = 2000  # characters of what a failed command said
+_SHOWN = 2000  # characters of a failed command's output
 
 
 class CommandFailed(Exception):

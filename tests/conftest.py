@@ -64,11 +64,11 @@ def kubectl(sandbox: Sandbox) -> Kubectl:
 def namespace(sandbox: Sandbox) -> Iterator[str]:
     """Yield a namespace of the test's own; it goes away in the background afterwards."""
     name, api = f"t-{uuid.uuid4().hex[:10]}", api_of(sandbox.kubeconfig)
-    made, said = api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    assert made == 201, said
+    status, answer = api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    assert status == 201, answer
     yield name
-    gone, said = api.request("DELETE", f"/api/v1/namespaces/{name}")
-    assert gone in {200, 404, 409}, said  # 409: it is going already
+    status, answer = api.request("DELETE", f"/api/v1/namespaces/{name}")
+    assert status in {200, 404, 409}, answer  # 409: it is going already
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def nothing_to_do(context: DemoContext) -> None:
     time.sleep(_IDLE)
     check(east.agent.status()["runs"] == runs, f"No run has begun in {_IDLE:.0f} s")
     checks.check_no_requests(east.audit, mark)
-    screen.print_text("When the interval is over, it looks whether the cluster is still what Git says.")
+    screen.print_text("When the interval is over, it checks whether the cluster is still what Git says.")
     line = east.agent.wait_for_run(cause="interval")
     check(line.values["changed"] == "0", "The run changed nothing")
     checks.check_no_writes(east.audit, mark)

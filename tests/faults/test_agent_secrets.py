@@ -39,7 +39,7 @@ class SearchedAgent:
     hits: list[str] = field(default_factory=list)
     looked: set[str] = field(default_factory=set)
 
-    def look(self, place: str, content: bytes) -> None:
+    def search(self, place: str, content: bytes) -> None:
         self.looked.add(place)
         if self.hidden.shows(content):
             self.hits.append(place)
@@ -52,7 +52,7 @@ class SearchedAgent:
                 continue
             try:
                 if file.is_file():  # and no pipe, which reading would empty
-                    self.look(str(file), file.read_bytes())
+                    self.search(str(file), file.read_bytes())
             except OSError:  # it is gone meanwhile
                 continue
 
@@ -61,7 +61,7 @@ class SearchedAgent:
         for pid in self.fleet.agent.tree():
             for name in ("cmdline", "environ"):
                 try:
-                    self.look(name, Path(f"/proc/{pid}/{name}").read_bytes())
+                    self.search(name, Path(f"/proc/{pid}/{name}").read_bytes())
                 except OSError:
                     continue
 
@@ -90,9 +90,9 @@ class SearchedAgent:
         for path in ("/healthz", "/readyz", "/metrics", "/api/v1/status"):
             status, text = agent.get(path, token=self.fleet.token)
             assert status == 200
-            self.look(path, text.encode())
-        self.look("status", agent.command("status", "--json")[1].encode())
-        self.look("events", kubectl("get", "events", "-n", self.fleet.namespace, "-o", "json").encode())
+            self.search(path, text.encode())
+        self.search("status", agent.command("status", "--json")[1].encode())
+        self.search("events", kubectl("get", "events", "-n", self.fleet.namespace, "-o", "json").encode())
         self.files(self.fleet.folder)
 
     def run(self, files: Mapping[str, str]) -> str:
@@ -136,7 +136,7 @@ def test_row_59_a_secret_made_changed_drifted_and_pruned_shows_nowhere_around_th
         watched.everywhere(kubectl)
         assert "changed=2" in watched.run({"c.yaml": config_map("c")})
     assert kubectl.get("secret", "s", fleet.namespace) is None
-    _looked_well(watched)
+    _assert_nothing_shown(watched)
 
 
 def test_row_59_secrets_and_tokens_that_fail_show_nowhere_around_the_agent(
@@ -159,7 +159,7 @@ def test_row_59_secrets_and_tokens_that_fail_show_nowhere_around_the_agent(
         assert "source fleet" in fleet.sync()
         fleet.server.token = (fleet.folder / "git-token").read_text(encoding="utf-8")
         watched.everywhere(kubectl)
-    _looked_well(watched)
+    _assert_nothing_shown(watched)
 
 
 def test_row_59_a_check_of_what_the_agent_follows_shows_nothing_at_vvvv(
@@ -180,12 +180,12 @@ def test_row_59_a_check_of_what_the_agent_follows_shows_nothing_at_vvvv(
     done = fleet.play.playbook(RECONCILE, *words)
     assert done.code == 2
     assert f"{fleet.namespace}/s" in done.output
-    watched.look("check", done.output.encode())
+    watched.search("check", done.output.encode())
     watched.everywhere(kubectl)
-    _looked_well(watched)
+    _assert_nothing_shown(watched)
 
 
-def _looked_well(watched: SearchedAgent) -> None:
+def _assert_nothing_shown(watched: SearchedAgent) -> None:
     assert watched.hits == []
     for place in (
         "cmdline",

@@ -87,7 +87,7 @@ def converges(life: Life, stage: Stage) -> None:
     """The agent brings the cluster there by itself."""
     namespace = life.engine.namespace
     until(lambda: not life.oracle.wrong("app", namespace, stage.render), f"the agent reaches: {stage.name}")
-    life.holds(stage)
+    life.check(stage)
 
 
 def test_row_10_the_api_server_restarts_in_the_middle_of_an_apply_of_the_agent(

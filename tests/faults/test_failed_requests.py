@@ -88,7 +88,7 @@ def test_row_5_every_write_of_a_life_loses_its_first_answer(life: Life, proxy: P
         done = life.engine.apply(life.commit(stage), kubeconfig=proxy.kubeconfig)
         assert not done.app.failed, [o.error for o in done.app.outcomes] + [done.app.error]
         assert fault.met > before
-        life.holds(stage)
+        life.check(stage)
         assert life.engine.apply(life.commit(stage)).writes == 0
 
 

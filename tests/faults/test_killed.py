@@ -44,7 +44,7 @@ def points(life: Life, proxy: Proxy, sample: int) -> Mapping[str, deque[Point]]:
     for stage in LIFETIME:
         proxy.asked.clear()
         life.engine.apply(life.commit(stage), kubeconfig=proxy.kubeconfig)
-        life.holds(stage)
+        life.check(stage)
         writes = [write for write in proxy.writes() if "/namespaces/plumb-system?" not in write]
         assert _is_of_inventory(writes[-1]), "a stage ends with its inventory"
         grows = stage not in (PRUNE, REMOVAL)
@@ -61,7 +61,7 @@ def test_row_1_killed_at_any_write_the_next_run_converges(life: Life, proxy: Pro
             if left[stage.name]:
                 point = left[stage.name].popleft()
                 killed_apply(life.engine, life.commit(stage), proxy, point)
-                life.members_have_room()
+                life.parent_lists_all_kinds()
             life.converges(stage)
 
 

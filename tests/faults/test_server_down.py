@@ -186,4 +186,4 @@ def test_row_12_history_is_compacted_between_two_pages(
     assert met.met == 1
     assert [answer.status for _asked, answer in before.asked if answer and answer.status == 410] == [410]
     assert not done.app.failed
-    own_life.holds(LESS)
+    own_life.check(LESS)

@@ -22,7 +22,7 @@ MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {0}}}\ndata: {{n: '{1}
 
 
 @dataclass(slots=True)
-class Telling:
+class ReportedCommit:
     """A fleet whose source is on the forge, and the forge's API for looking."""
 
     fleet: Fleet
@@ -42,72 +42,72 @@ class Telling:
 
 
 @pytest.fixture
-def telling(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> Telling:
+def reported(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> ReportedCommit:
     name = f"status-{uuid.uuid4().hex[:8]}"
     repository = new_repository(sandbox, name, tmp_path / "clone")
     git = {"url": repository.url, "token_file": str(repository.token_file)}
     fleet = Fleet(play, sandbox, git, namespace, tmp_path)
     forge = {"kind": "gitea", "url": sandbox.forge_url, "token_file": str(repository.token_file)}
-    return Telling(fleet, repository, ForgeApi(sandbox, f"{sandbox.forge_user}/{name}"), forge)
+    return ReportedCommit(fleet, repository, ForgeApi(sandbox, f"{sandbox.forge_user}/{name}"), forge)
 
 
-def test_a_commit_gets_its_statuses_on_change_only(telling: Telling) -> None:
-    commit = telling.repository.commit({"app/a.yml": MAP.format("a", 1)})
+def test_a_commit_gets_its_statuses_on_change_only(reported: ReportedCommit) -> None:
+    commit = reported.repository.commit({"app/a.yml": MAP.format("a", 1)})
     page = "https://plumb.example.com/"
-    checked = telling.run("--check")
+    checked = reported.run("--check")
     assert checked.code == 0, checked.output
-    assert telling.statuses(commit) == []
+    assert reported.statuses(commit) == []
 
-    done = telling.run(plumb_page_url=page)
+    done = reported.run(plumb_page_url=page)
     assert done.code == 0, done.output
     context = "plumb/here/app"
     good = [
         (context, "pending", "is to be applied"),
         (context, "success", "1 object as Git says, 1 changed"),
     ]
-    assert telling.statuses(commit) == good
-    assert telling.api.repo(f"/commits/{commit}/status")["statuses"][0]["target_url"] == page
+    assert reported.statuses(commit) == good
+    assert reported.api.repo(f"/commits/{commit}/status")["statuses"][0]["target_url"] == page
 
-    assert telling.run().code == 0
-    assert telling.statuses(commit) == good
-    for file in (telling.fleet.folder / "cache" / "statuses").iterdir():
+    assert reported.run().code == 0
+    assert reported.statuses(commit) == good
+    for file in (reported.fleet.folder / "cache" / "statuses").iterdir():
         file.write_text("{}", encoding="utf-8")  # lost: the forge knows
-    assert telling.run().code == 0
-    assert telling.statuses(commit) == good
+    assert reported.run().code == 0
+    assert reported.statuses(commit) == good
 
-    broken = telling.repository.commit({"app/b.yml": "kind: ConfigMap\n"}, "Break it")
-    assert telling.run().code != 0
-    (_pending, failed) = telling.statuses(broken)
+    broken = reported.repository.commit({"app/b.yml": "kind: ConfigMap\n"}, "Break it")
+    assert reported.run().code != 0
+    (_pending, failed) = reported.statuses(broken)
     assert failed[:2] == (context, "failure")
     assert "b.yml" in failed[2]
-    assert telling.run().code != 0
-    assert len(telling.statuses(broken)) == 2
+    assert reported.run().code != 0
+    assert len(reported.statuses(broken)) == 2
 
 
-def test_a_run_that_cannot_reach_the_cluster_is_said_too(telling: Telling) -> None:
-    commit = telling.repository.commit({"app/a.yml": MAP.format("a", 1)})
+def test_a_run_that_cannot_reach_the_cluster_is_said_too(reported: ReportedCommit) -> None:
+    commit = reported.repository.commit({"app/a.yml": MAP.format("a", 1)})
     nowhere = {"plumb_kubeconfig": None, "plumb_host": "https://127.0.0.1:9", "plumb_api_key": "none"}
-    done = telling.run(**nowhere, plumb_ca_cert=str(telling.fleet.sandbox.ca_file))
+    done = reported.run(**nowhere, plumb_ca_cert=str(reported.fleet.sandbox.ca_file))
     assert done.code == 2, done.output
-    states = telling.statuses(commit)
+    states = reported.statuses(commit)
     assert [state for _context, state, _text in states] == ["pending", "failure"]
     assert "127.0.0.1" in states[1][2]
 
 
-def test_a_forge_that_is_down_fails_no_sync(telling: Telling) -> None:
-    telling.repository.commit({"app/a.yml": MAP.format("a", 1)})
+def test_a_forge_that_is_down_fails_no_sync(reported: ReportedCommit) -> None:
+    reported.repository.commit({"app/a.yml": MAP.format("a", 1)})
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    source = telling.fleet.source(url=telling.repository.url)
-    down = {**telling.forge, "url": f"http://127.0.0.1:{port}"}
-    moved = {**source, "url": source["url"].replace(telling.forge["url"], down["url"])}
-    result = telling.fleet.play.module(
+    source = reported.fleet.source(url=reported.repository.url)
+    down = {**reported.forge, "url": f"http://127.0.0.1:{port}"}
+    moved = {**source, "url": source["url"].replace(reported.forge["url"], down["url"])}
+    result = reported.fleet.play.module(
         "commit_status",
         {
             "forge": down,
             "sources": [moved],
             "pulled": [{"name": "fleet", "revision": {"commit": "a" * 40}}],
-            "apps": [telling.fleet.app()],
+            "apps": [reported.fleet.app()],
             "cluster": "here",
         },
     ).result
@@ -115,14 +115,14 @@ def test_a_forge_that_is_down_fails_no_sync(telling: Telling) -> None:
     (warning,) = result["warnings"]
     assert "no connection" in warning
     assert "See that url, ca_file and proxy are right" in warning
-    wrong = telling.fleet.folder / "wrong-token"
+    wrong = reported.fleet.folder / "wrong-token"
     wrong.write_text("not-the-token", encoding="utf-8")
-    refused = telling.run(plumb_forge={**telling.forge, "token_file": str(wrong)})
+    refused = reported.run(plumb_forge={**reported.forge, "token_file": str(wrong)})
     assert refused.code == 0, refused.output
     assert "does not accept the token" in refused.output
 
 
-def test_the_words_are_checked_before_anything_is_done(telling: Telling) -> None:
-    played = telling.run(plumb_forge=None)
+def test_the_words_are_checked_before_anything_is_done(reported: ReportedCommit) -> None:
+    played = reported.run(plumb_forge=None)
     assert played.code != 0
     assert "there is no plumb_forge" in played.output

@@ -110,12 +110,12 @@ def test_no_proof_ever_contradicts_the_dry_run(cluster: PropertyCluster) -> None
         cluster.apply(desired)
         untouched = cluster.judge(desired)
         assert untouched.stays, untouched
-        look = cluster.look(desired, untouched.live)
+        verified = cluster.verified_state(desired, untouched.live)
         seen["untouched"] += 1
         seen["proven"] += untouched.proven
         for _ in range(data.draw(st.integers(1, 3))):
             tamper(cluster, data.draw(DRAWS), desired)
-            after = cluster.judge(desired, look)
+            after = cluster.judge(desired, verified)
             seen["tampered"] += 1
             seen["settled"] += after.settled
             seen["moved"] += not after.stays

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):  # noqa: UP036 - said here, since anything imported below would fail obscurely
+    if sys.version_info < (3, 11):  # noqa: UP036 - checked here, since anything imported below would fail obscurely
         sys.exit("sandbox: it needs Python 3.11 or newer, this is " + sys.version.split()[0])
     from plumb_sandbox.cli import main
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A running agent on one cluster, `here`, with a Git server and perhaps an API server that do as they are told."""
+"""A running agent on one cluster, `here`, with a Git server and perhaps an API server that a test can make fail."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def followed_git(
 ) -> Iterator[FollowedGit]:
     """Yield an agent that is not started yet, in a namespace of its own; whatever is left of it at the end is killed.
 
-    `kubeconfig` is what it reaches the sandbox's API server with, the admin's unless said otherwise.
+    `kubeconfig` is what it reaches the sandbox's API server with, the admin's by default.
     """
     namespace, kubectl = f"t-{uuid.uuid4().hex[:10]}", Kubectl(sandbox.kubeconfig)
     kubectl("create", "namespace", namespace)

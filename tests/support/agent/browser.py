@@ -90,7 +90,7 @@ class Browser:
         ]
 
     def console_messages(self) -> list[str]:
-        """Return what the browser's own log has said since it was asked last."""
+        """Return the new messages of the browser's console."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def violations(self) -> list[str]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The reconcile playbook, with a Git server that does as it is told instead of the forge."""
+"""The reconcile playbook, with a Git server that a test can make fail instead of the forge."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ PROGRAM = Path(sys.executable).parent / "kubectl"
 
 @dataclass(frozen=True, slots=True)
 class Kubectl:
-    """kubectl with a kubeconfig. Calls raise if it fails, with what it said."""
+    """kubectl with a kubeconfig. Calls raise if it fails, with its output."""
 
     kubeconfig: Path
 

@@ -65,21 +65,21 @@ class OwnServer:
 
     def compact(self) -> None:
         """Forget all history up to now."""
-        revision = self._ask("kv/range", {"key": "AA=="})["header"]["revision"]
-        self._ask("kv/compaction", {"revision": revision, "physical": True})
+        revision = self._request("kv/range", {"key": "AA=="})["header"]["revision"]
+        self._request("kv/compaction", {"revision": revision, "physical": True})
 
     def fill(self) -> None:
         """Write until etcd takes no more."""
         with contextlib.suppress(urllib.error.HTTPError):
             while True:
-                self._ask("kv/put", {"key": "ZmlsbA==", "value": "AAAA" * 2**18})
+                self._request("kv/put", {"key": "ZmlsbA==", "value": "AAAA" * 2**18})
 
     def make_room(self) -> None:
         """Free the space of old revisions of a full etcd, so that it takes writes again."""
         self.compact()
-        self._ask("maintenance/defragment", {})
-        for alarm in self._ask("maintenance/alarm", {"action": "GET"}).get("alarms", ()):
-            self._ask("maintenance/alarm", {"action": "DEACTIVATE", **alarm})
+        self._request("maintenance/defragment", {})
+        for alarm in self._request("maintenance/alarm", {"action": "GET"}).get("alarms", ()):
+            self._request("maintenance/alarm", {"action": "DEACTIVATE", **alarm})
 
     def close(self) -> None:
         """End both programs."""
@@ -87,7 +87,7 @@ class OwnServer:
         self.thaw()
         end([self._etcd], _PATIENCE)
 
-    def _ask(self, what: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _request(self, what: str, body: Mapping[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(f"{self.etcd_url}/v3/{what}", json.dumps(body).encode())  # noqa: S310
         with urllib.request.urlopen(request, timeout=60, context=self._etcd_tls) as answer:  # noqa: S310
             output: dict[str, Any] = json.loads(answer.read())

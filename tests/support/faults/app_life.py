@@ -121,12 +121,12 @@ class Life:
         app = self.commit(stage)
         done = self.engine.apply(app)
         assert not done.app.failed, [outcome.error for outcome in done.app.outcomes] + [done.app.error]
-        self.holds(stage)
+        self.check(stage)
         again = self.engine.apply(app)
         assert again.writes == 0, again.verbs()
         return done
 
-    def holds(self, stage: Stage) -> None:
+    def check(self, stage: Stage) -> None:
         """Check by the oracle: our objects equal the rendering, nobody else's have changed."""
         namespace = self.engine.namespace
         wrong = self.oracle.wrong("app", namespace, () if stage.absent else stage.render)
@@ -135,12 +135,12 @@ class Life:
         moved = {who for who, version in self.foreign.items() if now.get(who) != version}
         assert not moved, f"somebody else's: {moved}"
 
-    def members_have_room(self) -> None:
+    def parent_lists_all_kinds(self) -> None:
         """Check that every member's kind is in the inventory: the next run finds it, whatever Git says by then."""
         namespace = self.engine.namespace
         kinds = {kind for kind, _namespace, _name in self.oracle.members("app", namespace)}
-        room = self.oracle.room("app", namespace)
-        assert kinds <= room, f"members of kinds that the inventory does not know: {kinds - room}"
+        listed = self.oracle.parent_kinds("app", namespace)
+        assert kinds <= listed, f"members of kinds that the inventory does not know: {kinds - listed}"
 
 
 def life_in(engine: Engine, kubectl: Kubectl) -> Life:

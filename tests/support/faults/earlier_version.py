@@ -29,7 +29,7 @@ from ansible_collections.plumb.gitops.tests.support.agent.process import AgentPr
 FIXTURES = Path(__file__).resolve().parents[2] / "faults" / "fixtures"
 _MANIFESTS = FIXTURES / "upgraded"
 CLUSTER, AGENT, CODE = "cluster.tar.xz", "agent.tar.xz", "code.tar.xz"
-SUSPENDED = "held"  # the app that the agent was told to suspend
+SUSPENDED = "held"  # the app that was suspended
 _SERVER = "https://cluster.plumb.example:6443"
 _GIT = "http://git.plumb.example/fleet.git"
 _TIMES = "times.json"

@@ -51,7 +51,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Oracle:
-    """Looks at the API server of a sandbox as its admin."""
+    """Reads the API server of a sandbox as its admin."""
 
     sandbox: Sandbox
 
@@ -84,7 +84,7 @@ class Oracle:
             and not body["metadata"].get("ownerReferences")
         }
 
-    def room(self, app: str, namespace: str) -> set[str]:
+    def parent_kinds(self, app: str, namespace: str) -> set[str]:
         """Return the kinds in which the app's parent says that members may be; none where there is no parent."""
         path = f"/api/v1/namespaces/{namespace}/configmaps/{quote(f'plumb-{app}')}"
         annotations = self._get([path])[0].get("metadata", {}).get("annotations") or {}
@@ -100,11 +100,11 @@ class Oracle:
         differences += [f"{' '.join(who)} is left over" for who in sorted(live.keys() - wanted.keys())]
         for who in sorted(wanted.keys() & live.keys()):
             differences += [f"{' '.join(who)}: {path}" for path in _differences(wanted[who], live[who])]
-        room, kinds = self.room(app, namespace), {kind for kind, _namespace, _name in wanted}
+        listed, kinds = self.parent_kinds(app, namespace), {kind for kind, _namespace, _name in wanted}
         return (
             differences
-            if room == kinds
-            else [*differences, f"the inventory has room for {room}, not for {kinds}"]
+            if listed == kinds
+            else [*differences, f"the parent lists the kinds {listed}, not {kinds}"]
         )
 
     def _list(self, paths: Sequence[str], query: str) -> Iterator[tuple[Identity, Body]]:
@@ -120,7 +120,9 @@ class Oracle:
         shares = [targets[start::_LISTENERS] for start in range(min(_LISTENERS, len(targets)))]
         with ThreadPoolExecutor(_LISTENERS) as pool:
             return [
-                body for bodies in pool.map(lambda share: self._ask(share, accept), shares) for body in bodies
+                body
+                for bodies in pool.map(lambda share: self._request(share, accept), shares)
+                for body in bodies
             ]
 
     @cached_property
@@ -132,7 +134,7 @@ class Oracle:
         users = yaml.safe_load(self.sandbox.kubeconfig.read_text(encoding="utf-8"))["users"]
         return str(users[0]["user"]["token"])
 
-    def _ask(self, targets: Sequence[str], accept: str) -> list[Body]:
+    def _request(self, targets: Sequence[str], accept: str) -> list[Body]:
         address = urlsplit(self.sandbox.server)
         connection = http.client.HTTPSConnection(
             address.hostname or "", address.port, context=self._tls, timeout=60

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A proxy before the API server, or before the forge, that fails as it is told to.
+"""A proxy before the API server, or before the forge, that fails as a test says.
 
 It speaks plain HTTP on a free loopback port. To the API server it forwards with the admin's credentials, so clients
 need none; to the forge, with the client's own. A fault is tried against each request in the order in which faults were
@@ -135,7 +135,7 @@ def pages_of(limit: int) -> Effect:
 
 
 def replay(answer: ProxyResponse) -> Effect:
-    """Answer with what was said before."""
+    """Answer with an earlier answer."""
     return lambda _asked, _forward: answer
 
 

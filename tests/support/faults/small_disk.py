@@ -26,7 +26,7 @@ class Disk:
     folder: Path
 
     def fill(self) -> None:
-        """Take all the room there is."""
+        """Fill all free space."""
         with (self.folder / "filler").open("ab", buffering=0) as file:
             try:
                 while file.write(bytes(4096)):

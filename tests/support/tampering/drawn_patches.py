@@ -65,7 +65,7 @@ def _replace(draw: random.Random, live: Body) -> list[Operation]:
 
 
 def _retype(draw: random.Random, live: Body) -> list[Operation]:
-    """Replace a value by one that looks the same and is not: 1 for true, "1" for 1."""
+    """Replace a value by one that seems the same and is not: 1 for true, "1" for 1."""
     drawn = _draw_value(draw, live, (int, bool, str))
     if drawn is None:
         return []

@@ -138,17 +138,17 @@ class PropertyCluster:
             resource_version=metadata["resourceVersion"],
         )
 
-    def look(self, desired: Body, live: Body) -> VerifiedState:
+    def verified_state(self, desired: Body, live: Body) -> VerifiedState:
         """Return what is remembered of an object that is as its manifest wants."""
         return verified_state_of(_wanted(desired), live, Ignored(), autoscaled=False, healthy=True)
 
-    def judge(self, desired: Body, look: VerifiedState | None = None) -> Judgement:
+    def judge(self, desired: Body, verified: VerifiedState | None = None) -> Judgement:
         """Judge one state by all proofs. The server may refuse: it merges `{}` into an emptied map as null."""
         while True:
             live = self.get(desired)
             version = live["metadata"]["resourceVersion"]
             exact = {**desired, "metadata": {**desired["metadata"], "resourceVersion": version}}
-            settled = look is not None and look.still_valid(
+            settled = verified is not None and verified.still_valid(
                 _wanted(desired), live, Ignored(), autoscaled=False, health_matters=False
             )
             try:
