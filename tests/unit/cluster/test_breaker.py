@@ -36,13 +36,13 @@ def apply(cluster, config_map, name, *, dry_run=False):
 def outcomes(cluster, config_map, numbers, *, dry_run=False):
     """What each write comes to: an error, or its answer."""
 
-    def one(number):
+    def apply_object(number):
         try:
             return apply(cluster, config_map, f"c{number}", dry_run=dry_run)
         except ClusterError as error:
             return error
 
-    return cluster.map(one, numbers)
+    return cluster.map(apply_object, numbers)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "30"}, {"Retry-After": "900"}, {"Retry-After": "1"}])
@@ -51,12 +51,12 @@ def test_row_73_requests_and_pauses_are_bounded_for_any_number_of_objects(
     cluster, server, says, pauses, config_map, status, headers
 ):
     server.answer = lambda _: says(status=status, headers=headers)
-    found = outcomes(cluster, config_map, range(200))
-    assert all(isinstance(error, ClusterError) for error in found)
+    results = outcomes(cluster, config_map, range(200))
+    assert all(isinstance(error, ClusterError) for error in results)
     assert (
         len(server.seen) <= 2 * 4 + 3 + breaker.PROBES
     )  # four requests at once, whose pauses take no time here
-    assert sum(isinstance(error, errors.CircuitOpen) for error in found) >= 190
+    assert sum(isinstance(error, errors.CircuitOpen) for error in results) >= 190
     assert cluster.stopped is not None
     assert str(status) in cluster.stopped.reason
     assert all(seconds <= 30.5 for seconds in pauses)
@@ -125,8 +125,8 @@ def test_row_73_what_is_said_of_single_objects_stops_nothing(
     cluster, server, refuses, config_map, status, reason, message
 ):
     server.answer = lambda _: refuses(status, reason, message)
-    found = outcomes(cluster, config_map, range(30))
-    assert all(isinstance(error, errors.RequestError) for error in found)
+    results = outcomes(cluster, config_map, range(30))
+    assert all(isinstance(error, errors.RequestError) for error in results)
     assert cluster.stopped is None
 
 
@@ -152,8 +152,8 @@ def test_row_73_revoked_rights_stop_writes_and_leave_plans_of_readers_alone(
 
 def test_row_73_one_object_is_tried_as_often_as_ever_and_stops_nothing(cluster, server, says, config_map):
     server.answer = lambda seen: says(status=503) if seen.path.endswith("/c7") else says(body={})
-    found = outcomes(cluster, config_map, range(60))
-    assert [isinstance(one, errors.ServerFailure) for one in found] == [n == 7 for n in range(60)]
+    results = outcomes(cluster, config_map, range(60))
+    assert [isinstance(result, errors.ServerFailure) for result in results] == [n == 7 for n in range(60)]
     assert sum(seen.path.endswith("/c7") for seen in server.seen) == 5
     assert cluster.stopped is None
 
@@ -161,8 +161,8 @@ def test_row_73_one_object_is_tried_as_often_as_ever_and_stops_nothing(cluster, 
 def test_row_73_a_probe_that_succeeds_closes_the_circuit(cluster, server, says, config_map):
     ill = iter([True] * 7)
     server.answer = lambda _: says(status=503) if next(ill, False) else says(body={})
-    found = outcomes(cluster, config_map, range(60))
-    assert found == [{}] * 60
+    results = outcomes(cluster, config_map, range(60))
+    assert results == [{}] * 60
     assert cluster.stopped is None
 
 

@@ -101,8 +101,8 @@ def test_a_plugin_of_the_operators_own_gives_a_token(headers, write_kubeconfig):
 @pytest.mark.parametrize("command", ["false", "/no/such/plugin"])
 def test_a_plugin_that_fails_is_named_and_nobody_goes_on_anonymously(write_kubeconfig, command):
     plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": command}
-    said = refusal(ConnectionSpec(kubeconfig=write_kubeconfig(exec=plugin)))
-    assert "its credential plugin failed" in said
+    message = refusal(ConnectionSpec(kubeconfig=write_kubeconfig(exec=plugin)))
+    assert "its credential plugin failed" in message
 
 
 def test_a_plugin_that_hangs_is_not_waited_for(write_kubeconfig, monkeypatch):
@@ -121,7 +121,7 @@ def test_impersonation_is_sent(headers, server):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "expected"),
     [
         ({"impersonate_user": ""}, "impersonate_user is empty"),
         ({"impersonate_user": " "}, "impersonate_user is empty"),
@@ -141,9 +141,9 @@ def test_impersonation_is_sent(headers, server):
         ({"host": "https://x", "ca_cert": Path("/no/such")}, "a file is missing"),
     ],
 )
-def test_what_contradicts_itself_is_refused(options, said):
+def test_what_contradicts_itself_is_refused(options, expected):
     message = refusal(ConnectionSpec(**{"host": "http://127.0.0.1:1", **options}))
-    assert said in message
+    assert expected in message
     assert "hunter2" not in message
 
 
@@ -153,9 +153,9 @@ def test_no_cluster_is_guessed(monkeypatch, tmp_path, write_kubeconfig):
     write_kubeconfig().rename(home / ".kube" / "config")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("KUBECONFIG", str(home / ".kube" / "config"))
-    said = refusal(ConnectionSpec())
-    assert "no cluster is named" in said
-    assert "plumb_kubeconfig" in said
+    message = refusal(ConnectionSpec())
+    assert "no cluster is named" in message
+    assert "plumb_kubeconfig" in message
 
 
 def test_a_pods_service_account_serves_where_nothing_is_named(tmp_path, certificate):
@@ -174,9 +174,9 @@ def test_a_pods_service_account_serves_where_nothing_is_named(tmp_path, certific
 
 
 def test_a_missing_context_names_the_nearest(write_kubeconfig):
-    said = refusal(ConnectionSpec(kubeconfig=write_kubeconfig(), context="stagging"))
-    assert "context 'stagging' is not in it; it has prod, stage." in said
-    assert "for example to 'stage'" in said
+    message = refusal(ConnectionSpec(kubeconfig=write_kubeconfig(), context="stagging"))
+    assert "context 'stagging' is not in it; it has prod, stage." in message
+    assert "for example to 'stage'" in message
 
 
 def test_without_a_context_nothing_is_chosen(write_kubeconfig):
@@ -190,7 +190,7 @@ CLUSTER = (
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         (None, "there is no such file"),
         ("", "it has no list of contexts"),
@@ -220,18 +220,18 @@ CLUSTER = (
         ),
     ],
 )
-def test_a_broken_kubeconfig_is_named_and_not_quoted(tmp_path, text, said):
+def test_a_broken_kubeconfig_is_named_and_not_quoted(tmp_path, text, expected):
     path = tmp_path / "kubeconfig"
     if text is not None:
         path.write_text(text)
     message = refusal(ConnectionSpec(kubeconfig=path))
-    assert said in message
+    assert expected in message
     assert str(path) in message
     assert "hunter2" not in message
 
 
 @pytest.mark.parametrize(
-    ("user", "said"),
+    ("user", "expected"),
     [
         ({"as": "admin"}, "acts as somebody else"),
         ({"client-certificate": "kubeconfig"}, "only one of client-certificate and client-key"),
@@ -239,10 +239,10 @@ def test_a_broken_kubeconfig_is_named_and_not_quoted(tmp_path, text, said):
         ({"tokenFile": "empty"}, "the file is empty"),
     ],
 )
-def test_a_user_that_cannot_serve_is_named(write_kubeconfig, tmp_path, user, said):
+def test_a_user_that_cannot_serve_is_named(write_kubeconfig, tmp_path, user, expected):
     (tmp_path / "empty").touch()
     message = refusal(ConnectionSpec(kubeconfig=write_kubeconfig(**user)))
-    assert said in message
+    assert expected in message
     assert "hunter2" not in message
 
 
@@ -364,7 +364,7 @@ def test_plain_http_to_tls_and_tls_to_plain_http_are_errors(server, tls_server, 
 
 
 @pytest.mark.parametrize(
-    ("before", "said"),
+    ("before", "expected"),
     [
         ("sys.modules['urllib3'] = None", "urllib3 cannot be imported. Install what .* requirements.txt"),
         ("sys.modules['httptools'] = None", "httptools cannot be imported. Install what .* requirements.txt"),
@@ -378,7 +378,7 @@ def test_plain_http_to_tls_and_tls_to_plain_http_are_errors(server, tls_server, 
         ),
     ],
 )
-def test_a_package_that_is_missing_or_another_one_is_named(before: str, said: str) -> None:
+def test_a_package_that_is_missing_or_another_one_is_named(before: str, expected: str) -> None:
     """urllib3-future, which niquests brings, writes itself over urllib3: the same names on other connections."""
     program = (
         f"import sys; {before}\n"
@@ -388,4 +388,4 @@ def test_a_package_that_is_missing_or_another_one_is_named(before: str, said: st
         "except InputError as exc: print(exc)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert re.search(said, done.stdout), done.stdout
+    assert re.search(expected, done.stdout), done.stdout

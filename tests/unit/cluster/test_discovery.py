@@ -82,7 +82,7 @@ HPAS = {"resources": [{"name": "hpas", "kind": "HPA", "namespaced": True, "verbs
 
 
 @pytest.fixture(params=["aggregated", "one by one"])
-def found(request, cluster, server, says):
+def discovery(request, cluster, server, says):
     def answer(seen):
         if request.param == "aggregated":
             return says(body=CORE if seen.path == "/api" else NAMED)
@@ -94,19 +94,19 @@ def found(request, cluster, server, says):
     return cluster.discover()
 
 
-def test_kinds_are_found_at_their_version_or_the_preferred_one(found):
-    hpa = found.of(GroupKind("autoscaling", "HPA"))
+def test_kinds_are_found_at_their_version_or_the_preferred_one(discovery):
+    hpa = discovery.of(GroupKind("autoscaling", "HPA"))
     assert hpa.api_version == "autoscaling/v2"
     assert hpa.path("n", "a") == "/apis/autoscaling/v2/namespaces/n/hpas/a"
-    assert found.find("autoscaling/v1", "HPA").version == "v1"
-    assert found.find("v1", "ConfigMap").path("n") == "/api/v1/namespaces/n/configmaps"
-    assert found.find("v1", "Namespace").path("", "n") == "/api/v1/namespaces/n"
-    assert found.find("v2", "ConfigMap") is None
-    assert found.of(GroupKind("", "HPA")) is None
+    assert discovery.find("autoscaling/v1", "HPA").version == "v1"
+    assert discovery.find("v1", "ConfigMap").path("n") == "/api/v1/namespaces/n/configmaps"
+    assert discovery.find("v1", "Namespace").path("", "n") == "/api/v1/namespaces/n"
+    assert discovery.find("v2", "ConfigMap") is None
+    assert discovery.of(GroupKind("", "HPA")) is None
 
 
-def test_what_can_be_scanned_is_listed_once_and_without_subresources(found):
-    assert [(kind.kind, kind.version) for kind in found.listable()] == [
+def test_what_can_be_scanned_is_listed_once_and_without_subresources(discovery):
+    assert [(kind.kind, kind.version) for kind in discovery.listable()] == [
         ("ConfigMap", "v1"),
         ("Namespace", "v1"),
         ("Pod", "v1"),
@@ -114,14 +114,14 @@ def test_what_can_be_scanned_is_listed_once_and_without_subresources(found):
     ]
 
 
-def test_a_group_that_does_not_answer_is_named_and_breaks_nothing(found):
-    assert found.incomplete_groups == {"metrics.k8s.io"}
+def test_a_group_that_does_not_answer_is_named_and_breaks_nothing(discovery):
+    assert discovery.incomplete_groups == {"metrics.k8s.io"}
 
 
-def test_a_near_miss_is_suggested(found):
-    assert found.nearest("v1", "Configmap") == ["v1 ConfigMap"]
-    assert found.nearest("autoscaling/v2beta2", "HPA")[:2] == ["autoscaling/v2 HPA", "autoscaling/v1 HPA"]
-    assert found.nearest("example.com/v1", "Bus") == []
+def test_a_near_miss_is_suggested(discovery):
+    assert discovery.nearest("v1", "Configmap") == ["v1 ConfigMap"]
+    assert discovery.nearest("autoscaling/v2beta2", "HPA")[:2] == ["autoscaling/v2 HPA", "autoscaling/v1 HPA"]
+    assert discovery.nearest("example.com/v1", "Bus") == []
 
 
 def test_it_is_asked_in_two_requests_and_once(cluster, server, says):

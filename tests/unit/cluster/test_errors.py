@@ -24,12 +24,17 @@ TARGET = Target(subject="Deployment shop/cart", operation="applying", write=True
 
 def answer(status, reason="", message="", *causes, **details):
     listed = [dict(zip(("reason", "field", "message"), cause, strict=True)) for cause in causes]
-    said = {"kind": "Status", "reason": reason, "message": message, "details": {**details, "causes": listed}}
-    return parse_status(status, json.dumps(said).encode())
+    content = {
+        "kind": "Status",
+        "reason": reason,
+        "message": message,
+        "details": {**details, "causes": listed},
+    }
+    return parse_status(status, json.dumps(content).encode())
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("status", "expected"),
     [
         (answer(401, "Unauthorized", "Unauthorized"), errors.Unauthorized),
         (answer(403, "Forbidden", "no"), errors.Forbidden),
@@ -58,11 +63,11 @@ def answer(status, reason="", message="", *causes, **details):
         (parse_status(418, b"[" * 100_000), errors.BadRequest),
     ],
 )
-def test_the_table(given, expected):
-    made = api_error(given, TARGET)
+def test_the_table(status, expected):
+    made = api_error(status, TARGET)
     assert type(made) is expected
     assert str(made).startswith("Deployment shop/cart: applying: ")
-    assert made.status == given.status
+    assert made.status == status.status
     assert made.reason
     assert made.next_step
 
@@ -159,13 +164,13 @@ def test_a_long_message_is_told_by_its_causes():
 
 def test_nothing_that_a_server_says_of_a_secret_is_kept():
     target = Target(subject="Secret shop/db", operation="applying", secret=True, write=True)
-    given = answer(
+    status = answer(
         422,
         "Invalid",
         "hunter2 is wrong",
         ("FieldValueInvalid", "data[password]", 'Invalid value: "hunter2"'),
     )
-    made = api_error(given, target)
+    made = api_error(status, target)
     assert "hunter2" not in str(made) + repr(made) + repr(vars(made)) + repr(made.answer)
     assert "data[password] FieldValueInvalid" in str(made)
     made = api_error(answer(500, "InternalError", "illegal base64 data: hunter2"), target)
@@ -193,5 +198,5 @@ def test_a_foreign_body_is_not_quoted():
     "details", [None, [], {"causes": None}, {"causes": {}}, {"causes": [None, 3]}, {"kind": 5}]
 )
 def test_an_odd_status_object_is_no_crash(details):
-    said = {"kind": "Status", "reason": 7, "message": None, "details": details}
-    assert parse_status(409, json.dumps(said).encode()).causes == ()
+    content = {"kind": "Status", "reason": 7, "message": None, "details": details}
+    assert parse_status(409, json.dumps(content).encode()).causes == ()

@@ -128,7 +128,7 @@ def test_over_tls_too(tls_server, certificate, pauses, says, config_map, lease_f
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({}, ""),
         ({"until": -1.0}, "ran out 1"),
@@ -138,14 +138,14 @@ def test_over_tls_too(tls_server, certificate, pauses, says, config_map, lease_f
         ({"until": None}, "cannot be read"),
     ],
 )
-def test_what_the_file_says(lease_file: Path, change: dict[str, Any], said: str) -> None:
+def test_what_the_file_says(lease_file: Path, change: dict[str, Any], message: str) -> None:
     content = json.loads(lease_file.read_text(encoding="utf-8").splitlines()[1])
     if isinstance(change.get("until"), float):
         change = {"until": boot_time() + change["until"]}
     store = RecordStore(kind="plumb.gitops/lease", version=1, encode=dict, decode=dict)
     store.save(lease_file, content | change)
-    assert said in forbidden_reason(lease_file)
-    assert bool(said) == bool(forbidden_reason(lease_file))
+    assert message in forbidden_reason(lease_file)
+    assert bool(message) == bool(forbidden_reason(lease_file))
 
 
 @pytest.mark.parametrize("spoil", [lambda file: file.write_bytes(file.read_bytes()[:-9]), Path.unlink])
@@ -195,9 +195,9 @@ class Store:
 
 @pytest.fixture
 def store(server, says, refuses) -> Store:
-    kept = Store(says, refuses)
-    server.answer = kept
-    return kept
+    value = Store(says, refuses)
+    server.answer = value
+    return value
 
 
 def test_one_holds_it_and_the_other_waits_until_nothing_has_changed_for_long_enough(store, cluster):

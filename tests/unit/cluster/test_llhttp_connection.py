@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster import errors
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
-from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests import llhttp_connection as http1
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests import llhttp_connection
 
 OK = b"HTTP/1.1 200 OK\r\n"
 LIST = b'{"items": [], "metadata": {"resourceVersion": "7"}}'
@@ -177,7 +177,7 @@ def test_an_answer_is_gone_when_it_is_read(wire, wired, config_map):
     gc.disable()
     try:
         wired.list(config_map)
-        assert not any(isinstance(kept, http1._Reader) for kept in gc.get_objects())
+        assert not any(isinstance(value, llhttp_connection._Reader) for value in gc.get_objects())
     finally:
         gc.enable()
 
@@ -188,7 +188,7 @@ def test_a_stop_while_an_answer_is_read_is_no_broken_answer(wire, wired, config_
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(http1._Reader, "on_body", stop)
+    monkeypatch.setattr(llhttp_connection._Reader, "on_body", stop)
     wire.says(sized(LIST))
     with pytest.raises(KeyboardInterrupt):
         wired.list(config_map)

@@ -71,8 +71,8 @@ def test_row_107_a_lasting_refusal_is_raised_again_as_it_was(error):
     assert is_lasting(error)
     memory = RefusedRequests()
     memory.note("key", error, "rules")
-    kept = from_content(json.loads(json.dumps(to_content(memory.after_run(rights=True)))))
-    known = RefusedRequests(kept).find("key")
+    refusals = from_content(json.loads(json.dumps(to_content(memory.after_run(rights=True)))))
+    known = RefusedRequests(refusals).find("key")
     assert known is not None
     again = known.to_error()
     assert type(again) is type(error)

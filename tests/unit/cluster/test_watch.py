@@ -28,7 +28,7 @@ def event(kind, name, version):
 
 
 def lines(*events):
-    return b"".join(json.dumps(one).encode() + b"\n" for one in events)
+    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
 
 
 def listing(version, *items, more=""):
@@ -47,11 +47,11 @@ def test_a_stream_asks_for_metadata_and_bookmarks_from_where_the_list_ended(
     cluster, server, says, config_map
 ):
     server.says(says(body=lines(event("ADDED", "a", 8), event("BOOKMARK", "", 9), event("DELETED", "a", 10))))
-    found = list(watched(cluster, config_map))
-    assert [(one.change, one.resource_version) for one in found] == [
+    events = list(watched(cluster, config_map))
+    assert [(event.change, event.resource_version) for event in events] == [
         (WatchChange.ADDED, "8"), (WatchChange.BOOKMARK, "9"), (WatchChange.DELETED, "10"),
     ]  # fmt: skip
-    assert found[0].item["kind"] == "ConfigMap"
+    assert events[0].item["kind"] == "ConfigMap"
     (seen,) = server.seen
     assert seen.path == "/api/v1/configmaps"
     assert seen.query == {
@@ -62,7 +62,7 @@ def test_a_stream_asks_for_metadata_and_bookmarks_from_where_the_list_ended(
 
 
 @pytest.mark.parametrize(
-    ("said", "error"),
+    ("message", "error"),
     [
         ({"status": 410, "body": {"kind": "Status", "code": 410, "reason": "Expired"}}, errors.Expired),
         ({"body": lines(GONE)}, errors.Expired),
@@ -79,9 +79,9 @@ def test_a_stream_asks_for_metadata_and_bookmarks_from_where_the_list_ended(
         ({"body": b"x" * 3000 + b"\n"}, errors.TooLarge),
     ],
 )
-def test_what_goes_wrong_is_said_in_our_words(cluster, server, says, config_map, monkeypatch, said, error):
+def test_what_goes_wrong_is_said_in_our_words(cluster, server, says, config_map, monkeypatch, message, error):
     monkeypatch.setattr(watch, "LONGEST_LINE", 1000)
-    server.says(says(**said))
+    server.says(says(**message))
     with pytest.raises(error) as caught:
         list(watched(cluster, config_map))
     assert "ConfigMap" in str(caught.value)
@@ -135,15 +135,15 @@ class Notes:
 
     stop: Stop
     until: int = 1_000_000
-    said: list = field(default_factory=list)
+    calls: list = field(default_factory=list)
 
     def _note(self, *what):
-        self.said.append(what)
-        if len(self.said) >= self.until:
+        self.calls.append(what)
+        if len(self.calls) >= self.until:
             self.stop.now()
 
-    def extract(self, one):
-        return one["metadata"]["resourceVersion"]
+    def extract(self, item):
+        return item["metadata"]["resourceVersion"]
 
     def listed(self, objects):
         self._note("listed", dict(objects))
@@ -166,7 +166,7 @@ def follow(cluster, kind, until):
     notes = Notes(stop, until)
     follower = Reflector(lambda: cluster, Selected(kind=kind, selector="a=b"), notes, stop, clock=NEVER)
     follower.run()
-    return notes.said, follower.objects
+    return notes.calls, follower.objects
 
 
 def test_what_changes_is_told_with_what_it_was(cluster, server, says, config_map):
@@ -174,8 +174,8 @@ def test_what_changes_is_told_with_what_it_was(cluster, server, says, config_map
         says(body=listing(5, item("a", 1), item("b", 2))),
         says(body=lines(event("MODIFIED", "a", 6), event("ADDED", "c", 7), event("DELETED", "b", 8))),
     )
-    said, objects = follow(cluster, config_map, 4)
-    assert said == [
+    calls, objects = follow(cluster, config_map, 4)
+    assert calls == [
         ("listed", {("n", "a"): "1", ("n", "b"): "2"}),
         ("a", "1", "6"), ("c", None, "7"), ("b", "2", None),
     ]  # fmt: skip
@@ -189,8 +189,8 @@ def test_a_list_comes_in_pages_of_which_one_at_a_time_is_in_memory(cluster, serv
         says(body=listing(5, item("b", 2))),
         says(body=lines(event("DELETED", "a", 6))),
     )
-    said, _objects = follow(cluster, config_map, 2)
-    assert said[0] == ("listed", {("n", "a"): "1", ("n", "b"): "2"})
+    calls, _objects = follow(cluster, config_map, 2)
+    assert calls[0] == ("listed", {("n", "a"): "1", ("n", "b"): "2"})
     assert server.seen[1].query["continue"] == "next"
     assert "resourceVersion" not in server.seen[0].query  # a quorum read
 
@@ -202,8 +202,8 @@ def test_a_stream_that_ends_or_breaks_goes_on_from_its_last_event(cluster, serve
         says(body=lines(event("MODIFIED", "a", 21), event("MODIFIED", "a", 22)), cut=20),
         says(body=lines(event("MODIFIED", "a", 23))),
     )
-    said, _objects = follow(cluster, config_map, 4)
-    assert said == [("listed", {}), ("a", None, "6"), ("Unreachable",), ("a", "6", "23")]
+    calls, _objects = follow(cluster, config_map, 4)
+    assert calls == [("listed", {}), ("a", None, "6"), ("Unreachable",), ("a", "6", "23")]
     assert [seen.query.get("resourceVersion") for seen in server.seen] == [None, "5", "20", "20"]
 
 
@@ -218,8 +218,14 @@ def test_after_410_it_is_listed_anew_and_only_what_differs_is_told(
         says(body=listing(90, item("a", 1), item("b", 80), item("d", 81))),
         says(body=lines(event("MODIFIED", "a", 91))),
     )
-    said, _objects = follow(cluster, config_map, 6)
-    assert said[1:] == [("expired",), ("b", "2", "80"), ("c", "3", None), ("d", None, "81"), ("a", "1", "91")]
+    calls, _objects = follow(cluster, config_map, 6)
+    assert calls[1:] == [
+        ("expired",),
+        ("b", "2", "80"),
+        ("c", "3", None),
+        ("d", None, "81"),
+        ("a", "1", "91"),
+    ]
     assert server.seen[3].query["resourceVersion"] == "90"
 
 
@@ -231,18 +237,18 @@ def test_after_failures_in_a_row_the_version_is_not_relied_upon(cluster, server,
         says(body=listing(90, item("a", 80))),
         says(body=lines(event("MODIFIED", "a", 91))),
     )
-    said, _objects = follow(cluster, config_map, 6)
-    assert said[1:] == [("ServerFailure",)] * 3 + [("a", "400", "80"), ("a", "80", "91")]
+    calls, _objects = follow(cluster, config_map, 6)
+    assert calls[1:] == [("ServerFailure",)] * 3 + [("a", "400", "80"), ("a", "80", "91")]
 
 
 def test_a_kind_that_is_not_served_any_more_ends_it(cluster, server, says, config_map):
     server.says(says(body=listing(5)), says(status=404, body=b"404 page not found"))
-    said, _objects = follow(cluster, config_map, 99)
-    assert said == [("listed", {}), ("UnknownApi",)]
+    calls, _objects = follow(cluster, config_map, 99)
+    assert calls == [("listed", {}), ("UnknownApi",)]
 
 
 def test_after_a_stop_nothing_is_asked_and_nothing_told(cluster, server, says, config_map):
     server.says(says(body=listing(5)), says(body=lines(event("ADDED", "a", 6), event("ADDED", "b", 7))))
-    said, _objects = follow(cluster, config_map, 2)
-    assert said == [("listed", {}), ("a", None, "6")]
+    calls, _objects = follow(cluster, config_map, 2)
+    assert calls == [("listed", {}), ("a", None, "6")]
     assert len(server.seen) == 2

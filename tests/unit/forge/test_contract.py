@@ -213,7 +213,7 @@ def test_a_deploy_token_is_there_where_the_forge_has_them(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"owner": "nobody"}, "there is no such thing"),
         ({"name": "no such"}, "letters"),
@@ -223,9 +223,9 @@ def test_a_deploy_token_is_there_where_the_forge_has_them(
     ],
 )
 def test_what_cannot_be_is_found_in_a_check(
-    forge: ForgeServer, place: ForgeRepository, change: dict[str, Any], said: str
+    forge: ForgeServer, place: ForgeRepository, change: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(PlumbError, match=said), ForgeClient(replace(place, **change)) as client:
+    with pytest.raises(PlumbError, match=message), ForgeClient(replace(place, **change)) as client:
         ensure_repository(client, WantedRepository(create=True), check=True)
 
 

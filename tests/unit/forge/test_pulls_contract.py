@@ -84,7 +84,7 @@ def asked(forge: Forge, *methods: str) -> list[str]:
 
 
 def labels(pull: dict) -> list[str]:
-    return [one if isinstance(one, str) else one["name"] for one in pull["labels"]]
+    return [label if isinstance(label, str) else label["name"] for label in pull["labels"]]
 
 
 def test_a_branch_has_one_pull_request_that_follows_what_is_wanted(
@@ -110,7 +110,7 @@ def test_a_branch_has_one_pull_request_that_follows_what_is_wanted(
     assert pull["title"] == "Update shop to 1.4.3"
     assert sorted(labels(pull)) == ["automatic", "images", "urgent"]
     people = pull["requested_reviewers"] if "requested_reviewers" in pull else pull["reviewers"]
-    assert [one.get("login") or one["username"] for one in people] == ["mira", "ove"]
+    assert [person.get("login") or person["username"] for person in people] == ["mira", "ove"]
 
 
 @pytest.mark.parametrize("done", [True, False])
@@ -219,7 +219,7 @@ def test_one_comment_of_ours_is_kept(forge: Forge, client: ForgeClient, place: F
     assert not ensure_comment(client, number, "preview prod", "one")
     assert ensure_comment(client, number, "preview prod", "two")
     assert ensure_comment(client, number, "preview prod-eu", "other")
-    bodies = [one["body"].split("\n", 1)[1] for one in forge.records.comments]
+    bodies = [comment["body"].split("\n", 1)[1] for comment in forge.records.comments]
     assert bodies == ["hello", "two", "other"]
 
 

@@ -13,7 +13,7 @@ HERE, BELOW = "https://git.example.com", "https://example.com/git/"
 
 
 @pytest.mark.parametrize(
-    ("base", "url", "found"),
+    ("base", "url", "expected"),
     [
         (HERE, "https://git.example.com/platform/fleet.git", ("platform", "fleet")),
         (HERE, "https://GIT.example.com/platform/fleet/", ("platform", "fleet")),
@@ -32,6 +32,6 @@ HERE, BELOW = "https://git.example.com", "https://example.com/git/"
     ],
 )
 def test_a_source_belongs_to_the_repository_that_its_address_names(
-    base: str, url: str, found: tuple[str, str] | None
+    base: str, url: str, expected: tuple[str, str] | None
 ) -> None:
-    assert repository_at(base, url) == found
+    assert repository_at(base, url) == expected

@@ -69,8 +69,8 @@ def test_no_more_is_taken_than_may_be(tmp_path: Path, ask: Callable[[str, Path],
         else:
             with pytest.raises(PlumbError) as caught:
                 ask(server.url, tmp_path)
-            told = "the receiver answers" if ask is tell_receiver else "larger than 8192 KiB"
-            assert told in str(caught.value)
+            message = "the receiver answers" if ask is tell_receiver else "larger than 8192 KiB"
+            assert message in str(caught.value)
             assert caught.value.next_step
     assert server.taken
     assert max(server.taken) <= MOST + BUFFERS

@@ -55,14 +55,14 @@ PUBLIC = (
 
 @pytest.fixture(autouse=True)
 def resolver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DNS as the test has it; nobody else is asked."""
+    """DNS as the test has it; no other resolver is used."""
 
-    def found(host: str, port: int, **_how: Any) -> list[tuple[Any, ...]]:
+    def resolve(host: str, port: int, **_how: Any) -> list[tuple[Any, ...]]:
         if host not in NAMES:
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in NAMES[host]]
 
-    monkeypatch.setattr(socket, "getaddrinfo", found)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_row_79_where_hosts_are(hosts: tuple[str, ...], reach: Reach) -> None:
     assert {host: reach_of(host) for host in hosts} == dict.fromkeys(hosts, reach)
 
 
-def _exchange(registry: str) -> RegistrySession:
+def _session(registry: str) -> RegistrySession:
     return RegistrySession(
         RegistryAccess(subject="image shop"), RegistryCache(), registry=registry, until=time.monotonic() + 5
     )
@@ -84,9 +84,7 @@ def _in_url(host: str) -> str:
 
 def _judged(registry: str, host: str, *, realm: str = "") -> str:
     """What a registry hears that names a token service on a host, without a login; empty where it would be asked."""
-    authority = RegistryAuthorization(
-        _exchange(registry), f"https://{registry}", "shop/web", ANONYMOUS, realm
-    )
+    authority = RegistryAuthorization(_session(registry), f"https://{registry}", "shop/web", ANONYMOUS, realm)
     try:
         authority._checked(f"https://{_in_url(host)}/token")
     except RegistryError as error:
@@ -98,7 +96,7 @@ def _judged(registry: str, host: str, *, realm: str = "") -> str:
 def test_row_79_a_public_registry_leads_nowhere_inside(host: str) -> None:
     assert "where the registry is not" in _judged("registry.example.com", host)
     with pytest.raises(RegistryError, match="which is not followed"):
-        _exchange("registry.example.com")._target(
+        _session("registry.example.com")._target(
             "https://registry.example.com/v2/", f"https://{_in_url(host)}/x", "asking"
         )
 
@@ -120,20 +118,20 @@ def test_row_79_a_public_registry_leads_nowhere_inside(host: str) -> None:
 def test_row_79_a_registry_inside_leads_no_further_in_than_it_is(
     registry: str, host: str, followed: bool
 ) -> None:
-    exchange, target = _exchange(registry), f"https://{host}/x"
+    session, target = _session(registry), f"https://{host}/x"
     if followed:
-        assert exchange._target(f"https://{registry}/v2/", target, "asking") == target
+        assert session._target(f"https://{registry}/v2/", target, "asking") == target
         assert _judged(registry, host) == ""
     else:
         with pytest.raises(RegistryError, match="which is not followed"):
-            exchange._target(f"https://{registry}/v2/", target, "asking")
+            session._target(f"https://{registry}/v2/", target, "asking")
         assert "where the registry is not" in _judged(registry, host)
 
 
 def test_row_79_the_operator_may_name_a_token_service_inside() -> None:
     assert "say so: realm: https://auth.infra.svc:8443." in _judged("far.example.com", "auth.infra.svc:8443")
-    told = "https://auth.infra.svc:8443"
-    assert _judged("far.example.com", "auth.infra.svc:8443", realm=told) == ""
+    realm = "https://auth.infra.svc:8443"
+    assert _judged("far.example.com", "auth.infra.svc:8443", realm=realm) == ""
 
 
 def test_row_79_nothing_is_sent_to_a_token_service_inside() -> None:
@@ -143,7 +141,7 @@ def test_row_79_nothing_is_sent_to_a_token_service_inside() -> None:
         port = listening.getsockname()[1]
         for host in ("127.0.0.1", "2130706433", "[::ffff:127.0.0.1]", "localhost"):
             authority = RegistryAuthorization(
-                _exchange("far.example.com"), "https://far.example.com", "shop/web", ANONYMOUS
+                _session("far.example.com"), "https://far.example.com", "shop/web", ANONYMOUS
             )
             with pytest.raises(RegistryError, match="where the registry is not"):
                 authority.respond(f'Bearer realm="https://{host}:{port}/token",service="s"')

@@ -36,7 +36,7 @@ def decided(tag="1.5.0", name="shop", image=IMAGE, write=Write.TAG, digest=DIGES
 
 
 def edited(text, *decisions, file="apps/shop.yaml", known=()):
-    chosen = {one.policy.name: one for one in decisions or (decided(),)}
+    chosen = {decision.policy.name: decision for decision in decisions or (decided(),)}
     return edit(text.encode(), file, chosen, frozenset({*chosen, *known}))
 
 
@@ -124,7 +124,7 @@ def test_a_marker_that_cannot_be_used_is_told_and_left(text, why):
     assert result.content.decode() == text
     assert result.changes == ()
     (warning,) = result.warnings
-    assert any(one in warning for one in why.split("|"))
+    assert any(reason in warning for reason in why.split("|"))
 
 
 def test_a_marker_in_a_text_is_text():

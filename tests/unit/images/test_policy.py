@@ -71,9 +71,9 @@ def test_what_is_no_name_is_refused(text):
 
 def test_name_and_tag_are_found_in_a_reference():
     for text in ("reg.example.com:5000/web:1.0", f"reg.example.com:5000/web:1.0@{DIGEST}"):
-        found = name_of(text)
-        assert found is not None
-        assert (found.text, tag_of(text)) == ("reg.example.com:5000/web", "1.0")
+        name = name_of(text)
+        assert name is not None
+        assert (name.text, tag_of(text)) == ("reg.example.com:5000/web", "1.0")
     assert tag_of("reg.example.com:5000/web") == ""
     assert name_of("{{ image }}") is None
 
@@ -126,7 +126,7 @@ def test_what_is_compared_may_be_a_part_of_the_tag():
 
 
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [
         {},
         {"semver": "1", "numerical": "asc"},
@@ -138,9 +138,9 @@ def test_what_is_compared_may_be_a_part_of_the_tag():
         {"regex": "x"},
     ],
 )
-def test_a_policy_is_exactly_one_known_word(given):
+def test_a_policy_is_exactly_one_known_word(options):
     with pytest.raises(InputError, match="image shop"):
-        parse_policy(given, subject="image shop")
+        parse_policy(options, subject="image shop")
 
 
 def test_older_and_newer_by_tags_alone():
@@ -160,23 +160,23 @@ def test_signatures_and_attestations_are_no_images():
     assert without_attachments([*attached, "1.0", "sha256-short.sig"]) == ["1.0", "sha256-short.sig"]
 
 
-def found(pattern, extract, *tags, **more):
+def filtered(pattern, extract, *tags, **more):
     return filter_tags(TagFilter(pattern, extract), tags, subject="image shop", **more)
 
 
 def test_a_filter_chooses_and_extracts():
     tags = ("main-a1-17", "main-b2-9", "dev-c3-20")
     pattern = r"^main-(?P<commit>[a-f0-9]+)-(?P<build>\d+)$"
-    assert found(pattern, "$build", *tags) == [Candidate("main-a1-17", "17"), Candidate("main-b2-9", "9")]
-    assert [one.key for one in found(pattern, "${build}.$1$$", *tags)] == ["17.a1$", "9.b2$"]
-    assert [one.key for one in found("^main", "", *tags)] == ["main-a1-17", "main-b2-9"]
-    assert [one.key for one in found("(x)?main", "$1", *tags)] == ["", ""]
+    assert filtered(pattern, "$build", *tags) == [Candidate("main-a1-17", "17"), Candidate("main-b2-9", "9")]
+    assert [candidate.key for candidate in filtered(pattern, "${build}.$1$$", *tags)] == ["17.a1$", "9.b2$"]
+    assert [candidate.key for candidate in filtered("^main", "", *tags)] == ["main-a1-17", "main-b2-9"]
+    assert [candidate.key for candidate in filtered("(x)?main", "$1", *tags)] == ["", ""]
 
 
 @pytest.mark.timeout(60)  # it would go on for ever
 def test_a_regular_expression_that_never_ends_is_ended():
     with pytest.raises(InputError, match=r"takes longer than 0.5s for 1 tags and was ended"):
-        found(r"(a+)+$", "", "a" * 60 + "!", seconds=0.5)
+        filtered(r"(a+)+$", "", "a" * 60 + "!", seconds=0.5)
 
 
 @pytest.mark.parametrize(
@@ -190,4 +190,4 @@ def test_a_regular_expression_that_never_ends_is_ended():
 )
 def test_an_unusable_filter_is_refused(pattern, extract, why):
     with pytest.raises(InputError, match=why):
-        found(pattern, extract, "a", seconds=2.0)
+        filtered(pattern, extract, "a", seconds=2.0)

@@ -53,12 +53,12 @@ def password_file(tmp_path: Path) -> Path:
 
 
 def shop(host, policy=None, *, account=None, **more):
-    given = {"insecure": True, **(account or {})}
+    options = {"insecure": True, **(account or {})}
     return ImagePolicy(
         name="shop",
         image=parse_name(f"{host}/shop/web", subject="image shop"),
         policy=parse_policy(policy or {"semver": "*"}, subject="image shop"),
-        account=RegistryAccount(**given),
+        account=RegistryAccount(**options),
         **more,
     )
 
@@ -129,9 +129,9 @@ def test_the_newest_build_is_by_the_image_not_by_its_name(registry):
 
 def test_newest_with_too_many_builds_wants_a_filter(registry):
     registry.push("shop/web", [f"b{number}" for number in range(501)])
-    said = refused(shop(registry.host, {"newest": "build"}))
-    assert "501 tags" in said
-    assert "filter" in said
+    message = refused(shop(registry.host, {"newest": "build"}))
+    assert "501 tags" in message
+    assert "filter" in message
     assert chosen(shop(registry.host, {"newest": "build"}, filter=TagFilter("^b50")))[0]
 
 
@@ -196,9 +196,9 @@ def test_a_wrong_password_is_told_without_it(tmp_path):
     for bearer in (False, True):
         with RegistryServer(login=(USER, PASSWORD), bearer=bearer) as registry:
             registry.push("shop/web", ["1.0.0"])
-            said = refused(shop(registry.host, account={"username": USER, "password_file": file}))
-            assert "(401)" in said
-            assert "wrong-secret" not in said
+            message = refused(shop(registry.host, account={"username": USER, "password_file": file}))
+            assert "(401)" in message
+            assert "wrong-secret" not in message
 
 
 def docker_config(tmp_path, content):
@@ -300,11 +300,11 @@ def test_a_login_is_not_sent_to_a_token_service_elsewhere(password_file, tmp_pat
         port = service.host.rpartition(":")[2]
         registry.realm = f"https://localhost:{port}/token"
         secure = {**account, "insecure": False, "ca_file": authority.certificate}
-        said = refused(shop(registry.host, account=secure))
-        assert "not on its host" in said
+        message = refused(shop(registry.host, account=secure))
+        assert "not on its host" in message
         assert service.requests == []
-        told = {**secure, "realm": f"https://localhost:{port}"}
-        assert chosen(shop(registry.host, account=told))[0] == "1.0.0"
+        named = {**secure, "realm": f"https://localhost:{port}"}
+        assert chosen(shop(registry.host, account=named))[0] == "1.0.0"
 
 
 def test_nothing_of_a_login_goes_where_a_redirect_leads(password_file):
@@ -435,8 +435,8 @@ def test_a_compressed_bomb_is_not_unpacked(registry):
 def test_an_answer_that_dribbles_does_not_hold_up_the_scan(registry, header):
     registry.intercept = lambda _request: Dribble(header)
     remembered = RegistryCache()
-    said = refused(shop(registry.host), remembered, seconds=1.0)
-    assert "no end within" in said or "in time" in said
+    message = refused(shop(registry.host), remembered, seconds=1.0)
+    assert "no end within" in message or "in time" in message
     assert "an earlier question has not ended" in refused(shop(registry.host), remembered)
     assert len(registry.requests) == 1
 
@@ -504,8 +504,8 @@ def test_content_that_is_not_what_its_digest_says(registry):
 def test_a_manifest_that_is_none(registry, manifest):
     registry.push("shop/web", ["1.0.0"])
     registry.intercept = lambda request: json_reply(manifest) if "/manifests/" in request.path else None
-    said = refused(shop(registry.host, platform="linux/amd64"))
-    assert "neither an index nor an image manifest" in said or "none of the 1 tags" in said
+    message = refused(shop(registry.host, platform="linux/amd64"))
+    assert "neither an index nor an image manifest" in message or "none of the 1 tags" in message
 
 
 def test_tokens_that_are_none(password_file):
@@ -536,8 +536,8 @@ def test_images_are_asked_for_side_by_side(registry):
         policies.append(replace(shop(registry.host), name=str(number), image=name))
     together = threading.Barrier(4, timeout=60)
     registry.intercept = lambda request: together.wait() and None if "/tags/" in request.path else None
-    found = scan(policies, RegistryCache())
-    assert [one.choice and one.choice.tag for one in found] == ["1.0.0"] * 4
+    results = scan(policies, RegistryCache())
+    assert [result.choice and result.choice.tag for result in results] == ["1.0.0"] * 4
 
 
 @pytest.mark.parametrize("status", [429, 503])

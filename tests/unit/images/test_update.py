@@ -73,13 +73,13 @@ def decided(tag, name="shop", policy=None, digest="5", **more):
 
 
 def spec_of(server, **more):
-    given = {"name": "fleet", "base": "main", "author": Person("Plumb", "plumb@example.com"), **more}
-    return UpdateSpec(source=source(server.url("fleet.git")), **given)
+    options = {"name": "fleet", "base": "main", "author": Person("Plumb", "plumb@example.com"), **more}
+    return UpdateSpec(source=source(server.url("fleet.git")), **options)
 
 
 def run(server, *decisions, memory=None, **more):
     extra = {word: more.pop(word) for word in ("check", "pulls", "now") if word in more}
-    known = frozenset(one.policy.name for one in decisions)
+    known = frozenset(decision.policy.name for decision in decisions)
     return update(spec_of(server, **more), decisions, memory or UpdateState(), known=known, **extra)
 
 
@@ -163,10 +163,10 @@ def test_names_of_files_are_only_names(upstream, server, tmp_path):
     link = upstream.blob(b"../../etc/passwd.yaml")
     blob = upstream.blob(shop("1.4.0").encode())
     lines = [f"100755 blob {oid}\t{name}" for name, (_mode, oid) in blobs.items()]
-    given = "\0".join(
+    names = "\0".join(
         [*lines, f"120000 blob {link}\tlink.yaml", f"100644 blob {blob}\tnone.txt", ""]
     ).encode()
-    upstream.commit_tree(upstream.git("mktree", "-z", stdin=given))
+    upstream.commit_tree(upstream.git("mktree", "-z", stdin=names))
     result = run(server, decided("1.5.0"), message="Update {images}\n\n{changes}")
     assert len(result.pushed[0].changes) == len(NAMES)
     listed = upstream.git("ls-tree", "-z", "main").split("\0")[:-1]
@@ -372,7 +372,7 @@ class Forge:
 
     def close_superseded(self, keep, prefix):
         self.open = {
-            head: one for head, one in self.open.items() if head in keep or not head.startswith(prefix)
+            head: pull for head, pull in self.open.items() if head in keep or not head.startswith(prefix)
         }
 
 
@@ -547,10 +547,10 @@ def test_an_image_that_cannot_be_asked_for_keeps_its_place_in_a_shared_branch(up
     upstream.commit({"apps": {"shop.yaml": shop("1.4.0"), "cart.yaml": shop("1.0.0", "cart")}})
     memory = run(server, decided("1.5.0"), decided("1.1.0", "cart"), branch="images").memory
     cart = decided("", "cart").policy
-    kept = memory.choice(cart)
-    assert kept is not None
-    assert (kept.tag, kept.image) == ("1.1.0", IMAGE)
+    choice = memory.choice(cart)
+    assert choice is not None
+    assert (choice.tag, choice.image) == ("1.1.0", IMAGE)
     assert UpdateState().choice(cart) is None
     assert memory.choice(decided("", "none").policy) is None
-    run(server, decided("1.6.0"), Decision(cart, kept), branch="images", memory=memory)
+    run(server, decided("1.6.0"), Decision(cart, choice), branch="images", memory=memory)
     assert shown(upstream, "apps/cart.yaml", "images") == shop("1.1.0", "cart")
