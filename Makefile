@@ -11,34 +11,34 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-venv: ## make .venv with the pinned packages; does nothing when it is up to date
+venv: ## make .venv with the pinned packages, unless it is up to date
 	@scripts/venv
 
-constraints: venv ## hold the versions that .venv has of what the pinned packages bring with them
+constraints: venv ## pin indirect dependencies at the versions that .venv has
 	@scripts/constraints
 
-lint: venv ## ruff, mypy, import contracts, ansible-lint, yamllint, documentation, ansible-test sanity
+lint: venv ## run ruff, mypy, import contracts, ansible-lint, yamllint, checks of documentation, ansible-test sanity
 	@scripts/lint
 
-unit: venv ## the tests that need no cluster (seconds)
+unit: venv ## run the tests that need no cluster (seconds)
 	@$(PYTHON_ENV) -m pytest -q tests/unit
 
-integration: venv ## modules, playbooks and roles against a real API server
+integration: venv ## test modules, playbooks and roles against a real API server
 	@scripts/test tests/integration
 
-package: venv ## the collection as built and installed
+package: venv ## test the built and installed collection
 	@$(PYTHON_ENV) -m pytest -q tests/package
 
-test: venv ## all tests; builds the control plane once (about ten minutes the first time)
+test: venv ## run all tests; the first run builds the control plane (about ten minutes)
 	@scripts/test
 
-portable: venv ## what versions matter to, on the oldest and newest ansible-core, Pythons and packages (ROWS="oldest newest")
+portable: venv ## test on the oldest and newest ansible-core, Pythons and packages (ROWS="oldest newest")
 	@scripts/portable $(ROWS)
 
-importer: venv ## check the collection as Galaxy does when it is uploaded
+importer: venv ## check the collection as Galaxy does on upload
 	@scripts/importer
 
-bench: venv ## measure Plumb beside its peers (minutes); SIZES="100 1000 5000 10000" APPS=500 ROUNDS=3 ONCE=kubectl SKIP=kubectl AGENT=1 PUBLISH=1
+bench: venv ## compare Plumb with kubectl and kubernetes.core (minutes); SIZES="100 1000 5000 10000" APPS=500 ROUNDS=3 ONCE=kubectl SKIP=kubectl AGENT=1 PUBLISH=1
 	@$(SANDBOX) build >/dev/null
 	@$(PYTHON_ENV) -m ansible_collections.plumb.gitops.bench \
 	    $(if $(SIZES)$(AGENT),--sizes $(SIZES)) $(if $(APPS),--apps $(APPS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
@@ -51,14 +51,14 @@ run: venv ## run an agent on the sandbox that follows the demo's shop; Ctrl-C en
 	@$(SANDBOX) up --dir .sandbox
 	@$(PYTHON_ENV) scripts/agent_on_sandbox.py .sandbox
 
-sandbox-down: venv ## stop it and remove its state
+sandbox-down: venv ## stop the sandbox and remove its state
 	@$(SANDBOX) down --dir .sandbox --purge
 
-demo: venv ## show agents at work: commits, drift, a kill, an outage; KEEP=1 leaves all running
+demo: venv ## show agents at work: commits, drift, a kill, an outage; KEEP=1 leaves everything running
 	@$(SANDBOX) build
 	@$(PYTHON_ENV) demo/demo.py
 
-docs: venv ## the modules' reference as reStructuredText, in docs/site
+docs: venv ## write the modules' reference as reStructuredText to docs/site
 	@rm -rf docs/site && mkdir -p docs/site && chmod 0700 docs/site
 	@antsibull-docs collection --use-current --squash-hierarchy --dest-dir docs/site plumb.gitops
 
@@ -68,7 +68,7 @@ dist: venv ## build the collection's tarball into dist/
 image: dist ## make the build context of the agent's image in dist/image, for podman or docker
 	@ansible-builder create --file execution-environment.yml --context dist/image --output-filename Containerfile
 
-clean: ## remove what the tools made, .venv included; leaves a sandbox alone
+clean: ## remove what the tools made, with .venv; a sandbox stays
 	@rm -rf .venv dist docs/site reports tests/output .ansible .grimp_cache .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
