@@ -288,7 +288,7 @@ def test_it_is_set_up_with_a_repository_that_is_made_on_the_way(agent: InCluster
     checked = agent.bootstrap("--check", **variables)
     assert agent.changed(checked) == 2
     assert "clusters/there.yml" in checked.output
-    assert "looked at when the repository and its key are there" in " ".join(checked.output.split())
+    assert "checked once the repository and its key exist" in " ".join(checked.output.split())
     assert agent.changed(agent.bootstrap(**variables)) == 3  # the repository, its key, the agent
     assert (tmp_path / "fleet-key.pub").exists()
     assert agent.changed(agent.bootstrap(**variables)) == 0
