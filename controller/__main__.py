@@ -28,13 +28,13 @@ _COMMANDS = {
 }
 
 
-def main(words: Sequence[str]) -> int:
-    """Do what the words say; the exit code: 0, 1 for what failed, 2 for what was given wrong."""
-    given = _parser().parse_args(words)
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says. Return the exit code: 0, 1 for a failure, 2 for wrong options or configuration."""
+    options = _parser().parse_args(arguments)
     try:
-        if given.command == "verify-trail":
-            return _verify(given.path, archived=given.archived)
-        return _run(given.config) if given.command in {None, "run"} else _command(given)
+        if options.command == "verify-trail":
+            return _verify(options.path, archived=options.archived)
+        return _run(options.config) if options.command in {None, "run"} else _command(options)
     except InputError as error:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
         return 2
@@ -63,7 +63,7 @@ def _run(file: Path) -> int:
 
 
 def _verify(path: Path, *, archived: bool) -> int:
-    """Say whether trails are as they were written; 1 where one is not."""
+    """Print whether trails are as they were written. Return 1 where one is not."""
     from ansible_collections.plumb.gitops.plugins.module_utils.report.verify import trails, verify  # noqa: PLC0415
 
     files = trails(path)
@@ -71,36 +71,36 @@ def _verify(path: Path, *, archived: bool) -> int:
     if not files:
         sys.stdout.write(f"{path}: there is no trail\n")
     for file in files:
-        found = verify(file, archived=archived)
-        intact = intact and found.is_intact
-        word = "intact" if found.is_intact else "NOT INTACT"
-        ends = f"ends with record {found.head.seq}, {found.head.hash}"
-        said = [f"{file}: {word}: {found.records} records; it {ends}"]
-        said += [f"  x {printable(problem)}" for problem in found.problems]
-        said += [f"  ? {printable(remark)}" for remark in found.remarks]
-        sys.stdout.write("\n".join(said) + "\n")
+        verification = verify(file, archived=archived)
+        intact = intact and verification.is_intact
+        word = "intact" if verification.is_intact else "NOT INTACT"
+        ends = f"ends with record {verification.head.seq}, {verification.head.hash}"
+        report = [f"{file}: {word}: {verification.records} records; it {ends}"]
+        report += [f"  x {printable(problem)}" for problem in verification.problems]
+        report += [f"  ? {printable(remark)}" for remark in verification.remarks]
+        sys.stdout.write("\n".join(report) + "\n")
     return 0 if intact else 1
 
 
-def _command(given: argparse.Namespace) -> int:
+def _command(options: argparse.Namespace) -> int:
     from .client import AgentClient  # noqa: PLC0415
     from .core.config import read_config  # noqa: PLC0415
     from .status_text import lines  # noqa: PLC0415
 
-    client = AgentClient(read_config(given.config))
-    if given.command == "status":
+    client = AgentClient(read_config(options.config))
+    if options.command == "status":
         status = client.status()
-        told = [json.dumps(status, indent=2)] if given.json else lines(status)
-        sys.stdout.write("\n".join(told) + "\n")
+        text = [json.dumps(status, indent=2)] if options.json else lines(status)
+        sys.stdout.write("\n".join(text) + "\n")
         return 0
-    done = client.command(given.command, given.cluster, given.app)
+    done = client.command(options.command, options.cluster, options.app)
     clusters = ", ".join(done["clusters"])
-    sys.stdout.write(f"{given.command}: {f'app {given.app} of ' if given.app else ''}{clusters}\n")
-    if not getattr(given, "wait", False):
+    sys.stdout.write(f"{options.command}: {f'app {options.app} of ' if options.app else ''}{clusters}\n")
+    if not getattr(options, "wait", False):
         return 0
     ended = client.wait(done["runs"])
     sys.stdout.write("\n".join(lines({"clusters": ended})) + "\n")
-    return 0 if all(one["last_run"]["result"] == "succeeded" for one in ended) else 1
+    return 0 if all(cluster["last_run"]["result"] == "succeeded" for cluster in ended) else 1
 
 
 def _parser() -> argparse.ArgumentParser:

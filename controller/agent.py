@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The agent: puts configuration, inventory and clusters together, and takes signals and commands."""
+"""The agent: puts configuration, inventory and clusters together, and handles signals and commands."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .http.audit_sink import Sink
 from .http.auth import short_token
 from .http.cluster_view import ClusterSnapshot, overview
 from .http.event_broker import EventBroker
-from .http.page import Shown
+from .http.page import PageData
 from .http.status import agent_status, cluster_status, last_run_fields, status
 from .http.webhook import WebhookReceiver
 from .loops.cluster_loop import ClusterLoop
@@ -54,7 +54,7 @@ from .store.inventory_copy import (
 )
 from .store.metrics import Metrics
 
-_LOOK = 2.0  # seconds between two looks at the files that the operator may change
+_FILES_INTERVAL = 2.0  # seconds between two checks of the files that the operator may change
 
 
 class Agent:
@@ -64,18 +64,20 @@ class Agent:
         self.log = log
         self.metrics = Metrics()
         self.clusters: dict[str, ClusterLoop] = {}
-        self.feed = EventBroker()
-        self.nudges = Wakeups()
+        self.broker = EventBroker()
+        self.wakeups = Wakeups()
         self.in_force = AgentState(config, InventoryCopy(Path(), Path(), {}), Suspensions())
         self._file = file
         self._runs = RunPool(config.runtime_dir)
-        self._shared = AgentServices(lambda: self.in_force, self._runs, log, self.metrics, self.feed.changed)
-        self._scanner = Scanner(self.clusters, self._shared, self.nudges)
-        self._previews = Previews(self.clusters, self._shared, self.nudges)
+        self._shared = AgentServices(
+            lambda: self.in_force, self._runs, log, self.metrics, self.broker.changed
+        )
+        self._scanner = Scanner(self.clusters, self._shared, self.wakeups)
+        self._previews = Previews(self.clusters, self._shared, self.wakeups)
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._supervisor = Supervisor(log, self.metrics.loop_restarted)
         self._reload = asyncio.Event()
-        self._seen: tuple[str, ...] = ()
+        self._files_seen: tuple[str, ...] = ()
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then end every run at once. Raises PlumbError or OSError if it cannot begin."""
@@ -100,8 +102,8 @@ class Agent:
                 self.in_force = replace(self.in_force, may_run=False, lease_file=self._lease_file())
                 self.metrics.leads(leader=False)
             suspensions = read_suspensions(config.state_dir / "suspensions")
-            self._seen = self._files()
-            accepted = await self._first(config)
+            self._files_seen = self._files_state()
+            accepted = await self._first_inventory(config)
             self._switch(replace(self.in_force, accepted=accepted, suspensions=suspensions))
             async with AsyncExitStack() as stack:
                 web = await listen(config.http, self._served())
@@ -114,10 +116,10 @@ class Agent:
                     tasks.create_task(self._supervisor.keep(name, make), name=name)
 
     def _common_loops(self, tasks: asyncio.TaskGroup) -> dict[str, Callable[[], Awaitable[None]]]:
-        """The loops that are for all clusters, by name, each as what begins it."""
+        """Return the loops that are for all clusters, by name, each as the function that begins it."""
         loops: dict[str, Callable[[], Awaitable[None]]] = {
-            "files": lambda: self._watch(tasks),
-            "poll": lambda: Poller(self.clusters, lambda: self.in_force, self.log, self.nudges).loop(),
+            "files": lambda: self._watch_files(tasks),
+            "poll": lambda: Poller(self.clusters, lambda: self.in_force, self.log, self.wakeups).loop(),
             "images": self._scanner.loop,
             "previews": self._previews.loop,
             "tokens": lambda: Renewer(lambda: self.in_force, self.log).loop(),
@@ -130,27 +132,29 @@ class Agent:
     def _served(self) -> Served:
         commands = Commands(self.clusters, lambda: self.in_force, self._suspend, self.log)
         return Served(
-            health=self._ill,
+            health=self._defects,
             readiness=self._not_ready,
             metrics=self.metrics.text,
             status=lambda: {**status(self.in_force, self.clusters), "loops": self._supervisor.status()},
             commands=commands,
             sink=self._sink(),
             receiver=self._receiver(),
-            page=Shown(self._state, self.feed),
+            page=PageData(self._state, self.broker),
         )
 
     def _state(self, cluster: str) -> Mapping[str, Any] | None:
-        """What the page shows of one cluster or (empty) of all; None for one that is unknown."""
+        """Return what the page shows of one cluster or (empty) of all; None for one that is unknown."""
         if cluster and cluster not in self.clusters:
             return None
-        seen = [
-            ClusterSnapshot(status=cluster_status(self.in_force, one), history=one.history, apps=one.places)
-            for name, one in sorted(self.clusters.items())
+        snapshots = [
+            ClusterSnapshot(
+                status=cluster_status(self.in_force, loop), history=loop.history, apps=loop.places
+            )
+            for name, loop in sorted(self.clusters.items())
             if cluster in {"", name}
         ]
         agent = {**agent_status(self.in_force), "loops": self._supervisor.status()}
-        return overview(agent, seen, version=self.feed.version, now=time.time())
+        return overview(agent, snapshots, version=self.broker.version, now=time.time())
 
     def _sink(self) -> Sink | None:
         config = self.in_force.config
@@ -161,7 +165,7 @@ class Agent:
         webhooks = self.in_force.config.http.webhooks
         if not webhooks:
             return None
-        return WebhookReceiver(webhooks, self.nudges, lambda: self.in_force.may_run, self.metrics.delivered)
+        return WebhookReceiver(webhooks, self.wakeups, lambda: self.in_force.may_run, self.metrics.delivered)
 
     def _leader(self, election: Election) -> Leader:
         async def lead(*, leads: bool) -> None:
@@ -171,8 +175,8 @@ class Agent:
                 self._runs.end_all("this agent no longer leads")
             for cluster in self.clusters.values():
                 if leads and cluster.begun:  # what another agent has left
-                    cluster.pull(Trigger("leading"))
-                cluster.look_again()
+                    cluster.request_run(Trigger("leading"))
+                cluster.apply_state()
 
         where = ConnectionSpec(kubeconfig=election.kubeconfig, context=election.context)
         return Leader(
@@ -196,21 +200,21 @@ class Agent:
     def _suspend(self, now: AgentState) -> None:
         self.in_force = now
         for cluster in self.clusters.values():
-            cluster.look_again()
+            cluster.apply_state()
 
-    def _ill(self) -> list[str]:
-        """What only a restart can help."""
+    def _defects(self) -> list[str]:
+        """Return what only a restart can help, a line each."""
         return [f"the loop of cluster {name} has ended" for name, loop in self._loops.items() if loop.done()]
 
     def _not_ready(self) -> list[str]:
-        """What is not there yet: a first run of any cluster, where runs may be made."""
+        """Return what is missing yet, a line each: a first run of any cluster, where runs may be made."""
         now = self.in_force
         due = [name for name in self.clusters if now.may_run and not now.suspensions.holds(name)]
         waits = due and not any(self.clusters[name].record.ended for name in due)
-        return [*self._ill(), *(["no run has ended yet"] if waits or not self.clusters else [])]
+        return [*self._defects(), *(["no run has ended yet"] if waits or not self.clusters else [])]
 
-    async def _first(self, config: Config) -> InventoryCopy:
-        """The inventory to begin with: as it is now, else the one that was in force last."""
+    async def _first_inventory(self, config: Config) -> InventoryCopy:
+        """Return the inventory to begin with: as it is now, else the one that was in force last."""
         last = last_accepted(config)
         try:
             return await check_inventory_copy(config, self._runs, None)
@@ -233,7 +237,7 @@ class Agent:
             self._loops.pop(name).cancel()
             del self.clusters[name]
             self.metrics.forget(name)
-            self.feed.changed(name)
+            self.broker.changed(name)
         for name in sorted(wanted - self.clusters.keys()):
             cluster = self.clusters[name] = ClusterLoop(name, self._shared)
             self.metrics.known(name, cluster.record)
@@ -242,20 +246,20 @@ class Agent:
             self.metrics.keep_only(name, cluster.metered)
             if cluster.record.result:
                 self.log.info("last run", **last_run_fields(cluster))
-            kept = self._supervisor.keep(f"cluster {name}", cluster.loop, name)
-            self._loops[name] = tasks.create_task(kept, name=name)
+            loop = self._supervisor.keep(f"cluster {name}", cluster.loop, name)
+            self._loops[name] = tasks.create_task(loop, name=name)
 
-    async def _watch(self, tasks: asyncio.TaskGroup) -> None:
+    async def _watch_files(self, tasks: asyncio.TaskGroup) -> None:
         """Reload at SIGHUP, and when a file has changed."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK):
+                async with asyncio.timeout(_FILES_INTERVAL):
                     await self._reload.wait()
             asked = self._reload.is_set()
             self._reload.clear()
-            seen = await asyncio.to_thread(self._files)
-            if asked or seen != self._seen:
-                self._seen = seen
+            files = await asyncio.to_thread(self._files_state)
+            if asked or files != self._files_seen:
+                self._files_seen = files
                 await self._adopt(tasks)
             await self._drop_copies()
 
@@ -280,21 +284,21 @@ class Agent:
         self._start_and_stop(tasks)
         for cluster in self.clusters.values():
             if accepted is not before.accepted and cluster.begun:
-                cluster.pull(Trigger("inventory changed"))
-            cluster.look_again()
+                cluster.request_run(Trigger("inventory changed"))
+            cluster.apply_state()
             self.metrics.keep_only(cluster.name, cluster.metered)
 
     async def _drop_copies(self) -> None:
-        """Remove copies of inventories; one that a run still uses goes at a later look."""
+        """Remove copies of inventories; one that a run still uses is removed later."""
         used = {cluster.inventory_used for cluster in self.clusters.values() if cluster.inventory_used}
         used |= self._scanner.inventories | {self.in_force.accepted.folder, *self._previews.used}
         await asyncio.to_thread(drop_others, self.in_force.config, used)
 
-    def _files(self) -> tuple[str, ...]:
-        """What changes when a file does that the agent goes by."""
+    def _files_state(self) -> tuple[str, ...]:
+        """Return what changes when a file changes that the agent goes by."""
         try:
-            found = self._file.stat()
-            config = f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
+            status = self._file.stat()
+            config = f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
         except OSError:
             config = ""
         return config, fingerprint(self.in_force.config)

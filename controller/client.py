@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Talks to an agent that runs, over HTTP with its token."""
+"""Commands to a running agent, over HTTP with its token."""
 
 from __future__ import annotations
 
@@ -33,25 +33,28 @@ class AgentClient:
     config: Config
 
     def status(self) -> dict[str, Any]:
-        """The agent's status. Raises CommandError."""
-        return self._ask("GET", "status")
+        """Return the agent's status. Raises CommandError."""
+        return self._request("GET", "status")
 
     def command(self, name: str, cluster: str, app: str) -> dict[str, Any]:
         """Have the agent do something. Raises CommandError."""
-        said = {key: value for key, value in (("cluster", cluster), ("app", app)) if value}
-        return self._ask("POST", name, said)
+        body = {key: value for key, value in (("cluster", cluster), ("app", app)) if value}
+        return self._request("POST", name, body)
 
     def wait(self, runs: Mapping[str, int]) -> list[dict[str, Any]]:
-        """Wait until these runs (by cluster, its how-manieth since the start) have ended; the clusters' states."""
+        """Wait until these runs (by cluster, its number since the start) have ended. Return the clusters' status."""
         deadline = time.monotonic() + 2 * self.config.run_timeout
         while time.monotonic() < deadline:
-            clusters = [one for one in self.status()["clusters"] if one["name"] in runs]
-            if all(one["runs"] >= runs[one["name"]] and not one["running_since"] for one in clusters):
+            clusters = [cluster for cluster in self.status()["clusters"] if cluster["name"] in runs]
+            if all(
+                cluster["runs"] >= runs[cluster["name"]] and not cluster["running_since"]
+                for cluster in clusters
+            ):
                 return clusters
             time.sleep(_PAUSE)
         raise self._failed("waiting for the run", "it has not ended", "Look at the agent's log.")
 
-    def _ask(self, method: str, name: str, said: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _request(self, method: str, name: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
         http = self.config.http
         if http.token_file is None:
             raise self._failed(
@@ -67,14 +70,14 @@ class AgentClient:
         request = urllib.request.Request(
             url,
             method=method,
-            data=json.dumps(said).encode() if said is not None else None,
+            data=json.dumps(body).encode() if body is not None else None,
             headers={"Authorization": f"Bearer {token}"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=_TIMEOUT) as answer:
-                found: dict[str, Any] = json.load(answer)
-                return found
+                document: dict[str, Any] = json.load(answer)
+                return document
         except urllib.error.HTTPError as exc:
             raise self._failed(name, _reason(exc), "") from exc
         except (OSError, ValueError) as exc:

@@ -12,28 +12,30 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import p
 
 
 def lines(status: Mapping[str, Any]) -> list[str]:
-    """The lines. Text from outside is printable and cut."""
+    """Return the lines. Text from outside is printable and cut."""
     of_clusters = (line for cluster in status["clusters"] for line in _cluster(cluster))
     return [printable_line(line) for line in (*_loops(status), *of_clusters)]
 
 
 def _loops(status: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each loop of the agent that failed lately."""
+    """Yield a line for each loop of the agent that failed lately."""
     for loop in status.get("loops", ()):
         yield f"x loop {loop['loop']} failed {loop['failures']} times, last {loop['at']}: {loop['why']}"
 
 
 def printable_line(line: str) -> str:
-    """The line without what could forge another; its indentation stays."""
+    """Return the line without what could forge another; its indentation stays."""
     text = line.lstrip()
     return " " * (len(line) - len(text)) + printable(text)
 
 
 def _cluster(cluster: Mapping[str, Any]) -> Iterator[str]:
     last = cluster["last_run"]
-    said = f"{last['result']}, {last['ended']} ({last['cause']})" if last["ended"] else "pending, no run yet"
+    result = (
+        f"{last['result']}, {last['ended']} ({last['cause']})" if last["ended"] else "pending, no run yet"
+    )
     now = "suspended" if cluster["suspended"] else "running" if cluster["running_since"] else ""
-    yield f"{cluster['name']}    {said}{f', {now}' if now else ''}"
+    yield f"{cluster['name']}    {result}{f', {now}' if now else ''}"
     if last["result"] not in {"succeeded", ""}:
         last_success = cluster["last_successful_run"] or "never"
         yield f"  last successful run {last_success}, failed {cluster['failed_in_a_row']} times since"
@@ -51,7 +53,7 @@ def _cluster(cluster: Mapping[str, Any]) -> Iterator[str]:
 
 def _app(app: Mapping[str, Any], suspended: bool) -> str:
     counts = app["counts"]
-    told = [f"{number} {word}" for word, number in counts.items() if number]
+    words = [f"{number} {word}" for word, number in counts.items() if number]
     if suspended or app.get("suspended"):
-        told.insert(0, "suspended")
-    return ", ".join(told) or "nothing in it"
+        words.insert(0, "suspended")
+    return ", ".join(words) or "nothing in it"

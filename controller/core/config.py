@@ -31,7 +31,7 @@ KINDS = ("gitea", "github", "gitlab", "generic", "registry")  # of webhooks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """Somebody who may hasten a pull or a scan by `POST /webhook/<name>`. Without sources, all are meant."""
+    """A webhook, `POST /webhook/<name>`, that starts a poll or a scan early. Without sources, all are meant."""
 
     name: str
     kind: str  # one of KINDS
@@ -44,7 +44,7 @@ class Http:
     """Where the agent listens. Without a token file it shows health and metrics and takes no commands.
 
     With one for audit events it takes those that API servers send.
-    `trusted_user_header`: the header in which a proxy on the same machine says who reads; empty: none is believed.
+    `trusted_user_header`: the header in which a proxy on the same machine names the user; empty: none is trusted.
     """
 
     host: str = "127.0.0.1"
@@ -96,34 +96,34 @@ AT_START = ("state_dir", "runtime_dir", "log_format", "http", "leader_election")
 
 
 def read_config(path: Path) -> Config:
-    """The configuration in `path`. Raises InputError, which names the word."""
-    given = _document(path)
-    return config_of(given, subject=f"configuration {path}", environment=os.environ)
+    """Read the configuration in `path`. Raises InputError, which names the word."""
+    values = _document(path)
+    return config_of(values, subject=f"configuration {path}", environment=os.environ)
 
 
-def config_of(given: Mapping[str, Any], *, subject: str, environment: Mapping[str, str]) -> Config:
-    """The configuration from its words. Raises InputError."""
-    read = ConfigReader(subject, "", given, {field.name for field in fields(Config)})
-    state_dir = read.folder("state_dir", environment.get("STATE_DIRECTORY") or "/var/lib/plumb")
+def config_of(values: Mapping[str, Any], *, subject: str, environment: Mapping[str, str]) -> Config:
+    """Return the configuration from its words. Raises InputError."""
+    reader = ConfigReader(subject, "", values, {field.name for field in fields(Config)})
+    state_dir = reader.folder("state_dir", environment.get("STATE_DIRECTORY") or "/var/lib/plumb")
     return Config(
-        inventory=read.path("inventory") or read.missing("inventory"),
-        limit=read.text("limit", ""),
-        vault_password_file=read.path("vault_password_file"),
-        interval=read.duration("interval", "5m"),
-        jitter=read.number("jitter", 10, 0, 100),
-        poll_interval=read.duration("poll_interval", "15s"),
-        images_interval=read.duration("images_interval", "1m"),
-        previews_interval=read.duration("previews_interval", "5m"),
-        run_timeout=read.duration("run_timeout", "30m"),
+        inventory=reader.path("inventory") or reader.missing("inventory"),
+        limit=reader.text("limit", ""),
+        vault_password_file=reader.path("vault_password_file"),
+        interval=reader.duration("interval", "5m"),
+        jitter=reader.number("jitter", 10, 0, 100),
+        poll_interval=reader.duration("poll_interval", "15s"),
+        images_interval=reader.duration("images_interval", "1m"),
+        previews_interval=reader.duration("previews_interval", "5m"),
+        run_timeout=reader.duration("run_timeout", "30m"),
         state_dir=state_dir,
-        runtime_dir=read.folder("runtime_dir", environment.get("RUNTIME_DIRECTORY") or _memory(state_dir)),
-        keep_reports=read.number("keep_reports", 50, 1, 10_000),
-        log_format=read.choice("log_format", ("text", "json")),
-        http=_http(read),
-        leader_election=_election(read),
-        renew_tokens=read.flag("renew_tokens", default=True),
-        watch=read.flag("watch", default=True),
-        start_ahead=read.flag("start_ahead", default=True),
+        runtime_dir=reader.folder("runtime_dir", environment.get("RUNTIME_DIRECTORY") or _memory(state_dir)),
+        keep_reports=reader.number("keep_reports", 50, 1, 10_000),
+        log_format=reader.choice("log_format", ("text", "json")),
+        http=_http(reader),
+        leader_election=_election(reader),
+        renew_tokens=reader.flag("renew_tokens", default=True),
+        watch=reader.flag("watch", default=True),
+        start_ahead=reader.flag("start_ahead", default=True),
     )
 
 
@@ -146,7 +146,7 @@ def _document(path: Path) -> Mapping[str, Any]:
 
 
 def _memory(state_dir: Path) -> str:
-    """A folder on memory where there is one. Each state folder has its own, since only one agent uses that."""
+    """Return a folder on memory where there is one. Each state folder has its own, since only one agent uses that."""
     shared = Path("/dev/shm")  # noqa: S108 - used by way of a folder of our own, whose owner and mode are checked
     if shared.is_dir() and os.access(shared, os.W_OK):
         of_state = hashlib.sha256(str(state_dir).encode()).hexdigest()[:12]
@@ -154,8 +154,8 @@ def _memory(state_dir: Path) -> str:
     return str(state_dir / "run")
 
 
-def _http(read: ConfigReader) -> Http:
-    inner = read.inner("http", {field.name for field in fields(Http)} - {"host", "port"} | {"listen"})
+def _http(reader: ConfigReader) -> Http:
+    inner = reader.inner("http", {field.name for field in fields(Http)} - {"host", "port"} | {"listen"})
     listen = inner.text("listen", "127.0.0.1:8400")
     match = _LISTEN.fullmatch(listen)
     if match is None or int(match[2]) > 65535:
@@ -178,9 +178,9 @@ def _http(read: ConfigReader) -> Http:
     )
 
 
-def _webhooks(read: ConfigReader) -> tuple[Webhook, ...]:
+def _webhooks(reader: ConfigReader) -> tuple[Webhook, ...]:
     webhooks: dict[str, Webhook] = {}
-    for index, item in enumerate(read.items("webhooks")):
+    for index, item in enumerate(reader.items("webhooks")):
         inner = replace(item, known={field.name for field in fields(Webhook)})
         name = inner.text("name", "")
         if not _HOOK_NAME.fullmatch(name) or name in webhooks:
@@ -202,10 +202,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _election(read: ConfigReader) -> Election | None:
-    if read.given.get("leader_election") is None:
+def _election(reader: ConfigReader) -> Election | None:
+    if reader.values.get("leader_election") is None:
         return None
-    inner = read.inner("leader_election", {field.name for field in fields(Election)})
+    inner = reader.inner("leader_election", {field.name for field in fields(Election)})
     election = Election(
         kubeconfig=inner.path("kubeconfig"),
         context=inner.text("context", ""),

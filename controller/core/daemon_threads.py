@@ -15,7 +15,7 @@ _Result = TypeVar("_Result")
 
 
 async def in_daemon_thread(work: Callable[[], _Result]) -> _Result:
-    """Do it in a thread that does not keep the agent from ending."""
+    """Do the work in a thread that does not keep the agent from ending. Return its result or raise its error."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[_Result] = loop.create_future()
 

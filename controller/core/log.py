@@ -18,15 +18,20 @@ _LONGEST = 2000  # characters of a value
 
 
 class Log(Protocol):
-    """What the agent says its lines with."""
+    """The agent's log: an event and values."""
 
-    def info(self, event: str, **values: Any) -> None: ...
-    def warning(self, event: str, **values: Any) -> None: ...
-    def error(self, event: str, **values: Any) -> None: ...
+    def info(self, event: str, **values: Any) -> None:
+        """Log an event."""
+
+    def warning(self, event: str, **values: Any) -> None:
+        """Log an event that somebody should look at."""
+
+    def error(self, event: str, **values: Any) -> None:
+        """Log a failure."""
 
 
 def open_log(form: str) -> Log:
-    """The log on standard error, as `text` or `json`."""
+    """Open the log on standard error, as `text` or `json`."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -41,14 +46,14 @@ def open_log(form: str) -> Log:
 
 
 def as_text(_logger: object, _method: str, event: Mapping[str, Any]) -> str:
-    """`2026-11-24T05:37:51Z info     reconciled  cluster=prod changed=1 cause="fleet moved"`."""
+    """Return a line such as `2026-11-24T05:37:51Z info     reconciled  cluster=prod changed=1 cause="fleet moved"`."""
     head = ("timestamp", "level", "event")
-    said = " ".join(f"{key}={_value(value)}" for key, value in event.items() if key not in head)
-    return f"{event['timestamp']} {event['level']:<7} {printable(str(event['event']), _LONGEST)}  {said}".rstrip()
+    values = " ".join(f"{key}={_value(value)}" for key, value in event.items() if key not in head)
+    return f"{event['timestamp']} {event['level']:<7} {printable(str(event['event']), _LONGEST)}  {values}".rstrip()
 
 
 def as_json(_logger: object, _method: str, event: Mapping[str, Any]) -> str:
-    """The same as one JSON object."""
+    """Return the line as one JSON object."""
     return json.dumps({key: _plain(value) for key, value in event.items()})
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunJob:
-    """What to run; variables hold paths and checked names only."""
+    """What a run is to run; variables hold paths and checked names only."""
 
     playbook: str
     inventory: str
@@ -22,14 +22,26 @@ class RunJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportDigest:
+    """What the agent takes from a report, of bounded size. Each part is described where it is made."""
+
+    summary: Mapping[str, Any]  # for the log, the metrics and the status: reports.summary_of
+    writes: Mapping[str, Any]  # for the watch: reports.writes_of
+    findings: Mapping[str, Any]  # for people: report_digest.findings_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """What came of it: exit code, what failed (a line each), settings by host, and the report in brief."""
+    """How a run ended: exit code, what failed (a line each), settings by host, and the digest of its report."""
 
     code: int
     failures: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()  # what could not be told to others
+    warnings: tuple[str, ...] = ()  # what could not be reported to others
     pushed: tuple[str, ...] = ()  # the branches that got commits with new images
     settings: Mapping[str, Any] = field(default_factory=dict)
-    summary: Mapping[str, Any] | None = None
-    findings: Mapping[str, Any] | None = None  # see reports.findings_of
-    story: Mapping[str, Any] | None = None
+    digest: ReportDigest | None = None  # None where the run wrote no report
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """The summary of the report; empty where the run wrote none."""
+        return self.digest.summary if self.digest is not None else {}

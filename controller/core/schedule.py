@@ -16,14 +16,14 @@ BY_HAND = frozenset({SYNC, RESUMED})  # causes of runs that wait for nothing
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a cluster is brought to what Git says: seconds, and by how many percent each wait may differ."""
+    """How often runs of a cluster are made: seconds, and by how many percent each wait may differ."""
 
     interval: float
     jitter: int
 
 
 def wait_after(pace: Pace, failed: int, chance: float) -> float:
-    """Seconds until the next run, after `failed` runs in a row that failed; `chance` is drawn from [0, 1).
+    """Return the seconds until the next run, after `failed` runs in a row that failed; `chance` is drawn from [0, 1).
 
     A failure is tried again soon and then ever later, at last at the interval.
     """
@@ -32,7 +32,7 @@ def wait_after(pace: Pace, failed: int, chance: float) -> float:
 
 
 def backoff_after(stopped: int, chance: float) -> float:
-    """Seconds until a cluster is asked anything again, after `stopped` runs in a row that its API server stopped.
+    """Return the seconds until a cluster gets requests again, after `stopped` runs in a row that were stopped.
 
     `chance` is drawn from [0, 1); what the agents of many clusters wait differs by up to a fifth.
     """
@@ -52,10 +52,10 @@ class Trigger:
         return not BY_HAND.isdisjoint(self.cause.split(", "))
 
 
-def together(one: Trigger | None, other: Trigger) -> Trigger:
-    """One run for both: nothing is lost while another run is under way."""
-    if one is None:
-        return other
-    causes = one.cause if other.cause in one.cause.split(", ") else f"{one.cause}, {other.cause}"
-    apps = None if one.apps is None or other.apps is None else one.apps | other.apps
+def merged(first: Trigger | None, second: Trigger) -> Trigger:
+    """Return the trigger of one run for both: nothing is lost while another run is under way."""
+    if first is None:
+        return second
+    causes = first.cause if second.cause in first.cause.split(", ") else f"{first.cause}, {second.cause}"
+    apps = None if first.apps is None or second.apps is None else first.apps | second.apps
     return Trigger(causes, apps)

@@ -22,20 +22,20 @@ class Suspensions:
     pairs: frozenset[tuple[str, str]] = frozenset()
 
     def holds(self, cluster: str) -> bool:
-        """Whether the whole cluster is suspended."""
+        """Return whether the whole cluster is suspended."""
         return (cluster, WHOLE) in self.pairs
 
     def apps(self, cluster: str) -> tuple[str, ...]:
-        """The apps of the cluster that are suspended one by one."""
+        """Return the apps of the cluster that are suspended one by one."""
         return tuple(sorted(app for of, app in self.pairs if of == cluster and app != WHOLE))
 
     def with_(self, cluster: str, app: str) -> Suspensions:
-        """With this one suspended, too."""
+        """Return the suspensions with this app suspended, too."""
         return Suspensions(self.pairs | {(cluster, app)})
 
     def without(self, cluster: str, app: str) -> Suspensions:
-        """With this one resumed; with the whole cluster its apps, too."""
-        gone = {(of, one) for of, one in self.pairs if of == cluster and app in {WHOLE, one}}
+        """Return the suspensions with this app resumed; with the whole cluster its apps, too."""
+        gone = {(of, other) for of, other in self.pairs if of == cluster and app in {WHOLE, other}}
         return Suspensions(self.pairs - gone)
 
 
@@ -49,7 +49,7 @@ _STORE = RecordStore[Suspensions](
 
 
 def read_suspensions(file: Path) -> Suspensions:
-    """What was suspended. Raises InputError for a file that cannot be read: nothing is resumed by accident."""
+    """Read what is suspended. Raises InputError for a file that cannot be read: nothing is resumed by accident."""
     suspensions = _STORE.load(file)
     if suspensions is None and file.exists():
         newer = _STORE.is_newer(file)
@@ -64,5 +64,5 @@ def read_suspensions(file: Path) -> Suspensions:
 
 
 def write_suspensions(file: Path, suspensions: Suspensions) -> None:
-    """Keep what is suspended. Raises OSError."""
+    """Write what is suspended. Raises OSError."""
     _STORE.save(file, suspensions)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be hastened: work that is done at an interval anyway, and may be asked for sooner."""
+"""Wakeups: work that is done at an interval anyway may be asked for sooner."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from enum import Enum
 
 
 class Work(Enum):
-    """What is done at an interval of its own."""
+    """Work that is done at an interval of its own."""
 
     PULL = "pull"  # asking remotes whether a ref has moved
     IMAGES = "images"  # asking registries for new tags
-    PREVIEWS = "previews"  # looking at open pull requests
+    PREVIEWS = "previews"  # previews of open pull requests
 
 
 class Wakeups:
-    """Who does the work waits here; who hears of something new wakes it. Nudges that come meanwhile are one."""
+    """Ends the waits of loops early. Wakeups of the same work that come while it is being done count as one."""
 
     def __init__(self) -> None:
         self._events = {work: asyncio.Event() for work in Work}
         self._names: dict[Work, set[str]] = {work: set() for work in Work}
 
-    def hasten(self, work: Work, names: tuple[str, ...] = ()) -> None:
-        """Have it done now: of these names (the sources of a pull), or without any of all."""
+    def wake(self, work: Work, names: tuple[str, ...] = ()) -> None:
+        """Have the work done now: for these names (the sources of a pull), or without names for all."""
         self._names[work] |= set(names) or {""}
         self._events[work].set()
 
     async def wait(self, work: Work, seconds: float) -> frozenset[str] | None:
-        """Wait until it is time, at most `seconds`; the names to hasten, empty for all; None at the interval."""
+        """Wait until a wakeup, at most `seconds`. Return its names, empty for all; None if the time is over."""
         try:
             async with asyncio.timeout(seconds):
                 await self._events[work].wait()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the agent serves over HTTP: health and metrics to all who reach it, the rest to who may (door.py)."""
+"""What the agent serves over HTTP: health and metrics to everybody, the rest to whom auth.py lets through."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ from ..loops.commands import Commands
 from .audit_sink import Sink
 from .auth import Authenticator, Handler, wrong
 from .connection_limits import HEADERS, BoundedSite, ConnectionLimits
-from .page import Shown, add_no_page, add_page, harden
+from .page import PageData, add_no_page, add_page, harden
 from .request_body import MOST_WORDS, READING, BodyRefused, read_body
 from .webhook import WebhookReceiver
 
-_LINGERING = 2.0  # seconds for which the rest of a refused body is thrown away, so that its sender hears why
+_LINGERING = (
+    2.0  # seconds for which the rest of a refused body is thrown away, so that its sender gets the answer
+)
 _WORDS = {"cluster", "app"}
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is shown and done."""
+    """What is served: functions that return it, and handlers of what is sent."""
 
     health: Callable[[], list[str]]  # what is wrong, a line each
     readiness: Callable[[], list[str]]
     metrics: Callable[[], bytes]
     status: Callable[[], Mapping[str, Any]]
     commands: Commands
-    page: Shown
+    page: PageData
     sink: Sink | None = None  # for audit events
     receiver: WebhookReceiver | None = None  # of webhooks
 
@@ -74,19 +76,19 @@ def _application(http: Http, served: Served, bounds: ConnectionLimits) -> web.Ap
     application.router.add_get("/readyz", _words(served.readiness))
     application.router.add_get("/metrics", _metrics(served.metrics))
     application.on_response_prepare.append(harden)
-    door = Authenticator(http)
+    authenticator = Authenticator(http)
     if http.token_file is not None:
-        application.router.add_get("/api/v1/status", door.command(_status(served)))
+        application.router.add_get("/api/v1/status", authenticator.command(_status(served)))
         for name in ("sync", "suspend", "resume"):
             command = getattr(served.commands, name)
-            application.router.add_post(f"/api/v1/{name}", door.command(_command(command)))
+            application.router.add_post(f"/api/v1/{name}", authenticator.command(_command(command)))
     if served.sink is not None:
         for path in ("/audit/{cluster}", "/audit/{cluster}/{token}"):
             application.router.add_post(path, served.sink.receive)
     if served.receiver is not None:
         application.router.add_post("/webhook/{name}", served.receiver.receive)
     if http.token_file is not None or http.trusted_user_header:
-        add_page(application, door, served.page)
+        add_page(application, authenticator, served.page)
     else:
         add_no_page(application)
     return application
@@ -117,27 +119,27 @@ def _status(served: Served) -> Handler:
 def _command(command: Callable[[str, str], dict[str, Any]]) -> Handler:
     async def answer(request: web.Request) -> web.Response:
         try:
-            said = _words_of(await read_body(request, most=MOST_WORDS, seconds=READING))
-            return web.json_response(command(said.get("cluster", ""), said.get("app", "")))
+            words = _words_of(await read_body(request, most=MOST_WORDS, seconds=READING))
+            return web.json_response(command(words.get("cluster", ""), words.get("app", "")))
         except BodyRefused as refused:
             return wrong(refused.status, refused.why)
         except InputError as error:
             return wrong(409, str(error))
         except OSError as error:
-            return wrong(500, f"it could not be kept: {error.strerror}")
+            return wrong(500, f"it could not be written: {error.strerror}")
 
     return answer
 
 
 def _words_of(body: bytes) -> Mapping[str, str]:
-    """What a command is about. Raises Refused."""
+    """Return the words of a command's body. Raises BodyRefused."""
     try:
-        said = json.loads(body or b"{}")
+        words = json.loads(body or b"{}")
     except (ValueError, RecursionError):
         why = 'the body is no JSON; send for example {"cluster": "prod", "app": "shop"}'
         raise BodyRefused(400, why) from None
-    if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
+    if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):
         raise BodyRefused(400, "the body is no map of texts")
-    if unknown := sorted(said.keys() - _WORDS):
+    if unknown := sorted(words.keys() - _WORDS):
         raise BodyRefused(400, f"{unknown[0]!r} is unknown; the words are app and cluster")
-    return said
+    return words

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sink for audit events: the API server sends them, and the last of each cluster are kept for its runs.
 
-Of an event only what says who did what is kept, never the body of a request or an answer; reads are passed over.
+Of an event only who did what is kept, never the body of a request or an answer. Reads are left out.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST_BODY = 16 * 1024 * 1024  # bytes; the API server sends 400 events at once
 _READING = 30.0  # seconds for a body
 _LONGEST = 64 * 1024  # bytes of one event
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
-_KEPT = (
+_FIELDS = (
     "auditID", "stage", "verb", "requestURI", "sourceIPs", "userAgent", "objectRef", "requestReceivedTimestamp",
     "stageTimestamp",
 )  # fmt: skip
@@ -48,23 +48,23 @@ class Sink:
         self._lock = asyncio.Lock()
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
-        """Take one EventList of audit.k8s.io/v1."""
+        """Handle a request with one EventList of audit.k8s.io/v1."""
         cluster = request.match_info["cluster"]
         try:
             self._admit(request, cluster)
-            lines = kept_of(await read_body(request, most=MOST_BODY, seconds=_READING))
+            lines = lines_of(await read_body(request, most=MOST_BODY, seconds=_READING))
             async with self._lock:
                 await asyncio.to_thread(_append, audit_file(self._folder, cluster), lines)
         except BodyRefused as refused:
             return web.json_response({"error": refused.why}, status=refused.status)
         except OSError as error:
-            return web.json_response({"error": f"it could not be kept: {error.strerror}"}, status=503)
+            return web.json_response({"error": f"it could not be written: {error.strerror}"}, status=503)
         return web.json_response({"kept": len(lines)})
 
     def _admit(self, request: web.Request, cluster: str) -> None:
-        """Raises Refused."""
+        """Raise BodyRefused for a request that may not send events."""
         if not self._has_token(request):
-            raise BodyRefused(401, "say the token: Authorization: Bearer ..., or after the cluster's name")
+            raise BodyRefused(401, "send the token: Authorization: Bearer ..., or after the cluster's name")
         if cluster not in self._clusters():
             raise BodyRefused(404, "there is no such cluster")
 
@@ -74,18 +74,22 @@ class Sink:
         except OSError:
             return False
         header = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        said = header or request.match_info.get("token") or request.query.get("token", "")
-        given = said.encode("utf-8", "surrogateescape")
-        return bool(token) and hmac.compare_digest(given, token)
+        text = header or request.match_info.get("token") or request.query.get("token", "")
+        candidate = text.encode("utf-8", "surrogateescape")
+        return bool(token) and hmac.compare_digest(candidate, token)
 
 
-def kept_of(body: bytes) -> list[bytes]:
-    """The lines to keep of an EventList. Raises Refused for anything else."""
+def lines_of(body: bytes) -> list[bytes]:
+    """Return the lines to keep of an EventList. Raises BodyRefused for anything else."""
     try:
-        given = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
-        given = None
-    events = given.get("items") if isinstance(given, Mapping) and given.get("kind") == "EventList" else None
+        document = None
+    events = (
+        document.get("items")
+        if isinstance(document, Mapping) and document.get("kind") == "EventList"
+        else None
+    )
     if not isinstance(events, list):
         raise BodyRefused(400, "the body is no EventList of audit.k8s.io/v1")
     return [line for event in events if (line := _line(event))]
@@ -98,13 +102,13 @@ def _line(event: Any) -> bytes:
         or event.get("stage") != "ResponseComplete"
     ):
         return b""
-    kept = {key: event[key] for key in _KEPT if key in event}
+    fields = {key: event[key] for key in _FIELDS if key in event}
     for key in ("user", "impersonatedUser"):
         if isinstance(event.get(key), Mapping):
-            kept[key] = {word: event[key][word] for word in _OF_USER if word in event[key]}
+            fields[key] = {word: event[key][word] for word in _OF_USER if word in event[key]}
     if isinstance(event.get("responseStatus"), Mapping):
-        kept["responseStatus"] = {"code": event["responseStatus"].get("code")}
-    line = json.dumps(kept, separators=(",", ":")).encode() + b"\n"
+        fields["responseStatus"] = {"code": event["responseStatus"].get("code")}
+    line = json.dumps(fields, separators=(",", ":")).encode() + b"\n"
     return line if len(line) <= _LONGEST else b""
 
 

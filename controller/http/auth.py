@@ -22,8 +22,8 @@ from .session import LIFE, Sessions
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _BEARER = "Bearer "
-_SHORTEST = 16  # characters of a token that nobody guesses, at any pace
-_SAY_IT = "say the token: Authorization: Bearer ..."
+_SHORTEST = 16  # characters of a token that cannot be guessed, at any pace
+_HINT = "send the token: Authorization: Bearer ..."
 
 
 class RefusedError(Exception):
@@ -46,13 +46,13 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Lets through who may. The token's file is read each time, so that a new token needs no restart."""
+    """Lets requests through that may read or command. The token's file is read each time."""
 
     http: Http
-    _guesses: LoginThrottle = field(default_factory=LoginThrottle)
+    _throttle: LoginThrottle = field(default_factory=LoginThrottle)
 
     def command(self, handler: Handler) -> Handler:
-        """Behind this is only who has the token."""
+        """Return the handler, for requests with the token only."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
@@ -64,7 +64,7 @@ class Authenticator:
         return answer
 
     def read(self, handler: Handler) -> Handler:
-        """Behind this is who may read, too."""
+        """Return the handler, for requests that may read, too."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
@@ -76,25 +76,25 @@ class Authenticator:
         return answer
 
     def reader(self, request: web.Request) -> Reader:
-        """Who reads. Raises RefusedError."""
+        """Return who reads. Raises RefusedError."""
         if "Authorization" in request.headers:
             self._bearer(request)
             return Reader("token")
         if name := self._user_of_proxy(request):
             return Reader("proxy", name)
         if self.http.token_file is None:
-            raise RefusedError(401, f"the proxy has to say who reads, in {self.http.trusted_user_header}")
+            raise RefusedError(401, f"the proxy has to name the user, in {self.http.trusted_user_header}")
         sessions = Sessions(self._token())
         ends = sessions.ends(request.cookies.get(sessions.cookie, ""), time.time())
         if not ends:
-            raise RefusedError(401, _SAY_IT)
+            raise RefusedError(401, _HINT)
         return Reader("session", ends=ends)
 
-    def sign_in(self, request: web.Request, said: str) -> web.Response:
+    def sign_in(self, request: web.Request, token: str) -> web.Response:
         """Begin a session with the token. Raises RefusedError."""
         if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
             raise RefusedError(403, "sign in on the page itself")
-        self._compare(request, said.encode("utf-8", "surrogatepass"))
+        self._compare(request, token.encode("utf-8", "surrogatepass"))
         sessions = Sessions(self._token())
         answer = web.Response(status=204)
         is_secure = request.secure or request.headers.get("X-Forwarded-Proto") == "https"
@@ -116,23 +116,23 @@ class Authenticator:
         return answer
 
     def _bearer(self, request: web.Request) -> None:
-        said = request.headers.get("Authorization", "")
-        if not said.startswith(_BEARER):
-            raise RefusedError(401, _SAY_IT)
-        self._compare(request, said.removeprefix(_BEARER).encode("utf-8", "surrogateescape"))
+        header = request.headers.get("Authorization", "")
+        if not header.startswith(_BEARER):
+            raise RefusedError(401, _HINT)
+        self._compare(request, header.removeprefix(_BEARER).encode("utf-8", "surrogateescape"))
 
-    def _compare(self, request: web.Request, said: bytes) -> None:
+    def _compare(self, request: web.Request, token: bytes) -> None:
         """Raise RefusedError for a wrong token.
 
         The comparison comes first, so that the right one is never refused for what others behind the same address have
         guessed. What keeps a token is its length, not how often one may try.
         """
-        if hmac.compare_digest(said, self._token()):
+        if hmac.compare_digest(token, self._token()):
             return
         address, now = request.remote or "", time.monotonic()
-        wait = self._guesses.wait(address, now)
+        wait = self._throttle.wait(address, now)
         if not wait:
-            self._guesses.wrong(address, now)
+            self._throttle.wrong(address, now)
             raise RefusedError(401, "this is not the token")
         raise RefusedError(
             429, "this is not the token, nor were others from this address; wait a little", wait
@@ -151,19 +151,19 @@ class Authenticator:
         return token
 
     def _user_of_proxy(self, request: web.Request) -> str:
-        """The user that the proxy names, asking the agent by its own address.
+        """Return the user that a proxy names, if it asks by the agent's own address.
 
-        A page elsewhere whose name was made to lead here comes with that name, and without it could say any user.
+        A page elsewhere whose name was made to resolve to this machine comes with that name, and could name any user.
         """
         header = self.http.trusted_user_header
         if not header or not is_loopback(_host(request.host)) or not is_loopback(request.remote or ""):
             return ""
-        said = request.headers.getall(header, [])
-        return printable(said[0], 200) if len(said) == 1 else ""
+        values = request.headers.getall(header, [])
+        return printable(values[0], 200) if len(values) == 1 else ""
 
 
 def short_token(http: Http) -> str:
-    """Why the token for commands could be guessed; empty where it could not, or cannot be read."""
+    """Return why the token for commands could be guessed; empty where it could not, or cannot be read."""
     if http.token_file is None:
         return ""
     try:
@@ -177,7 +177,7 @@ def short_token(http: Http) -> str:
 
 
 def refusal(refused: RefusedError) -> web.Response:
-    """The answer for it."""
+    """Return the answer to a refused request."""
     headers = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else {}
     if refused.wait:
         headers["Retry-After"] = str(math.ceil(refused.wait))
@@ -185,12 +185,12 @@ def refusal(refused: RefusedError) -> web.Response:
 
 
 def wrong(status: int, why: str, headers: dict[str, str] | None = None) -> web.Response:
-    """An answer that says why not."""
+    """Return an answer with the reason of a failure."""
     return web.json_response({"error": why}, status=status, headers=headers)
 
 
-def _host(said: str) -> str:
-    """A request's host without its port."""
-    if said.startswith("["):
-        return said[1:].partition("]")[0]
-    return said.rpartition(":")[0] if said.count(":") == 1 else said
+def _host(address: str) -> str:
+    """Return a request's host without its port."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.rpartition(":")[0] if address.count(":") == 1 else address

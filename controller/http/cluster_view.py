@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The state of all clusters as one JSON document: which is not what Git says, and why. A pure function."""
+"""The state of all clusters as one JSON document: which is not in sync, and why. A pure function."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class ClusterSnapshot:
 def overview(
     agent: Mapping[str, Any], clusters: Sequence[ClusterSnapshot], *, version: int, now: float
 ) -> dict[str, Any]:
-    """The document. `agent` is what is said of the agent itself; `now` is in seconds since the epoch."""
+    """Return the document. `agent` is the status of the agent itself; `now` is in seconds since the epoch."""
     return {
         **agent,
         "kind": KIND,
         "version": version,
         "time": instant(now),
-        "clusters": [_cluster(seen, now) for seen in clusters],
+        "clusters": [_cluster(snapshot, now) for snapshot in clusters],
     }
 
 
-def _cluster(seen: ClusterSnapshot, now: float) -> dict[str, Any]:
-    status, history = seen.status, seen.history
-    apps = _apps(seen)
+def _cluster(snapshot: ClusterSnapshot, now: float) -> dict[str, Any]:
+    status, history = snapshot.status, snapshot.history
+    apps = _apps(snapshot)
     last = status["last_run"]
     state = _state_of_cluster(status, apps)
     return {
@@ -67,38 +67,38 @@ def _cluster(seen: ClusterSnapshot, now: float) -> dict[str, Any]:
 
 def _apps(seen: ClusterSnapshot) -> list[dict[str, Any]]:
     ran = {app["name"]: app for app in seen.status["apps"]}
-    places = {app["name"]: app for app in seen.apps}
+    options = {app["name"]: app for app in seen.apps}
     suspended = set(seen.status["suspended_apps"])
-    shown = [_app(name, ran.get(name), places.get(name, {}), seen.history.apps.get(name, {}), name in suspended)
-             for name in dict.fromkeys((*places, *ran))]  # fmt: skip
+    shown = [_app(name, ran.get(name), options.get(name, {}), seen.history.apps.get(name, {}), name in suspended)
+             for name in dict.fromkeys((*options, *ran))]  # fmt: skip
     return sorted(shown, key=lambda app: STATES.index(app["state"]))
 
 
 def _app(
     name: str,
-    ran: Mapping[str, Any] | None,
-    place: Mapping[str, Any],
-    told: Mapping[str, Any],
+    last: Mapping[str, Any] | None,
+    app_options: Mapping[str, Any],
+    history: Mapping[str, Any],
     suspended: bool,
 ) -> dict[str, Any]:
-    findings = [_dated(finding) for finding in told.get("findings", ()) if finding["what"] != "reverted"]
-    reverted = sum(finding["what"] == "reverted" for finding in told.get("findings", ()))
+    findings = [_dated(finding) for finding in history.get("findings", ()) if finding["what"] != "reverted"]
+    reverted = sum(finding["what"] == "reverted" for finding in history.get("findings", ()))
     app: dict[str, Any] = {
         "name": name,
-        "source": place.get("source", ""),
-        "path": place.get("path", ""),
-        "suspended": suspended or bool(ran and ran.get("suspended")),
-        "error": (ran or {}).get("error", ""),
-        "counts": (ran or {}).get("counts", {}),
-        "objects": (ran or {}).get("objects", 0),
+        "source": app_options.get("source", ""),
+        "path": app_options.get("path", ""),
+        "suspended": suspended or bool(last and last.get("suspended")),
+        "error": (last or {}).get("error", ""),
+        "counts": (last or {}).get("counts", {}),
+        "objects": (last or {}).get("objects", 0),
         "reverted": reverted,
         "findings": findings,
-        "more_findings": told.get("more_findings", 0),
-        "unhealthy": list(told.get("unhealthy", ())),
-        "warnings": list(told.get("warnings", ())),
-        "prune_blocked": told.get("prune_blocked", ""),
+        "more_findings": history.get("more_findings", 0),
+        "unhealthy": list(history.get("unhealthy", ())),
+        "warnings": list(history.get("warnings", ())),
+        "prune_blocked": history.get("prune_blocked", ""),
     }
-    return {**app, "state": _state_of_app(app, has_run=ran is not None)}
+    return {**app, "state": _state_of_app(app, has_run=last is not None)}
 
 
 def _state_of_app(app: Mapping[str, Any], *, has_run: bool) -> str:
@@ -132,16 +132,16 @@ def _state_of_cluster(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any
 
 
 def _reasons(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
-    """Why a cluster is not what Git says, the worst first; `app` and `object` are empty where it is about more."""
+    """Yield why a cluster is not in sync, the worst first; `app` and `object` are empty where it is about more."""
     if status["suspended"]:
         yield _reason("suspended", text="suspended by command; nothing of it is touched")
         return
-    told = False
+    has_reason = False
     for app in apps:
         for reason in _reasons_of_app(app):
-            told = True
+            has_reason = True
             yield reason
-    if not told and status["last_run"]["result"] != "succeeded":
+    if not has_reason and status["last_run"]["result"] != "succeeded":
         for failure in status["last_run"]["failures"] or ("the last run came to no end of its own",):
             yield _reason("failed", text=failure)
 
@@ -151,13 +151,13 @@ def _reasons_of_app(app: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         yield _reason("failed", app["name"], text=app["error"])
     for finding in app["findings"]:
         if finding["what"] != "skipped":
-            yield _reason(finding["what"], app["name"], finding["object"], _said(finding))
-    for one in app["unhealthy"]:
-        text = f"{one['status']}: {one.get('message') or 'not there yet'}"
-        yield _reason("unhealthy", app["name"], one["object"], text)
+            yield _reason(finding["what"], app["name"], finding["object"], _text_of(finding))
+    for each in app["unhealthy"]:
+        text = f"{each['status']}: {each.get('message') or 'not there yet'}"
+        yield _reason("unhealthy", app["name"], each["object"], text)
 
 
-def _said(finding: Mapping[str, Any]) -> str:
+def _text_of(finding: Mapping[str, Any]) -> str:
     if text := finding.get("error") or finding.get("reason"):
         return str(text)
     paths = [change["path"] for change in finding["changes"]]

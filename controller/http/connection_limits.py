@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Listening for HTTP within bounds: how many connections there are, and how long one may take to say what it wants.
+"""Limits of the HTTP listener: how many connections there are, and how long one may take to send its request.
 
 A connection whose next request has not come with all its headers after HEADERS seconds is closed, whatever of it has
-come; aiohttp sees to that. Bodies have their own deadline (body.py).
+come; aiohttp sees to that. Bodies have their own deadline (request_body.py).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from aiohttp import web
 
 HEADERS = 20.0  # seconds
 MOST = 256  # connections
-BACKLOG = 128  # connections that may come at once, and be too many until the next one comes
+BACKLOG = 128  # connections that may come at once, and be more than MOST until the next one comes
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 )
 
 
 class ConnectionLimits:
-    """Knows which connections are being answered. Of the others the oldest makes room for a new one."""
+    """Counts the requests under way of each connection. The oldest connection without one makes room for a new one."""
 
     def __init__(self) -> None:
         self._answered: dict[object, int] = {}  # connections, with their requests under way
@@ -44,22 +44,22 @@ class ConnectionLimits:
                 del self._answered[connection]
 
     def connection(self, server: web.Server) -> asyncio.BaseProtocol:
-        """What a new connection speaks to."""
-        there = [one for one in server.connections if one.transport is not None]
-        too_many = len(there) - MOST + 1  # more than one where several came at once
-        waiting = [one for one in there if one not in self._answered][: max(0, too_many)]
+        """Return the protocol for a new connection."""
+        connections = [each for each in server.connections if each.transport is not None]
+        too_many = len(connections) - MOST + 1  # more than one where several came at once
+        waiting = [each for each in connections if each not in self._answered][: max(0, too_many)]
         if len(waiting) < too_many:
             return _Full()
-        for one in waiting:
-            one.force_close()
+        for each in waiting:
+            each.force_close()
         return server()
 
 
 class _Full(asyncio.Protocol):
-    """Says that there is no room."""
+    """Answers that there are too many connections."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say so, and end."""
+        """Send the answer, and close."""
         stream = cast("asyncio.Transport", transport)
         stream.write(_FULL)
         stream.close()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells whoever listens that something changed: which clusters, and never how much, so that nobody can fall behind."""
+"""Publishes which clusters have changed, and never how, so that no subscriber can fall behind."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ MOST_LISTENERS = 64
 
 
 class FullError(Exception):
-    """There are as many listeners as there may be."""
+    """There are as many subscribers as there may be."""
 
 
 class Subscriber:
-    """Collects what changed until it is taken; what changed twice is told once."""
+    """Collects the names of changed clusters until they are taken, each once."""
 
     def __init__(self) -> None:
         self._changed: set[str] = set()
         self._moved = asyncio.Event()
         self.is_over = False
 
-    def tell(self, cluster: str) -> None:
-        """Something is new of this cluster."""
+    def add(self, cluster: str) -> None:
+        """Add a cluster that has changed."""
         self._changed.add(cluster)
         self._moved.set()
 
     def end(self) -> None:
-        """Nothing more will come."""
+        """End the subscription."""
         self.is_over = True
         self._moved.set()
 
     async def take(self, seconds: float) -> tuple[str, ...]:
-        """What changed, as soon as something has; nothing after this time."""
+        """Return the clusters that have changed, as soon as there are any; none after `seconds`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._moved.wait()
@@ -46,7 +46,7 @@ class Subscriber:
 
 
 class EventBroker:
-    """All listeners, and a number that grows with each change."""
+    """All subscribers, and a number that grows with each change."""
 
     def __init__(self) -> None:
         self.version = 0
@@ -54,20 +54,20 @@ class EventBroker:
         self._is_over = False
 
     def changed(self, cluster: str) -> None:
-        """Something is new of this cluster."""
+        """Publish that a cluster has changed."""
         self.version += 1
         for listener in self._listeners:
-            listener.tell(cluster)
+            listener.add(cluster)
 
     def end(self) -> None:
-        """End all listeners, those to come too."""
+        """End all subscriptions, those to come too."""
         self._is_over = True
         for listener in self._listeners:
             listener.end()
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[Subscriber]:
-        """A listener, as long as the block lasts. Raises FullError."""
+        """Yield a subscriber, as long as the block lasts. Raises FullError."""
         if len(self._listeners) >= MOST_LISTENERS:
             raise FullError
         listener = Subscriber()

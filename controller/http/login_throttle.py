@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How often an address may say a wrong token."""
+"""How often an address may send a wrong token."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class LoginThrottle:
     """Wrong tokens by address. Times are seconds of a clock that only goes forward."""
 
     def __init__(self) -> None:
-        self._spent: OrderedDict[str, float] = OrderedDict()  # when nothing would be held against the address
+        self._spent: OrderedDict[str, float] = OrderedDict()  # when the address has no wrong tokens left
 
     def wait(self, address: str, now: float) -> float:
-        """Seconds until the address may say a token again; 0 where it may now."""
+        """Return the seconds until the address may send a token again; 0 where it may now."""
         return max(0.0, self._spent.get(_network(address), now) - now - (AT_ONCE - 1) * PAUSE)
 
     def wrong(self, address: str, now: float) -> None:
-        """Take in that it said a wrong one."""
+        """Count a wrong token from the address."""
         network = _network(address)
         self._spent[network] = max(self._spent.get(network, now), now) + PAUSE
         self._spent.move_to_end(network)
@@ -33,7 +33,7 @@ class LoginThrottle:
 
 
 def _network(address: str) -> str:
-    """Who has an IPv6 address has the network that it is in."""
+    """Return the address; of an IPv6 address its network, since who has one has all of that."""
     try:
         read = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

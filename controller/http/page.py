@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page: its files, the state as JSON, and events that say when there is something new. Nothing here writes."""
+"""The page: its files, the state as JSON, and events about what has changed. Nothing here writes."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-HEARTBEAT = 10.0  # seconds without news after which a sign of life is sent
-_PATIENCE = 10.0  # seconds for a listener to take what it is sent
-_SETTLE = 0.05  # seconds in which what changes together is told together
+HEARTBEAT = 10.0  # seconds without a change after which a sign of life is sent
+_PATIENCE = 10.0  # seconds for a subscriber to take what it is sent
+_SETTLE = 0.05  # seconds in which changes become one message
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What the page shows: the state of one cluster or (empty) of all, None for one that is unknown; and the feed."""
+class PageData:
+    """What the page shows: the state of one cluster or (empty) of all, None for an unknown one; and changes of it."""
 
     state: Callable[[str], Mapping[str, Any] | None]
-    feed: EventBroker
+    broker: EventBroker
 
 
 async def harden(_request: web.Request, response: web.StreamResponse) -> None:
@@ -65,28 +65,28 @@ async def harden(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.setdefault("Cache-Control", "no-store")
 
 
-def add_page(application: web.Application, door: Authenticator, shown: Shown) -> None:
+def add_page(application: web.Application, authenticator: Authenticator, shown: PageData) -> None:
     """Serve the page to who may read."""
     for path, (name, kind) in _FILES.items():
         application.router.add_get(path, _file(_FOLDER / name, kind))
-    application.router.add_get("/api/v1/session", _session(door))
-    application.router.add_get("/api/v1/state", door.read(_state(shown)))
-    application.router.add_get("/api/v1/events", _events(door, shown.feed), allow_head=False)
-    application.router.add_post("/sign-in", _sign_in(door))
-    application.router.add_post("/sign-out", _sign_out(door))
+    application.router.add_get("/api/v1/session", _session(authenticator))
+    application.router.add_get("/api/v1/state", authenticator.read(_state(shown)))
+    application.router.add_get("/api/v1/events", _events(authenticator, shown.broker), allow_head=False)
+    application.router.add_post("/sign-in", _sign_in(authenticator))
+    application.router.add_post("/sign-out", _sign_out(authenticator))
 
     async def end(_application: web.Application) -> None:
-        shown.feed.end()
+        shown.broker.end()
 
     application.on_shutdown.append(end)
 
 
 def add_no_page(application: web.Application) -> None:
-    """Say how there would be a page."""
+    """Serve a text that says what the page needs."""
 
     async def answer(_request: web.Request) -> web.Response:
-        said = "There is no page, since nobody could sign in: set http.token_file, and restart the agent.\n"
-        return web.Response(text=said, status=404)
+        text = "There is no page, since nobody could sign in: set http.token_file, and restart the agent.\n"
+        return web.Response(text=text, status=404)
 
     application.router.add_get("/", answer)
 
@@ -97,7 +97,7 @@ def _file(path: Path, kind: str) -> Handler:
 
     async def answer(request: web.Request) -> web.Response:
         known = request.if_none_match or ()
-        is_known = any(one.value == tag for one in known)
+        is_known = any(each.value == tag for each in known)
         response = web.Response(status=304) if is_known else web.Response(body=content, content_type=kind)
         if not is_known:
             response.charset = "utf-8"
@@ -108,22 +108,22 @@ def _file(path: Path, kind: str) -> Handler:
     return answer
 
 
-def _session(door: Authenticator) -> Handler:
-    """Who reads; `by` is empty for nobody. So a browser need not fail to find out that it has to sign in."""
+def _session(authenticator: Authenticator) -> Handler:
+    """Serve who reads; `by` is empty for nobody, so that a browser learns without an error that it has to sign in."""
 
     async def answer(request: web.Request) -> web.Response:
         try:
-            reader = door.reader(request)
+            reader = authenticator.reader(request)
         except RefusedError as refused:
             if refused.status != 401:
                 return refusal(refused)
-            return web.json_response({"by": "", "sign_in": door.http.token_file is not None})
+            return web.json_response({"by": "", "sign_in": authenticator.http.token_file is not None})
         return web.json_response({"by": reader.by, "name": reader.name, "ends": reader.ends})
 
     return answer
 
 
-def _state(shown: Shown) -> Handler:
+def _state(shown: PageData) -> Handler:
     async def answer(request: web.Request) -> web.Response:
         cluster = request.query.get("cluster", "")
         state = shown.state(cluster)
@@ -137,12 +137,12 @@ def _state(shown: Shown) -> Handler:
     return answer
 
 
-def _sign_in(door: Authenticator) -> Handler:
+def _sign_in(authenticator: Authenticator) -> Handler:
     async def answer(request: web.Request) -> web.Response:
         try:
-            said = await read_body(request, most=MOST_WORDS, seconds=READING)
-            form = dict(parse_qsl(said.decode("utf-8", "replace"), keep_blank_values=True))
-            return door.sign_in(request, form.get("token", ""))
+            body = await read_body(request, most=MOST_WORDS, seconds=READING)
+            form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+            return authenticator.sign_in(request, form.get("token", ""))
         except RefusedError as refused:
             return refusal(refused)
         except BodyRefused as refused:
@@ -151,46 +151,46 @@ def _sign_in(door: Authenticator) -> Handler:
     return answer
 
 
-def _sign_out(door: Authenticator) -> Handler:
+def _sign_out(authenticator: Authenticator) -> Handler:
     async def answer(_request: web.Request) -> web.Response:
         try:
-            return door.sign_out()
+            return authenticator.sign_out()
         except RefusedError as refused:
             return refusal(refused)
 
     return answer
 
 
-def _events(door: Authenticator, feed: EventBroker) -> Handler:
+def _events(authenticator: Authenticator, broker: EventBroker) -> Handler:
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
-            door.reader(request)
-            with feed.listening() as listener:
-                return await _follow(request, listener, lambda: door.reader(request), feed)
+            authenticator.reader(request)
+            with broker.listening() as subscriber:
+                return await _follow(request, subscriber, lambda: authenticator.reader(request), broker)
         except RefusedError as refused:
             return refusal(refused)
         except FullError:
-            return wrong(503, "too many pages listen already", {"Retry-After": "10"})
+            return wrong(503, "too many pages are open already", {"Retry-After": "10"})
 
     return answer
 
 
 async def _follow(
-    request: web.Request, listener: Subscriber, may_read: Callable[[], object], feed: EventBroker
+    request: web.Request, subscriber: Subscriber, may_read: Callable[[], object], broker: EventBroker
 ) -> web.StreamResponse:
-    """Tell a listener what changes until the agent ends, it is gone, it is too slow, or it may no longer read."""
+    """Send a subscriber what changes until the agent ends, it is gone, it is too slow, or it may no longer read."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     try:
         await response.prepare(request)
-        await _send(response, "alive", feed.version, ())
-        while not listener.is_over:
-            clusters = await listener.take(HEARTBEAT)
+        await _send(response, "alive", broker.version, ())
+        while not subscriber.is_over:
+            clusters = await subscriber.take(HEARTBEAT)
             if clusters:
                 await asyncio.sleep(_SETTLE)
-                clusters = tuple(sorted({*clusters, *await listener.take(0)}))
+                clusters = tuple(sorted({*clusters, *await subscriber.take(0)}))
             may_read()
-            if not listener.is_over:
-                await _send(response, "changed" if clusters else "alive", feed.version, clusters)
+            if not subscriber.is_over:
+                await _send(response, "changed" if clusters else "alive", broker.version, clusters)
     except TimeoutError:
         if request.transport is not None:
             request.transport.abort()
@@ -200,7 +200,7 @@ async def _follow(
 
 
 async def _send(response: web.StreamResponse, name: str, version: int, clusters: Sequence[str]) -> None:
-    said = {"version": version, "time": int(time.time()), "clusters": clusters}
-    text = json.dumps(said, separators=(",", ":"))
+    message = {"version": version, "time": int(time.time()), "clusters": clusters}
+    text = json.dumps(message, separators=(",", ":"))
     async with asyncio.timeout(_PATIENCE):
         await response.write(f"id: {version}\nevent: {name}\ndata: {text}\n\n".encode())

@@ -24,7 +24,7 @@ class BodyRefused(Exception):
 
 
 async def read_body(request: web.Request, *, most: int, seconds: float) -> bytes:
-    """The body, of at most `most` bytes, within `seconds`. Raises Refused; then the connection is given up."""
+    """Return the body, of at most `most` bytes, within `seconds`. Raises BodyRefused; then the connection is closed."""
     if (request.content_length or 0) > most:
         raise too_large(most)
     parts, size = [], 0
@@ -41,6 +41,6 @@ async def read_body(request: web.Request, *, most: int, seconds: float) -> bytes
 
 
 def too_large(most: int) -> BodyRefused:
-    """The refusal of a body with more than `most` bytes."""
+    """Return the refusal of a body with more than `most` bytes."""
     size = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
     return BodyRefused(413, f"the body has more than {size}")

@@ -30,19 +30,19 @@ class Sessions:
         return f"plumb-{self._derived('name').hex()[:12]}"
 
     def begin(self, now: float) -> str:
-        """The value of a new session."""
-        said = f"{int(now) + LIFE}.{secrets.token_urlsafe(16)}"
-        return f"{said}.{self._seal(said)}"
+        """Return the value of a new session's cookie."""
+        value = f"{int(now) + LIFE}.{secrets.token_urlsafe(16)}"
+        return f"{value}.{self._seal(value)}"
 
     def ends(self, value: str, now: float) -> int:
-        """When the session ends, in seconds since the epoch; 0 for one that is over or none of this token."""
+        """Return when the session ends, in seconds since the epoch; 0 for one that is over or none of this token."""
         match = _FORM.fullmatch(value)
         if match is None or not hmac.compare_digest(self._seal(f"{match[1]}.{match[2]}"), match[3]):
             return 0
         return int(match[1]) if now < int(match[1]) <= now + LIFE else 0
 
-    def _seal(self, said: str) -> str:
-        return hmac.new(self._derived("seal"), said.encode(), hashlib.sha256).hexdigest()
+    def _seal(self, value: str) -> str:
+        return hmac.new(self._derived("seal"), value.encode(), hashlib.sha256).hexdigest()
 
     def _derived(self, purpose: str) -> bytes:
         return hmac.new(self.token, f"plumb.gitops/session/v1/{purpose}".encode(), hashlib.sha256).digest()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the agent says of its clusters, as JSON types."""
+"""The status of the agent and its clusters, as JSON types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ API_VERSION = "plumb.gitops/v1"
 
 
 def status(in_force: AgentState, clusters: Mapping[str, ClusterLoop]) -> dict[str, Any]:
-    """All of it: what is in force, and of each cluster its last run and what is suspended."""
+    """Return all of it: the agent's status, and of each cluster its last run and what is suspended."""
     return {
         **agent_status(in_force),
         "clusters": [cluster_status(in_force, clusters[name]) for name in sorted(clusters)],
@@ -24,7 +24,7 @@ def status(in_force: AgentState, clusters: Mapping[str, ClusterLoop]) -> dict[st
 
 
 def agent_status(in_force: AgentState) -> dict[str, Any]:
-    """What is said of the agent itself."""
+    """Return the status of the agent itself."""
     return {
         "apiVersion": API_VERSION,
         "kind": "AgentStatus",
@@ -34,16 +34,16 @@ def agent_status(in_force: AgentState) -> dict[str, Any]:
 
 
 def last_run_fields(cluster: ClusterLoop) -> dict[str, Any]:
-    """The last run of a cluster, as values of a line in the log."""
+    """Return the last run of a cluster, as values of a line in the log."""
     record = cluster.record
     revisions = ",".join(f"{source}@{commit[:7]}" for source, commit in record.commits.items())
-    told = {"cluster": cluster.name, "result": record.result, "ended": instant(record.ended)}
-    told |= {"revision": revisions or "none", "report": record.report or "none"}
-    return told | ({"why": "; ".join(record.failures[:3])} if record.failures else {})
+    fields = {"cluster": cluster.name, "result": record.result, "ended": instant(record.ended)}
+    fields |= {"revision": revisions or "none", "report": record.report or "none"}
+    return fields | ({"why": "; ".join(record.failures[:3])} if record.failures else {})
 
 
 def cluster_status(in_force: AgentState, cluster: ClusterLoop) -> dict[str, Any]:
-    """One cluster of it."""
+    """Return the status of one cluster."""
     record = cluster.record
     return {
         "name": cluster.name,
@@ -70,5 +70,5 @@ def cluster_status(in_force: AgentState, cluster: ClusterLoop) -> dict[str, Any]
 
 
 def instant(seconds: float) -> str:
-    """RFC 3339 in UTC; empty for 0, which is never."""
+    """Return the instant as RFC 3339 in UTC; empty for 0, which is never."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`POST /webhook/<name>`: somebody says that there is something new. It can only hasten what is done anyway.
+"""`POST /webhook/<name>`: a forge or a registry reports a change. It can only start early what is done anyway.
 
 What the body says is not used: it is read so that its proof can be checked, and then forgotten.
 """
@@ -34,14 +34,14 @@ _PAUSE = 2.0  # seconds
 
 
 @dataclass(slots=True)
-class _Past:
-    """What came by one webhook before: deliveries by their id and their content, and how much it may still send."""
+class _EarlierDeliveries:
+    """What came by one webhook earlier: deliveries by their id and their content, and how much it may still send."""
 
     seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    spent: float = 0.0  # when nothing would be held against it, by a clock that only goes forward
+    spent: float = 0.0  # when all it may send at once is available again, by a clock that only goes forward
 
     def is_new(self, *marks: str) -> bool:
-        """Whether none of these was seen; now they are."""
+        """Return whether none of these came before, and remember them."""
         new = not any(mark in self.seen for mark in marks)
         for mark in marks:
             self.seen[mark] = None
@@ -51,7 +51,7 @@ class _Past:
         return new
 
     def wait(self, now: float) -> float:
-        """Seconds until it may send again; 0 where it may now, and that is counted."""
+        """Return the seconds until it may send again; 0 where it may now, and that is counted."""
         wait = max(0.0, self.spent - now - (_AT_ONCE - 1) * _PAUSE)
         if not wait:
             self.spent = max(self.spent, now) + _PAUSE
@@ -64,25 +64,23 @@ class WebhookReceiver:
     def __init__(
         self,
         webhooks: tuple[Webhook, ...],
-        nudges: Wakeups,
+        wakeups: Wakeups,
         may_run: Callable[[], bool],
         count: Callable[[str, int], None],
     ) -> None:
         self._webhooks = {webhook.name: webhook for webhook in webhooks}
-        self._nudges = nudges
+        self._wakeups = wakeups
         self._may_run = may_run
         self._count = count
-        self._past = {name: _Past() for name in self._webhooks}
+        self._earlier = {name: _EarlierDeliveries() for name in self._webhooks}
         self._reading = asyncio.Semaphore(_SIDE_BY_SIDE)
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
-        """Take one delivery, and say what it hastened."""
+        """Handle a request with one delivery. The answer says what it started."""
         name = request.match_info["name"]
         try:
             work = await self._receive(request, self._webhooks.get(name))
-            answer = web.json_response(
-                {"hastened": work.value if work is not None else "nothing"}, status=202
-            )
+            answer = web.json_response({"started": work.value if work is not None else "nothing"}, status=202)
         except BodyRefused as refused:
             answer = web.json_response({"error": refused.why}, status=refused.status)
             if refused.wait:
@@ -102,7 +100,7 @@ class WebhookReceiver:
         self._prove(webhook, headers, body)
         if not self._may_run():
             raise BodyRefused(503, "another agent leads")
-        return self._hasten(webhook, sender, headers, body)
+        return self._wake(webhook, sender, headers, body)
 
     async def _body(self, request: web.Request) -> bytes:
         if self._reading.locked():
@@ -122,19 +120,17 @@ class WebhookReceiver:
         if not SENDERS[webhook.kind].proven(secret, headers, body, time.time()):
             raise BodyRefused(401, "the proof does not fit: another secret, another body, or too old")
 
-    def _hasten(
-        self, webhook: Webhook, sender: Sender, headers: Mapping[str, str], body: bytes
-    ) -> Work | None:
-        past = self._past[webhook.name]
+    def _wake(self, webhook: Webhook, sender: Sender, headers: Mapping[str, str], body: bytes) -> Work | None:
+        earlier = self._earlier[webhook.name]
         ids = [f"id {headers[name]}"[:200] for name in sender.delivery if headers.get(name)]
         # An id may stand outside of what the proof covers, so what was sent counts as well.
-        if not past.is_new(*ids, f"body {hashlib.sha256(body).hexdigest()}"):
+        if not earlier.is_new(*ids, f"body {hashlib.sha256(body).hexdigest()}"):
             if sender.repeats:
                 return None
             raise BodyRefused(409, "this delivery was taken before")
-        if wait := past.wait(time.monotonic()):
-            raise BodyRefused(429, "too many deliveries; what they are about is looked at anyway", wait)
+        if wait := earlier.wait(time.monotonic()):
+            raise BodyRefused(429, "too many deliveries; what they are about is found at the interval", wait)
         work = sender.work(headers)
         if work is not None:
-            self._nudges.hasten(work, webhook.sources if work is Work.PULL else ())
+            self._wakeups.wake(work, webhook.sources if work is Work.PULL else ())
         return work

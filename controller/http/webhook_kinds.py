@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may hasten work over HTTP: how each kind of sender proves that it knows the secret. A table; no I/O."""
+"""The kinds of webhooks: how each sender proves that it knows the secret, and which work it starts. A table; no I/O."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Sender:
     """One kind of sender.
 
     `proofs` are the headers of which one has to be there; without, no body is read. `proven` says whether they fit.
-    `events` says by the header `event` what is hastened; what is not in it hastens `otherwise`.
+    `events` says by the header `event` which work is started; what is not in it starts `otherwise`.
     """
 
     proofs: tuple[str, ...]
@@ -35,35 +35,35 @@ class Sender:
     repeats: bool = False  # whether it sends again, for ever, what is refused
 
     def work(self, headers: Headers) -> Work | None:
-        """What a delivery hastens; None for one that only asks whether somebody listens."""
+        """Return the work that a delivery starts; None for one that only tests the connection."""
         return self.events.get(headers.get(self.event, ""), self.otherwise)
 
 
 def _hmac(header: str, prefix: str = "") -> Callable[[bytes, Headers, bytes, float], bool]:
-    """A header that holds the body's HMAC-SHA256 in hexadecimal."""
+    """Return a check of a header that holds the body's HMAC-SHA256 in hexadecimal."""
 
     def proven(secret: bytes, headers: Headers, body: bytes, _now: float) -> bool:
-        said = headers.get(header, "")
+        value = headers.get(header, "")
         wanted = prefix + hmac.new(secret, body, hashlib.sha256).hexdigest()
-        return hmac.compare_digest(said.encode("utf-8", "surrogateescape"), wanted.encode())
+        return hmac.compare_digest(value.encode("utf-8", "surrogateescape"), wanted.encode())
 
     return proven
 
 
 def _token(header: str, *prefixes: str) -> Callable[[bytes, Headers, bytes, float], bool]:
-    """A header that holds the secret itself."""
+    """Return a check of a header that holds the secret itself."""
 
     def proven(secret: bytes, headers: Headers, _body: bytes, _now: float) -> bool:
-        said = headers.get(header, "")
+        value = headers.get(header, "")
         for prefix in prefixes:
-            said = said.removeprefix(prefix)
-        return hmac.compare_digest(said.encode("utf-8", "surrogateescape"), secret)
+            value = value.removeprefix(prefix)
+        return hmac.compare_digest(value.encode("utf-8", "surrogateescape"), secret)
 
     return proven
 
 
 def _generic(secret: bytes, headers: Headers, body: bytes, now: float) -> bool:
-    """The standard's headers, which cover id and time, or a plain HMAC of the body."""
+    """Check the standard's headers, which cover id and time, or a plain HMAC of the body."""
     if "webhook-signature" in headers:
         return is_signed(secret, headers, body, now)
     return _hmac("x-signature", "sha256=")(secret, headers, body, now)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One cluster at its own pace: waits until a run is due, makes it, tells of it. Never two runs at once."""
+"""The loop of one cluster: waits until a run is due, makes it, reports it. Never two runs at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..core.schedule import (
     Pace,
     Trigger,
     backoff_after,
-    together,
+    merged,
     wait_after,
 )
 from ..runner.reports import drop_old
@@ -36,8 +36,8 @@ from ..runner.run_pool import DEADLINE, DIED, RunRequest
 from ..store.agent_state import AgentServices, AgentState
 from ..store.history import (
     History,
-    after_none,
     after_run,
+    after_run_without_report,
     read_history,
     write_history,
 )
@@ -70,9 +70,11 @@ class ClusterLoop:
         self._trigger: Trigger | None = Trigger("started")
         self._not_before = 0.0  # by time.monotonic(): until then only an operator may ask for a run
         self._stopped = 0  # runs in a row that the API server's failures stopped
-        self._untold: frozenset[str] = frozenset()
-        self._moved = asyncio.Event()
-        self.watch = ClusterWatch(self, self._held, shared.log, lambda: shared.metrics.watch_restarted(name))
+        self._warned: frozenset[str] = frozenset()
+        self._wakeup = asyncio.Event()
+        self.watch = ClusterWatch(
+            self, self._held_apps, shared.log, lambda: shared.metrics.watch_restarted(name)
+        )
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -99,7 +101,7 @@ class ClusterLoop:
     def metered(self) -> Metered:
         """What there are series of."""
         of_git = self.config.sources if self.config is not None else ()
-        sources = {str(one["name"]) for one in (*self.settings["sources"], *of_git)}
+        sources = {str(source["name"]) for source in (*self.settings["sources"], *of_git)}
         return Metered(frozenset(self.apps), frozenset(sources), bool(self.settings.get("image_updates")))
 
     @property
@@ -110,7 +112,7 @@ class ClusterLoop:
 
     @property
     def seconds_left(self) -> float:
-        """Until the next run is due, where nothing moves before."""
+        """Seconds until the next run is due, if nothing asks for one before."""
         return max(0.0, self._due - time.monotonic())
 
     @property
@@ -125,25 +127,25 @@ class ClusterLoop:
         return now.may_run and not now.suspensions.holds(self.name)
 
     def read_config(self) -> None:
-        """Look at the config in Git that is in force; a run puts it there."""
+        """Read the config in Git that is in force; a run puts it there."""
         config = self.settings.get("config")
         self.config = load_git_config(Path(config["file"])) if config else None
 
-    def pull(self, trigger: Trigger) -> None:
+    def request_run(self, trigger: Trigger) -> None:
         """Ask for a run: now, or as soon as the one that is under way has ended."""
-        self._trigger = together(self._trigger, trigger)
-        self._moved.set()
+        self._trigger = merged(self._trigger, trigger)
+        self._wakeup.set()
 
-    def look_again(self) -> None:
-        """Something is in force that was not: a resumption, a lead, a configuration."""
+    def apply_state(self) -> None:
+        """Apply a change of the agent's state: a resumption, a lead, a configuration."""
         self.read_config()
         if self._interval != self._shared.in_force().config.interval:
             self._pace()
-        self._watch_or_not()
-        self._moved.set()
+        self._follow_or_end()
+        self._wakeup.set()
         self._shared.changed(self.name)
 
-    def _watch_or_not(self) -> None:
+    def _follow_or_end(self) -> None:
         now = self._shared.in_force()
         if now.config.watch and now.may_run and self.name in now.accepted.settings:
             try:
@@ -153,8 +155,8 @@ class ClusterLoop:
         else:
             self.watch.end()
 
-    def _held(self) -> HeldApps:
-        """What changes may not start runs of."""
+    def _held_apps(self) -> HeldApps:
+        """Return the apps that changes may not start runs of."""
         now = self._shared.in_force()
         suspended = {app["name"] for app in (*self.settings["apps"], *self.git_apps) if app.get("suspend")}
         everything = not now.may_run or now.suspensions.holds(self.name)
@@ -162,7 +164,7 @@ class ClusterLoop:
 
     async def loop(self) -> None:
         """Make runs for ever. Cancelling it ends the run that is under way, and the watch."""
-        self._watch_or_not()
+        self._follow_or_end()
         try:
             await self._loop()
         finally:
@@ -188,14 +190,14 @@ class ClusterLoop:
     async def _next(self) -> Trigger:
         """Wait until a run is due and may be made."""
         while True:
-            self._moved.clear()
+            self._wakeup.clear()
             may_run = self.may_run
             if may_run and self.backs_off and not (self._trigger and self._trigger.is_by_hand):
                 await self._wait(self.backs_off)
                 continue
             left = self._due - time.monotonic()
             if may_run and left <= 0:
-                trigger = together(self._trigger, Trigger("retry" if self.record.failed else "interval"))
+                trigger = merged(self._trigger, Trigger("retry" if self.record.failed else "interval"))
                 trigger = self._trigger if self._trigger and self._trigger.apps is None else trigger
                 self._trigger = None
                 return trigger
@@ -205,17 +207,17 @@ class ClusterLoop:
             await self._wait(left if may_run else None)
 
     async def _wait(self, seconds: float | None) -> None:
-        """Wait until something moves, at most so long."""
+        """Wait until something has changed, at most `seconds`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._moved.wait()
+                await self._wakeup.wait()
 
     async def _run(self, trigger: Trigger) -> None:
         now = self._shared.in_force()
         started = time.time()
         folder = now.config.state_dir / "reports" / self.name
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        order = RunRequest(
+        request = RunRequest(
             playbook=PLAYBOOK,
             inventory=now.accepted.path,
             limit=self.name,
@@ -230,28 +232,28 @@ class ClusterLoop:
         self.watch.run_began()
         self._shared.changed(self.name)
         try:
-            ending = await self._shared.runs.make(order)
+            outcome = await self._shared.runs.make(request)
         finally:
             self.running_since, self.inventory_used = 0.0, None
         whole = trigger.apps is None
-        self.record = _record(self.record, ending, trigger, order.report, time.time())
+        self.record = _record(self.record, outcome, trigger, request.report, time.time())
         if whole or self.record.failed:
             self._paced = time.monotonic()
             self._pace()
-        self._back_off(ending)
-        self._tell(ending, trigger, time.time() - started)
+        self._back_off(outcome)
+        self._report(outcome, trigger, time.time() - started)
         self.read_config()
-        self.watch.run_ended(ending, trigger)
+        self.watch.run_ended(outcome, trigger)
         drop_old(folder, now.config.keep_reports)
         write_record(self._records, self.name, self.record)
-        was_stopped = bool((ending.summary or {}).get("stopped"))
-        self.history = _history(self.history, ending, self.record, whole=whole and not was_stopped)
+        was_stopped = bool(outcome.summary.get("stopped"))
+        self.history = _history(self.history, outcome, self.record, whole=whole and not was_stopped)
         write_history(self._histories, self.name, self.history)
         self._shared.changed(self.name)
 
-    def _back_off(self, ending: RunOutcome) -> None:
+    def _back_off(self, outcome: RunOutcome) -> None:
         """Leave the cluster alone for a while where its API server failed for one request after another."""
-        stopped = (ending.summary or {}).get("stopped", "")
+        stopped = outcome.summary.get("stopped", "")
         if not stopped:
             self._stopped, self._not_before = 0, 0.0
             return
@@ -268,32 +270,32 @@ class ClusterLoop:
         )
 
     def _pace(self) -> None:
-        """Say when the next run is due, counted from the end of the last one."""
+        """Set when the next run is due, counted from the end of the last one."""
         config = self._shared.in_force().config
         self._interval = config.interval
         if self.begun:
             pace = Pace(config.interval, config.jitter)
             self._due = self._paced + wait_after(pace, self.record.failed, random.random())  # noqa: S311 - spreads load
 
-    def _tell(self, ending: RunOutcome, trigger: Trigger, seconds: float) -> None:
+    def _report(self, outcome: RunOutcome, trigger: Trigger, seconds: float) -> None:
         metrics = self._shared.metrics
-        metrics.run(self.name, self.record, ending.summary, seconds)
+        metrics.run(self.name, self.record, outcome.summary, seconds)
         metrics.keep_only(self.name, self.metered)
-        log, values = self._shared.log, _line(self.name, ending, trigger, seconds)
-        for why in ending.warnings:
-            if why not in self._untold:  # said once, until it has passed
-                log.warning("could not be told", cluster=self.name, why=why)
-        self._untold = frozenset(ending.warnings)
+        log, values = self._shared.log, _line(self.name, outcome, trigger, seconds)
+        for why in outcome.warnings:
+            if why not in self._warned:  # logged once, until it has passed
+                log.warning("not reported", cluster=self.name, why=why)
+        self._warned = frozenset(outcome.warnings)
         if self.record.result == "succeeded":
             log.info("reconciled", **values)
-        elif ending.summary is not None and self.record.result == "failed":
+        elif outcome.summary and self.record.result == "failed":
             log.error("reconciled in part", **values)
         else:
             log.error("not reconciled", **values)
 
 
 def _variables(name: str, now: AgentState, trigger: Trigger, report: Path) -> dict[str, Any]:
-    """The extra variables of a run: paths and checked names, since Ansible would run what else stood in them."""
+    """Return the extra variables of a run: only paths and checked names, since Ansible templates what is in them."""
     trail = now.config.state_dir / "trail" / f"{name}.jsonl"
     variables: dict[str, Any] = {"plumb_report_path": str(report), "plumb_trail_path": str(trail)}
     events = audit_file(now.config.state_dir / "audit", name)
@@ -310,19 +312,19 @@ def _variables(name: str, now: AgentState, trigger: Trigger, report: Path) -> di
     return variables
 
 
-def _result(ending: RunOutcome) -> str:
-    if ending.code in {DEADLINE, DIED}:
-        return {DEADLINE: "deadline", DIED: "died"}[ending.code]
-    failed = ending.code != 0 or ending.summary is None or ending.summary["failed"]
+def _result(outcome: RunOutcome) -> str:
+    if outcome.code in {DEADLINE, DIED}:
+        return {DEADLINE: "deadline", DIED: "died"}[outcome.code]
+    failed = outcome.code != 0 or not outcome.summary or outcome.summary["failed"]
     return "failed" if failed else "succeeded"
 
 
 def _record(
-    before: RunState, ending: RunOutcome, trigger: Trigger, report: Path | None, now: float
+    before: RunState, outcome: RunOutcome, trigger: Trigger, report: Path | None, now: float
 ) -> RunState:
-    result = _result(ending)
+    result = _result(outcome)
     succeeded = result == "succeeded"
-    whole = trigger.apps is None and not (ending.summary or {}).get("stopped")
+    whole = trigger.apps is None and not outcome.summary.get("stopped")
     after = replace(
         before,
         ended=now,
@@ -330,27 +332,29 @@ def _record(
         failed=0 if succeeded and whole else before.failed + (not succeeded),
         result=result,
         cause=trigger.cause,
-        failures=_failures(ending),
+        failures=_failures(outcome),
     )
-    if ending.summary is None:
+    if not outcome.summary:
         return after
-    commits = {source["name"]: source["commit"] for source in ending.summary["sources"] if "commit" in source}
+    commits = {
+        source["name"]: source["commit"] for source in outcome.summary["sources"] if "commit" in source
+    }
     return replace(
         after,
         report=str(report),
-        summary=_merged(before.summary, ending.summary, whole=whole),
+        summary=_merged(before.summary, outcome.summary, whole=whole),
         commits={**before.commits, **commits},
     )
 
 
-def _history(before: History, ending: RunOutcome, record: RunState, *, whole: bool) -> History:
-    if ending.story is None:
-        return after_none(before, record.result, record.failures, record.ended)
-    return after_run(before, ending.story, record.ended, whole=whole)
+def _history(before: History, outcome: RunOutcome, record: RunState, *, whole: bool) -> History:
+    if outcome.digest is None:
+        return after_run_without_report(before, record.result, record.failures, record.ended)
+    return after_run(before, outcome.digest.findings, record.ended, whole=whole)
 
 
 def _merged(before: Mapping[str, Any], summary: Mapping[str, Any], *, whole: bool) -> Mapping[str, Any]:
-    """The summary; after a run of some apps the others are as they were."""
+    """Return the summary; after a run of some apps the others are as they were."""
     if whole or not before:
         return summary
     ran = {app["name"]: app for app in summary["apps"]}
@@ -358,15 +362,17 @@ def _merged(before: Mapping[str, Any], summary: Mapping[str, Any], *, whole: boo
     return {**summary, "apps": [*apps, *ran.values()]}
 
 
-def _failures(ending: RunOutcome) -> tuple[str, ...]:
-    said = (ending.summary or {}).get("failures") or ending.failures
-    return tuple(said) or (() if ending.code == 0 else (f"ansible-playbook ended with code {ending.code}",))
+def _failures(outcome: RunOutcome) -> tuple[str, ...]:
+    failures = outcome.summary.get("failures") or outcome.failures
+    return tuple(failures) or (
+        () if outcome.code == 0 else (f"ansible-playbook ended with code {outcome.code}",)
+    )
 
 
-def _line(name: str, ending: RunOutcome, trigger: Trigger, seconds: float) -> dict[str, Any]:
-    """The values of a run's line in the log."""
+def _line(name: str, outcome: RunOutcome, trigger: Trigger, seconds: float) -> dict[str, Any]:
+    """Return the values of a run's line in the log."""
     values: dict[str, Any] = {"cluster": name}
-    if summary := ending.summary:
+    if summary := outcome.summary:
         revisions = [f"{source['name']}@{source.get('commit', 'none')[:7]}" for source in summary["sources"]]
         values["revision"] = ",".join(revisions) or "none"
         counts = summary["counts"]
@@ -376,7 +382,7 @@ def _line(name: str, ending: RunOutcome, trigger: Trigger, seconds: float) -> di
     values |= {"seconds": round(seconds, 1), "cause": trigger.cause}
     if trigger.apps is not None:
         values["apps"] = ",".join(sorted(trigger.apps))
-    if failures := _failures(ending):
-        more = (ending.summary or {}).get("more_failures", 0) + len(failures) - 3
+    if failures := _failures(outcome):
+        more = outcome.summary.get("more_failures", 0) + len(failures) - 3
         values["why"] = "; ".join(failures[:3]) + (f"; and {more} more" if more > 0 else "")
     return values

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an operator asks of a running agent: sync now, suspend, resume; a cluster, or one of its apps."""
+"""The commands of an operator to a running agent: sync now, suspend, resume; a cluster, or one of its apps."""
 
 from __future__ import annotations
 
@@ -33,13 +33,15 @@ class Commands:
         """Start a run now, or after the one that is under way. Raises InputError."""
         named = self._named(cluster, app)
         suspensions = self.in_force().suspensions
-        held = [one.name for one in named if suspensions.holds(one.name) or app in suspensions.apps(one.name)]
+        held = [
+            loop.name for loop in named if suspensions.holds(loop.name) or app in suspensions.apps(loop.name)
+        ]
         if held:
             what = f"app {app} of " if app else ""
             raise _refused(f"cluster {held[0]}", f"{what}it is suspended", "Resume it first.")
-        runs = {one.name: one.begun + 1 for one in named}  # one under way has begun already
-        for one in named:
-            one.pull(Trigger(SYNC, frozenset({app}) if app else None))
+        runs = {loop.name: loop.begun + 1 for loop in named}  # one under way has begun already
+        for loop in named:
+            loop.request_run(Trigger(SYNC, frozenset({app}) if app else None))
         return {"clusters": sorted(runs), "app": app, "runs": runs}
 
     def suspend(self, cluster: str, app: str) -> dict[str, Any]:
@@ -50,7 +52,7 @@ class Commands:
         """Take it up again, with a run at once; of a whole cluster its apps, too."""
         done = self._suspensions("resumed", cluster, app, Suspensions.without)
         for name in done["clusters"]:
-            self.clusters[name].pull(Trigger(RESUMED))
+            self.clusters[name].request_run(Trigger(RESUMED))
         return done
 
     def _suspensions(
@@ -59,22 +61,22 @@ class Commands:
         named = self._named(cluster, app)
         now = self.in_force()
         after = now.suspensions
-        for one in named:
-            after = change(after, one.name, app or WHOLE)
+        for loop in named:
+            after = change(after, loop.name, app or WHOLE)
         write_suspensions(_file(now), after)
         self.switch(replace(now, suspensions=after))
-        names = sorted(one.name for one in named)
+        names = sorted(loop.name for loop in named)
         self.log.info(done, clusters=",".join(names), app=app or "all")
         return {"clusters": names, "app": app}
 
     def _named(self, cluster: str, app: str) -> list[ClusterLoop]:
-        """The clusters that are meant: the named one, else all (that have the app). Raises InputError."""
+        """Return the loops of the named cluster, else of all clusters that have the app. Raises InputError."""
         if cluster and cluster not in self.clusters:
             raise _unknown("cluster", cluster, self.clusters)
         named = [self.clusters[cluster]] if cluster else list(self.clusters.values())
-        having = [one for one in named if not app or app in one.apps]
+        having = [loop for loop in named if not app or app in loop.apps]
         if not having:
-            raise _unknown("app", app, {known for one in named for known in one.apps})
+            raise _unknown("app", app, {known for loop in named for known in loop.apps})
         return having
 
 

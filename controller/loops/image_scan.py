@@ -34,10 +34,10 @@ PLAYBOOK = "plumb.gitops.images"
 
 
 @dataclass(slots=True)
-class _State:
+class _ScanState:
     """What is known of one cluster between its scans."""
 
-    failures: tuple[str, ...] = ()  # of the last scan, so that each is told once
+    failures: tuple[str, ...] = ()  # of the last scan, so that each is logged once
     choices: tuple[tuple[str, str], ...] = ()  # those of the last run that failed
     failed: int = 0  # runs in a row
     not_before: float = 0.0  # when a run with the same choices may be tried again
@@ -45,12 +45,12 @@ class _State:
 
 
 class Scanner:
-    """Scans for each cluster at an interval, each in turn of its own: a registry that hangs holds up no other."""
+    """Scans for each cluster at an interval, each in a task of its own: a registry that hangs holds up no other."""
 
-    def __init__(self, clusters: Mapping[str, ClusterLoop], shared: AgentServices, nudges: Wakeups) -> None:
-        self._clusters, self._shared, self._nudges = clusters, shared, nudges
-        self._remembered = RegistryCache()
-        self._states: dict[str, _State] = {}
+    def __init__(self, clusters: Mapping[str, ClusterLoop], shared: AgentServices, wakeups: Wakeups) -> None:
+        self._clusters, self._shared, self._wakeups = clusters, shared, wakeups
+        self._registry_cache = RegistryCache()
+        self._states: dict[str, _ScanState] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()  # were to be scanned while a scan was under way
 
@@ -60,16 +60,16 @@ class Scanner:
         return {state.inventory for state in self._states.values() if state.inventory is not None}
 
     async def loop(self) -> None:
-        """Scan for ever, at the configured interval or when that is hastened."""
+        """Scan for ever, at the configured interval or when a wakeup asks for it."""
         try:
             while True:
-                hastened = await self._nudges.wait(
+                requested = await self._wakeups.wait(
                     Work.IMAGES, self._shared.in_force().config.images_interval
                 )
-                if hastened is not None:
-                    self._again |= self._tasks.keys()  # they may have asked before the news
+                if requested is not None:
+                    self._again |= self._tasks.keys()  # they may have asked the registry too early
                 for cluster in self._due():
-                    self._tasks[cluster.name] = asyncio.create_task(self._turn(cluster))
+                    self._tasks[cluster.name] = asyncio.create_task(self._scan_or_log(cluster))
         finally:
             for task in tuple(self._tasks.values()):
                 task.cancel()
@@ -87,12 +87,12 @@ class Scanner:
             and cluster.settings.get("image_updates")
         ]
 
-    async def _turn(self, cluster: ClusterLoop) -> None:
-        state = self._states.setdefault(cluster.name, _State())
+    async def _scan_or_log(self, cluster: ClusterLoop) -> None:
+        state = self._states.setdefault(cluster.name, _ScanState())
         try:
             await self._scan(cluster, state)
         except PlumbError as error:
-            self._tell(cluster, state, (str(error),))
+            self._log_failures(cluster, state, (str(error),))
         except Exception as error:  # noqa: BLE001 - the loop goes on whatever a scan came to
             self._shared.log.error(
                 "images not scanned", cluster=cluster.name, why=f"{type(error).__name__}: {error}"
@@ -101,19 +101,19 @@ class Scanner:
             del self._tasks[cluster.name]
             if cluster.name in self._again:
                 self._again.discard(cluster.name)
-                self._nudges.hasten(Work.IMAGES)
+                self._wakeups.wake(Work.IMAGES)
 
-    async def _scan(self, cluster: ClusterLoop, state: _State) -> None:
+    async def _scan(self, cluster: ClusterLoop, state: _ScanState) -> None:
         began, settings = time.monotonic(), cluster.settings
-        found = await in_daemon_thread(lambda: _looked(settings, cluster.name, self._remembered))
-        self._shared.metrics.scanned(cluster.name, time.monotonic() - began, failed=bool(found.failures))
-        self._tell(cluster, state, found.failures)
-        waits = state.choices == found.choices and time.monotonic() < state.not_before
-        if found.new and not waits:
-            await self._write(cluster, state, found)
+        scan = await in_daemon_thread(lambda: _scan_images(settings, cluster.name, self._registry_cache))
+        self._shared.metrics.scanned(cluster.name, time.monotonic() - began, failed=bool(scan.failures))
+        self._log_failures(cluster, state, scan.failures)
+        waits = state.choices == scan.choices and time.monotonic() < state.not_before
+        if scan.new and not waits:
+            await self._write(cluster, state, scan)
 
-    def _tell(self, cluster: ClusterLoop, state: _State, failures: tuple[str, ...]) -> None:
-        """Tell of failures that are new, and of the last one's end."""
+    def _log_failures(self, cluster: ClusterLoop, state: _ScanState, failures: tuple[str, ...]) -> None:
+        """Log failures that are new, and that there are none any more."""
         for failure in failures:
             if failure not in state.failures:
                 self._shared.log.warning("image not scanned", cluster=cluster.name, why=failure)
@@ -121,9 +121,9 @@ class Scanner:
             self._shared.log.info("images scanned again", cluster=cluster.name)
         state.failures = failures
 
-    async def _write(self, cluster: ClusterLoop, state: _State, found: ImageScan) -> None:
+    async def _write(self, cluster: ClusterLoop, state: _ScanState, scan: ImageScan) -> None:
         now, began = self._shared.in_force(), time.monotonic()
-        order = RunRequest(
+        request = RunRequest(
             playbook=PLAYBOOK,
             inventory=now.accepted.path,
             limit=cluster.name,
@@ -133,44 +133,44 @@ class Scanner:
         )
         state.inventory = now.accepted.folder
         try:
-            ending = await self._shared.runs.make(order)
+            outcome = await self._shared.runs.make(request)
         finally:
             state.inventory = None
-        succeeded = ending.code == 0
+        succeeded = outcome.code == 0
         self._shared.metrics.images_written(cluster.name, succeeded=succeeded)
         values = {
             "cluster": cluster.name,
-            "updates": ",".join(found.new),
+            "updates": ",".join(scan.new),
             "seconds": round(time.monotonic() - began, 1),
         }
-        for why in ending.warnings:
+        for why in outcome.warnings:
             self._shared.log.warning("images not all written", cluster=cluster.name, why=why)
-        if ending.pushed:
-            self._shared.log.info("images in git", **values, choices=_shown(found))
-        if set(ending.pushed) & {source.get("branch") for source in cluster.settings["sources"]}:
-            cluster.pull(Trigger("new images"))
+        if outcome.pushed:
+            self._shared.log.info("images committed", **values, choices=_choices_text(scan))
+        if set(outcome.pushed) & {source.get("branch") for source in cluster.settings["sources"]}:
+            cluster.request_run(Trigger("new images"))
         if succeeded:
             state.failed, state.choices = 0, ()
-            if not ending.pushed:
-                self._shared.log.info("git has the images", **values, choices=_shown(found))
+            if not outcome.pushed:
+                self._shared.log.info("images already in git", **values, choices=_choices_text(scan))
         else:
-            state.failed, state.choices = state.failed + 1, found.choices
+            state.failed, state.choices = state.failed + 1, scan.choices
             pace = Pace(now.config.interval, now.config.jitter)
             state.not_before = time.monotonic() + wait_after(pace, state.failed, random.random())  # noqa: S311 - spreads load
-            self._shared.log.error("images not in git", **values, why=_why(ending))
+            self._shared.log.error("images not committed", **values, why=_why(outcome))
 
 
-def _looked(settings: Mapping[str, Any], cluster: str, remembered: RegistryCache) -> ImageScan:
+def _scan_images(settings: Mapping[str, Any], cluster: str, cache: RegistryCache) -> ImageScan:
     from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import (  # noqa: PLC0415
         look,  # brings requests, which only an agent that scans is to hold in memory
     )
 
-    return look(settings, cluster, remembered)
+    return look(settings, cluster, cache)
 
 
-def _shown(found: ImageScan) -> str:
-    return ",".join(f"{policy}={tag}" for policy, tag in found.choices[:10])
+def _choices_text(scan: ImageScan) -> str:
+    return ",".join(f"{policy}={tag}" for policy, tag in scan.choices[:10])
 
 
-def _why(ending: RunOutcome) -> str:
-    return "; ".join(ending.failures[:3]) or f"ansible-playbook ended with code {ending.code}"
+def _why(outcome: RunOutcome) -> str:
+    return "; ".join(outcome.failures[:3]) or f"ansible-playbook ended with code {outcome.code}"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of several agents works: the one that holds the Lease. Whoever writes for it looks at the lease file first."""
+"""Which of several agents works: the one that holds the Lease. What writes for it reads the lease file first."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import P
 
 
 class LeaderLog(Protocol):
-    """What a leader says its lines with."""
+    """The log of a leader."""
 
-    def info(self, event: str, **values: Any) -> None: ...
-    def warning(self, event: str, **values: Any) -> None: ...
+    def info(self, event: str, **values: Any) -> None:
+        """Log an event."""
+
+    def warning(self, event: str, **values: Any) -> None:
+        """Log an event that somebody should look at."""
 
 
 def holder_name() -> str:
-    """A name for this process that no other has, and that says where it runs."""
+    """Return a name for this process that no other has, and that says where it runs."""
     return f"{socket.gethostname()[:100]}_{os.getpid()}_{uuid.uuid4().hex[:12]}"
 
 
@@ -65,16 +68,16 @@ class Leader:
         self._ended = ended
         self._log = log
         self._cluster: Cluster | None = None
-        self._trouble = ""
+        self._problem = ""
         self._stopping = False
 
     @property
     def holder(self) -> str:
-        """Who held the lease when it was last looked at; empty for nobody."""
+        """Who held the lease when it was last read; empty for nobody."""
         return self._lease.holder
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set; then all is ended, and the lease is free for another at once."""
+        """Hold the lease as long as possible until `stop` is set; then end all, and free the lease for another."""
         forbid_writes(self._file)  # of a process before this one
         stopped = asyncio.ensure_future(stop.wait())
         try:
@@ -90,19 +93,19 @@ class Leader:
             stopped.cancel()
             self._stopping = True
             await self._end("stopping")
-            await asyncio.to_thread(self._let_go)
+            await asyncio.to_thread(self._release)
 
     async def _step(self) -> None:
-        """One request to acquire or to renew, and what follows from it."""
+        """Send one request to acquire or to renew, and do what follows from it."""
         led = self.leads
         try:
-            holds = await asyncio.to_thread(self._ask, self._lease.renew if led else self._lease.acquire)
+            holds = await asyncio.to_thread(self._request, self._lease.renew if led else self._lease.acquire)
         except PlumbError as error:
-            self._tell(str(error))
+            self._log_problem(str(error))
             if led and boot_time() >= self._lease.until:
                 await self._end("the lease could not be renewed in time")
             return
-        self._tell("")
+        self._log_problem("")
         if self._stopping:
             return
         if not holds:
@@ -113,15 +116,15 @@ class Leader:
             await self._started()
 
     async def _allow(self) -> bool:
-        """Let those that write for us know until when; whether that went well."""
+        """Write to the lease file until when writes for this agent are allowed. Return whether that succeeded."""
         try:
             allow_writes(self._file, self._lease.until, self._lease.spec.duration)
         except OSError as error:
-            self._tell(
+            self._log_problem(
                 f"lease file {self._file}: writing it: {error.strerror}. Nothing can be written without it."
             )
             await self._end("the lease file cannot be written")
-            await asyncio.to_thread(self._let_go)  # another may be able to
+            await asyncio.to_thread(self._release)  # another may be able to
             return False
         return True
 
@@ -133,8 +136,8 @@ class Leader:
             self._log.info("no longer leading", why=why)
             await self._ended()
 
-    def _ask(self, ask: Callable[[Cluster], bool]) -> bool:
-        """A request that ends early enough for another try before the lease runs out. Runs in a thread."""
+    def _request(self, ask: Callable[[Cluster], bool]) -> bool:
+        """Send a request that ends early enough for another try before the lease runs out. Runs in a thread."""
         if self._cluster is None:
             self._cluster = self._open()
         try:
@@ -144,11 +147,11 @@ class Leader:
             self._close()
             raise
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         try:
-            self._ask(self._lease.release)
+            self._request(self._lease.release)
         except PlumbError as error:
-            self._log.warning("the lease was not released; it runs out by itself", why=str(error))
+            self._log.warning("lease not released", why=str(error), instead="it runs out by itself")
         self._close()
 
     def _close(self) -> None:
@@ -156,11 +159,11 @@ class Leader:
         if cluster is not None:
             cluster.close()
 
-    def _tell(self, trouble: str) -> None:
-        """Say what is wrong with the lease once, not at every try."""
-        if trouble and trouble != self._trouble:
-            self._log.warning("the lease cannot be asked for", why=trouble)
-        self._trouble = trouble
+    def _log_problem(self, problem: str) -> None:
+        """Log what is wrong with the lease (empty: nothing) once, not at every try."""
+        if problem and problem != self._problem:
+            self._log.warning("lease not reachable", why=problem)
+        self._problem = problem
 
     async def _pause(self, stop: asyncio.Event) -> None:
         seconds = self._retry if self.leads else self._retry * random.uniform(1.0, 1.2)  # noqa: S311 - no secret

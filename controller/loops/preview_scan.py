@@ -15,27 +15,27 @@ from ..store.agent_state import AgentServices
 from .cluster_loop import ClusterLoop
 
 PLAYBOOK = "plumb.gitops.preview"
-_GAP = 5.0  # seconds between two rounds, however often they are hastened
+_GAP = 5.0  # seconds between two rounds, however often one is asked for
 
 
 class Previews:
     """One round after another; a cluster's preview beside its runs, since it writes nothing to the cluster."""
 
-    def __init__(self, clusters: Mapping[str, ClusterLoop], shared: AgentServices, nudges: Wakeups) -> None:
-        self._clusters, self._shared, self._nudges = clusters, shared, nudges
+    def __init__(self, clusters: Mapping[str, ClusterLoop], shared: AgentServices, wakeups: Wakeups) -> None:
+        self._clusters, self._shared, self._wakeups = clusters, shared, wakeups
         self.used: list[Path] = []  # copies of inventories that previews read now
         self._failing: dict[str, str] = {}
 
     async def loop(self) -> None:
         """Preview for ever."""
         while True:
-            await self._nudges.wait(Work.PREVIEWS, self._shared.in_force().config.previews_interval)
+            await self._wakeups.wait(Work.PREVIEWS, self._shared.in_force().config.previews_interval)
             if self._shared.in_force().may_run:
-                await asyncio.gather(*(self._preview_or_tell(name) for name in self._wanted()))
+                await asyncio.gather(*(self._preview_or_report(name) for name in self._wanted()))
             await asyncio.sleep(_GAP)
 
     def _wanted(self) -> list[str]:
-        """The clusters that want it and are followed; one that has never run has nothing to compare with."""
+        """Return the clusters that want it and are not left alone. One without a run has nothing to compare with."""
         suspensions = self._shared.in_force().suspensions
         return [
             name
@@ -46,16 +46,16 @@ class Previews:
             and not cluster.backs_off
         ]
 
-    async def _preview_or_tell(self, name: str) -> None:
+    async def _preview_or_report(self, name: str) -> None:
         try:
             await self._preview(name)
         except Exception as error:  # noqa: BLE001 - of one cluster; the others are previewed all the same
-            self._tell(name, f"{type(error).__name__}: {error}")
+            self._report(name, f"{type(error).__name__}: {error}")
 
     async def _preview(self, name: str) -> None:
         now = self._shared.in_force()
         suspended = list(now.suspensions.apps(name))
-        order = RunRequest(
+        request = RunRequest(
             playbook=PLAYBOOK,
             inventory=now.accepted.path,
             limit=name,
@@ -66,14 +66,14 @@ class Previews:
         )
         self.used.append(now.accepted.folder)
         try:
-            ending = await self._shared.runs.make(order)
+            outcome = await self._shared.runs.make(request)
         finally:
             self.used.remove(now.accepted.folder)
-        why = "; ".join(ending.failures[:3]) or f"ansible-playbook ended with code {ending.code}"
-        self._tell(name, "" if ending.code == 0 else why)
+        why = "; ".join(outcome.failures[:3]) or f"ansible-playbook ended with code {outcome.code}"
+        self._report(name, "" if outcome.code == 0 else why)
 
-    def _tell(self, name: str, why: str) -> None:
-        """A failure is said once until it differs or has passed."""
+    def _report(self, name: str, why: str) -> None:
+        """Log a failure (empty: success) once, until it differs or has passed."""
         before = self._failing.get(name, "")
         self._failing[name] = why
         if why and why != before:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeps the agent's loops going: one that ends by a defect is begun again, and takes no other with it."""
+"""Keeps the agent's loops going: one that ends by a defect is begun again, and the others go on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..core.log import Log
 
 FIRST_PAUSE = 1.0  # seconds before a loop is begun again; doubled with each failure in a row
 LONGEST_PAUSE = 300.0
-_SETTLED = 900.0  # seconds after which a loop that goes on counts as well again
+_SETTLED = 900.0  # seconds after which a loop that goes on counts as healthy again
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class Supervisor:
         await asyncio.sleep(seconds)
 
     def status(self) -> list[dict[str, Any]]:
-        """The loops that failed lately, as the agent's status shows them."""
+        """Return the loops that failed lately, as the agent's status shows them."""
         now = time.time()
         return [
             {
@@ -83,7 +83,7 @@ class Supervisor:
 
 
 def log_unhandled(log: Log) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
-    """Return an exception handler for an event loop, which says in a line what nobody has caught."""
+    """Return an exception handler for an event loop, which logs in a line what nobody has caught."""
 
     def handle(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")

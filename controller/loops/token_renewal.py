@@ -32,7 +32,7 @@ from ..core.log import Log
 from ..store.agent_state import AgentState
 
 _SPENT = 0.5  # of its life; then a token is renewed
-_PAUSE = 30.0  # seconds between two looks
+_PAUSE = 30.0  # seconds between two rounds
 _PATIENCE = 20.0  # seconds for a renewal
 
 
@@ -45,42 +45,44 @@ class AgentCredentials:
 
 
 class Renewer:
-    """Looks at the tokens of all clusters and of the election, and renews those that are due."""
+    """Renews the tokens of all clusters and of the election when they are due."""
 
     def __init__(self, in_force: Callable[[], AgentState], log: Log) -> None:
         self._in_force = in_force
         self._log = log
-        self._troubles: dict[AgentCredentials, str] = {}
-        self._looks: dict[AgentCredentials, asyncio.Task[None]] = {}
+        self._problems: dict[AgentCredentials, str] = {}
+        self._renewals: dict[AgentCredentials, asyncio.Task[None]] = {}
 
     async def loop(self) -> None:
-        """Look for ever."""
+        """Renew for ever."""
         try:
             while True:
-                found = accesses(self._in_force())
-                self._troubles = {access: said for access, said in self._troubles.items() if access in found}
+                credentials = credentials_in_use(self._in_force())
+                self._problems = {
+                    access: problem for access, problem in self._problems.items() if access in credentials
+                }
                 # One that does not come back, such as from a file system that hangs, holds up no other.
-                for access in sorted(found - self._looks.keys(), key=str):
-                    self._looks[access] = asyncio.create_task(self._look(access))
+                for access in sorted(credentials - self._renewals.keys(), key=str):
+                    self._renewals[access] = asyncio.create_task(self._renew(access))
                 await asyncio.sleep(_PAUSE)
         finally:
-            for task in tuple(self._looks.values()):
+            for task in tuple(self._renewals.values()):
                 task.cancel()
 
-    async def _look(self, access: AgentCredentials) -> None:
+    async def _renew(self, access: AgentCredentials) -> None:
         try:
             renewed = await in_daemon_thread(lambda: renew(access, time.time()))
         except Exception as error:  # noqa: BLE001 - of one cluster's files; the loop goes on
-            said = (
+            problem = (
                 str(error) if isinstance(error, PlumbError | OSError) else f"{type(error).__name__}: {error}"
             )
-            if self._troubles.get(access) != said:
-                self._troubles[access] = said
-                self._log.error("token not renewed", kubeconfig=access.kubeconfig, why=said)
+            if self._problems.get(access) != problem:
+                self._problems[access] = problem
+                self._log.error("token not renewed", kubeconfig=access.kubeconfig, why=problem)
             return
         finally:
-            del self._looks[access]
-        self._troubles.pop(access, None)
+            del self._renewals[access]
+        self._problems.pop(access, None)
         if renewed:
             self._log.info("token renewed", kubeconfig=access.kubeconfig, account=renewed)
 
@@ -93,24 +95,24 @@ def _text(file: Path) -> str:
         raise InputError(f"token file {file}", "reading it", why, step) from None
 
 
-def accesses(in_force: AgentState) -> frozenset[AgentCredentials]:
-    """The kubeconfigs that are in use now."""
+def credentials_in_use(in_force: AgentState) -> frozenset[AgentCredentials]:
+    """Return the credentials that are in use now."""
     if not in_force.config.renew_tokens:
         return frozenset()
     connections = [settings["connection"] for settings in in_force.accepted.settings.values()]
-    found = {
-        AgentCredentials(Path(one["kubeconfig"]), one.get("context") or "")
-        for one in connections
-        if one.get("kubeconfig")
+    credentials = {
+        AgentCredentials(Path(connection["kubeconfig"]), connection.get("context") or "")
+        for connection in connections
+        if connection.get("kubeconfig")
     }
     election = in_force.config.leader_election
     if election is not None and election.kubeconfig is not None:
-        found.add(AgentCredentials(election.kubeconfig, election.context))
-    return frozenset(found)
+        credentials.add(AgentCredentials(election.kubeconfig, election.context))
+    return frozenset(credentials)
 
 
 def renew(access: AgentCredentials, now: float) -> str:
-    """Renew the token if that is due at `now` (seconds since 1970); the account's name, empty where nothing was due.
+    """Renew the token if that is due at `now` (seconds since 1970). Return the account's name; empty if it was not due.
 
     The file keeps its place and mode and is replaced as a whole. Raises InputError, a RequestError or OSError.
     """

@@ -20,8 +20,8 @@ from ..core.run_protocol import RunJob, RunOutcome
 from .event_listener import EventListener
 from .playbook_process import serve_shim
 from .processes import end_descendants
-from .report_digest import digest_of_report
-from .reports import findings_of, read_report, summary_of
+from .report_digest import digest_of
+from .reports import read_report
 
 _SHIM = Path(__file__).with_name("runner_shim.py")
 # In the folder of a run. The path of a Unix socket has to be short, so it is always a relative one.
@@ -90,11 +90,10 @@ def _arguments(job: RunJob) -> list[str]:
 
 
 def _outcome(job: RunJob, code: int | None, listener: EventListener) -> RunOutcome:
-    summary, findings, story, failures = None, None, None, listener.failures
+    digest, failures = None, listener.failures
     if job.report and Path(job.report).exists():
         try:
-            document = read_report(Path(job.report))
-            summary, findings, story = summary_of(document), findings_of(document), digest_of_report(document)
+            digest = digest_of(read_report(Path(job.report)))
         except PlumbError as error:
             failures.append(str(error))
     return RunOutcome(
@@ -103,9 +102,7 @@ def _outcome(job: RunJob, code: int | None, listener: EventListener) -> RunOutco
         warnings=tuple(dict.fromkeys(listener.warnings))[:_MOST_FAILURES],
         pushed=tuple(dict.fromkeys(listener.pushed)),
         settings=listener.settings,
-        summary=summary,
-        findings=findings,
-        story=story,
+        digest=digest,
     )
 
 

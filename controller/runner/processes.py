@@ -21,8 +21,8 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_PAUSE = 0.005  # seconds between two looks at processes that are on their way out
-_PATIENCE = 10.0  # seconds; a killed process that is still there then hangs in the kernel
+_PAUSE = 0.005  # seconds between two checks whether killed processes have ended
+_PATIENCE = 10.0  # seconds; a killed process that has not ended then hangs in the kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def adopt_orphans() -> None:
 
 
 def process_table() -> Iterator[ProcessEntry]:
-    """The processes that can be seen now."""
+    """Yield the processes that can be seen now."""
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
@@ -61,16 +61,16 @@ def process_table() -> Iterator[ProcessEntry]:
 
 
 def descendants(root: int) -> tuple[ProcessEntry, ...]:
-    """All processes below `root`, children before grandchildren, zombies too."""
+    """Return all processes below `root`, children before grandchildren, zombies too."""
     below: dict[int, list[ProcessEntry]] = {}
     for entry in process_table():
         below.setdefault(entry.parent, []).append(entry)
-    found, due = [], [root]
+    entries, due = [], [root]
     for pid in due:
         children = below.get(pid, [])
-        found += children
+        entries += children
         due += [child.pid for child in children]
-    return tuple(found)
+    return tuple(entries)
 
 
 def end_descendants(root: int) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reports: read back, summed up for the log, the metrics and the status, and the last ones kept."""
+"""Reports: read back, summed up for the log, the metrics, the status and the watch, and the last ones kept."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _LONGEST_NAME = 64  # characters of a manager
 
 
 class UnreadableReportError(PlumbError):
-    """A file is no report of this version."""
+    """A file that is no report of this version."""
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """The document. Raises UnreadableReportError."""
+    """Return the document. Raises UnreadableReportError."""
     try:
         if path.stat().st_size > _LARGEST:
             raise _unreadable(path, f"it is larger than {_LARGEST // 1024 // 1024} MiB")
@@ -49,7 +49,7 @@ def _unreadable(path: Path, why: str) -> UnreadableReportError:
 
 
 def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What the agent keeps of a report: its words and numbers, without the objects."""
+    """Return the summary of a report: its numbers, sources, apps and failures, without the objects."""
     failed = failures(document)
     return {
         "started": document["started"],
@@ -66,8 +66,8 @@ def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def findings_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run wrote, for whoever watches the cluster.
+def writes_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run wrote, for the watch of the cluster.
 
     `written`: the objects, each as `Kind.group namespace/name`; `removed`: those of them that were deleted. `reverted`:
     `[app, object, path, manager]` of each field that was reverted; the path is empty for an object that had been
@@ -85,12 +85,12 @@ def findings_of(document: Mapping[str, Any]) -> dict[str, Any]:
             if action["action"] in {"prune", "recreate"}:
                 removed.append(key)
             if action["drifted"]:
-                reverted += [[app["name"], action["object"], *one] for one in _reverted_fields(action)]
+                reverted += [[app["name"], action["object"], *field] for field in _reverted_fields(action)]
     return {"written": written, "removed": removed, "reverted": reverted}
 
 
 def key_of(group: str, kind: str, namespace: str, name: str) -> str:
-    """An object's name that says its API group, too: `Deployment.apps shop/cart`."""
+    """Return an object's name with its API group: `Deployment.apps shop/cart`."""
     return f"{GroupKind(group, kind)} {namespace}/{name}" if namespace else f"{GroupKind(group, kind)} {name}"
 
 
@@ -105,35 +105,35 @@ def _reverted_fields(action: Mapping[str, Any]) -> list[list[str]]:
 
 def _source(source: Mapping[str, Any]) -> dict[str, Any]:
     revision = source.get("revision") or {}
-    kept = {key: revision[key] for key in ("ref", "resolved", "commit", "subject") if key in revision}
+    fields = {key: revision[key] for key in ("ref", "resolved", "commit", "subject") if key in revision}
     error = {"error": source["error"]} if "error" in source else {}
-    return {"name": source["name"], **kept, **error}
+    return {"name": source["name"], **fields, **error}
 
 
 def _app(app: Mapping[str, Any]) -> dict[str, Any]:
     keys = ("name", "error", "suspended", "changed", "failed", "drifted", "counts", "seconds")
-    there = [action for action in app.get("actions", ()) if action["action"] != "prune"]
-    kinds = sorted({str(GroupKind(action.get("group", ""), action["kind"])) for action in there})
-    shown = {key: app[key] for key in keys if key in app}
+    present = [action for action in app.get("actions", ()) if action["action"] != "prune"]
+    kinds = sorted({str(GroupKind(action.get("group", ""), action["kind"])) for action in present})
+    fields = {key: app[key] for key in keys if key in app}
     objects = sum(action["action"] != "prune" for action in app.get("actions", ()))
     unhealthy = len(app.get("unhealthy", ()))
-    return shown | {
+    return fields | {
         "objects": objects,
         "unhealthy": unhealthy,
         "kinds": kinds,
-        "found": _found(app),
+        "found": _finding_sets(app),
         "drift": _drift(app),
     }
 
 
-def _found(app: Mapping[str, Any]) -> dict[str, Any]:
-    """The objects that something is the matter with; those that drifted, and those of them that were not reverted."""
+def _finding_sets(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the objects that failed, were refused or drifted, and those that were not reverted (`left`)."""
     actions = app.get("actions", ())
     failed = [_name(action) for action in actions if action.get("result") == "failed"]
     refused = [_name(action) for action in actions if action["action"] == "refused"]
     drifted = [action for action in actions if action["drifted"]]
     of_app = ["the app"] if app.get("error") else []
-    unhealthy = [f"{one['object']} is unhealthy" for one in app.get("unhealthy", ())]
+    unhealthy = [f"{each['object']} is unhealthy" for each in app.get("unhealthy", ())]
     return {
         "failing": _named([*of_app, *failed, *refused, *unhealthy]),
         "refused": _named(refused),
@@ -143,9 +143,9 @@ def _found(app: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _named(names: Iterable[str]) -> dict[str, Any]:
-    """How many, and the names of the first ones."""
-    found = sorted(set(names))
-    return {"count": len(found), "names": found[:_MOST_NAMES]} if found else {}
+    """Return how many names there are, and the first of them."""
+    sorted_names = sorted(set(names))
+    return {"count": len(sorted_names), "names": sorted_names[:_MOST_NAMES]} if sorted_names else {}
 
 
 def _name(action: Mapping[str, Any]) -> str:
@@ -157,8 +157,8 @@ def _is_reverted(action: Mapping[str, Any]) -> bool:
 
 
 def _drift(app: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """How many objects of an app had drifted, and how many were reverted, by kind and by each manager that did it."""
-    found: dict[tuple[str, str], list[int]] = {}
+    """Return how many objects of an app had drifted, and how many were reverted, by kind and by manager."""
+    counts: dict[tuple[str, str], list[int]] = {}
     objects: dict[tuple[str, str], tuple[list[str], list[str]]] = {}  # all, and those not reverted
     for action in app.get("actions", ()):
         if not action["drifted"]:
@@ -166,9 +166,9 @@ def _drift(app: Mapping[str, Any]) -> list[dict[str, Any]]:
         reverted = _is_reverted(action)
         for manager in _managers(action):
             key = (action["kind"], manager)
-            if key not in found and len(found) >= _MOST_MANAGERS:
+            if key not in counts and len(counts) >= _MOST_MANAGERS:
                 key = (action["kind"], "others")
-            numbers = found.setdefault(key, [0, 0])
+            numbers = counts.setdefault(key, [0, 0])
             numbers[0] += 1
             numbers[1] += reverted
             names, left = objects.setdefault(key, ([], []))
@@ -184,12 +184,12 @@ def _drift(app: Mapping[str, Any]) -> list[dict[str, Any]]:
             "objects": _named(objects[kind, manager][0]),
             "left": _named(objects[kind, manager][1]),
         }
-        for (kind, manager), numbers in sorted(found.items())
+        for (kind, manager), numbers in sorted(counts.items())
     ]
 
 
 def _managers(action: Mapping[str, Any]) -> list[str]:
-    """The managers that changed something of an object; empty for what is not recorded. Clients choose these names."""
+    """Return the managers that changed an object; empty for what is not recorded. Clients choose these names."""
     changes = [change for change in action.get("changes", ()) if change["cause"] != "git"]
     names = {printable((c.get("culprit") or {}).get("manager", ""), _LONGEST_NAME) for c in changes}
     return sorted(names) or [""]

@@ -22,7 +22,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import make_folder
 
-from ..core.run_protocol import RunJob, RunOutcome
+from ..core.run_protocol import ReportDigest, RunJob, RunOutcome
 from .fork_client import PREFIX, ForkClient, ForkedRun
 
 DEADLINE, DIED = 124, 125  # codes of runs that came to no end of their own
@@ -135,7 +135,8 @@ def _outcome(answer: bytes, code: int | None) -> RunOutcome:
     try:
         values = json.loads(answer)
         lines = {name: tuple(values[name]) for name in ("failures", "warnings", "pushed")}
-        return RunOutcome(**{**values, **lines})
+        digest = ReportDigest(**values["digest"]) if values["digest"] is not None else None
+        return RunOutcome(**{**values, **lines, "digest": digest})
     except (ValueError, TypeError, KeyError):
         how = (
             "the process that forked it"

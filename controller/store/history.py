@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is remembered of a cluster's runs for people: how each app stands, and the moments at which something happened.
+"""What is remembered of a cluster's runs for people: each app's findings, and the moments at which something happened.
 
 Runs that found nothing leave no moment, so that drift of last week is not pushed out by an idle night. Kept on disk.
 """
@@ -20,8 +20,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store im
 from ..runner.report_digest import FINDING_KINDS
 
 MOST_MOMENTS = 200  # of a cluster
-_PASSING = frozenset({"reverted"})  # over when the run is; all else stands until a run no longer finds it
-_UNTOLD = frozenset({"skipped"})  # follows from something that is told
+_PASSING = frozenset({"reverted"})  # over with the run; all else remains until a run no longer finds it
+_WITHOUT_MOMENT = frozenset({"skipped"})  # follows from something that has a moment
 _RENAMED = {"unproven": "unverified"}  # what older versions wrote as a finding's kind
 
 
@@ -29,8 +29,8 @@ _RENAMED = {"unproven": "unverified"}  # what older versions wrote as a finding'
 class History:
     """The history of one cluster. Times are seconds since the epoch.
 
-    `apps`: by name, what its last run said (story.story_of), each finding that stands with `since`.
-    `moments`, what began last first: a finding with its `app`, `commits` and `time`; one that stands is one moment,
+    `apps`: by name, the findings of its last run (report_digest.findings_of), each with `since`.
+    `moments`, the newest first: a finding with its `app`, `commits` and `time`; one that remains is one moment,
     with `since` and how many `times` it was found. Or `what` is `applied` (a commit's changes) or `ended` (a run
     without a report).
     """
@@ -42,7 +42,7 @@ class History:
 
 
 def read_history(folder: Path, cluster: str) -> History:
-    """What is known of a cluster; an empty history where nothing is."""
+    """Read the history of a cluster; an empty one where there is none."""
     return _STORE.load(folder / cluster) or History()
 
 
@@ -68,68 +68,68 @@ _STORE = RecordStore[History](
 
 
 def write_history(folder: Path, cluster: str, history: History) -> None:
-    """Keep it. Raises OSError."""
+    """Write the history of a cluster. Raises OSError."""
     _STORE.save(folder / cluster, history)
 
 
-def after_run(before: History, story: Mapping[str, Any], now: float, *, whole: bool) -> History:
-    """The history after a run that ended `now`; one that was not `whole` leaves other apps as they were."""
+def after_run(before: History, findings: Mapping[str, Any], now: float, *, whole: bool) -> History:
+    """Return the history after a run that ended `now`; one that was not `whole` leaves other apps as they were."""
     moments = list(before.moments)
-    commits = {source["name"]: source["commit"] for source in story["sources"] if "commit" in source}
+    commits = {source["name"]: source["commit"] for source in findings["sources"] if "commit" in source}
     apps: dict[str, Mapping[str, Any]] = {} if whole else dict(before.apps)
-    for app in story["apps"]:
+    for app in findings["apps"]:
         known = before.apps.get(app["name"], {})
-        apps[app["name"]] = _stands(app, known, moments, commits, now)
-    moments += _applied(story, commits, now)
+        apps[app["name"]] = _with_times(app, known, moments, commits, now)
+    moments += _applied(findings, commits, now)
     moments.sort(key=_order)
     return replace(
         before,
         apps=apps,
-        sources=tuple(story["sources"]),
-        unclaimed=tuple(story["unclaimed"]),
+        sources=tuple(findings["sources"]),
+        unclaimed=tuple(findings["unclaimed"]),
         moments=tuple(moments[:MOST_MOMENTS]),
     )
 
 
-def after_none(before: History, result: str, failures: Sequence[str], now: float) -> History:
-    """The history after a run that came to no report."""
-    told = {"what": "ended", "result": result, "error": "; ".join(failures[:3]), "app": "", "object": "run"}
+def after_run_without_report(before: History, result: str, failures: Sequence[str], now: float) -> History:
+    """Return the history after a run that wrote no report."""
+    moment = {"what": "ended", "result": result, "error": "; ".join(failures[:3]), "app": "", "object": "run"}
     moments = list(before.moments)
-    goes_on = bool(moments) and _about(moments[0]) == _about(told)
-    _tell(moments, told, {}, now, goes_on=goes_on)
+    goes_on = bool(moments) and _about(moments[0]) == _about(moment)
+    _add_moment(moments, moment, {}, now, goes_on=goes_on)
     return replace(before, moments=tuple(moments[:MOST_MOMENTS]))
 
 
-def _stands(
+def _with_times(
     app: Mapping[str, Any],
     before: Mapping[str, Any],
     moments: list[Mapping[str, Any]],
     commits: Mapping[str, str],
     now: float,
 ) -> Mapping[str, Any]:
-    stood = {finding["object"] for finding in before.get("findings", ())}
+    earlier = {finding["object"] for finding in before.get("findings", ())}
     findings = []
     for finding in app["findings"]:
         since = now
-        if finding["what"] not in _UNTOLD:
-            goes_on = finding["what"] not in _PASSING and finding["object"] in stood
-            since = _tell(moments, {**finding, "app": app["name"]}, commits, now, goes_on=goes_on)
+        if finding["what"] not in _WITHOUT_MOMENT:
+            goes_on = finding["what"] not in _PASSING and finding["object"] in earlier
+            since = _add_moment(moments, {**finding, "app": app["name"]}, commits, now, goes_on=goes_on)
         findings.append({**finding, "since": since})
     return {**app, "findings": findings}
 
 
-def _tell(
+def _add_moment(
     moments: list[Mapping[str, Any]],
-    told: Mapping[str, Any],
+    finding: Mapping[str, Any],
     commits: Mapping[str, str],
     now: float,
     *,
     goes_on: bool,
 ) -> float:
-    """Put a moment in front; one that goes on as it was takes the place of the last one. Since when it is so."""
-    moment = {**told, "time": now, "since": now, "times": 1, "commits": dict(commits)}
-    last = next((at for at, one in enumerate(moments) if _about(one) == _about(told)), None)
-    if goes_on and last is not None and told.items() <= moments[last].items():
+    """Put a moment in front; one that goes on as it was replaces the last one. Return since when it goes on."""
+    moment = {**finding, "time": now, "since": now, "times": 1, "commits": dict(commits)}
+    last = next((at for at, each in enumerate(moments) if _about(each) == _about(finding)), None)
+    if goes_on and last is not None and finding.items() <= moments[last].items():
         known = moments.pop(last)
         moment |= {"since": known["since"], "times": known["times"] + 1}
     moments.insert(0, moment)
@@ -137,7 +137,7 @@ def _tell(
 
 
 def _order(moment: Mapping[str, Any]) -> tuple[float, int]:
-    """What began last first, and of one run what matters most."""
+    """Return the sort key: what began last first, and of one run what matters most."""
     what = moment["what"]
     return -moment["since"], FINDING_KINDS.index(what) if what in FINDING_KINDS else len(FINDING_KINDS)
 
@@ -146,10 +146,10 @@ def _about(moment: Mapping[str, Any]) -> tuple[str, str]:
     return moment["app"], moment["object"]
 
 
-def _applied(story: Mapping[str, Any], commits: Mapping[str, str], now: float) -> list[dict[str, Any]]:
-    written = {app["name"]: app["written"] for app in story["apps"] if app["written"]}
+def _applied(findings: Mapping[str, Any], commits: Mapping[str, str], now: float) -> list[dict[str, Any]]:
+    written = {app["name"]: app["written"] for app in findings["apps"] if app["written"]}
     if not written:
         return []
-    subjects = {source["name"]: source.get("subject", "") for source in story["sources"]}
-    told = {"what": "applied", "written": written, "commits": commits, "subjects": subjects}
-    return [{**told, "app": "", "object": "applied", "time": now, "since": now, "times": 1}]
+    subjects = {source["name"]: source.get("subject", "") for source in findings["sources"]}
+    moment = {"what": "applied", "written": written, "commits": commits, "subjects": subjects}
+    return [{**moment, "app": "", "object": "applied", "time": now, "since": now, "times": 1}]

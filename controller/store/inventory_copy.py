@@ -55,15 +55,17 @@ class _File:
 
 
 def fingerprint(config: Config) -> str:
-    """What changes when a file of the inventory does; cheap, for looking often. Empty where it cannot be read."""
-    seen = hashlib.sha256()
+    """Return what changes when a file of the inventory does, cheaply. Empty where it cannot be read."""
+    digest = hashlib.sha256()
     try:
         for file in _files(config.inventory):
-            found = file.origin.stat()
-            seen.update(f"{file.target}\0{found.st_mtime_ns}\0{found.st_size}\0{found.st_ino}\n".encode())
+            status = file.origin.stat()
+            digest.update(
+                f"{file.target}\0{status.st_mtime_ns}\0{status.st_size}\0{status.st_ino}\n".encode()
+            )
     except (OSError, PlumbError):
         return ""
-    return seen.hexdigest()
+    return digest.hexdigest()
 
 
 async def check_inventory_copy(config: Config, runs: RunPool, current: InventoryCopy | None) -> InventoryCopy:
@@ -79,7 +81,7 @@ async def check_inventory_copy(config: Config, runs: RunPool, current: Inventory
         raise _refused(config, f"{exc.strerror or exc}: {exc.filename}", "Let the agent read it.") from exc
     if current is not None and current.folder == folder:
         return current
-    ending = await runs.make(
+    outcome = await runs.make(
         RunRequest(
             playbook=PLAYBOOK,
             inventory=path,
@@ -89,13 +91,13 @@ async def check_inventory_copy(config: Config, runs: RunPool, current: Inventory
             stays=config.start_ahead,
         )
     )
-    settings = _settings(config, ending)
+    settings = _settings(config, outcome)
     _STORE.save(root / "accepted", {"folder": folder.name, "path": path.name, "settings": settings})
     return InventoryCopy(path, folder, settings)
 
 
 def last_accepted(config: Config) -> InventoryCopy | None:
-    """What was in force when the agent ended, if it is still there."""
+    """Return the copy that was in force when the agent ended, if it still exists."""
     root = config.state_dir / "inventory"
     content = _STORE.load(root / "accepted")
     if content is None:
@@ -107,28 +109,28 @@ def last_accepted(config: Config) -> InventoryCopy | None:
 
 def drop_others(config: Config, used: set[Path]) -> None:
     """Remove copies that no run uses and that are not in force."""
-    with suppress(OSError):  # a later look tries again
+    with suppress(OSError):  # it is tried again later
         for folder in (config.state_dir / "inventory").iterdir():
             if folder.is_dir() and folder not in used:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _settings(config: Config, ending: RunOutcome) -> Mapping[str, Mapping[str, Any]]:
-    if ending.code != 0:
-        why = "; ".join(ending.failures) or f"ansible-playbook ended with code {ending.code}"
-        raise _refused(config, why, "Correct it; it is looked at again as soon as it changes.")
-    if not ending.settings:
+def _settings(config: Config, outcome: RunOutcome) -> Mapping[str, Mapping[str, Any]]:
+    if outcome.code != 0:
+        why = "; ".join(outcome.failures) or f"ansible-playbook ended with code {outcome.code}"
+        raise _refused(config, why, "Correct it; it is read again as soon as it changes.")
+    if not outcome.settings:
         limit = f" that limit {config.limit!r} leaves" if config.limit else ""
         raise _refused(
             config,
             f"the group plumb_clusters has no host{limit}",
             "Add a host for each cluster to that group.",
         )
-    for name in ending.settings:
+    for name in outcome.settings:
         if _NAME.fullmatch(name) is None:
             why = f"{name!r} is no name for a cluster: letters, digits, '.', '_' and '-'"
             raise _refused(config, why, "Rename the host.")
-    return ending.settings
+    return outcome.settings
 
 
 def _refused(config: Config, why: str, next_step: str) -> InventoryRefusedError:
@@ -136,7 +138,7 @@ def _refused(config: Config, why: str, next_step: str) -> InventoryRefusedError:
 
 
 def _copy(inventory: Path, root: Path, limit: str) -> tuple[Path, Path]:
-    """The folder with the copy, named by its content, and the path in it for Ansible."""
+    """Copy it. Return the folder with the copy, named by its content, and the path in it for Ansible."""
     files = list(_files(inventory))
     digest, size = hashlib.sha256(limit.encode()), 0
     staged = root / f".new-{os.getpid()}"
@@ -178,7 +180,7 @@ def _files(inventory: Path) -> Iterator[_File]:
 
 
 def _walk(files: list[_File]) -> Iterator[_File]:
-    """Every file below, by name. Links are followed, as Ansible does; hidden ones are not read, nor by Ansible."""
+    """Yield every file below, by name. As Ansible does, this follows links and leaves hidden files out."""
     for file in files:
         if file.origin.is_dir():
             inner = sorted(path for path in file.origin.iterdir() if not path.name.startswith("."))

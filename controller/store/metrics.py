@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the agent measures, for Prometheus."""
+"""The agent's metrics, for Prometheus."""
 
 from __future__ import annotations
 
@@ -31,26 +31,30 @@ _ACTIONS = ("create", "update", "adopt", "recreate", "prune", "refused")
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """What of a cluster there are series of: its apps and sources by name, and whether it has image updates."""
+    """The parts of a cluster that have series: its apps and sources by name, and whether it has image updates."""
 
     apps: frozenset[str]
     sources: frozenset[str]
     images: bool
 
 
-class Watching(Protocol):
+class WatchNumbers(Protocol):
     """A cluster's watch, as far as it is measured."""
 
     @property
-    def objects(self) -> int: ...
-    def conflicts(self) -> Sequence[object]: ...
+    def objects(self) -> int:
+        """How many objects are watched."""
+
+    def conflicts(self) -> Sequence[object]:
+        """Return the field conflicts that go on."""
 
 
-class Paced(Protocol):
+class PaceNumbers(Protocol):
     """A cluster's loop, as far as it is measured."""
 
     @property
-    def backs_off(self) -> float: ...
+    def backs_off(self) -> float:
+        """Seconds for which the cluster is left alone."""
 
 
 class Metrics:
@@ -71,7 +75,7 @@ class Metrics:
         )
         self._drift = Counter("plumb_drift", "Objects found drifted.", app, registry=self.registry)
         by_manager = (*app, "kind", "manager")
-        self._found = Counter(
+        self._drift_found = Counter(
             "plumb_drift_found", "Objects found drifted, by who did it.", by_manager, registry=self.registry
         )
         self._reverted = Counter(
@@ -154,17 +158,19 @@ class Metrics:
         self._leader.set(1)
         self._all = (
             self._seconds, self._runs, self._objects, self._actions, self._drift, self._failures, self._age,
-            self._revision, self._watched, self._restarts, self._conflicts, self._found, self._reverted,
+            self._revision, self._watched, self._restarts, self._conflicts, self._drift_found, self._reverted,
             self._scans, self._scan_seconds, self._written, self._backoff, self._failing,
         )  # fmt: skip
         self._of_apps = (
-            self._objects, self._actions, self._drift, self._failures, self._failing, self._found, self._reverted,
+            self._objects, self._actions, self._drift, self._failures, self._failing, self._drift_found, self._reverted,
         )  # fmt: skip
         self._last_success: dict[str, float] = {}
         self._findings: dict[str, dict[str, AppFindings]] = {}  # by cluster and app, after the last run
         self._sources: dict[str, set[str]] = {}  # by cluster: those with a series
         self._apps: dict[str, set[str]] = {}
-        self._gone: set[str] = set()  # clusters that left; what of them still ends makes no series again
+        self._gone: set[str] = (
+            set()
+        )  # clusters that left; a run of them that still ends makes no series again
         self._managers: dict[str, set[str]] = {}  # by cluster: those with series of their own
 
     def loop_restarted(self, loop: str) -> None:
@@ -172,7 +178,7 @@ class Metrics:
         self._loops.labels(loop).inc()
 
     def leads(self, *, leader: bool) -> None:
-        """Say whether this agent makes runs."""
+        """Set whether this agent makes runs."""
         self._leader.set(leader)
 
     def delivered(self, webhook: str, status: int) -> None:
@@ -180,21 +186,21 @@ class Metrics:
         self._webhooks.labels(webhook, str(status)).inc()
 
     def known(self, cluster: str, record: RunState) -> None:
-        """Begin with what is on record of a cluster."""
+        """Begin the series of a cluster with what is on record of it."""
         self._gone.discard(cluster)
         self._last_success[cluster] = record.last_success
         self._age.labels(cluster).set_function(lambda: self._age_of(cluster))
         if record.summary:
             self._state(cluster, record.summary)
 
-    def watches(self, cluster: str, watch: Watching) -> None:
-        """Say where the numbers of a cluster's watch are to be had."""
+    def watches(self, cluster: str, watch: WatchNumbers) -> None:
+        """Read the numbers of a cluster's watch from `watch`."""
         self._watched.labels(cluster).set_function(lambda: watch.objects)
         self._conflicts.labels(cluster).set_function(lambda: len(watch.conflicts()))
         self._restarts.labels(cluster)
 
-    def paces(self, cluster: str, paced: Paced) -> None:
-        """Say where it is to be had for how long a cluster is left alone."""
+    def paces(self, cluster: str, paced: PaceNumbers) -> None:
+        """Read from `paced` for how long a cluster is left alone."""
         self._backoff.labels(cluster).set_function(lambda: paced.backs_off)
 
     def watch_restarted(self, cluster: str) -> None:
@@ -203,36 +209,36 @@ class Metrics:
             self._restarts.labels(cluster).inc()
 
     def scanned(self, cluster: str, seconds: float, *, failed: bool) -> None:
-        """Take in a scan for new images."""
+        """Count a scan for new images; `seconds` is how long it took."""
         if cluster in self._gone:
             return
         self._scans.labels(cluster, "failed" if failed else "succeeded").inc()
         self._scan_seconds.labels(cluster).observe(seconds)
 
     def images_written(self, cluster: str, *, succeeded: bool) -> None:
-        """Take in a run that was to commit new images."""
+        """Count a run that was to commit new images."""
         if cluster not in self._gone:
             self._written.labels(cluster, "succeeded" if succeeded else "failed").inc()
 
-    def run(self, cluster: str, record: RunState, summary: Mapping[str, Any] | None, seconds: float) -> None:
-        """Take in one run: its record, and the summary of its report if it made one."""
+    def run(self, cluster: str, record: RunState, summary: Mapping[str, Any], seconds: float) -> None:
+        """Count one run: its record, and the summary of its report, empty where it made none."""
         if cluster in self._gone:
             return
         self._last_success[cluster] = record.last_success
         self._seconds.labels(cluster).observe(seconds)
         self._runs.labels(cluster, record.result).inc()
-        if summary is None:
+        if not summary:
             return
         self._state(cluster, summary)
         for app in summary["apps"]:
             self._run_of_app(cluster, app)
 
     def _run_of_app(self, cluster: str, app: Mapping[str, Any]) -> None:
-        """Count what was done, and of what stands what the run before had not found."""
+        """Count what was done, and of what remains what the run before had not found."""
         name, counts = app["name"], app["counts"]
         known = self._findings.setdefault(cluster, {})
         before, now = known.get(name, AppFindings()), findings_after(app)
-        if app.get("error") and not app["objects"]:  # it was not planned: what stood stands
+        if app.get("error") and not app["objects"]:  # it was not planned: what remained remains
             now = replace(before, failing=now.failing)
         known[name] = now
         for action in _ACTIONS:
@@ -244,7 +250,7 @@ class Metrics:
             labels = (cluster, name, drift["kind"], self._manager(cluster, drift["manager"]))
             objects = FindingSet.of(drift.get("objects", {"count": drift["found"]}))
             left = before.by_manager.get((drift["kind"], drift["manager"]), FindingSet())
-            self._found.labels(*labels).inc(objects.new_since(left))
+            self._drift_found.labels(*labels).inc(objects.new_since(left))
             self._reverted.labels(*labels).inc(drift["reverted"])
         self._failures.labels(cluster, name).inc(now.failing.new_since(before.failing))
         self._failing.labels(cluster, name).set(now.failing.count)
@@ -273,11 +279,11 @@ class Metrics:
         self._loops.remove_by_labels({"loop": f"cluster {cluster}"})
 
     def text(self) -> bytes:
-        """All series in Prometheus's text format."""
+        """Return all series in Prometheus's text format."""
         return generate_latest(self.registry)
 
     def _manager(self, cluster: str, name: str) -> str:
-        """The manager, or `others` where there are too many: clients choose these names."""
+        """Return the manager, or `others` where there are too many: clients choose these names."""
         known = self._managers.setdefault(cluster, set())
         if name not in known and len(known) >= _MOST_MANAGERS:
             return "others"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the agent keeps of a cluster between runs, and over a restart."""
+"""What the agent remembers of a cluster's last runs, also over a restart."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class RunState:
     commits: Mapping[str, str] = field(default_factory=dict)  # by source, of the last run that resolved it
 
     def commit_of(self, source: str) -> str:
-        """The commit that the last run had of a source; empty where it had none."""
-        failed = {one["name"] for one in self.summary.get("sources", ()) if "error" in one}
+        """Return the commit that the last run had of a source; empty where it had none."""
+        failed = {each["name"] for each in self.summary.get("sources", ()) if "error" in each}
         return "" if source in failed else self.commits.get(source, "")
 
 
@@ -54,10 +54,10 @@ _STORE = RecordStore[RunState](
 
 
 def read_record(folder: Path, cluster: str) -> RunState:
-    """What is known of a cluster; an empty record where nothing is."""
+    """Read the record of a cluster; an empty one where there is none."""
     return _STORE.load(folder / cluster) or RunState()
 
 
 def write_record(folder: Path, cluster: str, record: RunState) -> None:
-    """Keep it. Raises OSError."""
+    """Write the record of a cluster. Raises OSError."""
     _STORE.save(folder / cluster, record)

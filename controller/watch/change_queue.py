@@ -38,7 +38,7 @@ class RunTarget(Protocol):
     def apps(self) -> tuple[str, ...]:
         """The names of the cluster's apps."""
 
-    def pull(self, trigger: Trigger) -> None:
+    def request_run(self, trigger: Trigger) -> None:
         """Ask for a run."""
 
 
@@ -108,13 +108,13 @@ class ChangeQueue:
         """Note that a run has ended: its writes start no run, and what it reverted may be a field conflict."""
         self.runs += 1
         answered, self._answered = self._answered, {}
-        if outcome.findings is None:  # nobody knows what it wrote; it is made again
+        if outcome.digest is None:  # nobody knows what it wrote; it is made again
             self._suspects.clear()
         else:
             until = self._loop.time() + GRACE
-            self._written |= dict.fromkeys(outcome.findings["written"], until)
-            self._removed |= dict.fromkeys(outcome.findings["removed"], until)
-            self._find_conflicts(outcome.findings, trigger, answered)
+            self._written |= dict.fromkeys(outcome.digest.writes["written"], until)
+            self._removed |= dict.fromkeys(outcome.digest.writes["removed"], until)
+            self._find_conflicts(outcome.digest.writes, trigger, answered)
         self._loop.call_later(GRACE, self._judge_suspects, self.runs)
         if self._due:
             self._flush_in(0.0)
@@ -181,16 +181,14 @@ class ChangeQueue:
         if waits:
             self._flush_in(min(waits))
         if ready:
-            self._cluster.pull(Trigger(CAUSE, frozenset(ready)))
+            self._cluster.request_run(Trigger(CAUSE, frozenset(ready)))
 
-    def _find_conflicts(
-        self, findings: Mapping[str, Any], trigger: Trigger, answered: ChangedObjects
-    ) -> None:
+    def _find_conflicts(self, writes: Mapping[str, Any], trigger: Trigger, answered: ChangedObjects) -> None:
         """Find field conflicts in what a run reverted, and objects whose changes start runs for nothing."""
-        now, written = self._loop.time(), set(findings["written"])
+        now, written = self._loop.time(), set(writes["written"])
         conflicts = [
             self._conflicts.reverted(ConflictKey(app=app, object=name, path=path, manager=manager), now)
-            for app, name, path, manager in findings["reverted"]
+            for app, name, path, manager in writes["reverted"]
         ]
         ran = answered.keys() if trigger.apps is None else answered.keys() & trigger.apps
         conflicts += [

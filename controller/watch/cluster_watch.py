@@ -56,11 +56,16 @@ class WatchTarget(RunTarget, Protocol):
     """A cluster's loop, and what it knows of the cluster."""
 
     @property
-    def settings(self) -> Mapping[str, Any]: ...
+    def settings(self) -> Mapping[str, Any]:
+        """What the inventory says of the cluster."""
+
     @property
-    def git_apps(self) -> tuple[Mapping[str, Any], ...]: ...
+    def git_apps(self) -> tuple[Mapping[str, Any], ...]:
+        """The apps that its config in Git adds, as their options."""
+
     @property
-    def kinds(self) -> frozenset[GroupKind]: ...
+    def kinds(self) -> frozenset[GroupKind]:
+        """The kinds of the objects that its last run saw."""
 
 
 class ClusterWatch:

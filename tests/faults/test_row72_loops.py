@@ -24,7 +24,7 @@ LOOPS = {
     "poll": "controller.loops.source_poll:Poller._wanted",
     "images": "controller.loops.image_scan:Scanner._due",
     "previews": "controller.loops.preview_scan:Previews._wanted",
-    "tokens": "controller.loops.token_renewal:accesses",
+    "tokens": "controller.loops.token_renewal:credentials_in_use",
     "leader": "plugins.module_utils.cluster.lease:Lease.renew",
     "cluster ill": "controller.loops.cluster_loop:ClusterLoop._next",  # the second of two
 }

@@ -76,11 +76,11 @@ def scanned(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def test_a_new_image_comes_into_git_and_into_the_cluster(scanned: Scanned, kubectl: Kubectl) -> None:
     agent = scanned.fleet.agent
-    agent.await_line("git has the images", 'choices="shop=1.0.0"')  # the first look, which is remembered
+    agent.await_line("images already in git", 'choices="shop=1.0.0"')  # the first scan, which is remembered
     assert [line for line in agent.runs() if "new images" in line] == [], "nothing was committed"
     scanned.registry.push("shop/web", ["1.1.0"], content="new")
     until(lambda: scanned.live(kubectl) == "1.1.0", "the new image in the cluster")
-    assert "updates=fleet" in agent.await_line("images in git", 'choices="shop=1.1.0"')
+    assert "updates=fleet" in agent.await_line("images committed", 'choices="shop=1.1.0"')
     agent.await_line(" reconciled ", 'cause="new images"')
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from ansible_collections.plumb.gitops.controller.core.run_protocol import RunJob, RunOutcome
 from ansible_collections.plumb.gitops.controller.runner.ansible_run import answer_job
 from ansible_collections.plumb.gitops.controller.runner.fork_server import inherited_socket, serve
-from ansible_collections.plumb.gitops.controller.runner.reports import read_report, summary_of
+from ansible_collections.plumb.gitops.controller.runner.report_digest import digest_of
+from ansible_collections.plumb.gitops.controller.runner.reports import read_report
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import document
 from ansible_collections.plumb.gitops.plugins.module_utils.report.file import write_report
 from ansible_collections.plumb.gitops.tests.unit.report.reports import app, report
@@ -29,7 +30,7 @@ def _answer(job: RunJob, _folder: Path) -> RunOutcome:
         return RunOutcome(code=0, settings=dict.fromkeys(HOSTS, SETTINGS))
     file = Path(job.report)
     write_report(file, document(report(app("shop"))))
-    return RunOutcome(code=0, summary=summary_of(read_report(file)))
+    return RunOutcome(code=0, digest=digest_of(read_report(file)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.core.run_protocol import RunOutcome
+from ansible_collections.plumb.gitops.controller.core.run_protocol import ReportDigest, RunOutcome
 from ansible_collections.plumb.gitops.controller.core.schedule import Trigger
 from ansible_collections.plumb.gitops.controller.watch.change_queue import (
     CAUSE,
@@ -43,27 +43,27 @@ class Rig:
     running_since: float = 0.0
     apps: tuple[str, ...] = ("shop", "payments")
     held: HeldApps = field(default_factory=HeldApps)
-    pulled: list[Trigger] = field(default_factory=list)
-    said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    requested: list[Trigger] = field(default_factory=list)
+    logged: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.queue = ChangeQueue(self, lambda: self.held, self)
 
-    def pull(self, trigger: Trigger) -> None:
-        self.pulled.append(trigger)
+    def request_run(self, trigger: Trigger) -> None:
+        self.requested.append(trigger)
 
     def info(self, event: str, **values: Any) -> None:
-        self.said.append((event, values))
+        self.logged.append((event, values))
 
     warning = error = info
 
     async def after(self, seconds: float) -> list[Trigger]:
         """Let so much time pass; what was asked for meanwhile."""
-        self.pulled = []
+        self.requested = []
         self.loop.at += seconds + 0.001
         for _turn in range(3):
             await asyncio.sleep(0)
-        return self.pulled
+        return self.requested
 
     async def run(
         self, *written: str, removed: tuple[str, ...] = (), during: Callable[[], None] | None = None
@@ -75,8 +75,13 @@ class Rig:
         if during is not None:
             during()
         self.running_since = 0.0
-        findings = {"written": [*written], "removed": [*removed], "reverted": []}
-        self.queue.run_ended(RunOutcome(code=0, findings=findings), Trigger("interval"))
+        self.queue.run_ended(outcome(written=[*written], removed=[*removed]), Trigger("interval"))
+
+
+def outcome(**writes: Any) -> RunOutcome:
+    """A run that has done these writes."""
+    writes = {"written": [], "removed": [], "reverted": [], **writes}
+    return RunOutcome(code=0, digest=ReportDigest(summary={}, findings={}, writes=writes))
 
 
 def shop(rig: Rig, about: str = CART, **how: bool) -> None:
@@ -157,15 +162,14 @@ async def what_is_suspended_or_unknown_is_left_alone(rig: Rig) -> None:
 async def a_field_conflict_holds_back_its_app_and_no_other(rig: Rig) -> None:
     row = ["shop", "Deployment shop/cart", "spec.replicas", "kubectl"]
     for _revert in range(3):
-        findings = {"written": [CART], "removed": [], "reverted": [row]}
-        rig.queue.run_ended(RunOutcome(code=0, findings=findings), Trigger(CAUSE, frozenset({"shop"})))
+        rig.queue.run_ended(outcome(written=[CART], reverted=[row]), Trigger(CAUSE, frozenset({"shop"})))
     await rig.after(GRACE)
     shop(rig)
     assert await rig.after(DEBOUNCE) == []
     rig.queue.changed(["payments"], "ConfigMap x/y", foreign=True)
     assert asked(await rig.after(DEBOUNCE)) == [frozenset({"payments"})]
     assert asked(await rig.after(30)) == [frozenset({"shop"})]
-    ((event, values),) = rig.said
+    ((event, values),) = rig.logged
     assert (event, values["field"], values["manager"]) == ("field conflict", "spec.replicas", "kubectl")
 
 
@@ -177,7 +181,7 @@ async def an_object_that_starts_runs_for_nothing_is_called_restless(rig: Rig) ->
         await rig.after(GRACE)
     shop(rig)
     assert await rig.after(DEBOUNCE) == []
-    assert [event for event, _values in rig.said] == ["restless object"]
+    assert [event for event, _values in rig.logged] == ["restless object"]
 
 
 CASES = [

@@ -19,10 +19,12 @@ def test_the_run_to_wait_for_is_the_next_one_that_begins(running_since: float) -
     """A run under way is counted already; waiting for one more than the next would be for ever."""
     asked: list[str] = []
 
-    def pull(trigger: Any) -> None:
+    def request_run(trigger: Any) -> None:
         asked.append(trigger.cause)
 
-    cluster = SimpleNamespace(name="prod", begun=3, running_since=running_since, apps=("shop",), pull=pull)
+    cluster = SimpleNamespace(
+        name="prod", begun=3, running_since=running_since, apps=("shop",), request_run=request_run
+    )
     now = SimpleNamespace(suspensions=Suspensions())
     commands = Commands(
         cast("Any", {"prod": cluster}), lambda: cast("Any", now), lambda _now: None, cast("Any", None)

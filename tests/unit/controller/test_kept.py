@@ -22,9 +22,9 @@ from ansible_collections.plumb.gitops.controller.core.suspensions import (
 from ansible_collections.plumb.gitops.controller.runner.reports import (
     UnreadableReportError,
     drop_old,
-    findings_of,
     read_report,
     summary_of,
+    writes_of,
 )
 from ansible_collections.plumb.gitops.controller.store.metrics import Metrics
 from ansible_collections.plumb.gitops.controller.store.run_state import RunState, read_record, write_record
@@ -195,7 +195,7 @@ def test_what_a_run_wrote_and_reverted_is_found_in_its_report() -> None:
         }
         | {"result": "done"},
     ]
-    assert findings_of({"apps": [{"name": "shop", "actions": actions}]}) == {
+    assert writes_of({"apps": [{"name": "shop", "actions": actions}]}) == {
         "written": [*(f"Deployment.apps shop/{name}" for name in ("cart", "web", "old")), "Namespace shop"],
         "removed": ["Deployment.apps shop/old"],
         "reverted": [

@@ -14,13 +14,13 @@ import pytest
 
 from ansible_collections.plumb.gitops.controller.http.cluster_view import ClusterSnapshot, overview
 from ansible_collections.plumb.gitops.controller.http.status import instant
-from ansible_collections.plumb.gitops.controller.runner.report_digest import digest_of_report
+from ansible_collections.plumb.gitops.controller.runner.report_digest import findings_of
 from ansible_collections.plumb.gitops.controller.runner.reports import summary_of
 from ansible_collections.plumb.gitops.controller.store.history import (
     MOST_MOMENTS,
     History,
-    after_none,
     after_run,
+    after_run_without_report,
     read_history,
     write_history,
 )
@@ -61,7 +61,7 @@ def ran(*actions: Any, name: str = "shop", **more: Any) -> Report:
 def after(*runs: Report, start: History | None = None, whole: bool = True) -> History:
     history = start or History()
     for number, run in enumerate(runs):
-        history = after_run(history, digest_of_report(document(run)), NOON + 60 * number, whole=whole)
+        history = after_run(history, findings_of(document(run)), NOON + 60 * number, whole=whole)
     return history
 
 
@@ -188,8 +188,8 @@ def test_a_run_of_some_apps_leaves_the_others_as_they_were() -> None:
 
 
 def test_a_run_that_came_to_nothing_is_a_moment() -> None:
-    history = after_none(after(ran(QUIET)), "deadline", ("ended after 30m",), NOON)
-    history = after_none(history, "deadline", ("ended after 30m",), NOON + 9)
+    history = after_run_without_report(after(ran(QUIET)), "deadline", ("ended after 30m",), NOON)
+    history = after_run_without_report(history, "deadline", ("ended after 30m",), NOON + 9)
     (moment,) = history.moments
     assert (moment["what"], moment["error"], moment["times"]) == ("ended", "ended after 30m", 2)
     assert history.apps  # what was known stays
@@ -224,7 +224,7 @@ def test_a_story_is_bounded_whatever_the_report_holds() -> None:
     change = FieldChange("data.x", "x" * 100_000, {"deep": ["y" * 100_000]}, Cause.DRIFT)
     many = [action("ConfigMap", f"c{number}", Verb.UNCHANGED, *[change] * 50) for number in range(2000)]
     worst = action("ConfigMap", "worst", Verb.REFUSED, reason="r" * 100_000)
-    story = digest_of_report(document(ran(*many, worst, warnings=("w" * 100_000,) * 50)))
+    story = findings_of(document(ran(*many, worst, warnings=("w" * 100_000,) * 50)))
     assert len(json.dumps(story)) < 8 * 1024 * 1024
     (told,) = story["apps"]
     assert told["findings"][0]["object"] == "ConfigMap shop/worst"
@@ -234,7 +234,7 @@ def test_a_story_is_bounded_whatever_the_report_holds() -> None:
 
 def test_an_added_field_has_no_wanted_value() -> None:
     added = FieldChange("metadata.labels[team]", "theirs", ABSENT, Cause.ADDITION)
-    story = digest_of_report(document(ran(action("ConfigMap", "c", Verb.UNCHANGED, added))))
+    story = findings_of(document(ran(action("ConfigMap", "c", Verb.UNCHANGED, added))))
     assert story["apps"][0]["findings"][0]["changes"] == [
         {"path": "metadata.labels[team]", "cause": "addition", "live": "theirs"}
     ]

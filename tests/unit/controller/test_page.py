@@ -52,7 +52,7 @@ def on_page(
         application = web.Application(client_max_size=4096)
         application.on_response_prepare.append(page.harden)
         http = Http(token_file=file if token else None, trusted_user_header=header)
-        page.add_page(application, Authenticator(http), page.Shown(state, feed))
+        page.add_page(application, Authenticator(http), page.PageData(state, feed))
         async with TestClient(TestServer(application)) as client:
             await told(client, feed)
 

@@ -149,7 +149,7 @@ def test_row_90_what_ends_after_its_cluster_has_left_makes_no_series_again() -> 
     metrics.run("prod", GOOD, ran(Outcome(action("ConfigMap", "a", Verb.CREATE), Result.DONE)), 1.0)
     assert not [name for name in series(metrics) if '"prod"' in name]
     metrics.known("prod", RunState())
-    metrics.run("prod", GOOD, None, 1.0)
+    metrics.run("prod", GOOD, {}, 1.0)
     assert series(metrics)['plumb_runs_total{cluster="prod",result="succeeded"}'] == 1
 
 
