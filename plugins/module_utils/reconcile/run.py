@@ -78,7 +78,7 @@ def run_apps(cluster: Cluster, run: Run) -> RunResult:
     selected = [app for app in run.apps if not options.only or app.name in options.only]
     dependencies(run.apps)
     check_former_names(run.apps, home)
-    with _render_ahead(run, selected) as render:
+    with _render_selected(run, selected) as render:
         discovery = cluster.discover()
         context = _run_context(cluster, discovery, run, selected, render)
     if options.check:
@@ -157,7 +157,7 @@ def _is_unknown(
 
 
 @contextmanager
-def _render_ahead(run: Run, selected: Sequence[AppSpec]) -> Iterator[Render]:
+def _render_selected(run: Run, selected: Sequence[AppSpec]) -> Iterator[Render]:
     """Yield how to render an app; within this block the selected ones are rendered while the cluster is read."""
     render = renderer(run)
     with ThreadPoolExecutor(RENDERERS) as pool:
@@ -178,7 +178,7 @@ def renderer(run: Run) -> Callable[[AppSpec], tuple[Manifest, ...]]:
         if checkout is None:
             raise SourceError(
                 f"app {app.name}",
-                "looking for its source",
+                "finding its source",
                 f"there is no source {app.source!r} among {', '.join(sorted(run.sources)) or 'none'}",
                 "Correct source in plumb_apps, or add it to plumb_sources.",
             )

@@ -306,7 +306,7 @@ def _delete(context: PlanContext, resource: ApiResource, action: Action, live: B
             ):
                 reason = (
                     "it was created anew, taken over, or marked to be kept since it was planned;"
-                    " it is kept until the next run looks"
+                    " the next run decides about it"
                 )
                 return Outcome(action, Result.SKIPPED, reason)
             if attempt == _TRIES - 1:

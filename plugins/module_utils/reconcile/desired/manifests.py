@@ -117,7 +117,7 @@ def desired_objects(
             raise RenderError(
                 f"app {app.name}",
                 "giving its manifests their namespace",
-                f"{desired.ref} stands in {wanted[desired.ref].origin} and in {desired.origin}",
+                f"{desired.ref} is defined in {wanted[desired.ref].origin} and in {desired.origin}",
                 "Remove one of the two.",
             )
         wanted[desired.ref] = desired

@@ -1,7 +1,21 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why fields differ: Git changed, or someone else changed them; and who, as far as managedFields record it."""
+"""Why fields differ: Git changed, or somebody else changed them; and who, as far as managedFields record it.
+
+The modules of this package find what in an object did not come from Git. None of them makes a request:
+
+    explain.py          fields of a dry-run that differ from the live object: each is a change of Git's, or drift
+    foreign_fields.py   fields that only entries of other managers have: additions
+    dropped_fields.py   fields of the last apply that left Git, while somebody else owns them
+    ignore.py           fields that are left to others, by rules of the app and an annotation in Git
+    attribution.py      users behind changes, from the API server's audit log
+    fingerprint.py      for the agent's watches: whether a change of an object can be drift at all
+
+A difference is drift if the manifest is the one that was last applied (its digest is an annotation of the object), or
+if another manager owns the field and we do not. A field whose owner is not recorded has no culprit: a removal leaves no
+entry, and `kubectl scale` no time.
+"""
 
 from __future__ import annotations
 

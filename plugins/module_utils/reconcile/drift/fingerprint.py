@@ -119,7 +119,7 @@ def movement(before: Fingerprint | None, after: Fingerprint | None) -> Movement:
         return Movement.PLAIN
     if before.generation or before.version == after.version:
         return Movement.NONE
-    # The kind keeps no generation, and no entry shows who wrote. Two writes of one manager within a second look alike,
+    # The kind keeps no generation, and no entry shows who wrote. Two writes of one manager within a second are alike,
     # so where the latest entry is about status, that one was written again.
     return Movement.NONE if before.status != after.status or after.is_status_last else Movement.PLAIN
 

@@ -97,12 +97,12 @@ def _added(theirs: FieldSet, ours: FieldSet, above: Path) -> Iterator[tuple[Path
 
 
 def _is_key_field(above: Path, key: str) -> bool:
-    """Whether a field is part of the key of the item that it stands in: the default of one that Git leaves out."""
+    """Whether a field is part of the key of its own item: the default of a key field that Git leaves out."""
     return bool(above) and above[-1][:2] == "k:" and key[2:] in item_key(above[-1])
 
 
 def not_in_git(foreign: Sequence[ForeignField], git_fields: FieldSet) -> tuple[ForeignField, ...]:
-    """Return what of these additions is not in Git: a field that somebody took over from us looks like one he added."""
+    """Return what of these additions is not in Git: a field that somebody took over from us is listed, too."""
     return tuple(
         ForeignField(path, addition.owner, fields)
         for addition in foreign

@@ -17,7 +17,7 @@ from typing import Any
 from ...model.app import IgnoreRule
 from ...model.objects import Body, GroupKind
 
-# Controllers of Kubernetes that write by server-side apply: their entries are no claims of another tool.
+# Controllers of Kubernetes that write by server-side apply: their entries are not those of another tool.
 CONTROLLERS = frozenset({"clusterrole-aggregation-controller"})
 
 _INJECTIONS = (

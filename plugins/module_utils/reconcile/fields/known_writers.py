@@ -74,7 +74,7 @@ KNOWN_WRITERS: tuple[KnownWriter, ...] = (
     KnownWriter("service-controller", "Service", "metadata.finalizers*"),
     KnownWriter("csi-*", "PersistentVolumeClaim", "metadata.*"),
     KnownWriter("external-provisioner*", "PersistentVolumeClaim", "metadata.*"),
-    # Autoscalers: those of replicas write by the scale subresource, which is no claim on the manifest.
+    # Autoscalers: those of replicas write by the scale subresource, which does not concern the manifest.
     KnownWriter("cluster-autoscaler*", _ANY, "metadata.annotations?cluster-autoscaler.kubernetes.io/*"),
     KnownWriter("keda*", "HorizontalPodAutoscaler.autoscaling", "*"),
     # Injectors: what they write into webhook configurations, CRDs and APIServices, and mark on what they have injected.

@@ -3,8 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who owns which field of a live object: managedFields read, compared and rewritten.
 
-Server-side apply tracks an owner per field. Plumb's own claim is one entry: manager `plumb`, operation Apply. People
-and controllers show as Update entries, other appliers as Apply entries of their own.
+Server-side apply tracks an owner per field, in a list of entries with a set of fields each (`fieldset.py`):
+
+    manager              operation            what it means for Plumb
+    plumb                Apply                its own entry: the fields of the manifest that was applied last
+    helm, kustomize-...  Apply                another applier: its fields are taken only with force_conflicts
+    kubectl-edit         Update               a person or controller: its changes are drift, what it adds is an addition
+    (any)                Update, subresource  a status or a scale: does not concern the manifest
+    before-first-apply   Update               the server's own, for an object without managedFields: struck
+
+Drift, conflicts, additions and adoption are all read from there. Beside it in this package: whether an object is as
+wanted (`ownership_match.py`), fields that were applied last (`applied_fields.py`), managers that may write without
+being reported (`known_writers.py`), and the structure of lists without a schema (`structure.py`).
 """
 
 from __future__ import annotations
@@ -54,7 +64,7 @@ NEVER_FOLDED: tuple[Path, ...] = (
     ("f:spec", "f:replicas"),
 )
 
-# People and what they type. What tools hold from before an adoption is no addition; what a person writes later is.
+# People and what they type. What tools own from before an adoption is no addition; what a person writes later is.
 _BY_HAND = re.compile(r"kubectl(-.*)?")
 _TOOLS = re.compile(r"kubectl-client-side-apply|helm|kustomize-controller|argocd.*")
 
@@ -80,7 +90,7 @@ class Owner:
 
     @property
     def is_applier(self) -> bool:
-        """Whether this is another tool's claim."""
+        """Whether another tool applied it by server-side apply."""
         return self.operation == "Apply" and not self.is_ours
 
     @property
@@ -205,7 +215,7 @@ def rewritten(
     `release` is struck from all Update entries, `seize` from those of other appliers. With `succeeds`, former owners
     lose what it returns for them, and who restored the object loses all: what NEVER_FOLDED lists stays as it is, and is
     nobody's then. The entry of BEFORE_FIRST_APPLY goes as well. None where nothing changes. Entries of subresources
-    stay: a scale or a status is not a claim on the manifest.
+    stay: a scale or a status does not concern the manifest.
     Source of the idea: csaupgrade in client-go; written as a JSON patch guarded by the resourceVersion.
     """
     result: list[Mapping[str, Any]] = []

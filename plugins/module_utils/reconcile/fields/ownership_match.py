@@ -131,7 +131,7 @@ def _indexes_of(key: str, node: FieldSet, desired: list[Any], live: list[Any]) -
         live_indexes = [i for i, item in enumerate(live) if same(item, value)]
     elif key[:2] == "k:":
         keys = item_key(key)
-        # A key field that the manifest leaves to its default stands in the key, but not among the owned fields.
+        # A key field that the manifest leaves to its default is in the key, but not among the owned fields.
         key_fields = {name: value for name, value in keys.items() if f"f:{name}" in node}
         desired_indexes = [
             i for i in _matching(desired, key_fields) if keys.keys() & desired[i].keys() == key_fields.keys()

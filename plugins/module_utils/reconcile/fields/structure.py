@@ -144,7 +144,7 @@ def index_of(container: Any, key: str) -> Any:
     for index, item in enumerate(container if isinstance(container, list) else ()):
         if key[:2] == "v:" and same(item, set_value(key)):
             return index
-        # A key field that the manifest leaves to its default stands in the key only.
+        # A key field that the manifest leaves to its default is in the key only.
         if key[:2] == "k:" and isinstance(item, Mapping) and _has_key(item, item_key(key)):
             return index
     return None

@@ -21,7 +21,7 @@ Rule = Callable[[LiveView], Health]
 _CURRENT = Health.current()
 
 
-def claim(view: LiveView) -> Health:
+def persistent_volume_claim(view: LiveView) -> Health:
     """Judge a PersistentVolumeClaim: current when bound. `Lost` is failed, which kstatus does not tell from pending."""
     phase = view.text("status", "phase", default="not known")
     if phase == "Bound":
@@ -44,7 +44,7 @@ def service(view: LiveView) -> Health:
 
 
 def disruption_budget(view: LiveView) -> Health:
-    """Judge a PodDisruptionBudget: current once the disruption controller has seen it."""
+    """Judge a PodDisruptionBudget: current once the disruption controller has observed it."""
     return workloads.unobserved(view) or _CURRENT
 
 
@@ -105,7 +105,7 @@ def cron_job(view: LiveView) -> Health:
 
 RULES: dict[GroupKind, Rule] = {
     GroupKind("", "Namespace"): namespace,
-    GroupKind("", "PersistentVolumeClaim"): claim,
+    GroupKind("", "PersistentVolumeClaim"): persistent_volume_claim,
     GroupKind("", "Pod"): workloads.pod,
     GroupKind("", "ReplicationController"): workloads.replica_set,
     GroupKind("", "Service"): service,

@@ -33,7 +33,7 @@ _LONGEST = 1_000_000  # bytes in base64; a ConfigMap holds 1 MiB
 _LONGEST_TEXT = 64 * 1024 * 1024  # bytes, unpacked
 _DIGITS = 16  # of a digest: enough to tell whether a manifest is the same
 _WITHOUT_DIGEST = (
-    "-"  # in place of the digest of a Secret's manifest, on which guesses of its values could be tried
+    "-"  # instead of the digest of a Secret's manifest, which would allow to test guessed values
 )
 
 

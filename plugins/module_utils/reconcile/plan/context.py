@@ -9,7 +9,7 @@
         |
     plan_object, dry_run, prune: PlannedAction for each object
 
-What holds for the whole run (its options, what was verified) stands in the RunContext only.
+What holds for the whole run (its options, what was verified) is in the RunContext only.
 """
 
 from __future__ import annotations

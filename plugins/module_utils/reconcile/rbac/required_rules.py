@@ -28,7 +28,7 @@ from ..membership.record_store import RecordStore
 from ..plan.snapshot import read_parents
 from ..run import Run, renderer
 
-# What runs do with each kind: they list its members and look objects up, apply (a patch, which the server counts as
+# What runs do with each kind: they list its members and read objects, apply (a patch, which the server counts as
 # create too where the object is new) and prune. `watch` is for noticing changes between runs.
 OF_A_KIND = ("create", "delete", "get", "list", "patch", "watch")
 
@@ -56,7 +56,7 @@ class Rule:
     names: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
-        """Return the rule as it stands in a manifest."""
+        """Return the rule in the form of a manifest."""
         rule = {"apiGroups": self.groups, "resources": self.resources, "verbs": self.verbs}
         if self.names:
             rule["resourceNames"] = self.names

@@ -106,7 +106,7 @@ def test_the_digest_of_all_gives_no_guess_of_a_secret_away() -> None:
 def test_two_manifests_that_come_to_one_identity_are_an_error() -> None:
     with pytest.raises(RenderError) as caught:
         made(manifest("ConfigMap", "a"), manifest("ConfigMap", "a", namespace="shop"))
-    assert "ConfigMap shop/a stands in a.yaml:1 and in a.yaml:1" in str(caught.value)
+    assert "ConfigMap shop/a is defined in a.yaml:1 and in a.yaml:1" in str(caught.value)
 
 
 @pytest.mark.parametrize(
