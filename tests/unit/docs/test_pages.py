@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The documentation's index and links."""
+"""The documentation names what exists: pages, links, files, and the content of the collection."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ def anchors(page: Path) -> set[str]:
 def test_the_index_names_each_page_once() -> None:
     named = [link for link in links(DOCS / "README.md") if "/" not in link and link.endswith(".md")]
     assert sorted(named) == sorted(page.name for page in DOCS.glob("*.md") if page.name != "README.md")
+
+
+def test_the_readme_lists_the_content_of_the_collection() -> None:
+    content = (
+        (ROOT / "README.md").read_text(encoding="utf-8").partition("## Content")[2].partition("\n## ")[0]
+    )
+    named = {name.removeprefix("plumb.gitops.") for name in re.findall(r"`([\w.]+)`", content)}
+    kinds = ("playbooks/*.yml", "plugins/modules/*.py", "plugins/filter/*.py", "roles/*")
+    assert {file.stem for kind in kinds for file in ROOT.glob(kind)} - named == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
