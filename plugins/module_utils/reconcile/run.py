@@ -30,7 +30,7 @@ from .applyset.inventory import SetIdentity, app_of_parent, hinted_kinds, identi
 from .applyset.recovery import scan
 from .desired.dependencies import dependencies
 from .desired.desired_state import RENDERERS, DesiredState, Render, check_former_names, identities_of
-from .membership.record_store import RecordStore
+from .membership.member_records import MemberRecords
 from .plan.context import RunContext
 from .plan.plan_apps import AppPlan, plan_apps
 from .plan.snapshot import read_parents
@@ -60,8 +60,8 @@ class Run:
 class RunResult:
     """What a run found and did: one result per selected app, in the inventory's order.
 
-    `unclaimed` are apply sets of ours that are no app's, as `app shop (ConfigMap shop/plumb-shop)`. `verified` are the
-    states that this run verified, and those of earlier runs for apps that it does not select.
+    `unclaimed` are apply sets of this owner without an app, as `app shop (ConfigMap shop/plumb-shop)`. `verified` are
+    the states that this run verified, and those of earlier runs for apps that it does not select.
     """
 
     apps: tuple[AppResult, ...]
@@ -105,7 +105,7 @@ def _run_context(
     sets = {app.name: identities_of(app, home) for app in run.apps}
     all_sets = [identity for identities in sets.values() for identity in identities]
     parents = read_parents(cluster, discovery, all_sets)
-    records = RecordStore(cluster, home, run.options.owner)
+    records = MemberRecords(cluster, home, run.options.owner)
     unknown = [
         identity.id
         for app in selected
@@ -133,7 +133,7 @@ def _run_context(
 
 
 def _unclaimed_sets(run: Run, parents: Mapping[ObjectRef, Body | ClusterError]) -> tuple[str, ...]:
-    """Return the sets of our owner that are no app's, as `app shop (ConfigMap shop/plumb-shop)`."""
+    """Return the apply sets of this owner without an app, as `app shop (ConfigMap shop/plumb-shop)`."""
     known = {identity.ref for app in run.apps for identity in identities_of(app, run.options.namespace)}
     return tuple(
         f"app {app} ({ref})"
@@ -145,7 +145,9 @@ def _unclaimed_sets(run: Run, parents: Mapping[ObjectRef, Body | ClusterError]) 
 
 
 def _is_unknown(
-    identities: Sequence[SetIdentity], parents: Mapping[ObjectRef, Body | ClusterError], records: RecordStore
+    identities: Sequence[SetIdentity],
+    parents: Mapping[ObjectRef, Body | ClusterError],
+    records: MemberRecords,
 ) -> bool:
     """Whether nothing at all is known of what an app has: it has neither a parent nor a record, as when it is new."""
     if identities[0].ref in parents:
@@ -194,7 +196,7 @@ class _AppScheduler:
         self._context = context
         self._apps = {app.name: app for app in selected}
         self._results: dict[str, AppResult] = {}
-        self._settled_early: list[str] = []  # done without being applied
+        self._settled_early: list[str] = []  # names of apps that are done without being applied
         self.verified: dict[str, Mapping[ObjectRef, VerifiedState]] = {}  # by set
 
     def run(self) -> list[AppResult]:

@@ -13,13 +13,13 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery import ApiResource, Discovery
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.applyset.inventory import SetIdentity
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.member_records import (
+    MemberRecords,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.membership import Membership
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record import (
     MemberRecord,
     RecordedMember,
-)
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.record_store import (
-    RecordStore,
 )
 
 HOME = "plumb-system"
@@ -63,5 +63,5 @@ def membership(
     others: Iterable[SetIdentity] = (),
 ) -> Membership:
     """What an app sees of these records."""
-    read = RecordStore(cast("Cluster", cluster_with(*records)), HOME, "plumb")
+    read = MemberRecords(cast("Cluster", cluster_with(*records)), HOME, "plumb")
     return Membership(records=read, own=own, former=tuple(former), others=tuple(others))

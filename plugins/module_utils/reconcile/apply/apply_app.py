@@ -29,8 +29,8 @@ from ..applyset.inventory import Inventory, read_inventory
 from ..desired.order import Stage, staged
 from ..fields.managed_fields import FIELD_MANAGER
 from ..health.assess import assess
+from ..membership.member_records import make_namespace
 from ..membership.record import MemberRecord
-from ..membership.record_store import make_namespace
 from ..plan.context import PlanContext
 from ..plan.plan_apps import AppPlan
 from ..plan.planned_action import PlannedAction

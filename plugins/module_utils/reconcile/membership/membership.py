@@ -12,8 +12,8 @@ from ...model.app import AppSpec
 from ...model.objects import Body, ObjectRef, digest_of
 from ..applyset.inventory import SetIdentity, set_of
 from ..fields.managed_fields import our_entry, owners
+from .member_records import MemberRecords
 from .record import MemberRecord, RecordedMember
-from .record_store import RecordStore
 
 _NAMED = 5  # objects that a warning names
 _DIGITS = 16  # of the digest that confirms
@@ -23,7 +23,7 @@ _DIGITS = 16  # of the digest that confirms
 class Membership:
     """One app's view of the records of a run, each of which is read when it is first needed."""
 
-    records: RecordStore
+    records: MemberRecords
     own: SetIdentity
     former: tuple[SetIdentity, ...]  # the app's under former names
     others: tuple[SetIdentity, ...]  # of other apps

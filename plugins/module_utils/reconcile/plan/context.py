@@ -33,8 +33,8 @@ from ..desired.manifests import DesiredObject
 from ..drift.ignore import Ignored
 from ..fields.managed_fields import our_entry, owners
 from ..health.assess import assess
+from ..membership.member_records import MemberRecords
 from ..membership.membership import Membership
-from ..membership.record_store import RecordStore
 from .planned_action import PlannedAction
 from .snapshot import Autoscalers
 from .verified_cache import VerifiedStates
@@ -52,11 +52,11 @@ class RunContext:
     cluster: Cluster
     desired: DesiredState
     parents: Mapping[ObjectRef, Body | ClusterError]
-    records: RecordStore
+    records: MemberRecords
     recovered: RecoveredMembers  # what carries the label of sets that have neither parent nor record
     revisions: Mapping[str, str]  # by source: the short commit
     options: RunOptions
-    verified: VerifiedStates = field(default_factory=dict)  # by earlier runs; a deep run believes none of it
+    verified: VerifiedStates = field(default_factory=dict)  # by earlier runs; a deep run uses none of it
     remarks: Callable[[str], tuple[str, ...]] = lambda _app: ()  # (app) -> what its rendering has to report
 
 
@@ -102,14 +102,14 @@ class PlanContext:
         return desired.conflict(self.app.name, ref, set_id)
 
     def deleted(self, wanted: DesiredObject) -> bool:
-        """Whether an object that is missing was applied before: then someone deleted it. Raises as records do."""
+        """Whether an object that is missing was applied before: then someone deleted it. Raises InventoryError or ClusterError."""
         if not self.membership.record.exists:
             return self.applied_before
         recorded = self.membership.of(wanted.ref)
         return recorded is not None and bool(recorded.applied)
 
     def applied(self, wanted: DesiredObject) -> bool:
-        """Whether an object that is missing was last applied from this very manifest. Raises as records do."""
+        """Whether an object that is missing was last applied from this manifest. Raises InventoryError or ClusterError."""
         recorded = self.membership.of(wanted.ref)
         if recorded is not None:
             return recorded.is_of(wanted)

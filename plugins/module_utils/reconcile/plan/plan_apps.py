@@ -39,9 +39,9 @@ from ..applyset.recovery import scan_within
 from ..desired.desired_state import identities_of
 from ..desired.manifests import DesiredObject, DesiredObjects, digest_of_all
 from ..desired.order import sort_key
+from ..membership.member_records import MemberRecords
 from ..membership.membership import Members, Membership, members_by_record, unrecorded_warning
 from ..membership.record import MemberRecord
-from ..membership.record_store import RecordStore
 from .context import NOT_RECORDED, PlanContext, RunContext, refused
 from .deferred_kinds import changing_kinds, deferred
 from .namespaces import existing_namespaces, missing_namespace_error, namespace_to_create
@@ -65,7 +65,7 @@ class AppPlan:
     applies: tuple[PlannedAction, ...] = ()
     prunes: tuple[PlannedAction, ...] = ()
     moving: tuple[ObjectRef, ...] = ()  # members that another app of the run wants now
-    records: RecordStore | None = None
+    records: MemberRecords | None = None
     record: MemberRecord | None = None  # what earlier runs applied; None where this run does not need to know
     unrecorded: tuple[ObjectRef, ...] = ()  # labelled objects that no record has
     unseen: tuple[ObjectRef, ...] = ()  # recorded objects that may exist, though this run could not read them

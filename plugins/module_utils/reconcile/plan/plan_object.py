@@ -41,7 +41,7 @@ _MISMATCH = (
 
 
 class ObjectOwner(Enum):
-    """Whose a live object is."""
+    """The owner of a live object: this app, nobody, or another apply set."""
 
     OURS = auto()
     NOBODY = auto()

@@ -23,8 +23,8 @@ from ..applyset.inventory import identity_of, read_inventory
 from ..desired.desired_state import identities_of
 from ..desired.manifests import CRD, defined_kinds, desired_objects
 from ..fields.object_view import LiveView
+from ..membership.member_records import MemberRecords
 from ..membership.record import record_name
-from ..membership.record_store import RecordStore
 from ..plan.snapshot import read_parents
 from ..run import Run, renderer
 
@@ -173,7 +173,7 @@ def _kinds_of_inventories(
     """Return the kinds that apps have in the cluster by now: what left Git has still to be pruned."""
     identities = [identity for app in run.apps for identity in identities_of(app, run.options.namespace)]
     parents = read_parents(cluster, discovery, identities)
-    records = RecordStore(cluster, run.options.namespace, run.options.owner)
+    records = MemberRecords(cluster, run.options.namespace, run.options.owner)
     kinds, problems = set[GroupKind](), list[str]()
     for identity in identities:
         parent = parents.get(identity.ref)

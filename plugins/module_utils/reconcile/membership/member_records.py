@@ -22,7 +22,7 @@ from .record import MemberRecord, read_record, record_name
 _CONFIG_MAP, _NAMESPACE = GroupKind("", "ConfigMap"), GroupKind("", "Namespace")
 
 
-class RecordStore:
+class MemberRecords:
     """The records in the namespace `home`, read by one LIST when the first is needed. Safe to use from threads."""
 
     def __init__(self, cluster: Cluster, home: str, owner: str) -> None:
