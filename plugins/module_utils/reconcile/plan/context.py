@@ -102,14 +102,14 @@ class PlanContext:
         return desired.conflict(self.app.name, ref, set_id)
 
     def deleted(self, wanted: DesiredObject) -> bool:
-        """Whether an object that is missing was applied before: then someone deleted it. Raises InventoryError or ClusterError."""
+        """Whether a missing object was applied before: then someone deleted it. Raises InventoryError, ClusterError."""
         if not self.membership.record.exists:
             return self.applied_before
         recorded = self.membership.of(wanted.ref)
         return recorded is not None and bool(recorded.applied)
 
     def applied(self, wanted: DesiredObject) -> bool:
-        """Whether an object that is missing was last applied from this manifest. Raises InventoryError or ClusterError."""
+        """Whether a missing object was last applied from this manifest. Raises InventoryError, ClusterError."""
         recorded = self.membership.of(wanted.ref)
         if recorded is not None:
             return recorded.is_of(wanted)
