@@ -30,7 +30,6 @@ attributes:
 author: The Plumb authors (@plumb-gitops)
 requirements:
   - requests
-  - GitPython
   - semver
   - PyYAML
   - git

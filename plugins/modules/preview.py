@@ -30,7 +30,6 @@ requirements:
   - httptools
   - urllib3
   - PyYAML
-  - GitPython
   - semver
   - git
   - kubectl for kustomizations

@@ -26,7 +26,6 @@ attributes:
     description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
 author: The Plumb authors (@plumb-gitops)
 requirements:
-  - GitPython
   - semver
   - git
   - "PyYAML (for config)"

@@ -21,7 +21,6 @@ attributes:
 author: The Plumb authors (@plumb-gitops)
 requirements:
   - requests
-  - GitPython
   - semver
   - git
 extends_documentation_fragment:

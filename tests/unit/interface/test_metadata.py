@@ -22,7 +22,7 @@ ACTIONS = RUNTIME["action_groups"]
 _ROOMS = {  # what a room of the engine refuses to work without
     "connection": {"httptools", "urllib3", "PyYAML"},
     "forge": {"requests"},
-    "repository": {"GitPython", "semver", "git"},
+    "repository": {"semver", "git"},
 }
 # The rooms that each module cannot do without.
 _NEEDS = {

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said where something is missing that this room needs."""
+"""The errors where something is missing that sources need."""
 
 from __future__ import annotations
 
@@ -24,14 +24,12 @@ except SourceError as error:
 """
 
 
-@pytest.mark.parametrize("package", ["git", "semver"])
-def test_a_missing_package_is_named_with_what_installs_it(package: str, cache: Path) -> None:
+def test_a_missing_package_is_named_with_what_installs_it(cache: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, package, str(cache)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", WITHOUT, "semver", str(cache)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert package in done.stderr
-    assert "Install git, and GitPython and semver" in done.stderr
+    assert "Install semver" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -42,8 +40,6 @@ def test_a_missing_or_old_git_is_named(tmp_path: Path, program: str, said: str) 
     if program:
         (tmp_path / "git").write_text(program)
         (tmp_path / "git").chmod(0o700)
-    for name in ("env", "sh"):
-        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, "nothing", str(tmp_path / "cache")],
         capture_output=True,

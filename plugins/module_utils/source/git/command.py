@@ -26,7 +26,6 @@ from ...model.errors import SourceError
 from .address import GitProtocol
 from .credentials import GitAccess
 from .fsck import CHECKED
-from .packages import git
 
 # All of the environment that Git may see; the rest, every GIT_* first, could change what it does.
 _INHERITED = frozenset(
@@ -150,31 +149,42 @@ class GitRunner:
         largest_file: int | None = None,
     ) -> Iterator[RunningGit]:
         """Start Git with `stdin`; its process group is killed if the block is left before it ended."""
-        environment = self._environment(repository, settings or {})
-        unwanted = sorted(set(os.environ) - _INHERITED - set(environment))
-        removal = [part for name in unwanted if name and "=" not in name for part in ("-u", name)]
         with tempfile.TemporaryFile() as file:
             file.write(stdin)
             file.seek(0)
-            # GitPython adds to the environment and takes nothing away; `env` does that.
-            started = git.Git("/").execute(
-                ["env", *removal, *_limited(largest_file), "git", *arguments],
-                as_process=True,
-                istream=file,
-                shell=False,
-                env=environment,
-                start_new_session=True,
-                pass_fds=self.held,
+            process = RunningGit(
+                self,
+                self._popen([*_limited(largest_file), "git", *arguments], file, repository, settings or {}),
+                operation,
+                self.limits.within(self.timeout),
             )
-            process = RunningGit(self, started.proc, operation, self.limits.within(self.timeout))
             try:
                 yield process
             finally:
                 process.end()
 
+    def _popen(
+        self, command: list[str], stdin: IO[bytes], repository: Path | None, settings: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd="/",
+                env=self._environment(repository, settings),
+                start_new_session=True,
+                pass_fds=self.held,
+            )
+        except OSError as exc:
+            reason = f"git cannot be started ({exc.strerror})"
+            raise SourceError(self.subject, "starting git", reason, "Install git on this machine.") from exc
+
     def _environment(self, repository: Path | None, settings: Mapping[str, str]) -> dict[str, str]:
         pairs = [*_SETTINGS.items(), *self.access.settings, *settings.items()]
-        environment = {**_VARIABLES, **self.access.variables}
+        inherited = {name: value for name, value in os.environ.items() if name in _INHERITED}
+        environment = {**inherited, **_VARIABLES, **self.access.variables}
         environment["GIT_ALLOW_PROTOCOL"] = self.transport.value
         environment["GIT_CONFIG_COUNT"] = str(len(pairs))
         for index, (key, value) in enumerate(pairs):
@@ -196,12 +206,10 @@ class RunningGit:
     """One Git process. Reads both its outputs side by side, so that neither can block the other."""
 
     def __init__(
-        self, runner: GitRunner, process: subprocess.Popen[bytes] | None, operation: str, limits: Limits
+        self, runner: GitRunner, process: subprocess.Popen[bytes], operation: str, limits: Limits
     ) -> None:
         self._runner = runner
         self._limits = limits
-        if process is None:
-            raise ValueError("GitPython gave no process")
         self._process = process
         self._operation = operation
         self._stderr = bytearray()
