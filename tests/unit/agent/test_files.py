@@ -22,13 +22,13 @@ REQUIREMENTS = FILES / "requirements.txt"
 
 
 def pins(text: str) -> dict[str, str]:
-    found = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", text, re.MULTILINE)
-    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+    pairs = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", text, re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pairs}
 
 
 def test_every_package_is_pinned_by_hash_and_as_tested() -> None:
     text = REQUIREMENTS.read_text(encoding="utf-8")
-    found = pins(text)
+    pinned = pins(text)
     tested = "".join(
         (ROOT / name).read_text(encoding="utf-8") for name in ("requirements-agent.txt", "constraints.txt")
     )
@@ -37,22 +37,22 @@ def test_every_package_is_pinned_by_hash_and_as_tested() -> None:
         for name in ("requirements.txt", "requirements-plugins.txt", "requirements-agent.txt")
     )
     wanted = {
-        re.sub(r"[-_.]+", "-", one).lower()
-        for one in re.findall(r"^[A-Za-z0-9][A-Za-z0-9._-]*", named, re.MULTILINE)
+        re.sub(r"[-_.]+", "-", name).lower()
+        for name in re.findall(r"^[A-Za-z0-9][A-Za-z0-9._-]*", named, re.MULTILINE)
     }
-    assert wanted <= found.keys(), "run scripts/agent-requirements"
-    assert pins(named).items() <= found.items(), "run scripts/agent-requirements"
-    assert found.items() <= pins(tested).items() | {("tzdata", found.get("tzdata", ""))}
+    assert wanted <= pinned.keys(), "run scripts/agent-requirements"
+    assert pins(named).items() <= pinned.items(), "run scripts/agent-requirements"
+    assert pinned.items() <= pins(tested).items() | {("tzdata", pinned.get("tzdata", ""))}
     blocks = re.split(r"^(?=\S+==)", text, flags=re.MULTILINE)[1:]
-    assert len(blocks) == len(found)
+    assert len(blocks) == len(pinned)
     assert all("--hash=sha256:" in block for block in blocks)
     assert "://" not in text
 
 
-def write_manifests(tmp_path: Path, given: dict[str, str | None]) -> subprocess.CompletedProcess[str]:
+def write_manifests(tmp_path: Path, manifests: dict[str, str | None]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", (FILES / "write_manifests.py").read_text(encoding="utf-8")],
-        input=json.dumps(given),
+        input=json.dumps(manifests),
         env={"TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -133,8 +133,8 @@ def preflight(python: str, path: str = "/usr/bin:/bin") -> dict[str, object]:
         ["/bin/sh", "-c", (FILES / "preflight.sh").read_text(encoding="utf-8"), "preflight", python],
         capture_output=True, text=True, check=True, env={"PATH": path},
     )  # fmt: skip
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
 
 
 def test_a_host_is_told_all_that_it_lacks_at_once(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The configuration file: right ones, and what is said of wrong ones."""
+"""The configuration file: right ones, and the messages about wrong ones."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def config(environment: dict[str, str] | None = None, **words: Any) -> Any:
 
 
 def test_all_but_the_inventory_has_a_default() -> None:
-    found = config()
-    assert (found.interval, found.poll_interval, found.run_timeout) == (300, 15, 1800)
-    assert found.state_dir == Path("/var/lib/plumb")
-    assert found.http == Http(host="127.0.0.1", port=8400, token_file=None)
-    assert found.leader_election is None
-    assert found.renew_tokens
+    settings = config()
+    assert (settings.interval, settings.poll_interval, settings.run_timeout) == (300, 15, 1800)
+    assert settings.state_dir == Path("/var/lib/plumb")
+    assert settings.http == Http(host="127.0.0.1", port=8400, token_file=None)
+    assert settings.leader_election is None
+    assert settings.renew_tokens
 
 
 def test_systemd_names_the_folders() -> None:
-    found = config({"STATE_DIRECTORY": "/var/lib/agent", "RUNTIME_DIRECTORY": "/run/agent"})
-    assert (found.state_dir, found.runtime_dir) == (Path("/var/lib/agent"), Path("/run/agent"))
+    settings = config({"STATE_DIRECTORY": "/var/lib/agent", "RUNTIME_DIRECTORY": "/run/agent"})
+    assert (settings.state_dir, settings.runtime_dir) == (Path("/var/lib/agent"), Path("/run/agent"))
     assert config({"STATE_DIRECTORY": "/var/lib/agent"}, state_dir="/srv").state_dir == Path("/srv")
 
 
@@ -40,9 +40,9 @@ def test_each_state_folder_has_a_runtime_folder_of_its_own() -> None:
 
 
 def test_webhooks_are_read() -> None:
-    given = {"name": "fleet", "kind": "github", "secret_file": "/etc/plumb/hook", "sources": ["fleet"]}
-    (found,) = config(http={"webhooks": [given]}).http.webhooks
-    assert found == Webhook(
+    webhook = {"name": "fleet", "kind": "github", "secret_file": "/etc/plumb/hook", "sources": ["fleet"]}
+    (settings,) = config(http={"webhooks": [webhook]}).http.webhooks
+    assert settings == Webhook(
         name="fleet", kind="github", secret_file=Path("/etc/plumb/hook"), sources=("fleet",)
     )
     assert config().previews_interval == 300
@@ -56,7 +56,7 @@ def test_an_election_has_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ({"intervall": "5m"}, "intervall is unknown. Did you mean interval?"),
         ({"http": {"trusted_user_header": "Host"}}, "'Host' is no header's name"),
@@ -88,14 +88,14 @@ def test_an_election_has_defaults() -> None:
         ({"renew_tokens": "yes"}, "is no true or false"),
     ],
 )
-def test_a_wrong_word_is_named(words: dict[str, Any], said: str) -> None:
+def test_a_wrong_word_is_named(words: dict[str, Any], message: str) -> None:
     with pytest.raises(PlumbError) as refused:
         config(**words)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "it is not one map of words"),
         ("- inventory", "it is not one map of words"),
@@ -105,16 +105,16 @@ def test_a_wrong_word_is_named(words: dict[str, Any], said: str) -> None:
         (None, "No such file"),
     ],
 )
-def test_a_wrong_file_is_refused(text: str | None, said: str, tmp_path: Path) -> None:
+def test_a_wrong_file_is_refused(text: str | None, message: str, tmp_path: Path) -> None:
     file = tmp_path / "agent.yml"
     if text is not None:
         file.write_text(text)
     with pytest.raises(PlumbError) as refused:
         read_config(file)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:8400", "localhost:8400", "[::1]:8400", "127.8.0.1:1"])
 def test_a_proxy_on_this_machine_may_say_who_reads(listen: str) -> None:
-    found = config(http={"listen": listen, "trusted_user_header": "X-Forwarded-User"})
-    assert found.http.trusted_user_header == "X-Forwarded-User"
+    settings = config(http={"listen": listen, "trusted_user_header": "X-Forwarded-User"})
+    assert settings.http.trusted_user_header == "X-Forwarded-User"

@@ -18,10 +18,10 @@ from ansible_collections.plumb.gitops.controller.watch.conflicts import (
 IMAGE = ConflictKey(app="shop", object="Deployment shop/cart", path="spec.replicas", manager="kubectl")
 
 
-def test_the_third_revert_within_ten_minutes_is_a_field_conflict_and_is_said_once() -> None:
+def test_the_third_revert_within_ten_minutes_is_a_field_conflict_and_is_returned_once() -> None:
     conflicts = FieldConflicts()
-    said = [conflicts.reverted(IMAGE, now) for now in (0.0, 100.0, 200.0, 300.0)]
-    assert [bool(conflict) for conflict in said] == [False, False, True, False]
+    conflicts_begun = [conflicts.reverted(IMAGE, now) for now in (0.0, 100.0, 200.0, 300.0)]
+    assert [bool(conflict) for conflict in conflicts_begun] == [False, False, True, False]
     (conflict,) = conflicts.present(300.0)
     assert (conflict.key, conflict.reverts, conflict.since) == (IMAGE, REVERTS + 1, 0.0)
 
@@ -38,7 +38,7 @@ def test_another_field_object_or_manager_is_another_matter() -> None:
         ConflictKey(app="shop", object="Deployment shop/web", path="spec.replicas", manager="kubectl"),
         ConflictKey(app="shop", object="Deployment shop/cart", path="spec.replicas", manager="keda"),
     ]
-    assert not any(conflicts.reverted(one, now) for now, one in enumerate([IMAGE, *others] * (REVERTS - 1)))
+    assert not any(conflicts.reverted(key, now) for now, key in enumerate([IMAGE, *others] * (REVERTS - 1)))
 
 
 def test_the_app_waits_longer_each_time_and_no_other_app_does() -> None:
@@ -65,10 +65,10 @@ def test_it_is_over_when_nothing_was_set_back_for_long() -> None:
 
 def test_an_object_that_wakes_the_agent_for_nothing_makes_its_app_wait_too() -> None:
     conflicts = FieldConflicts()
-    said = [
+    conflicts_begun = [
         conflicts.ran_for_nothing("shop", "Deployment.apps shop/cart", float(now)) for now in range(IDLE_RUNS)
     ]
-    assert [bool(conflict) for conflict in said] == [False] * (IDLE_RUNS - 1) + [True]
+    assert [bool(conflict) for conflict in conflicts_begun] == [False] * (IDLE_RUNS - 1) + [True]
     assert conflicts.present(IDLE_RUNS)[0].reverts == 0
     assert conflicts.wait("shop", IDLE_RUNS - 1.0) == FIRST_WAIT
 

@@ -168,14 +168,14 @@ def test_what_a_run_wrote_and_reverted_is_found_in_its_report() -> None:
             "kind": "Deployment",
             "namespace": "shop",
         }
-        said = {
+        fields = {
             "name": name,
             "action": verb,
             "drifted": bool(changes),
             "result": "done",
             "changes": list(changes),
         }
-        return {**ref, **said, **more}
+        return {**ref, **fields, **more}
 
     edited = {"path": "spec.replicas", "cause": "drift", "culprit": {"manager": "kubectl"}}
     removed = {"path": "spec.paused", "cause": "drift"}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the page is told: of a run, of a cluster's past, of all clusters. Reports are the engine's own."""
+"""What the page gets: of a run, of a cluster's past, of all clusters. Reports are the engine's own."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ QUIET = action("Service", "web", Verb.UNCHANGED)
 
 def ran(*actions: Any, name: str = "shop", **more: Any) -> Report:
     done = tuple(
-        Outcome(one, Result.DONE) for one in actions
+        Outcome(planned, Result.DONE) for planned in actions
     )  # of what needs no write, too: nothing is left to do
     return report(app(name, *actions, outcomes=done, executed=True, **more), check=False)
 
@@ -73,43 +73,43 @@ def state(*runs: Report, **status: Any) -> dict[str, Any]:
         "result": "failed" if summary.get("failed") else "succeeded",
         "failures": summary.get("failures", []),
     }
-    given = {
+    values = {
         "name": "prod-eu", "suspended": False, "suspended_apps": [], "running_since": "", "next_in": 60,
         "last_run": last, "last_successful_run": "", "failed_in_a_row": 0, "sources": [],
         "apps": summary.get("apps", []),
         **status,
     }  # fmt: skip
     places = [{"name": "shop", "source": "fleet", "path": "apps/shop"}]
-    seen = ClusterSnapshot(status=given, history=after(*runs), apps=places)
-    whole = overview({"leader": True}, [seen], version=3, now=NOON)
+    snapshot = ClusterSnapshot(status=values, history=after(*runs), apps=places)
+    whole = overview({"leader": True}, [snapshot], version=3, now=NOON)
     assert json.loads(json.dumps(whole)) == whole
     (cluster,) = whole["clusters"]
     return dict(cluster)
 
 
 def test_a_cluster_as_git_says_stands_so_and_says_its_revision_with_author() -> None:
-    found = state(ran(QUIET))
-    assert (found["state"], found["why"]) == ("in sync", [])
-    (source,) = found["sources"]
+    cluster = state(ran(QUIET))
+    assert (cluster["state"], cluster["why"]) == ("in sync", [])
+    (source,) = cluster["sources"]
     assert (source["subject"], source["author"]) == ("Raise checkout limits", "Ada Lovelace")
-    assert found["apps"][0]["path"] == "apps/shop"
-    assert found["timeline"] == []
+    assert cluster["apps"][0]["path"] == "apps/shop"
+    assert cluster["timeline"] == []
 
 
 def test_what_is_refused_stands_with_its_reason() -> None:
-    found = state(ran(QUIET, REFUSED))
-    assert found["state"] == "refused"
-    assert found["why"] == [
+    cluster = state(ran(QUIET, REFUSED))
+    assert cluster["state"] == "refused"
+    assert cluster["why"] == [
         {"state": "refused", "app": "shop", "object": "ConfigMap shop/flags", "text": REFUSED.reason}
     ]
 
 
 def test_drift_that_was_reverted_is_in_the_timeline_and_no_reason() -> None:
-    found = state(ran(QUIET, REVERTED))
-    assert found["state"] == "in sync"
-    assert found["apps"][0]["findings"] == []
-    assert found["apps"][0]["reverted"] == 1
-    (moment,) = found["timeline"]
+    cluster = state(ran(QUIET, REVERTED))
+    assert cluster["state"] == "in sync"
+    assert cluster["apps"][0]["findings"] == []
+    assert cluster["apps"][0]["reverted"] == 1
+    (moment,) = cluster["timeline"]
     assert moment["what"] == "reverted"
     (change,) = moment["changes"]  # what a commit changes with it is not the culprit's
     assert change["path"] == "spec.replicas"
@@ -131,23 +131,23 @@ def test_who_deleted_an_object_is_told_as_far_as_it_is_known() -> None:
 
 
 def test_drift_that_is_left_stands() -> None:
-    found = state(ran(LEFT))
-    assert found["state"] == "drifted"
-    assert found["apps"][0]["findings"][0]["changes"][0]["live"] == "Sale!"
+    cluster = state(ran(LEFT))
+    assert cluster["state"] == "drifted"
+    assert cluster["apps"][0]["findings"][0]["changes"][0]["live"] == "Sale!"
 
 
 def test_a_failure_that_no_app_explains_is_said() -> None:
-    found = state(
+    cluster = state(
         ran(QUIET), last_run={"ended": "T", "result": "deadline", "cause": "", "failures": ["ended"]}
     )
-    assert (found["state"], found["why"][0]["text"]) == ("failed", "ended")
+    assert (cluster["state"], cluster["why"][0]["text"]) == ("failed", "ended")
 
 
 @pytest.mark.parametrize(
     ("status", "expected"),
     [({"suspended": True}, "suspended"), ({"suspended_apps": ["shop"]}, "suspended"), ({}, "in sync")],
 )
-def test_who_is_suspended_stands_so(status: dict[str, Any], expected: str) -> None:
+def test_what_is_suspended_is_in_that_state(status: dict[str, Any], expected: str) -> None:
     assert state(ran(QUIET), **status)["state"] == expected
 
 
@@ -224,17 +224,17 @@ def test_a_story_is_bounded_whatever_the_report_holds() -> None:
     change = FieldChange("data.x", "x" * 100_000, {"deep": ["y" * 100_000]}, Cause.DRIFT)
     many = [action("ConfigMap", f"c{number}", Verb.UNCHANGED, *[change] * 50) for number in range(2000)]
     worst = action("ConfigMap", "worst", Verb.REFUSED, reason="r" * 100_000)
-    story = findings_of(document(ran(*many, worst, warnings=("w" * 100_000,) * 50)))
-    assert len(json.dumps(story)) < 8 * 1024 * 1024
-    (told,) = story["apps"]
-    assert told["findings"][0]["object"] == "ConfigMap shop/worst"
-    assert len(told["findings"]) + told["more_findings"] == 2001
-    assert told["warnings"][-1] == "and 45 more"
+    findings = findings_of(document(ran(*many, worst, warnings=("w" * 100_000,) * 50)))
+    assert len(json.dumps(findings)) < 8 * 1024 * 1024
+    (app,) = findings["apps"]
+    assert app["findings"][0]["object"] == "ConfigMap shop/worst"
+    assert len(app["findings"]) + app["more_findings"] == 2001
+    assert app["warnings"][-1] == "and 45 more"
 
 
 def test_an_added_field_has_no_wanted_value() -> None:
     added = FieldChange("metadata.labels[team]", "theirs", ABSENT, Cause.ADDITION)
-    story = findings_of(document(ran(action("ConfigMap", "c", Verb.UNCHANGED, added))))
-    assert story["apps"][0]["findings"][0]["changes"] == [
+    findings = findings_of(document(ran(action("ConfigMap", "c", Verb.UNCHANGED, added))))
+    assert findings["apps"][0]["findings"][0]["changes"] == [
         {"path": "metadata.labels[team]", "cause": "addition", "live": "theirs"}
     ]

@@ -35,7 +35,7 @@ Client = TestClient[Any, Any]
 
 def on_page(
     folder: Path,
-    told: Callable[[Client, EventBroker], Awaitable[None]],
+    scenario: Callable[[Client, EventBroker], Awaitable[None]],
     *,
     token: str = TOKEN,
     header: str = "",
@@ -48,13 +48,13 @@ def on_page(
         return {"clusters": [cluster or "all"]} if cluster in {"", "prod"} else None
 
     async def serve() -> None:
-        feed = EventBroker()
+        broker = EventBroker()
         application = web.Application(client_max_size=4096)
         application.on_response_prepare.append(page.harden)
         http = Http(token_file=file if token else None, trusted_user_header=header)
-        page.add_page(application, Authenticator(http), page.PageData(state, feed))
+        page.add_page(application, Authenticator(http), page.PageData(state, broker))
         async with TestClient(TestServer(application)) as client:
-            await told(client, feed)
+            await scenario(client, broker)
 
     asyncio.run(serve())
 
@@ -64,7 +64,7 @@ async def sign_in(client: Client, token: str = TOKEN, **headers: str) -> ClientR
 
 
 def test_the_state_is_for_who_has_the_token(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         for path in ("/api/v1/state", "/api/v1/events"):
             answer = await client.get(path)
             assert answer.status == 401
@@ -77,11 +77,11 @@ def test_the_state_is_for_who_has_the_token(tmp_path: Path) -> None:
         assert await answer.json() == {"clusters": ["prod"]}
         assert (await client.get("/api/v1/state?cluster=<b>", headers=BEARER)).status == 404
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 def test_a_browser_signs_in_and_out(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         assert await (await client.get("/api/v1/session")).json() == {"by": "", "sign_in": True}
         assert (await sign_in(client, "wrong")).status == 401
         answer = await sign_in(client)
@@ -100,27 +100,27 @@ def test_a_browser_signs_in_and_out(tmp_path: Path) -> None:
         assert (await client.post("/sign-out")).status == 204
         assert (await client.get("/api/v1/state")).status == 401
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 def test_a_cookie_is_secure_behind_something_that_speaks_tls(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         (cookie,) = (await sign_in(client, **{"X-Forwarded-Proto": "https"})).cookies.values()
         assert cookie["secure"] is True
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 def test_no_other_site_signs_anyone_in(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         assert (await sign_in(client, **{"Sec-Fetch-Site": "cross-site"})).status == 403
         assert (await sign_in(client, **{"Sec-Fetch-Site": "same-origin"})).status == 204
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 def test_row_78_wrong_tokens_are_counted_and_the_right_one_is_taken_all_the_same(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         for number in range(AT_ONCE):
             wrong = {"Authorization": f"Bearer {number}"}
             asked = client.get("/api/v1/state", headers=wrong) if number % 2 else sign_in(client, str(number))
@@ -134,7 +134,7 @@ def test_row_78_wrong_tokens_are_counted_and_the_right_one_is_taken_all_the_same
         client.session.cookie_jar.clear()
         assert (await client.get("/api/v1/state")).status == 401  # says no token
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 @pytest.mark.parametrize(
@@ -152,10 +152,10 @@ def test_row_78_a_token_that_could_be_guessed_is_warned_of(
 
 
 def test_a_body_is_not_read_beyond_its_bound(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         assert (await sign_in(client, "a" * 100_000)).status == 413
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 @pytest.mark.parametrize(
@@ -173,41 +173,41 @@ def test_a_body_is_not_read_beyond_its_bound(tmp_path: Path) -> None:
 def test_a_proxy_says_who_reads_by_the_agents_own_address(
     headers: dict[str, str], status: int, tmp_path: Path
 ) -> None:
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         assert (await client.get("/api/v1/state", headers=headers)).status == status
 
-    on_page(tmp_path, told, header=HEADER)
+    on_page(tmp_path, scenario, header=HEADER)
 
 
 def test_without_a_token_there_is_only_the_proxy(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         assert await (await client.get("/api/v1/session")).json() == {"by": "", "sign_in": False}
         assert (await sign_in(client, "")).status == 401
         assert (await client.get("/api/v1/state", headers={"Authorization": "Bearer "})).status == 401
         answer = await client.get("/api/v1/session", headers={HEADER: "alma"})
         assert (await answer.json())["name"] == "alma"
 
-    on_page(tmp_path, told, token="", header=HEADER)
+    on_page(tmp_path, scenario, token="", header=HEADER)
 
 
 def test_a_header_that_nobody_configured_says_nothing(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         assert (await client.get("/api/v1/state", headers={HEADER: "alma"})).status == 401
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 def test_an_empty_token_file_lets_nobody_in(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         (tmp_path / "token").write_text(" \n")
         assert (await sign_in(client, "")).status == 503
         assert (await client.get("/api/v1/state", headers=BEARER)).status == 503
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 def test_each_answer_tells_the_browser_what_it_may_not_do(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         for path in ("/", "/page.js", "/page.css", "/icon.svg", "/api/v1/state", "/nothing"):
             headers = (await client.get(path)).headers
             policy = headers["Content-Security-Policy"]
@@ -220,17 +220,17 @@ def test_each_answer_tells_the_browser_what_it_may_not_do(tmp_path: Path) -> Non
                 "no-store" if "api" in path or "nothing" in path else "no-cache"
             )
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again(tmp_path: Path) -> None:
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         answer = await client.get("/page.js")
         assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
         again = await client.get("/page.js", headers={"If-None-Match": answer.headers["ETag"]})
         assert (again.status, await again.read()) == (304, b"")
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 def test_nothing_on_the_page_is_inline_or_from_elsewhere() -> None:
@@ -255,72 +255,72 @@ def test_nothing_on_the_page_is_inline_or_from_elsewhere() -> None:
 
 async def events(answer: ClientResponse, number: int) -> list[tuple[str, dict[str, Any]]]:
     """The next events of a stream."""
-    found: list[tuple[str, dict[str, Any]]] = []
-    while len(found) < number:
+    received: list[tuple[str, dict[str, Any]]] = []
+    while len(received) < number:
         lines = []
         while line := (await asyncio.wait_for(answer.content.readline(), 20)).decode().rstrip("\n"):
             lines.append(line)
-        said = dict(line.split(": ", 1) for line in lines)
-        found.append((said["event"], json.loads(said["data"])))
-    return found
+        message = dict(line.split(": ", 1) for line in lines)
+        received.append((message["event"], json.loads(message["data"])))
+    return received
 
 
 def test_events_say_which_clusters_changed(tmp_path: Path) -> None:
-    async def told(client: Client, feed: EventBroker) -> None:
+    async def scenario(client: Client, broker: EventBroker) -> None:
         answer = await client.get("/api/v1/events", headers=BEARER)
         assert answer.headers["Content-Type"] == "text/event-stream"
-        ((name, said),) = await events(answer, 1)
-        assert (name, said["clusters"]) == ("alive", [])
+        ((name, message),) = await events(answer, 1)
+        assert (name, message["clusters"]) == ("alive", [])
         for cluster in ("prod", "test", "prod"):
-            feed.changed(cluster)
-        ((name, said),) = await events(answer, 1)
-        assert (name, said["clusters"], said["version"]) == ("changed", ["prod", "test"], 3)
+            broker.changed(cluster)
+        ((name, message),) = await events(answer, 1)
+        assert (name, message["clusters"], message["version"]) == ("changed", ["prod", "test"], 3)
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 def test_a_sign_of_life_comes_where_nothing_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "HEARTBEAT", 0.02)
 
-    async def told(client: Client, _feed: EventBroker) -> None:
+    async def scenario(client: Client, _broker: EventBroker) -> None:
         answer = await client.get("/api/v1/events", headers=BEARER)
-        assert {name for name, _said in await events(answer, 4)} == {"alive"}
+        assert {name for name, _message in await events(answer, 4)} == {"alive"}
         (tmp_path / "token").write_text("another")
         assert (
             await asyncio.wait_for(answer.content.read(), 20) is not None
         )  # it ends: nobody may read any more
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 def test_listeners_are_bounded_and_end_with_the_agent(tmp_path: Path) -> None:
-    async def told(client: Client, feed: EventBroker) -> None:
-        answers = [await client.get("/api/v1/events", headers=BEARER) for _one in range(MOST_LISTENERS)]
+    async def scenario(client: Client, broker: EventBroker) -> None:
+        answers = [await client.get("/api/v1/events", headers=BEARER) for _number in range(MOST_LISTENERS)]
         for answer in answers:
             await events(answer, 1)
         more = await client.get("/api/v1/events", headers=BEARER)
         assert (more.status, more.headers["Retry-After"]) == (503, "10")
         answers[0].close()
-        while len(feed._listeners) == MOST_LISTENERS:
-            feed.changed("prod")  # who is gone is noticed when there is something to say
+        while len(broker._listeners) == MOST_LISTENERS:
+            broker.changed("prod")  # a closed one is noticed when there is something to send
             await asyncio.sleep(0.01)
-        feed.end()
+        broker.end()
         for answer in answers[1:]:
             await asyncio.wait_for(answer.content.read(), 20)
-        assert not feed._listeners
+        assert not broker._listeners
 
-    on_page(tmp_path, told)
+    on_page(tmp_path, scenario)
 
 
 def test_no_more_than_so_many_listen() -> None:
-    feed = EventBroker()
-    blocks = [feed.listening() for _one in range(MOST_LISTENERS)]
+    broker = EventBroker()
+    blocks = [broker.listening() for _number in range(MOST_LISTENERS)]
     for block in blocks:
         block.__enter__()
-    with pytest.raises(FullError), feed.listening():
+    with pytest.raises(FullError), broker.listening():
         pass
     blocks[0].__exit__(None, None, None)
-    with feed.listening():
+    with broker.listening():
         pass
 
 
@@ -344,17 +344,17 @@ def test_a_session_ends_and_cannot_be_made_without_the_token() -> None:
         assert sessions.ends(forged, now) == 0, forged
 
 
-def test_guesses_are_forgiven_with_time_and_held_against_their_address_only() -> None:
-    guesses = LoginThrottle()
-    for _one in range(AT_ONCE):
-        assert guesses.wait("192.0.2.1", 100.0) == 0
-        guesses.wrong("192.0.2.1", 100.0)
-    assert guesses.wait("192.0.2.1", 100.0) == PAUSE
-    assert guesses.wait("192.0.2.1", 100.0 + PAUSE) == 0
-    assert guesses.wait("192.0.2.2", 100.0) == 0
+def test_wrong_tokens_are_forgiven_with_time_and_held_against_their_address_only() -> None:
+    throttle = LoginThrottle()
+    for _number in range(AT_ONCE):
+        assert throttle.wait("192.0.2.1", 100.0) == 0
+        throttle.wrong("192.0.2.1", 100.0)
+    assert throttle.wait("192.0.2.1", 100.0) == PAUSE
+    assert throttle.wait("192.0.2.1", 100.0 + PAUSE) == 0
+    assert throttle.wait("192.0.2.2", 100.0) == 0
     for number in range(AT_ONCE):
-        guesses.wrong(f"2001:db8::{number}", 100.0)
-    assert guesses.wait("2001:db8::ffff", 100.0) > 0
+        throttle.wrong(f"2001:db8::{number}", 100.0)
+    assert throttle.wait("2001:db8::ffff", 100.0) > 0
     for number in range(5000):
-        guesses.wrong(f"host-{number}", 100.0)
-    assert len(guesses._spent) <= 1024
+        throttle.wrong(f"host-{number}", 100.0)
+    assert len(throttle._spent) <= 1024

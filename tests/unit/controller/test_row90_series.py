@@ -28,7 +28,7 @@ from ansible_collections.plumb.gitops.tests.unit.report.reports import EDITED, M
 GOOD = RunState(result="succeeded", last_success=1.0)
 
 
-class Watching:
+class WatchStub:
     objects = 3
     backs_off = 0.0
 
@@ -48,8 +48,8 @@ def filled(*clusters: str) -> Metrics:
     drifted = Outcome(action("ConfigMap", "a", Verb.UPDATE, EDITED), Result.DONE)
     for cluster in clusters:
         metrics.known(cluster, RunState())
-        metrics.watches(cluster, Watching())
-        metrics.paces(cluster, Watching())
+        metrics.watches(cluster, WatchStub())
+        metrics.paces(cluster, WatchStub())
         for app in ("shop", "cart"):
             metrics.run(cluster, GOOD, ran(drifted, app=app), 1.0)
         metrics.scanned(cluster, 1.0, failed=False)
@@ -66,11 +66,11 @@ def series(metrics: Metrics) -> dict[str, float]:
 
 def labelled(metrics: Metrics) -> dict[str, set[str]]:
     """The names of labels of each metric that has a series."""
-    found: dict[str, set[str]] = {}
+    labels_of: dict[str, set[str]] = {}
     for name in series(metrics):
         metric, _brace, labels = name.partition("{")
-        found.setdefault(metric, set()).update(re.findall(r"(\w+)=", labels))
-    return found
+        labels_of.setdefault(metric, set()).update(re.findall(r"(\w+)=", labels))
+    return labels_of
 
 
 ALL = Metered(frozenset({"shop", "cart"}), frozenset({MAIN.source}), images=True)
@@ -116,7 +116,7 @@ def test_row_90_each_metric_with_labels_is_in_the_table() -> None:
         for name in sample.labels
     }
     assert declared <= known
-    silent = {one.name for one in metrics.registry.collect() if not one.samples}
+    silent = {metric.name for metric in metrics.registry.collect() if not metric.samples}
     assert not silent, "filled() makes no series of these, so the table says nothing of them"
 
 

@@ -34,7 +34,7 @@ time.sleep(1000)
 """
 
 
-def order(folder: Path, tasks: str, timeout: float = 120.0) -> RunRequest:
+def request(folder: Path, tasks: str, timeout: float = 120.0) -> RunRequest:
     playbook = folder / "play.yml"
     playbook.write_text(
         f"- hosts: all\n  connection: local\n  gather_facts: false\n"
@@ -52,9 +52,9 @@ def runs(folder: Path) -> RunPool:
 
 
 def make(folder: Path, tasks: str, timeout: float = 120.0) -> RunOutcome:
-    ending: RunOutcome = asyncio.run(runs(folder).make(order(folder, tasks, timeout)))
+    outcome: RunOutcome = asyncio.run(runs(folder).make(request(folder, tasks, timeout)))
     assert list((folder / "run").iterdir()) == []
-    return ending
+    return outcome
 
 
 def test_a_run_that_does_well_says_so(tmp_path: Path) -> None:
@@ -62,17 +62,17 @@ def test_a_run_that_does_well_says_so(tmp_path: Path) -> None:
 
 
 def test_of_a_task_that_fails_only_the_message_is_kept(tmp_path: Path) -> None:
-    ending = make(
+    outcome = make(
         tmp_path, "  - name: Try\n    ansible.builtin.fail: {msg: the reason}\n    vars: {x: hunter2}\n"
     )
-    assert ending == RunOutcome(code=2, failures=("one: Try: the reason",))
+    assert outcome == RunOutcome(code=2, failures=("one: Try: the reason",))
 
 
 def test_a_playbook_that_is_none_is_named_without_its_content(tmp_path: Path) -> None:
-    ending = make(tmp_path, "  - ansible.builtin.debug: {msg: [hunter2}\n")
-    assert ending.code != 0
-    assert ending.failures
-    assert "hunter2" not in str(ending)
+    outcome = make(tmp_path, "  - ansible.builtin.debug: {msg: [hunter2}\n")
+    assert outcome.code != 0
+    assert outcome.failures
+    assert "hunter2" not in str(outcome)
 
 
 def test_the_environment_and_the_configuration_are_the_runs_own(
@@ -99,23 +99,23 @@ def test_a_run_past_its_deadline_is_ended_with_all_that_it_started(tmp_path: Pat
     others = _children()
 
     async def watched() -> RunOutcome:
-        wanted = order(tmp_path, f"  - ansible.builtin.command: {sys.executable} {script}\n", 15.0)
+        wanted = request(tmp_path, f"  - ansible.builtin.command: {sys.executable} {script}\n", 15.0)
         run = asyncio.create_task(runs(tmp_path).make(wanted))
         while not run.done():
             started.extend(_children() - others)
             await asyncio.sleep(0.05)
         return run.result()
 
-    ending = asyncio.run(watched())
-    assert ending.code == DEADLINE
-    assert "15s, its deadline" in ending.failures[0]
+    outcome = asyncio.run(watched())
+    assert outcome.code == DEADLINE
+    assert "15s, its deadline" in outcome.failures[0]
     assert len(set(started)) > 5
     assert not [pid for pid in started if command_of(pid)]
 
 
 @pytest.mark.parametrize("generation", [0, 1, 2], ids=["what forks the runs", "the run", "ansible-playbook"])
 def test_whoever_of_a_run_is_killed_the_rest_of_it_ends(generation: int, tmp_path: Path) -> None:
-    wanted = order(
+    wanted = request(
         tmp_path, f"  - ansible.builtin.command: {sys.executable} -c 'import time; time.sleep(1000)'\n"
     )
 
@@ -132,9 +132,9 @@ def test_whoever_of_a_run_is_killed_the_rest_of_it_ends(generation: int, tmp_pat
         return await run
 
     try:
-        ending = asyncio.run(killed())
-        assert ending.code == DIED if generation < 2 else ending.code != 0
-        assert ending.failures or generation == 2
+        outcome = asyncio.run(killed())
+        assert outcome.code == DIED if generation < 2 else outcome.code != 0
+        assert outcome.failures or generation == 2
         until(
             lambda: not [pid for pid in _forked(tree) if command_of(pid)], "ansible-playbook and its workers"
         )
@@ -151,7 +151,7 @@ def test_runs_share_what_they_are_forked_from_as_long_as_it_may_stay(tmp_path: P
 
     async def made() -> None:
         mine = runs(tmp_path)
-        wanted = order(tmp_path, "  - ansible.builtin.debug: {msg: well}\n")
+        wanted = request(tmp_path, "  - ansible.builtin.debug: {msg: well}\n")
         stays = replace(wanted, stays=True)
         assert [*await asyncio.gather(mine.make(stays), mine.make(stays))] == [RunOutcome(code=0)] * 2
         (first,) = _children() - others
@@ -176,12 +176,12 @@ def test_runs_share_what_they_are_forked_from_as_long_as_it_may_stay(tmp_path: P
 def test_a_run_that_cannot_be_forked_leaves_the_others_alone(tmp_path: Path) -> None:
     async def made() -> None:
         mine = runs(tmp_path)
-        stays = replace(order(tmp_path, "  - ansible.builtin.pause: {seconds: 4}\n"), stays=True)
+        stays = replace(request(tmp_path, "  - ansible.builtin.pause: {seconds: 4}\n"), stays=True)
         going = asyncio.create_task(mine.make(stays))
 
         def at_work() -> list[int]:
-            found = _forked(list(descendants(os.getpid())))
-            return found if len(found) > 2 else []
+            forked = _forked(list(descendants(os.getpid())))
+            return forked if len(forked) > 2 else []
 
         forks, *_ = await asyncio.to_thread(until, at_work, "the run")
         before = resource.prlimit(
@@ -202,7 +202,7 @@ def test_a_cancelled_run_is_gone_at_once(tmp_path: Path) -> None:
 
     async def cancelled() -> None:
         run = asyncio.create_task(
-            runs(tmp_path).make(order(tmp_path, "  - ansible.builtin.pause: {minutes: 9}\n"))
+            runs(tmp_path).make(request(tmp_path, "  - ansible.builtin.pause: {minutes: 9}\n"))
         )
         at_work = lambda: any("runner_shim" in command_of(pid) for pid in _children() - others)  # noqa: E731
         await asyncio.to_thread(until, at_work, "the run")
@@ -250,7 +250,7 @@ def test_a_tree_is_ended_whatever_its_processes_do_to_hide(tmp_path: Path) -> No
     script += "adopt_orphans(); subprocess.run(['sh', '-c', 'setsid sleep 1000 & (sleep 1000 &)']); "
     script += "time.sleep(1000)"
     root = subprocess.Popen([sys.executable, "-c", script])
-    tree = until(lambda: found if len(found := descendants(root.pid)) == 2 else None, "two orphans")
+    tree = until(lambda: entries if len(entries := descendants(root.pid)) == 2 else None, "two orphans")
     end_tree(root.pid)
     assert root.wait(30) == -signal.SIGKILL
     until(lambda: not [entry for entry in tree if command_of(entry.pid)], "the orphans")

@@ -23,8 +23,8 @@ def test_many_intervals_leave_memory_descriptors_and_files_flat(tmp_path: Path) 
     agent.configure(interval="1ms", keep_reports=5, runtime_dir=str(agent.folder / "run"))
 
     def measured() -> tuple[int, int, int]:
-        kept = [file for file in agent.state.rglob("*") if not file.name.startswith(".")]
-        return agent.resident(), len(list(Path(f"/proc/{agent.pid}/fd").iterdir())), len(kept)
+        files_kept = [file for file in agent.state.rglob("*") if not file.name.startswith(".")]
+        return agent.resident(), len(list(Path(f"/proc/{agent.pid}/fd").iterdir())), len(files_kept)
 
     def count() -> int:
         return sum(len(agent.runs(name)) for name in instant_runs.HOSTS)
