@@ -5,71 +5,71 @@
 
 import { h, svg, time } from "./elements.js";
 import { finding, mark } from "./finding.js";
-import { RESULTS, STATES, WHATS, counted, duration, now } from "./words.js";
+import { RESULTS, STATES, FINDING_KINDS, counted, duration, now } from "./words.js";
 
 const FEW = 8; // moments shown at once
 const FEW_APPS = 12;
 const SPANS = [[3600, "1 hour"], [6 * 3600, "6 hours"], [86400, "24 hours"], [7 * 86400, "7 days"], [30 * 86400, "30 days"]];
 
-export function cluster(one) {
-  const state = STATES[one.state];
-  const id = anchor(one);
-  return h("section", { class: `cluster ${state.tone}`, id, "data-key": one.name, "data-state": one.state, "aria-labelledby": `${id}-name` },
+export function cluster(shown) {
+  const state = STATES[shown.state];
+  const id = anchor(shown);
+  return h("section", { class: `cluster ${state.tone}`, id, "data-key": shown.name, "data-state": shown.state, "aria-labelledby": `${id}-name` },
     h("header", null,
-      h("h2", { id: `${id}-name` }, one.name, h("span", { class: "unseen" }, ": ")),
+      h("h2", { id: `${id}-name` }, shown.name, h("span", { class: "unseen" }, ": ")),
       mark(state),
-      h("p", { class: "pace" }, pace(one))),
-    why(one),
-    sources(one),
-    conflicts(one),
-    currentFindings(one, id),
-    h("details", { class: "more", "data-key": "more", open: isWorthIt(one), "data-wish": isWorthIt(one) ? "open" : "closed" },
-      h("summary", null, h("span", null, "Apps and drift timeline"), h("span", { class: "aside" }, counts(one))),
-      apps(one),
-      timeline(one, id)));
+      h("p", { class: "pace" }, pace(shown))),
+    why(shown),
+    sources(shown),
+    conflicts(shown),
+    currentFindings(shown, id),
+    h("details", { class: "more", "data-key": "more", open: isWorthIt(shown), "data-wish": isWorthIt(shown) ? "open" : "closed" },
+      h("summary", null, h("span", null, "Apps and drift timeline"), h("span", { class: "aside" }, counts(shown))),
+      apps(shown),
+      timeline(shown, id)));
 }
 
-export function anchor(one) {
-  return `cluster-${one.name}`;
+export function anchor(shown) {
+  return `cluster-${shown.name}`;
 }
 
-// Whether there is more to see than that all is well.
-function isWorthIt(one) {
-  return one.state !== "in sync" || one.timeline.some((moment) => moment.what !== "applied" && now() - Date.parse(moment.since) < 86400000);
+// Whether there is more to show than that all is well.
+function isWorthIt(shown) {
+  return shown.state !== "in sync" || shown.timeline.some((moment) => moment.what !== "applied" && now() - Date.parse(moment.since) < 86400000);
 }
 
-function pace(one) {
-  const last = one.last_run;
-  const said = [];
-  if (one.running_since) said.push(h("span", { class: "running" }, "Running since ", time(one.running_since)));
-  if (last.ended) said.push(h("span", null, "Last run ", time(last.ended), `, ${RESULTS[last.result] || last.result} (${last.cause})`));
-  if (last.ended && last.result !== "succeeded") said.push(h("span", null, "Last successful run ", one.last_successful_run ? time(one.last_successful_run) : "never"));
-  if (one.backs_off_until) said.push(h("span", null, "Its API server failed for all; left alone until ", time(one.backs_off_until)));
-  if (one.next_run && !one.running_since) said.push(h("span", null, "Next ", time(one.next_run)));
-  return said;
+function pace(shown) {
+  const last = shown.last_run;
+  const parts = [];
+  if (shown.running_since) parts.push(h("span", { class: "running" }, "Running since ", time(shown.running_since)));
+  if (last.ended) parts.push(h("span", null, "Last run ", time(last.ended), `, ${RESULTS[last.result] || last.result} (${last.cause})`));
+  if (last.ended && last.result !== "succeeded") parts.push(h("span", null, "Last successful run ", shown.last_successful_run ? time(shown.last_successful_run) : "never"));
+  if (shown.backs_off_until) parts.push(h("span", null, "Its API server failed for all; left alone until ", time(shown.backs_off_until)));
+  if (shown.next_run && !shown.running_since) parts.push(h("span", null, "Next ", time(shown.next_run)));
+  return parts;
 }
 
-function counts(one) {
-  const objects = one.apps.reduce((sum, app) => sum + held(app), 0);
-  const drift = one.timeline.filter((moment) => moment.what === "reverted");
+function counts(shown) {
+  const objects = shown.apps.reduce((sum, app) => sum + held(app), 0);
+  const drift = shown.timeline.filter((moment) => moment.what === "reverted");
   const last = drift.length ? [", last drift ", time(drift[0].time)] : [", no drift on record"];
-  return [`${counted(one.apps.length, "app")}, ${counted(objects, "object")}`, last];
+  return [`${counted(shown.apps.length, "app")}, ${counted(objects, "object")}`, last];
 }
 
 function held(app) {
   return app.objects;
 }
 
-// What is about no single object; objects stand below, each with its reason.
-function why(one) {
-  const reasons = one.why.filter((reason) => !reason.object);
+// Reasons that are about no single object; objects are listed below, each with its reason.
+function why(shown) {
+  const reasons = shown.why.filter((reason) => !reason.object);
   if (!reasons.length) return null;
-  return h("ul", { class: "why", "aria-label": `Why ${one.name} ${STATES[one.state].says}` }, reasons.map((reason) =>
+  return h("ul", { class: "why", "aria-label": `Why ${shown.name} ${STATES[shown.state].says}` }, reasons.map((reason) =>
     h("li", { class: (STATES[reason.state] || STATES.failed).tone }, reason.app ? h("span", { class: "of" }, reason.app) : null, reason.text)));
 }
 
-function sources(one) {
-  return h("ul", { class: "sources", "aria-label": `Revisions of ${one.name}` }, one.sources.map((source) =>
+function sources(shown) {
+  return h("ul", { class: "sources", "aria-label": `Revisions of ${shown.name}` }, shown.sources.map((source) =>
     h("li", null,
       h("span", { class: "of" }, source.name),
       source.commit ? h("code", { title: source.commit }, source.commit.slice(0, 7)) : null,
@@ -81,11 +81,11 @@ function sources(one) {
       source.warning ? h("span", { class: "warning" }, source.warning) : null)));
 }
 
-function conflicts(one) {
-  if (!one.conflicts.length) return null;
+function conflicts(shown) {
+  if (!shown.conflicts.length) return null;
   return h("div", { class: "conflicts" },
     h("h3", null, "Field conflicts"),
-    h("ul", null, one.conflicts.map((conflict) => h("li", null,
+    h("ul", null, shown.conflicts.map((conflict) => h("li", null,
       h("span", { class: "of" }, conflict.app), h("b", null, conflict.object), " ",
       conflict.field ? h("code", null, conflict.field) : null,
       conflict.reverts ? ` reverted ${counted(conflict.reverts, "time")} against ` : " keeps moving by ",
@@ -93,30 +93,30 @@ function conflicts(one) {
       conflict.waits ? `; changes start no run for ${duration(conflict.waits)}` : ""))));
 }
 
-function currentFindings(one, id) {
-  const found = one.apps.flatMap((app) => app.findings.map((each) => ({ ...each, app: app.name })));
-  const unhealthy = one.apps.flatMap((app) => app.unhealthy.map((each) => ({ ...each, what: "unhealthy", app: app.name, changes: [], error: `${each.status}: ${each.message || "not there yet"}` })));
-  const all = [...found, ...unhealthy];
-  const hidden = one.apps.reduce((sum, app) => sum + app.more_findings, 0);
-  const notes = one.apps.flatMap((app) => [app.prune_blocked, ...app.warnings].filter(Boolean).map((text) => ({ app: app.name, text })));
-  if (!all.length && !notes.length && !one.unclaimed.length) return null;
+function currentFindings(shown, id) {
+  const findings = shown.apps.flatMap((app) => app.findings.map((each) => ({ ...each, app: app.name })));
+  const unhealthy = shown.apps.flatMap((app) => app.unhealthy.map((each) => ({ ...each, what: "unhealthy", app: app.name, changes: [], error: `${each.status}: ${each.message || "not there yet"}` })));
+  const all = [...findings, ...unhealthy];
+  const hidden = shown.apps.reduce((sum, app) => sum + app.more_findings, 0);
+  const notes = shown.apps.flatMap((app) => [app.prune_blocked, ...app.warnings].filter(Boolean).map((text) => ({ app: app.name, text })));
+  if (!all.length && !notes.length && !shown.unclaimed.length) return null;
   return [
-    h("h3", { id: `${id}-now`, "data-key": "now-title" }, all.length ? `Not in sync: ${counted(all.length + hidden, "object")}` : "To look at"),
+    h("h3", { id: `${id}-now`, "data-key": "now-title" }, all.length ? `Not in sync: ${counted(all.length + hidden, "object")}` : "Remarks"),
     h("ul", { class: "findings", "data-key": "now", "aria-labelledby": `${id}-now` },
       all.map((each) => finding(each, { key: `${each.app}/${each.what}/${each.object}`, app: each.app, when: each.since ? h("span", { class: "when" }, "since ", time(each.since)) : null }))),
     hidden ? h("p", { class: "more" }, `and ${counted(hidden, "more object")}, in the report`) : null,
     notes.length ? h("ul", { class: "notes", "aria-label": "Remarks" }, notes.map((note) => h("li", null, h("span", { class: "of" }, note.app), note.text))) : null,
-    one.unclaimed.length ? h("p", { class: "notes" }, `No app claims these apply sets: ${one.unclaimed.join(", ")}`) : null,
+    shown.unclaimed.length ? h("p", { class: "notes" }, `No app claims these apply sets: ${shown.unclaimed.join(", ")}`) : null,
   ];
 }
 
-function apps(one) {
-  const notable = one.apps.length > FEW_APPS ? one.apps.filter((app) => app.state !== "in sync") : one.apps;
-  const rest = one.apps.length > FEW_APPS ? one.apps.filter((app) => app.state === "in sync") : [];
+function apps(shown) {
+  const notable = shown.apps.length > FEW_APPS ? shown.apps.filter((app) => app.state !== "in sync") : shown.apps;
+  const rest = shown.apps.length > FEW_APPS ? shown.apps.filter((app) => app.state === "in sync") : [];
   return [
     h("h3", null, "Apps"),
-    notable.length ? table(notable, `Apps of ${one.name}`) : null,
-    rest.length ? h("details", { class: "rest", "data-key": "rest" }, h("summary", null, `${counted(rest.length, "app")} in sync`), table(rest, `Apps of ${one.name} that are in sync`)) : null,
+    notable.length ? table(notable, `Apps of ${shown.name}`) : null,
+    rest.length ? h("details", { class: "rest", "data-key": "rest" }, h("summary", null, `${counted(rest.length, "app")} in sync`), table(rest, `Apps of ${shown.name} that are in sync`)) : null,
   ];
 }
 
@@ -131,50 +131,50 @@ function table(shown, label) {
       h("td", { class: "place" }, app.source ? h("code", null, `${app.source}: ${app.path}`) : ""))))));
 }
 
-function timeline(one, id) {
+function timeline(shown, id) {
   const title = h("h3", { id: `${id}-time` }, "Drift timeline");
-  if (!one.timeline.length) return [title, h("p", { class: "calm" }, "Nothing has happened since this agent keeps a record.")];
-  const [first, later] = [one.timeline.slice(0, FEW), one.timeline.slice(FEW)];
+  if (!shown.timeline.length) return [title, h("p", { class: "calm" }, "Nothing has happened since this agent keeps a record.")];
+  const [first, later] = [shown.timeline.slice(0, FEW), shown.timeline.slice(FEW)];
   return [
     title,
-    strip(one.timeline),
+    strip(shown.timeline),
     h("ol", { class: "findings", "data-key": "timeline", "aria-labelledby": `${id}-time` }, first.map(moment)),
     later.length ? h("details", { class: "rest", "data-key": "earlier" }, h("summary", null, `${counted(later.length, "earlier entry", "earlier entries")}`), h("ol", { class: "findings" }, later.map(moment))) : null,
   ];
 }
 
-// What tells one moment from all others.
-export function keyOf(one) {
-  return `${one.since}/${one.app}/${one.what}/${one.object}`;
+// What distinguishes a moment from all others.
+export function keyOf(entry) {
+  return `${entry.since}/${entry.app}/${entry.what}/${entry.object}`;
 }
 
-function moment(one) {
-  const key = keyOf(one);
-  const when = h("span", { class: "when" }, time(one.since));
-  if (one.what === "applied" || one.what === "ended") {
-    return h("li", { "data-key": key, class: "line" }, h("span", { class: "what" }, mark(WHATS[one.what])), h("span", { class: "gist" }, one.what === "applied" ? applied(one) : one.error), h("span", { class: "aside" }, when));
+function moment(entry) {
+  const key = keyOf(entry);
+  const when = h("span", { class: "when" }, time(entry.since));
+  if (entry.what === "applied" || entry.what === "ended") {
+    return h("li", { "data-key": key, class: "line" }, h("span", { class: "what" }, mark(FINDING_KINDS[entry.what])), h("span", { class: "gist" }, entry.what === "applied" ? applied(entry) : entry.error), h("span", { class: "aside" }, when));
   }
-  return finding(one, { key, when, app: one.app });
+  return finding(entry, { key, when, app: entry.app });
 }
 
-function applied(one) {
-  const written = Object.entries(one.written);
+function applied(entry) {
+  const written = Object.entries(entry.written);
   const total = written.reduce((sum, [, number]) => sum + number, 0);
-  const commits = Object.entries(one.commits).map(([source, commit]) => [" ", h("code", null, `${source}@${commit.slice(0, 7)}`), one.subjects[source] ? [" ", h("q", null, one.subjects[source])] : ""]);
+  const commits = Object.entries(entry.commits).map(([source, commit]) => [" ", h("code", null, `${source}@${commit.slice(0, 7)}`), entry.subjects[source] ? [" ", h("q", null, entry.subjects[source])] : ""]);
   return [`${counted(total, "object")} of ${written.map(([app]) => app).join(", ")}`, commits];
 }
 
-// Where in time things happened; the list below says the same in words.
+// Where in time things happened; the list below has the same in words.
 function strip(moments) {
-  const told = moments.filter((one) => one.what !== "applied");
-  if (!told.length) return null;
-  const age = (one) => (now() - Date.parse(one.since)) / 1000;
-  const oldest = Math.max(...told.map(age));
+  const entries = moments.filter((entry) => entry.what !== "applied");
+  if (!entries.length) return null;
+  const age = (entry) => (now() - Date.parse(entry.since)) / 1000;
+  const oldest = Math.max(...entries.map(age));
   const [span, word] = SPANS.find(([seconds]) => oldest <= seconds) || SPANS.at(-1);
-  const at = (one) => Math.max(2, 1000 - (age(one) / span) * 1000);
+  const at = (entry) => Math.max(2, 1000 - (age(entry) / span) * 1000);
   return h("div", { class: "strip", "aria-hidden": "true", "data-key": "strip" },
     svg("svg", { viewBox: "0 0 1000 28", preserveAspectRatio: "none" },
       svg("line", { x1: 0, x2: 1000, y1: 24, y2: 24, class: "axis" }),
-      told.filter((one) => age(one) <= span).map((one) => svg("rect", { x: (at(one) - 2).toFixed(1), y: 4, width: 4, height: 20, rx: 1.5, class: (WHATS[one.what] || WHATS.failed).tone }))),
+      entries.filter((entry) => age(entry) <= span).map((entry) => svg("rect", { x: (at(entry) - 2).toFixed(1), y: 4, width: 4, height: 20, rx: 1.5, class: (FINDING_KINDS[entry.what] || FINDING_KINDS.failed).tone }))),
     h("p", null, h("span", null, `${word} ago`), h("span", null, "now")));
 }

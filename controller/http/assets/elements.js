@@ -28,20 +28,20 @@ function filled(element, attributes, children) {
   return element;
 }
 
-// An instant as a person says it, kept up to date by `tick`.
+// An instant relative to now, kept up to date by `tick`.
 export function time(instant) {
   return h("time", { datetime: instant, title: absolute(instant) }, relative(instant));
 }
 
 export function tick() {
   for (const element of document.querySelectorAll("time[datetime]")) {
-    const said = relative(element.getAttribute("datetime"));
-    if (element.textContent !== said) element.textContent = said;
+    const text = relative(element.getAttribute("datetime"));
+    if (element.textContent !== text) element.textContent = text;
   }
 }
 
-// What is not to be lost when something new is shown: what a reader has opened or closed, where the focus is, what is
-// scrolled. `data-wish` is how something begins; it is opened once more when only then it is worth it.
+// What is kept when something new is shown: what a reader has opened or closed, where the focus is, what is scrolled.
+// `data-wish` says whether an element is to be open at first; it is opened again when that changes to open.
 const OF_THE_READER = new Set(["open"]);
 
 export function show(place, children) {

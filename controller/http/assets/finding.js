@@ -4,7 +4,7 @@
 // One object that was not in sync: what became of it, field by field, and who did it.
 
 import { h, time } from "./elements.js";
-import { WHATS, counted, who } from "./words.js";
+import { FINDING_KINDS, counted, who } from "./words.js";
 
 const NONE = "(none)";
 const CONTEXT = 2; // lines shown around those of a text that differ
@@ -14,23 +14,23 @@ export function mark(described) {
   return h("span", { class: `mark ${described.tone}` }, h("span", { "aria-hidden": "true" }, described.sign), ` ${described.word}`);
 }
 
-// A finding as something to open. `when` is the element that says its time.
-export function finding(one, { key, when, app }) {
-  const what = WHATS[one.what] || { word: one.what, sign: "?", tone: "warn" };
+// A finding that can be opened. `when` is the element with its time.
+export function finding(shown, { key, when, app }) {
+  const what = FINDING_KINDS[shown.what] || { word: shown.what, sign: "?", tone: "warn" };
   return h("li", { "data-key": key },
     h("details", { class: `finding ${what.tone}` },
       h("summary", null,
         h("span", { class: "what" }, mark(what)),
-        h("span", { class: "gist" }, h("b", null, one.object), " ", gist(one)),
+        h("span", { class: "gist" }, h("b", null, shown.object), " ", gist(shown)),
         h("span", { class: "aside" }, app ? h("span", { class: "of" }, app) : null, when)),
-      h("div", { class: "body" }, one.changes.length ? [reason(one), changes(one)] : null, one.culprit ? h("p", { class: "person" }, "Deleted by ", person(one.culprit)) : null, facts(one))));
+      h("div", { class: "body" }, shown.changes.length ? [reason(shown), changes(shown)] : null, shown.culprit ? h("p", { class: "person" }, "Deleted by ", person(shown.culprit)) : null, facts(shown))));
 }
 
-function gist(one) {
-  const [first, ...rest] = one.changes;
-  if (!first) return h("span", { class: "say" }, one.error || one.reason || deleted(one));
-  const more = rest.length + (one.more_changes || 0);
-  const by = [...new Set(one.changes.map((change) => who(change.culprit)).filter(Boolean))];
+function gist(shown) {
+  const [first, ...rest] = shown.changes;
+  if (!first) return h("span", { class: "say" }, shown.error || shown.reason || deleted(shown));
+  const more = rest.length + (shown.more_changes || 0);
+  const by = [...new Set(shown.changes.map((change) => who(change.culprit)).filter(Boolean))];
   return [
     h("code", { class: "path" }, first.path), " ", inline(first),
     more ? h("span", { class: "say" }, ` and ${counted(more, "more field")}`) : null,
@@ -39,9 +39,9 @@ function gist(one) {
   ];
 }
 
-function deleted(one) {
-  if (one.what !== "reverted" && one.what !== "drifted") return "";
-  const by = who(one.culprit);
+function deleted(shown) {
+  if (shown.what !== "reverted" && shown.what !== "drifted") return "";
+  const by = who(shown.culprit);
   return by ? `deleted by ${by}` : "deleted by someone; who, is not recorded";
 }
 
@@ -53,19 +53,19 @@ function inline(change) {
   return h("span", { class: "step" }, value("del", live), h("span", { class: "to" }, h("span", { class: "unseen" }, " where Git says "), h("span", { "aria-hidden": "true" }, "→")), value("ins", desired));
 }
 
-function reason(one) {
-  const said = [one.reason, one.error && one.error !== one.reason && one.error, one.warning && `Warning: ${one.warning}`];
-  return said.filter(Boolean).map((text) => h("p", { class: "reason" }, text));
+function reason(shown) {
+  const texts = [shown.reason, shown.error && shown.error !== shown.reason && shown.error, shown.warning && `Warning: ${shown.warning}`];
+  return texts.filter(Boolean).map((text) => h("p", { class: "reason" }, text));
 }
 
-function changes(one) {
-  const more = one.more_changes ? h("p", { class: "more" }, `and ${counted(one.more_changes, "more field")}, in the report`) : null;
+function changes(shown) {
+  const more = shown.more_changes ? h("p", { class: "more" }, `and ${counted(shown.more_changes, "more field")}, in the report`) : null;
   const head = ["Field", "In the cluster", "Git says", "Changed by"];
   return [
     h("table", { class: "fields", role: "table" },
-      h("caption", { class: "unseen" }, `Fields of ${one.object}`),
+      h("caption", { class: "unseen" }, `Fields of ${shown.object}`),
       h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, head.map((word) => h("th", { scope: "col", role: "columnheader" }, word)))),
-      h("tbody", { role: "rowgroup" }, one.changes.map((change) => row(change, head)))),
+      h("tbody", { role: "rowgroup" }, shown.changes.map((change) => row(change, head)))),
     more,
   ];
 }
@@ -85,8 +85,8 @@ function sides(change) {
   return [value("del", live), value("ins", desired)];
 }
 
-function value(name, said) {
-  return said === NONE ? h("span", { class: "say" }, said) : h(name, null, said);
+function value(name, text) {
+  return text === NONE ? h("span", { class: "say" }, text) : h(name, null, text);
 }
 
 function texts({ live, desired }) {
@@ -106,13 +106,13 @@ function isNested(value) {
 
 // Two texts of several lines: what differs, with a little of what does not around it.
 function differing(live, desired) {
-  if (live === NONE || desired === NONE) return [["del", live], ["ins", desired]].map(([name, said]) => said === NONE ? value(name, said) : h("pre", { tabindex: "0" }, said.split("\n").map((line) => h(name, null, line || " "))));
-  const [one, other] = [live.split("\n"), desired.split("\n")];
+  if (live === NONE || desired === NONE) return [["del", live], ["ins", desired]].map(([name, side]) => side === NONE ? value(name, side) : h("pre", { tabindex: "0" }, side.split("\n").map((line) => h(name, null, line || " "))));
+  const [left, right] = [live.split("\n"), desired.split("\n")];
   let start = 0;
-  while (start < one.length && start < other.length && one[start] === other[start]) start += 1;
+  while (start < left.length && start < right.length && left[start] === right[start]) start += 1;
   let end = 0;
-  while (end < Math.min(one.length, other.length) - start && one.at(-1 - end) === other.at(-1 - end)) end += 1;
-  return [[one, "del"], [other, "ins"]].map(([lines, name]) => {
+  while (end < Math.min(left.length, right.length) - start && left.at(-1 - end) === right.at(-1 - end)) end += 1;
+  return [[left, "del"], [right, "ins"]].map(([lines, name]) => {
     const last = lines.length - end;
     const before = lines.slice(Math.max(0, start - CONTEXT), start);
     const after = lines.slice(last, last + CONTEXT);
@@ -132,7 +132,7 @@ function culprit({ cause, culprit: by }) {
   return by ? person(by) : "someone; who, is not recorded";
 }
 
-// All that is known of who did something, and what says so.
+// All that is known of who did something, and from what.
 function person(by) {
   const means = [by.user && by.manager, by.verb || by.operation, by.subresource].filter(Boolean).join(", ");
   const lines = [
@@ -149,14 +149,14 @@ function person(by) {
   ];
 }
 
-function facts(one) {
-  const commits = Object.entries(one.commits || {}).map(([source, commit]) => `${source}@${commit.slice(0, 7)}`);
-  const said = [
-    one.origin && ["In Git", h("code", null, one.origin)],
+function facts(shown) {
+  const commits = Object.entries(shown.commits || {}).map(([source, commit]) => `${source}@${commit.slice(0, 7)}`);
+  const entries = [
+    shown.origin && ["In Git", h("code", null, shown.origin)],
     commits.length && ["Revision", h("code", null, commits.join(", "))],
-    one.since && ["Since", time(one.since)],
-    one.times > 1 && ["Found", `${one.times} times, the last one `, time(one.time)],
+    shown.since && ["Since", time(shown.since)],
+    shown.times > 1 && ["Found", `${shown.times} times, the last one `, time(shown.time)],
   ];
-  const shown = said.filter(Boolean);
-  return shown.length ? h("dl", { class: "facts" }, shown.map(([word, ...value]) => h("div", null, h("dt", null, word), h("dd", null, value)))) : null;
+  const present = entries.filter(Boolean);
+  return present.length ? h("dl", { class: "facts" }, present.map(([word, ...value]) => h("div", null, h("dt", null, word), h("dd", null, value)))) : null;
 }

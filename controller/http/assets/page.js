@@ -6,14 +6,14 @@
 import { anchor, cluster, keyOf } from "./cluster.js";
 import { h, show, tick } from "./elements.js";
 import { mark } from "./finding.js";
-import { STATES, WHATS, counted, listed, now, setClock, who } from "./words.js";
+import { STATES, FINDING_KINDS, counted, listed, now, setClock, who } from "./words.js";
 
 const SILENCE = 35000; // milliseconds without a sign of life after which the agent counts as gone
 const RETRIES = [1000, 2000, 5000, 10000, 30000]; // milliseconds
 const MOST_TILES = 24; // with more clusters, only of those that are not in sync
 const ORDER = Object.keys(STATES);
 
-const place = (id) => document.getElementById(id);
+const element = (id) => document.getElementById(id);
 const clusters = new Map();
 let agent = null;
 let events = null;
@@ -30,10 +30,10 @@ async function begin() {
     if (!answer.ok) throw new Error(await reasonOf(answer));
     const session = await answer.json();
     if (!session.by) return closed(session);
-    place("who").hidden = session.by === "token";
-    place("reader").textContent = session.name;
-    place("leave").hidden = session.by !== "session";
-    place("door").hidden = place("closed").hidden = true;
+    element("who").hidden = session.by === "token";
+    element("reader").textContent = session.name;
+    element("leave").hidden = session.by !== "session";
+    element("signing-in").hidden = element("closed").hidden = true;
     listen();
   } catch (error) {
     again(error);
@@ -43,33 +43,33 @@ async function begin() {
 function closed(session) {
   stop();
   clusters.clear();
-  place("fleet").hidden = place("who").hidden = true;
-  place("closed").hidden = session.sign_in;
-  const wasHidden = place("door").hidden;
-  place("door").hidden = !session.sign_in;
+  element("fleet").hidden = element("who").hidden = true;
+  element("closed").hidden = session.sign_in;
+  const wasHidden = element("signing-in").hidden;
+  element("signing-in").hidden = !session.sign_in;
   document.title = "Sign in – Plumb";
   link("none", "");
-  if (session.sign_in && wasHidden) place("token").focus();
+  if (session.sign_in && wasHidden) element("token").focus();
 }
 
 async function signIn(event) {
   event.preventDefault();
-  place("token-wrong").textContent = "";
-  let said = "The agent does not answer.";
+  element("token-wrong").textContent = "";
+  let problem = "The agent does not answer.";
   try {
-    const answer = await fetch("sign-in", { method: "POST", body: new URLSearchParams({ token: place("token").value }) });
+    const answer = await fetch("sign-in", { method: "POST", body: new URLSearchParams({ token: element("token").value }) });
     if (answer.ok) {
-      place("token").value = "";
+      element("token").value = "";
       await begin();
-      place("main").focus();
+      element("main").focus();
       return;
     }
-    said = answer.status === 401 ? "This is not the token." : await reasonOf(answer);
+    problem = answer.status === 401 ? "This is not the token." : await reasonOf(answer);
   } catch {
-    // said above
+    // the problem is set above
   }
-  place("token-wrong").textContent = said;
-  place("token").select();
+  element("token-wrong").textContent = problem;
+  element("token").select();
 }
 
 async function signOut() {
@@ -100,9 +100,9 @@ function listen() {
     if (!agent || failures) get("");
   });
   events.addEventListener("changed", (event) => {
-    const said = alive(event);
-    if (said.clusters.length > 3) get("");
-    else said.clusters.forEach(get);
+    const { clusters: changed } = alive(event);
+    if (changed.length > 3) get("");
+    else changed.forEach(get);
   });
   events.addEventListener("error", () => {
     stop();
@@ -112,9 +112,9 @@ function listen() {
 
 function alive(event) {
   heard = Date.now();
-  const said = JSON.parse(event.data);
-  setClock(said.time);
-  return said;
+  const message = JSON.parse(event.data);
+  setClock(message.time);
+  return message;
 }
 
 function again(error) {
@@ -146,86 +146,86 @@ function take(state, name) {
   const isFirst = !agent;
   agent = state;
   if (!name) {
-    const names = new Set(state.clusters.map((one) => one.name));
+    const names = new Set(state.clusters.map((shown) => shown.name));
     for (const known of [...clusters.keys()]) if (!names.has(known)) clusters.delete(known);
   }
-  for (const one of state.clusters) {
-    const before = clusters.get(one.name);
-    clusters.set(one.name, one);
-    if (before && !isFirst) tell(before, one);
+  for (const shown of state.clusters) {
+    const before = clusters.get(shown.name);
+    clusters.set(shown.name, shown);
+    if (before && !isFirst) announce(before, shown);
   }
 }
 
-// What is new, in a sentence, for who does not see it.
-function tell(before, one) {
-  const said = [];
-  if (before.state !== one.state) said.push(`${one.name} ${STATES[one.state].says}`);
+// What has changed, in a sentence, for screen readers.
+function announce(before, shown) {
+  const sentences = [];
+  if (before.state !== shown.state) sentences.push(`${shown.name} ${STATES[shown.state].says}`);
   const known = new Set(before.timeline.map(keyOf));
-  for (const moment of one.timeline.filter((each) => !known.has(keyOf(each))).slice(0, 3)) {
-    const what = (WHATS[moment.what] || {}).word || moment.what;
-    if (moment.what === "applied") said.push(`${one.name}: applied what Git says`);
+  for (const moment of shown.timeline.filter((each) => !known.has(keyOf(each))).slice(0, 3)) {
+    const what = (FINDING_KINDS[moment.what] || {}).word || moment.what;
+    if (moment.what === "applied") sentences.push(`${shown.name}: applied what Git says`);
     else {
       const [change] = moment.changes || [];
       const by = change && who(change.culprit);
-      said.push(`${one.name}: ${moment.object} ${change ? change.path : ""}: ${what}${by ? `, changed by ${by}` : ""}`);
+      sentences.push(`${shown.name}: ${moment.object} ${change ? change.path : ""}: ${what}${by ? `, changed by ${by}` : ""}`);
     }
   }
-  if (said.length) place("news").textContent = `${said.join(". ")}.`;
+  if (sentences.length) element("announcement").textContent = `${sentences.join(". ")}.`;
 }
 
 // What is shown.
 
 function link(state, text) {
-  place("link").dataset.link = state;
-  if (place("link").textContent !== text) place("link").textContent = text;
+  element("link").dataset.link = state;
+  if (element("link").textContent !== text) element("link").textContent = text;
 }
 
 function render() {
-  const all = [...clusters.values()].sort((one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || one.name.localeCompare(other.name));
-  const off = all.filter((one) => !["in sync", "pending", "suspended"].includes(one.state));
-  show(place("summary"), summary(all, off));
-  show(place("clusters"), all.map(cluster));
-  place("fleet").hidden = false;
-  document.title = off.length ? `(${off.length}) ${listed(off.slice(0, 2).map((one) => one.name))} – Plumb` : "Plumb";
+  const all = [...clusters.values()].sort((shown, other) => ORDER.indexOf(shown.state) - ORDER.indexOf(other.state) || shown.name.localeCompare(other.name));
+  const off = all.filter((shown) => !["in sync", "pending", "suspended"].includes(shown.state));
+  show(element("summary"), summary(all, off));
+  show(element("clusters"), all.map(cluster));
+  element("fleet").hidden = false;
+  document.title = off.length ? `(${off.length}) ${listed(off.slice(0, 2).map((shown) => shown.name))} – Plumb` : "Plumb";
   tick();
 }
 
 function summary(all, off) {
-  const quiet = all.filter((one) => ["pending", "suspended"].includes(one.state));
-  const apps = all.reduce((sum, one) => sum + one.apps.length, 0);
-  const tiles = all.length > MOST_TILES ? all.filter((one) => one.state !== "in sync") : all;
-  const reverted = all.flatMap((one) => one.timeline).filter((one) => one.what === "reverted" && now() - Date.parse(one.since) < 86400000);
+  const quiet = all.filter((shown) => ["pending", "suspended"].includes(shown.state));
+  const apps = all.reduce((sum, shown) => sum + shown.apps.length, 0);
+  const tiles = all.length > MOST_TILES ? all.filter((shown) => shown.state !== "in sync") : all;
+  const reverted = all.flatMap((shown) => shown.timeline).filter((shown) => shown.what === "reverted" && now() - Date.parse(shown.since) < 86400000);
   return [
     h("h1", { id: "verdict", class: off.length ? STATES[off[0].state].tone : "good" }, verdict(all, off, quiet)),
-    off.length ? h("p", { class: "reasons" }, off.length === 1 ? gist(off[0]) : off.slice(0, 3).map((one) => h("span", null, h("b", null, one.name), " ", gist(one)))) : null,
+    off.length ? h("p", { class: "reasons" }, off.length === 1 ? gist(off[0]) : off.slice(0, 3).map((shown) => h("span", null, h("b", null, shown.name), " ", gist(shown)))) : null,
     h("p", { class: "sub" },
       [counted(all.length, "cluster"), counted(apps, "app"), reverted.length ? `${counted(reverted.length, "drift")} reverted in the last 24 hours` : "no drift in the last 24 hours"].join(" · "),
       agent.leader ? "" : " · another agent leads; this one waits"),
-    tiles.length > 1 ? h("nav", { "aria-label": "Clusters" }, h("ul", { class: "tiles" }, tiles.map((one) => h("li", { "data-key": one.name },
-      h("a", { href: `#${anchor(one)}`, class: `tile ${STATES[one.state].tone}` }, h("b", null, one.name), mark(STATES[one.state])))))) : null,
+    tiles.length > 1 ? h("nav", { "aria-label": "Clusters" }, h("ul", { class: "tiles" }, tiles.map((shown) => h("li", { "data-key": shown.name },
+      h("a", { href: `#${anchor(shown)}`, class: `tile ${STATES[shown.state].tone}` }, h("b", null, shown.name), mark(STATES[shown.state])))))) : null,
   ];
 }
 
-// `1 object refused, 2 drifted`: of what kind it is; the cluster below says the rest.
-function gist(one) {
-  const found = one.apps.flatMap((app) => [...app.findings.map((each) => each.what), ...app.unhealthy.map(() => "unhealthy")]);
-  const counts = ["failed", "refused", "unhealthy", "drifted", "unverified"].map((what) => [found.filter((each) => each === what).length, what]).filter(([number]) => number);
-  const said = counts.map(([number, what], at) => at ? `${number} ${what}` : `${counted(number, "object")} ${what}`).join(", ");
-  return said || (one.why[0] || {}).text || "";
+// `1 object refused, 2 drifted`: the kinds of findings; the cluster below has the rest.
+function gist(shown) {
+  const kinds = shown.apps.flatMap((app) => [...app.findings.map((each) => each.what), ...app.unhealthy.map(() => "unhealthy")]);
+  const counts = ["failed", "refused", "unhealthy", "drifted", "unverified"].map((what) => [kinds.filter((each) => each === what).length, what]).filter(([number]) => number);
+  const text = counts.map(([number, what], at) => at ? `${number} ${what}` : `${counted(number, "object")} ${what}`).join(", ");
+  return text || (shown.why[0] || {}).text || "";
 }
 
 function verdict(all, off, quiet) {
   if (!all.length) return "There is no cluster in the inventory";
   if (off.length === 1) return `${off[0].name} ${STATES[off[0].state].says}`;
-  if (off.length) return `${listed(off.slice(0, 2).map((one) => one.name).concat(off.length > 2 ? [counted(off.length - 2, "other cluster")] : []))} are not what Git says`;
-  if (quiet.length === all.length) return all.length === 1 ? `${all[0].name} ${STATES[all[0].state].says}` : "No cluster has been looked at yet";
+  if (off.length) return `${listed(off.slice(0, 2).map((shown) => shown.name).concat(off.length > 2 ? [counted(off.length - 2, "other cluster")] : []))} are not what Git says`;
+  if (quiet.length === all.length) return all.length === 1 ? `${all[0].name} ${STATES[all[0].state].says}` : "No cluster has had a run yet";
   return quiet.length ? "All that is not suspended is what Git says" : "Everything is what Git says";
 }
 
-place("sign-in").addEventListener("submit", signIn);
-place("leave").addEventListener("click", signOut);
+element("sign-in").addEventListener("submit", signIn);
+element("leave").addEventListener("click", signOut);
 setInterval(() => {
   tick();
-  if (events && heard && Date.now() - heard > SILENCE) again(new Error("the agent has gone quiet"));
+  if (events && heard && Date.now() - heard > SILENCE) again(new Error("the agent sends nothing any more"));
 }, 1000);
 begin();

@@ -1,21 +1,21 @@
 // Copyright (c) 2026, The Plumb authors
 // GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What things are called, and times as people say them.
+// The words for states, findings and results, and times relative to now.
 
 export const STATES = {
   failed: { word: "Failed", sign: "×", says: "is not what Git says", tone: "bad" },
   refused: { word: "Refused", sign: "×", says: "is not what Git says", tone: "bad" },
   unhealthy: { word: "Unhealthy", sign: "!", says: "is as Git says, but not healthy", tone: "warn" },
   drifted: { word: "Drifted", sign: "!", says: "is not what Git says", tone: "warn" },
-  unverified: { word: "Unverified", sign: "?", says: "could not be looked at in full", tone: "warn" },
+  unverified: { word: "Unverified", sign: "?", says: "could not be checked in full", tone: "warn" },
   suspended: { word: "Suspended", sign: "‖", says: "is suspended", tone: "still" },
   pending: { word: "Pending", sign: "…", says: "has had no run yet", tone: "still" },
   "in sync": { word: "In sync", sign: "✓", says: "is what Git says", tone: "good" },
 };
 
 // What became of an object: a finding's or a moment's `what`.
-export const WHATS = {
+export const FINDING_KINDS = {
   failed: { word: "Failed", sign: "×", tone: "bad" },
   refused: { word: "Refused", sign: "×", tone: "bad" },
   unverified: { word: "Unverified", sign: "?", tone: "warn" },
@@ -34,14 +34,14 @@ export const RESULTS = {
   died: "died",
 };
 
-let ahead = 0; // milliseconds by which the agent's clock is ahead of this one
+let clockOffset = 0; // milliseconds that the agent's clock is later than this one
 
 export function setClock(seconds) {
-  ahead = seconds * 1000 - Date.now();
+  clockOffset = seconds * 1000 - Date.now();
 }
 
 export function now() {
-  return Date.now() + ahead;
+  return Date.now() + clockOffset;
 }
 
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
@@ -71,7 +71,7 @@ export function listed(names) {
   return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
-// Who changed a field, as far as anything says it.
+// Who changed a field, as far as that is known.
 export function who(culprit) {
   if (!culprit) return "";
   if (culprit.one_of?.length) return `one of ${[culprit.one_of].flat().join(", ")}`;
