@@ -183,7 +183,9 @@ def test_drift_appears_by_itself_with_its_culprit_and_what_became_of_it(
     assert MANAGER in row.text
     assert EDITOR in row.text
     assert reader.run("return window.canary") is None
-    reader.first("#announcement", "prod-us: ConfigMap prod-us/settings data.app: Drifted, reverted, changed by")
+    reader.first(
+        "#announcement", "prod-us: ConfigMap prod-us/settings data.app: Drifted, reverted, changed by"
+    )
     assert reader.run("return window.stays") is True  # nothing was loaded anew
     assert "In sync" in reader.first(f"{part} header").text
     reader.first("h1", "Everything is what Git says")
