@@ -22,7 +22,7 @@ def entry(manager: str, operation: str, fields: dict[str, Any], **more: str) -> 
 
 
 def ours(fields: dict[str, Any]) -> Entry:
-    """Our claim on the manifest."""
+    """Return our own entry."""
     return entry("plumb", "Apply", fields)
 
 

@@ -25,7 +25,7 @@ ANNOTATION = "plumb.gitops/applied-fields"
 ANNOTATION_PATH: Path = ("f:metadata", "f:annotations", f"f:{ANNOTATION}")
 
 _PACKED = "z"  # begins a text that is compressed; JSON begins with a brace
-_PAYS = 256  # bytes from which on compressing is worth it
+_COMPRESS_ABOVE = 256  # bytes; below, compressing is not worth it
 _MOST_TEXT = 8 * 1024  # bytes of the annotation: an object with more fields has none
 _MOST_JSON = 128 * 1024  # bytes that a compressed one may come to
 _MOST_ANNOTATIONS = 200 * 1024  # bytes of all annotations up to which one is added; the server takes 256 KiB
@@ -69,7 +69,7 @@ def last_applied(live: Body, entry: Owner) -> FieldSet:
 def encode(fields: FieldSet) -> str:
     """Return fields as text; empty where they are too many."""
     plain = _JSON.encode(fields)
-    if len(plain) <= _PAYS:
+    if len(plain) <= _COMPRESS_ABOVE:
         return plain
     if len(plain) > _MOST_JSON:
         return ""

@@ -19,7 +19,7 @@ from .fieldset import FieldSet, Path, item_key, set_value, union
 from .managed_fields import owners
 from .ownership_match import same
 
-# What the server keeps for itself, and what says nothing to a reader of a diff.
+# Metadata that the server itself maintains: not part of a diff.
 _SERVER_OWNED = frozenset(
     {"managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"}
 )
@@ -38,7 +38,7 @@ def differences(live: Body, wanted: Body) -> tuple[Difference, ...]:
 
 
 def masked(body: Body, path: Path, value: Any) -> Any:
-    """Return the value as it may be shown: of a Secret, only what names it is shown and everything else is masked."""
+    """Return the value as it may be shown: MASK for one of a Secret, but for its type, `immutable` and its labels."""
     if value is ABSENT or body.get("kind") != "Secret":
         return value
     return value if any(path[: len(shown)] == shown for shown in _SECRET_SHOWN) else MASK

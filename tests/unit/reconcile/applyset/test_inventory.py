@@ -97,9 +97,9 @@ def test_it_is_widened_before_a_write_and_narrowed_after() -> None:
 
 
 def test_a_missing_parent_is_an_empty_inventory() -> None:
-    found = read_inventory(None, SHOP, "plumb")
-    assert not found.exists
-    assert (found.group_kinds, found.namespaces) == (frozenset(), frozenset())
+    inventory = read_inventory(None, SHOP, "plumb")
+    assert not inventory.exists
+    assert (inventory.group_kinds, inventory.namespaces) == (frozenset(), frozenset())
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_a_missing_parent_is_an_empty_inventory() -> None:
 def test_a_parent_that_is_not_ours_is_an_error(body: dict[str, Any], why: str) -> None:
     with pytest.raises(InventoryError) as caught:
         read_inventory(body, SHOP, "plumb")
-    said = str(caught.value)
-    assert "app shop" in said
-    assert "ConfigMap shop/plumb-shop" in said
-    assert why in said
+    message = str(caught.value)
+    assert "app shop" in message
+    assert "ConfigMap shop/plumb-shop" in message
+    assert why in message
     assert caught.value.next_step
 
 
@@ -135,13 +135,17 @@ def test_a_parent_that_is_not_ours_is_an_error(body: dict[str, Any], why: str) -
 )
 def test_tampered_jobs_are_forgotten_not_fatal(jobs: str) -> None:
     """A Job that is forgotten runs again at worst."""
-    found = read_inventory({**parent(), "data": {"finished-jobs": jobs}}, SHOP, "plumb")
-    assert all(isinstance(part, str) for pair in found.finished_jobs for part in pair)
+    inventory = read_inventory({**parent(), "data": {"finished-jobs": jobs}}, SHOP, "plumb")
+    assert all(isinstance(part, str) for pair in inventory.finished_jobs for part in pair)
 
 
 def test_tampered_hints_are_read_as_they_are() -> None:
-    found = read_inventory(parent(contains_group_kinds=",ConfigMap,,.x,Odd.a.b.c,"), SHOP, "plumb")
-    assert found.group_kinds == {GroupKind("", "ConfigMap"), GroupKind("x", ""), GroupKind("a.b.c", "Odd")}
+    inventory = read_inventory(parent(contains_group_kinds=",ConfigMap,,.x,Odd.a.b.c,"), SHOP, "plumb")
+    assert inventory.group_kinds == {
+        GroupKind("", "ConfigMap"),
+        GroupKind("x", ""),
+        GroupKind("a.b.c", "Odd"),
+    }
 
 
 @pytest.mark.parametrize(

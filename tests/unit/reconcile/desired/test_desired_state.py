@@ -47,10 +47,10 @@ class Git:
 
     def render(self, spec: AppSpec) -> tuple[Manifest, ...]:
         self.rendered.append(spec.name)
-        found = self.content[spec.name]
-        if isinstance(found, PlumbError):
-            raise found
-        return tuple(manifest("ConfigMap", name) for name in found)
+        names = self.content[spec.name]
+        if isinstance(names, PlumbError):
+            raise names
+        return tuple(manifest("ConfigMap", name) for name in names)
 
 
 A, B = app("a"), app("b")

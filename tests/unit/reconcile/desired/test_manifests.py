@@ -43,10 +43,10 @@ def made(*manifests: Manifest, **options: Any) -> DesiredObjects:
 
 
 def test_label_digest_and_namespace_are_filled_in_and_nothing_is_changed_in_place() -> None:
-    given = manifest("ConfigMap", "flags", data={"a": "1"})
-    before = deepcopy(given)
-    (wanted,) = made(given).wanted
-    assert given == before
+    source = manifest("ConfigMap", "flags", data={"a": "1"})
+    before = deepcopy(source)
+    (wanted,) = made(source).wanted
+    assert source == before
     assert wanted.body["metadata"] == {
         "name": "flags",
         "namespace": "shop",
@@ -58,7 +58,7 @@ def test_label_digest_and_namespace_are_filled_in_and_nothing_is_changed_in_plac
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"),
+    ("source", "shown"),
     [
         (manifest("ConfigMap", "a"), "ConfigMap shop/a"),
         (manifest("ConfigMap", "a", namespace="other"), "ConfigMap other/a"),
@@ -66,38 +66,51 @@ def test_label_digest_and_namespace_are_filled_in_and_nothing_is_changed_in_plac
         (manifest("Namespace", "a", namespace="other"), "Namespace a"),
     ],
 )
-def test_which_namespace_an_object_comes_to(given: Manifest, shown: str) -> None:
-    (wanted,) = made(given).wanted
+def test_which_namespace_an_object_comes_to(source: Manifest, shown: str) -> None:
+    (wanted,) = made(source).wanted
     assert str(wanted.ref) == shown
     assert wanted.body["metadata"].get("namespace", "") == wanted.ref.namespace
 
 
 def test_the_digest_is_of_what_is_said() -> None:
-    def digest(given: Manifest, **options: Any) -> str:
-        (wanted,) = made(given, **options).wanted
+    def digest(source: Manifest, **options: Any) -> str:
+        (wanted,) = made(source, **options).wanted
         return wanted.digest
 
-    said = digest(manifest("ConfigMap", "a", data={"x": "1", "y": "2"}))
-    assert len(said) == 32
-    assert digest(manifest("ConfigMap", "a", data={"y": "2", "x": "1"})) == said, "key order says nothing"
-    assert digest(manifest("ConfigMap", "a", namespace="shop", data={"x": "1", "y": "2"})) == said
-    assert digest(manifest("ConfigMap", "a", data={"x": "1", "y": "3"})) != said
-    assert digest(manifest("ConfigMap", "a", data={"x": "1", "y": "2"}), namespace="other") != said
+    digest_of_source = digest(manifest("ConfigMap", "a", data={"x": "1", "y": "2"}))
+    assert len(digest_of_source) == 32
+    assert digest(manifest("ConfigMap", "a", data={"y": "2", "x": "1"})) == digest_of_source, (
+        "key order says nothing"
+    )
+    assert digest(manifest("ConfigMap", "a", namespace="shop", data={"x": "1", "y": "2"})) == digest_of_source
+    assert digest(manifest("ConfigMap", "a", data={"x": "1", "y": "3"})) != digest_of_source
+    assert (
+        digest(manifest("ConfigMap", "a", data={"x": "1", "y": "2"}), namespace="other") != digest_of_source
+    )
     assert digest(manifest("ConfigMap", "a", data={"x": 1})) != digest(
         manifest("ConfigMap", "a", data={"x": True})
     )
 
 
 def test_the_digest_of_all_is_of_the_whole_app() -> None:
-    one, two = manifest("ConfigMap", "a"), manifest("ConfigMap", "b")
-    assert digest_of_all(made(one, two).wanted) == digest_of_all(made(two, one).wanted)
-    assert digest_of_all(made(one).wanted) != digest_of_all(made(one, two).wanted)
+    first, second = manifest("ConfigMap", "a"), manifest("ConfigMap", "b")
+    assert digest_of_all(made(first, second).wanted) == digest_of_all(made(second, first).wanted)
+    assert digest_of_all(made(first).wanted) != digest_of_all(made(first, second).wanted)
 
 
 def test_the_digest_of_all_gives_no_guess_of_a_secret_away() -> None:
     def digest(kind: str, value: str) -> str:
-        said = manifest(kind, "a", data={"x": value})
-        return digest_of_all([DesiredObject(said.ref, said.body, said.digest, said.origin)])
+        source = manifest(kind, "a", data={"x": value})
+        return digest_of_all(
+            [
+                DesiredObject(
+                    source.ref,
+                    source.body,
+                    source.digest,
+                    source.origin,
+                )
+            ]
+        )
 
     assert digest("Secret", "MQ==") == digest("Secret", "Mg==")
     assert digest("ConfigMap", "MQ==") != digest("ConfigMap", "Mg==")
@@ -110,7 +123,7 @@ def test_two_manifests_that_come_to_one_identity_are_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "options", "why"),
+    ("source", "options", "why"),
     [
         (manifest("Deploymnt", "a", version="apps/v1"), {}, "Did you mean apps/v1 Deployment?"),
         (manifest("Deployment", "a", version="apps/v1beta1"), {}, "Did you mean apps/v1 Deployment?"),
@@ -119,33 +132,33 @@ def test_two_manifests_that_come_to_one_identity_are_an_error() -> None:
     ],
 )
 def test_a_manifest_that_cannot_be_used_is_refused_alone(
-    given: Manifest, options: dict[str, Any], why: str
+    source: Manifest, options: dict[str, Any], why: str
 ) -> None:
-    found = made(given, manifest("Namespace", "fine"), **options)
-    assert [wanted.ref.name for wanted in found.wanted] == ["fine"]
-    (refused,) = found.refused
+    desired = made(source, manifest("Namespace", "fine"), **options)
+    assert [wanted.ref.name for wanted in desired.wanted] == ["fine"]
+    (refused,) = desired.refused
     assert why in refused.reason
     assert "a.yaml:1" in refused.reason
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"),
+    ("source", "shown"),
     [
         (manifest("Deployment", "a", version="apps/v1beta1"), "Deployment shop/a"),
         (manifest("Deployment", "a", version="apps/v1beta1", namespace="other"), "Deployment other/a"),
         (manifest("Zebra", "a", version="zoo.example.com/v1"), "Zebra shop/a"),
     ],
 )
-def test_a_refused_manifest_stands_for_the_object_it_means(given: Manifest, shown: str) -> None:
+def test_a_refused_manifest_stands_for_the_object_it_means(source: Manifest, shown: str) -> None:
     """So that neither this app nor another prunes what is live of it."""
-    found = made(given)
-    assert [str(ref) for ref in found.refs] == [str(action.ref) for action in found.refused] == [shown]
+    desired = made(source)
+    assert [str(ref) for ref in desired.refs] == [str(action.ref) for action in desired.refused] == [shown]
 
 
 def test_a_kind_that_comes_with_its_crd_is_known() -> None:
-    found = made(manifest("Widget", "w", version="example.com/v2"), CRD)
+    desired = made(manifest("Widget", "w", version="example.com/v2"), CRD)
     # The CRD itself is unknown to this sparse cluster; its objects are known by it.
-    assert [str(wanted.ref) for wanted in found.wanted] == ["Widget shop/w"]
+    assert [str(wanted.ref) for wanted in desired.wanted] == ["Widget shop/w"]
     (refused,) = made(manifest("Widget", "w", version="example.com/v3"), CRD).refused[:1]
     assert "does not know example.com/v3 Widget" in refused.reason
 
@@ -168,10 +181,10 @@ def test_a_crd_that_says_nothing_defines_nothing_usable(spec: Any) -> None:
 
 
 def test_the_order_is_that_of_the_work() -> None:
-    found = made(
+    desired = made(
         manifest("Service", "a"),
         manifest("Deployment", "a", version="apps/v1"),
         manifest("Namespace", "z"),
         manifest("ConfigMap", "a"),
     )
-    assert [w.ref.kind for w in found.wanted] == ["Namespace", "ConfigMap", "Service", "Deployment"]
+    assert [w.ref.kind for w in desired.wanted] == ["Namespace", "ConfigMap", "Service", "Deployment"]

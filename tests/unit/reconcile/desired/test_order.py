@@ -67,12 +67,12 @@ def test_items_need_no_order_of_their_own() -> None:
 
 
 def waves(*apps: AppSpec) -> list[set[str]]:
-    sorter, found = dependencies(apps), []
+    sorter, order = dependencies(apps), []
     while sorter.is_active():
         ready = sorter.get_ready()
-        found.append(set(ready))
+        order.append(set(ready))
         sorter.done(*ready)
-    return found
+    return order
 
 
 def test_apps_wait_for_what_they_depend_on() -> None:

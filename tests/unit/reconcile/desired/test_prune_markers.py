@@ -99,9 +99,9 @@ def test_a_namespace_stays_while_anything_in_it_is_kept(
         namespace: {"apiVersion": "v1", "metadata": {"name": "shop", **consent}},
         ObjectRef("", kind, "shop", "in"): {"apiVersion": "v1", "metadata": {"name": "in", **metadata}},
     }
-    found = plan_prune(
+    prune = plan_prune(
         app(), members, frozenset(), blocked="", waits="", wanted_elsewhere=lambda _ref: "",
         wanted_inside=lambda _ref, _live: "", reason="left Git",
     )  # fmt: skip
-    (verb,) = (step.action.verb for step in found.planned_actions if step.action.ref == namespace)
+    (verb,) = (planned.action.verb for planned in prune.planned_actions if planned.action.ref == namespace)
     assert verb is (Verb.REFUSED if keeps else Verb.PRUNE)

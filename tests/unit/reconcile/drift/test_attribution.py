@@ -60,26 +60,26 @@ def ours(at: str, **more: Any) -> dict[str, Any]:
     return event(at, "agent", agent="plumb/0.1.0", query="fieldManager=plumb&force=true", **more)
 
 
-def found(
+def culprit_of(
     *events: dict[str, Any], culprit: Culprit | None = EDIT, begins: str = "2026-11-24T04:00:00.000000Z",
     cause: Cause = Cause.DRIFT, seen: LastObservation | None = None, late: int = 0, **action: Any,
 ) -> Culprit | None:  # fmt: skip
     """What becomes of one change's culprit; the last `late` events came after the run had begun."""
     change = FieldChange("spec.replicas", 9, 3 if cause is Cause.DRIFT else ABSENT, cause, culprit)
-    given = Action(ref=CART, verb=Verb.UPDATE, changes=(change,), applied=APPLIED)
-    given = replace(given, **action)
-    read = [read_event(one, late=at >= len(events) - late) for at, one in enumerate(events)]
-    log = AuditLog(events=tuple(one for one in read if one is not None), begins=begins, account="agent")
-    result = AppResult(plan=Plan(app="shop", actions=(given,)))
-    (told,) = attribute_changes(
+    drifted = Action(ref=CART, verb=Verb.UPDATE, changes=(change,), applied=APPLIED)
+    drifted = replace(drifted, **action)
+    read = [read_event(entry, late=at >= len(events) - late) for at, entry in enumerate(events)]
+    log = AuditLog(events=tuple(entry for entry in read if entry is not None), begins=begins, account="agent")
+    result = AppResult(plan=Plan(app="shop", actions=(drifted,)))
+    (attributed,) = attribute_changes(
         [result], log, {"shop": seen or LastObservation()}, lambda _kind: "deployments"
     )
-    (made,) = told.plan.actions
+    (made,) = attributed.plan.actions
     return made.culprit if made.deleted_by_someone else made.changes[0].culprit
 
 
 def test_the_user_of_the_request_that_fits_is_named() -> None:
-    culprit = found(event("10:00.100000"))
+    culprit = culprit_of(event("10:00.100000"))
     assert culprit is not None
     assert (culprit.user, culprit.groups, culprit.addresses, culprit.verb) == (
         "alice", ("devs",), ("10.0.0.5",), "patch",
@@ -106,17 +106,17 @@ NOBODY: dict[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("events", NOBODY.values(), ids=NOBODY)
 def test_nobody_is_named_otherwise(events: list[dict[str, Any]]) -> None:
-    assert found(*events) == EDIT
+    assert culprit_of(*events) == EDIT
 
 
 def test_who_calls_himself_plumb_under_another_account_is_named() -> None:
-    culprit = found(event("10:00.100000", "mallory", agent="plumb/0.1.0"))
+    culprit = culprit_of(event("10:00.100000", "mallory", agent="plumb/0.1.0"))
     assert culprit is not None
     assert culprit.user == "mallory"
 
 
 def test_an_impersonated_user_is_named_with_who_he_was() -> None:
-    culprit = found(event("10:00.100000", impersonatedUser={"username": "root", "groups": ["wheel"]}))
+    culprit = culprit_of(event("10:00.100000", impersonatedUser={"username": "root", "groups": ["wheel"]}))
     assert culprit is not None
     assert (culprit.user, culprit.groups) == ("alice as root", ("wheel",))
 
@@ -125,23 +125,25 @@ def test_what_was_before_our_last_write_is_another_matter() -> None:
     scaled = Culprit("kubectl", "Update", "scale")
     scale = {"query": "", "subresource": "scale"}
     before, after = event("04:00.000000", "bob", **scale), event("06:00.000000", **scale)
-    assert str(found(before, after, culprit=scaled)) == "kubectl (scale), time not recorded"
-    named = found(before, ours("05:00.000000"), after, culprit=scaled)
+    assert str(culprit_of(before, after, culprit=scaled)) == "kubectl (scale), time not recorded"
+    named = culprit_of(before, ours("05:00.000000"), after, culprit=scaled)
     assert named is not None
     assert named.user == "alice"
-    assert found(before, after, ours("06:30.000000"), culprit=scaled) == scaled, "we have set it back since"
-    by_revert = found(ours("05:00.000000"), after, ours("06:30.000000"), culprit=scaled, late=1)
+    assert culprit_of(before, after, ours("06:30.000000"), culprit=scaled) == scaled, (
+        "we have set it back since"
+    )
+    by_revert = culprit_of(ours("05:00.000000"), after, ours("06:30.000000"), culprit=scaled, late=1)
     assert by_revert is not None
     assert by_revert.user == "alice", "that was this run"
 
 
 def test_a_removal_is_laid_to_the_only_one_who_wrote() -> None:
-    one = found(event("10:00.000000", query=""), culprit=None)
-    assert one is not None
-    assert str(one) == (
+    culprit = culprit_of(event("10:00.000000", query=""), culprit=None)
+    assert culprit is not None
+    assert str(culprit) == (
         "user alice from 10.0.0.5, patch with kubectl/v1.37.1 (linux/amd64), 2026-11-24T05:10:00Z (audit log)"
     )
-    two = found(event("10:00.000000"), event("11:00.000000", "bob", verb="update"), culprit=None)
+    two = culprit_of(event("10:00.000000"), event("11:00.000000", "bob", verb="update"), culprit=None)
     assert two is not None
     assert (two.user, two.one_of) == ("", ("alice", "bob"))
     assert str(two) == "one of the users alice, bob (audit log)"
@@ -149,26 +151,28 @@ def test_a_removal_is_laid_to_the_only_one_who_wrote() -> None:
 
 def test_a_log_that_does_not_reach_back_names_nobody() -> None:
     begins = "2026-11-24T05:09:00.000000Z"
-    assert found(event("10:00.000000"), begins=begins) == EDIT
-    assert found(event("10:00.000000"), culprit=None, begins=begins) is None
+    assert culprit_of(event("10:00.000000"), begins=begins) == EDIT
+    assert culprit_of(event("10:00.000000"), culprit=None, begins=begins) is None
     all_was_well = LastObservation("2026-11-24T05:09:30Z")
-    named = found(event("10:00.000000"), begins=begins, seen=all_was_well)
+    named = culprit_of(event("10:00.000000"), begins=begins, seen=all_was_well)
     assert named is not None
     assert named.user == "alice"
     had_drifted = LastObservation("2026-11-24T05:09:30Z", {object_key(CART): {}})
-    assert found(event("10:00.000000"), begins=begins, seen=had_drifted) == EDIT
+    assert culprit_of(event("10:00.000000"), begins=begins, seen=had_drifted) == EDIT
 
 
 def test_an_addition_is_laid_to_somebody_when_it_is_new_and_stays_his() -> None:
     new, addition = LastObservation("2026-11-24T05:09:30Z"), Cause.ADDITION
-    assert found(event("10:00.000000"), cause=addition) == EDIT, "our own writes leave it, so it may be older"
-    named = found(event("10:00.000000"), cause=addition, seen=new)
+    assert culprit_of(event("10:00.000000"), cause=addition) == EDIT, (
+        "our own writes leave it, so it may be older"
+    )
+    named = culprit_of(event("10:00.000000"), cause=addition, seen=new)
     assert named is not None
     assert named.user == "alice"
     stays = LastObservation("2026-11-24T05:20:00Z", {object_key(CART): {"spec.replicas": named}})
-    assert found(cause=addition, seen=stays) == named
+    assert culprit_of(cause=addition, seen=stays) == named
     later = replace(EDIT, time="2026-11-24T05:30:00Z")
-    assert found(culprit=later, cause=addition, seen=stays) == later
+    assert culprit_of(culprit=later, cause=addition, seen=stays) == later
 
 
 def test_a_deletion() -> None:
@@ -178,18 +182,18 @@ def test_a_deletion() -> None:
         "applied": "",
         "seen": LastObservation(APPLIED),
     }
-    one = found(event("10:00.000000", verb="delete", query=""), **gone)
-    assert one is not None
-    assert (one.user, one.verb) == ("alice", "delete")
-    whole = found(event("10:00.000000", verb="deletecollection", query="", name=""), **gone)
+    entry = culprit_of(event("10:00.000000", verb="delete", query=""), **gone)
+    assert entry is not None
+    assert (entry.user, entry.verb) == ("alice", "delete")
+    whole = culprit_of(event("10:00.000000", verb="deletecollection", query="", name=""), **gone)
     assert whole is not None
     assert whole.verb == "deletecollection"
     some = event("10:00.000000", verb="deletecollection", query="labelSelector=a%3Db", name="")
-    assert found(some, **gone) is None, "it may have been others that the selector named"
+    assert culprit_of(some, **gone) is None, "it may have been others that the selector named"
 
 
 def lines(*events: dict[str, Any]) -> bytes:
-    return b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in events)
+    return b"".join(json.dumps(entry, separators=(",", ":")).encode() + b"\n" for entry in events)
 
 
 def test_of_a_log_the_last_part_is_read_and_what_is_no_event_passed_over(tmp_path: Path) -> None:

@@ -81,10 +81,10 @@ def test_a_move_between_apps_is_no_drift_of_the_member_label() -> None:
     before, after = (
         live(metadata={"labels": {"applyset.kubernetes.io/part-of": its_set}}) for its_set in ("a", "b")
     )
-    told = [
+    changes = [
         explain(before, after, drift_only=True, adopting=False, moving=moving) for moving in (True, False)
     ]
-    assert [len(changes) for changes in told] == [0, 1]
+    assert [len(changes_of_app) for changes_of_app in changes] == [0, 1]
 
 
 def test_values_of_a_secret_stay_hidden_whatever_the_cause() -> None:

@@ -75,8 +75,8 @@ def moved(item: Body, *, generation: bool = False) -> None:
 
 
 def ours(item: Body) -> Body:
-    found: Body = item["metadata"]["managedFields"][0]
-    return found
+    entry: Body = item["metadata"]["managedFields"][0]
+    return entry
 
 
 def status(item: Body) -> None:
@@ -275,9 +275,9 @@ def test_a_kind_without_a_generation_moves_with_its_version_unless_that_was_stat
 
 
 def test_objects_come_and_go() -> None:
-    there = _print(body())
-    assert movement(None, there) is Movement.PLAIN
-    assert movement(there, None) is Movement.PLAIN
+    present = _print(body())
+    assert movement(None, present) is Movement.PLAIN
+    assert movement(present, None) is Movement.PLAIN
     assert movement(None, None) is Movement.NONE
 
 

@@ -80,7 +80,7 @@ def containers(node: dict[str, Any]) -> dict[str, Any]:
 ALL = Ignored()
 
 
-def found(body: dict[str, Any], ignored: Ignored = ALL) -> list[tuple[str, str]]:
+def shown_additions(body: dict[str, Any], ignored: Ignored = ALL) -> list[tuple[str, str]]:
     return [
         (change.path, str(change.culprit and change.culprit.manager))
         for change in as_changes(body, foreign_fields(body, DEPLOYMENT, ignored))
@@ -101,22 +101,22 @@ def found(body: dict[str, Any], ignored: Ignored = ALL) -> list[tuple[str, str]]
             ["spec.template.spec.containers[main].env[A]"],
         ),
         ({"f:spec": {"f:paused": {}}}, ["spec.paused"]),
-        ({"f:spec": {"f:replicas": {}}}, []),  # said by both, so nobody's addition
+        ({"f:spec": {"f:replicas": {}}}, []),  # set by both, so nobody's addition
         (containers({MAIN: {".": {}, "f:name": {}}}), []),
         ({"f:status": {"f:replicas": {}}}, []),
     ],
 )
 def test_what_only_others_say_is_an_addition(theirs: dict[str, Any], paths: list[str]) -> None:
-    assert found(live(entry("kubectl-edit", theirs))) == [(path, "kubectl-edit") for path in paths]
+    assert shown_additions(live(entry("kubectl-edit", theirs))) == [(path, "kubectl-edit") for path in paths]
 
 
 def test_a_subresource_is_no_claim_on_the_manifest() -> None:
     scaled = entry("kubectl", {"f:spec": {"f:paused": {}}}, subresource="scale")
-    assert found(live(scaled)) == []
+    assert shown_additions(live(scaled)) == []
 
 
 def test_an_update_under_our_own_name_is_somebody_elses() -> None:
-    assert found(live(entry("plumb", {"f:spec": {"f:paused": {}}}))) == [("spec.paused", "plumb")]
+    assert shown_additions(live(entry("plumb", {"f:spec": {"f:paused": {}}}))) == [("spec.paused", "plumb")]
 
 
 def test_the_table_is_of_manager_kind_and_path() -> None:
@@ -128,9 +128,14 @@ def test_the_table_is_of_manager_kind_and_path() -> None:
             }
         }
     }
-    assert found(live(entry("kube-controller-manager", revision), entry("kubectl-rollout", restarted))) == []
-    assert found(live(entry("kubectl-edit", revision)))
-    assert found(live(entry("kube-controller-manager", {"f:metadata": {"f:annotations": {"f:x": {}}}})))
+    assert (
+        shown_additions(live(entry("kube-controller-manager", revision), entry("kubectl-rollout", restarted)))
+        == []
+    )
+    assert shown_additions(live(entry("kubectl-edit", revision)))
+    assert shown_additions(
+        live(entry("kube-controller-manager", {"f:metadata": {"f:annotations": {"f:x": {}}}}))
+    )
     body = live(entry("kube-controller-manager", revision))
     assert foreign_fields(body, GroupKind("apps", "StatefulSet"), Ignored())
 
@@ -139,7 +144,7 @@ def test_each_path_is_told_once_with_the_latest_culprit() -> None:
     field: dict[str, Any] = {"f:spec": {"f:paused": {}}}
     early = entry("early", field) | {"time": "2026-11-24T01:00:00Z"}
     late = entry("late", field) | {"time": "2026-11-24T02:00:00Z"}
-    assert found(live(late, early)) == [("spec.paused", "late")]
+    assert shown_additions(live(late, early)) == [("spec.paused", "late")]
 
 
 def test_what_was_added_to_a_secret_is_hidden() -> None:
@@ -194,19 +199,19 @@ def app(*rules: IgnoreRule, additions: AdditionPolicy = AdditionPolicy.REPORT) -
 )
 def test_a_rule_leaves_an_addition_alone(rule: IgnoreRule, left: bool) -> None:
     body = live(entry("kubectl-edit", {"f:spec": {"f:paused": {}}}))
-    assert (found(body, on_live(ignored_of(app(rule), wanted()), body)) == []) is left
+    assert (shown_additions(body, on_live(ignored_of(app(rule), wanted()), body)) == []) is left
 
 
 def test_the_policy_to_ignore_is_of_the_whole_app() -> None:
     body = live(entry("kubectl-edit", {"f:spec": {"f:paused": {}}}))
-    assert found(body, ignored_of(app(additions=AdditionPolicy.IGNORE), wanted())) == []
+    assert shown_additions(body, ignored_of(app(additions=AdditionPolicy.IGNORE), wanted())) == []
 
 
 def test_only_the_manifest_can_annotate_what_is_ignored() -> None:
     body = live(entry("kubectl-edit", {"f:spec": {"f:paused": {}}}))
     body["metadata"]["annotations"] = {ANNOTATION: "/spec/paused"}
-    assert found(body, on_live(ignored_of(app(), wanted()), body))
-    assert not found(body, on_live(ignored_of(app(), wanted(**{ANNOTATION: "/spec/paused"})), body))
+    assert shown_additions(body, on_live(ignored_of(app(), wanted()), body))
+    assert not shown_additions(body, on_live(ignored_of(app(), wanted(**{ANNOTATION: "/spec/paused"})), body))
 
 
 def left(rule: IgnoreRule, body: dict[str, Any]) -> Any:
@@ -259,9 +264,9 @@ def test_a_pointer_finds_an_item_by_key_or_all(item: str) -> None:
         ("/spec/template/spec/containers/*/image", ""),
     ],
 )
-@pytest.mark.parametrize("there", [True, False], ids=["live", "new"])
+@pytest.mark.parametrize("is_live", [True, False], ids=["live", "new"])
 def test_row_89_an_item_by_its_number_is_refused_with_the_form_that_works(
-    pointer: str, better: str, there: bool
+    pointer: str, better: str, is_live: bool
 ) -> None:
     main = {
         "name": "main",
@@ -272,9 +277,11 @@ def test_row_89_an_item_by_its_number_is_refused_with_the_form_that_works(
     }
     template = {"metadata": {"annotations": {"0": "a"}}, "spec": {"containers": [main]}}
     body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {}, "spec": {"template": template}}
-    said = item_index_error(Ignored(rules=(IgnoreRule(pointer=pointer),)), body, live() if there else None)
-    assert said.endswith(f" Write {better}." if better else "")
-    assert bool(said) is bool(better)
+    message = item_index_error(
+        Ignored(rules=(IgnoreRule(pointer=pointer),)), body, live() if is_live else None
+    )
+    assert message.endswith(f" Write {better}." if better else "")
+    assert bool(message) is bool(better)
 
 
 def test_what_a_pointer_does_not_lead_to_stays() -> None:
@@ -300,11 +307,11 @@ def test_a_field_that_git_says_is_no_addition_whoever_took_it() -> None:
         MAIN: {".": {}, "f:name": {}, "f:image": {}, "f:tty": {}}, SIDE: {".": {}, "f:name": {}}}}}}}  # fmt: skip
     body = live(entry("kubectl-edit", theirs))
     body["metadata"]["managedFields"][0]["fieldsV1"] = {"f:metadata": {"f:labels": {"f:app": {}}}}
-    found = foreign_fields(body, DEPLOYMENT, ALL)
-    told = {change.path for change in as_changes(body, not_in_git(found, OURS))}
+    foreign = foreign_fields(body, DEPLOYMENT, ALL)
+    paths = {change.path for change in as_changes(body, not_in_git(foreign, OURS))}
     containers = "spec.template.spec.containers"
-    assert told == {"spec.paused", f"{containers}[main].tty", f"{containers}[side]"}
-    assert not_in_git(found, {}) == found
+    assert paths == {"spec.paused", f"{containers}[main].tty", f"{containers}[side]"}
+    assert not_in_git(foreign, {}) == foreign
 
 
 def test_a_field_that_the_server_keeps_equal_to_one_of_ours_is_no_addition() -> None:

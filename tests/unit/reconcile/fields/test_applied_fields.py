@@ -82,7 +82,7 @@ def test_row_84_it_holds_no_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "compared"),
+    ("annotations", "compared"),
     [
         (live(ours(data("a"))), None),  # of an older version, or removed
         (live(ours({**data("a"), **RECORD}), metadata={"annotations": {ANNOTATION: "kept"}}), "kept"),
@@ -94,7 +94,7 @@ def test_row_84_it_holds_no_value() -> None:
     ],
     ids=["absent", "ours", "edited", "without an entry of ours"],
 )
-def test_row_84_how_a_live_annotation_is_compared(there: dict[str, Any], compared: str | None) -> None:
+def test_row_84_how_a_live_annotation_is_compared(annotations: dict[str, Any], compared: str | None) -> None:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cart"}, "data": {"a": "1"}}
-    annotations = as_recorded(body, there)["metadata"].get("annotations") or {}
+    annotations = as_recorded(body, annotations)["metadata"].get("annotations") or {}
     assert annotations.get(ANNOTATION) == compared

@@ -18,7 +18,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.fiel
 from ansible_collections.plumb.gitops.tests.unit.reconcile.golden import golden
 
 
-def told(live: dict[str, Any], wanted: dict[str, Any]) -> list[dict[str, Any]]:
+def shown_differences(live: dict[str, Any], wanted: dict[str, Any]) -> list[dict[str, Any]]:
     """The differences as a golden case writes them: a side that is absent is left out."""
     return [
         {
@@ -37,14 +37,14 @@ def told(live: dict[str, Any], wanted: dict[str, Any]) -> list[dict[str, Any]]:
 def test_golden(case: dict[str, Any]) -> None:
     before = deepcopy(case)
     expected = case["expected"]
-    assert told(case["live"], case["wanted"]) == expected["differences"], expected["why"]
+    assert shown_differences(case["live"], case["wanted"]) == expected["differences"], expected["why"]
     assert case == before, "nothing is changed in place"
 
 
 @pytest.mark.parametrize("case", golden("fields", "diff"))
 def test_the_way_back_is_the_mirror_image(case: dict[str, Any]) -> None:
-    there = differences(case["live"], case["wanted"])
-    assert differences(case["wanted"], case["live"]) == tuple((path, new, old) for path, old, new in there)
+    changes = differences(case["live"], case["wanted"])
+    assert differences(case["wanted"], case["live"]) == tuple((path, new, old) for path, old, new in changes)
 
 
 _json = st.recursive(

@@ -54,12 +54,12 @@ def leaf(path: Path, members: frozenset[Path]) -> bool:
 
 
 @given(_members, _members)
-def test_sets_of_fields_are_sets_of_paths(one: frozenset[Path], other: frozenset[Path]) -> None:
-    first, second = tree(one), tree(other)
+def test_sets_of_fields_are_sets_of_paths(paths: frozenset[Path], other: frozenset[Path]) -> None:
+    first, second = tree(paths), tree(other)
     before = deepcopy((first, second))
-    assert union(first, second) == tree(one | other)
-    assert subtract(first, second) == tree(one - other)
-    assert intersect(first, second) == tree(one & other)
+    assert union(first, second) == tree(paths | other)
+    assert subtract(first, second) == tree(paths - other)
+    assert intersect(first, second) == tree(paths & other)
     assert (first, second) == before, "nothing is changed in place"
 
 

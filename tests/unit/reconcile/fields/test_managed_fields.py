@@ -78,9 +78,9 @@ FIELDS = attrgetter("fields")
 def test_rewritten(name: str) -> None:
     before, fold, release, after = REWRITES[name]
     body = live(*before)
-    kept = deepcopy(body)
+    original = deepcopy(body)
     assert rewritten(body, fold=fold, release=release, api_version="v1") == after
-    assert body == kept
+    assert body == original
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_what_the_cluster_goes_on_needing_is_never_taken_over(fields: dict[str, 
 def test_our_entry_is_the_apply_of_the_object_itself() -> None:
     imposters = [update("plumb", data("a")), entry("plumb", "Apply", data("a"), subresource="status")]
     assert our_entry(owners(live(*imposters))) is None
-    found = our_entry(owners(live(*imposters, ours(data("b")))))
-    assert found is not None
-    assert found.fields == data("b")
+    owner = our_entry(owners(live(*imposters, ours(data("b")))))
+    assert owner is not None
+    assert owner.fields == data("b")
 
 
 def test_the_owner_of_a_field_is_the_latest_editor_before_any_applier() -> None:
@@ -139,8 +139,8 @@ def test_the_owner_of_a_field_is_the_latest_editor_before_any_applier() -> None:
         ([late, applier, early], "kubectl-patch"),
         ([late, SCALE], "kubectl"),  # the scale subresource records no time
     ):
-        found = owner_of(owners(live(*entries)), path)
-        assert (found.manager if found else None) == manager
+        owner = owner_of(owners(live(*entries)), path)
+        assert (owner.manager if owner else None) == manager
 
 
 def test_a_claim_is_lost_by_appliers_only() -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The content proof by golden cases; tests/integration/test_properties.py holds it against a real server's dry-run."""
+"""Matches with managed fields by golden cases; test_properties.py compares it with a real server's dry-run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_golden(case: dict[str, Any]) -> None:
     assert matches_managed_fields(case["desired"], case["live"]) is case["expected"]["proven"], case[
         "expected"
     ]["why"]
-    assert case == before, "the proof changes nothing"
+    assert case == before, "nothing is changed in place"
 
 
 _json = st.recursive(
@@ -36,9 +36,9 @@ _json = st.recursive(
 
 
 @given(_json, _json)
-def test_same_is_equality_of_type_and_value(one: Any, other: Any) -> None:
+def test_same_is_equality_of_type_and_value(value: Any, other: Any) -> None:
     """repr() writes each type of JSON its own way, once the order of keys is out of the way."""
-    assert same(one, other) is (repr(_sorted(one)) == repr(_sorted(other)))
+    assert same(value, other) is (repr(_sorted(value)) == repr(_sorted(other)))
 
 
 def _sorted(value: Any) -> Any:

@@ -41,10 +41,10 @@ REMOVALS: dict[str, tuple[Any, dict[str, Any], dict[str, Any], Any]] = {
 
 @pytest.mark.parametrize("name", REMOVALS)
 def test_row_99_what_an_apply_removes(name: str) -> None:
-    body, last, kept, left = REMOVALS[name]
-    before = deepcopy(body)
-    assert remove_unowned(body, last, kept) == left
-    assert body == before
+    body, before, still_owned, expected = REMOVALS[name]
+    original = deepcopy(body)
+    assert remove_unowned(body, before, still_owned) == expected
+    assert body == original
 
 
 def test_row_99_what_is_emptied_becomes_null_on_the_server() -> None:

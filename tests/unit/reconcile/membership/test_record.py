@@ -116,17 +116,17 @@ def test_row_74_only_what_is_recorded_or_confirmed_leaves_git(
 ) -> None:
     live = {ref: {"metadata": {"name": ref.name}} for ref in labelled}
     own = record(SHOP, recorded) if exists else MemberRecord(identity=SHOP, owner="plumb")
-    found = members_by_record(app(), live, frozenset(wanted), [own])
-    assert found.counted.keys() - wanted == labelled & own.entries.keys() - wanted
-    assert set(found.unrecorded) == labelled - wanted - own.entries.keys()
-    if found.unrecorded:
-        digest = confirmation(SHOP, found.unrecorded)
-        assert digest in unrecorded_warning(SHOP, found.unrecorded, HOME)
+    result = members_by_record(app(), live, frozenset(wanted), [own])
+    assert result.counted.keys() - wanted == labelled & own.entries.keys() - wanted
+    assert set(result.unrecorded) == labelled - wanted - own.entries.keys()
+    if result.unrecorded:
+        digest = confirmation(SHOP, result.unrecorded)
+        assert digest in unrecorded_warning(SHOP, result.unrecorded, HOME)
         confirmed = members_by_record(app(confirm_members=digest), live, frozenset(wanted), [own])
         assert confirmed.unrecorded == ()
-        assert confirmed.counted.keys() == found.counted.keys() | set(found.unrecorded)
+        assert confirmed.counted.keys() == result.counted.keys() | set(result.unrecorded)
         fewer = members_by_record(
-            app(confirm_members=confirmation(SHOP, found.unrecorded[1:])), live, frozenset(wanted), [own]
+            app(confirm_members=confirmation(SHOP, result.unrecorded[1:])), live, frozenset(wanted), [own]
         )
-        assert fewer.unrecorded == found.unrecorded, "what confirms other objects confirms nothing"
-        assert confirmation(CART, found.unrecorded) != digest
+        assert fewer.unrecorded == result.unrecorded, "what confirms other objects confirms nothing"
+        assert confirmation(CART, result.unrecorded) != digest

@@ -88,8 +88,8 @@ def context(**other: Any) -> PlanContext:
 
 
 def wanted(kind: str, name: str, **content: Any) -> DesiredObject:
-    (one,) = desired_objects(app(), SET.id, [manifest(kind, name, **content)], KINDS, {}).wanted
-    return one
+    (desired,) = desired_objects(app(), SET.id, [manifest(kind, name, **content)], KINDS, {}).wanted
+    return desired
 
 
 def job() -> DesiredObject:
@@ -133,17 +133,20 @@ def test_whose_an_object_is(
 @pytest.mark.parametrize("going", [False, True], ids=["gone", "being deleted"])
 @pytest.mark.parametrize("legacy", [False, True], ids=["recorded", "as 0.1.0 remembered it"])
 def test_a_finished_job_is_not_run_again(*, former: bool, going: bool, legacy: bool) -> None:
-    one, old = job(), SetIdentity("old", "shop")
+    desired, old = job(), SetIdentity("old", "shop")
     its = old if former else SET
-    body = {**one.body, "metadata": {**one.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    body = {
+        **desired.body,
+        "metadata": {**desired.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"},
+    }
     if legacy:
-        ran = Inventory(identity=its, owner="plumb", finished_jobs=(("shop/migrate", one.digest),))
+        ran = Inventory(identity=its, owner="plumb", finished_jobs=(("shop/migrate", desired.digest),))
         remembering = context(former_inventories=(ran,)) if former else context(inventory=ran)
     else:
-        ran_once = record(its, {one.ref: RecordedMember(short_digest(one))})
+        ran_once = record(its, {desired.ref: RecordedMember(short_digest(desired))})
         remembering = context(membership=membership(SET, ran_once, former=[old]))
-    assert plan_object(remembering, one, body if going else None).action.verb is Verb.UNCHANGED
-    assert plan_object(context(), one, body if going else None).action.verb is Verb.CREATE
+    assert plan_object(remembering, desired, body if going else None).action.verb is Verb.UNCHANGED
+    assert plan_object(context(), desired, body if going else None).action.verb is Verb.CREATE
 
 
 @pytest.mark.parametrize(
@@ -162,14 +165,17 @@ def test_a_finished_job_is_not_run_again(*, former: bool, going: bool, legacy: b
 def test_row_93_a_recorded_object_that_is_gone_was_deleted_by_someone(
     recorded: RecordedMember | None, *, deleted: bool, going: bool
 ) -> None:
-    one = wanted("ConfigMap", "cart")
-    entries = {} if recorded is None else {one.ref: recorded}
-    body = {**one.body, "metadata": {**one.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
-    step = plan_object(
-        context(membership=membership(SET, record(SET, entries))), one, body if going else None
+    desired = wanted("ConfigMap", "cart")
+    entries = {} if recorded is None else {desired.ref: recorded}
+    body = {
+        **desired.body,
+        "metadata": {**desired.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"},
+    }
+    planned = plan_object(
+        context(membership=membership(SET, record(SET, entries))), desired, body if going else None
     )
-    assert step.action.verb is Verb.CREATE
-    assert step.action.deleted_by_someone is deleted
+    assert planned.action.verb is Verb.CREATE
+    assert planned.action.deleted_by_someone is deleted
 
 
 @pytest.mark.parametrize("going", [False, True], ids=["gone", "being deleted"])
@@ -177,29 +183,32 @@ def test_row_93_a_recorded_object_that_is_gone_was_deleted_by_someone(
 def test_row_93_drift_report_leaves_what_was_deleted_until_its_manifest_changes(
     *, going: bool, same: bool
 ) -> None:
-    one = wanted("ConfigMap", "cart")
-    entry = RecordedMember(short_digest(one) if same else "0" * 16)
-    body = {**one.body, "metadata": {**one.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    desired = wanted("ConfigMap", "cart")
+    entry = RecordedMember(short_digest(desired) if same else "0" * 16)
+    body = {
+        **desired.body,
+        "metadata": {**desired.body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"},
+    }
     reporting = context(
-        app=app(drift=DriftPolicy.REPORT), membership=membership(SET, record(SET, {one.ref: entry}))
+        app=app(drift=DriftPolicy.REPORT), membership=membership(SET, record(SET, {desired.ref: entry}))
     )
-    step = plan_object(reporting, one, body if going else None)
-    assert step.action.verb is (Verb.UNCHANGED if same else Verb.CREATE)
-    assert step.action.drifted
+    planned = plan_object(reporting, desired, body if going else None)
+    assert planned.action.verb is (Verb.UNCHANGED if same else Verb.CREATE)
+    assert planned.action.drifted
 
 
 def test_an_inventory_is_no_object_for_git() -> None:
     parent = live(ours(data("finished-jobs")), metadata={"labels": {ID_LABEL: "applyset-x-v1"}})
-    step = plan_object(context(app=app(adopt=True)), wanted("ConfigMap", "cart"), parent)
-    assert step.action.verb is Verb.REFUSED
-    assert "inventory" in step.action.reason
+    planned = plan_object(context(app=app(adopt=True)), wanted("ConfigMap", "cart"), parent)
+    assert planned.action.verb is Verb.REFUSED
+    assert "inventory" in planned.action.reason
 
 
 def test_an_object_that_is_nested_without_end_harms_no_other() -> None:
     deep: Any = "end"
     for _level in range(700):  # more than Python compares; JSON still reads it
         deep = {"a": deep}
-    one = wanted("ConfigMap", "cart", data={"a": deep})
-    body = live(ours({}), metadata=one.body["metadata"], data={"a": deep})
+    desired = wanted("ConfigMap", "cart", data={"a": deep})
+    body = live(ours({}), metadata=desired.body["metadata"], data={"a": deep})
     body["metadata"]["managedFields"][0]["fieldsV1"] = {"f:data": {"f:a": {}}}
-    assert plan_object(context(), one, body).action.verb is Verb.REFUSED
+    assert plan_object(context(), desired, body).action.verb is Verb.REFUSED

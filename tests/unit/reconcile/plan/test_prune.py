@@ -29,21 +29,21 @@ def member(kind: str = "ConfigMap", name: str = "old", **metadata: Any) -> tuple
 
 def planned(*members: tuple[ObjectRef, Body], keep: int = 0, **options: Any) -> Prune:
     """The prune of these members, beside `keep` others that Git still wants."""
-    kept = dict(member(name=f"kept{number}") for number in range(keep))
+    wanted_members = dict(member(name=f"kept{number}") for number in range(keep))
     rules: dict[str, Any] = {
         "blocked": "", "waits": "", "reason": "left Git in 4f2a9c1",
         "wanted_elsewhere": lambda _ref: "", "wanted_inside": lambda _ref, _live: "",
     }  # fmt: skip
     rules |= {key: options.pop(key) for key in list(options) if key in rules}
-    return plan_prune(app(**options), {**kept, **dict(members)}, frozenset(kept), **rules)
+    return plan_prune(app(**options), {**wanted_members, **dict(members)}, frozenset(wanted_members), **rules)
 
 
 def test_a_member_that_left_git_is_pruned_and_says_so() -> None:
-    found = planned(member(), keep=1)
-    (step,) = found.planned_actions
-    assert (step.action.verb, step.action.reason) == (Verb.PRUNE, "left Git in 4f2a9c1")
-    assert step.live == member()[1]
-    assert not found.blocked
+    prune = planned(member(), keep=1)
+    (planned_action,) = prune.planned_actions
+    assert (planned_action.action.verb, planned_action.action.reason) == (Verb.PRUNE, "left Git in 4f2a9c1")
+    assert planned_action.live == member()[1]
+    assert not prune.blocked
 
 
 def test_nothing_left() -> None:
@@ -61,25 +61,29 @@ def test_nothing_left() -> None:
 def test_what_takes_data_with_it_needs_consent(
     kind: str, consent: dict[str, str], verb: Verb, *, waits: bool
 ) -> None:
-    (step,) = planned(member(kind, annotations=consent)).planned_actions
-    assert step.action.verb is verb
-    assert (f"waits for consent: annotate this {kind} {CONSENT}=enabled" in step.action.reason) is waits
+    (planned_action,) = planned(member(kind, annotations=consent)).planned_actions
+    assert planned_action.action.verb is verb
+    assert (
+        f"waits for consent: annotate this {kind} {CONSENT}=enabled" in planned_action.action.reason
+    ) is waits
 
 
 def test_consent_does_not_reach_what_git_still_wants() -> None:
     consenting = member("Namespace", annotations={CONSENT: "enabled"})
-    (step,) = planned(consenting, wanted_inside=lambda _ref, _live: "ConfigMap old/cart").planned_actions
-    assert step.action.verb is Verb.REFUSED
-    assert "Git wants ConfigMap old/cart" in step.action.reason
+    (planned_action,) = planned(
+        consenting, wanted_inside=lambda _ref, _live: "ConfigMap old/cart"
+    ).planned_actions
+    assert planned_action.action.verb is Verb.REFUSED
+    assert "Git wants ConfigMap old/cart" in planned_action.action.reason
     (alone,) = planned(member(), wanted_inside=lambda _ref, _live: "ConfigMap old/cart").planned_actions
     assert alone.action.verb is Verb.PRUNE
 
 
 @pytest.mark.parametrize("state", list(AppState))
 def test_consent_is_asked_of_an_absent_app_too(state: AppState) -> None:
-    (step,) = planned(member("PersistentVolumeClaim"), state=state).planned_actions
-    assert step.action.verb is Verb.UNCHANGED
-    assert "waits for consent" in step.action.reason
+    (planned_action,) = planned(member("PersistentVolumeClaim"), state=state).planned_actions
+    assert planned_action.action.verb is Verb.UNCHANGED
+    assert "waits for consent" in planned_action.action.reason
 
 
 @pytest.mark.parametrize(
@@ -91,21 +95,21 @@ def test_consent_is_asked_of_an_absent_app_too(state: AppState) -> None:
     ],
 )
 def test_what_is_kept_says_why(metadata: dict[str, Any], options: dict[str, Any], why: str) -> None:
-    (step,) = planned(member(**metadata), **options).planned_actions
-    assert step.action.verb is Verb.UNCHANGED
-    assert why in step.action.reason
+    (planned_action,) = planned(member(**metadata), **options).planned_actions
+    assert planned_action.action.verb is Verb.UNCHANGED
+    assert why in planned_action.action.reason
 
 
 def test_an_absent_app_is_pruned_though_it_says_prune_false() -> None:
-    (step,) = planned(member(), prune=False, state=AppState.ABSENT).planned_actions
-    assert step.action.verb is Verb.PRUNE
+    (planned_action,) = planned(member(), prune=False, state=AppState.ABSENT).planned_actions
+    assert planned_action.action.verb is Verb.PRUNE
 
 
 def test_what_another_app_wants_now_is_left_to_it() -> None:
-    found = planned(
+    prune = planned(
         member(), member(name="other"), wanted_elsewhere=lambda ref: "cart" if ref.name == "old" else ""
     )
-    assert [step.action.ref.name for step in found.planned_actions] == ["other"]
+    assert [planned_action.action.ref.name for planned_action in prune.planned_actions] == ["other"]
 
 
 LIMITS: list[tuple[PruneLimit, int, int, bool]] = [
@@ -121,47 +125,55 @@ LIMITS: list[tuple[PruneLimit, int, int, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("limit", "left", "kept", "allowed"), LIMITS)
-def test_prune_limit(limit: PruneLimit, left: int, kept: int, *, allowed: bool) -> None:
-    found = planned(*(member(name=f"old{n}") for n in range(left)), keep=kept, prune_limit=limit)
-    assert {step.action.verb for step in found.planned_actions} == {Verb.PRUNE if allowed else Verb.REFUSED}
-    assert (f"{left} of {left + kept} objects left Git" in found.blocked) is not allowed
+@pytest.mark.parametrize(("limit", "left", "remaining", "allowed"), LIMITS)
+def test_prune_limit(limit: PruneLimit, left: int, remaining: int, *, allowed: bool) -> None:
+    prune = planned(*(member(name=f"old{n}") for n in range(left)), keep=remaining, prune_limit=limit)
+    assert {planned_action.action.verb for planned_action in prune.planned_actions} == {
+        Verb.PRUNE if allowed else Verb.REFUSED
+    }
+    assert (f"{left} of {left + remaining} objects left Git" in prune.blocked) is not allowed
 
 
 def test_what_is_kept_anyway_does_not_count() -> None:
-    kept = member(annotations={CONSENT: "disabled"})
-    assert not planned(kept, member(name="x"), keep=1, prune_limit=PruneLimit(1)).blocked
+    protected = member(annotations={CONSENT: "disabled"})
+    assert not planned(protected, member(name="x"), keep=1, prune_limit=PruneLimit(1)).blocked
 
 
 @pytest.mark.parametrize(
     "options", [{"state": AppState.ABSENT}, {"allow_empty": True}], ids=["absent", "empty"]
 )
 def test_all_of_an_app_may_go_where_that_is_said(options: dict[str, Any]) -> None:
-    found = planned(*(member(name=f"old{n}") for n in range(20)), prune_limit=PruneLimit(1), **options)
-    assert {step.action.verb for step in found.planned_actions} == {Verb.PRUNE}
+    prune = planned(*(member(name=f"old{n}") for n in range(20)), prune_limit=PruneLimit(1), **options)
+    assert {planned_action.action.verb for planned_action in prune.planned_actions} == {Verb.PRUNE}
 
 
 def test_a_blocked_prune_prunes_nothing_and_says_why() -> None:
-    kept = member(name="kept", annotations={CONSENT: "disabled"})
-    found = planned(member(), kept, blocked="ConfigMap could not be listed")
-    assert found.blocked == "ConfigMap could not be listed"
-    verbs = {step.action.ref.name: step.action.verb for step in found.planned_actions}
+    protected = member(name="kept", annotations={CONSENT: "disabled"})
+    prune = planned(member(), protected, blocked="ConfigMap could not be listed")
+    assert prune.blocked == "ConfigMap could not be listed"
+    verbs = {
+        planned_action.action.ref.name: planned_action.action.verb for planned_action in prune.planned_actions
+    }
     assert verbs == {"old": Verb.REFUSED, "kept": Verb.UNCHANGED}
-    (held,) = (step for step in found.planned_actions if step.action.verb is Verb.REFUSED)
+    (held,) = (
+        planned_action
+        for planned_action in prune.planned_actions
+        if planned_action.action.verb is Verb.REFUSED
+    )
     assert held.action.reason == "left Git in 4f2a9c1; not pruned: ConfigMap could not be listed"
 
 
 def test_a_prune_that_waits_is_no_failure() -> None:
-    found = planned(member(), waits="app b does not render")
-    (held,) = found.planned_actions
-    assert (held.action.verb, found.blocked) == (Verb.UNCHANGED, "app b does not render")
+    prune = planned(member(), waits="app b does not render")
+    (held,) = prune.planned_actions
+    assert (held.action.verb, prune.blocked) == (Verb.UNCHANGED, "app b does not render")
     assert held.action.reason == "left Git in 4f2a9c1; not pruned: app b does not render"
 
 
 def test_deletes_come_in_the_reverse_order_of_applies() -> None:
     consent: dict[str, Any] = {"annotations": {CONSENT: "enabled"}}
-    found = planned(member("Namespace", **consent), member("Deployment"), member("ConfigMap"))
-    assert [step.action.ref.kind for step in found.planned_actions] == [
+    prune = planned(member("Namespace", **consent), member("Deployment"), member("ConfigMap"))
+    assert [planned_action.action.ref.kind for planned_action in prune.planned_actions] == [
         "Deployment",
         "ConfigMap",
         "Namespace",
