@@ -173,16 +173,14 @@ def _token_file(path: Path) -> tuple[bool, bool]:
     except OSError as exc:
         raise _unwritable(path, exc) from exc
     if not stat.S_ISREG(mode) or not path.is_absolute():
-        raise InputError(
-            f"file {path}", "looking after the deploy token", "it is not a file", "Name another one."
-        )
+        raise InputError(f"file {path}", "managing the deploy token", "it is not a file", "Name another one.")
     return path.stat().st_size > 0, stat.S_IMODE(mode) & 0o077 == 0
 
 
 def _unwritable(path: Path, exc: OSError) -> InputError:
     return InputError(
         f"file {path}",
-        "looking after the deploy token",
+        "managing the deploy token",
         exc.strerror or str(exc),
         "Name a place that this account may write to.",
     )

@@ -157,4 +157,4 @@ def _keygen(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _unusable(path: Path, reason: str, next_step: str) -> InputError:
-    return InputError(f"key file {path}", "looking after the deploy key", reason, next_step)
+    return InputError(f"key file {path}", "managing the deploy key", reason, next_step)

@@ -83,7 +83,7 @@ def close_superseded(
         raise InputError(
             repository.subject,
             ForgeAction.CLOSE_PULL.value,
-            "the prefix of the branches is empty, so every pull request would be meant",
+            "the prefix of the branches is empty, so it would fit every pull request",
             "Name what the branches begin with, such as plumb/images/.",
         )
     heads = {keep} if isinstance(keep, str) else set(keep)

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from ..model.errors import InputError
 from .specs import DEFAULT_MESSAGE, Decision, ImageChange
 
-WORDS = ("images", "changes", "update", "branch")
-_WORD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+PLACEHOLDERS = ("images", "changes", "update", "branch")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _TRAILER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
 _LONGEST = 10_000  # characters
 _MOST_CHANGES = 50  # that a message lists
@@ -27,12 +27,15 @@ def check_message(text: str, trailers: Mapping[str, str], *, subject: str) -> No
             "it is empty or too long",
             f"Write for example {DEFAULT_MESSAGE!r}.",
         )
-    for match in _WORD.finditer(text):
-        if match[0] in {"{", "}"} or (match[1] is not None and match[1] not in WORDS):
-            words = ", ".join(f"{{{word}}}" for word in WORDS)
-            why = f"{match[0][:40]!r} is no word of a message"
+    for match in _PLACEHOLDER.finditer(text):
+        if match[0] in {"{", "}"} or (match[1] is not None and match[1] not in PLACEHOLDERS):
+            placeholders = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+            why = f"{match[0][:40]!r} is no placeholder of a message"
             raise InputError(
-                subject, "reading commit_message", why, f"The words are {words}; write braces twice."
+                subject,
+                "reading commit_message",
+                why,
+                f"The placeholders are {placeholders}; write braces twice.",
             )
     for name, value in trailers.items():
         if not _TRAILER.fullmatch(name) or not value.strip() or not value.isprintable():
@@ -58,7 +61,9 @@ def message(
         "update": update,
         "branch": branch,
     }
-    filled = _WORD.sub(lambda match: values[match[1]] if match[1] is not None else match[0][0], text).strip()
+    filled = _PLACEHOLDER.sub(
+        lambda match: values[match[1]] if match[1] is not None else match[0][0], text
+    ).strip()
     lines = [f"{name}: {value.strip()}" for name, value in trailers.items()]
     return "\n\n".join([filled, *(["\n".join(lines)] if lines else [])]) + "\n"
 

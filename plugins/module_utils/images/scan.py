@@ -76,7 +76,7 @@ def _scan_once(policy: ImagePolicy, cache: RegistryCache, until: float) -> ScanR
     with cache.exclusive(f"{policy.name} {policy.image.identity}") as exclusive:
         if exclusive:
             return _query_registry(policy, cache, until)
-    why = "an earlier question has not ended yet"
+    why = "an earlier scan has not ended yet"
     error = RegistryError(policy.subject, "asking the registry", why, "See whether the registry is well.")
     return ScanResult(policy.name, None, error)
 

@@ -437,7 +437,7 @@ def test_an_answer_that_dribbles_does_not_hold_up_the_scan(registry, header):
     remembered = RegistryCache()
     message = refused(shop(registry.host), remembered, seconds=1.0)
     assert "no end within" in message or "in time" in message
-    assert "an earlier question has not ended" in refused(shop(registry.host), remembered)
+    assert "an earlier scan has not ended" in refused(shop(registry.host), remembered)
     assert len(registry.requests) == 1
 
 
@@ -478,9 +478,9 @@ def test_content_that_is_not_what_its_digest_says(registry):
         if "/manifests/" in request.path
         else None
     )
-    assert "does not have the digest" in refused(shop(registry.host))
+    assert "does not match its digest" in refused(shop(registry.host))
     registry.intercept = lambda request: Reply(200, {}, b"{}") if "/blobs/" in request.path else None
-    assert "does not have the digest" in refused(shop(registry.host, platform="linux/amd64"))
+    assert "does not match its digest" in refused(shop(registry.host, platform="linux/amd64"))
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_what_may_write_takes_the_place_of_what_may_read():
         ({"update": {"images": ["web"]}}, "there is no image 'web'"),
         ({"update": {"paths": ["../x"]}}, "is not a path inside the repository"),
         ({"update": {"paths": ["/etc"]}}, "is not a path inside the repository"),
-        ({"update": {"commit_message": "Update {image}"}}, "'{image}' is no word of a message"),
+        ({"update": {"commit_message": "Update {image}"}}, "'{image}' is no placeholder of a message"),
         ({"update": {"trailers": {"A b": "x"}}}, "reading trailers"),
         ({"update": {"author": {"name": "a <b>"}}}, "cannot stand in a commit"),
         ({"update": {"author": {"email": "nobody"}}}, "cannot stand in a commit"),

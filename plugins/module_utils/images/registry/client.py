@@ -211,9 +211,7 @@ class ImageRepository:
     def _check_digest(self, body: bytes, digest: str, operation: str) -> None:
         algorithm, _colon, value = digest.partition(":")
         if hashlib.new(algorithm, body, usedforsecurity=True).hexdigest() != value:
-            raise self._session.error(
-                operation, "the content does not have the digest that it is to have", _CHECK_REGISTRY
-            )
+            raise self._session.error(operation, "the content does not match its digest", _CHECK_REGISTRY)
 
     def _read_manifest(self, body: bytes, digest: str, operation: str) -> ImageManifest:
         manifest = parse_manifest(self._json(body, operation), digest)
@@ -241,8 +239,8 @@ _MEANINGS: Mapping[int, tuple[str, str]] = {
         "Compare its name with what the registry shows.",
     ),
     429: (
-        "the registry takes no more questions for now",
-        "Scan less often, or with a login that may ask more.",
+        "the registry accepts no more requests for now",
+        "Scan less often, or with a login that has a higher limit.",
     ),
     503: ("the registry is not well", "See its log."),
     500: ("the registry is not well", "See its log."),

@@ -70,7 +70,7 @@ class RegistrySession:
         self._until = until
         self._secrets = list(secrets)
         self._session = open_session(
-            access.subject, "loading what asks registries", ca_file=access.ca_file, width=_WIDTH
+            access.subject, "loading the client of registries", ca_file=access.ca_file, width=_WIDTH
         )
 
     def close(self) -> None:
@@ -151,8 +151,8 @@ class RegistrySession:
         if wait > min(_LONGEST_WAIT, self._until - time.monotonic()):
             raise self.error(
                 operation,
-                f"{host} takes no more questions for {format_seconds(wait)} (Retry-After)",
-                "It is left alone until then; scan less often, or with a login that may ask more.",
+                f"{host} accepts no more requests for {format_seconds(wait)} (Retry-After)",
+                "It is left alone until then; scan less often, or with a login that has a higher limit.",
                 status=429,
                 wait=wait,
             )
@@ -190,7 +190,7 @@ class RegistrySession:
         except ValueError:
             known = False
         if not known:
-            raise self.error(operation, "it redirects to what is no address", _CHECK_REGISTRY)
+            raise self.error(operation, "it redirects to an invalid address", _CHECK_REGISTRY)
         same = origin(address) == origin(target)
         if not same and (parts.scheme != "https" or not self.may_lead_to(parts.hostname or "")):
             shown = printable(f"{parts.scheme}://{parts.netloc}", 100)
