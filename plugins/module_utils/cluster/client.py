@@ -321,19 +321,19 @@ class Cluster:
             return self._transport.exchange(request)
         key = request_key(request, f"{self._account} {basis}")
         known = refused.find(key)
-        if known is not None and known.environment == self._environment(kind, request):
+        if known is not None and known.environment == self._rules_digest(kind, request):
             refused.mark_used(key)
             raise known.to_error()
         try:
             answer = self._transport.exchange(request)
         except RequestError as error:
             if is_lasting(error):
-                refused.note(key, error, self._environment(kind, request))
+                refused.note(key, error, self._rules_digest(kind, request))
             raise
         refused.succeeded(key, wrote=not request.dry_run)
         return answer
 
-    def _environment(self, kind: ApiResource, request: Request) -> str:
+    def _rules_digest(self, kind: ApiResource, request: Request) -> str:
         """Return a digest of the server's rules for a request, which are read once."""
         with self._reading_rules:
             if self._rules is None:
