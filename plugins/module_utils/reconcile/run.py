@@ -153,7 +153,7 @@ def _is_unknown(
     if identities[0].ref in parents:
         return False
     try:
-        return not records.of(identities[0]).exists
+        return not records.load(identities[0]).exists
     except PlumbError:
         return False  # the error is reported where the record is needed
 

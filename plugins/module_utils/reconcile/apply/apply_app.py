@@ -29,7 +29,7 @@ from ..applyset.inventory import Inventory, read_inventory
 from ..desired.order import Stage, staged
 from ..fields.managed_fields import FIELD_MANAGER
 from ..health.assess import assess
-from ..membership.member_records import make_namespace
+from ..membership.member_records import create_namespace
 from ..membership.record import MemberRecord
 from ..plan.context import PlanContext
 from ..plan.plan_apps import AppPlan
@@ -44,7 +44,7 @@ from .apply_object import (
     replan_deferred,
     wait_until,
 )
-from .record_changes import recorded_after, recorded_before
+from .record_changes import record_after_run, record_before_run
 from .wait import wait_for_health
 
 _NAMESPACE = GroupKind("", "Namespace")
@@ -180,7 +180,7 @@ class _AppApplier:
             *(planned.action.ref for planned in app_plan.prunes),
             *app_plan.moving,
             *app_plan.unrecorded,
-            *app_plan.unseen,
+            *app_plan.unread_members,
         ]
         has_none = not self._inventory.exists and (self._record is None or not self._record.exists)
         if (
@@ -193,13 +193,13 @@ class _AppApplier:
         self._ensure_namespaces()
         widened = self._inventory.widened([*wanted, *members])
         if self._record is not None:
-            self._write_record(recorded_before(self._record, app_plan.applies, app_plan.prunes))
+            self._write_record(record_before_run(self._record, app_plan.applies, app_plan.prunes))
             widened = widened.before_record()
         self._write_inventory(widened)
 
     def _write_record(self, record: MemberRecord) -> None:
         if self._app_plan.records is not None and (not record.exists or record != self._record):
-            self._record = self._app_plan.records.put(record)
+            self._record = self._app_plan.records.save(record)
 
     def _deletes(self) -> bool:
         return any(planned.action.verb is Verb.PRUNE for planned in self._app_plan.prunes)
@@ -211,7 +211,7 @@ class _AppApplier:
         home = self._inventory.identity.namespace
         created = {planned.action.ref.name for planned in self._app_plan.namespace_actions}
         if not self._inventory.exists and not self._apply_early(home) and home not in created:
-            make_namespace(self._cluster, home)
+            create_namespace(self._cluster, home)
         if self._record is not None and not self._record.exists and self._app_plan.records is not None:
             self._apply_early(self._app_plan.records.home)
 
@@ -294,12 +294,12 @@ class _AppApplier:
         pruned = {action.ref for action in done if action.verb is Verb.PRUNE}
         left_git = [planned.action.ref for planned in app_plan.prunes]
         remaining = [*(ref for ref in left_git if ref not in pruned), *app_plan.moving]
-        possible = [*remaining, *app_plan.unrecorded, *app_plan.unseen]
+        possible = [*remaining, *app_plan.unrecorded, *app_plan.unread_members]
         if app_plan.app.state is AppState.ABSENT and not possible:
             self._drop_record(self._inventory)
             self._drop(self._inventory)
         elif self._inventory.exists:
-            self._narrow([*remaining, *app_plan.unseen], possible)
+            self._narrow([*remaining, *app_plan.unread_members], possible)
         if not self._failed and not remaining:
             for former in app_plan.former_inventories:
                 self._drop_record(former)
@@ -310,7 +310,9 @@ class _AppApplier:
         wanted = [planned.action.ref for planned in app_plan.applies]
         narrowed = self._inventory.narrowed([*wanted, *possible])
         if self._record is not None:
-            after = recorded_after(self._record, app_plan.applies, self._outcomes, remaining, app_plan.moving)
+            after = record_after_run(
+                self._record, app_plan.applies, self._outcomes, remaining, app_plan.moving
+            )
             self._write_record(after)
             narrowed = narrowed.with_record(wanted)
         elif app_plan.plan.prune_blocked:
@@ -319,7 +321,7 @@ class _AppApplier:
 
     def _drop_record(self, inventory: Inventory) -> None:
         if self._app_plan.records is not None:
-            self._app_plan.records.drop(inventory.identity)
+            self._app_plan.records.delete(inventory.identity)
 
     def _drop(self, inventory: Inventory) -> None:
         """Delete a parent whose members are all gone or taken over."""

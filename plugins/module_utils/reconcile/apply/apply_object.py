@@ -25,7 +25,7 @@ from ...model.objects import Body, ObjectRef
 from ...model.plan import Action, Outcome, Result, Verb
 from ..applyset.inventory import is_member, part_of
 from ..fields.applied_fields import with_applied_fields
-from ..fields.managed_fields import CREATOR, FIELD_MANAGER, rewritten
+from ..fields.managed_fields import CREATOR, FIELD_MANAGER, rewritten_managed_fields
 from ..plan.context import PlanContext
 from ..plan.plan_object import plan_object, verified_state_after
 from ..plan.planned_action import PlannedAction
@@ -164,7 +164,7 @@ def _apply_to_live(cluster: Cluster, resource: ApiResource, planned: PlannedActi
 
 def _strike_unknown_owner(cluster: Cluster, resource: ApiResource, ref: ObjectRef, applied: Body) -> Body:
     """Strike the entry that the server makes up for an object that had no managedFields; return the object."""
-    remaining = rewritten(applied, fold={}, release={}, api_version=resource.api_version)
+    remaining = rewritten_managed_fields(applied, fold={}, release={}, api_version=resource.api_version)
     if remaining is None:
         return applied
     return _write_managed_fields(

@@ -16,7 +16,7 @@ from ..membership.record import MemberRecord, RecordedMember, short_digest
 from ..plan.planned_action import PlannedAction
 
 
-def recorded_before(
+def record_before_run(
     record: MemberRecord, applies: Iterable[PlannedAction], prunes: Iterable[PlannedAction]
 ) -> MemberRecord:
     """Return the record with all that the run is going to write or delete, none of it as applied yet.
@@ -41,7 +41,7 @@ def _is_of_app(planned: PlannedAction, record: MemberRecord) -> bool:
     return not record.exists and planned.live is not None and is_member(planned.live, record.identity.id)
 
 
-def recorded_after(
+def record_after_run(
     record: MemberRecord,
     applies: Iterable[PlannedAction],
     outcomes: Iterable[Outcome],

@@ -49,7 +49,7 @@ def wait_for_health(
     pause = _FIRST_PAUSE
     exceptions = WaitExceptions(cluster)
     while pending:
-        pending = exceptions.left(_read_health(cluster, set_id, pending))
+        pending = exceptions.still_awaited(_read_health(cluster, set_id, pending))
         moving = any(health.status is not HealthStatus.FAILED for health in pending.values())
         if not moving or time.monotonic() + pause >= deadline:
             break

@@ -28,7 +28,7 @@ class WaitExceptions:
         self._late_binding: dict[str, bool] = {}  # by class: whether its claims wait for a Pod
         self.remarks: set[str] = set()
 
-    def left(self, pending: Mapping[DesiredObject, Health]) -> dict[DesiredObject, Health]:
+    def still_awaited(self, pending: Mapping[DesiredObject, Health]) -> dict[DesiredObject, Health]:
         """Return those of the pending objects that have to be waited for."""
         remarks = {wanted: self._remark(wanted, health) for wanted, health in pending.items()}
         self.remarks |= {f"{wanted.ref}: {remark}" for wanted, remark in remarks.items() if remark}

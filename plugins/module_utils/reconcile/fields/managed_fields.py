@@ -201,7 +201,7 @@ def without_never_folded(fields: FieldSet) -> FieldSet:
     return fields
 
 
-def rewritten(
+def rewritten_managed_fields(
     live: Body,
     *,
     fold: FieldSet,

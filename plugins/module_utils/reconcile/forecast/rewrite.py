@@ -32,7 +32,7 @@ from ...model.well_known import PART_OF
 from ..drift.explain import value_at
 from ..fields.applied_fields import ANNOTATION
 from ..fields.fieldset import SELF, FieldSet, Path, is_member_node, leaves, set_of_paths, subtract, union
-from ..fields.managed_fields import DIGEST, Owner, lost_fields, our_entry, owners, rewritten
+from ..fields.managed_fields import DIGEST, Owner, lost_fields, our_entry, owners, rewritten_managed_fields
 from ..fields.ownership_match import same
 from ..fields.structure import index_of, with_item, without_item
 from .replace import dry_run_replace
@@ -59,7 +59,7 @@ class OwnershipTransfer:
 
     def managed_fields(self, live: Body, api_version: str) -> list[Mapping[str, Any]] | None:
         """Return the managedFields to write; None where they stay as they are."""
-        return rewritten(
+        return rewritten_managed_fields(
             live,
             fold=self.fold,
             release=self.release,

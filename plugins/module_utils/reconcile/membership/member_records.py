@@ -35,7 +35,7 @@ class MemberRecords:
         self._records: dict[SetIdentity, MemberRecord] = {}
         self._has_home = False
 
-    def of(self, identity: SetIdentity) -> MemberRecord:
+    def load(self, identity: SetIdentity) -> MemberRecord:
         """Return the record of a set, as this run knows it. Raises InventoryError or ClusterError."""
         with self._lock:
             if identity not in self._records:
@@ -43,9 +43,9 @@ class MemberRecords:
                 self._records[identity] = read_record(body, identity, self._owner, self.home)
             return self._records[identity]
 
-    def holders(self, ref: ObjectRef, identities: Iterable[SetIdentity]) -> list[SetIdentity]:
-        """Return those of the sets whose record has the object. Raises as `of` does."""
-        return [identity for identity in identities if ref in self.of(identity).entries]
+    def sets_with(self, ref: ObjectRef, identities: Iterable[SetIdentity]) -> list[SetIdentity]:
+        """Return those of the sets whose record has the object. Raises as `load` does."""
+        return [identity for identity in identities if ref in self.load(identity).entries]
 
     def _body(self, name: str) -> Body | None:
         if self._bodies is None:
@@ -65,11 +65,11 @@ class MemberRecords:
             return None
         return self._cluster.get(self._resource(), namespace=self.home, name=name)
 
-    def put(self, record: MemberRecord) -> MemberRecord:
+    def save(self, record: MemberRecord) -> MemberRecord:
         """Write a record, unless another run wrote it since it was read; return it with its new resourceVersion."""
         body = record.body(self.home)
         if not record.exists:
-            self._make_home()
+            self._create_home()
         try:
             live: Body = self._cluster.apply(self._resource(), body, field_manager=FIELD_MANAGER, force=True)
         except StaleVersion:
@@ -86,9 +86,9 @@ class MemberRecords:
             self._records[record.identity] = stored
         return stored
 
-    def drop(self, identity: SetIdentity) -> None:
+    def delete(self, identity: SetIdentity) -> None:
         """Delete the record of a set that has no objects any more."""
-        if not self.of(identity).exists:
+        if not self.load(identity).exists:
             return
         name = record_name(identity)
         live = self._cluster.get(self._resource(), namespace=self.home, name=name, metadata_only=True)
@@ -109,16 +109,16 @@ class MemberRecords:
             )
         return resource
 
-    def _make_home(self) -> None:
+    def _create_home(self) -> None:
         """Create the namespace of records if it is missing; checked once in a run."""
         with self._lock:
             if self._has_home:
                 return
-            make_namespace(self._cluster, self.home)
+            create_namespace(self._cluster, self.home)
             self._has_home = True
 
 
-def make_namespace(cluster: Cluster, name: str) -> None:
+def create_namespace(cluster: Cluster, name: str) -> None:
     """Create a plain Namespace if there is none of that name, as far as the account may know."""
     resource = cluster.discover().of(_NAMESPACE)
     if resource is None:

@@ -31,14 +31,14 @@ class Membership:
     @property
     def record(self) -> MemberRecord:
         """The app's own record. Raises InventoryError or ClusterError where it cannot be read."""
-        return self.records.of(self.own)
+        return self.records.load(self.own)
 
-    def of(self, ref: ObjectRef) -> RecordedMember | None:
+    def entry_of(self, ref: ObjectRef) -> RecordedMember | None:
         """Return what was recorded of an object for this app, under its name or a former one."""
-        entries = (self.records.of(identity).entries.get(ref) for identity in (self.own, *self.former))
+        entries = (self.records.load(identity).entries.get(ref) for identity in (self.own, *self.former))
         return next((entry for entry in entries if entry is not None), None)
 
-    def set_with(self, ref: ObjectRef, live: Body, *, adopt: bool) -> str:
+    def set_id_of(self, ref: ObjectRef, live: Body, *, adopt: bool) -> str:
         """Return the id of the set that has a live object; empty where none has. Raises as `record` does.
 
         A label that Plumb's own entry covers is trusted unless a record contradicts it. An object whose label somebody
@@ -50,7 +50,7 @@ class Membership:
         has_entry = our_entry(owners(live)) is not None
         if not (label or has_entry or adopt):
             return label
-        holders = self.records.holders(ref, (self.own, *self.former, *self.others))
+        holders = self.records.sets_with(ref, (self.own, *self.former, *self.others))
         if label and not self._contradicted(label, holders):
             return label
         other = next((identity.id for identity in holders if identity != self.own), "")
@@ -65,7 +65,7 @@ class Membership:
         return (
             identity_named is not None
             and identity_named not in holders
-            and self.records.of(identity_named).exists
+            and self.records.load(identity_named).exists
         )
 
 

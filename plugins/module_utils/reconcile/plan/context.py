@@ -105,12 +105,12 @@ class PlanContext:
         """Whether a missing object was applied before: then someone deleted it. Raises InventoryError, ClusterError."""
         if not self.membership.record.exists:
             return self.applied_before
-        recorded = self.membership.of(wanted.ref)
+        recorded = self.membership.entry_of(wanted.ref)
         return recorded is not None and bool(recorded.applied)
 
     def applied(self, wanted: DesiredObject) -> bool:
         """Whether a missing object was last applied from this manifest. Raises InventoryError, ClusterError."""
-        recorded = self.membership.of(wanted.ref)
+        recorded = self.membership.entry_of(wanted.ref)
         if recorded is not None:
             return recorded.is_of(wanted)
         return self.applied_before and not self.membership.record.exists

@@ -47,7 +47,7 @@ def deferred(context: PlanContext, planned: PlannedAction, changing: frozenset[G
     if context.discovery.of(wanted.ref.group_kind) is None:
         return planned
     set_id = (
-        context.membership.set_with(wanted.ref, live, adopt=context.app.adopt) if live is not None else ""
+        context.membership.set_id_of(wanted.ref, live, adopt=context.app.adopt) if live is not None else ""
     )
     adopts = (
         live is not None

@@ -177,7 +177,7 @@ def _with_reason(dry_run_input: DryRunInput, action: Action) -> Action:
     """Return the action with the reason that a reader has to know besides its changes."""
     if dry_run_input.moving:
         return replace(action, reason="taken over from another app, which no longer has it")
-    if dry_run_input.is_left:
+    if dry_run_input.leaves_drift:
         return replace(action, verb=Verb.UNCHANGED, reason=LEFT_AS_IT_IS)
     if not action.changes and not dry_run_input.adopting and not dry_run_input.same_manifest:
         # Without a write, each later run would ask the server anew, and would not know drift from a change in Git.
@@ -192,7 +192,7 @@ def _with_reason(dry_run_input: DryRunInput, action: Action) -> Action:
 
 def _plan_immutable(dry_run_input: DryRunInput, error: Invalid) -> PlannedAction:
     wanted, live = dry_run_input.wanted, dry_run_input.live
-    if dry_run_input.is_left:
+    if dry_run_input.leaves_drift:
         return PlannedAction(
             action=action_for(wanted, Verb.UNCHANGED, live, reason=LEFT_AS_IT_IS), wanted=wanted, live=live
         )

@@ -39,7 +39,7 @@ class DryRunInput:
         return not self.adopting and applied_digest(self.live) == self.wanted.digest
 
     @property
-    def is_left(self) -> bool:
+    def leaves_drift(self) -> bool:
         """Whether the app leaves drift as it is, and nothing but drift differs."""
         return self.same_manifest and not self.moving and self.context.app.drift is DriftPolicy.REPORT
 
@@ -52,7 +52,7 @@ class DryRunInput:
     @property
     def removed(self) -> FieldSet:
         """What others have added and this app removes: all of it, or only what replaces an item of Git's."""
-        if self.is_left or self.adopting:
+        if self.leaves_drift or self.adopting:
             return {}
         foreign = self.added if self.context.app.additions is AdditionPolicy.REMOVE else self.replacing
         return removable(foreign, from_appliers=self.context.app.force_conflicts)

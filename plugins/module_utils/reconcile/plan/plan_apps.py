@@ -68,7 +68,9 @@ class AppPlan:
     records: MemberRecords | None = None
     record: MemberRecord | None = None  # what earlier runs applied; None where this run does not need to know
     unrecorded: tuple[ObjectRef, ...] = ()  # labelled objects that no record has
-    unseen: tuple[ObjectRef, ...] = ()  # recorded objects that may exist, though this run could not read them
+    unread_members: tuple[
+        ObjectRef, ...
+    ] = ()  # recorded objects that may exist, though this run could not read them
 
     @property
     def verified(self) -> dict[ObjectRef, VerifiedState]:
@@ -119,7 +121,7 @@ def _has_members(run: RunContext, inventories: Iterable[Inventory]) -> bool:
     ):
         return True
     try:
-        return any(run.records.of(inventory.identity).entries for inventory in inventories)
+        return any(run.records.load(inventory.identity).entries for inventory in inventories)
     except (RequestError, InventoryError):
         return True
 
@@ -201,7 +203,7 @@ def _with_record(run: RunContext, query: AppQuery) -> AppQuery:
     if query.inventory.exists and (not hint or hint == digest_of_names(query.refs)):
         return query
     try:
-        recorded = run.records.of(query.inventory.identity).entries
+        recorded = run.records.load(query.inventory.identity).entries
     except (ClusterError, InventoryError):
         return query  # the error is reported where the record is needed
     return replace(query, inventories=(query.inventory.widened(recorded), *query.inventories[1:]))
@@ -300,7 +302,7 @@ class _ObservedApp:
             for ref, body in self.snapshot.members(i.identity.id).items()
         }
 
-    def unseen(self, record: MemberRecord) -> tuple[ObjectRef, ...]:
+    def unread_members(self, record: MemberRecord) -> tuple[ObjectRef, ...]:
         """Return recorded objects that this run has not read, of kinds of which it could not read all."""
         snapshot = self.snapshot
         complete = {kind for kind in snapshot.kinds if kind not in snapshot.unread}
@@ -375,7 +377,7 @@ def _app_plan(run: RunContext, observed: _ObservedApp, planned_actions: Sequence
         records=run.records,
         record=members.record,
         unrecorded=members.unrecorded,
-        unseen=observed.unseen(members.record) if members.record is not None else (),
+        unread_members=observed.unread_members(members.record) if members.record is not None else (),
     )
 
 
@@ -389,10 +391,10 @@ def _members(
     """
     query, membership, labelled = observed.query, observed.context.membership, observed.labelled
     is_quiet = _is_quiet(observed, planned_actions, labelled)
-    if is_quiet and not observed.snapshot.why_unread(query.group_kinds, query.namespaces):
+    if is_quiet and not observed.snapshot.unread_reason(query.group_kinds, query.namespaces):
         return observed, Members(counted=labelled)
     try:
-        records = [membership.records.of(inventory.identity) for inventory in query.inventories]
+        records = [membership.records.load(inventory.identity) for inventory in query.inventories]
     except Forbidden:
         if not run.options.check:
             raise
@@ -427,9 +429,9 @@ def _checked_by_record(observed: _ObservedApp, members: Members, planned: Planne
     membership, record = context.membership, members.record
     if live is None or wanted is None or record is None or planned.action.verb is Verb.REFUSED:
         return planned
-    if set_of(live) != membership.own.id or membership.of(ref) is not None:
+    if set_of(live) != membership.own.id or membership.entry_of(ref) is not None:
         return planned
-    owners_by_record = membership.records.holders(ref, membership.others)
+    owners_by_record = membership.records.sets_with(ref, membership.others)
     conflict = next(
         (reason for identity in owners_by_record if (reason := context.conflict(ref, identity.id))), ""
     )
@@ -496,7 +498,7 @@ def _blocked_warning(prune: Prune) -> tuple[str, ...]:
 
 def _unread_reason(observed: _ObservedApp, members: Members) -> str:
     """Return why this run must not prune: not all members are known for sure."""
-    return observed.snapshot.why_unread(_kinds(observed, members), observed.query.namespaces)
+    return observed.snapshot.unread_reason(_kinds(observed, members), observed.query.namespaces)
 
 
 def _kinds(observed: _ObservedApp, members: Members) -> frozenset[GroupKind]:

@@ -67,7 +67,7 @@ def _plan(
     context: PlanContext, wanted: DesiredObject, live: Body | None, verified: VerifiedState | None
 ) -> PlannedAction:
     set_id = (
-        context.membership.set_with(wanted.ref, live, adopt=context.app.adopt) if live is not None else ""
+        context.membership.set_id_of(wanted.ref, live, adopt=context.app.adopt) if live is not None else ""
     )
     conflict = context.conflict(wanted.ref, set_id) or _inventory_conflict(live)
     if conflict:
@@ -315,7 +315,7 @@ def _is_finished(context: PlanContext, wanted: DesiredObject) -> bool:
     """
     if not is_removed_by_ttl(wanted):
         return False
-    recorded = context.membership.of(wanted.ref)
+    recorded = context.membership.entry_of(wanted.ref)
     if recorded is not None or context.membership.record.exists:
         return recorded is not None and recorded.is_of(wanted)
     applied = (f"{wanted.ref.namespace}/{wanted.ref.name}", wanted.digest)  # as 0.1.0 remembered it

@@ -84,7 +84,7 @@ class Snapshot:
         """Return the state that is still valid for the object; None where there is none."""
         return self.states.get((wanted.api_version, wanted.ref))
 
-    def why_unread(self, kinds: Iterable[GroupKind], namespaces: Iterable[str]) -> str:
+    def unread_reason(self, kinds: Iterable[GroupKind], namespaces: Iterable[str]) -> str:
         """Return why members of these kinds in these namespaces are not all known; empty where they are."""
         where = sorted({EVERYWHERE, *namespaces})
         return next(

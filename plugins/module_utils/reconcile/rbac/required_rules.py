@@ -180,7 +180,7 @@ def _kinds_of_inventories(
         try:
             if isinstance(parent, ClusterError):
                 raise parent
-            inventory, record = read_inventory(parent, identity, run.options.owner), records.of(identity)
+            inventory, record = read_inventory(parent, identity, run.options.owner), records.load(identity)
             # Whoever may edit a parent could have any kind granted: it counts only before there is a record.
             kinds |= record.group_kinds if record.exists else inventory.group_kinds
         except PlumbError as error:

@@ -18,7 +18,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.mana
     our_entry,
     owner_of,
     owners,
-    rewritten,
+    rewritten_managed_fields,
 )
 from ansible_collections.plumb.gitops.tests.unit.reconcile.managed import (
     Entry,
@@ -79,7 +79,7 @@ def test_rewritten(name: str) -> None:
     before, fold, release, after = REWRITES[name]
     body = live(*before)
     original = deepcopy(body)
-    assert rewritten(body, fold=fold, release=release, api_version="v1") == after
+    assert rewritten_managed_fields(body, fold=fold, release=release, api_version="v1") == after
     assert body == original
 
 

@@ -106,8 +106,8 @@ def test_row_74_what_cannot_be_read_is_an_error_and_not_an_empty_record(body: di
 def test_row_74_all_records_of_a_run_are_read_by_one_list() -> None:
     seen = membership(SHOP, record(SHOP, [config_map("a")]), record(CART, [config_map("b")]), others=[CART])
     assert seen.record.exists
-    assert seen.records.holders(config_map("b"), [SHOP, CART]) == [CART]
-    assert not seen.records.of(SetIdentity("other", "shop")).exists
+    assert seen.records.sets_with(config_map("b"), [SHOP, CART]) == [CART]
+    assert not seen.records.load(SetIdentity("other", "shop")).exists
 
 
 @given(st.sets(REFS, max_size=8), st.sets(REFS, max_size=8), st.sets(REFS, max_size=8), st.booleans())

@@ -125,7 +125,7 @@ def test_whose_an_object_is(
     cart = ObjectRef("", "ConfigMap", "shop", "cart")
     records = [] if recorded is None else [record(SET, [cart] if recorded else [])]
     body = live(*entries, metadata={"labels": {PART_OF: label} if label else {}})
-    held = membership(SET, *records).set_with(cart, body, adopt=True)
+    held = membership(SET, *records).set_id_of(cart, body, adopt=True)
     assert owner_of_object(body, held, SET.id) is holder
 
 
