@@ -27,8 +27,8 @@ from .core.log import Log
 from .core.schedule import Trigger
 from .core.suspensions import Suspensions, read_suspensions
 from .core.triggers import Wakeups
-from .http.app import Served, listen
-from .http.audit_sink import Sink
+from .http.app import HttpServices, listen
+from .http.audit_sink import AuditSink
 from .http.auth import short_token
 from .http.cluster_view import ClusterSnapshot, overview
 from .http.event_broker import EventBroker
@@ -37,12 +37,12 @@ from .http.status import agent_status, cluster_status, last_run_fields, status
 from .http.webhook import WebhookReceiver
 from .loops.cluster_loop import ClusterLoop
 from .loops.commands import Commands
-from .loops.image_scan import Scanner
+from .loops.image_scan import ImageScanner
 from .loops.leader import Leader, holder_name
-from .loops.preview_scan import Previews
-from .loops.source_poll import Poller
+from .loops.preview_scan import PreviewScanner
+from .loops.source_poll import SourcePoller
 from .loops.supervisor import Supervisor, log_unhandled
-from .loops.token_renewal import Renewer
+from .loops.token_renewal import TokenRenewer
 from .runner.run_pool import RunPool
 from .store.agent_state import AgentServices, AgentState
 from .store.inventory_copy import (
@@ -72,8 +72,8 @@ class Agent:
         self._shared = AgentServices(
             lambda: self.in_force, self._runs, log, self.metrics, self.broker.changed
         )
-        self._scanner = Scanner(self.clusters, self._shared, self.wakeups)
-        self._previews = Previews(self.clusters, self._shared, self.wakeups)
+        self._scanner = ImageScanner(self.clusters, self._shared, self.wakeups)
+        self._previews = PreviewScanner(self.clusters, self._shared, self.wakeups)
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._supervisor = Supervisor(log, self.metrics.loop_restarted)
         self._reload = asyncio.Event()
@@ -106,7 +106,7 @@ class Agent:
             accepted = await self._first_inventory(config)
             self._switch(replace(self.in_force, accepted=accepted, suspensions=suspensions))
             async with AsyncExitStack() as stack:
-                web = await listen(config.http, self._served())
+                web = await listen(config.http, self._http_services())
                 if short := short_token(config.http):
                     self.log.warning("short token", why=short)
                 stack.push_async_callback(web.cleanup)
@@ -119,19 +119,19 @@ class Agent:
         """Return the loops that are for all clusters, by name, each as the function that begins it."""
         loops: dict[str, Callable[[], Awaitable[None]]] = {
             "files": lambda: self._watch_files(tasks),
-            "poll": lambda: Poller(self.clusters, lambda: self.in_force, self.log, self.wakeups).loop(),
+            "poll": lambda: SourcePoller(self.clusters, lambda: self.in_force, self.log, self.wakeups).loop(),
             "images": self._scanner.loop,
             "previews": self._previews.loop,
-            "tokens": lambda: Renewer(lambda: self.in_force, self.log).loop(),
+            "tokens": lambda: TokenRenewer(lambda: self.in_force, self.log).loop(),
         }
         election = self.in_force.config.leader_election
         if election is not None:
             loops["leader"] = lambda: self._leader(election).run(asyncio.Event())
         return loops
 
-    def _served(self) -> Served:
+    def _http_services(self) -> HttpServices:
         commands = Commands(self.clusters, lambda: self.in_force, self._suspend, self.log)
-        return Served(
+        return HttpServices(
             health=self._defects,
             readiness=self._not_ready,
             metrics=self.metrics.text,
@@ -148,7 +148,7 @@ class Agent:
             return None
         snapshots = [
             ClusterSnapshot(
-                status=cluster_status(self.in_force, loop), history=loop.history, apps=loop.places
+                status=cluster_status(self.in_force, loop), history=loop.history, apps=loop.all_apps
             )
             for name, loop in sorted(self.clusters.items())
             if cluster in {"", name}
@@ -156,10 +156,10 @@ class Agent:
         agent = {**agent_status(self.in_force), "loops": self._supervisor.status()}
         return overview(agent, snapshots, version=self.broker.version, now=time.time())
 
-    def _sink(self) -> Sink | None:
+    def _sink(self) -> AuditSink | None:
         config = self.in_force.config
         token = config.http.audit_token_file
-        return Sink(config.state_dir / "audit", token, self.clusters.keys) if token is not None else None
+        return AuditSink(config.state_dir / "audit", token, self.clusters.keys) if token is not None else None
 
     def _receiver(self) -> WebhookReceiver | None:
         webhooks = self.in_force.config.http.webhooks

@@ -195,7 +195,7 @@ def _webhooks(reader: ConfigReader) -> tuple[Webhook, ...]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this name or address can only lead to this machine itself."""
+    """Return whether this name or address can only lead to this machine itself."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -17,8 +17,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import I
 
 from ..core.config import Http
 from ..loops.commands import Commands
-from .audit_sink import Sink
-from .auth import Authenticator, Handler, wrong
+from .audit_sink import AuditSink
+from .auth import Authenticator, Handler, error_response
 from .connection_limits import HEADERS, BoundedSite, ConnectionLimits
 from .page import PageData, add_no_page, add_page, harden
 from .request_body import MOST_WORDS, READING, BodyRefused, read_body
@@ -31,8 +31,8 @@ _WORDS = {"cluster", "app"}
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """What is served: functions that return it, and handlers of what is sent."""
+class HttpServices:
+    """What the agent serves: functions that return it, and handlers of what is sent."""
 
     health: Callable[[], list[str]]  # what is wrong, a line each
     readiness: Callable[[], list[str]]
@@ -40,15 +40,15 @@ class Served:
     status: Callable[[], Mapping[str, Any]]
     commands: Commands
     page: PageData
-    sink: Sink | None = None  # for audit events
+    sink: AuditSink | None = None  # for audit events
     receiver: WebhookReceiver | None = None  # of webhooks
 
 
-async def listen(http: Http, served: Served) -> web.AppRunner:
+async def listen(http: Http, services: HttpServices) -> web.AppRunner:
     """Listen until the runner is cleaned up. Raises InputError where the address cannot be had."""
     bounds = ConnectionLimits()
     runner = web.AppRunner(
-        _application(http, served, bounds),
+        _application(http, services, bounds),
         access_log=None,
         handle_signals=False,
         keepalive_timeout=HEADERS,
@@ -70,25 +70,25 @@ async def listen(http: Http, served: Served) -> web.AppRunner:
     return runner
 
 
-def _application(http: Http, served: Served, bounds: ConnectionLimits) -> web.Application:
+def _application(http: Http, services: HttpServices, bounds: ConnectionLimits) -> web.Application:
     application = web.Application(middlewares=[bounds.middleware])
-    application.router.add_get("/healthz", _words(served.health))
-    application.router.add_get("/readyz", _words(served.readiness))
-    application.router.add_get("/metrics", _metrics(served.metrics))
+    application.router.add_get("/healthz", _words(services.health))
+    application.router.add_get("/readyz", _words(services.readiness))
+    application.router.add_get("/metrics", _metrics(services.metrics))
     application.on_response_prepare.append(harden)
     authenticator = Authenticator(http)
     if http.token_file is not None:
-        application.router.add_get("/api/v1/status", authenticator.command(_status(served)))
+        application.router.add_get("/api/v1/status", authenticator.command(_status(services)))
         for name in ("sync", "suspend", "resume"):
-            command = getattr(served.commands, name)
+            command = getattr(services.commands, name)
             application.router.add_post(f"/api/v1/{name}", authenticator.command(_command(command)))
-    if served.sink is not None:
+    if services.sink is not None:
         for path in ("/audit/{cluster}", "/audit/{cluster}/{token}"):
-            application.router.add_post(path, served.sink.receive)
-    if served.receiver is not None:
-        application.router.add_post("/webhook/{name}", served.receiver.receive)
+            application.router.add_post(path, services.sink.receive)
+    if services.receiver is not None:
+        application.router.add_post("/webhook/{name}", services.receiver.receive)
     if http.token_file is not None or http.trusted_user_header:
-        add_page(application, authenticator, served.page)
+        add_page(application, authenticator, services.page)
     else:
         add_no_page(application)
     return application
@@ -109,9 +109,9 @@ def _metrics(text: Callable[[], bytes]) -> Handler:
     return answer
 
 
-def _status(served: Served) -> Handler:
+def _status(services: HttpServices) -> Handler:
     async def answer(_request: web.Request) -> web.Response:
-        return web.json_response(served.status())
+        return web.json_response(services.status())
 
     return answer
 
@@ -122,11 +122,11 @@ def _command(command: Callable[[str, str], dict[str, Any]]) -> Handler:
             words = _words_of(await read_body(request, most=MOST_WORDS, seconds=READING))
             return web.json_response(command(words.get("cluster", ""), words.get("app", "")))
         except BodyRefused as refused:
-            return wrong(refused.status, refused.why)
+            return error_response(refused.status, refused.why)
         except InputError as error:
-            return wrong(409, str(error))
+            return error_response(409, str(error))
         except OSError as error:
-            return wrong(500, f"it could not be written: {error.strerror}")
+            return error_response(500, f"it could not be written: {error.strerror}")
 
     return answer
 

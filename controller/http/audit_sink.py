@@ -38,7 +38,7 @@ _FIELDS = (
 _OF_USER = ("username", "groups")
 
 
-class Sink:
+class AuditSink:
     """Keeps the events of each cluster in a file of its own below `folder`, and one older file."""
 
     def __init__(self, folder: Path, token_file: Path, clusters: Callable[[], Collection[str]]) -> None:

@@ -58,7 +58,7 @@ class Authenticator:
             try:
                 self._bearer(request)
             except RefusedError as refused:
-                return refusal(refused)
+                return refusal_response(refused)
             return await handler(request)
 
         return answer
@@ -70,7 +70,7 @@ class Authenticator:
             try:
                 self.reader(request)
             except RefusedError as refused:
-                return refusal(refused)
+                return refusal_response(refused)
             return await handler(request)
 
         return answer
@@ -132,7 +132,7 @@ class Authenticator:
         address, now = request.remote or "", time.monotonic()
         wait = self._throttle.wait(address, now)
         if not wait:
-            self._throttle.wrong(address, now)
+            self._throttle.count_wrong(address, now)
             raise RefusedError(401, "this is not the token")
         raise RefusedError(
             429, "this is not the token, nor were others from this address; wait a little", wait
@@ -176,15 +176,15 @@ def short_token(http: Http) -> str:
     return f"the token for commands has {length} characters, which can be guessed. {step}"
 
 
-def refusal(refused: RefusedError) -> web.Response:
+def refusal_response(refused: RefusedError) -> web.Response:
     """Return the answer to a refused request."""
     headers = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else {}
     if refused.wait:
         headers["Retry-After"] = str(math.ceil(refused.wait))
-    return wrong(refused.status, str(refused), headers)
+    return error_response(refused.status, str(refused), headers)
 
 
-def wrong(status: int, why: str, headers: dict[str, str] | None = None) -> web.Response:
+def error_response(status: int, why: str, headers: dict[str, str] | None = None) -> web.Response:
     """Return an answer with the reason of a failure."""
     return web.json_response({"error": why}, status=status, headers=headers)
 

@@ -23,7 +23,7 @@ class LoginThrottle:
         """Return the seconds until the address may send a token again; 0 where it may now."""
         return max(0.0, self._spent.get(_network(address), now) - now - (AT_ONCE - 1) * PAUSE)
 
-    def wrong(self, address: str, now: float) -> None:
+    def count_wrong(self, address: str, now: float) -> None:
         """Count a wrong token from the address."""
         network = _network(address)
         self._spent[network] = max(self._spent.get(network, now), now) + PAUSE

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from .auth import Authenticator, Handler, RefusedError, refusal, wrong
+from .auth import Authenticator, Handler, RefusedError, error_response, refusal_response
 from .event_broker import EventBroker, FullError, Subscriber
 from .request_body import MOST_WORDS, READING, BodyRefused, read_body
 
@@ -116,7 +116,7 @@ def _session(authenticator: Authenticator) -> Handler:
             reader = authenticator.reader(request)
         except RefusedError as refused:
             if refused.status != 401:
-                return refusal(refused)
+                return refusal_response(refused)
             return web.json_response({"by": "", "sign_in": authenticator.http.token_file is not None})
         return web.json_response({"by": reader.by, "name": reader.name, "ends": reader.ends})
 
@@ -128,7 +128,7 @@ def _state(shown: PageData) -> Handler:
         cluster = request.query.get("cluster", "")
         state = shown.state(cluster)
         if state is None:
-            return wrong(404, "there is no such cluster")
+            return error_response(404, "there is no such cluster")
         text = await asyncio.to_thread(json.dumps, state, separators=(",", ":"))
         response = web.Response(text=text, content_type="application/json")
         response.enable_compression()
@@ -144,9 +144,9 @@ def _sign_in(authenticator: Authenticator) -> Handler:
             form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
             return authenticator.sign_in(request, form.get("token", ""))
         except RefusedError as refused:
-            return refusal(refused)
+            return refusal_response(refused)
         except BodyRefused as refused:
-            return wrong(refused.status, refused.why)
+            return error_response(refused.status, refused.why)
 
     return answer
 
@@ -156,7 +156,7 @@ def _sign_out(authenticator: Authenticator) -> Handler:
         try:
             return authenticator.sign_out()
         except RefusedError as refused:
-            return refusal(refused)
+            return refusal_response(refused)
 
     return answer
 
@@ -168,9 +168,9 @@ def _events(authenticator: Authenticator, broker: EventBroker) -> Handler:
             with broker.listening() as subscriber:
                 return await _follow(request, subscriber, lambda: authenticator.reader(request), broker)
         except RefusedError as refused:
-            return refusal(refused)
+            return refusal_response(refused)
         except FullError:
-            return wrong(503, "too many pages are open already", {"Retry-After": "10"})
+            return error_response(503, "too many pages are open already", {"Retry-After": "10"})
 
     return answer
 

@@ -85,7 +85,7 @@ class ClusterLoop:
     @property
     def apps(self) -> tuple[str, ...]:
         """The apps by name: those of the inventory, and those that its config in Git adds."""
-        return tuple(dict.fromkeys(app["name"] for app in self.places))
+        return tuple(dict.fromkeys(app["name"] for app in self.all_apps))
 
     @property
     def git_apps(self) -> tuple[Mapping[str, Any], ...]:
@@ -93,7 +93,7 @@ class ClusterLoop:
         return self.config.apps if self.config is not None else ()
 
     @property
-    def places(self) -> tuple[Mapping[str, Any], ...]:
+    def all_apps(self) -> tuple[Mapping[str, Any], ...]:
         """All apps, with the source and the path of each."""
         return (*self.settings["apps"], *self.git_apps)
 

@@ -44,7 +44,7 @@ class _ScanState:
     inventory: Path | None = None  # of a run that is under way
 
 
-class Scanner:
+class ImageScanner:
     """Scans for each cluster at an interval, each in a task of its own: a registry that hangs holds up no other."""
 
     def __init__(self, clusters: Mapping[str, ClusterLoop], shared: AgentServices, wakeups: Wakeups) -> None:

@@ -18,7 +18,7 @@ PLAYBOOK = "plumb.gitops.preview"
 _GAP = 5.0  # seconds between two rounds, however often one is asked for
 
 
-class Previews:
+class PreviewScanner:
     """One round after another; a cluster's preview beside its runs, since it writes nothing to the cluster."""
 
     def __init__(self, clusters: Mapping[str, ClusterLoop], shared: AgentServices, wakeups: Wakeups) -> None:

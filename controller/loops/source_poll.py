@@ -27,7 +27,7 @@ _SOON = 1.0  # seconds until a requested poll asks again for clusters whose run 
 _PATIENCE = 20.0  # seconds for an answer; a Git that outlives an agent which was killed ends then, too
 
 
-class Poller:
+class SourcePoller:
     """Asks each remote in a task of its own, so that one which hangs holds up no other."""
 
     def __init__(

@@ -44,7 +44,7 @@ class AgentCredentials:
     context: str
 
 
-class Renewer:
+class TokenRenewer:
     """Renews the tokens of all clusters and of the election when they are due."""
 
     def __init__(self, in_force: Callable[[], AgentState], log: Log) -> None:

@@ -21,9 +21,9 @@ from ansible_collections.plumb.gitops.tests.support.manifests.text import config
 # Each loop of the agent, what the log calls it, and something that it calls again and again.
 LOOPS = {
     "files": "controller.agent:fingerprint",
-    "poll": "controller.loops.source_poll:Poller._wanted",
-    "images": "controller.loops.image_scan:Scanner._due",
-    "previews": "controller.loops.preview_scan:Previews._wanted",
+    "poll": "controller.loops.source_poll:SourcePoller._wanted",
+    "images": "controller.loops.image_scan:ImageScanner._due",
+    "previews": "controller.loops.preview_scan:PreviewScanner._wanted",
     "tokens": "controller.loops.token_renewal:credentials_in_use",
     "leader": "plugins.module_utils.cluster.lease:Lease.renew",
     "cluster ill": "controller.loops.cluster_loop:ClusterLoop._next",  # the second of two

@@ -348,13 +348,13 @@ def test_wrong_tokens_are_forgiven_with_time_and_held_against_their_address_only
     throttle = LoginThrottle()
     for _number in range(AT_ONCE):
         assert throttle.wait("192.0.2.1", 100.0) == 0
-        throttle.wrong("192.0.2.1", 100.0)
+        throttle.count_wrong("192.0.2.1", 100.0)
     assert throttle.wait("192.0.2.1", 100.0) == PAUSE
     assert throttle.wait("192.0.2.1", 100.0 + PAUSE) == 0
     assert throttle.wait("192.0.2.2", 100.0) == 0
     for number in range(AT_ONCE):
-        throttle.wrong(f"2001:db8::{number}", 100.0)
+        throttle.count_wrong(f"2001:db8::{number}", 100.0)
     assert throttle.wait("2001:db8::ffff", 100.0) > 0
     for number in range(5000):
-        throttle.wrong(f"host-{number}", 100.0)
+        throttle.count_wrong(f"host-{number}", 100.0)
     assert len(throttle._spent) <= 1024
