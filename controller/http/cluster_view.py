@@ -65,11 +65,11 @@ def _cluster(snapshot: ClusterSnapshot, now: float) -> dict[str, Any]:
     }
 
 
-def _apps(seen: ClusterSnapshot) -> list[dict[str, Any]]:
-    ran = {app["name"]: app for app in seen.status["apps"]}
-    options = {app["name"]: app for app in seen.apps}
-    suspended = set(seen.status["suspended_apps"])
-    shown = [_app(name, ran.get(name), options.get(name, {}), seen.history.apps.get(name, {}), name in suspended)
+def _apps(snapshot: ClusterSnapshot) -> list[dict[str, Any]]:
+    ran = {app["name"]: app for app in snapshot.status["apps"]}
+    options = {app["name"]: app for app in snapshot.apps}
+    suspended = set(snapshot.status["suspended_apps"])
+    shown = [_app(name, ran.get(name), options.get(name, {}), snapshot.history.apps.get(name, {}), name in suspended)
              for name in dict.fromkeys((*options, *ran))]  # fmt: skip
     return sorted(shown, key=lambda app: STATES.index(app["state"]))
 
@@ -102,13 +102,13 @@ def _app(
 
 
 def _state_of_app(app: Mapping[str, Any], *, has_run: bool) -> str:
-    whats = {finding["what"] for finding in app["findings"]}
+    kinds = {finding["what"] for finding in app["findings"]}
     holds = {
-        "failed": bool(app["error"] or whats & {"failed", "skipped"}),
-        "refused": "refused" in whats,
+        "failed": bool(app["error"] or kinds & {"failed", "skipped"}),
+        "refused": "refused" in kinds,
         "unhealthy": bool(app["unhealthy"]),
-        "drifted": "drifted" in whats,
-        "unverified": "unverified" in whats,
+        "drifted": "drifted" in kinds,
+        "unverified": "unverified" in kinds,
         "suspended": app["suspended"],
         "pending": not has_run,
     }
