@@ -98,7 +98,7 @@ def asked_of_git(followed: FollowedGit) -> int:
 
 
 def settled(followed: FollowedGit) -> int:
-    """How often Git was asked, once what was hastened before is done."""
+    """How often Git was asked, once what was started before is done."""
     asked = -1
     while (now := asked_of_git(followed)) != asked:
         asked = now
@@ -106,7 +106,7 @@ def settled(followed: FollowedGit) -> int:
     return asked
 
 
-def test_58_a_push_that_is_proven_hastens_the_pull_and_nothing_else(followed: FollowedGit) -> None:
+def test_58_a_push_that_is_proven_starts_the_poll_and_nothing_else(followed: FollowedGit) -> None:
     runs, asked = len(followed.agent.runs()), asked_of_git(followed)
     assert post(followed, "gitea", gitea(PUSH)) == 202
     until(lambda: asked_of_git(followed) > asked, "Git to be asked")
