@@ -162,10 +162,10 @@ class ImageScanner:
 
 def _scan_images(settings: Mapping[str, Any], cluster: str, cache: RegistryCache) -> ImageScan:
     from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import (  # noqa: PLC0415
-        look,  # brings requests, which only an agent that scans is to hold in memory
+        scan_for_updates,  # brings requests, which only an agent that scans is to hold in memory
     )
 
-    return look(settings, cluster, cache)
+    return scan_for_updates(settings, cluster, cache)
 
 
 def _choices_text(scan: ImageScan) -> str:

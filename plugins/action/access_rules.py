@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.access import access_rules
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.agent import spec_of_access_rules
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.access import ACCESS_RULES
 from ansible_collections.plumb.gitops.plugins.plugin_utils.work_action import WorkAction
 
 
 class ActionModule(WorkAction):
     """See the module of this name."""
 
-    module = "plumb.gitops.access_rules"
-    argument_spec = spec_of_access_rules()
-    work = staticmethod(access_rules)
+    work = ACCESS_RULES

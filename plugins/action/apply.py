@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import apply
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_run
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import APPLY
 from ansible_collections.plumb.gitops.plugins.plugin_utils.work_action import WorkAction
 
 
 class ActionModule(WorkAction):
     """See the module of this name."""
 
-    module = "plumb.gitops.apply"
-    argument_spec = spec_of_run()
-    work = staticmethod(apply)
+    work = APPLY

@@ -5,28 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.feedback import (
-    spec_of_commit_status,
-)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import ModuleWork
 from ansible_collections.plumb.gitops.plugins.plugin_utils.work_action import WorkAction
-
-
-def _work(options: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
-    # Ansible loads this file for tasks that are skipped, too, and what speaks HTTP takes long to load.
-    from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.commit_statuses import (  # noqa: PLC0415
-        commit_status,
-    )
-
-    return commit_status(options, mode)
 
 
 class ActionModule(WorkAction):
     """See the module of this name."""
 
-    module = "plumb.gitops.commit_status"
-    argument_spec = spec_of_commit_status()
-    work = staticmethod(_work)
+    @property
+    def work(self) -> ModuleWork:
+        # Ansible loads this file for tasks that are skipped, too, and what speaks HTTP takes long to load.
+        from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.commit_statuses import (  # noqa: PLC0415
+            COMMIT_STATUS,
+        )
+
+        return COMMIT_STATUS

@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import pull
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.pull import PULL
 from ansible_collections.plumb.gitops.plugins.plugin_utils.work_action import WorkAction
 
 
 class ActionModule(WorkAction):
     """See the module of this name."""
 
-    module = "plumb.gitops.pull"
-    argument_spec = spec_of_pull()
-    work = staticmethod(pull)
+    work = PULL

@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.access import (
-    service_account_token,
-)
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.agent import (
-    spec_of_service_account_token,
+    SERVICE_ACCOUNT_TOKEN,
 )
 from ansible_collections.plumb.gitops.plugins.plugin_utils.work_action import WorkAction
 
@@ -17,6 +14,4 @@ from ansible_collections.plumb.gitops.plugins.plugin_utils.work_action import Wo
 class ActionModule(WorkAction):
     """See the module of this name."""
 
-    module = "plumb.gitops.service_account_token"
-    argument_spec = spec_of_service_account_token()
-    work = staticmethod(service_account_token)
+    work = SERVICE_ACCOUNT_TOKEN

@@ -140,13 +140,13 @@ cluster_rights:
         forbids it, as root on a node
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.access import access_rules
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.access import ACCESS_RULES
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.agent import spec_of_access_rules
 
 
 def main() -> None:
-    run_module(spec_of_access_rules(), access_rules)
+    """Run the module."""
+    run_module(ACCESS_RULES)
 
 
 if __name__ == "__main__":

@@ -150,12 +150,12 @@ trail:
 """
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import apply
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_run
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import APPLY
 
 
 def main() -> None:
-    run_module(spec_of_run(), apply)
+    """Run the module."""
+    run_module(APPLY)
 
 
 if __name__ == "__main__":

@@ -86,16 +86,14 @@ left_out:
 """
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.commit_statuses import (
-    commit_status,
+    COMMIT_STATUS,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.feedback import (
-    spec_of_commit_status,
-)
 
 
 def main() -> None:
-    run_module(spec_of_commit_status(), commit_status)
+    """Run the module."""
+    run_module(COMMIT_STATUS)
 
 
 if __name__ == "__main__":

@@ -107,14 +107,13 @@ removed:
   type: bool
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.forge import deploy_key
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.forge import DEPLOY_KEY
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_deploy_key
 
 
 def main() -> None:
-    one = [["key_file", "deploy_token_file"]]
-    run_module(spec_of_deploy_key(), deploy_key, mutually_exclusive=one, required_one_of=one)
+    """Run the module."""
+    run_module(DEPLOY_KEY)
 
 
 if __name__ == "__main__":

@@ -131,12 +131,12 @@ markdown:
 """
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import diff
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_run
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import DIFF
 
 
 def main() -> None:
-    run_module(spec_of_run(), diff)
+    """Run the module."""
+    run_module(DIFF)
 
 
 if __name__ == "__main__":

@@ -334,13 +334,13 @@ errors:
   elements: str
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import images
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import IMAGES
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.images import spec_of_images
 
 
 def main() -> None:
-    run_module(spec_of_images(), images)
+    """Run the module."""
+    run_module(IMAGES)
 
 
 if __name__ == "__main__":

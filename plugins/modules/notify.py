@@ -119,12 +119,12 @@ news:
 """
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.notifications import notify
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.feedback import spec_of_notify
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.notifications import NOTIFY
 
 
 def main() -> None:
-    run_module(spec_of_notify(), notify)
+    """Run the module."""
+    run_module(NOTIFY)
 
 
 if __name__ == "__main__":

@@ -124,12 +124,12 @@ left_out:
 """
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.preview import preview
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.feedback import spec_of_preview
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.preview import PREVIEW
 
 
 def main() -> None:
-    run_module(spec_of_preview(), preview)
+    """Run the module."""
+    run_module(PREVIEW)
 
 
 if __name__ == "__main__":

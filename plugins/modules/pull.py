@@ -189,12 +189,12 @@ sources:
 """
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import pull
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.pull import PULL
 
 
 def main() -> None:
-    run_module(spec_of_pull(), pull)
+    """Run the module."""
+    run_module(PULL)
 
 
 if __name__ == "__main__":

@@ -110,13 +110,13 @@ repository:
       type: str
 """
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.forge import repository
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.forge import REPOSITORY
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_repository
 
 
 def main() -> None:
-    run_module(spec_of_repository(), repository)
+    """Run the module."""
+    run_module(REPOSITORY)
 
 
 if __name__ == "__main__":

@@ -93,16 +93,14 @@ expires:
 """
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.access import (
-    service_account_token,
+    SERVICE_ACCOUNT_TOKEN,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import run_module
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.agent import (
-    spec_of_service_account_token,
-)
 
 
 def main() -> None:
-    run_module(spec_of_service_account_token(), service_account_token)
+    """Run the module."""
+    run_module(SERVICE_ACCOUNT_TOKEN)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import Work, outcome_of
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import (
+    ModuleWork,
+    outcome_of,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.untag import to_plain_types
 from ansible_collections.plumb.gitops.plugins.plugin_utils.failures import without_excerpt
@@ -26,15 +29,16 @@ from ansible_collections.plumb.gitops.plugins.plugin_utils.process_tuning import
 
 
 class WorkAction(ActionBase):
-    """The action of a module whose work is `work`. Subclasses name the module, its options and its work."""
+    """The action of the module whose work is `work`."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
     _supports_diff = True
 
-    module: str
-    argument_spec: Mapping[str, Any]
-    work: Work
+    @property
+    def work(self) -> ModuleWork:
+        """The work of the module of this name."""
+        raise NotImplementedError
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Tune the process again: by now it has imported what this action needs."""
@@ -45,12 +49,15 @@ class WorkAction(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         without_excerpt(self._task)
         if not self._is_here(task_vars or {}):
-            return {**result, **self._execute_module(module_name=self.module, task_vars=task_vars)}
+            module = f"plumb.gitops.{self.work.name}"
+            return {**result, **self._execute_module(module_name=module, task_vars=task_vars)}
         self._task.args = to_plain_types(self._task.args)
-        _checked, options = self.validate_argument_spec(argument_spec=dict(self.argument_spec))
+        _checked, options = self.validate_argument_spec(
+            argument_spec=dict(self.work.argument_spec), **self.work.rules
+        )
         mode = Mode(check=bool(self._task.check_mode), diff=bool(self._task.diff))
         with garbage_collection_paused():
-            return {**result, **outcome_of(type(self).work, options, mode)}
+            return {**result, **outcome_of(self.work, options, mode)}
 
     def _is_here(self, task_vars: Mapping[str, Any]) -> bool:
         """Whether a module would run in this Python, as this user, on this machine, with this environment."""

@@ -16,6 +16,10 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import images
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.images import spec_of_images
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.option_values import (
+    with_defaults,
+)
 from ansible_collections.plumb.gitops.tests.support.agent.process import until
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
@@ -78,7 +82,7 @@ def test_row_45_with_others_pushing_nothing_is_lost_and_nothing_is_forced(shop: 
             until(lambda: len(other.subjects) >= number, "somebody's next commit")  # noqa: B023 - called here
             shop.push(f"1.{number}.0", label=str(number))
             for _again in range(5):  # five lost races in a row are a failure, and the next run goes on
-                result = images(options, Mode(check=False, diff=False))
+                result = images(with_defaults(spec_of_images(), options), Mode(check=False, diff=False))
                 if not result.get("failed"):
                     break
                 assert "others pushed to main" in result["msg"]

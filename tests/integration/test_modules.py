@@ -17,8 +17,7 @@ import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import outcome_of
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import pull
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import spec_of_pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.pull import PULL
 from ansible_collections.plumb.gitops.tests.support.ansible.fleet import options_of
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
 from ansible_collections.plumb.gitops.tests.support.cluster.audit_log import Audit
@@ -45,7 +44,7 @@ class Shop:
         """Commit, push and pull, this in the test's own process; the commit."""
         commit = self.repository.commit(files, subject)
         options = {"sources": [self.source()], "cache_dir": str(self.folder / "cache")}
-        pulled = outcome_of(pull, options_of(spec_of_pull(), options), Mode(check=False, diff=False))
+        pulled = outcome_of(PULL, options_of(PULL.argument_spec, options), Mode(check=False, diff=False))
         self.sources = list(pulled["sources"])
         return commit
 

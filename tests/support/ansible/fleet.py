@@ -21,11 +21,8 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.v
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.fail_policy import verdict
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import outcome_of
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import apply, pull
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import (
-    spec_of_pull,
-    spec_of_run,
-)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.pull import PULL
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import APPLY
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play, Played
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 
@@ -80,13 +77,13 @@ class Fleet:
         pulled = (
             {"msg": "\n".join(wrong)}
             if wrong
-            else outcome_of(pull, options_of(spec_of_pull(), options), mode)
+            else outcome_of(PULL, options_of(PULL.argument_spec, options), mode)
         )
         if "sources" not in pulled:
             return Played(2, pulled["msg"])
         config = {"config": pulled["config"]} if "config" in pulled else {}
         run_options = {**options, **config, "sources": pulled["sources"], "cluster": "here"}
-        applied = outcome_of(apply, options_of(spec_of_run(), run_options), mode)
+        applied = outcome_of(APPLY, options_of(APPLY.argument_spec, run_options), mode)
         if "lines" not in applied:
             return Played(2, applied["msg"])
         closing = verdict(applied, options.get("fail_on", "failure"))
@@ -116,9 +113,11 @@ class Fleet:
         return loaded
 
 
-def options_of(spec: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def options_of(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a module's options as Ansible checks and completes them, of what the inventory says."""
-    checked = ArgumentSpecValidator(spec).validate({name: values[name] for name in spec if name in values})
+    checked = ArgumentSpecValidator(dict(spec)).validate(
+        {name: values[name] for name in spec if name in values}
+    )
     assert not checked.error_messages, checked.error_messages
     options: dict[str, Any] = checked.validated_parameters
     return options

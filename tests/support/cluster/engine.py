@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import renderer_of
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.renderer import renderer_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
     AppSpec,
     Checkout,

@@ -32,11 +32,16 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules imp
     verified_cache_store as memory,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import apply, pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.pull import pull
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import apply
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.feedback import spec_of_preview
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs import reported_state as standing
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.cache_folder import (
     RENDERINGS,
     check_cache,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.option_values import (
+    with_defaults,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import RefKind, SourceSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.throttle import SentNews
@@ -125,7 +130,8 @@ CACHES: Mapping[str, Cache] = {
     "previews": Cache(
         lambda cache: preview._STORE.save(preview._file(options(cache)), {"a 1": {}}),
         lambda cache: preview.preview(
-            {**options(cache), "sources": [], "pulled": []}, Mode(check=True, diff=False)
+            with_defaults(spec_of_preview(), {**options(cache), "sources": [], "pulled": [], "apps": []}),
+            Mode(check=True, diff=False),
         ),
     ),
     "images": Cache(

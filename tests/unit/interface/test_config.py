@@ -108,7 +108,7 @@ class Git:
         self.cache = folder / "cache"
         self.options: dict[str, Any] = {
             **INVENTORY,
-            "config": {"source": "fleet", "path": "c.yml"},
+            "config": {"source": "fleet", "path": "c.yml", "credentials_dir": None},
             "cluster": "a",
         }
         self.commits = 0

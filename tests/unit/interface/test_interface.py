@@ -15,13 +15,17 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.v
     check_inventory,
     unknown_keys,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import defect, outcome_of
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.reconcile import (
-    _actions,
-    _bounded,
-    _some,
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.apply_result import (
+    bounded_actions,
+    bounded_message,
+    bounded_text,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import (
+    ModuleWork,
+    defect,
+    outcome_of,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import (
     APP,
     INVENTORY,
@@ -165,12 +169,12 @@ def test_what_pull_did_not_return(entry: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("text", ["", "x" * 64 * KIB, "é" * 32 * KIB])
 def test_a_diff_within_its_bound_is_whole(text: str) -> None:
-    assert _bounded(text) == text
+    assert bounded_text(text) == text
 
 
 @pytest.mark.parametrize("text", ["x" * (64 * KIB + 1), "é" * 64 * KIB, "a" + "€" * 64 * KIB])
 def test_a_diff_beyond_its_bound_is_cut_between_characters(text: str) -> None:
-    cut = _bounded(text)
+    cut = bounded_text(text)
     assert len(cut.encode()) <= 64 * KIB
     assert cut.endswith("\n… cut; the report file has all\n")
     assert text.startswith(cut.partition("\n")[0])
@@ -183,7 +187,7 @@ def test_actions_are_bounded_in_number_and_size() -> None:
     many = [action("ConfigMap", f"c{n}", Verb.UPDATE, change) for n, change in enumerate(changes)]
     more = [action("ConfigMap", f"d{n}", Verb.CREATE) for n in range(300)]
     same = action("ConfigMap", "same", Verb.UNCHANGED)
-    told = _actions(document(report(app("shop", same, *many, *more))))
+    told = bounded_actions(document(report(app("shop", same, *many, *more))))
     assert len(told) == 200
     assert len(json.dumps(told)) < 128 * KIB
     assert [one.get("changes_cut", False) for one in told[:5]] == [False, False, True, True, False]
@@ -204,7 +208,7 @@ def test_failures_are_a_line_each() -> None:
 
 def test_many_failures_are_counted() -> None:
     many = [action("ConfigMap", f"c{n}", Verb.REFUSED, reason="no") for n in range(50)]
-    lines = _some(failures(document(report(app("shop", *many))))).splitlines()
+    lines = bounded_message(failures(document(report(app("shop", *many))))).splitlines()
     assert len(lines) == 21
     assert lines[-1] == "… and 30 more"
 
@@ -213,7 +217,9 @@ def test_a_defect_names_its_place_and_no_value() -> None:
     def work(options: Any, mode: Mode) -> dict[str, Any]:
         raise ValueError(f"the password is {options['password']}")
 
-    result = outcome_of(work, {"password": "hunter2"}, Mode(check=True, diff=False))
+    result = outcome_of(
+        ModuleWork("x", {"password": {}}, work), {"password": "hunter2"}, Mode(check=True, diff=False)
+    )
     assert result["failed"]
     assert result["msg"].startswith("Plumb: a defect (ValueError at test_interface.py:")
     assert "hunter2" not in json.dumps(result)
@@ -224,7 +230,7 @@ def test_an_error_of_ours_is_told_as_it_is() -> None:
     def work(_options: Any, _mode: Mode) -> dict[str, Any]:
         raise InputError("app shop", "reading it", "no", "Mend it.")
 
-    result = outcome_of(work, {}, Mode(check=False, diff=False))
+    result = outcome_of(ModuleWork("x", {}, work), {}, Mode(check=False, diff=False))
     assert result == {"failed": True, "msg": "app shop: reading it: no. Mend it.", "error": "InputError"}
 
 

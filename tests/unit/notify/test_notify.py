@@ -283,7 +283,7 @@ def test_the_module_tells_what_is_news_and_never_fails(tmp_path: Path, server: S
     server.status = 503
     down = notify(options, Mode(check=False, diff=False))
     assert (down["sent"], len(down["warnings"])) == ([], 1)
-    assert "told again by the next run" in down["warnings"][0]
+    assert "The next run sends it again." in down["warnings"][0]
     server.status = 204
     assert notify(options, Mode(check=False, diff=False))["sent"] == ["team"]
     assert notify(options, Mode(check=False, diff=False))["sent"] == []

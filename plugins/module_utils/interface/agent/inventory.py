@@ -13,7 +13,7 @@ from typing import Any
 from ...model.errors import InputError
 from ..inventory.validation import PREFIX
 from ..options.common import CONNECTION, INVENTORY, SOURCE, Spec
-from ..options.feedback import ANSWERS, FLEET_FORGE, HOOKS, NOTIFICATION
+from ..options.feedback import FEEDBACK, FLEET_FORGE, HOOKS, NOTIFICATION
 from ..options.images import IMAGE, IMAGES, SIGNING, UPDATE
 from .egress_ports import ports_of
 
@@ -24,7 +24,9 @@ _OF_THE_AGENT = frozenset({"impersonate_user", "impersonate_groups"})  # who set
 _OF_A_RUN = frozenset(
     {"cache_dir", "lease_file", "only", "report_path", "retry_refused", "serial", "suspended"}
 )
-_WORDS = (INVENTORY.keys() - CONNECTION.keys() - _OF_A_RUN) | IMAGES.keys() | ANSWERS.keys() | _OF_ANY_ACCOUNT
+_WORDS = (
+    (INVENTORY.keys() - CONNECTION.keys() - _OF_A_RUN) | IMAGES.keys() | FEEDBACK.keys() | _OF_ANY_ACCOUNT
+)
 
 # Lists whose items name files, each with what an item is called and what the names of its copies begin with. They all
 # are in one folder: in a pod that is a Secret's.

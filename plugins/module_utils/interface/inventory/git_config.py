@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Following a config that lives in Git: sources and apps beside those of the inventory.
 
-What Git says is data. It is read by the engine's own reader and by the inventory's words, and never passes through a
-play's variables. A commit that cannot be used changes nothing: the last one that could stays in force.
+It is data. The engine's own reader reads it and the inventory's specs check it; it never passes through a play's
+variables. A commit that cannot be used changes nothing: the last one that could stays in force.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ class FollowedConfig:
     error: str = ""
 
     def result(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        """As `pull` returns it: where it is, never what it says."""
-        found: dict[str, Any] = {"source": wanted["source"], "file": wanted["path"]}
+        """Return the result of `pull` about the config: where it is, never its content."""
+        result: dict[str, Any] = {"source": wanted["source"], "file": wanted["path"]}
         if self.config is not None:
-            found |= {"path": str(self.file), "commit": self.config.commit}
-        return {**found, "error": self.error} if self.error else found
+            result |= {"path": str(self.file), "commit": self.config.commit}
+        return {**result, "error": self.error} if self.error else result
 
 
 def follow_git_config(
     options: Mapping[str, Any], cache: Path, pulled: Sequence[PulledSource]
 ) -> FollowedConfig:
-    """What `plumb_config` comes to, after the inventory's sources were pulled.
+    """Return what `plumb_config` comes to, after the inventory's sources were pulled.
 
     Raises InputError where the inventory itself is wrong: what it names as the source is none.
     """
     wanted = options["config"]
-    source = next((given for given in options["sources"] if given["name"] == wanted["source"]), None)
+    source = next((source for source in options["sources"] if source["name"] == wanted["source"]), None)
     if source is None:
         raise InputError(
             "config",
@@ -62,8 +62,8 @@ def follow_git_config(
             f"there is no source {wanted['source']!r}",
             "Name one of plumb_sources in plumb_config.",
         )
-    file = git_config_file(cache, source_spec(source), wanted, options.get("cluster") or "")
-    checkout = next(one.checkout for one in pulled if one.name == wanted["source"])
+    file = git_config_file(cache, source_spec(source), wanted, options["cluster"])
+    checkout = next(source.checkout for source in pulled if source.name == wanted["source"])
     try:
         if checkout is None:
             why = "its source could not be pulled"
@@ -96,18 +96,20 @@ def _last_good(options: Mapping[str, Any], file: Path, error: str) -> FollowedCo
 
 
 def _read(checkout: Checkout, options: Mapping[str, Any]) -> GitConfig:
-    """The config of a revision. Raises InputError, which names up to eight of its faults, and SourceError."""
+    """Return the config of a revision. Raises InputError, which names up to eight of its faults, and SourceError."""
     wanted, commit = options["config"], checkout.revision.commit
     subject = _subject(wanted, commit)
     checked = check_config(
-        _document(checkout, subject, wanted["path"]), wanted.get("credentials_dir") or "", options
+        _document(checkout, subject, wanted["path"]), wanted["credentials_dir"] or "", options
     )
     if checked.wrong:
         more = len(checked.wrong) - _SHOWN
-        said = " ".join(line if line.endswith(("?", ".")) else f"{line}." for line in checked.wrong[:_SHOWN])
+        faults = " ".join(
+            line if line.endswith(("?", ".")) else f"{line}." for line in checked.wrong[:_SHOWN]
+        )
         rest = f" And {more} more" if more > 0 else ""
-        raise InputError(subject, "reading it", f"{said}{rest}".rstrip("."), f"{_CORRECT}.")
-    return GitConfig(commit, tuple(checked.settings["sources"] or ()), tuple(checked.settings["apps"] or ()))
+        raise InputError(subject, "reading it", f"{faults}{rest}".rstrip("."), f"{_CORRECT}.")
+    return GitConfig(commit, tuple(checked.settings["sources"]), tuple(checked.settings["apps"]))
 
 
 def _document(checkout: Checkout, subject: str, path: str) -> Mapping[str, Any]:
@@ -132,26 +134,26 @@ def _document(checkout: Checkout, subject: str, path: str) -> Mapping[str, Any]:
 
 
 def apps_in_force(options: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The apps of the config that `pull` found to be in force. Raises InputError if it is not there."""
+    """Return the apps of the config that `pull` put in force, as options. Raises InputError if it is not there."""
     config = _in_force(options)
     return config.apps if config is not None else ()
 
 
 def sources_in_force(options: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The sources of that config, as their options. Raises InputError if it is not there."""
+    """Return the sources of that config, as their options. Raises InputError if it is not there."""
     config = _in_force(options)
     return config.sources if config is not None else ()
 
 
 def _in_force(options: Mapping[str, Any]) -> GitConfig | None:
-    said = options.get("config") or {}
-    if not said.get("path"):
+    pulled = options["config"] or {}
+    if not pulled.get("path"):
         return None
-    config = load_git_config(Path(said["path"]))
-    if config is None or config.commit != said.get("commit"):
+    config = load_git_config(Path(pulled["path"]))
+    if config is None or config.commit != pulled.get("commit"):
         raise InputError(
             "config",
-            f"reading it from the cache, {said['path']}",
+            f"reading it from the cache, {pulled['path']}",
             "it is not there any more, or another run has replaced it",
             "Pull again, and give config what that returns.",
         )
@@ -159,8 +161,8 @@ def _in_force(options: Mapping[str, Any]) -> GitConfig | None:
 
 
 def config_report(options: Mapping[str, Any]) -> ConfigReport | None:
-    """What a run reports of the config that `pull` returned; None where there is none."""
-    said = options.get("config")
-    if not said:
+    """Return what a run reports of the config that `pull` returned; None where there is none."""
+    pulled = options["config"]
+    if not pulled:
         return None
-    return ConfigReport(**{key: str(said.get(key) or "") for key in ("source", "file", "commit", "error")})
+    return ConfigReport(**{key: str(pulled.get(key) or "") for key in ("source", "file", "commit", "error")})

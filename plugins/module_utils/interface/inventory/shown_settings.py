@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a program that schedules runs has to know of a host: its sources and apps, and no secret."""
+"""What a program that schedules runs must know of a host: its sources and apps, and no secret."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..options.common import CONFIG, CONNECTION, SOURCE
@@ -20,29 +20,29 @@ _OF_CONNECTION = tuple(name for name in CONNECTION if name not in {"api_key", "p
 
 
 def shown_settings(settings: Mapping[str, Any], cluster: str) -> dict[str, Any]:
-    """The settings of a checked inventory (`words.Checked.settings`) for its host `cluster`, as JSON types."""
+    """Return the settings of a checked inventory for its host `cluster`, as JSON types."""
     return {
         "config": _config(settings, cluster),
-        "sources": [_given(source, tuple(SOURCE)) for source in settings.get("sources") or ()],
-        "apps": [{name: app[name] for name in _OF_APP} for app in settings.get("apps") or ()],
-        "images": [_given(image, tuple(IMAGE)) for image in settings.get("images") or ()],
-        "image_updates": [_given(update, tuple(UPDATE)) for update in settings.get("image_updates") or ()],
+        "sources": [_given(source, SOURCE) for source in settings["sources"]],
+        "apps": [{name: app[name] for name in _OF_APP} for app in settings["apps"]],
+        "images": [_given(image, IMAGE) for image in settings["images"]],
+        "image_updates": [_given(update, UPDATE) for update in settings["image_updates"]],
         "namespace": settings["namespace"],
-        "preview": bool((settings.get("preview") or {}).get("enabled")),
+        "preview": bool((settings["preview"] or {}).get("enabled")),
         "cache_dir": str(cache_of(settings)),
         "connection": _given(settings, _OF_CONNECTION),
     }
 
 
 def _config(settings: Mapping[str, Any], cluster: str) -> dict[str, Any] | None:
-    """Where the config in Git is, and the file in which the one in force is kept (accepted.py reads it)."""
-    config = settings.get("config")
+    """Return where the config in Git is, and the file of the one in force (git_config_store reads it)."""
+    config = settings["config"]
     if not config:
         return None
-    source = next(given for given in settings["sources"] if given["name"] == config["source"])
+    source = next(source for source in settings["sources"] if source["name"] == config["source"])
     file = git_config_file(cache_of(settings), source_spec(source), config, cluster)
-    return {**_given(config, tuple(CONFIG)), "file": str(file)}
+    return {**_given(config, CONFIG), "file": str(file)}
 
 
-def _given(settings: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: settings[name] for name in names if settings.get(name) is not None}
+def _given(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: options[name] for name in names if options[name] is not None}

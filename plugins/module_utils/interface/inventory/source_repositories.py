@@ -9,13 +9,15 @@ used only in repositories that the inventory's own sources are in, or that `repo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...forge.repository_address import ForgeRepository, repository_at
 from ...model.duration import parse_duration
+from ..options.feedback import FLEET_FORGE
+from ..parsing.option_values import path_or_none, with_defaults
 from .git_config import sources_in_force
 
 
@@ -29,40 +31,52 @@ class OnForge:
 
 
 def on_forge(options: Mapping[str, Any]) -> OnForge:
-    """Of the inventory's sources and those of the config in Git that is in force. Raises InputError as that does."""
-    base, allowed = options["forge"]["url"], options["forge"].get("repositories") or ()
-    own = [
-        (given, place) for given in options["sources"] if (place := repository_at(base, str(given["url"])))
+    """Return the sources of the inventory, and of the config in Git that is in force, that are on its forge.
+
+    Raises InputError where that config is not in the cache any more.
+    """
+    forge = with_defaults(FLEET_FORGE, options["forge"])
+    own = _with_repositories(forge, options["sources"])
+    known = {_folded(repository) for _source, repository in own}
+    added = _with_repositories(forge, sources_in_force(options))
+    permitted = [
+        (source, repository)
+        for source, repository in added
+        if _folded(repository) in known or _is_allowed(repository, forge["repositories"])
     ]
-    known = {_folded(place) for _given, place in own}
-    added = [
-        (given, place)
-        for given in sources_in_force(options)
-        if (place := repository_at(base, str(given["url"])))
-    ]
-    good = [one for one in added if _folded(one[1]) in known or _is_allowed(one[1], allowed)]
-    found = [*own, *good]
+    sources = [*own, *permitted]
     return OnForge(
-        tuple(given for given, _place in found),
-        {given["name"]: place for given, place in found},
-        tuple(given["name"] for given, place in added if (given, place) not in good),
+        tuple(source for source, _repository in sources),
+        {source["name"]: repository for source, repository in sources},
+        tuple(source["name"] for source, repository in added if (source, repository) not in permitted),
     )
 
 
+def _with_repositories(
+    forge: Mapping[str, Any], sources: Iterable[Mapping[str, Any]]
+) -> list[tuple[Mapping[str, Any], tuple[str, str]]]:
+    """Return the sources that are on a forge, each with its repository there."""
+    return [
+        (source, repository)
+        for source in sources
+        if (repository := repository_at(forge["url"], str(source["url"])))
+    ]
+
+
 def _folded(repository: tuple[str, str]) -> tuple[str, str]:
-    """Forges take both names in any case."""
+    """Return a repository by which it is compared: forges take both names in any case."""
     owner, name = repository
     return owner.lower(), name.lower()
 
 
 def _is_allowed(repository: tuple[str, str], allowed: Sequence[str]) -> bool:
     owner, name = _folded(repository)
-    return any(one.lower() in {f"{owner}/{name}", f"{owner}/*"} for one in allowed)
+    return any(pattern.lower() in {f"{owner}/{name}", f"{owner}/*"} for pattern in allowed)
 
 
 def forge_place(options: Mapping[str, Any], repository: tuple[str, str]) -> ForgeRepository:
-    """A repository on the inventory's forge (`plumb_forge`)."""
-    forge = options["forge"]
+    """Return a repository on the inventory's forge (`plumb_forge`). Raises InputError for a duration that is none."""
+    forge = with_defaults(FLEET_FORGE, options["forge"])
     owner, name = repository
     return ForgeRepository(
         kind=forge["kind"],
@@ -70,8 +84,8 @@ def forge_place(options: Mapping[str, Any], repository: tuple[str, str]) -> Forg
         owner=owner,
         name=name,
         token_file=Path(forge["token_file"]),
-        ca_file=Path(forge["ca_file"]) if forge.get("ca_file") else None,
-        proxy=forge.get("proxy") or "",
-        allow_http=bool(forge.get("allow_http")),
-        timeout=parse_duration(forge.get("timeout") or "10s", subject="the forge, timeout"),
+        ca_file=path_or_none(forge, "ca_file"),
+        proxy=forge["proxy"],
+        allow_http=bool(forge["allow_http"]),
+        timeout=parse_duration(forge["timeout"], subject="the forge, timeout"),
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The words of the inventory: which are known, and which was meant."""
+"""Validation of the inventory: unknown names, with the nearest known one; types; and values that cannot be used."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from ...reconcile.desired.desired_state import check_former_names
 from ...source.git.address import check_spec
 from ..options.agent import AGENT
 from ..options.common import INVENTORY, Spec, for_ansible
-from ..options.feedback import ANSWERS
+from ..options.feedback import FEEDBACK
 from ..options.images import IMAGES
 from ..parsing.checkout_paths import cache_size_of
 from ..parsing.engine_values import app_specs, connection_spec, source_spec
+from ..parsing.option_values import with_defaults
 from ..parsing.receivers import unusable_feedback
 from ..parsing.untag import to_plain_types
 
 PREFIX = "plumb_"
-_KNOWN: Spec = {**INVENTORY, **ANSWERS, **IMAGES, **AGENT}
+_KNOWN: Spec = {**INVENTORY, **FEEDBACK, **IMAGES, **AGENT}
 
 _OF_CONFIG = {name: INVENTORY[name] for name in ("sources", "apps")}  # what a config in Git may say
 _FILES = ("token_file", "ssh_key_file", "known_hosts_file", "ca_file")
@@ -47,19 +48,19 @@ class CheckedInventory:
 
 def check_inventory(variables: Mapping[str, Any], *, addresses: bool = False) -> CheckedInventory:
     """Check the `plumb_*` variables of a host; with `addresses` also its sources' addresses, as a pull does."""
-    given = {
+    values = {
         name.removeprefix(PREFIX): to_plain_types(value)
         for name, value in variables.items()
         if name.startswith(PREFIX)
     }
-    known = {name: value for name, value in given.items() if name in _KNOWN}
+    known = {name: value for name, value in values.items() if name in _KNOWN}
     wrong = unknown_keys(variables, known, _KNOWN)
     if wrong:
         return CheckedInventory({}, tuple(wrong))
     checked = ArgumentSpecValidator(for_ansible(_KNOWN)).validate(known)
     if checked.error_messages:
         return CheckedInventory({}, tuple(f"{PREFIX}*: {message}" for message in checked.error_messages))
-    settings = checked.validated_parameters
+    settings = _with_empty_lists(_KNOWN, checked.validated_parameters)
     return CheckedInventory(settings, tuple(_unusable(settings, addresses=addresses)))
 
 
@@ -72,29 +73,34 @@ def check_config(
     it, by their plain names.
     """
     known = {f"{PREFIX}{name}" for name in _OF_CONFIG}
-    given = {name.removeprefix(PREFIX): document[name] for name in document if name in known}
+    values = {name.removeprefix(PREFIX): document[name] for name in document if name in known}
     wrong = [_unknown("key", str(name), known) for name in sorted(map(str, document)) if name not in known]
-    wrong += unknown_keys((), given, _OF_CONFIG)
-    placed, unplaced = _placed(given.get("sources"), credentials_dir)
+    wrong += unknown_keys((), values, _OF_CONFIG)
+    placed, unplaced = _with_credentials(values.get("sources"), credentials_dir)
     if wrong or unplaced:
         return CheckedInventory({}, tuple(wrong + unplaced))
-    checked = ArgumentSpecValidator(for_ansible(_OF_CONFIG)).validate({**given, "sources": placed})
+    checked = ArgumentSpecValidator(for_ansible(_OF_CONFIG)).validate({**values, "sources": placed})
     if checked.error_messages:
         return CheckedInventory({}, tuple(f"{PREFIX}*: {message}" for message in checked.error_messages))
-    settings = checked.validated_parameters
-    sources, apps = settings["sources"] or (), settings["apps"] or ()
-    return CheckedInventory(settings, tuple(at_odds(sources, apps, inventory)))
+    settings = _with_empty_lists(_OF_CONFIG, checked.validated_parameters)
+    return CheckedInventory(settings, tuple(at_odds(settings["sources"], settings["apps"], inventory)))
+
+
+def _with_empty_lists(spec: Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with an empty list for each list of items that is not given, or null."""
+    lists = [name for name, option in spec.items() if option.get("elements") == "dict"]
+    return {**settings, **{name: settings[name] or [] for name in lists}}
 
 
 def at_odds(
     sources: Sequence[Mapping[str, Any]], apps: Sequence[Mapping[str, Any]], inventory: Mapping[str, Any]
 ) -> list[str]:
-    """Why these sources and apps cannot stand beside those of an inventory, a line for each reason."""
-    of_inventory = {"source": inventory.get("sources") or (), "app": inventory.get("apps") or ()}
+    """Return why these sources and apps cannot be used beside those of an inventory, a line for each reason."""
+    of_inventory = {"source": inventory["sources"], "app": inventory["apps"]}
     wrong: list[str] = []
-    for what, given in (("source", sources), ("app", apps)):
-        taken = {str(one["name"]) for one in of_inventory[what]}
-        for name in (str(one["name"]) for one in given):
+    for what, items in (("source", sources), ("app", apps)):
+        taken = {str(item["name"]) for item in of_inventory[what]}
+        for name in (str(item["name"]) for item in items):
             if name in taken:
                 wrong.append(f"{what} {name[:80]!r}: another {what} has this name, here or in the inventory")
             taken.add(name)
@@ -110,13 +116,13 @@ def at_odds(
         "apps": [*of_inventory["app"], *apps],
         "namespace": inventory["namespace"],
     }
-    return wrong or _unusable(both, addresses=False)
+    return wrong or _unusable(_with_empty_lists(_KNOWN, with_defaults(_KNOWN, both)), addresses=False)
 
 
-def _placed(sources: Any, credentials_dir: str) -> tuple[Any, list[str]]:
-    """The sources with the files that they name in `credentials_dir`, and what is wrong with those names."""
+def _with_credentials(sources: Any, credentials_dir: str) -> tuple[Any, list[str]]:
+    """Return the sources with the files that they name in `credentials_dir`, and what is wrong with those names."""
     if not isinstance(sources, (list, tuple)):
-        return sources, []  # its type is told elsewhere
+        return sources, []  # the check of types says so
     placed: list[Any] = []
     wrong: list[str] = []
     for index, source in enumerate(sources):
@@ -137,12 +143,11 @@ def _placed(sources: Any, credentials_dir: str) -> tuple[Any, list[str]]:
 
 
 def _unusable(settings: Mapping[str, Any], *, addresses: bool) -> list[str]:
-    """What has the right words and types and still cannot be: durations, limits, names, references between them."""
+    """Return what has known names and right types and cannot be used: durations, limits, names, references."""
     wrong: list[str] = []
-    sources = settings.get("sources") or ()
-    apps = settings.get("apps") or ()
+    sources, apps, config = settings["sources"], settings["apps"], settings["config"]
     for check in (
-        lambda: [check_spec(source_spec(given)) if addresses else source_spec(given) for given in sources],
+        lambda: [check_spec(source_spec(source)) if addresses else source_spec(source) for source in sources],
         lambda: dependencies(app_specs(apps)),
         lambda: check_former_names(app_specs(apps), settings["namespace"]),
         lambda: connection_spec(settings),
@@ -153,13 +158,12 @@ def _unusable(settings: Mapping[str, Any], *, addresses: bool) -> list[str]:
             check()
         except PlumbError as error:
             wrong.append(str(error))
-    names = {given["name"] for given in sources}
+    names = {source["name"] for source in sources}
     wrong += [
         f"app {app['name']}: there is no source {app['source']!r}; known are {', '.join(sorted(names)) or 'none'}."
         for app in apps
         if app["source"] not in names
     ]
-    config = settings.get("config")
     if config and config["source"] not in names:
         wrong.append(
             f"config: there is no source {config['source']!r}; known are {', '.join(sorted(names)) or 'none'}."
@@ -171,31 +175,31 @@ def _unusable(settings: Mapping[str, Any], *, addresses: bool) -> list[str]:
 
 
 def _check_images(settings: Mapping[str, Any]) -> None:
-    if settings.get("images") or settings.get("image_updates"):
-        from ..parsing.image_values import check_images  # noqa: PLC0415 - a room that most runs do without
+    if settings["images"] or settings["image_updates"]:
+        from ..parsing.image_values import check_images  # noqa: PLC0415 - a package that most runs do without
 
         check_images(settings)
 
 
-def unknown_keys(variables: Iterable[str], given: Mapping[str, Any], spec: Spec) -> list[str]:
-    """What is wrong with the words of an inventory, each with the nearest right one.
+def unknown_keys(variables: Iterable[str], values: Mapping[str, Any], spec: Spec) -> list[str]:
+    """Return a line for each name in an inventory that is unknown, with the nearest known one.
 
-    `variables` are all names of variables that a host has; `given` the values of those that are known, without the
-    prefix. Types and choices are not looked at here.
+    `variables` are all names of variables that a host has; `values` those of the known ones, without the prefix. Types
+    and choices are not checked here.
     """
     known = {f"{PREFIX}{name}" for name in spec}
-    found = [
+    lines = [
         _unknown("variable", name, known)
         for name in sorted(variables)
         if name.startswith(PREFIX) and name not in known
     ]
-    for name in sorted(given):
-        found += _inside(f"{PREFIX}{name}", given[name], spec[name])
-    return [*found, *_wrong_refs(given.get("sources"), spec)]
+    for name in sorted(values):
+        lines += _inside(f"{PREFIX}{name}", values[name], spec[name])
+    return [*lines, *_wrong_refs(values.get("sources"), spec)]
 
 
 def _wrong_refs(sources: Any, spec: Spec) -> Iterator[str]:
-    """The sources that do not name exactly one revision; Ansible's own check does not say which source it is.
+    """Yield a line for each source that does not name exactly one revision: Ansible's own check does not say which.
 
     Where none is named, an unknown option may be the misspelt one, and has its own message.
     """
@@ -207,9 +211,9 @@ def _wrong_refs(sources: Any, spec: Spec) -> Iterator[str]:
         if len(named) == 1 or (not named and not options.keys() >= source.keys()):
             continue
         where = f"{PREFIX}sources[{printable(str(source.get('name', index)), 80)}]"
-        said = f"{', '.join(named[:-1])} and {named[-1]} are given" if named else "no revision is given"
+        fault = f"{', '.join(named[:-1])} and {named[-1]} are given" if named else "no revision is given"
         yield (
-            f"{where}: {said}, and a source follows exactly one of branch, tag, semver and commit. "
+            f"{where}: {fault}, and a source follows exactly one of branch, tag, semver and commit. "
             + (
                 f"Leave {', '.join(named[:-1])} or {named[-1]}."
                 if named
@@ -219,15 +223,15 @@ def _wrong_refs(sources: Any, spec: Spec) -> Iterator[str]:
 
 
 def _inside(place: str, value: Any, option: Mapping[str, Any]) -> Iterator[str]:
-    """The unknown keys of a dict, or of a list of dicts an item at a time."""
+    """Yield a line for each unknown key of a dict, or of the dicts of a list."""
     inner = option.get("options")
     if inner is None or not isinstance(value, (list, tuple, Mapping)):
         return
-    one = isinstance(value, Mapping)
-    for index, item in enumerate([value] if one else value):
+    is_map = isinstance(value, Mapping)
+    for index, item in enumerate([value] if is_map else value):
         if not isinstance(item, Mapping):
             continue
-        where = place if one else f"{place}[{item.get('name', index)}]"
+        where = place if is_map else f"{place}[{item.get('name', index)}]"
         for key in item:
             if key not in inner:
                 yield _unknown(f"{where}: option", str(key), inner)

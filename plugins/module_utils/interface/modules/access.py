@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules that give an agent its account do between their options and their results."""
+"""What `access_rules` and `service_account_token` do between their options and their results."""
 
 from __future__ import annotations
 
@@ -24,29 +24,26 @@ from ...cluster.credentials.service_account import (
 )
 from ...model.duration import parse_duration
 from ...model.errors import InputError, printable
-from ...model.run_options import RunOptions
 from ...reconcile.rbac.cluster_rights import cluster_rights
-from ...reconcile.rbac.required_rules import AgentAccount, missing_for_setup
-from ...reconcile.rbac.required_rules import required_rules as rules_for
+from ...reconcile.rbac.required_rules import AgentAccount, missing_for_setup, required_rules
 from ...reconcile.run import Run
 from ...render.app import render_path
 from ...render.bounds.memory_budget import MemoryBudget
 from ...state.file import write_whole
 from ..inventory.git_config import apps_in_force, config_report
-from ..parsing.engine_values import app_specs, connection_spec, pulled_sources
+from ..options.agent import spec_of_access_rules, spec_of_service_account_token
+from ..parsing.engine_values import app_specs, connection_spec, pulled_sources, run_options
+from .main import ModuleWork
 from .mode import Mode
 
 _SHORTEST = 600.0  # seconds; the API server gives no token for less
-_KEPT = 0.5  # of its life; a token that has spent more is replaced
+_RENEWED_AFTER = 0.5  # of its life
 
 
 def access_rules(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
-    """The result of `access_rules`: the rules, and all that is wrong with them at once. Never `changed`."""
+    """Return the result of `access_rules`: the rules, and all that is wrong with them at once. Never `changed`."""
     account = _account(options)
-    given = [
-        {key: value for key, value in rule.items() if value is not None}
-        for rule in options.get("rules") or ()
-    ]
+    rules = [{key: value for key, value in rule.items() if value is not None} for rule in options["rules"]]
     budget = MemoryBudget.of_process()
     run = Run(
         apps=app_specs([*options["apps"], *apps_in_force(options)]),
@@ -54,20 +51,24 @@ def access_rules(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
         render=lambda checkout, app: render_path(
             checkout.path, app.path, subject=f"app {app.name}", budget=budget
         ),
-        options=RunOptions(owner=options["owner"], namespace=options["namespace"]),
+        options=run_options(options, check=True),
     )
     with connect(connection_spec(options)) as cluster:
-        found = rules_for(cluster, run, account, escalate=bool(options.get("escalate") or given))
-        lacking = missing_for_setup(cluster, account) if options.get("setup") else ()
+        required = required_rules(cluster, run, account, escalate=bool(options["escalate"] or rules))
+        missing = missing_for_setup(cluster, account) if options["setup"] else ()
     result: dict[str, Any] = {
         "changed": False,
-        "rules": given or [rule.document() for rule in found.everywhere],
-        "own_rules": [rule.document() for rule in found.own],
-        "kinds": [str(kind) for kind in found.kinds],
-        "cluster_rights": [{"kind": str(kind), "why": why} for kind, why in cluster_rights(found.kinds)],
+        "rules": rules or [rule.document() for rule in required.everywhere],
+        "own_rules": [rule.document() for rule in required.own],
+        "kinds": [str(kind) for kind in required.kinds],
+        "cluster_rights": [{"kind": str(kind), "why": why} for kind, why in cluster_rights(required.kinds)],
     }
     config = config_report(options)
-    problems = [*lacking, *found.problems, *([config.error] if config is not None and config.error else [])]
+    problems = [
+        *missing,
+        *required.problems,
+        *([config.error] if config is not None and config.error else []),
+    ]
     if problems:
         result |= {"failed": True, "msg": "\n".join(problems)}
     return result
@@ -76,20 +77,20 @@ def access_rules(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
 def _account(options: Mapping[str, Any]) -> AgentAccount:
     # Ansible's own kind of text is not for files.
     return AgentAccount(
-        namespace=str(options.get("account_namespace") or "plumb-system"),
-        name=str(options.get("account") or "plumb-agent"),
+        namespace=str(options["account_namespace"]),
+        name=str(options["account"]),
     )
 
 
 def service_account_token(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
-    """The result of `service_account_token`: whether the files were, or would be, written. Never the token."""
+    """Return the result of `service_account_token`: whether the files were, or would be, written. Never the token."""
     account, token_file = _account(options), Path(options["token_file"])
-    lifetime = parse_duration(options.get("lifetime") or "168h", subject="lifetime")
+    lifetime = parse_duration(options["lifetime"], subject="lifetime")
     if lifetime < _SHORTEST:
         raise InputError("lifetime", "reading it", "it is below 10m", "The API server gives no shorter one.")
     with connect(connection_spec(options)) as cluster:
-        held = _held(cluster, account, token_file)
-        expires, due = (held.expires if held else 0.0), held is None
+        claims = _usable_claims(cluster, account, token_file)
+        expires, due = (claims.expires if claims else 0.0), claims is None
         if due and not mode.check:
             token = request_token(cluster, account.namespace, account.name, lifetime)
             _write(token_file, token.value)
@@ -101,13 +102,13 @@ def service_account_token(options: Mapping[str, Any], mode: Mode) -> dict[str, A
         "kubeconfig_changed": written,
         "token_file": str(token_file),
         "kubeconfig_file": kubeconfig,
-        "expires": _shown(expires),
-        **({"diff": {"prepared": _told(token_file, due, kubeconfig, written)}} if mode.diff else {}),
+        "expires": _timestamp(expires),
+        **({"diff": {"prepared": _diff(token_file, due, kubeconfig, written)}} if mode.diff else {}),
     }
 
 
-def _held(cluster: Cluster, account: AgentAccount, token_file: Path) -> TokenClaims | None:
-    """The claims of the token in the file, where it can stay: of this account, in its first half, still taken."""
+def _usable_claims(cluster: Cluster, account: AgentAccount, token_file: Path) -> TokenClaims | None:
+    """Return the claims of the token in the file if it can stay: of this account, in its first half, accepted."""
     try:
         text = token_file.read_text(encoding="utf-8").strip()
         private = token_file.stat().st_mode & 0o077 == 0
@@ -119,7 +120,7 @@ def _held(cluster: Cluster, account: AgentAccount, token_file: Path) -> TokenCla
         claims is not None
         and private
         and (claims.namespace, claims.name, claims.uid) == (account.namespace, account.name, uid)
-        and not claims.has_spent(_KEPT, time.time())
+        and not claims.has_spent(_RENEWED_AFTER, time.time())
         and is_accepted(cluster, text)
     )
     return claims if fits else None
@@ -128,17 +129,15 @@ def _held(cluster: Cluster, account: AgentAccount, token_file: Path) -> TokenCla
 def _kubeconfig(
     options: Mapping[str, Any], account: AgentAccount, token_file: Path, mode: Mode
 ) -> tuple[str, bool]:
-    """The path of the kubeconfig, and whether it was or would be written."""
-    if not options.get("kubeconfig_file"):
+    """Return the path of the kubeconfig, and whether it was or would be written."""
+    if not options["kubeconfig_file"]:
         return "", False
     target = Path(options["kubeconfig_file"])
-    place = endpoint(connection_spec(options))
-    if options.get("server"):
-        place = replace(place, server=str(options["server"]).rstrip("/"))
-    named = token_file.name if token_file.parent == target.parent else str(token_file)
-    text = kubeconfig_text(
-        place, cluster=str(options.get("cluster") or "cluster"), user=account.name, token_file=named
-    )
+    server = endpoint(connection_spec(options))
+    if options["server"]:
+        server = replace(server, server=str(options["server"]).rstrip("/"))
+    token_name = token_file.name if token_file.parent == target.parent else str(token_file)
+    text = kubeconfig_text(server, cluster=str(options["cluster"]), user=account.name, token_file=token_name)
     try:
         same = target.read_text(encoding="utf-8") == text and target.stat().st_mode & 0o077 == 0
     except (OSError, UnicodeDecodeError):
@@ -160,10 +159,16 @@ def _write(target: Path, text: str) -> None:
         ) from error
 
 
-def _shown(moment: float) -> str:
+def _timestamp(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
 
 
-def _told(token_file: Path, due: bool, kubeconfig: str, written: bool) -> str:
+def _diff(token_file: Path, due: bool, kubeconfig: str, written: bool) -> str:
     lines = ((f"token {token_file}: a new one\n", due), (f"kubeconfig {kubeconfig}: written\n", written))
     return "".join(line for line, holds in lines if holds)
+
+
+ACCESS_RULES = ModuleWork("access_rules", spec_of_access_rules(), access_rules)
+SERVICE_ACCOUNT_TOKEN = ModuleWork(
+    "service_account_token", spec_of_service_account_token(), service_account_token
+)

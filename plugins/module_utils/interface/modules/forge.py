@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules that talk to a forge do between their options and their results."""
+"""What `repository` and `deploy_key` do between their options and their results."""
 
 from __future__ import annotations
 
@@ -24,11 +24,15 @@ from ...forge.repository_address import ForgeRepository
 from ...model.app import Person
 from ...model.duration import parse_duration
 from ...source.first_commit import FirstCommit
+from ..options.common import REPOSITORY as REPOSITORY_OPTIONS
+from ..options.common import spec_of_deploy_key, spec_of_repository
+from ..parsing.option_values import path_or_none
+from .main import ModuleWork
 from .mode import Mode
 
 
 def repository(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
-    """The result of `repository`."""
+    """Return the result of `repository`."""
     first = None
     if options["files"]:
         first = FirstCommit(
@@ -39,19 +43,19 @@ def repository(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     wanted = WantedRepository(
         create=options["create"], private=options["private"], description=options["description"], first=first
     )
-    with ForgeClient(_place(options)) as client:
-        found = ensure_repository(client, wanted, check=mode.check)
-    result: dict[str, Any] = {"changed": found.changed, "repository": _described(found)}
+    with ForgeClient(_forge_repository(options)) as client:
+        ensured = ensure_repository(client, wanted, check=mode.check)
+    result: dict[str, Any] = {"changed": ensured.changed, "repository": _described(ensured)}
     if mode.diff:
-        result["diff"] = {"before": _before(found), "after": _after(found)}
+        result["diff"] = {"before": _before(ensured), "after": _after(ensured)}
     return result
 
 
 def deploy_key(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
-    """The result of `deploy_key`."""
+    """Return the result of `deploy_key`."""
     absent = options["state"] == "absent"
-    with ForgeClient(_place(options)) as client:
-        if options.get("deploy_token_file"):
+    with ForgeClient(_forge_repository(options)) as client:
+        if options["deploy_token_file"]:
             token = WantedToken(title=options["title"], token_file=Path(options["deploy_token_file"]))
             done = (remove_token if absent else ensure_token)(client, token, check=mode.check)
         else:
@@ -59,63 +63,64 @@ def deploy_key(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
                 title=options["title"],
                 key_file=Path(options["key_file"]),
                 read_only=options["read_only"],
-                known_hosts_file=_path(options, "known_hosts_file"),
+                known_hosts_file=path_or_none(options, "known_hosts_file"),
             )
             done = (remove_key if absent else ensure_key)(client, key, check=mode.check)
     result: dict[str, Any] = {"changed": done.changed, **_credential(done)}
     if mode.diff:
-        result["diff"] = {"prepared": "".join(f"{line}\n" for line in _told(options, done))}
+        result["diff"] = {"prepared": "".join(f"{line}\n" for line in _diff(options, done))}
     return result
 
 
-def _place(options: Mapping[str, Any]) -> ForgeRepository:
+def _forge_repository(options: Mapping[str, Any]) -> ForgeRepository:
     return ForgeRepository(
         kind=options["forge"],
         url=options["url"],
         owner=options["owner"],
         name=options["name"],
         token_file=Path(options["token_file"]),
-        ca_file=_path(options, "ca_file"),
-        proxy=options.get("proxy") or "",
-        allow_http=bool(options.get("allow_http")),
-        timeout=parse_duration(options.get("timeout") or "30s", subject="the forge, timeout"),
-        branch=options.get("branch") or "main",
+        ca_file=path_or_none(options, "ca_file"),
+        proxy=options["proxy"],
+        allow_http=options["allow_http"],
+        timeout=parse_duration(options["timeout"], subject="the forge, timeout"),
+        branch=options.get("branch", REPOSITORY_OPTIONS["branch"]["default"]),  # deploy_key takes none
     )
 
 
-def _described(found: Repository) -> dict[str, Any]:
+def _described(repository: Repository) -> dict[str, Any]:
     return {
-        "exists": found.exists,
-        "created": found.created,
-        "url": found.url,
-        "ssh_url": found.ssh_url,
-        "page": found.page,
-        "branch": found.branch,
-        "private": found.private,
-        "commit": found.commit,
+        "exists": repository.exists,
+        "created": repository.created,
+        "url": repository.url,
+        "ssh_url": repository.ssh_url,
+        "page": repository.page,
+        "branch": repository.branch,
+        "private": repository.private,
+        "commit": repository.commit,
     }
 
 
-def _before(found: Repository) -> str:
-    return "" if found.created else f"{found.url}\n"
+def _before(repository: Repository) -> str:
+    return "" if repository.created else f"{repository.url}\n"
 
 
-def _after(found: Repository) -> str:
-    return "".join(f"{line}\n" for line in (found.url, *(f"  {path}" for path in found.files)))
+def _after(repository: Repository) -> str:
+    lines = (repository.url, *(f"  {path}" for path in repository.files))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _credential(done: Credential) -> dict[str, Any]:
-    said = {"url": done.url, "username": done.username, "public_key": done.public}
+    values = {"url": done.url, "username": done.username, "public_key": done.public}
     return {
         "made": done.made,
         "added": done.added,
         "removed": done.removed,
-        **{k: v for k, v in said.items() if v},
+        **{k: v for k, v in values.items() if v},
     }
 
 
-def _told(options: Mapping[str, Any], done: Credential) -> list[str]:
-    file = options.get("deploy_token_file") or options["key_file"]
+def _diff(options: Mapping[str, Any], done: Credential) -> list[str]:
+    file = options["deploy_token_file"] or options["key_file"]
     rows = (
         (done.made, f"+ {file}"),
         (done.guarded, f"~ {file}  mode 0600"),
@@ -125,5 +130,11 @@ def _told(options: Mapping[str, Any], done: Credential) -> list[str]:
     return [line for holds, line in rows if holds]
 
 
-def _path(options: Mapping[str, Any], key: str) -> Path | None:
-    return Path(options[key]) if options.get(key) else None
+REPOSITORY = ModuleWork("repository", spec_of_repository(), repository)
+_ONE_FILE = [["key_file", "deploy_token_file"]]
+DEPLOY_KEY = ModuleWork(
+    "deploy_key",
+    spec_of_deploy_key(),
+    deploy_key,
+    {"mutually_exclusive": _ONE_FILE, "required_one_of": _ONE_FILE},
+)

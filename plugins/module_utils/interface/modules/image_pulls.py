@@ -46,11 +46,11 @@ class _OnForge:
 
 @contextmanager
 def pull_requests(options: Mapping[str, Any], spec: UpdateSpec) -> Iterator[PullRequests | None]:
-    """Where an update opens its pull requests; None where it opens none. Raises InputError, ForgeError."""
+    """Yield where an update opens its pull requests, or None where it opens none. Raises InputError, ForgeError."""
     if spec.pull_request is None:
         yield None
         return
-    if not options.get("forge"):
+    if not options["forge"]:
         why = "no forge is named that it could be opened on"
         raise InputError(
             spec.subject, "opening a pull request", why, "Set plumb_forge, or leave pull_request out."

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `notify` does: tells receivers the news of a run, and never fails because of one of them."""
+"""What `notify` does: send the news of a run to receivers. It never fails because of one of them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from ...notify.messages import News, news_of
 from ...notify.send import send
 from ...notify.throttle import Due, SentNews, due, from_content, to_content
 from ...state.record_store import RecordStore, record_file
+from ..options.feedback import spec_of_notify
 from ..parsing.cache_folder import cache_of
 from ..parsing.receivers import receiver_of
 from .commit_statuses import app_sources
+from .main import ModuleWork
 from .mode import Mode
 
 _STORE = RecordStore[SentNews](
@@ -28,63 +30,64 @@ _STORE = RecordStore[SentNews](
 
 
 def notify(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
-    """The result of `notify`. A receiver that does not answer is a warning, and is told the next time."""
-    applied = options.get("applied")
+    """Return the result of `notify`. A receiver that does not answer is a warning, and is notified the next time."""
+    applied = options["applied"]
     sources = app_sources(options)
     news = by_severity(news_of(options["pulled"], applied, sources))
     ran = _ran(options, applied)
     sent: list[str] = []
     warnings: list[str] = []
-    for given in options["notifications"]:
+    for notification in options["notifications"]:
         try:
-            if _tell(options, given, news, ran, mode):
-                sent.append(given["name"])
+            if _notify(options, notification, news, ran, mode):
+                sent.append(notification["name"])
         except PlumbError as error:
-            warnings.append(f"{error} It is told again by the next run.")
+            warnings.append(f"{error} The next run sends it again.")
     result: dict[str, Any] = {
         "changed": bool(sent),
         "sent": sent,
         "news": [
-            {"severity": one.severity.word, "kind": one.kind, "app": one.app, "text": one.text}
-            for one in news
+            {"severity": item.severity.word, "kind": item.kind, "app": item.app, "text": item.text}
+            for item in news
         ],
     }
     return {**result, "warnings": warnings} if warnings else result
 
 
-def _tell(
+def _notify(
     options: Mapping[str, Any],
-    given: Mapping[str, Any],
+    notification: Mapping[str, Any],
     news: tuple[News, ...],
     ran: frozenset[str],
     mode: Mode,
 ) -> bool:
-    receiver, bounds = receiver_of(given)
+    """Send what is due to one receiver, and return whether anything was (in a check: would be)."""
+    receiver, throttle = receiver_of(notification)
     file = _file(options, receiver.name)
     before, now = _STORE.load(file) or SentNews(), time.time()
-    found = due(news, before, bounds, now, ran)
+    message = due(news, before, throttle, now, ran)
     if mode.check:
-        return bool(found.news)
-    if found.news:
-        send(receiver, _message(options, found, now))
-    if found.after != before:
-        _STORE.save_or_forget(file, found.after)  # where it is forgotten, it is told once more
-    return bool(found.news)
+        return bool(message.news)
+    if message.news:
+        send(receiver, _message(options, message, now))
+    if message.after != before:
+        _STORE.save_or_forget(file, message.after)  # where it is forgotten, it is sent once more
+    return bool(message.news)
 
 
-def _message(options: Mapping[str, Any], found: Due, now: float) -> Message:
+def _message(options: Mapping[str, Any], message: Due, now: float) -> Message:
     return Message(
         cluster=options["cluster"],
-        news=found.news,
+        news=message.news,
         time=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        link=options.get("page_url") or "",
-        left_out=found.left_out,
+        link=options["page_url"],
+        left_out=message.left_out,
     )
 
 
 def _ran(options: Mapping[str, Any], applied: Mapping[str, Any] | None) -> frozenset[str]:
-    """The keys of what could have been news in this run."""
-    keys = {f"source {one['name']}" for one in options["pulled"]}
+    """Return the keys of what could have been news in this run."""
+    keys = {f"source {source['name']}" for source in options["pulled"]}
     if applied is not None:
         keys.add("run")
         names = [app["name"] for app in applied.get("apps", ())]
@@ -94,3 +97,6 @@ def _ran(options: Mapping[str, Any], applied: Mapping[str, Any] | None) -> froze
 
 def _file(options: Mapping[str, Any], name: str) -> Path:
     return record_file(cache_of(options) / "notifications", options["cluster"], name)
+
+
+NOTIFY = ModuleWork("notify", spec_of_notify(), notify)

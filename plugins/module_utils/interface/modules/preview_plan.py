@@ -50,15 +50,15 @@ class Touched:
 
 
 def touched_by(fleet: Fleet, base: Checkout, head: Checkout) -> tuple[Touched, ...]:
-    """The apps of a source whose manifests differ between two revisions of it, with what differs."""
-    found = []
+    """Return the apps of a source whose manifests differ between two revisions of it, with what differs."""
+    touched = []
     for app in fleet.apps:
         if app.source != head.revision.source or app.suspend or app.state is AppState.ABSENT:
             continue
         try:
             after = _by_key(app, fleet.render(head, app))
         except PlumbError as error:
-            found.append(Touched(app.name, frozenset(), str(error)))
+            touched.append(Touched(app.name, frozenset(), str(error)))
             continue
         try:
             before = _by_key(app, fleet.render(base, app))
@@ -66,19 +66,19 @@ def touched_by(fleet: Fleet, base: Checkout, head: Checkout) -> tuple[Touched, .
             before = {}
         keys = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
         if keys:
-            found.append(Touched(app.name, frozenset(keys)))
-    return tuple(found)
+            touched.append(Touched(app.name, frozenset(keys)))
+    return tuple(touched)
 
 
 def preview_report(fleet: Fleet, head: Checkout, touched: Sequence[Touched], title: str) -> Report:
-    """The plan of what the pull request `title` touches, as the report of a check. Raises ClusterError, InputError."""
+    """Return the plan of what the pull request `title` touches, as a check's report. Raises PlumbError."""
     started, clock = datetime.now(UTC), time.monotonic()
-    planned = [one.app for one in touched if not one.error]
+    planned = [app.app for app in touched if not app.error]
     results: dict[str, AppResult] = {
-        one.app: AppResult(plan=Plan(app=one.app, error=one.error)) for one in touched if one.error
+        app.app: AppResult(plan=Plan(app=app.app, error=app.error)) for app in touched if app.error
     }
     if planned:
-        found = run_apps(
+        result = run_apps(
             fleet.cluster,
             Run(
                 apps=fleet.apps,
@@ -88,8 +88,8 @@ def preview_report(fleet: Fleet, head: Checkout, touched: Sequence[Touched], tit
                 verified=fleet.looks,
             ),
         )
-        keys = {one.app: one.keys for one in touched}
-        results |= {one.plan.app: _only(one, keys[one.plan.app]) for one in found.apps}
+        keys = {app.app: app.keys for app in touched}
+        results |= {app.plan.app: _only(app, keys[app.plan.app]) for app in result.apps}
     return Report(
         cluster=fleet.name,
         server=fleet.cluster.server,
@@ -97,13 +97,13 @@ def preview_report(fleet: Fleet, head: Checkout, touched: Sequence[Touched], tit
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         seconds=time.monotonic() - clock,
         sources=(SourceReport(head.revision.source, replace(head.revision, ref=title)),),
-        apps=tuple(results[one.app] for one in touched),
+        apps=tuple(results[app.app] for app in touched),
     )
 
 
 def _by_key(app: AppSpec, manifests: Sequence[Manifest]) -> dict[Key, str]:
-    """The digest of each manifest; one without a namespace may be of the app's, or of none."""
-    return {_key(one.ref, one.ref.namespace or app.namespace): one.digest for one in manifests}
+    """Return the digest of each manifest; one without a namespace may be of the app's, or of none."""
+    return {_key(m.ref, m.ref.namespace or app.namespace): m.digest for m in manifests}
 
 
 def _key(ref: ObjectRef, namespace: str) -> Key:
@@ -111,7 +111,7 @@ def _key(ref: ObjectRef, namespace: str) -> Key:
 
 
 def _only(result: AppResult, keys: frozenset[Key]) -> AppResult:
-    """Of a plan what is about these objects. Cluster-scoped ones were written in the app's namespace, too."""
+    """Return the result with the actions on these objects. Cluster-scoped ones count in the app's namespace, too."""
     anywhere = {(group, kind, name) for group, kind, _namespace, name in keys}
     actions = tuple(
         action

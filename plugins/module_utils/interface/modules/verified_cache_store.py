@@ -71,8 +71,8 @@ def load_verified_cache(file: Path) -> VerifiedCache:
     return _STORE.load(file) or VerifiedCache()
 
 
-def see_memory_place(file: Path) -> None:
-    """See that a memory could be kept, before anything is done that it has to tell. Raises StateError."""
+def check_space(file: Path) -> None:
+    """Raise StateError where what a run verifies could not be saved. This is checked before it writes anything."""
     with _told(file):
         ensure_space(file, max(_ROOM, file.stat().st_size if file.exists() else 0))
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of what answers on a commit: statuses, notifications, hooks, previews; and their inventory variables."""
+"""The options of feedback on a commit: statuses, notifications, hooks, previews; and their inventory variables."""
 
 from __future__ import annotations
 
@@ -54,25 +54,22 @@ PREVIEW: Spec = MappingProxyType(
     }
 )
 
+_NOTIFICATIONS: Spec = {"type": "list", "elements": "dict", "options": NOTIFICATION, **NOTIFICATION_RULES}
+
 # The inventory's variables, by name without `plumb_`.
-ANSWERS: Spec = MappingProxyType(
+FEEDBACK: Spec = MappingProxyType(
     {
         "forge": {"type": "dict", "options": FLEET_FORGE},
         "commit_status": {"type": "bool", "default": False},
         "page_url": {"type": "str", "default": ""},
-        "notifications": {
-            "type": "list",
-            "elements": "dict",
-            "options": NOTIFICATION,
-            **NOTIFICATION_RULES,
-        },
+        "notifications": _NOTIFICATIONS,
         "hooks": {"type": "dict", "options": HOOKS},
         "preview": {"type": "dict", "options": PREVIEW},
     }
 )
 
-# What all that tells of a run takes.
-_TELLING: Spec = MappingProxyType(
+# What `commit_status` and `notify` take.
+_ABOUT_A_RUN: Spec = MappingProxyType(
     {
         "pulled": {"type": "list", "elements": "dict", "required": True},
         "apps": {"type": "list", "elements": "dict", "required": True},
@@ -81,7 +78,7 @@ _TELLING: Spec = MappingProxyType(
         "suspended": RUN["suspended"],
         "cluster": {"type": "str", "required": True},
         "applied": {"type": "dict"},
-        "page_url": ANSWERS["page_url"],
+        "page_url": FEEDBACK["page_url"],
         "cache_dir": RUN["cache_dir"],
     }
 )
@@ -93,15 +90,14 @@ def spec_of_commit_status() -> dict[str, Any]:
         {
             "forge": {"type": "dict", "required": True, "options": FLEET_FORGE},
             "sources": {"type": "list", "elements": "dict", "required": True},
-            **_TELLING,
+            **_ABOUT_A_RUN,
         }
     )
 
 
 def spec_of_notify() -> dict[str, Any]:
     """The argument spec of `notify`."""
-    notifications = {**ANSWERS["notifications"], "required": True}
-    return for_ansible({"notifications": notifications, **_TELLING})
+    return for_ansible({"notifications": {**_NOTIFICATIONS, "required": True}, **_ABOUT_A_RUN})
 
 
 def spec_of_preview() -> dict[str, Any]:
@@ -113,9 +109,9 @@ def spec_of_preview() -> dict[str, Any]:
             "forks": PREVIEW["forks"],
             "max_age": PREVIEW["max_age"],
             "sources": sources,
-            "pulled": _TELLING["pulled"],
+            "pulled": _ABOUT_A_RUN["pulled"],
             "apps": {"type": "list", "elements": "dict", "required": True, "options": APP},
-            "cluster": _TELLING["cluster"],
+            "cluster": _ABOUT_A_RUN["cluster"],
             **{name: RUN[name] for name in ("suspended", "owner", "namespace", "config", "cache_dir")},
             "cache_size": CACHE_SIZE,
             **CONNECTION,

@@ -50,12 +50,12 @@ class AuditLogFile:
     size: int
 
 
-def audit_log_file(options: Mapping[str, Any]) -> tuple[AuditLogFile | None, tuple[str, ...]]:
-    """Where the log of the options ends now. Where it cannot be read, a warning: it holds nothing up."""
-    if not options.get("audit_log"):
+def audit_log_file(path: Path | None) -> tuple[AuditLogFile | None, tuple[str, ...]]:
+    """Return where a log ends now, or a warning where it cannot be read: that stops no run."""
+    if path is None:
         return None, ()
     try:
-        return audit_log_file_of(Path(options["audit_log"])), ()
+        return audit_log_file_of(path), ()
     except AuditLogError as error:
         return None, (str(error),)
 
@@ -70,14 +70,14 @@ def audit_log_file_of(path: Path) -> AuditLogFile:
         raise _unreadable(path, error) from error
 
 
-def evident(
+def with_audit_log(
     cluster: Cluster,
     results: tuple[AppResult, ...],
     place: AuditLogFile | None,
     memory: Path,
     started: datetime,
 ) -> tuple[tuple[AppResult, ...], tuple[str, ...]]:
-    """The results of a run, with what the log says of those who had changed something; and warnings.
+    """Return the results of a run with what the log has of those who had changed something, and warnings.
 
     The log is read only where something had drifted. `memory` is the file in which runs tell each other what they saw.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a run tells what it came to, besides its result: the report's files and the audit trail."""
+"""The outputs of a run besides its result: the report's files and the audit trail."""
 
 from __future__ import annotations
 
@@ -20,69 +20,76 @@ from ...report.trail import ensure_trail_space, records, trail_file, write_trail
 from .reported_state import reported_state_file, save_reported_state, unreported
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPaths:
+    """Where a run's outputs are written: for each a file, or a folder for files by cluster. Empty: not at all."""
+
+    report: str
+    markdown: str
+    trail: str
+
+
 @dataclass(slots=True)
 class WrittenOutputs:
-    """What was told where. `lines` are for people, `wrong` says what could not be told; `places` are results."""
+    """What was written. `lines` are for people, `errors` why something could not be, `places` go to the result."""
 
     lines: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     places: dict[str, Any] = field(default_factory=dict)
 
-    def failed(self, error: PlumbError) -> None:
-        """What the run did is told all the same, and that it could not be told here."""
+    def add_error(self, error: PlumbError) -> None:
+        """Add why an output could not be written. What the run did is reported all the same."""
         self.lines.append(f"  x {error}")
-        self.wrong.append(str(error))
+        self.errors.append(str(error))
 
 
-def see_places(options: Mapping[str, Any]) -> None:
-    """See that all can be told, before anything is written to the cluster. Raises a PlumbError."""
-    cluster = options.get("cluster") or ""
-    if options.get("report_path"):
-        ensure_report_space(report_file(options["report_path"], cluster, "room"))
-    if options.get("markdown_path"):
-        ensure_report_space(report_file(options["markdown_path"], cluster, "room", ".md"))
-    if options.get("trail_path"):
-        ensure_trail_space(trail_file(options["trail_path"], cluster))
+def check_outputs(paths: OutputPaths, cluster: str) -> None:
+    """Raise a PlumbError where an output could not be written. This is checked before the cluster is written to."""
+    if paths.report:
+        ensure_report_space(report_file(paths.report, cluster, "room"))
+    if paths.markdown:
+        ensure_report_space(report_file(paths.markdown, cluster, "room", ".md"))
+    if paths.trail:
+        ensure_trail_space(trail_file(paths.trail, cluster))
 
 
 def write_outputs(
-    options: Mapping[str, Any], cache: Path, report: Report, whole: Mapping[str, Any], apps: Sequence[AppSpec]
+    paths: OutputPaths, cache: Path, report: Report, document: Mapping[str, Any], apps: Sequence[AppSpec]
 ) -> WrittenOutputs:
-    """Tell of a run in the places that the options name; `whole` is the report's document."""
-    telling = WrittenOutputs()
-    if options.get("trail_path") and not report.check:
-        _trail(telling, options, cache, report, apps)
-    if options.get("report_path"):
-        target = report_file(options["report_path"], report.cluster, report.started)
+    """Write the outputs of a run; `document` is the report's. Nothing is raised for one that could not be written."""
+    written = WrittenOutputs()
+    if paths.trail and not report.check:
+        _write_trail(written, trail_file(paths.trail, report.cluster), cache, report, apps)
+    if paths.report:
+        target = report_file(paths.report, report.cluster, report.started)
         try:
-            write_report(target, whole)
+            write_report(target, document)
         except PlumbError as error:
-            telling.failed(error)
+            written.add_error(error)
         else:
-            telling.places["report"] = str(target)
-            telling.lines.append(f"  Report: {target}")
-    if options.get("markdown_path"):
-        target = report_file(options["markdown_path"], report.cluster, report.started, ".md")
+            written.places["report"] = str(target)
+            written.lines.append(f"  Report: {target}")
+    if paths.markdown:
+        target = report_file(paths.markdown, report.cluster, report.started, ".md")
         try:
             write_text(target, markdown(report))
         except PlumbError as error:
-            telling.failed(error)
+            written.add_error(error)
         else:
-            telling.places["markdown"] = str(target)
-    return telling
+            written.places["markdown"] = str(target)
+    return written
 
 
-def _trail(
-    telling: WrittenOutputs, options: Mapping[str, Any], cache: Path, report: Report, apps: Sequence[AppSpec]
+def _write_trail(
+    written: WrittenOutputs, target: Path, cache: Path, report: Report, apps: Sequence[AppSpec]
 ) -> None:
-    target = trail_file(options["trail_path"], report.cluster)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     file = reported_state_file(cache, report.server, report.cluster, "trail", str(target.absolute()))
-    fresh, standing = unreported(file, records(report, {app.name: app.source for app in apps}, now), report)
+    fresh, reported = unreported(file, records(report, {app.name: app.source for app in apps}, now), report)
     try:
         head = write_trail(target, fresh)
     except PlumbError as error:
-        telling.failed(error)
+        written.add_error(error)
         return
-    save_reported_state(file, standing)
-    telling.places["trail"] = {"path": str(target), "seq": head.seq, "hash": head.hash}
+    save_reported_state(file, reported)
+    written.places["trail"] = {"path": str(target), "seq": head.seq, "hash": head.hash}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from ...model.app import (
 )
 from ...model.duration import parse_duration
 from ...model.errors import InputError, PlumbError, SourceError
+from ...model.run_options import RunOptions
 from ..options.common import APP, CONNECTION, IGNORE, SOURCE
 from .option_values import path_or_none, with_defaults
 
@@ -158,6 +160,12 @@ def connection_spec(options: Mapping[str, Any]) -> ConnectionSpec:
         request_timeout=parse_duration(values["request_timeout"], subject="request_timeout"),
         concurrency=concurrency,
     )
+
+
+def run_options(options: Mapping[str, Any], *, check: bool) -> RunOptions:
+    """Return how a run is made. What the module has no option for is as RunOptions has it."""
+    values = {field.name: options[field.name] for field in fields(RunOptions) if field.name in options}
+    return RunOptions(**{**values, "only": frozenset(options.get("only") or ()), "check": check})
 
 
 def pulled_sources(entries: Sequence[Mapping[str, Any]]) -> dict[str, Checkout | PlumbError]:

@@ -54,9 +54,8 @@ def update_specs(
 
 def check_images(settings: Mapping[str, Any]) -> None:
     """Raise InputError where the options of an inventory about images cannot be used. No file is read."""
-    images = settings.get("images") or ()
-    image_policies(images)
-    update_specs(settings.get("image_updates") or (), settings.get("sources") or (), images)
+    image_policies(settings["images"])
+    update_specs(settings["image_updates"], settings["sources"], settings["images"])
 
 
 def _check_names(what: str, items: Sequence[Mapping[str, Any]]) -> None:

@@ -48,13 +48,13 @@ def unusable_feedback(settings: Mapping[str, Any]) -> list[str]:
 
     That is its forge, commit statuses, previews, notifications and hooks.
     """
-    forge, preview = settings.get("forge") or {}, settings.get("preview") or {}
-    users = [option for option in ("commit_status", "preview") if settings.get(option)]
+    forge, preview = settings["forge"] or {}, settings["preview"] or {}
+    users = [option for option in ("commit_status", "preview") if settings[option]]
     wrong = [f"{option}: there is no plumb_forge." for option in users if not forge]
     wrong += _wrong_repositories(forge)
     durations = (("forge, timeout", forge.get("timeout")), ("preview, max_age", preview.get("max_age")))
     checks: list[Callable[[], object]] = [
-        partial(receiver_of, options) for options in settings.get("notifications") or ()
+        partial(receiver_of, options) for options in settings["notifications"]
     ]
     checks += [partial(parse_duration, value, subject=name) for name, value in durations if value]
     for check in checks:
@@ -62,13 +62,13 @@ def unusable_feedback(settings: Mapping[str, Any]) -> list[str]:
             check()
         except PlumbError as error:
             wrong.append(str(error))
-    names = [options["name"] for options in settings.get("notifications") or ()]
+    names = [options["name"] for options in settings["notifications"]]
     wrong += [
         f"notifications: two are called {name!r}." for name in sorted(set(names)) if names.count(name) > 1
     ]
     wrong += [
         f"hooks: {name} is not an absolute path."
-        for name, path in (settings.get("hooks") or {}).items()
+        for name, path in (settings["hooks"] or {}).items()
         if path and not Path(path).is_absolute()
     ]
     return wrong
