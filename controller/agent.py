@@ -75,7 +75,7 @@ class Agent:
         self._scanner = ImageScanner(self.clusters, self._shared, self.wakeups)
         self._previews = PreviewScanner(self.clusters, self._shared, self.wakeups)
         self._loops: dict[str, asyncio.Task[None]] = {}
-        self._supervisor = Supervisor(log, self.metrics.loop_restarted)
+        self._supervisor = Supervisor(log, self.metrics.count_loop_restart)
         self._reload = asyncio.Event()
         self._files_seen: tuple[str, ...] = ()
 
@@ -96,24 +96,24 @@ class Agent:
 
     async def _work(self) -> None:
         config = self.in_force.config
-        with _alone(config.state_dir):
+        with _exclusive(config.state_dir):
             self._runs.prepare()
             if config.leader_election is not None:
                 self.in_force = replace(self.in_force, may_run=False, lease_file=self._lease_file())
-                self.metrics.leads(leader=False)
+                self.metrics.set_leader(leader=False)
             suspensions = read_suspensions(config.state_dir / "suspensions")
             self._files_seen = self._files_state()
             accepted = await self._first_inventory(config)
-            self._switch(replace(self.in_force, accepted=accepted, suspensions=suspensions))
+            self._set_state(replace(self.in_force, accepted=accepted, suspensions=suspensions))
             async with AsyncExitStack() as stack:
                 web = await listen(config.http, self._http_services())
                 if short := short_token(config.http):
                     self.log.warning("short token", why=short)
                 stack.push_async_callback(web.cleanup)
                 tasks = await stack.enter_async_context(asyncio.TaskGroup())
-                self._start_and_stop(tasks)
+                self._update_clusters(tasks)
                 for name, make in self._common_loops(tasks).items():
-                    tasks.create_task(self._supervisor.keep(name, make), name=name)
+                    tasks.create_task(self._supervisor.run_forever(name, make), name=name)
 
     def _common_loops(self, tasks: asyncio.TaskGroup) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return the loops that are for all clusters, by name, each as the function that begins it."""
@@ -165,12 +165,14 @@ class Agent:
         webhooks = self.in_force.config.http.webhooks
         if not webhooks:
             return None
-        return WebhookReceiver(webhooks, self.wakeups, lambda: self.in_force.may_run, self.metrics.delivered)
+        return WebhookReceiver(
+            webhooks, self.wakeups, lambda: self.in_force.may_run, self.metrics.count_delivery
+        )
 
     def _leader(self, election: Election) -> Leader:
         async def lead(*, leads: bool) -> None:
             self.in_force = replace(self.in_force, may_run=leads)
-            self.metrics.leads(leader=leads)
+            self.metrics.set_leader(leader=leads)
             if not leads:
                 self._runs.end_all("this agent no longer leads")
             for cluster in self.clusters.values():
@@ -178,7 +180,7 @@ class Agent:
                     cluster.request_run(Trigger("leading"))
                 cluster.apply_state()
 
-        where = ConnectionSpec(kubeconfig=election.kubeconfig, context=election.context)
+        connection = ConnectionSpec(kubeconfig=election.kubeconfig, context=election.context)
         return Leader(
             spec=LeaseSpec(
                 namespace=election.namespace,
@@ -186,7 +188,7 @@ class Agent:
                 holder=holder_name(),
                 duration=round(election.duration),
             ),
-            open_cluster=lambda: connect(where, circuit_breaker=False),
+            open_cluster=lambda: connect(connection, circuit_breaker=False),
             retry=election.retry,
             file=self._lease_file(),
             started=lambda: lead(leads=True),
@@ -197,8 +199,8 @@ class Agent:
     def _lease_file(self) -> Path:
         return self.in_force.config.runtime_dir / "lease"
 
-    def _suspend(self, now: AgentState) -> None:
-        self.in_force = now
+    def _suspend(self, state: AgentState) -> None:
+        self.in_force = state
         for cluster in self.clusters.values():
             cluster.apply_state()
 
@@ -208,8 +210,8 @@ class Agent:
 
     def _not_ready(self) -> list[str]:
         """Return what is missing yet, a line each: a first run of any cluster, where runs may be made."""
-        now = self.in_force
-        due = [name for name in self.clusters if now.may_run and not now.suspensions.holds(name)]
+        state = self.in_force
+        due = [name for name in self.clusters if state.may_run and not state.suspensions.holds(name)]
         waits = due and not any(self.clusters[name].record.ended for name in due)
         return [*self._defects(), *(["no run has ended yet"] if waits or not self.clusters else [])]
 
@@ -224,13 +226,13 @@ class Agent:
             self.log.error("inventory refused", why=error, instead="the last one that was accepted")
             return last
 
-    def _switch(self, now: AgentState) -> None:
+    def _set_state(self, state: AgentState) -> None:
         """Put this in force."""
-        self.in_force = now
-        names = sorted(now.accepted.settings)
-        self.log.info("in force", clusters=",".join(names), interval=format_seconds(now.config.interval))
+        self.in_force = state
+        names = sorted(state.accepted.settings)
+        self.log.info("in force", clusters=",".join(names), interval=format_seconds(state.config.interval))
 
-    def _start_and_stop(self, tasks: asyncio.TaskGroup) -> None:
+    def _update_clusters(self, tasks: asyncio.TaskGroup) -> None:
         """Have a loop for each cluster of the inventory, and for no other."""
         wanted = self.in_force.accepted.settings.keys()
         for name in self.clusters.keys() - wanted:
@@ -240,13 +242,13 @@ class Agent:
             self.broker.changed(name)
         for name in sorted(wanted - self.clusters.keys()):
             cluster = self.clusters[name] = ClusterLoop(name, self._shared)
-            self.metrics.known(name, cluster.record)
-            self.metrics.watches(name, cluster.watch)
-            self.metrics.paces(name, cluster)
+            self.metrics.add_cluster(name, cluster.record)
+            self.metrics.set_watch(name, cluster.watch)
+            self.metrics.set_pace(name, cluster)
             self.metrics.keep_only(name, cluster.metered)
             if cluster.record.result:
                 self.log.info("last run", **last_run_fields(cluster))
-            loop = self._supervisor.keep(f"cluster {name}", cluster.loop, name)
+            loop = self._supervisor.run_forever(f"cluster {name}", cluster.loop, name)
             self._loops[name] = tasks.create_task(loop, name=name)
 
     async def _watch_files(self, tasks: asyncio.TaskGroup) -> None:
@@ -260,10 +262,10 @@ class Agent:
             files = await asyncio.to_thread(self._files_state)
             if asked or files != self._files_seen:
                 self._files_seen = files
-                await self._adopt(tasks)
+                await self._reload_files(tasks)
             await self._drop_copies()
 
-    async def _adopt(self, tasks: asyncio.TaskGroup) -> None:
+    async def _reload_files(self, tasks: asyncio.TaskGroup) -> None:
         """Put the files as they are now in force; if one is wrong, all stays as it was."""
         before = self.in_force
         try:
@@ -280,8 +282,8 @@ class Agent:
         if (config, accepted) == (before.config, before.accepted):
             self.log.info("nothing changed")
             return
-        self._switch(replace(self.in_force, config=config, accepted=accepted))
-        self._start_and_stop(tasks)
+        self._set_state(replace(self.in_force, config=config, accepted=accepted))
+        self._update_clusters(tasks)
         for cluster in self.clusters.values():
             if accepted is not before.accepted and cluster.begun:
                 cluster.request_run(Trigger("inventory changed"))
@@ -305,7 +307,7 @@ class Agent:
 
 
 @contextlib.contextmanager
-def _alone(state_dir: Path) -> Iterator[None]:
+def _exclusive(state_dir: Path) -> Iterator[None]:
     """Hold the state folder for this process. Raises InputError where another agent has it."""
     make_folder(state_dir)
     with (state_dir / "lock").open("a", encoding="utf-8") as lock:

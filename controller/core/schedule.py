@@ -52,7 +52,7 @@ class Trigger:
         return not BY_HAND.isdisjoint(self.cause.split(", "))
 
 
-def merged(first: Trigger | None, second: Trigger) -> Trigger:
+def merge_triggers(first: Trigger | None, second: Trigger) -> Trigger:
     """Return the trigger of one run for both: nothing is lost while another run is under way."""
     if first is None:
         return second

@@ -28,7 +28,7 @@ from ..core.schedule import (
     Pace,
     Trigger,
     backoff_after,
-    merged,
+    merge_triggers,
     wait_after,
 )
 from ..runner.reports import drop_old
@@ -73,7 +73,7 @@ class ClusterLoop:
         self._warned: frozenset[str] = frozenset()
         self._wakeup = asyncio.Event()
         self.watch = ClusterWatch(
-            self, self._held_apps, shared.log, lambda: shared.metrics.watch_restarted(name)
+            self, self._held_apps, shared.log, lambda: shared.metrics.count_watch_restart(name)
         )
 
     @property
@@ -123,8 +123,8 @@ class ClusterLoop:
     @property
     def may_run(self) -> bool:
         """Whether a run may be made now: this agent leads, and the cluster is not suspended."""
-        now = self._shared.in_force()
-        return now.may_run and not now.suspensions.holds(self.name)
+        in_force = self._shared.in_force()
+        return in_force.may_run and not in_force.suspensions.holds(self.name)
 
     def read_config(self) -> None:
         """Read the config in Git that is in force; a run puts it there."""
@@ -133,21 +133,21 @@ class ClusterLoop:
 
     def request_run(self, trigger: Trigger) -> None:
         """Ask for a run: now, or as soon as the one that is under way has ended."""
-        self._trigger = merged(self._trigger, trigger)
+        self._trigger = merge_triggers(self._trigger, trigger)
         self._wakeup.set()
 
     def apply_state(self) -> None:
         """Apply a change of the agent's state: a resumption, a lead, a configuration."""
         self.read_config()
         if self._interval != self._shared.in_force().config.interval:
-            self._pace()
+            self._set_due()
         self._follow_or_end()
         self._wakeup.set()
         self._shared.changed(self.name)
 
     def _follow_or_end(self) -> None:
-        now = self._shared.in_force()
-        if now.config.watch and now.may_run and self.name in now.accepted.settings:
+        in_force = self._shared.in_force()
+        if in_force.config.watch and in_force.may_run and self.name in in_force.accepted.settings:
             try:
                 self.watch.follow()
             except PlumbError as error:  # its runs go on, and find at the interval what changes
@@ -157,10 +157,10 @@ class ClusterLoop:
 
     def _held_apps(self) -> HeldApps:
         """Return the apps that changes may not start runs of."""
-        now = self._shared.in_force()
+        in_force = self._shared.in_force()
         suspended = {app["name"] for app in (*self.settings["apps"], *self.git_apps) if app.get("suspend")}
-        everything = not now.may_run or now.suspensions.holds(self.name)
-        return HeldApps(everything, frozenset({*now.suspensions.apps(self.name), *suspended}))
+        everything = not in_force.may_run or in_force.suspensions.holds(self.name)
+        return HeldApps(everything, frozenset({*in_force.suspensions.apps(self.name), *suspended}))
 
     async def loop(self) -> None:
         """Make runs for ever. Cancelling it ends the run that is under way, and the watch."""
@@ -178,7 +178,7 @@ class ClusterLoop:
             except Exception as error:  # noqa: BLE001 - the loop goes on whatever a run came to
                 self.record = replace(self.record, failed=self.record.failed + 1)
                 self._paced = time.monotonic()
-                self._pace()
+                self._set_due()
                 self._shared.log.error(
                     "not reconciled",
                     cluster=self.name,
@@ -197,7 +197,9 @@ class ClusterLoop:
                 continue
             left = self._due - time.monotonic()
             if may_run and left <= 0:
-                trigger = merged(self._trigger, Trigger("retry" if self.record.failed else "interval"))
+                trigger = merge_triggers(
+                    self._trigger, Trigger("retry" if self.record.failed else "interval")
+                )
                 trigger = self._trigger if self._trigger and self._trigger.apps is None else trigger
                 self._trigger = None
                 return trigger
@@ -213,21 +215,21 @@ class ClusterLoop:
                 await self._wakeup.wait()
 
     async def _run(self, trigger: Trigger) -> None:
-        now = self._shared.in_force()
+        in_force = self._shared.in_force()
         started = time.time()
-        folder = now.config.state_dir / "reports" / self.name
+        folder = in_force.config.state_dir / "reports" / self.name
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         request = RunRequest(
             playbook=PLAYBOOK,
-            inventory=now.accepted.path,
+            inventory=in_force.accepted.path,
             limit=self.name,
-            timeout=now.config.run_timeout,
-            variables=_variables(self.name, now, trigger, folder / f"{stamp}.json"),
+            timeout=in_force.config.run_timeout,
+            variables=_variables(self.name, in_force, trigger, folder / f"{stamp}.json"),
             report=folder / f"{stamp}.json",
-            vault_password_file=now.config.vault_password_file,
-            stays=now.config.start_ahead,
+            vault_password_file=in_force.config.vault_password_file,
+            stays=in_force.config.start_ahead,
         )
-        self.running_since, self.inventory_used = started, now.accepted.folder
+        self.running_since, self.inventory_used = started, in_force.accepted.folder
         self.begun += 1
         self.watch.run_began()
         self._shared.changed(self.name)
@@ -239,12 +241,12 @@ class ClusterLoop:
         self.record = _record(self.record, outcome, trigger, request.report, time.time())
         if whole or self.record.failed:
             self._paced = time.monotonic()
-            self._pace()
+            self._set_due()
         self._back_off(outcome)
         self._report(outcome, trigger, time.time() - started)
         self.read_config()
         self.watch.run_ended(outcome, trigger)
-        drop_old(folder, now.config.keep_reports)
+        drop_old(folder, in_force.config.keep_reports)
         write_record(self._records, self.name, self.record)
         was_stopped = bool(outcome.summary.get("stopped"))
         self.history = _history(self.history, outcome, self.record, whole=whole and not was_stopped)
@@ -269,7 +271,7 @@ class ClusterLoop:
             instead="no run of this cluster until then, unless by sync or resume",
         )
 
-    def _pace(self) -> None:
+    def _set_due(self) -> None:
         """Set when the next run is due, counted from the end of the last one."""
         config = self._shared.in_force().config
         self._interval = config.interval
@@ -279,7 +281,7 @@ class ClusterLoop:
 
     def _report(self, outcome: RunOutcome, trigger: Trigger, seconds: float) -> None:
         metrics = self._shared.metrics
-        metrics.run(self.name, self.record, outcome.summary, seconds)
+        metrics.count_run(self.name, self.record, outcome.summary, seconds)
         metrics.keep_only(self.name, self.metered)
         log, values = self._shared.log, _line(self.name, outcome, trigger, seconds)
         for why in outcome.warnings:
@@ -294,21 +296,21 @@ class ClusterLoop:
             log.error("not reconciled", **values)
 
 
-def _variables(name: str, now: AgentState, trigger: Trigger, report: Path) -> dict[str, Any]:
+def _variables(name: str, in_force: AgentState, trigger: Trigger, report: Path) -> dict[str, Any]:
     """Return the extra variables of a run: only paths and checked names, since Ansible templates what is in them."""
-    trail = now.config.state_dir / "trail" / f"{name}.jsonl"
+    trail = in_force.config.state_dir / "trail" / f"{name}.jsonl"
     variables: dict[str, Any] = {"plumb_report_path": str(report), "plumb_trail_path": str(trail)}
-    events = audit_file(now.config.state_dir / "audit", name)
-    if now.config.http.audit_token_file is not None and events.exists():
+    events = audit_file(in_force.config.state_dir / "audit", name)
+    if in_force.config.http.audit_token_file is not None and events.exists():
         variables["plumb_audit_log"] = str(events)
-    if suspended := now.suspensions.apps(name):
+    if suspended := in_force.suspensions.apps(name):
         variables["plumb_suspended"] = list(suspended)
     if trigger.apps is not None:
         variables["plumb_only"] = sorted(trigger.apps)
     if trigger.is_by_hand:
         variables["plumb_retry_refused"] = True
-    if now.lease_file is not None:
-        variables["plumb_lease_file"] = str(now.lease_file)
+    if in_force.lease_file is not None:
+        variables["plumb_lease_file"] = str(in_force.lease_file)
     return variables
 
 
@@ -342,7 +344,7 @@ def _record(
     return replace(
         after,
         report=str(report),
-        summary=_merged(before.summary, outcome.summary, whole=whole),
+        summary=_merge_summary(before.summary, outcome.summary, whole=whole),
         commits={**before.commits, **commits},
     )
 
@@ -353,7 +355,9 @@ def _history(before: History, outcome: RunOutcome, record: RunState, *, whole: b
     return after_run(before, outcome.digest.findings, record.ended, whole=whole)
 
 
-def _merged(before: Mapping[str, Any], summary: Mapping[str, Any], *, whole: bool) -> Mapping[str, Any]:
+def _merge_summary(
+    before: Mapping[str, Any], summary: Mapping[str, Any], *, whole: bool
+) -> Mapping[str, Any]:
     """Return the summary; after a run of some apps the others are as they were."""
     if whole or not before:
         return summary

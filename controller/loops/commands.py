@@ -59,12 +59,12 @@ class Commands:
         self, done: str, cluster: str, app: str, change: Callable[[Suspensions, str, str], Suspensions]
     ) -> dict[str, Any]:
         named = self._named(cluster, app)
-        now = self.in_force()
-        after = now.suspensions
+        in_force = self.in_force()
+        after = in_force.suspensions
         for loop in named:
             after = change(after, loop.name, app or WHOLE)
-        write_suspensions(_file(now), after)
-        self.switch(replace(now, suspensions=after))
+        write_suspensions(_file(in_force), after)
+        self.switch(replace(in_force, suspensions=after))
         names = sorted(loop.name for loop in named)
         self.log.info(done, clusters=",".join(names), app=app or "all")
         return {"clusters": names, "app": app}
@@ -80,8 +80,8 @@ class Commands:
         return having
 
 
-def _file(now: AgentState) -> Path:
-    return now.config.state_dir / "suspensions"
+def _file(in_force: AgentState) -> Path:
+    return in_force.config.state_dir / "suspensions"
 
 
 def _unknown(what: str, name: str, known: Any) -> InputError:

@@ -75,14 +75,14 @@ class ImageScanner:
                 task.cancel()
 
     def _due(self) -> list[ClusterLoop]:
-        now = self._shared.in_force()
+        in_force = self._shared.in_force()
         for gone in self._states.keys() - self._clusters.keys():
             del self._states[gone]
         return [
             cluster
             for name, cluster in self._clusters.items()
-            if now.may_run
-            and not now.suspensions.holds(name)
+            if in_force.may_run
+            and not in_force.suspensions.holds(name)
             and name not in self._tasks
             and cluster.settings.get("image_updates")
         ]
@@ -106,7 +106,7 @@ class ImageScanner:
     async def _scan(self, cluster: ClusterLoop, state: _ScanState) -> None:
         began, settings = time.monotonic(), cluster.settings
         scan = await in_daemon_thread(lambda: _scan_images(settings, cluster.name, self._registry_cache))
-        self._shared.metrics.scanned(cluster.name, time.monotonic() - began, failed=bool(scan.failures))
+        self._shared.metrics.count_scan(cluster.name, time.monotonic() - began, failed=bool(scan.failures))
         self._log_failures(cluster, state, scan.failures)
         waits = state.choices == scan.choices and time.monotonic() < state.not_before
         if scan.new and not waits:
@@ -122,22 +122,22 @@ class ImageScanner:
         state.failures = failures
 
     async def _write(self, cluster: ClusterLoop, state: _ScanState, scan: ImageScan) -> None:
-        now, began = self._shared.in_force(), time.monotonic()
+        in_force, began = self._shared.in_force(), time.monotonic()
         request = RunRequest(
             playbook=PLAYBOOK,
-            inventory=now.accepted.path,
+            inventory=in_force.accepted.path,
             limit=cluster.name,
-            timeout=now.config.run_timeout,
-            vault_password_file=now.config.vault_password_file,
-            stays=now.config.start_ahead,
+            timeout=in_force.config.run_timeout,
+            vault_password_file=in_force.config.vault_password_file,
+            stays=in_force.config.start_ahead,
         )
-        state.inventory = now.accepted.folder
+        state.inventory = in_force.accepted.folder
         try:
             outcome = await self._shared.runs.make(request)
         finally:
             state.inventory = None
         succeeded = outcome.code == 0
-        self._shared.metrics.images_written(cluster.name, succeeded=succeeded)
+        self._shared.metrics.count_image_run(cluster.name, succeeded=succeeded)
         values = {
             "cluster": cluster.name,
             "updates": ",".join(scan.new),
@@ -155,7 +155,7 @@ class ImageScanner:
                 self._shared.log.info("images already in git", **values, choices=_choices_text(scan))
         else:
             state.failed, state.choices = state.failed + 1, scan.choices
-            pace = Pace(now.config.interval, now.config.jitter)
+            pace = Pace(in_force.config.interval, in_force.config.jitter)
             state.not_before = time.monotonic() + wait_after(pace, state.failed, random.random())  # noqa: S311 - spreads load
             self._shared.log.error("images not committed", **values, why=_why(outcome))
 

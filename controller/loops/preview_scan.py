@@ -53,22 +53,22 @@ class PreviewScanner:
             self._report(name, f"{type(error).__name__}: {error}")
 
     async def _preview(self, name: str) -> None:
-        now = self._shared.in_force()
-        suspended = list(now.suspensions.apps(name))
+        in_force = self._shared.in_force()
+        suspended = list(in_force.suspensions.apps(name))
         request = RunRequest(
             playbook=PLAYBOOK,
-            inventory=now.accepted.path,
+            inventory=in_force.accepted.path,
             limit=name,
-            timeout=now.config.run_timeout,
+            timeout=in_force.config.run_timeout,
             variables={"plumb_suspended": suspended} if suspended else {},
-            vault_password_file=now.config.vault_password_file,
-            stays=now.config.start_ahead,
+            vault_password_file=in_force.config.vault_password_file,
+            stays=in_force.config.start_ahead,
         )
-        self.used.append(now.accepted.folder)
+        self.used.append(in_force.accepted.folder)
         try:
             outcome = await self._shared.runs.make(request)
         finally:
-            self.used.remove(now.accepted.folder)
+            self.used.remove(in_force.accepted.folder)
         why = "; ".join(outcome.failures[:3]) or f"ansible-playbook ended with code {outcome.code}"
         self._report(name, "" if outcome.code == 0 else why)
 

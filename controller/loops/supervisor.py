@@ -37,7 +37,7 @@ class Supervisor:
         self._restarted = restarted
         self._failures: dict[str, LoopFailure] = {}
 
-    async def keep(self, name: str, loop: Callable[[], Awaitable[None]], cluster: str = "") -> None:
+    async def run_forever(self, name: str, loop: Callable[[], Awaitable[None]], cluster: str = "") -> None:
         """Run a loop, made anew by `loop` each time, until this is cancelled."""
         try:
             while True:

@@ -128,8 +128,8 @@ def renew(access: AgentCredentials, now: float) -> str:
             "it has expired",
             "Run plumb.gitops.bootstrap, which makes a new one.",
         )
-    where = ConnectionSpec(kubeconfig=access.kubeconfig, context=access.context)
-    with connect(where) as cluster, cluster.deadline(_PATIENCE):
+    connection = ConnectionSpec(kubeconfig=access.kubeconfig, context=access.context)
+    with connect(connection) as cluster, cluster.deadline(_PATIENCE):
         token = request_token(cluster, claims.namespace, claims.name, claims.expires - claims.issued)
     write_whole(file, token.value)
     return account

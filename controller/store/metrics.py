@@ -173,19 +173,19 @@ class Metrics:
         )  # clusters that left; a run of them that still ends makes no series again
         self._managers: dict[str, set[str]] = {}  # by cluster: those with series of their own
 
-    def loop_restarted(self, loop: str) -> None:
+    def count_loop_restart(self, loop: str) -> None:
         """Count a loop that ended by a defect."""
         self._loops.labels(loop).inc()
 
-    def leads(self, *, leader: bool) -> None:
+    def set_leader(self, *, leader: bool) -> None:
         """Set whether this agent makes runs."""
         self._leader.set(leader)
 
-    def delivered(self, webhook: str, status: int) -> None:
+    def count_delivery(self, webhook: str, status: int) -> None:
         """Count a delivery of a webhook (empty: of none that is known)."""
         self._webhooks.labels(webhook, str(status)).inc()
 
-    def known(self, cluster: str, record: RunState) -> None:
+    def add_cluster(self, cluster: str, record: RunState) -> None:
         """Begin the series of a cluster with what is on record of it."""
         self._gone.discard(cluster)
         self._last_success[cluster] = record.last_success
@@ -193,34 +193,34 @@ class Metrics:
         if record.summary:
             self._state(cluster, record.summary)
 
-    def watches(self, cluster: str, watch: WatchNumbers) -> None:
+    def set_watch(self, cluster: str, watch: WatchNumbers) -> None:
         """Read the numbers of a cluster's watch from `watch`."""
         self._watched.labels(cluster).set_function(lambda: watch.objects)
         self._conflicts.labels(cluster).set_function(lambda: len(watch.conflicts()))
         self._restarts.labels(cluster)
 
-    def paces(self, cluster: str, paced: PaceNumbers) -> None:
+    def set_pace(self, cluster: str, paced: PaceNumbers) -> None:
         """Read from `paced` for how long a cluster is left alone."""
         self._backoff.labels(cluster).set_function(lambda: paced.backs_off)
 
-    def watch_restarted(self, cluster: str) -> None:
+    def count_watch_restart(self, cluster: str) -> None:
         """Count a watch that broke."""
         if cluster not in self._gone:
             self._restarts.labels(cluster).inc()
 
-    def scanned(self, cluster: str, seconds: float, *, failed: bool) -> None:
+    def count_scan(self, cluster: str, seconds: float, *, failed: bool) -> None:
         """Count a scan for new images; `seconds` is how long it took."""
         if cluster in self._gone:
             return
         self._scans.labels(cluster, "failed" if failed else "succeeded").inc()
         self._scan_seconds.labels(cluster).observe(seconds)
 
-    def images_written(self, cluster: str, *, succeeded: bool) -> None:
+    def count_image_run(self, cluster: str, *, succeeded: bool) -> None:
         """Count a run that was to commit new images."""
         if cluster not in self._gone:
             self._written.labels(cluster, "succeeded" if succeeded else "failed").inc()
 
-    def run(self, cluster: str, record: RunState, summary: Mapping[str, Any], seconds: float) -> None:
+    def count_run(self, cluster: str, record: RunState, summary: Mapping[str, Any], seconds: float) -> None:
         """Count one run: its record, and the summary of its report, empty where it made none."""
         if cluster in self._gone:
             return

@@ -47,15 +47,15 @@ def filled(*clusters: str) -> Metrics:
     metrics = Metrics()
     drifted = Outcome(action("ConfigMap", "a", Verb.UPDATE, EDITED), Result.DONE)
     for cluster in clusters:
-        metrics.known(cluster, RunState())
-        metrics.watches(cluster, WatchStub())
-        metrics.paces(cluster, WatchStub())
+        metrics.add_cluster(cluster, RunState())
+        metrics.set_watch(cluster, WatchStub())
+        metrics.set_pace(cluster, WatchStub())
         for app in ("shop", "cart"):
-            metrics.run(cluster, GOOD, ran(drifted, app=app), 1.0)
-        metrics.scanned(cluster, 1.0, failed=False)
-        metrics.images_written(cluster, succeeded=True)
-        metrics.loop_restarted(f"cluster {cluster}")
-        metrics.delivered("hook", 202)
+            metrics.count_run(cluster, GOOD, ran(drifted, app=app), 1.0)
+        metrics.count_scan(cluster, 1.0, failed=False)
+        metrics.count_image_run(cluster, succeeded=True)
+        metrics.count_loop_restart(f"cluster {cluster}")
+        metrics.count_delivery("hook", 202)
     return metrics
 
 
@@ -143,13 +143,13 @@ def test_row_90_image_updates_that_leave_take_their_series_along() -> None:
 def test_row_90_what_ends_after_its_cluster_has_left_makes_no_series_again() -> None:
     metrics = filled("prod")
     metrics.forget("prod")
-    metrics.scanned("prod", 1.0, failed=True)
-    metrics.images_written("prod", succeeded=False)
-    metrics.watch_restarted("prod")
-    metrics.run("prod", GOOD, ran(Outcome(action("ConfigMap", "a", Verb.CREATE), Result.DONE)), 1.0)
+    metrics.count_scan("prod", 1.0, failed=True)
+    metrics.count_image_run("prod", succeeded=False)
+    metrics.count_watch_restart("prod")
+    metrics.count_run("prod", GOOD, ran(Outcome(action("ConfigMap", "a", Verb.CREATE), Result.DONE)), 1.0)
     assert not [name for name in series(metrics) if '"prod"' in name]
-    metrics.known("prod", RunState())
-    metrics.run("prod", GOOD, {}, 1.0)
+    metrics.add_cluster("prod", RunState())
+    metrics.count_run("prod", GOOD, {}, 1.0)
     assert series(metrics)['plumb_runs_total{cluster="prod",result="succeeded"}'] == 1
 
 
@@ -170,7 +170,7 @@ def counted(metrics: Metrics, name: str, **labels: str) -> float:
 
 def test_row_94_what_failed_is_counted_once_and_done_only_when_it_is_done() -> None:
     metrics = Metrics()
-    metrics.known("prod", RunState())
+    metrics.add_cluster("prod", RunState())
     failed = (
         Outcome(ONE, Result.DONE),
         Outcome(TWO, Result.FAILED, "no"),
@@ -178,7 +178,7 @@ def test_row_94_what_failed_is_counted_once_and_done_only_when_it_is_done() -> N
     )
     again = (Outcome(replace(ONE, verb=Verb.UNCHANGED), Result.DONE), *failed[1:], Outcome(NO, Result.DONE))
     for summary in (ran(*failed), ran(*again), ran(*again)):
-        metrics.run("prod", RunState(result="failed"), summary, 1.0)
+        metrics.count_run("prod", RunState(result="failed"), summary, 1.0)
     assert counted(metrics, "plumb_actions_total", action="create") == 1
     assert counted(metrics, "plumb_actions_total", action="update") == 0
     assert counted(metrics, "plumb_actions_total", action="refused") == 1
@@ -189,22 +189,22 @@ def test_row_94_what_failed_is_counted_once_and_done_only_when_it_is_done() -> N
     assert counted(metrics, "plumb_failing") == 3
     assert counted(metrics, "plumb_objects") == 4
     done = (Outcome(TWO, Result.DONE), Outcome(DRIFT, Result.DONE))
-    metrics.run("prod", GOOD, ran(*done), 1.0)
+    metrics.count_run("prod", GOOD, ran(*done), 1.0)
     assert counted(metrics, "plumb_actions_total", action="create") == 2
     assert counted(metrics, "plumb_actions_total", action="update") == 1
     assert counted(metrics, "plumb_drift_found_total") == 1
     assert counted(metrics, "plumb_drift_reverted_total") == 1
     assert counted(metrics, "plumb_failing") == 0
-    metrics.run("prod", GOOD, ran(Outcome(DRIFT, Result.DONE)), 1.0)
+    metrics.count_run("prod", GOOD, ran(Outcome(DRIFT, Result.DONE)), 1.0)
     assert counted(metrics, "plumb_drift_total") == 2  # it is drift anew
 
 
 def test_row_94_an_app_that_cannot_be_planned_counts_once_and_forgets_nothing() -> None:
     metrics = Metrics()
-    metrics.known("prod", RunState())
+    metrics.add_cluster("prod", RunState())
     left = Outcome(replace(DRIFT, verb=Verb.UNCHANGED), Result.DONE)
     for summary in (ran(left), ran(error="no answer"), ran(error="no answer"), ran(left)):
-        metrics.run("prod", RunState(result="failed"), summary, 1.0)
+        metrics.count_run("prod", RunState(result="failed"), summary, 1.0)
     assert counted(metrics, "plumb_failures_total") == 1
     assert counted(metrics, "plumb_drift_total") == 1
 
@@ -212,12 +212,12 @@ def test_row_94_an_app_that_cannot_be_planned_counts_once_and_forgets_nothing() 
 @pytest.mark.parametrize("number", [1, 299, 301, 5000])
 def test_row_94_any_number_of_refusals_counts_once(number: int) -> None:
     metrics = Metrics()
-    metrics.known("prod", RunState())
+    metrics.add_cluster("prod", RunState())
     refused = [
         Outcome(action("ConfigMap", f"c{n}", Verb.REFUSED, reason="no"), Result.DONE) for n in range(number)
     ]
     for _run in range(3):
-        metrics.run("prod", RunState(result="failed"), ran(*refused), 1.0)
+        metrics.count_run("prod", RunState(result="failed"), ran(*refused), 1.0)
     assert counted(metrics, "plumb_actions_total", action="refused") == number
     assert counted(metrics, "plumb_failing") == number
 

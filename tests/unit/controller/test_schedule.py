@@ -8,7 +8,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.plumb.gitops.controller.core.schedule import Pace, Trigger, merged, wait_after
+from ansible_collections.plumb.gitops.controller.core.schedule import (
+    Pace,
+    Trigger,
+    merge_triggers,
+    wait_after,
+)
 
 PACES = st.builds(Pace, st.floats(0.001, 604800), st.integers(0, 100))
 CHANCES = st.floats(0, 1, exclude_max=True)
@@ -37,7 +42,7 @@ def test_what_asks_for_runs_meanwhile_is_answered_by_one() -> None:
         Trigger("sync by request", frozenset({"shop"})),
         Trigger("sync by request", frozenset({"cart"})),
     )
-    assert merged(None, shop) == shop
-    assert merged(shop, cart) == Trigger("sync by request", frozenset({"shop", "cart"}))
-    both = merged(merged(shop, Trigger("fleet moved")), Trigger("fleet moved"))
+    assert merge_triggers(None, shop) == shop
+    assert merge_triggers(shop, cart) == Trigger("sync by request", frozenset({"shop", "cart"}))
+    both = merge_triggers(merge_triggers(shop, Trigger("fleet moved")), Trigger("fleet moved"))
     assert both == Trigger("sync by request, fleet moved")

@@ -108,8 +108,8 @@ def test_a_summary_has_no_objects_and_fits_the_metrics(name: str) -> None:
     summary = summary_of(document(REPORTS[name]))
     assert "actions" not in json.dumps(summary)
     metrics = Metrics()
-    metrics.known("prod", RunState())
-    metrics.run("prod", RunState(result="succeeded", last_success=1.0), summary, 1.0)
+    metrics.add_cluster("prod", RunState())
+    metrics.count_run("prod", RunState(result="succeeded", last_success=1.0), summary, 1.0)
     text = metrics.text().decode()
     assert 'plumb_runs_total{cluster="prod",result="succeeded"} 1.0' in text
     metrics.forget("prod")
@@ -119,7 +119,7 @@ def test_a_summary_has_no_objects_and_fits_the_metrics(name: str) -> None:
 def test_drift_is_counted_by_kind_and_manager() -> None:
     metrics, record = Metrics(), RunState(result="succeeded", last_success=1.0)
     for name in ("applied", "verbs"):
-        metrics.run("prod", record, summary_of(document(REPORTS[name])), 1.0)
+        metrics.count_run("prod", record, summary_of(document(REPORTS[name])), 1.0)
     series = dict(line.rsplit(" ", 1) for line in metrics.text().decode().splitlines())
 
     def count(word: str, kind: str, manager: str) -> float:
@@ -136,7 +136,7 @@ def test_names_that_clients_choose_make_no_series_without_end() -> None:
         drift = [{"kind": "ConfigMap", "manager": f"m{number}", "found": 1, "reverted": 1}]
         summary = summary_of(document(REPORTS["applied"]))
         summary["apps"][0]["drift"] = drift
-        metrics.run("prod", record, summary, 1.0)
+        metrics.count_run("prod", record, summary, 1.0)
     text = metrics.text().decode()
     assert 'manager="others"} 200.0' in text
     assert text.count("plumb_drift_found_total{") == 101
@@ -144,7 +144,7 @@ def test_names_that_clients_choose_make_no_series_without_end() -> None:
 
 def test_the_age_of_a_sync_that_never_was_is_infinite() -> None:
     metrics = Metrics()
-    metrics.known("prod", RunState())
+    metrics.add_cluster("prod", RunState())
     assert 'plumb_last_successful_run_age_seconds{cluster="prod"} +Inf' in metrics.text().decode()
 
 
