@@ -49,8 +49,8 @@ def comparisons(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     ],
 )
 def test_row_80_the_nearest_of_50000_names(written: str, meant: str, comparisons: list[int]) -> None:
-    found = nearest.nearest_names(written, [*MANY, "main", "release/2026-11"])
-    assert not meant or found[0] == meant
+    names = nearest.nearest_names(written, [*MANY, "main", "release/2026-11"])
+    assert not meant or names[0] == meant
     assert comparisons == [nearest.COMPARED]
 
 

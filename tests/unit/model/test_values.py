@@ -44,10 +44,10 @@ def test_durations(text: str, seconds: float) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_duration(text, subject="app shop, timeout")
-    said = str(caught.value)
-    assert said.startswith("app shop, timeout: reading a duration: ")
-    assert "for example 90s, 5m or 1h30m" in said or "Write 5s for seconds" in said
-    assert len(said) < 300
+    message = str(caught.value)
+    assert message.startswith("app shop, timeout: reading a duration: ")
+    assert "for example 90s, 5m or 1h30m" in message or "Write 5s for seconds" in message
+    assert len(message) < 300
 
 
 @given(st.text(max_size=12))
@@ -97,9 +97,9 @@ def test_an_error_names_object_operation_reason_and_next_step() -> None:
 
 @given(st.text(), st.text(), st.text(max_size=3000), st.text())
 def test_foreign_text_cannot_forge_output(subject: str, operation: str, reason: str, step: str) -> None:
-    said = str(PlumbError(subject, operation, reason, step))
-    assert said.isprintable()
-    assert len(said) <= 300 + 300 + 2 * MAX_REASON + 10
+    message = str(PlumbError(subject, operation, reason, step))
+    assert message.isprintable()
+    assert len(message) <= 300 + 300 + 2 * MAX_REASON + 10
 
 
 @pytest.mark.parametrize(

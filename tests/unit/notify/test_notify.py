@@ -72,14 +72,14 @@ def test_what_no_longer_fails_is_told_once_and_may_fail_anew() -> None:
         due([], failed.after, BOUNDS, NOW + 1, frozenset()).news == ()
     )  # a run of other apps says nothing of it
     well = due([], failed.after, BOUNDS, NOW + 2, RAN)
-    assert [(one.kind, one.app) for one in well.news] == [("recovered", "shop")]
+    assert [(piece.kind, piece.app) for piece in well.news] == [("recovered", "shop")]
     assert due([], well.after, BOUNDS, NOW + 3, RAN).news == ()
     assert due([FAILED], well.after, BOUNDS, NOW + 4, RAN).news == (FAILED,)
 
 
 def test_drift_that_has_passed_is_news_again_but_not_each_minute() -> None:
-    told = due([DRIFTED], SentNews(), BOUNDS, NOW, RAN).after
-    passed = due([], told, BOUNDS, NOW + 60, RAN).after
+    sent = due([DRIFTED], SentNews(), BOUNDS, NOW, RAN).after
+    passed = due([], sent, BOUNDS, NOW + 60, RAN).after
     assert due([DRIFTED], passed, BOUNDS, NOW + 120, RAN).news == ()
     passed = due([], passed, BOUNDS, NOW + 3700, RAN).after
     assert due([DRIFTED], passed, BOUNDS, NOW + 3760, RAN).news == (DRIFTED,)
@@ -88,14 +88,14 @@ def test_drift_that_has_passed_is_news_again_but_not_each_minute() -> None:
 def test_less_than_wanted_is_not_told_and_too_much_is_counted() -> None:
     changed = replace(DRIFTED, severity=Severity.INFO, kind="changed")
     assert due([changed], SentNews(), BOUNDS, NOW, RAN).news == ()
-    told = SentNews()
-    sent = 0
+    before = SentNews()
+    messages = 0
     for number in range(6):
-        found = due([replace(FAILED, text=f"reason {number}")], told, BOUNDS, NOW + number, RAN)
-        sent += bool(found.news)
-        told = found.after
-    assert (sent, told.left_out) == (3, 3)
-    later = due([replace(FAILED, text="at last")], told, BOUNDS, NOW + 3700, RAN)
+        result = due([replace(FAILED, text=f"reason {number}")], before, BOUNDS, NOW + number, RAN)
+        messages += bool(result.news)
+        before = result.after
+    assert (messages, before.left_out) == (3, 3)
+    later = due([replace(FAILED, text="at last")], before, BOUNDS, NOW + 3700, RAN)
     assert (len(later.news), later.left_out, later.after.left_out) == (1, 3, 0)
 
 
@@ -112,16 +112,16 @@ def test_the_news_of_a_run() -> None:
         {"app": "cart", "object": "Deployment x/cart", "action": "update", "result": "done", "drifted": True},
         {"app": "cart", "object": "ConfigMap x/new", "action": "create", "result": "done", "drifted": False},
     ]
-    found = news_of(
+    news = news_of(
         pulled, {"lines": [], "apps": apps, "actions": actions}, {"shop": "fleet", "cart": "fleet"}
     )
-    assert [(one.severity.word, one.kind, one.app, one.text) for one in found] == [
+    assert [(piece.severity.word, piece.kind, piece.app, piece.text) for piece in news] == [
         ("error", "failed", "", "source other: fetching: no answer"),
         ("error", "failed", "shop", "app shop: it does not render"),
         ("warning", "drifted", "cart", "Deployment x/cart"),
         ("info", "changed", "cart", "create ConfigMap x/new"),
     ]
-    assert found[3].commit == COMMIT
+    assert news[3].commit == COMMIT
     assert news_of(pulled[:1], {"msg": "no cluster\nmore"}, {})[0].text == "no cluster more"
 
 
@@ -178,23 +178,24 @@ def test_a_message_arrives_signed(tmp_path: Path, server: Server) -> None:
     send(receiver(tmp_path, f"{server.url}/hooks/s3cr3t", secret_file=secret), MESSAGE)
     (asked,) = server.asked
     assert (asked.method, asked.path) == ("POST", "/hooks/s3cr3t")
-    said = json.loads(asked.body)
-    assert (said["severity"], said["title"]) == ("error", "prod: 1 failed")
-    assert said["news"][0]["text"] == "it does not render"
+    document = json.loads(asked.body)
+    assert (document["severity"], document["title"]) == ("error", "prod: 1 failed")
+    assert document["news"][0]["text"] == "it does not render"
     signed = f"{asked.headers['webhook-id']}.{asked.headers['webhook-timestamp']}.".encode() + asked.body
     digest = hmac.new(b"a secret of some length", signed, hashlib.sha256).digest()
     assert asked.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(500, "answers 500"), (302, "answers 302"), (404, "answers 404"), (0, "no answer")]
+    ("status", "message"),
+    [(500, "answers 500"), (302, "answers 302"), (404, "answers 404"), (0, "no answer")],
 )
 def test_a_receiver_that_does_not_take_it_is_said_without_its_address(
-    tmp_path: Path, server: Server, status: int, said: str
+    tmp_path: Path, server: Server, status: int, message: str
 ) -> None:
     server.status = status
     url = server.url if status else "http://127.0.0.1:9"
-    with pytest.raises(NotifyError, match=said) as caught:
+    with pytest.raises(NotifyError, match=message) as caught:
         send(receiver(tmp_path, f"{url}/hooks/s3cr3t"), MESSAGE)
     assert "s3cr3t" not in str(caught.value)
     assert caught.value.next_step
@@ -216,9 +217,9 @@ def test_a_chat_is_told_by_apprise(tmp_path: Path, server: Server) -> None:
     file.write_text(server.url.replace("http://", "json://") + "/chat", encoding="utf-8")
     send(Receiver(name="chat", apprise_url_file=file), MESSAGE)
     (asked,) = server.asked
-    said = json.loads(asked.body)
-    assert (said["title"], said["type"]) == ("prod: 1 failed", "failure")
-    assert "it does not render" in said["message"]
+    document = json.loads(asked.body)
+    assert (document["title"], document["type"]) == ("prod: 1 failed", "failure")
+    assert "it does not render" in document["message"]
     server.status = 500
     with pytest.raises(NotifyError, match="apprise could not send it"):
         send(Receiver(name="chat", apprise_url_file=file), MESSAGE)
@@ -253,10 +254,10 @@ def test_mail_is_sent_by_apprise(tmp_path: Path) -> None:
         send(Receiver(name="mail", apprise_url_file=file), MESSAGE)
         server.shutdown()
     (text,) = mails
-    said = message_from_string(text, policy=default)
-    assert (said["To"], said["Subject"]) == ("team@example.com", "prod: 1 failed")
-    assert "plumb@example.com" in said["From"]
-    assert "it does not render" in said.get_body().get_content()  # type: ignore[union-attr]
+    mail = message_from_string(text, policy=default)
+    assert (mail["To"], mail["Subject"]) == ("team@example.com", "prod: 1 failed")
+    assert "plumb@example.com" in mail["From"]
+    assert "it does not render" in mail.get_body().get_content()  # type: ignore[union-attr]
 
 
 def test_without_apprise_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +270,7 @@ def test_without_apprise_it_says_what_to_install(tmp_path: Path, monkeypatch: py
 
 def test_the_module_tells_what_is_news_and_never_fails(tmp_path: Path, server: Server) -> None:
     (tmp_path / "address").write_text(server.url, encoding="utf-8")
-    given = {
+    receiver = {
         "notifications": [{"name": "team", "webhook_url_file": str(tmp_path / "address")}],
         "pulled": [{"name": "fleet", "revision": {"commit": COMMIT}}],
         "apps": [{"name": "shop", "source": "fleet"}],
@@ -277,7 +278,7 @@ def test_the_module_tells_what_is_news_and_never_fails(tmp_path: Path, server: S
         "applied": {"lines": [], "apps": [{"name": "shop", "failed": True, "error": "it does not render"}]},
         "cache_dir": str(tmp_path / "cache"),
     }
-    options = options_of(spec_of_notify(), given)
+    options = options_of(spec_of_notify(), receiver)
     assert notify(options, Mode(check=True, diff=False))["sent"] == ["team"]
     assert server.asked == []
     server.status = 503

@@ -20,17 +20,17 @@ REPLACEMENT = (
 TARGET = "target: {kind: ConfigMap, name: a}"
 
 
-def plugin(kind: str, said: str) -> str:
-    return f"apiVersion: builtin\nkind: {kind}\nmetadata: {{name: p}}\n{said}\n"
+def plugin(kind: str, fields: str) -> str:
+    return f"apiVersion: builtin\nkind: {kind}\nmetadata: {{name: p}}\n{fields}\n"
 
 
-def field(said: str, **files: str) -> Mapping[str, str]:
+def field(text: str, **files: str) -> Mapping[str, str]:
     named = {name.replace("__", "/").replace("_", "."): text for name, text in files.items()}
-    return {"kustomization.yaml": f"resources: [a.yaml]\n{said}\n", "a.yaml": MAP, **named}
+    return {"kustomization.yaml": f"resources: [a.yaml]\n{text}\n", "a.yaml": MAP, **named}
 
 
-def configured(where: str, kind: str, said: str, **files: str) -> Mapping[str, str]:
-    return field(f"{where}: [plugin.yaml]", plugin_yaml=plugin(kind, said), **files)
+def configured(where: str, kind: str, fields: str, **files: str) -> Mapping[str, str]:
+    return field(f"{where}: [plugin.yaml]", plugin_yaml=plugin(kind, fields), **files)
 
 
 READING: Mapping[str, Mapping[str, str]] = {

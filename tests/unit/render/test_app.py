@@ -43,9 +43,9 @@ def test_folder(case: Path) -> None:
         assert message == expected["error"]
         assert "hunter2" not in message
         return
-    found = render(case / "files", expected["path"])
+    manifests = render(case / "files", expected["path"])
     assert [
-        {"ref": str(each.ref), "origin": str(each.origin), "body": each.body} for each in found
+        {"ref": str(each.ref), "origin": str(each.origin), "body": each.body} for each in manifests
     ] == expected["manifests"]
 
 
@@ -182,9 +182,9 @@ def test_the_size_of_all_files_is_bounded(checkout: Write, monkeypatch: pytest.M
 
 def test_a_thousand_objects_are_read_in_their_order(checkout: Write) -> None:
     text = "---\n".join(CONFIG_MAP.format(name=f"n{number:04}") for number in range(1000))
-    found = render(checkout({"all.yaml": text}))
-    assert [each.ref.name for each in found] == [f"n{number:04}" for number in range(1000)]
-    assert [each.origin.line for each in found] == list(range(1, 4000, 4))
+    manifests = render(checkout({"all.yaml": text}))
+    assert [each.ref.name for each in manifests] == [f"n{number:04}" for number in range(1000)]
+    assert [each.origin.line for each in manifests] == list(range(1, 4000, 4))
 
 
 OBJECTS: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
@@ -216,10 +216,10 @@ OBJECTS: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
 def test_any_object_gives_a_manifest_or_a_render_error(checkout: Write, value: dict[str, object]) -> None:
     root = checkout({"a.yaml": json.dumps(value)})
     try:
-        found = render(root)
+        manifests = render(root)
     except RenderError as exc:
         message = str(exc)
     else:
         message = "app shop: reading a.yaml:1"
-        assert all(each.ref.name and each.ref.kind for each in found)
+        assert all(each.ref.name and each.ref.kind for each in manifests)
     assert message.startswith("app shop: reading a.yaml:1")

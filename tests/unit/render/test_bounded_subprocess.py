@@ -85,7 +85,7 @@ class World:
         subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
 
     def python(self, uid: int) -> str:
-        """A Python of this version that this user may run."""
+        """Return a Python of this version that this user may run."""
         for candidate in (
             os.path.realpath(sys.executable),
             shutil.which("python3", path="/usr/bin:/usr/local/bin"),
@@ -130,7 +130,7 @@ class World:
         return dict(json.loads(done.stdout))
 
     def write(self, files: dict[str, str]) -> Path:
-        """A kustomization that everybody may read."""
+        """Return a kustomization that everybody may read."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         folder.chmod(0o755)
         for name, text in files.items():
@@ -169,9 +169,9 @@ def probe(world: World, loopback: Loopback, uid: int, *words: str, **options: An
 def test_row_64_a_program_reaches_no_network_at_all(world: World, loopback: Loopback, uid: int) -> None:
     done = probe(world, loopback, uid)
     assert done["uid"] == uid
-    found = lines(done)
-    assert set(found) == {*network_probe.WAYS, *network_probe.CALLS}
-    assert set(found.values()) == {str(errno.EPERM)}, found
+    results = lines(done)
+    assert set(results) == {*network_probe.WAYS, *network_probe.CALLS}
+    assert set(results.values()) == {str(errno.EPERM)}, results
     assert not loopback.seen
 
 
@@ -179,9 +179,9 @@ def test_row_64_a_program_reaches_no_network_at_all(world: World, loopback: Loop
 def test_row_64_what_a_program_starts_reaches_none_either(world: World, loopback: Loopback, uid: int) -> None:
     done = probe(world, loopback, uid, "child", may_start_programs=True)
     assert done["ending"] == "exited"
-    said = done["stdout"].splitlines()
-    assert len(said) == 2 * len(network_probe.WAYS | network_probe.CALLS)
-    assert {line.split(" ", 1)[1] for line in said} == {str(errno.EPERM)}
+    output = done["stdout"].splitlines()
+    assert len(output) == 2 * len(network_probe.WAYS | network_probe.CALLS)
+    assert {line.split(" ", 1)[1] for line in output} == {str(errno.EPERM)}
     assert not loopback.seen
 
 
@@ -240,9 +240,9 @@ def test_row_64_without_seccomp_a_namespace_takes_the_network_away(
     world: World, loopback: Loopback, uid: int
 ) -> None:
     needs_namespaces(uid)
-    found = lines(probe(world, loopback, uid, "ways", lacking=["seccomp"]))
-    assert set(found) == set(network_probe.WAYS)
-    assert "worked" not in found.values()
+    results = lines(probe(world, loopback, uid, "ways", lacking=["seccomp"]))
+    assert set(results) == set(network_probe.WAYS)
+    assert "worked" not in results.values()
     assert not loopback.seen
 
 

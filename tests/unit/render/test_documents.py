@@ -70,8 +70,8 @@ def test_reads_what_kubernetes_reads(
     if "error" in row or row["yaml"] in STRICTER:
         assert "a.yaml:" in refused(row["yaml"])
         return
-    found = read(row["yaml"])
-    assert same(found[0].value if found else None, row["value"]), found
+    documents = read(row["yaml"])
+    assert same(documents[0].value if documents else None, row["value"]), documents
 
 
 def test_says_where_documents_and_list_items_start() -> None:
@@ -262,18 +262,18 @@ def as_doubles(value: Any) -> Any:
 @example({"": 0.0, "a": [1e20, -0.0, 5e-324]})
 def test_agrees_with_json(value: dict[str, Any]) -> None:
     for indent in (None, 2):
-        found = read(json.dumps(value, indent=indent))
-        assert [as_doubles(document.value) for document in found] == [as_doubles(value)]
+        documents = read(json.dumps(value, indent=indent))
+        assert [as_doubles(document.value) for document in documents] == [as_doubles(value)]
 
 
 def survives(data: bytes) -> None:
     """Documents that JSON can say, or a RenderError that names the file; nothing else."""
     try:
-        found = read(data)
+        documents = read(data)
     except RenderError as exc:
         message = str(exc)
     else:
-        json.dumps([document.value for document in found], allow_nan=False).encode()
+        json.dumps([document.value for document in documents], allow_nan=False).encode()
         message = "app shop: reading a.yaml"
     assert message.startswith("app shop: reading a.yaml")
 

@@ -56,7 +56,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def root(folder: Path) -> Path:
-    """A source with an app of each kind."""
+    """Return a source with an app of each kind."""
     root = folder / "root"
     for kind, files in READING.items():
         for name, text in files.items():
@@ -70,7 +70,7 @@ def root(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def renderings(root: Path, folder: Path) -> Path:
-    """The cache in which each app was rendered once."""
+    """Return the cache in which each app was rendered once."""
     cache = RenderCache(folder / "renderings")
     for kind in READING:
         render(root, kind, cache)
@@ -78,7 +78,7 @@ def renderings(root: Path, folder: Path) -> Path:
 
 
 def changed(root: Path, number: Iterator[int] = itertools.count()) -> Path:  # noqa: B008
-    """A copy of the source, to be changed."""
+    """Return a copy of the source, to be changed."""
     return Path(shutil.copytree(root, root.with_name(f"changed-{next(number)}")))
 
 
@@ -107,7 +107,7 @@ def test_row_61_a_change_elsewhere_renders_nothing_anew(root: Path, renderings: 
 
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[str, str, int, int | None]:
-    """An app, a path in it, and what becomes of that: the place and value of a byte, or None for the file removed."""
+    """Return an app, a path in it, and its change: the place and value of a byte, or None for the file removed."""
     kind = draw(st.sampled_from(sorted(READING)))
     file = draw(st.sampled_from([*READING[kind], *NEW_FILES]))
     return kind, file, draw(st.integers(0, 400)), draw(st.none() | st.integers(0, 255))
@@ -172,27 +172,29 @@ def test_row_61_a_link_that_leads_somewhere_now_is_seen(tmp_path: Path) -> None:
 def test_row_61_a_deep_run_renders_afresh_and_names_what_differs(
     root: Path, renderings: Path, tmp_path: Path
 ) -> None:
-    kept = tmp_path / "renderings"
-    shutil.copytree(renderings, kept)
-    file = followed("resources").file(kept)
+    folder = tmp_path / "renderings"
+    shutil.copytree(renderings, folder)
+    file = followed("resources").file(folder)
     head, content = file.read_text().splitlines()
     altered = content.replace('"b":"c"', '"b":"x"')
     assert altered != content
     checksum = hashlib.sha256(altered.encode()).hexdigest()
     file.write_text(f"{json.dumps({**json.loads(head), 'checksum': checksum})}\n{altered}\n")
-    assert render(root, "resources", RenderCache(kept))[0].body["data"] == {"b": "x"}, "the file is believed"
-    deep = RenderCache(kept, afresh=True)
+    assert render(root, "resources", RenderCache(folder))[0].body["data"] == {"b": "x"}, (
+        "the file is believed"
+    )
+    deep = RenderCache(folder, afresh=True)
     assert render(root, "resources", deep)[0].body["data"] == {"b": "c"}
     assert render(root, "plain", deep) == render_path(root, "apps/plain", subject="app shop")
     assert deep.differing == ["app shop"]
-    assert render(root, "resources", RenderCache(kept))[0].body["data"] == {"b": "c"}
+    assert render(root, "resources", RenderCache(folder))[0].body["data"] == {"b": "c"}
 
 
 @pytest.mark.parametrize("part", ["folder", "source", "ref", "path"])
 def test_row_62_what_decides_is_in_the_key(part: str) -> None:
-    one = followed("plain")
-    other = replace(one, **{part: "another"})
-    assert one.file(Path()) != other.file(Path())
+    source = followed("plain")
+    other = replace(source, **{part: "another"})
+    assert source.file(Path()) != other.file(Path())
 
 
 def test_row_62_two_branches_in_one_cache_folder_do_not_mix(tmp_path: Path) -> None:

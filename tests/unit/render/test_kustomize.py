@@ -36,7 +36,7 @@ def refused(root: Path, path: str = "app") -> str:
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A kubectl that leaves a mark when it runs, found beside the running Python as the real one is."""
+    """Return a kubectl that leaves a mark when it runs, found beside the running Python as the real one is."""
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "kubectl"

@@ -129,7 +129,7 @@ def test_row_69_this_machine_has_some() -> None:
 
 
 def charging(amounts: Mapping[str, int], budget: MemoryBudget) -> dict[str, bool]:
-    """Renders side by side, each of which takes so much in ten parts and keeps half: who could."""
+    """Render side by side, each of which takes so much in ten parts and keeps half: who could."""
 
     def render(name: str) -> bool:
         def work(account: MemoryShare) -> tuple[bool, int]:

@@ -78,6 +78,8 @@ def test_row_54_what_would_fetch_or_run_is_refused_and_never_tried(
         }
     )
     (root / "app" / "run").chmod(0o755)
-    said = rendered_offline(root)
-    assert said.startswith("refused: app shop: reading app/"), "refused as written, not for want of a network"
+    message = rendered_offline(root)
+    assert message.startswith("refused: app shop: reading app/"), (
+        "refused as written, not for want of a network"
+    )
     assert not canary.exists()

@@ -218,10 +218,10 @@ def test_row_106_what_does_not_matter_is_passed_over_with_a_remark(
     for _first_and_kept in range(2):
         cache = RenderCache(tmp_path / "renderings")
         made = render_app(root, followed, subject="app shop", cache=cache)
-        said = " ".join(cache.remarks["app shop"])
+        remarks = " ".join(cache.remarks["app shop"])
         assert len(made) == manifests
-        assert remark in said
-        assert bool(remark) is bool(said)
+        assert remark in remarks
+        assert bool(remark) is bool(remarks)
 
 
 def test_row_106_json_that_an_app_names_itself_is_not_passed_over(checkout: Write) -> None:

@@ -19,31 +19,31 @@ CANARY = "canary-7f3a"
 Files = Mapping[str, str]
 
 
-def object_of(kind: str, said: Mapping[str, Any]) -> str:
-    return json.dumps({"apiVersion": "builtin", "kind": kind, "metadata": {"name": "p"}, **said})
+def object_of(kind: str, fields: Mapping[str, Any]) -> str:
+    return json.dumps({"apiVersion": "builtin", "kind": kind, "metadata": {"name": "p"}, **fields})
 
 
-def in_a_field(field: str, _kind: str, said: Mapping[str, Any]) -> Files:
-    return {"kustomization.yaml": json.dumps({field: [said]})}
+def in_a_field(field: str, _kind: str, fields: Mapping[str, Any]) -> Files:
+    return {"kustomization.yaml": json.dumps({field: [fields]})}
 
 
-def in_a_file(field: str, kind: str, said: Mapping[str, Any]) -> Files:
+def in_a_file(field: str, kind: str, fields: Mapping[str, Any]) -> Files:
     named = "generators" if kind.endswith("Generator") else "transformers"
-    return {"kustomization.yaml": json.dumps({named: ["p.yaml"]}), "p.yaml": object_of(kind, said)}
+    return {"kustomization.yaml": json.dumps({named: ["p.yaml"]}), "p.yaml": object_of(kind, fields)}
 
 
-def in_place(_field: str, kind: str, said: Mapping[str, Any]) -> Files:
+def in_place(_field: str, kind: str, fields: Mapping[str, Any]) -> Files:
     named = "generators" if kind.endswith("Generator") else "transformers"
-    return {"kustomization.yaml": json.dumps({named: [object_of(kind, said)]})}
+    return {"kustomization.yaml": json.dumps({named: [object_of(kind, fields)]})}
 
 
-def in_a_folder(_field: str, kind: str, said: Mapping[str, Any]) -> Files:
+def in_a_folder(_field: str, kind: str, fields: Mapping[str, Any]) -> Files:
     named = "generators" if kind.endswith("Generator") else "transformers"
     return {
         "kustomization.yaml": json.dumps({named: ["f"]}),
         "f/kustomization.yaml": "resources: [g]\n",
         "f/g/kustomization.yaml": "resources: [p.yaml]\n",
-        "f/g/p.yaml": object_of(kind, said),
+        "f/g/p.yaml": object_of(kind, fields),
     }
 
 
@@ -87,8 +87,8 @@ def message_of(checkout: Write, files: Files) -> str:
 def test_row_65_a_generator_is_refused_in_each_form(
     checkout: Write, form: Callable[..., Files], generator: tuple[str, str], what: str
 ) -> None:
-    said, reason = REFUSED[what]
-    message = message_of(checkout, form(*generator, {"name": "s", **said}))
+    fields, reason = REFUSED[what]
+    message = message_of(checkout, form(*generator, {"name": "s", **fields}))
     assert reason in message
     assert CANARY not in message
 
@@ -122,8 +122,8 @@ KEPT = {"s.env": f"A={CANARY}\n", "s.txt": CANARY, "p.txt": SECRET_PATCH, "j.jso
 def test_row_65_what_a_secret_is_made_of_is_in_no_message(
     checkout: Write, form: Callable[..., Files], what: str
 ) -> None:
-    field, kind, said = QUOTED[what]
-    message = message_of(checkout, {**KEPT, **form(field, kind, said)})
+    field, kind, fields = QUOTED[what]
+    message = message_of(checkout, {**KEPT, **form(field, kind, fields)})
     assert "kustomize: " in message
     assert CANARY not in message
 
@@ -133,8 +133,8 @@ def test_row_65_what_a_secret_is_made_of_is_in_no_message(
 def test_row_65_what_is_patched_into_a_secret_is_in_no_message(
     checkout: Write, form: Callable[..., Files], what: str
 ) -> None:
-    kind, said = PATCHES[what]
-    files = dict(form("", kind, said))
+    kind, fields = PATCHES[what]
+    files = dict(form("", kind, fields))
     whole = {
         **json.loads(files["kustomization.yaml"]),
         "secretGenerator": [{"name": "s", "literals": ["a=b"]}],
@@ -149,8 +149,8 @@ def test_row_65_what_is_patched_into_a_secret_is_in_no_message(
 def test_row_65_files_with_blanks_in_their_names_are_read(
     checkout: Write, form: Callable[..., Files]
 ) -> None:
-    said = {"name": "s", "files": ["a text.txt", "key=another one.txt"], "envs": ["an env file.env"]}
-    files = form("configMapGenerator", "ConfigMapGenerator", said)
+    fields = {"name": "s", "files": ["a text.txt", "key=another one.txt"], "envs": ["an env file.env"]}
+    files = form("configMapGenerator", "ConfigMapGenerator", fields)
     texts = {"a text.txt": "one", "another one.txt": "two", "an env file.env": "A=three\n"}
     root = checkout({f"app/{name}": text for name, text in {**texts, **files}.items()})
     (made,) = render_path(root, "app", subject="app shop")
@@ -164,16 +164,16 @@ def test_row_65_a_kind_that_is_not_known_is_refused(checkout: Write, kind: str) 
 
 
 def test_row_65_a_plugin_that_reads_no_file_may_say_an_address(checkout: Write) -> None:
-    said = {
+    fields = {
         "annotations": {"home": "https://git.example/x"},
         "fieldSpecs": [{"path": "metadata/annotations", "create": True}],
     }
     files = {
-        **in_a_file("", "AnnotationsTransformer", said),
+        **in_a_file("", "AnnotationsTransformer", fields),
         "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
     }
     whole = {**json.loads(files["kustomization.yaml"]), "resources": ["a.yaml"]}
     files["kustomization.yaml"] = json.dumps(whole)
     root = checkout({f"app/{name}": text for name, text in files.items()})
     (made,) = render_path(root, "app", subject="app shop")
-    assert made.body["metadata"]["annotations"] == said["annotations"]
+    assert made.body["metadata"]["annotations"] == fields["annotations"]

@@ -37,7 +37,7 @@ FOLLOWED = RenderSource(folder="/cache", source="fleet", ref="main", path="app")
 
 
 def texts(name: str, megabytes: int) -> str:
-    """A ConfigMap with so much text."""
+    """Return a ConfigMap with so much text."""
     line = "    " + "x" * 99 + "\n"
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata:\n  a: |\n" + line * (
         megabytes * 10_000
@@ -45,7 +45,7 @@ def texts(name: str, megabytes: int) -> str:
 
 
 def values(name: str, number: int) -> str:
-    """An object with so many small maps."""
+    """Return an object with so many small maps."""
     return f"apiVersion: v1\nkind: Dense\nmetadata: {{name: {name}}}\nspec: [" + "{a: }," * number + "]\n"
 
 
@@ -65,7 +65,7 @@ def heavy_checkout(write: Write) -> tuple[Path, list[str]]:
 
 @pytest.fixture
 def cgroup() -> Iterator[Path]:
-    """A cgroup of this process's own with 400 MiB, of whichever version there is."""
+    """Yield a cgroup of this process's own with 400 MiB, of whichever version there is."""
     for parent, limit in (
         (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
         (Path("/sys/fs/cgroup"), "memory.max"),
@@ -89,7 +89,7 @@ def cgroup() -> Iterator[Path]:
 
 
 def side_by_side(*words: str | Path, cgroup: Path | None = None) -> dict[str, Any]:
-    """What `renders_side_by_side` says, run in this cgroup with all its children."""
+    """Return what `renders_side_by_side` says, run in this cgroup with all its children."""
     join = f"echo $$ > {cgroup}/cgroup.procs && " if cgroup else ""
     done = subprocess.run(
         [
@@ -141,7 +141,7 @@ def test_row_69_in_a_container_nothing_is_ended_for_want_of_memory(checkout: Wri
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A kubectl that notes each of its starts, and the memory that it may take, in the file `starts` beside it."""
+    """Return a kubectl that notes each start, and the memory that it may take, in the file `starts` beside it."""
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "kubectl"
@@ -229,10 +229,10 @@ def test_row_69_what_reading_found_too_large_is_remembered_too(
     root = checkout({"app/a.yaml": values("a", 100)})
     monkeypatch.setattr(limits, "MAX_VALUES", 50)
     refusal = "app shop: reading app/a.yaml:5: the app has more than 50 values with aliases written out"
-    for found in (f"{refusal}. ", f"{refusal} (found by "):
+    for beginning in (f"{refusal}. ", f"{refusal} (found by "):
         with pytest.raises(RenderBoundError) as caught:
             render(root, tmp_path / "cache")
-        assert str(caught.value).startswith(found)
+        assert str(caught.value).startswith(beginning)
 
 
 @pytest.mark.parametrize("generator", ["configMapGenerator", "secretGenerator"])

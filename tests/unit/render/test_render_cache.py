@@ -58,8 +58,8 @@ def render(root: Path, path: str, cache: RenderCache) -> tuple[Manifest, ...]:
 
 
 def recalled(cache: RenderCache, root: Path, path: str) -> tuple[Manifest, ...]:
-    found = cache.load(root, followed(path))
-    return found.manifests if found else ()
+    rendering = cache.load(root, followed(path))
+    return rendering.manifests if rendering else ()
 
 
 def followed(path: str, **other: str) -> RenderSource:
@@ -76,8 +76,8 @@ def test_a_rendering_is_kept_as_it_was_made(
     shutil.copytree(root, other, symlinks=True)
     (other / "other" / "three.yaml").write_text("nonsense: [")
     assert cache.load(other, followed(path)) == Rendering(made)
-    assert [list(one.body["data"]) for one in recalled(cache, other, path)] == [
-        list(one.body["data"]) for one in made
+    assert [list(manifest.body["data"]) for manifest in recalled(cache, other, path)] == [
+        list(manifest.body["data"]) for manifest in made
     ]
     assert cache.load(other, followed(path, source="another")) is None
 

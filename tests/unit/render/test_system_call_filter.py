@@ -45,7 +45,7 @@ THREAD, FORK, NEW_USER = 0x3D0F00, 17, 0x10000000
 def answer(
     machine: str, number: int, *arguments: int, audit: int = 0, may_start_programs: bool = False
 ) -> int:
-    """What the filter returns for a call, worked out as Linux does (kernel/seccomp.c, net/core/filter.c)."""
+    """Return what the filter returns for a call, worked out as Linux does (kernel/seccomp.c, net/core/filter.c)."""
     data = struct.pack(
         "<IIQ6Q", number, audit or ARCHITECTURES[machine].audit, 0, *arguments, *[0] * (6 - len(arguments))
     )
@@ -120,12 +120,12 @@ def test_the_numbers_are_those_of_the_kernels_headers(machine: str) -> None:
     if not header.exists():
         pytest.skip(f"{header} is not here: apt-get install linux-libc-dev")
     numbers = ARCHITECTURES[machine].numbers
-    found = {
+    of_headers = {
         name: int(number)
         for name, number in re.findall(rf"#define (?:{prefix})(\w+)\s+(\d+)\b", header.read_text())
         if name in numbers
     }
-    assert found == numbers
+    assert of_headers == numbers
 
 
 def test_an_unknown_machine_has_no_filter() -> None:

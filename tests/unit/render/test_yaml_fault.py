@@ -83,7 +83,7 @@ NAMES = st.sampled_from(["a", "spec", "name", "image"])
 
 @st.composite
 def indented(draw: st.DrawFn) -> tuple[str, int, int]:
-    """A document of nested maps; a line of it, whose indentation no other line above it has; and its column."""
+    """Return a document of nested maps; a line of it, whose indentation no other line above it has; and its column."""
     lines: list[str] = []
     depth = 0
     for number in range(draw(st.integers(3, 12))):

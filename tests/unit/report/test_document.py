@@ -40,7 +40,7 @@ def test_the_counts_of_apps_add_up(name: str) -> None:
     made = document(REPORTS[name])
     assert set(made["counts"]) == {*(verb.value for verb in Verb), "drifted", "failed", "skipped"}
     for word, number in made["counts"].items():
-        assert number == sum(one["counts"][word] for one in made["apps"])
+        assert number == sum(app["counts"][word] for app in made["apps"])
 
 
 def test_what_an_app_says() -> None:
@@ -102,9 +102,12 @@ def test_a_report_of_the_same_second_replaces_none(tmp_path: Path) -> None:
 
 def test_only_what_is_written_has_a_result() -> None:
     actions = [action("ConfigMap", verb.value, verb) for verb in Verb]
-    outcomes = tuple(Outcome(one, Result.DONE) for one in actions)
+    outcomes = tuple(Outcome(action, Result.DONE) for action in actions)
     (made,) = document(report(app("shop", *actions, outcomes=outcomes)))["apps"]
-    assert {one["action"] for one in made["actions"] if "result" not in one} == {"unchanged", "refused"}
+    assert {action["action"] for action in made["actions"] if "result" not in action} == {
+        "unchanged",
+        "refused",
+    }
 
 
 def test_a_report_is_readable_by_its_owner_only(tmp_path: Path) -> None:

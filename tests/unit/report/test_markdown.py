@@ -39,10 +39,10 @@ def test_it_is_cut_with_a_note() -> None:
 
 
 @given(st.text(alphabet="`<>[]()@#|*_~\\ab:/\n&!-.", max_size=30))
-def test_text_from_outside_is_text(said: str) -> None:
-    change = FieldChange("data.a", said, f"{said}.", Cause.DRIFT, Culprit(said, "Update"))
-    hostile = action("ConfigMap", "c", Verb.UPDATE, change, reason=said)
-    lines = markdown(report(app("shop", hostile, warnings=(said,)))).split("### shop")[1].splitlines()
+def test_text_from_outside_is_text(text: str) -> None:
+    change = FieldChange("data.a", text, f"{text}.", Cause.DRIFT, Culprit(text, "Update"))
+    hostile = action("ConfigMap", "c", Verb.UPDATE, change, reason=text)
+    lines = markdown(report(app("shop", hostile, warnings=(text,)))).split("### shop")[1].splitlines()
     for line in lines:
         outside = _TEXT.sub(" ", line.removeprefix("**1 drifted**"))
         assert not re.search(r"[<`*_\[\]#|]|@(?!\u200b)|://", outside), line

@@ -37,6 +37,6 @@ ZERO = FieldChange("spec.replicas", 3, 0)
     ],
 )
 def test_a_risk_is_told_by_its_word(action: Action, words: list[str]) -> None:
-    found = risks([AppResult(plan=Plan(app="shop", actions=(action,)))])
-    assert [one.word for one in found] == words
-    assert all(one.objects == (str(action.ref),) and one.means for one in found)
+    named = risks([AppResult(plan=Plan(app="shop", actions=(action,)))])
+    assert [risk.word for risk in named] == words
+    assert all(risk.objects == (str(action.ref),) and risk.means for risk in named)

@@ -66,7 +66,8 @@ def leave(_path: Path) -> None:
 
 
 TAMPERING: dict[str, Callable[[Path], None]] = {
-    one.__name__: one for one in (leave, cut_lines, cut_within_a_line, cut_all, remove, garble, rewrite)
+    change.__name__: change
+    for change in (leave, cut_lines, cut_within_a_line, cut_all, remove, garble, rewrite)
 }
 
 

@@ -44,7 +44,7 @@ NOW = "2026-11-23T09:13:05Z"
 NO_FAULT = "the last line was cut short"
 
 
-def said(number: int) -> dict[str, Any]:
+def entry(number: int) -> dict[str, Any]:
     return {
         "object": f"ConfigMap shop/c{number}",
         "fields": [{"path": "data.a", "live": 'é\n"', "desired": 1.5}],
@@ -52,9 +52,9 @@ def said(number: int) -> dict[str, Any]:
 
 
 def make(path: Path, count: int, *, largest: int = 1 << 20) -> list[Path]:
-    """A trail of so many records; its files in order."""
+    """Return a trail of so many records; its files in order."""
     for number in range(0, count, 2):
-        append(path, [said(n) for n in range(number, min(count, number + 2))], largest=largest)
+        append(path, [entry(n) for n in range(number, min(count, number + 2))], largest=largest)
     return [file for _first, file in older_files(path)] + [path]
 
 
@@ -64,9 +64,9 @@ def test_records_are_chained_from_the_first_on(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["seq"] for line in lines] == [1, 2, 3, 4, 5]
     assert [line["previous"] for line in lines] == [GENESIS, *(line["hash"] for line in lines[:-1])]
-    found = verify(path)
-    assert (found.records, found.problems, found.remarks) == (5, [], [])
-    assert found.head.hash == lines[-1]["hash"]
+    verified = verify(path)
+    assert (verified.records, verified.problems, verified.remarks) == (5, [], [])
+    assert verified.head.hash == lines[-1]["hash"]
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -74,8 +74,8 @@ def test_the_chain_goes_on_over_files(tmp_path: Path) -> None:
     path = tmp_path / "trail.jsonl"
     files = make(path, 40, largest=600)
     assert len(files) > 5
-    found = verify(path)
-    assert (found.records, found.problems, found.remarks) == (40, [], [])
+    verified = verify(path)
+    assert (verified.records, verified.problems, verified.remarks) == (40, [], [])
     assert files[1].name == "trail.000000000005.jsonl"
 
 
@@ -84,9 +84,9 @@ def test_full_files_may_be_taken_elsewhere_if_that_is_said(tmp_path: Path) -> No
     files = make(path, 40, largest=600)
     files[0].unlink()
     assert verify(path).problems == [f"{files[1]}:1: records 1 to 4 are missing before it"]
-    found = verify(path, archived=True)
-    assert found.is_intact
-    assert "begins with record 5" in found.remarks[0]
+    verified = verify(path, archived=True)
+    assert verified.is_intact
+    assert "begins with record 5" in verified.remarks[0]
     files[3].unlink()
     assert not verify(path, archived=True).is_intact
 
@@ -134,7 +134,7 @@ def test_whatever_is_done_to_a_line_is_found(
             lines[at] = line_of(record)
     file.write_bytes(b"".join(line + b"\n" for line in lines))
     assert not verify(path).is_intact, (edit, at)
-    append(path, [said(99)])
+    append(path, [entry(99)])
     assert not verify(path).is_intact, (edit, at)
 
 
@@ -158,16 +158,16 @@ def test_an_append_that_was_killed_is_closed_by_the_next_one(tmp_path: Path, cut
     path = tmp_path / "trail.jsonl"
     make(path, 2)
     head = head_file(path).read_bytes()
-    append(path, [said(2)])
+    append(path, [entry(2)])
     head_file(path).write_bytes(head)  # a kill comes before it is written
     path.write_bytes(path.read_bytes()[:-cut])
-    found = verify(path)
-    assert found.is_intact
-    append(path, [said(3)])
-    found = verify(path)
-    assert found.is_intact
-    assert found.records == 4, "the three and the one that closes, or the whole one"
-    assert len(found.remarks) == (cut > 1)
+    verified = verify(path)
+    assert verified.is_intact
+    append(path, [entry(3)])
+    verified = verify(path)
+    assert verified.is_intact
+    assert verified.records == 4, "the three and the one that closes, or the whole one"
+    assert len(verified.remarks) == (cut > 1)
     broken = path.read_bytes().splitlines()
     if cut > 1:
         broken[2] = broken[2][:-1]
@@ -195,10 +195,10 @@ def test_processes_killed_while_they_append_leave_a_chain_that_goes_on(tmp_path:
         for child in children:
             os.kill(child.pid, signal.SIGKILL)
             child.communicate()
-    append(path, [said(1)])
-    found = verify(path)
-    assert found.problems == []
-    assert found.records > 100
+    append(path, [entry(1)])
+    verified = verify(path)
+    assert verified.problems == []
+    assert verified.records > 100
 
 
 def has_more_than(path: Path, count: int) -> bool:
@@ -215,7 +215,7 @@ def test_a_place_that_takes_nothing_is_told_before(tmp_path: Path) -> None:
     with pytest.raises(TrailError):
         ensure_trail_space(tmp_path / "trail.jsonl")
     with pytest.raises(TrailError):
-        write_trail(tmp_path / "trail.jsonl", [said(1)])
+        write_trail(tmp_path / "trail.jsonl", [entry(1)])
 
 
 def test_where_a_trail_is() -> None:
@@ -245,8 +245,8 @@ def test_what_is_left_refused_or_failed_is_told_too() -> None:
     assert made["Deployment shop/left"]["result"] == "left"
     assert "Deployment shop/scaled" not in made
     refused = action("ConfigMap", "x", Verb.REFUSED, reason="it is another's")
-    (one,) = records(report(app("shop", refused, outcomes=(Outcome(refused, Result.DONE),))), {}, NOW)
-    assert (one["action"], one["result"]) == ("refused", "refused")
+    (record,) = records(report(app("shop", refused, outcomes=(Outcome(refused, Result.DONE),))), {}, NOW)
+    assert (record["action"], record["result"]) == ("refused", "refused")
     failed = {r["object"]: r for r in records(REPORTS["failed"], {"shop": "fleet"}, NOW)}
     assert (failed["Deployment shop/cart"]["result"], failed["Deployment shop/cart"]["error"]) == (
         "failed", "the server said no",

@@ -16,7 +16,7 @@ from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream
 
 @pytest.fixture
 def served(tmp_path: Path) -> Path:
-    """The folder whose repositories are served."""
+    """Return the folder whose repositories are served."""
     folder = tmp_path / "served"
     folder.mkdir()
     return folder
@@ -24,7 +24,7 @@ def served(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def upstream(served: Path) -> Upstream:
-    """A repository with one commit on its branch main."""
+    """Return a repository with one commit on its branch main."""
     repository = Upstream(served / "fleet.git")
     repository.commit({"app.yaml": "kind: ConfigMap\n"}, "First commit")
     return repository
@@ -32,7 +32,7 @@ def upstream(served: Path) -> Upstream:
 
 @pytest.fixture
 def server(served: Path) -> Iterator[GitServer]:
-    """Serves to everybody."""
+    """Serve to everybody."""
     with GitServer(served) as running:
         yield running
 

@@ -11,19 +11,21 @@ from pathlib import Path
 
 def processes() -> dict[str, bytes]:
     """Arguments and environment of each process, by `PID/cmdline` and `PID/environ`."""
-    found: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         for part in ("cmdline", "environ"):
             try:
-                found[f"{folder.name}/{part}"] = (folder / part).read_bytes()
+                files[f"{folder.name}/{part}"] = (folder / part).read_bytes()
             except OSError:
                 continue  # ended meanwhile, or somebody else's
-    return found
+    return files
 
 
 def no_process_names(text: str) -> None:
     """Wait until no process has `text` in its arguments: a killed one may take a moment to go."""
     until = time.monotonic() + 20
-    while named := [n for n, said in processes().items() if n.endswith("cmdline") and text.encode() in said]:
+    while named := [
+        n for n, content in processes().items() if n.endswith("cmdline") and text.encode() in content
+    ]:
         assert time.monotonic() < until, named
         time.sleep(0.05)

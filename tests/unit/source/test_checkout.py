@@ -59,8 +59,8 @@ def test_no_attribute_of_the_repository_changes_a_byte(
         "empty": "",
     }
     upstream.commit(files)
-    found = pull(source(server.url("fleet.git")), cache).path
-    assert {path.name: path.read_bytes() for path in found.iterdir()} == {
+    folder = pull(source(server.url("fleet.git")), cache).path
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         name: content if isinstance(content, bytes) else content.encode() for name, content in files.items()
     }
     assert not canary.exists()
@@ -84,16 +84,16 @@ def test_names_modes_links_and_submodules(server: GitServer, upstream: Upstream,
         )
     )
     upstream.git("config", "uploadpack.allowAnySHA1InWant", "true")
-    found = pull(source(server.url("fleet.git")), cache).path
-    assert os.access(found / "run.sh", os.X_OK)
-    assert stat.S_IMODE((found / "plain").stat().st_mode) == 0o400
-    assert (found / "{{ 7*7 }} $(id)").read_text() == "x"
-    assert (found / "ümlaut").read_text() == (found / "-rf").read_text() == "x"
-    assert (found / "link").readlink() == Path("/etc/hostname")
-    assert (found / "up").readlink() == Path("../../../..")
-    assert list((found / "module").iterdir()) == []
-    assert (found / "folder" / "deep").read_text() == "x"
-    assert not list(found.rglob(".git"))
+    root = pull(source(server.url("fleet.git")), cache).path
+    assert os.access(root / "run.sh", os.X_OK)
+    assert stat.S_IMODE((root / "plain").stat().st_mode) == 0o400
+    assert (root / "{{ 7*7 }} $(id)").read_text() == "x"
+    assert (root / "ümlaut").read_text() == (root / "-rf").read_text() == "x"
+    assert (root / "link").readlink() == Path("/etc/hostname")
+    assert (root / "up").readlink() == Path("../../../..")
+    assert list((root / "module").iterdir()) == []
+    assert (root / "folder" / "deep").read_text() == "x"
+    assert not list(root.rglob(".git"))
 
 
 def test_hooks_and_submodules_of_a_repository_do_nothing(
@@ -183,17 +183,17 @@ def test_the_checkout_that_another_ref_stands_at_is_kept(
 ) -> None:
     upstream.tag("v1.0.0")
     tagged = source(server.url("fleet.git"), "v1.0.0", RefKind.TAG)
-    kept = pull(tagged, cache)
+    first = pull(tagged, cache)
     for number in range(4):
         upstream.commit({"app.yaml": f"{number}"})
         _age(pull(source(server.url("fleet.git")), cache), 3000)
-        _age(kept, 4000)
+        _age(first, 4000)
     server.requests.clear()
-    assert pull(tagged, cache) == kept
+    assert pull(tagged, cache) == first
     assert len(server.requests) == 1
-    _age(kept, 4000)
-    clear_old(_entry(kept), time.time() + clearing.KEEP_REF_SECONDS + 60)
-    assert not kept.path.exists()
+    _age(first, 4000)
+    clear_old(_entry(first), time.time() + clearing.KEEP_REF_SECONDS + 60)
+    assert not first.path.exists()
     assert last_known(tagged, cache) is None
 
 
@@ -224,7 +224,7 @@ def test_a_checkout_that_was_edited_is_made_anew(server: GitServer, upstream: Up
     for damage in damages:
         damage()
         assert pull(spec, cache).path == path
-        assert {found.name: found.read_text() for found in path.rglob("*") if found.is_file()} == {
+        assert {file.name: file.read_text() for file in path.rglob("*") if file.is_file()} == {
             "a": "1\n",
             "c": "2\n",
         }

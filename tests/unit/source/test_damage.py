@@ -43,8 +43,8 @@ FILE_SIZE_LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, 
 
 
 def _repository(cache: Path) -> Path:
-    (found,) = cache.glob("*/repository.git")
-    return found
+    (repository,) = cache.glob("*/repository.git")
+    return repository
 
 
 def _pack(cache: Path) -> Path:
@@ -204,13 +204,13 @@ def test_an_object_whose_content_is_not_what_its_name_says_is_noticed(
     loose.write_bytes(zlib.compress(b"blob 16\0kind: ConfigMap!"))
     pack = _pack(cache)
     others = upstream.git("rev-list", "--objects", "main").split()
-    kept = upstream.git(
+    names = upstream.git(
         "pack-objects",
         "-q",
         str(pack.parent / "pack"),
         stdin="\n".join(name for name in others if len(name) == 40 and name != oid).encode(),
     )
-    assert kept
+    assert names
     _remove(f"objects/pack/{pack.stem}.*")(_repository(cache))
     (path.parent / "revision.json").unlink()
     assert (pull(spec, cache).path / "app.yaml").read_text() == "kind: ConfigMap\n"
@@ -248,8 +248,8 @@ def test_many_sources_of_one_repository_side_by_side(
         upstream.commit({"app.yaml": f"{number}"}, branch=f"b{number}")
     specs = [source(server.url("fleet.git"), f"b{n % 4}", name=f"s{n}") for n in range(8)]
     results = pull_sources(specs, cache)
-    found = [(result.checkout.path / "app.yaml").read_text() for result in results if result.checkout]
-    assert found == ["0", "1", "2", "3"] * 2
+    texts = [(result.checkout.path / "app.yaml").read_text() for result in results if result.checkout]
+    assert texts == ["0", "1", "2", "3"] * 2
 
 
 def test_a_lock_that_another_run_holds_is_waited_for_until_the_deadline(

@@ -101,16 +101,16 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize(("said", "reason", "next_step"), SAID)
-def test_a_known_stderr_has_a_reason_and_a_next_step(said: str, reason: str, next_step: str) -> None:
-    error = failure("source fleet", "fetching", said)
+@pytest.mark.parametrize(("stderr", "reason", "next_step"), SAID)
+def test_a_known_stderr_has_a_reason_and_a_next_step(stderr: str, reason: str, next_step: str) -> None:
+    error = failure("source fleet", "fetching", stderr)
     assert reason in error.reason
     assert next_step in error.next_step
-    assert meaning_of(said).remote
+    assert meaning_of(stderr).remote
 
 
 def test_each_row_of_the_table_is_met_by_a_stderr_that_was_seen() -> None:
-    met = {meaning_of(said).reason for said, _reason, _step in SAID}
+    met = {meaning_of(stderr).reason for stderr, _reason, _step in SAID}
     rare = {
         "git on this machine cannot speak this protocol",
         "the repository's object format is not supported by this git",
@@ -119,7 +119,7 @@ def test_each_row_of_the_table_is_met_by_a_stderr_that_was_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "stderr",
     [
         "fatal: Unable to create '/c/repository.git/shallow.lock': File exists.",
         "fatal: not a git repository: '/c/repository.git'",
@@ -129,10 +129,10 @@ def test_each_row_of_the_table_is_met_by_a_stderr_that_was_seen() -> None:
         "",
     ],
 )
-def test_what_a_damaged_cache_says_puts_the_cache_under_suspicion(said: str) -> None:
-    assert not meaning_of(said).remote
+def test_what_a_damaged_cache_says_puts_the_cache_under_suspicion(stderr: str) -> None:
+    assert not meaning_of(stderr).remote
 
 
 def test_an_error_shows_what_matters_of_many_lines() -> None:
-    said = "warning: chatter\nhint: more\nfatal: the cause\nhint: again"
-    assert failure("source fleet", "fetching", said).reason == "Git failed (git: fatal: the cause)"
+    stderr = "warning: chatter\nhint: more\nfatal: the cause\nhint: again"
+    assert failure("source fleet", "fetching", stderr).reason == "Git failed (git: fatal: the cause)"

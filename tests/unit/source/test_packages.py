@@ -34,9 +34,10 @@ def test_a_missing_package_is_named_with_what_installs_it(cache: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "said"), [("", "Install git"), ("#!/bin/sh\necho git version 2.25.1\n", "git 2.32 or newer")]
+    ("program", "message"),
+    [("", "Install git"), ("#!/bin/sh\necho git version 2.25.1\n", "git 2.32 or newer")],
 )
-def test_a_missing_or_old_git_is_named(tmp_path: Path, program: str, said: str) -> None:
+def test_a_missing_or_old_git_is_named(tmp_path: Path, program: str, message: str) -> None:
     if program:
         (tmp_path / "git").write_text(program)
         (tmp_path / "git").chmod(0o700)
@@ -48,5 +49,5 @@ def test_a_missing_or_old_git_is_named(tmp_path: Path, program: str, said: str) 
         env={"PATH": str(tmp_path)},
     )
     assert done.returncode == 1
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -214,10 +214,10 @@ def test_a_deleted_ref_is_an_error_and_the_last_good_revision_stays(
     first = pull(spec, cache)
     upstream.commit({"x": "y"}, branch="other")
     upstream.git("update-ref", "-d", "refs/heads/main")
-    (kept,) = pull_sources([spec], cache)
-    assert "no such branch" in str(kept.error)
-    assert f"{first.revision.commit[:7]}, its last good revision, stays in force" in str(kept.error)
-    assert kept.checkout == last_known(spec, cache) == first
+    (last,) = pull_sources([spec], cache)
+    assert "no such branch" in str(last.error)
+    assert f"{first.revision.commit[:7]}, its last good revision, stays in force" in str(last.error)
+    assert last.checkout == last_known(spec, cache) == first
     assert (first.path / "app.yaml").read_text() == "kind: ConfigMap\n"
 
 

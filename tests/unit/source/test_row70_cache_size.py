@@ -52,7 +52,7 @@ def noise(size: int, seed: int) -> bytes:
 
 
 def _zeros(upstream: Upstream) -> str:
-    """A tree of 960 MiB that is next to nothing in a pack."""
+    """Return a tree of 960 MiB that is next to nothing in a pack."""
     blob = upstream.blob(bytes(15 * MIB))
     return upstream.tree({f"{number}.bin": ("100644", blob) for number in range(64)})
 
@@ -74,8 +74,8 @@ def test_row_70_three_commits_of_zeros_cost_what_apps_name(
     for number in range(3):
         apps = upstream.tree_of({"shop": {"a.yaml": f"n: {number}\n"}})
         upstream.commit_tree(upstream.tree({"apps": ("040000", apps), "junk": ("040000", junk)}))
-        found = brought(spec, cache)
-        assert files_below(found.path) == {"apps/shop/a.yaml"}
+        checkout = brought(spec, cache)
+        assert files_below(checkout.path) == {"apps/shop/a.yaml"}
     assert Space(cache).used() < 8 * MIB
 
 
@@ -119,11 +119,11 @@ def test_row_70_a_commit_after_the_other_keeps_within_the_bound(
     for number in range(6):
         changed = {"app": {"a.yaml": f"n: {number}\n", "data": noise(MIB // 4, number)}}
         upstream.commit({**changed, "big": noise(MIB, number)})
-        found = brought(spec, cache, 6 * MIB)
-        assert (found.path / "app" / "a.yaml").read_text() == f"n: {number}\n"
+        checkout = brought(spec, cache, 6 * MIB)
+        assert (checkout.path / "app" / "a.yaml").read_text() == f"n: {number}\n"
         assert Space(cache).used() <= 6 * MIB
         then = time.time() - 61 * (6 - number)
-        os.utime(found.path.parent / "in-use", (then, then))
+        os.utime(checkout.path.parent / "in-use", (then, then))
 
 
 def test_row_70_sources_share_the_bound_and_the_one_that_nobody_asks_for_goes(
@@ -154,7 +154,7 @@ def test_row_70_side_by_side_they_do_not_take_the_same_room_twice(
         Upstream(served / f"{number}.git").commit({"a.yaml": f"{number}", "noise": noise(3 * MIB, number)})
         specs.append(source(server.url(f"{number}.git"), name=f"s{number}", paths=("a.yaml",)))
     pulled = pull_sources(specs, cache, cache_size=5 * MIB, references=REFERENCES)
-    assert not [one for one in pulled if one.error and "cache_size" not in str(one.error)]
+    assert not [result for result in pulled if result.error and "cache_size" not in str(result.error)]
     assert Space(cache).used() <= 5 * MIB
     assert not list(cache.glob("*/reserved"))
 
@@ -218,9 +218,9 @@ def test_row_70_a_path_that_is_missing_is_told_with_the_nearest_names(
     server: GitServer, upstream: Upstream, cache: Path
 ) -> None:
     upstream.commit({"apps": {"shop": BASE, "cart": BASE, "readme.md": "x"}, "x": BASE})
-    found = brought(source(server.url("fleet.git"), paths=("apps/shpo",)), cache)
-    assert {child.name for child in (found.path / "apps").iterdir()} == {"shop", "cart", "readme.md"}
-    assert files_below(found.path) == set()
+    checkout = brought(source(server.url("fleet.git"), paths=("apps/shpo",)), cache)
+    assert {child.name for child in (checkout.path / "apps").iterdir()} == {"shop", "cart", "readme.md"}
+    assert files_below(checkout.path) == set()
 
 
 def test_row_70_other_paths_of_a_known_commit_need_no_server(
@@ -307,35 +307,35 @@ def test_row_70_what_a_path_leads_to_is_the_same_in_a_part_as_in_the_whole(
 
 def _tree(files: Mapping[str, str | None]) -> list[TreeEntry]:
     """Files and links by place, as Git lists them; a place below a file is left out."""
-    found: dict[str, TreeEntry] = {}
+    entries: dict[str, TreeEntry] = {}
     for place, target in sorted(files.items()):
         above = ["/".join(place.split("/")[:length]) for length in range(1, place.count("/") + 1)]
-        if any(found[one].mode != 0o040000 for one in above if one in found) or place in found:
+        if any(entries[parent].mode != 0o040000 for parent in above if parent in entries) or place in entries:
             continue
-        for one in above:
-            found.setdefault(one, TreeEntry(0o040000, one, 0, one.encode()))
+        for parent in above:
+            entries.setdefault(parent, TreeEntry(0o040000, parent, 0, parent.encode()))
         mode = 0o100644 if target is None or not target.strip("/") else 0o120000
-        found[place] = TreeEntry(mode, place, len(target or "x"), place.encode())
-    return sorted(found.values(), key=lambda entry: entry.path + b"/" * (entry.mode == 0o040000))
+        entries[place] = TreeEntry(mode, place, len(target or "x"), place.encode())
+    return sorted(entries.values(), key=lambda entry: entry.path + b"/" * (entry.mode == 0o040000))
 
 
 def _seen(root: Path, path: str) -> list[str]:
-    """What a reader sees below a path, links followed as long as they stay in the tree, each folder once."""
-    found, waiting, read = [], [(root / path, path)], set[str]()
+    """Return what a reader sees below a path, links followed as long as they stay in the tree, each folder once."""
+    names, waiting, read = [], [(root / path, path)], set[str]()
     while waiting:
         place, written = waiting.pop()
         real = os.path.realpath(place)
         if not Path(real).is_relative_to(os.path.realpath(root)):
-            found.append(f"{written} outside")
+            names.append(f"{written} outside")
         elif not os.path.exists(real):  # noqa: PTH110
-            found.append(f"{written} nothing")
+            names.append(f"{written} nothing")
         elif os.path.isdir(real) and real not in read:  # noqa: PTH112
             read.add(real)
-            found.append(f"{written} folder")
+            names.append(f"{written} folder")
             waiting += [(child, f"{written}/{child.name}") for child in sorted(Path(real).iterdir())]
         else:
-            found.append(f"{written} file")
-    return found
+            names.append(f"{written} file")
+    return names
 
 
 def test_row_70_entries_of_the_cache_are_told_from_its_other_files(cache: Path) -> None:

@@ -46,7 +46,7 @@ def _entries(*entries: tuple[str, str, str]) -> bytes:
 
 
 def _padded(upstream: Upstream) -> str:
-    """A tree as old versions wrote it, with a zero before a folder's mode."""
+    """Return a tree as old versions wrote it, with a zero before a folder's mode."""
     inner = upstream.tree_of({"app.yaml": "x"})
     return _raw(upstream, "tree", _entries(("040000", "apps", inner)))
 
@@ -61,7 +61,7 @@ def test_row_91_commits_with_faults_that_forges_host_are_pulled(
     for fault, commit in commits.items():
         upstream.git("update-ref", f"refs/heads/{fault}", commit)
     specs = [source(server.url("fleet.git"), fault, name=fault.lower()) for fault in commits]
-    assert [str(one.error) for one in pull_sources(specs, cache) if one.error] == []
+    assert [str(result.error) for result in pull_sources(specs, cache) if result.error] == []
 
 
 @pytest.mark.parametrize("filtering", [True, False])
@@ -136,7 +136,7 @@ def test_row_91_what_could_lead_a_reader_astray_is_refused(
     for fault, commit in commits.items():
         (upstream.path / "refs" / "heads" / fault).write_text(f"{commit}\n")
     specs = [source(server.url("fleet.git"), fault, name=fault.lower()) for fault in commits]
-    for one in pull_sources(specs, cache):
-        assert one.checkout is None
-        assert one.name in str(one.error).lower().replace("source " + one.name, "")
-        assert "own check refuses" in str(one.error), one.name
+    for result in pull_sources(specs, cache):
+        assert result.checkout is None
+        assert result.name in str(result.error).lower().replace("source " + result.name, "")
+        assert "own check refuses" in str(result.error), result.name

@@ -108,10 +108,10 @@ def test_of_equal_versions_the_last_by_name_is_chosen() -> None:
 
 @given(st.tuples(*[st.integers(0, 20)] * 3), st.tuples(*[st.integers(0, 20)] * 3))
 def test_exactly_one_of_below_equal_and_above_admits_a_version(
-    one: tuple[int, int, int], other: tuple[int, int, int]
+    first: tuple[int, int, int], second: tuple[int, int, int]
 ) -> None:
-    version = semver.Version(*one)
-    bound = ".".join(map(str, other))
+    version = semver.Version(*first)
+    bound = ".".join(map(str, second))
     admitting = [parse_range(f"{sign}{bound}", subject="").admits(version) for sign in ("<", "=", ">")]
     assert admitting.count(True) == 1
     assert parse_range(f"<={bound}", subject="").admits(version) is not admitting[2]

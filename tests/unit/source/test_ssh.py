@@ -97,7 +97,7 @@ def test_an_agent_in_the_environment_is_not_asked(
 def test_the_command_line_leaves_nothing_to_the_users_configuration(ssh: SshServer) -> None:
     command = ssh_command(_source(ssh))
     assert command[:5] == ["ssh", "-F", "/dev/null", "-i", str(ssh.key_file)]
-    given = {command[index + 1] for index, part in enumerate(command) if part == "-o"}
+    options = {command[index + 1] for index, part in enumerate(command) if part == "-o"}
     assert {
         "IdentitiesOnly=yes",
         "IdentityAgent=none",
@@ -105,4 +105,4 @@ def test_the_command_line_leaves_nothing_to_the_users_configuration(ssh: SshServ
         "BatchMode=yes",
         f"UserKnownHostsFile={ssh.known_hosts}",
         "GlobalKnownHostsFile=/dev/null",
-    } <= given
+    } <= options
