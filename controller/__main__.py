@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The agent's command line: `run` is the agent itself, the other commands talk to one that runs."""
+"""The agent's command line: `run` is the agent itself, the other commands send requests to one that runs."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ _FILES_INTERVAL = 2.0  # seconds between two checks of the files that the operat
 
 
 class Agent:
-    """One agent: one state folder, some clusters. `run` is all of its life."""
+    """One agent: one state folder, some clusters. `run` does all of its work."""
 
     def __init__(self, file: Path, config: Config, log: Log) -> None:
         self.log = log
@@ -205,11 +205,11 @@ class Agent:
             cluster.apply_state()
 
     def _defects(self) -> list[str]:
-        """Return what only a restart can help, a line each."""
+        """Return the problems that only a restart can solve, a line each."""
         return [f"the loop of cluster {name} has ended" for name, loop in self._loops.items() if loop.done()]
 
     def _not_ready(self) -> list[str]:
-        """Return what is missing yet, a line each: a first run of any cluster, where runs may be made."""
+        """Return the reasons why the agent is not ready, a line each: no cluster has had a first run, though it may."""
         state = self.in_force
         due = [name for name in self.clusters if state.may_run and not state.suspensions.holds(name)]
         waits = due and not any(self.clusters[name].record.ended for name in due)
@@ -227,13 +227,13 @@ class Agent:
             return last
 
     def _set_state(self, state: AgentState) -> None:
-        """Put this in force."""
+        """Put the state in force."""
         self.in_force = state
         names = sorted(state.accepted.settings)
         self.log.info("in force", clusters=",".join(names), interval=format_seconds(state.config.interval))
 
     def _update_clusters(self, tasks: asyncio.TaskGroup) -> None:
-        """Have a loop for each cluster of the inventory, and for no other."""
+        """Start the loops of new clusters of the inventory, and stop those of clusters that left it."""
         wanted = self.in_force.accepted.settings.keys()
         for name in self.clusters.keys() - wanted:
             self._loops.pop(name).cancel()
@@ -266,7 +266,7 @@ class Agent:
             await self._drop_copies()
 
     async def _reload_files(self, tasks: asyncio.TaskGroup) -> None:
-        """Put the files as they are now in force; if one is wrong, all stays as it was."""
+        """Read the files again and put them in force; if one is wrong, nothing changes."""
         before = self.in_force
         try:
             config = read_config(self._file)
@@ -297,7 +297,7 @@ class Agent:
         await asyncio.to_thread(drop_others, self.in_force.config, used)
 
     def _files_state(self) -> tuple[str, ...]:
-        """Return what changes when a file changes that the agent goes by."""
+        """Return a value that changes when the configuration or the inventory changes."""
         try:
             status = self._file.stat()
             config = f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"

@@ -28,7 +28,7 @@ class CommandError(PlumbError):
 
 @dataclass(frozen=True, slots=True)
 class AgentClient:
-    """Commands to the agent that goes by this configuration."""
+    """Sends commands to the agent that has this configuration."""
 
     config: Config
 
@@ -37,7 +37,7 @@ class AgentClient:
         return self._request("GET", "status")
 
     def command(self, name: str, cluster: str, app: str) -> dict[str, Any]:
-        """Have the agent do something. Raises CommandError."""
+        """Send a command. Return the answer. Raises CommandError."""
         body = {key: value for key, value in (("cluster", cluster), ("app", app)) if value}
         return self._request("POST", name, body)
 

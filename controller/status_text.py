@@ -24,7 +24,7 @@ def _loops(status: Mapping[str, Any]) -> Iterator[str]:
 
 
 def printable_line(line: str) -> str:
-    """Return the line without what could forge another; its indentation stays."""
+    """Return the line without characters that could start another one; its indentation stays."""
     text = line.lstrip()
     return " " * (len(line) - len(text)) + printable(text)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The agent's configuration file: read strictly, with the nearest right word for one that is unknown."""
+"""The agent's configuration file. An unknown word is an error, which names the nearest known one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KINDS = ("gitea", "github", "gitlab", "generic", "registry")  # of webhooks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A webhook, `POST /webhook/<name>`, that starts a poll or a scan early. Without sources, all are meant."""
+    """A webhook, `POST /webhook/<name>`, that starts a poll or a scan early. Without sources, it is for all."""
 
     name: str
     kind: str  # one of KINDS
@@ -41,7 +41,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
-    """Where the agent listens. Without a token file it shows health and metrics and takes no commands.
+    """Where the agent listens. Without a token file it serves health and metrics only.
 
     With one for audit events it takes those that API servers send.
     `trusted_user_header`: the header in which a proxy on the same machine names the user; empty: none is trusted.

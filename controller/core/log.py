@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The agent's log: one line an event, as text that a person reads or as JSON."""
+"""The agent's log: one line for each event, as text or as JSON."""
 
 from __future__ import annotations
 

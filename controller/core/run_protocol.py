@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunJob:
-    """What a run is to run; variables hold paths and checked names only."""
+    """The playbook of a run and its options; variables hold paths and checked names only."""
 
     playbook: str
     inventory: str

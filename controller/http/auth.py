@@ -52,7 +52,7 @@ class Authenticator:
     _throttle: LoginThrottle = field(default_factory=LoginThrottle)
 
     def command(self, handler: Handler) -> Handler:
-        """Return the handler, for requests with the token only."""
+        """Return the handler, with a check that the request has the token."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
@@ -64,7 +64,7 @@ class Authenticator:
         return answer
 
     def read(self, handler: Handler) -> Handler:
-        """Return the handler, for requests that may read, too."""
+        """Return the handler, with a check that the request may read."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:

@@ -66,7 +66,7 @@ class _Full(asyncio.Protocol):
 
 
 class BoundedSite(web.BaseSite):
-    """A TCP port whose connections are bounded."""
+    """A TCP port with a limit on its connections."""
 
     def __init__(self, runner: web.AppRunner, host: str | None, port: int, bounds: ConnectionLimits) -> None:
         super().__init__(runner)

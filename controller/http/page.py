@@ -59,14 +59,14 @@ class PageData:
 
 
 async def harden(_request: web.Request, response: web.StreamResponse) -> None:
-    """Give each answer the headers that keep a browser from doing with it what was not meant."""
+    """Add the security headers to each answer."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
 
 
 def add_page(application: web.Application, authenticator: Authenticator, shown: PageData) -> None:
-    """Serve the page to who may read."""
+    """Serve the page to everybody who may read."""
     for path, (name, kind) in _FILES.items():
         application.router.add_get(path, _file(_FOLDER / name, kind))
     application.router.add_get("/api/v1/session", _session(authenticator))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading the body of a request: no more than it may have, no longer than it may take."""
+"""Reads the body of a request, with limits on its size and time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_WORDS = 4096  # bytes of a body that holds words
 
 
 class BodyRefused(Exception):
-    """Why a request is not taken, and the status that says so."""
+    """A request is refused: why, and the status of the answer."""
 
     def __init__(self, status: int, why: str, wait: float = 0.0) -> None:
         super().__init__(status, why)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A browser's session: a value that only who knows the token can make, that does not tell it, and that ends.
+"""A browser's session: a value that only somebody with the token can make, that does not reveal it, and that ends.
 
 Nothing of it is kept here: it outlives a restart, and a new token ends all of them.
 """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes that cannot outlive who started them: the kernel's means for it, and a walk through the process table.
+"""Ends processes together with the process that started them, by the kernel's means and the process table.
 
 Ansible's workers call setsid, and git and kubectl get an environment of their own; so neither a process group nor a
 mark in the environment finds all of a run. What does is the tree: the root of a run adopts the orphans below it.

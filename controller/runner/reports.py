@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reports: read back, summed up for the log, the metrics, the status and the watch, and the last ones kept."""
+"""Reads reports, sums them up for the log, the metrics, the status and the watch, and removes old ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class UnreadableReportError(PlumbError):
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """Return the document. Raises UnreadableReportError."""
+    """Read a report's document. Raises UnreadableReportError."""
     try:
         if path.stat().st_size > _LARGEST:
             raise _unreadable(path, f"it is larger than {_LARGEST // 1024 // 1024} MiB")

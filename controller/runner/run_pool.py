@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes runs: has each forked, waits for it no longer than it may take, and leaves nothing of it behind."""
+"""Makes runs: has each forked, waits for it until its deadline, and removes everything of it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all loops of the agent go by: the state that is in force, and the services that they share."""
+"""The state of the agent that is in force, and the services that its loops share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class AgentState:
-    """What all clusters go by at the moment; the next run of each takes it as it is then."""
+    """The configuration, inventory and suspensions that are in force; each run uses those of its start."""
 
     config: Config
     accepted: InventoryCopy
@@ -30,7 +30,7 @@ class AgentState:
 
 @dataclass(slots=True)
 class AgentServices:
-    """What the clusters of one agent share, and what works for them."""
+    """The services that the loops of one agent share."""
 
     in_force: Callable[[], AgentState]
     runs: RunPool

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The inventory: copied, checked on the copy, then used. A wrong one is refused, and the last right one stays."""
+"""The inventory is copied, the copy is checked and then used. A wrong one is refused, and the last right one stays."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Metered:
 
 
 class WatchNumbers(Protocol):
-    """A cluster's watch, as far as it is measured."""
+    """The numbers of a cluster's watch."""
 
     @property
     def objects(self) -> int:
@@ -50,7 +50,7 @@ class WatchNumbers(Protocol):
 
 
 class PaceNumbers(Protocol):
-    """A cluster's loop, as far as it is measured."""
+    """The numbers of a cluster's loop."""
 
     @property
     def backs_off(self) -> float:
@@ -234,7 +234,7 @@ class Metrics:
             self._run_of_app(cluster, app)
 
     def _run_of_app(self, cluster: str, app: Mapping[str, Any]) -> None:
-        """Count what was done, and of what remains what the run before had not found."""
+        """Count what was done, and the findings that the run before did not have."""
         name, counts = app["name"], app["counts"]
         known = self._findings.setdefault(cluster, {})
         before, now = known.get(name, AppFindings()), findings_after(app)

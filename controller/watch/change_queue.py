@@ -44,7 +44,7 @@ class RunTarget(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HeldApps:
-    """What no change starts a run of: suspended apps; everything, if the cluster is or another agent leads."""
+    """The apps that no change starts a run of; everything, if the cluster is suspended or another agent leads."""
 
     everything: bool = False
     apps: frozenset[str] = frozenset()
@@ -139,7 +139,7 @@ class ChangeQueue:
         ]
 
     def _judge_suspects(self, runs: int) -> None:
-        """Take for changes what the last run did not write: all events of its writes have arrived by now."""
+        """Add the suspects that the last run did not write as changes: all events of its writes have arrived by now."""
         if self._cluster.running_since or runs != self.runs:
             return  # it is done again after the run that is under way, or that ended later
         suspects, written, removed = self._suspects, self._written, self._removed

@@ -107,7 +107,7 @@ class ClusterWatch:
         }
 
     def follow(self) -> None:
-        """Watch what the settings of this moment, the last report and the parents say. Does not wait to connect."""
+        """Watch the kinds of the last report and of the ApplySets' parents, by the current settings. Does not block."""
         connection = self._cluster.settings["connection"]
         if self._reflectors is None or self._connection != connection:
             self.end()
@@ -173,7 +173,7 @@ class ClusterWatch:
                 self._restarted()
 
     def _kind_listed(self, kind: GroupKind, sets: frozenset[str]) -> None:
-        """Ask for a run: what changed since the last one, and before this first list, shows to no comparison."""
+        """Ask for a run: changes between the last one and this first list do not show in any comparison."""
         late = bool(self.queue.runs) and not self._cluster.running_since and kind not in self._listed
         self._listed.add(kind)
         if late:

@@ -51,7 +51,7 @@ CLUSTER = "the cluster"  # the subject of problems with the connection
 
 @dataclass(frozen=True, slots=True)
 class ObjectChange:
-    """An object of ours changed in a way that a run should look at; `sets` are the ApplySets it was and is in."""
+    """An object of ours changed in a way that a run should check; `sets` are the ApplySets it was and is in."""
 
     kind: GroupKind
     key: Key
@@ -63,7 +63,7 @@ class ObjectChange:
 
 @dataclass(frozen=True, slots=True)
 class MemberKinds:
-    """The parent of an ApplySet says that its members may be of these kinds."""
+    """The kinds that the members of an ApplySet may have, by its parent."""
 
     set_id: str
     kinds: frozenset[GroupKind]
@@ -250,7 +250,7 @@ def _defect(subject: str, error: Exception) -> PlumbError:
 
 
 class _Listener:
-    """What is common to both: problems, reported only when something changes."""
+    """The base of both listeners: reports problems, only when something changes."""
 
     def __init__(self, subject: str, reflectors: Reflectors) -> None:
         self._subject = subject
