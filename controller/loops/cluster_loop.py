@@ -227,7 +227,7 @@ class ClusterLoop:
             variables=_variables(self.name, in_force, trigger, folder / f"{stamp}.json"),
             report=folder / f"{stamp}.json",
             vault_password_file=in_force.config.vault_password_file,
-            stays=in_force.config.start_ahead,
+            keep_fork_server=in_force.config.start_ahead,
         )
         self.running_since, self.inventory_used = started, in_force.accepted.folder
         self.begun += 1

@@ -129,7 +129,7 @@ class ImageScanner:
             limit=cluster.name,
             timeout=in_force.config.run_timeout,
             vault_password_file=in_force.config.vault_password_file,
-            stays=in_force.config.start_ahead,
+            keep_fork_server=in_force.config.start_ahead,
         )
         state.inventory = in_force.accepted.folder
         try:

@@ -62,7 +62,7 @@ class PreviewScanner:
             timeout=in_force.config.run_timeout,
             variables={"plumb_suspended": suspended} if suspended else {},
             vault_password_file=in_force.config.vault_password_file,
-            stays=in_force.config.start_ahead,
+            keep_fork_server=in_force.config.start_ahead,
         )
         self.used.append(in_force.accepted.folder)
         try:

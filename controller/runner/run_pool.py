@@ -30,7 +30,7 @@ DEADLINE, DIED = 124, 125  # codes of runs that came to no end of their own
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """A run that is to be made. `timeout` in seconds; `stays`: the fork server waits for the next run afterwards."""
+    """A run that is to be made. `timeout` in seconds; `keep_fork_server`: it waits for the next run."""
 
     playbook: str
     inventory: Path
@@ -39,7 +39,7 @@ class RunRequest:
     variables: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     report: Path | None = None
     vault_password_file: Path | None = None
-    stays: bool = False
+    keep_fork_server: bool = False
 
 
 class RunPool:
@@ -99,7 +99,7 @@ class RunPool:
         finally:
             current.runs -= 1
             for server in [server for server in self._servers if not server.runs]:
-                if not (request.stays and server is self._servers[-1]):
+                if not (request.keep_fork_server and server is self._servers[-1]):
                     server.end("nobody wants a run")
                     self._servers.remove(server)
 

@@ -88,7 +88,7 @@ async def check_inventory_copy(config: Config, runs: RunPool, current: Inventory
             limit=config.limit,
             timeout=min(config.run_timeout, 300.0),
             vault_password_file=config.vault_password_file,
-            stays=config.start_ahead,
+            keep_fork_server=config.start_ahead,
         )
     )
     settings = _settings(config, outcome)

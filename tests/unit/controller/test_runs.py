@@ -152,7 +152,7 @@ def test_runs_share_what_they_are_forked_from_as_long_as_it_may_stay(tmp_path: P
     async def made() -> None:
         mine = runs(tmp_path)
         wanted = request(tmp_path, "  - ansible.builtin.debug: {msg: well}\n")
-        stays = replace(wanted, stays=True)
+        stays = replace(wanted, keep_fork_server=True)
         assert [*await asyncio.gather(mine.make(stays), mine.make(stays))] == [RunOutcome(code=0)] * 2
         (first,) = _children() - others
         assert await mine.make(stays) == RunOutcome(code=0)
@@ -166,7 +166,7 @@ def test_runs_share_what_they_are_forked_from_as_long_as_it_may_stay(tmp_path: P
         assert await mine.make(other) == RunOutcome(code=0)
         (third,) = _children() - others
         assert len({first, second, third}) == 3, "settings are read at the start"
-        assert await mine.make(replace(other, stays=False)) == RunOutcome(code=0)
+        assert await mine.make(replace(other, keep_fork_server=False)) == RunOutcome(code=0)
         assert not _children() - others
 
     asyncio.run(made())
@@ -176,7 +176,7 @@ def test_runs_share_what_they_are_forked_from_as_long_as_it_may_stay(tmp_path: P
 def test_a_run_that_cannot_be_forked_leaves_the_others_alone(tmp_path: Path) -> None:
     async def made() -> None:
         mine = runs(tmp_path)
-        stays = replace(request(tmp_path, "  - ansible.builtin.pause: {seconds: 4}\n"), stays=True)
+        stays = replace(request(tmp_path, "  - ansible.builtin.pause: {seconds: 4}\n"), keep_fork_server=True)
         going = asyncio.create_task(mine.make(stays))
 
         def at_work() -> list[int]:
@@ -191,7 +191,7 @@ def test_a_run_that_cannot_be_forked_leaves_the_others_alone(tmp_path: Path) -> 
         resource.prlimit(forks, resource.RLIMIT_NOFILE, before)
         assert "too many open files" in refused.failures[0]
         assert await going == RunOutcome(code=0)
-        assert await mine.make(replace(stays, stays=False)) == RunOutcome(code=0)
+        assert await mine.make(replace(stays, keep_fork_server=False)) == RunOutcome(code=0)
 
     asyncio.run(made())
     assert list((tmp_path / "run").iterdir()) == []
