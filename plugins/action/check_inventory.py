@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks at every `plumb_*` variable of a host before anything is done with them."""
+"""Check every `plumb_*` variable of a host before a task uses it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Check the variables, and return what is wrong with them, or the paths that apps name."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         without_excerpt(self._task)
         _checked, options = self.validate_argument_spec(
@@ -43,21 +44,21 @@ class ActionModule(ActionBase):
         group = options["group"]
         if group and not (task_vars or {}).get("groups", {}).get(group):
             return {**result, "failed": True, "msg": NO_CLUSTER.format(group)}
-        given = {
+        variables = {
             name: self._templar.template(value)
             for name, value in (task_vars or {}).items()
             if isinstance(name, str) and name.startswith(PREFIX)
         }
-        checked = check_inventory(given, addresses=options["settings"])
+        checked = check_inventory(variables, addresses=options["settings"])
         wrong = list(checked.wrong)
-        if SERIAL in given and SERIAL not in load_extra_vars(self._loader):
+        if SERIAL in variables and SERIAL not in load_extra_vars(self._loader):
             wrong.append(
                 f"variable {SERIAL!r} has no effect in the inventory, because Ansible forms a play's batches before"
-                f" it looks at its hosts. Say it on the command line: -e {SERIAL}=1"
+                f" it looks at its hosts. Set it on the command line: -e {SERIAL}=1"
             )
         if wrong:
             return {**result, "failed": True, "msg": "\n".join(wrong)}
-        given_host = (task_vars or {}).get("inventory_hostname", "")
-        shown = {"settings": shown_settings(checked.settings, str(given_host))} if options["settings"] else {}
+        host = (task_vars or {}).get("inventory_hostname", "")
+        shown = {"settings": shown_settings(checked.settings, str(host))} if options["settings"] else {}
         paths = paths_of_apps(checked.settings.get("apps") or ())
         return {**result, "changed": False, "paths": paths, **shown}

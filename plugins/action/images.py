@@ -14,6 +14,7 @@ class ActionModule(WorkAction):
 
     @property
     def work(self) -> ModuleWork:
+        """The work of the module of this name."""
         # Ansible loads this file for tasks that are skipped, too, and what speaks HTTP takes long to load.
         from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.images import IMAGES  # noqa: PLC0415
 

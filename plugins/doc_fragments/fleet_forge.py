@@ -7,6 +7,8 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
+    """The documentation, as Ansible looks for it."""
+
     DOCUMENTATION = r"""
 options:
   forge:

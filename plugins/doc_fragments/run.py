@@ -7,6 +7,8 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
+    """The documentation, as Ansible looks for it."""
+
     # `plumb.gitops.run.apps`: what a module needs to know of the apps
     APPS = r"""
 options:

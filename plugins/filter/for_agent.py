@@ -1,18 +1,18 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cluster as its agent is told of it."""
+"""The filter `for_agent`: what an agent gets of a cluster."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: for_agent
-short_description: A cluster as its agent is told of it
+short_description: What an agent gets of a cluster
 version_added: 0.1.0
 author: The Plumb authors (@plumb-gitops)
 description:
-  - Takes what P(plumb.gitops.cluster#filter) gave, and gives the variables for the agent's own inventory, and the
-    files that the sources name, which are to be copied to the agent's host.
+  - Takes what P(plumb.gitops.cluster#filter) returned. Returns the variables for the agent's own inventory, and the
+    files that the sources name, which must be copied to the agent's host.
   - A value with template syntax is refused, because it would be evaluated where the agent runs.
 options:
   _input:
@@ -28,7 +28,7 @@ options:
     type: str
     required: true
   cache:
-    description: The folder for what can be made anew on the agent's host.
+    description: The cache folder on the agent's host.
     type: str
     required: true
 """
@@ -53,16 +53,16 @@ _value:
       description: The name of the host.
       type: str
     server:
-      description: As it was given.
+      description: As in the input.
       type: str
     connection:
-      description: As it was given.
+      description: As in the input.
       type: dict
     variables:
       description: The variables of the host in the agent's inventory.
       type: dict
     files:
-      description: What is to be copied, each with C(src) and C(dest).
+      description: The files to copy, each with C(src) and C(dest).
       type: list
       elements: dict
     folder:
@@ -84,4 +84,5 @@ class FilterModule:
     """What Ansible asks for the filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
         return {"for_agent": for_agent}

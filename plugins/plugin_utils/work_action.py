@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running a module's work in Ansible's own process where that comes to the same, and as a module everywhere else.
+"""The work of a module in Ansible's own process where the result is the same, and as a module everywhere else.
 
-A module is packed, started and imports all it needs for each task; that costs more than a run on a cluster that is as
-wanted. The work itself is the same code either way: see docs/adr/0007.
+A module is packed, started and imports all it needs for each task; that costs more than a run on a cluster that is in
+sync. The work itself is the same code either way: see docs/adr/0007.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class WorkAction(ActionBase):
         tune_process()
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Do the work here, or run the module, and return its result."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         without_excerpt(self._task)
         if not self._is_here(task_vars or {}):

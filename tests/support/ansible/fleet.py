@@ -18,7 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.validation import (
     check_inventory,
 )
-from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.fail_policy import verdict
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.fail_policy import closing_result
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import outcome_of
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.mode import Mode
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.pull import PULL
@@ -86,7 +86,7 @@ class Fleet:
         applied = outcome_of(APPLY, options_of(APPLY.argument_spec, run_options), mode)
         if "lines" not in applied:
             return Played(2, applied["msg"])
-        closing = verdict(applied, options.get("fail_on", "failure"))
+        closing = closing_result(applied, options.get("fail_on", "failure"))
         output = "\n".join([*applied["lines"], closing.get("msg", "")])
         return Played(2 if closing.get("failed") else 0, output, [applied])
 

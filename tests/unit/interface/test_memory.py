@@ -61,6 +61,6 @@ def test_a_disk_that_takes_nothing_is_named(tmp_path: Path) -> None:
 def test_every_proof_is_due_for_a_check_once_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: 1_000_000.0)
     assert not VerifiedCache().is_due  # nothing to check
-    assert not VerifiedCache(MEMORY.looks, 1_000_000.0 - 3600).is_due
-    assert VerifiedCache(MEMORY.looks, 1_000_000.0 - 25 * 3600).is_due
-    assert VerifiedCache(MEMORY.looks, 1_000_000.0 + 3600).is_due  # the clock was set back
+    assert not VerifiedCache(MEMORY.states, 1_000_000.0 - 3600).is_due
+    assert VerifiedCache(MEMORY.states, 1_000_000.0 - 25 * 3600).is_due
+    assert VerifiedCache(MEMORY.states, 1_000_000.0 + 3600).is_due  # the clock was set back

@@ -70,7 +70,7 @@ def fleet(rendered: dict[tuple[str, str], Any], *apps: AppSpec) -> Fleet:
 
     return Fleet(
         cluster=cast("Cluster", Nowhere()), name="prod", apps=apps, sources={}, render=render,
-        options=RunOptions(check=True), looks={},
+        options=RunOptions(check=True), verified={},
     )  # fmt: skip
 
 

@@ -19,17 +19,17 @@ _SCP_LIKE = re.compile(r"[^/@\s]+@[^/:\s]+:")
 _REGISTRY = re.compile(r"(?P<host>[^/]+)/", re.ASCII)
 
 
-def ports_of(words: Mapping[str, Any]) -> list[int]:
-    """The ports by the words of an inventory, without `plumb_`, in order. What cannot be read is left to its check."""
-    found = {port for address in _addresses(words) if (port := _port(address))}
-    found |= {port for one in words.get("images") or () if (port := _port_of_registry(one))}
-    return sorted(found)
+def ports_of(settings: Mapping[str, Any]) -> list[int]:
+    """Return the ports that an inventory's variables (without `plumb_`) name, in order, without unreadable ones."""
+    ports = {port for address in _addresses(settings) if (port := _port(address))}
+    ports |= {port for image in settings.get("images") or () if (port := _port_of_registry(image))}
+    return sorted(ports)
 
 
-def _addresses(words: Mapping[str, Any]) -> Iterator[str]:
-    for one in (*(words.get("sources") or ()), words.get("forge") or {}):
-        yield from (str(one.get(key) or "") for key in ("url", "proxy"))
-    yield from (str(one.get("realm") or "") for one in words.get("images") or ())
+def _addresses(settings: Mapping[str, Any]) -> Iterator[str]:
+    for item in (*(settings.get("sources") or ()), settings.get("forge") or {}):
+        yield from (str(item.get(key) or "") for key in ("url", "proxy"))
+    yield from (str(image.get("realm") or "") for image in settings.get("images") or ())
 
 
 def _port(address: str) -> int | None:
@@ -43,7 +43,7 @@ def _port(address: str) -> int | None:
 
 
 def _port_of_registry(image: Mapping[str, Any]) -> int | None:
-    """A name without a host is one of Docker Hub."""
+    """Return the port of an image's registry. A name without a host is one of Docker Hub."""
     host = _REGISTRY.match(str(image.get("image") or ""))
     named = host is not None and any(sign in host["host"] for sign in ".:[")
     scheme = "http" if image.get("insecure") and named else "https"

@@ -16,7 +16,7 @@ from ...state.record_store import RecordStore, record_file
 
 @dataclass(frozen=True, slots=True)
 class GitConfig:
-    """Sources and apps as their options, defaults filled in and checked, and the commit that says so."""
+    """Sources and apps as their options, checked and with defaults, and the commit that they are from."""
 
     commit: str
     sources: tuple[Mapping[str, Any], ...]
@@ -38,7 +38,7 @@ _STORE = RecordStore[GitConfig](
 
 
 def git_config_file(cache: Path, source: SourceSpec, config: Mapping[str, Any], cluster: str) -> Path:
-    """Where the config in force is kept, for a cluster's `plumb_config` in this source."""
+    """Return the file of the config in force, for a cluster's `plumb_config` in this source."""
     folder = config.get("credentials_dir") or ""
     return record_file(
         cache / "config", source.url, source.ref_kind.value, source.ref, config["path"], folder, cluster
@@ -46,11 +46,11 @@ def git_config_file(cache: Path, source: SourceSpec, config: Mapping[str, Any], 
 
 
 def save_git_config(file: Path, config: GitConfig) -> None:
-    """Let a config be in force. A known one is not written again. Raises OSError."""
+    """Save a config as the one in force. A known one is not written again. Raises OSError."""
     if _STORE.load(file) != config:
         _STORE.save(file, config)
 
 
 def load_git_config(file: Path) -> GitConfig | None:
-    """The config in force; None where none is known."""
+    """Return the config in force; None where none is known."""
     return _STORE.load(file)

@@ -23,14 +23,14 @@ def shown_settings(settings: Mapping[str, Any], cluster: str) -> dict[str, Any]:
     """Return the settings of a checked inventory for its host `cluster`, as JSON types."""
     return {
         "config": _config(settings, cluster),
-        "sources": [_given(source, SOURCE) for source in settings["sources"]],
+        "sources": [_options(source, SOURCE) for source in settings["sources"]],
         "apps": [{name: app[name] for name in _OF_APP} for app in settings["apps"]],
-        "images": [_given(image, IMAGE) for image in settings["images"]],
-        "image_updates": [_given(update, UPDATE) for update in settings["image_updates"]],
+        "images": [_options(image, IMAGE) for image in settings["images"]],
+        "image_updates": [_options(update, UPDATE) for update in settings["image_updates"]],
         "namespace": settings["namespace"],
         "preview": bool((settings["preview"] or {}).get("enabled")),
         "cache_dir": str(cache_of(settings)),
-        "connection": _given(settings, _OF_CONNECTION),
+        "connection": _options(settings, _OF_CONNECTION),
     }
 
 
@@ -41,8 +41,8 @@ def _config(settings: Mapping[str, Any], cluster: str) -> dict[str, Any] | None:
         return None
     source = next(source for source in settings["sources"] if source["name"] == config["source"])
     file = git_config_file(cache_of(settings), source_spec(source), config, cluster)
-    return {**_given(config, CONFIG), "file": str(file)}
+    return {**_options(config, CONFIG), "file": str(file)}
 
 
-def _given(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+def _options(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: options[name] for name in names if options[name] is not None}

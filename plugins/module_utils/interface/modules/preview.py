@@ -185,7 +185,7 @@ def _comment(
             sources=request.sources,
             render=renderer_of(renderings, request.sources),
             options=request.options,
-            looks=load_verified_cache(verified_cache_file(request.cache, cluster.server)).looks,
+            verified=load_verified_cache(verified_cache_file(request.cache, cluster.server)).states,
         )
         current = request.sources[source["name"]]
         before = base or (current if isinstance(current, Checkout) else head)

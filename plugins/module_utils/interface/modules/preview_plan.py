@@ -37,7 +37,7 @@ class Fleet:
     sources: Mapping[str, Checkout | PlumbError]
     render: Render
     options: RunOptions
-    looks: VerifiedStates
+    verified: VerifiedStates
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def touched_by(fleet: Fleet, base: Checkout, head: Checkout) -> tuple[Touched, .
             continue
         try:
             before = _by_key(app, fleet.render(base, app))
-        except PlumbError:  # what it would mend: all of the app counts
+        except PlumbError:  # the pull request may repair it: all of the app counts
             before = {}
         keys = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
         if keys:
@@ -85,7 +85,7 @@ def preview_report(fleet: Fleet, head: Checkout, touched: Sequence[Touched], tit
                 sources={**fleet.sources, head.revision.source: head},
                 render=fleet.render,
                 options=replace(fleet.options, only=frozenset(planned)),
-                verified=fleet.looks,
+                verified=fleet.verified,
             ),
         )
         keys = {app.app: app.keys for app in touched}

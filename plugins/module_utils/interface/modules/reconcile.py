@@ -153,7 +153,7 @@ def _run_of(request: ApplyRequest, before: VerifiedCache, renderings: RenderCach
         sources=request.sources,
         render=renderer_of(renderings),
         options=replace(request.options, deep=deep),
-        verified=before.looks,
+        verified=before.states,
         remarks=lambda app: renderings.remarks.get(f"app {app}", ()),
         unread=_UNREAD if request.config is not None and request.config.error else "",
     )

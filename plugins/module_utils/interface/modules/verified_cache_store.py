@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs on one cluster remember of each other, in a file: what was proven, and when all of it was last checked."""
+"""What runs on one cluster remember, in a file: what they verified, and when all of it was last checked."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from ...reconcile.plan.verified_cache import VerifiedStates, from_content, to_co
 from ...state.file import ensure_space
 from ...state.record_store import RecordStore, record_file
 
-_ROOM = 1024 * 1024  # bytes; looks of some thousand objects
-_DEEP_AFTER = 24 * 3600.0  # seconds until a run checks every proof by a dry-run
+_SPACE = 1024 * 1024  # bytes; the states of some thousand objects
+_DEEP_AFTER = 24 * 3600.0  # seconds until a run checks every verified state by a dry-run
 
 
 class StateError(PlumbError):
-    """What runs keep on disk cannot be kept."""
+    """What runs remember cannot be saved."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCache:
-    """What earlier runs proved, and what they were refused, by request.
+    """What earlier runs verified, and what the server refused them, by request.
 
-    `checked` is when every proof was last checked, in seconds since 1970; 0 for never.
+    `checked` is when every verified state was last checked, in seconds since 1970; 0 for never.
     """
 
-    looks: VerifiedStates = field(default_factory=dict)
+    states: VerifiedStates = field(default_factory=dict)
     checked: float = 0.0
     refused: Mapping[str, Refusal] = field(default_factory=dict)
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to check every proof. Without a memory there is nothing to check."""
-        return bool(self.looks) and not 0 <= time.time() - self.checked < _DEEP_AFTER
+        """Whether it is time to check every verified state. Without one there is nothing to check."""
+        return bool(self.states) and not 0 <= time.time() - self.checked < _DEEP_AFTER
 
 
-def _encode(memory: VerifiedCache) -> dict[str, Any]:
-    refused = {"refused": refusals.to_content(memory.refused)} if memory.refused else {}
-    return {"looks": to_content(memory.looks), "checked": memory.checked, **refused}
+def _encode(cache: VerifiedCache) -> dict[str, Any]:
+    refused = {"refused": refusals.to_content(cache.refused)} if cache.refused else {}
+    return {"looks": to_content(cache.states), "checked": cache.checked, **refused}
 
 
 def _decode(content: Mapping[str, Any]) -> VerifiedCache:
@@ -62,30 +62,30 @@ _STORE = RecordStore[VerifiedCache](kind="plumb.gitops/looks", version=2, encode
 
 
 def verified_cache_file(cache: Path, server: str) -> Path:
-    """The file for a cluster, by the URL of its API server."""
+    """Return the file for a cluster, by the URL of its API server."""
     return record_file(cache / "looks", server)
 
 
 def load_verified_cache(file: Path) -> VerifiedCache:
-    """The memory in a file; an empty one where there is none, or none that can be used."""
+    """Return the cache in a file; an empty one where there is none, or none that can be used."""
     return _STORE.load(file) or VerifiedCache()
 
 
 def check_space(file: Path) -> None:
     """Raise StateError where what a run verifies could not be saved. This is checked before it writes anything."""
-    with _told(file):
-        ensure_space(file, max(_ROOM, file.stat().st_size if file.exists() else 0))
+    with _as_state_error(file):
+        ensure_space(file, max(_SPACE, file.stat().st_size if file.exists() else 0))
 
 
-def save_verified_cache(file: Path, memory: VerifiedCache) -> None:
-    """Keep a memory. Raises StateError where the disk does not take it."""
-    with _told(file):
-        _STORE.save(file, memory)
+def save_verified_cache(file: Path, cache: VerifiedCache) -> None:
+    """Save a cache. Raises StateError where the disk does not take it."""
+    with _as_state_error(file):
+        _STORE.save(file, cache)
 
 
 @contextmanager
-def _told(file: Path) -> Iterator[None]:
-    """A disk that does not do what is asked, as a StateError."""
+def _as_state_error(file: Path) -> Iterator[None]:
+    """Raise an OSError of the block as a StateError."""
     try:
         yield
     except OSError as error:

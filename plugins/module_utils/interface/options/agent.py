@@ -86,7 +86,7 @@ AGENT: Spec = MappingProxyType(
 
 
 def spec_of_access_rules() -> dict[str, Any]:
-    """The argument spec of `access_rules`."""
+    """Return the argument spec of `access_rules`."""
     return for_ansible(
         {
             "apps": {"type": "list", "elements": "dict", "required": True, "options": APP},
@@ -104,7 +104,7 @@ def spec_of_access_rules() -> dict[str, Any]:
 
 
 def spec_of_service_account_token() -> dict[str, Any]:
-    """The argument spec of `service_account_token`."""
+    """Return the argument spec of `service_account_token`."""
     return for_ansible(
         {
             "token_file": {"type": "path", "required": True, "no_log": False},

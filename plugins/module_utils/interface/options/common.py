@@ -81,7 +81,7 @@ APP: Spec = MappingProxyType(
     }
 )
 
-# Where sources and apps stand that Git says.
+# The config in Git: which file of which source has further sources and apps.
 CONFIG: Spec = MappingProxyType(
     {
         "source": {"type": "str", "required": True},
@@ -221,7 +221,7 @@ INVENTORY: Spec = MappingProxyType(
 
 
 def for_ansible(spec: Spec) -> dict[str, Any]:
-    """The spec as Ansible takes it: dicts of its own all the way down."""
+    """Return a spec as Ansible takes it: a new dict on each level."""
     return {
         name: {key: for_ansible(value) if key == "options" else value for key, value in option.items()}
         for name, option in spec.items()
@@ -229,7 +229,7 @@ def for_ansible(spec: Spec) -> dict[str, Any]:
 
 
 def spec_of_pull() -> dict[str, Any]:
-    """The argument spec of `pull`."""
+    """Return the argument spec of `pull`."""
     sources = {"type": "list", "elements": "dict", "required": True, "options": SOURCE, **SOURCE_RULES}
     config: Spec = {
         "config": {"type": "dict", "options": CONFIG},
@@ -244,17 +244,17 @@ def spec_of_pull() -> dict[str, Any]:
 
 
 def spec_of_run() -> dict[str, Any]:
-    """The argument spec of `diff` and of `apply`."""
+    """Return the argument spec of `diff` and of `apply`."""
     apps = {"type": "list", "elements": "dict", "required": True, "options": APP}
     sources = {"type": "list", "elements": "dict", "required": True}
     return for_ansible({"apps": apps, "sources": sources, **RUN, **CONNECTION})
 
 
 def spec_of_repository() -> dict[str, Any]:
-    """The argument spec of `repository`."""
+    """Return the argument spec of `repository`."""
     return for_ansible({**FORGE, **REPOSITORY})
 
 
 def spec_of_deploy_key() -> dict[str, Any]:
-    """The argument spec of `deploy_key`."""
+    """Return the argument spec of `deploy_key`."""
     return for_ansible({**FORGE, **DEPLOY_KEY})

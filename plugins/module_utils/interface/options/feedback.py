@@ -85,7 +85,7 @@ _ABOUT_A_RUN: Spec = MappingProxyType(
 
 
 def spec_of_commit_status() -> dict[str, Any]:
-    """The argument spec of `commit_status`."""
+    """Return the argument spec of `commit_status`."""
     return for_ansible(
         {
             "forge": {"type": "dict", "required": True, "options": FLEET_FORGE},
@@ -96,12 +96,12 @@ def spec_of_commit_status() -> dict[str, Any]:
 
 
 def spec_of_notify() -> dict[str, Any]:
-    """The argument spec of `notify`."""
+    """Return the argument spec of `notify`."""
     return for_ansible({"notifications": {**_NOTIFICATIONS, "required": True}, **_ABOUT_A_RUN})
 
 
 def spec_of_preview() -> dict[str, Any]:
-    """The argument spec of `preview`."""
+    """Return the argument spec of `preview`."""
     sources = {"type": "list", "elements": "dict", "required": True, "options": SOURCE, **SOURCE_RULES}
     return for_ansible(
         {

@@ -102,7 +102,7 @@ IMAGES: Spec = MappingProxyType({"images": _IMAGES, "image_updates": _UPDATES})
 
 
 def spec_of_images() -> dict[str, Any]:
-    """The argument spec of `images`."""
+    """Return the argument spec of `images`."""
     sources = {"type": "list", "elements": "dict", "required": True, "options": SOURCE, **SOURCE_RULES}
     return for_ansible(
         {

@@ -61,11 +61,11 @@ def audit_log_file(path: Path | None) -> tuple[AuditLogFile | None, tuple[str, .
 
 
 def audit_log_file_of(path: Path) -> AuditLogFile:
-    """Look where the log ends now. Raises AuditLogError."""
+    """Return where the log ends now. Raises AuditLogError."""
     try:
-        found = path.stat()
+        status = path.stat()
         with path.open("rb"):
-            return AuditLogFile(path, found.st_ino, found.st_size)
+            return AuditLogFile(path, status.st_ino, status.st_size)
     except OSError as error:
         raise _unreadable(path, error) from error
 
@@ -79,7 +79,7 @@ def with_audit_log(
 ) -> tuple[tuple[AppResult, ...], tuple[str, ...]]:
     """Return the results of a run with what the log has of those who had changed something, and warnings.
 
-    The log is read only where something had drifted. `memory` is the file in which runs tell each other what they saw.
+    The log is read only where something had drifted. `memory` is the file in which runs remember their observations.
     """
     if place is None:
         return results, ()
@@ -104,7 +104,7 @@ def with_audit_log(
 
 
 def read_log(place: AuditLogFile, window: int = WINDOW) -> AuditLog:
-    """The last part of a log, older files of it included. Raises AuditLogError."""
+    """Return the last part of a log, older files of it included. Raises AuditLogError."""
     events: list[AuditEvent] = []
     begins = ""
     try:
@@ -121,14 +121,14 @@ def read_log(place: AuditLogFile, window: int = WINDOW) -> AuditLog:
 
 def _event(line: bytes, *, late: bool) -> AuditEvent | None:
     try:
-        given = json.loads(line)
-        return read_event(given, late=late) if isinstance(given, Mapping) else None
+        event = json.loads(line)
+        return read_event(event, late=late) if isinstance(event, Mapping) else None
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def _lines(place: AuditLogFile, window: int) -> Iterator[tuple[bytes, bool]]:
-    """The whole lines of the last `window` bytes, each with whether it came after this run had begun."""
+    """Yield the whole lines of the last `window` bytes, each with whether it came after this run had begun."""
     files, left = [], window
     for file in (place.path, *reversed(rotated(place.path))):
         if left <= 0:
@@ -150,29 +150,29 @@ def _lines(place: AuditLogFile, window: int) -> Iterator[tuple[bytes, bool]]:
 
 
 def _account(cluster: Cluster) -> str:
-    """The user that this run is to the server; empty where it does not say."""
+    """Return the user that this run is to the server; empty where it does not say."""
     kind = cluster.discover().of(_REVIEW)
     if kind is None:
         return ""
     body = {"apiVersion": kind.api_version, "kind": kind.kind}
     try:
-        said = cluster.post(kind, body, operation="asking who this account is")
+        review = cluster.post(kind, body, operation="asking who this account is")
     except RequestError:
         return ""
-    user = (said.get("status") or {}).get("userInfo") or {}
+    user = (review.get("status") or {}).get("userInfo") or {}
     return str(user.get("username") or "")
 
 
-def _seen(said: Mapping[str, Any]) -> LastObservation:
+def _decode(content: Mapping[str, Any]) -> LastObservation:
     drifted = {
-        name: {path: _culprit(given) for path, given in paths.items()}
-        for name, paths in said["drifted"].items()
+        name: {path: _culprit(culprit) for path, culprit in paths.items()}
+        for name, paths in content["drifted"].items()
     }
-    return LastObservation(str(said["at"]), drifted)
+    return LastObservation(str(content["at"]), drifted)
 
 
-def _culprit(given: Mapping[str, Any]) -> Culprit:
-    return Culprit(**{word: _frozen(value) for word, value in given.items()})
+def _culprit(content: Mapping[str, Any]) -> Culprit:
+    return Culprit(**{name: _frozen(value) for name, value in content.items()})
 
 
 def _frozen(value: Any) -> Any:
@@ -183,7 +183,7 @@ _STORE = RecordStore[Mapping[str, LastObservation]](
     kind="plumb.gitops/evidence",
     version=1,
     encode=lambda observed: {"seen": {app: asdict(observation) for app, observation in observed.items()}},
-    decode=lambda content: {app: _seen(observation) for app, observation in content["seen"].items()},
+    decode=lambda content: {app: _decode(observation) for app, observation in content["seen"].items()},
 )
 
 

@@ -24,14 +24,14 @@ _MOST_FIELDS = 5  # fields that a note names
 
 
 def write_kubernetes_events(
-    cluster: Cluster, report: Report, apps: Sequence[AppSpec], standing: Path
+    cluster: Cluster, report: Report, apps: Sequence[AppSpec], file: Path
 ) -> tuple[str, ...]:
-    """Write an Event for each object with news, one in a run; warnings where that was not possible.
+    """Write an Event for each object with news, one in a run; return warnings where that was not possible.
 
-    What stays as it is was told before: `standing` is the file in which that is kept. What Git changed is no news.
+    `file` remembers what Events have reported: what stays as it is gets no second one. What Git changed is no news.
     """
     sources = {app.name: app.source for app in apps}
-    fresh, told = unreported(standing, records(report, sources, "", _may_be_news), report)
+    fresh, reported = unreported(file, records(report, sources, "", _may_be_news), report)
     actions = {(a.plan.app, str(x.ref), x.ref.group): x for a in report.apps for x in a.plan.actions}
     discovery = cluster.discover() if fresh else None
     events = [
@@ -48,20 +48,20 @@ def write_kubernetes_events(
     error = write_events(cluster, events, f"{report.cluster or 'plumb'}")
     if error is not None:
         return (f"Events could not be written: {error}. Set plumb_events: false if none are wanted.",)
-    save_reported_state(standing, told)
+    save_reported_state(file, reported)
     if len(events) > MOST:
         return (f"{len(events) - MOST} of {len(events)} objects got no Event; the report has them all",)
     return ()
 
 
 def _may_be_news(action: Action, outcome: Outcome | None) -> bool:
-    """Not what was done because Git says so, unless something was removed."""
+    """Return false for what was done because Git says so, unless something was removed."""
     done = outcome is not None and outcome.result is Result.DONE
     return not done or action.drifted or action.verb in (Verb.PRUNE, Verb.REFUSED)
 
 
 def _reason(record: Mapping[str, Any]) -> Reason | None:
-    """Why an object gets an Event; what was done because Git says so is none."""
+    """Return why an object gets an Event; what was done because Git says so is no reason."""
     result = record["result"]
     if result == "done":
         pruned = Reason.PRUNED if record["action"] == "prune" else None
@@ -87,7 +87,7 @@ def _event(
 
 
 def _new_uid(cluster: Cluster, discovery: Discovery, action: Action) -> str:
-    """The uid of an object that this run has created again."""
+    """Return the uid of an object that this run has created again."""
     kind = discovery.find(action.api_version, action.ref.kind)
     try:
         live = kind and cluster.get(
@@ -104,27 +104,27 @@ def _api_version(discovery: Discovery, ref: ObjectRef) -> str:
 
 
 def _note(action: Action, record: Mapping[str, Any], reason: Reason) -> str:
-    """What happened, without any value: an Event may be read by whoever may not read the object."""
+    """Return what happened, without any value: readers of an Event may not be allowed to read the object."""
     revision = record.get("revision", {}).get("commit", "")[:7]
     at = f"app {record['app']}, {record['source']}" + (f"@{revision}" if revision else "")
     why = record.get("error") or action.reason
-    said = {
+    notes = {
         Reason.REVERTED: f"reverted to what Git says ({at}): {_what(action)}",
         Reason.DRIFTED: f"differs from what Git says ({at}) and stays so: {_what(action)}",
         Reason.REFUSED: f"refused ({at}): {why}",
         Reason.FAILED: f"failed ({at}): {why}",
         Reason.PRUNED: f"pruned ({at}): {why}",
     }
-    return said[reason]
+    return notes[reason]
 
 
 def _what(action: Action) -> str:
-    """The fields that others changed, and who did it."""
+    """Return the fields that others changed, and who did it."""
     if action.deleted_by_someone:
         return f"was deleted by {action.culprit or 'someone; who, is not recorded'}"
     drifted = [change for change in action.changes if change.cause.value != "git"]
-    told = [
+    changes = [
         f"{c.path} by {c.culprit}" if c.culprit else f"{c.path} by someone" for c in drifted[:_MOST_FIELDS]
     ]
     more = [f"{len(drifted) - _MOST_FIELDS} more fields"] if len(drifted) > _MOST_FIELDS else []
-    return ", ".join([*told, *more])
+    return ", ".join([*changes, *more])

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was told already of what stays as it is: a refusal, drift that is left, the same failure again.
+"""What was reported of a state that lasts: a refusal, drift that is left, the same failure again.
 
-Each run finds it anew, and it is no news. Where the file is lost, it is told once more.
+Each run finds it again, and it is no news. Where the file is lost, it is reported once more.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _EVIDENCE = (
 
 _NUMBER = re.compile(r"\d+")
 
-ReportedState = dict[str, dict[str, str]]  # by app and object: the digest of what was told
+ReportedState = dict[str, dict[str, str]]  # by app and object: the digest of what was reported
 _STORE = RecordStore[ReportedState](
     kind="plumb.gitops/standing",
     version=1,
@@ -41,17 +41,17 @@ _STORE = RecordStore[ReportedState](
 
 
 def reported_state_file(cache: Path, *about: str) -> Path:
-    """The file for what is told about a cluster in one place, such as a trail."""
+    """Return the file for what is reported of a cluster in one output, such as a trail."""
     return record_file(cache / "standing", *about)
 
 
 def unreported(
     file: Path, records: Sequence[Mapping[str, Any]], report: Report
 ) -> tuple[list[Mapping[str, Any]], ReportedState]:
-    """The records that are news, and what stands after them: to be kept once they are told."""
+    """Return the records that are news, and the state to save once they are written."""
     before = _STORE.load(file) or {}
     known = {app.plan.app for app in report.apps if not (app.plan.error or app.plan.suspended)}
-    standing: ReportedState = {app: dict(said) for app, said in before.items() if app not in known}
+    reported: ReportedState = {app: dict(objects) for app, objects in before.items() if app not in known}
     fresh: list[Mapping[str, Any]] = []
     for record in records:
         if record["result"] == Result.DONE.value:  # it passes
@@ -61,12 +61,12 @@ def unreported(
         app, name = record["app"], f"{record['object']} {record.get('group', '')}"
         if before.get(app, {}).get(name) != digest:
             fresh.append(record)
-        standing.setdefault(app, {})[name] = digest
-    return fresh, standing
+        reported.setdefault(app, {})[name] = digest
+    return fresh, reported
 
 
 def _lasting(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record without what differs from run to run though nothing happened."""
+    """Return a record without what differs from run to run though nothing happened."""
     lasting = {key: value for key, value in record.items() if key not in {*_PASSING, "culprit"}}
     # A port, a count or a duration in what the server says is another at each try.
     lasting |= {key: _NUMBER.sub("0", str(lasting[key])) for key in ("error", "reason") if key in lasting}
@@ -77,7 +77,7 @@ def _lasting(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**lasting, "fields": fields}
 
 
-def save_reported_state(file: Path, standing: ReportedState) -> None:
-    """Remember what was told. Where the disk does not take it, it is told again."""
-    if standing != (_STORE.load(file) or {}):
-        _STORE.save_or_forget(file, standing)
+def save_reported_state(file: Path, reported: ReportedState) -> None:
+    """Save what was reported. Where the disk does not take it, it is reported again."""
+    if reported != (_STORE.load(file) or {}):
+        _STORE.save_or_forget(file, reported)

@@ -46,9 +46,9 @@ class WrittenOutputs:
 def check_outputs(paths: OutputPaths, cluster: str) -> None:
     """Raise a PlumbError where an output could not be written. This is checked before the cluster is written to."""
     if paths.report:
-        ensure_report_space(report_file(paths.report, cluster, "room"))
+        ensure_report_space(report_file(paths.report, cluster, "check"))
     if paths.markdown:
-        ensure_report_space(report_file(paths.markdown, cluster, "room", ".md"))
+        ensure_report_space(report_file(paths.markdown, cluster, "check", ".md"))
     if paths.trail:
         ensure_trail_space(trail_file(paths.trail, cluster))
 

@@ -25,11 +25,11 @@ _SMALL = (
     "statuses",
 )  # a file for each cluster or two
 _MOST = 256 * 1024 * 1024  # bytes of each of these
-_UNUSED = 365 * 24 * 3600.0  # seconds; a look is written only where something changed
+_UNUSED = 365 * 24 * 3600.0  # seconds; a verified state is written only where something changed
 
 
 def cache_of(options: Mapping[str, Any]) -> Path:
-    """Where things are kept that can be made anew: as said, or under the account's cache folder."""
+    """Return the folder for what can be made again: the option's, or one below the account's cache folder."""
     if options.get("cache_dir"):
         return Path(options["cache_dir"])
     root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
@@ -64,7 +64,7 @@ def _check(entry: os.DirEntry[str]) -> None:
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        with os.scandir(folder) as found:
-            return sorted(found, key=lambda entry: entry.name)
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Ansible hands over, as Python's own maps, lists and texts."""
+"""What Ansible passes to an action, as Python's own maps, lists and texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def to_plain_types(value: Any) -> Any:
-    """The value with each map and list on its own, and texts without what Ansible notes of their origin.
+    """Return the value with a copy of each map and list, and texts without Ansible's notes of their origin.
 
     Checking options fills defaults into maps, into one of two aliases of YAML twice; and it copies them first, which
     takes fifty times as long for texts that carry their origin.
