@@ -17,7 +17,7 @@ from ...model.plan import Action, Verb
 from ..desired.containers import CONTAINERS
 from ..drift.explain import explain, value_at
 from ..drift.foreign_fields import ForeignField, as_changes, not_in_git
-from ..fields.fieldset import Path, display
+from ..fields.fieldset import FieldSet, Path, display
 from ..fields.managed_fields import FIELD_MANAGER, Owner, our_entry, owners
 from ..fields.ownership_match import same
 from ..forecast.allocated_values import mask_allocated
@@ -59,11 +59,7 @@ def plan_by_dry_run(dry_run_input: DryRunInput) -> PlannedAction:
         transfer = dry_run_input.ownership_transfer(our_fields(predicted), dry_run_input.removed)
         expected = forecast(context.cluster, resource, live, predicted, transfer)
     except Invalid as error:
-        return (
-            _plan_immutable(dry_run_input, error)
-            if error.immutable
-            else _plan_invalid(dry_run_input, resource, error)
-        )
+        return _plan_invalid(dry_run_input, resource, error)
     except ServerFailure as error:
         return _plan_outdated(dry_run_input, resource, error)
     except RequestError as error:
@@ -72,6 +68,8 @@ def plan_by_dry_run(dry_run_input: DryRunInput) -> PlannedAction:
 
 
 def _plan_invalid(dry_run_input: DryRunInput, resource: ApiResource, error: Invalid) -> PlannedAction:
+    if error.immutable:
+        return _plan_immutable(dry_run_input, error)
     try:
         accepted = find_accepted_apply(dry_run_input, resource, error)
     except RequestError as later:
@@ -98,54 +96,45 @@ def _plan_outdated(dry_run_input: DryRunInput, resource: ApiResource, error: Ser
 
 
 def _planned_action(dry_run_input: DryRunInput, predicted: Body, expected: Forecast) -> PlannedAction:
-    entry, predicted_entry = our_entry(owners(dry_run_input.live)), our_entry(owners(predicted))
+    wanted, live = dry_run_input.wanted, dry_run_input.live
     git_fields = our_fields(predicted)
-    outcome = mask_allocated(dry_run_input.live, expected.outcome, git_fields)
+    outcome = mask_allocated(live, expected.outcome, git_fields)
     changes = explain(
-        dry_run_input.live,
+        live,
         outcome,
         drift_only=dry_run_input.same_manifest,
         adopting=dry_run_input.adopting,
         moving=dry_run_input.moving,
     )
-    added = (
-        ()
-        if dry_run_input.adopting
-        else _as_additions(
-            dry_run_input, not_in_git(dry_run_input.added or dry_run_input.replacing, git_fields), outcome
-        )
-    )
-    changes = _with_additions(changes, as_changes(dry_run_input.live, added))
+    added = () if dry_run_input.adopting else _additions(dry_run_input, git_fields, outcome)
+    changes = _with_additions(changes, as_changes(live, added))
     verb = Verb.ADOPT if dry_run_input.adopting else Verb.UPDATE
-    action = action_for(
-        dry_run_input.wanted, verb, dry_run_input.live, changes=changes, warning=dry_run_input.warning
-    )
+    action = action_for(wanted, verb, live, changes=changes, warning=dry_run_input.warning)
     is_unchanged = (
         all(change.cause is Cause.ADDITION for change in changes)
         and expected.managed_fields is None
-        and _same_ownership(entry, predicted_entry)
+        and _same_ownership(our_entry(owners(live)), our_entry(owners(predicted)))
         and dry_run_input.same_manifest
         and not dry_run_input.moving
     )
     return PlannedAction(
         action=replace(action, verb=Verb.UNCHANGED) if is_unchanged else _with_reason(dry_run_input, action),
-        wanted=dry_run_input.wanted,
-        body=dry_run_input.wanted.body,
-        live=dry_run_input.live,
+        wanted=wanted,
+        body=wanted.body,
+        live=live,
         managed_fields=expected.managed_fields,
     )
 
 
-def _as_additions(
-    dry_run_input: DryRunInput, foreign: Sequence[ForeignField], outcome: Body
-) -> tuple[ForeignField, ...]:
-    """Return those additions that stay, or go because the app removes additions.
+def _additions(dry_run_input: DryRunInput, git_fields: FieldSet, outcome: Body) -> tuple[ForeignField, ...]:
+    """Return the additions that stay, or go because the app removes additions.
 
     What the apply changes or removes for another reason is a change as any: an item that replaces one of Git's, or a
     field that the server keeps equal to one of Git's.
     """
     removes_additions = dry_run_input.context.app.additions is AdditionPolicy.REMOVE
     replacing = {addition.path for addition in dry_run_input.replacing}
+    foreign = not_in_git(dry_run_input.added or dry_run_input.replacing, git_fields)
 
     def is_addition(addition: ForeignField) -> bool:
         value = value_at(outcome, addition.path)

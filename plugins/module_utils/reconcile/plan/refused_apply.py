@@ -53,8 +53,10 @@ def find_accepted_apply(
     merged_live = merged_body(dry_run_input)
 
     def outcome(fields: FieldSet) -> Forecast:
-        taking = dry_run_input.ownership_transfer(_future_fields(dry_run_input), fields)
-        expected = forecast(dry_run_input.context.cluster, resource, dry_run_input.live, merged_live, taking)
+        transfer = dry_run_input.ownership_transfer(_future_fields(dry_run_input), fields)
+        expected = forecast(
+            dry_run_input.context.cluster, resource, dry_run_input.live, merged_live, transfer
+        )
         if expected.outcome is merged_live:  # nothing goes, so no second dry-run was made
             raise error
         return expected
@@ -71,17 +73,14 @@ def find_accepted_apply(
 
 def _removals(dry_run_input: DryRunInput) -> Iterator[FieldSet]:
     """Yield what is removed in each attempt, from little to much."""
-    yield dry_run_input.removed
-    blocking = (
-        ()
-        if dry_run_input.adopting
-        else blocking_items(dry_run_input.added, dry_run_input.live, dry_run_input.wanted.body)
-    )
+    removed = dry_run_input.removed
+    yield removed
+    if dry_run_input.adopting:
+        return
+    blocking = blocking_items(dry_run_input.added, dry_run_input.live, dry_run_input.wanted.body)
     if blocking:
-        yield union(
-            dry_run_input.removed,
-            removable(blocking, from_appliers=dry_run_input.context.app.force_conflicts),
-        )
+        from_appliers = dry_run_input.context.app.force_conflicts
+        yield union(removed, removable(blocking, from_appliers=from_appliers))
 
 
 def _valid_without(
