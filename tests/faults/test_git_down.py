@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Git is down, damaged or rewritten: the cluster stays as it was last verified (rows 42-44 of the list of faults).
 
-What the source room itself does then is in tests/unit/source: test_damage.py cuts answers anywhere and kills a pull at
-every request. Here it is a whole run: nothing is pruned, nothing is guessed, and the next good pull is enough. Where
+What the package source itself does then is in tests/unit/source: test_damage.py cuts answers anywhere and kills a pull
+at every request. Here it is a whole run: nothing is pruned, nothing is guessed, and the next good pull is enough. Where
 the words of the playbook matter it is one; else its tasks' work in this process (`Fleet.reconcile`).
 """
 

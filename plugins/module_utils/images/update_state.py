@@ -121,7 +121,7 @@ def save_state(file: Path, memory: UpdateState) -> None:
             f"cache {file.parent}",
             "keeping what was written to Git",
             printable(error.strerror or str(error)),
-            "Set plumb_cache_dir (cache_dir) to a place this account can write, with room left.",
+            "Set plumb_cache_dir (cache_dir) to a place this account can write, with free space.",
         ) from error
 
 

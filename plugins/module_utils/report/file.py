@@ -64,5 +64,5 @@ def _unusable(target: Path, error: OSError) -> ReportError:
         f"report {target}",
         "writing it",
         printable(error.strerror or str(error)),
-        "Set plumb_report_path (report_path), or plumb_markdown_path, to a place this account can write, with room.",
+        "Set plumb_report_path (report_path), or plumb_markdown_path, to a writable place with free space.",
     )

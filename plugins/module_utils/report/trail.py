@@ -136,5 +136,5 @@ def _unusable(target: Path, error: OSError) -> TrailError:
         f"audit trail {target}",
         "writing it",
         printable(error.strerror or str(error)),
-        "Set plumb_trail_path (trail_path) to a place this account can write, with room left.",
+        "Set plumb_trail_path (trail_path) to a place this account can write, with free space.",
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whole checkouts through the room's door: golden folders, and what no folder in Git can show."""
+"""Whole checkouts through `render_path`: golden folders, and what no folder in Git can show."""
 
 from __future__ import annotations
 

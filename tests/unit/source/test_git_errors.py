@@ -84,7 +84,7 @@ SAID = [
     ("fatal: write error: No space left on device", "no space", "Free space"),
     (
         "error: index-pack died of signal 25\nfatal: fetch-pack: invalid index-pack output",
-        "larger than the cache has room for",
+        "larger than the cache has space for",
         "cache_size",
     ),
     (

@@ -343,6 +343,6 @@ def test_row_70_entries_of_the_cache_are_told_from_its_other_files(cache: Path) 
     (cache / "space.lock").touch()
     entry = CachedRepository(cache / ("0" * 32))
     entry.root.mkdir()
-    with Space(cache, MIB).share(entry, all_of_it=False) as room:
-        assert (entry.root / "reserved").read_text() == str(room)
+    with Space(cache, MIB).share(entry, all_of_it=False) as size:
+        assert (entry.root / "reserved").read_text() == str(size)
     assert not (entry.root / "reserved").exists()

@@ -1,4 +1,7 @@
-"""Files that are written whole, and whether a disk has room for one."""
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that are written whole, and whether a disk has space for one."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def _write(target: Path, text: str) -> None:
             f"file {target}",
             "writing the credentials of a service account",
             printable(error.strerror or str(error)),
-            "Name a place that this user can write, with room left.",
+            "Name a place that this user can write, with free space.",
         ) from error
 
 

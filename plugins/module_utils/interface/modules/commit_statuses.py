@@ -197,7 +197,7 @@ def _save(file: Path, done: SetStatuses) -> None:
     except OSError as error:
         done.warnings.append(
             f"commit statuses: what was set cannot be saved in {file.parent}: {error.strerror}. The forge is asked"
-            " again in each run; set plumb_cache_dir to a place with room."
+            " again in each run; set plumb_cache_dir to a place with free space."
         )
 
 

@@ -93,5 +93,5 @@ def _as_state_error(file: Path) -> Iterator[None]:
             f"cache {file.parent}",
             "keeping what this run proved",
             printable(error.strerror or str(error)),
-            "Set plumb_cache_dir (cache_dir) to a place this account can write, with room left.",
+            "Set plumb_cache_dir (cache_dir) to a place this account can write, with free space.",
         ) from error

@@ -108,7 +108,7 @@ def _empty_folder(subject: str) -> Iterator[Path]:
             subject,
             f"making a folder in {tempfile.gettempdir()} for kustomize",
             printable(exc.strerror or str(exc)),
-            "Make room there, or set TMPDIR to a folder with room that this account can write.",
+            "Free space there, or set TMPDIR to a folder with free space that this account can write to.",
         ) from exc
     with made as name:
         yield Path(name)

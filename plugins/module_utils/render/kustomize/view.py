@@ -78,5 +78,5 @@ class View:
             self._subject,
             f"copying what kustomize reads to {self.folder.parent.parent}",
             printable(exc.strerror or str(exc)),
-            "Make room there, or set TMPDIR to a folder with room that this account can write.",
+            "Free space there, or set TMPDIR to a folder with free space that this account can write to.",
         )

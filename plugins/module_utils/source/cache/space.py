@@ -66,7 +66,7 @@ class Space:
             subject,
             operation,
             f"{wants}the cache of sources may take {_mib(self.size)} MiB (cache_size)",
-            "Raise cache_size (plumb_cache_size) if the disk has room, let apps name smaller folders, or keep what is"
+            "Raise cache_size (plumb_cache_size) if the disk has space, let apps name smaller folders, or keep what is"
             " applied to clusters in a repository of its own.",
         )
 

@@ -124,8 +124,8 @@ MEANINGS = (
     ),
     GitErrorMeaning(
         r"died of signal 25|File too large|file size limit",
-        "it is larger than the cache has room for",
-        "Raise cache_size (plumb_cache_size) if the disk has room.",
+        "it is larger than the cache has space for",
+        "Raise cache_size (plumb_cache_size) if the disk has space.",
     ),
     GitErrorMeaning(
         r"No space left on device|Disk quota exceeded",
