@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, Phase, assume, given, note, settings
+from hypothesis import assume, given, note
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
@@ -24,6 +24,7 @@ from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandb
 from ansible_collections.plumb.gitops.tests.support.manifests.drawn import Body, manifests
 from ansible_collections.plumb.gitops.tests.support.manifests.web_application import OBJECTS
 from ansible_collections.plumb.gitops.tests.support.tampering.drawn_patches import without_drawn_value
+from ansible_collections.plumb.gitops.tests.support.tampering.draws import DRAWS, examples
 from ansible_collections.plumb.gitops.tests.support.tampering.property_cluster import (
     PropertyCluster,
     prepared,
@@ -63,22 +64,14 @@ def test_row_99_a_check_forecasts_each_field_that_an_adoption_changes(
     api = api_of(sandbox.kubeconfig)
     seen: Counter[str] = Counter()
 
-    @settings(
-        max_examples=60,
-        phases=[Phase.generate],
-        report_multiple_bugs=False,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @examples(60, shrink=False)
     @given(st.data())
     def explore(data: st.DataObject) -> None:
         body = cluster.named(data.draw(manifests))
         manager = data.draw(st.sampled_from(FORMER_OWNERS))
         # What another tool's apply claims, and Git does not say, stays and is told as an addition.
         less = manager != "kubectl" and data.draw(st.booleans())
-        in_git = without_drawn_value(data.draw(st.randoms(use_true_random=False)), body) if less else body
+        in_git = without_drawn_value(data.draw(DRAWS), body) if less else body
         note(f"{manager}: {body} -> {in_git}")
         make(cluster, api, body, manager)
         app, before = body["metadata"]["name"], cluster.get(body)

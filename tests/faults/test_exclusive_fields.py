@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import DriftPolicy
@@ -22,6 +22,7 @@ from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubec
 from ansible_collections.plumb.gitops.tests.support.manifests.bodies import workload, write
 from ansible_collections.plumb.gitops.tests.support.manifests.exclusive_fields import CHOICE, EITHER_OR
 from ansible_collections.plumb.gitops.tests.support.manifests.text import manifest
+from ansible_collections.plumb.gitops.tests.support.tampering.draws import examples
 from ansible_collections.plumb.gitops.tests.support.tampering.edits import (
     changes_of,
     content,
@@ -92,10 +93,7 @@ def test_row_83_any_branch_and_history(engine: Engine) -> None:
     seen: Counter[str] = Counter()
     numbers = count()
 
-    @settings(
-        max_examples=8, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @examples(8, shrink=False)
     @given(st.data())
     def explore(data: st.DataObject) -> None:
         app = f"app-{next(numbers)}"

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AdditionPolicy, DriftPolicy
@@ -19,6 +19,7 @@ from ansible_collections.plumb.gitops.tests.support.cluster.forecasts import for
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.manifests.bodies import plain, service, workload, write
 from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
+from ansible_collections.plumb.gitops.tests.support.tampering.draws import examples
 from ansible_collections.plumb.gitops.tests.support.tampering.edits import (
     changes_of,
     content,
@@ -149,10 +150,7 @@ def test_row_104_an_addition_that_stands_for_nothing_stays(engine: Engine) -> No
 def test_row_104_no_pod_ends_up_with_two_containers_on_one_port(engine: Engine) -> None:
     numbers = count()
 
-    @settings(
-        max_examples=6, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @examples(6, shrink=False)
     @given(st.data())
     def explore(data: st.DataObject) -> None:
         app = f"app-{next(numbers)}"

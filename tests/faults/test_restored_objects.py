@@ -12,7 +12,7 @@ from copy import deepcopy
 from itertools import count
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.tests.support.cluster.api import api_of
@@ -26,6 +26,7 @@ from ansible_collections.plumb.gitops.tests.support.manifests.bodies import (
     workload,
     write,
 )
+from ansible_collections.plumb.gitops.tests.support.tampering.draws import examples
 from ansible_collections.plumb.gitops.tests.support.tampering.edits import edit, live_of, path_of, replaced
 
 _NEVER_RESTORED = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation")
@@ -78,10 +79,7 @@ def assert_quiet(engine: Engine, spec: Any) -> None:
 def test_row_88_what_a_backup_brings_back_is_taken_back_without_false_drift(engine: Engine) -> None:
     numbers = count()
 
-    @settings(
-        max_examples=8, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @examples(8, shrink=False)
     @given(st.data())
     def explore(data: st.DataObject) -> None:
         app = f"app-{next(numbers)}"

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Properties of the engine on a real API server, over manifests and tampering that Hypothesis draws.
 
-The draws are the same in every run. To look further, raise max_examples and drop derandomize.
+The draws are the same in every run; PLUMB_DRAWS=<number> draws others.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, note, settings
+from hypothesis import assume, given, note
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
@@ -26,22 +26,11 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.fields.mana
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 from ansible_collections.plumb.gitops.tests.support.manifests.drawn import Body, manifests
 from ansible_collections.plumb.gitops.tests.support.tampering import drawn_patches
+from ansible_collections.plumb.gitops.tests.support.tampering.draws import DRAWS, examples
 from ansible_collections.plumb.gitops.tests.support.tampering.property_cluster import (
     PropertyCluster,
     prepared,
 )
-
-DRAWS = st.randoms(use_true_random=False)
-
-
-def examples(number: int) -> settings:
-    return settings(
-        max_examples=number,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 @pytest.fixture(scope="module")
