@@ -10,7 +10,7 @@ sync. The work itself is the same code either way: see docs/adr/0007.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -49,6 +49,7 @@ class WorkAction(ActionBase):
         """Do the work here, or run the module, and return its result."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         without_excerpt(self._task)
+        self._task.args = dict(_set_options(self._task.args, self.work.argument_spec))
         if not self._is_here(task_vars or {}):
             module = f"plumb.gitops.{self.work.name}"
             return {**result, **self._execute_module(module_name=module, task_vars=task_vars)}
@@ -71,3 +72,14 @@ class WorkAction(ActionBase):
             and interpreter is not None
             and self._templar.template(interpreter) == sys.executable
         )
+
+
+def _set_options(options: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the options that are set. A variable that is null sets none.
+
+    Before ansible-core 2.19 a null that a template comes to is an empty text, which is no list, map or number either.
+    """
+    for name, value in options.items():
+        takes_text = spec.get(name, {}).get("type", "str") in {"str", "path", "raw"}
+        if value is not None and (takes_text or value != ""):
+            yield name, value

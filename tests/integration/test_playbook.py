@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.agent import AGENT
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import INVENTORY
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.feedback import FEEDBACK
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.images import IMAGES
 from ansible_collections.plumb.gitops.tests.support.ansible.fleet import RECONCILE, Fleet
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
@@ -254,6 +258,17 @@ def test_a_wrong_word_in_the_inventory_is_named(fleet: ForgeFleet) -> None:
         assert message in messages[host], (host, refused.output)
     assert "Pull the sources" not in refused.output
     assert "Traceback" not in refused.output
+
+
+def test_a_variable_that_is_null_is_as_good_as_none(fleet: ForgeFleet) -> None:
+    """Before 2.19 Ansible makes an empty text of a null that a template comes to, also where a map is wanted."""
+    fleet.repository.commit({"app/config.yaml": CONFIG})
+    needed = {"sources", "apps", "kubeconfig", "cache_dir", "serial"}
+    needed.add("impersonate_user")  # an empty one is refused, so that nobody acts with the account's own rights unaware
+    names = sorted({*INVENTORY, *FEEDBACK, *IMAGES, *AGENT} - needed)
+    done = fleet.run_hosts({name.replace("_", "-"): {f"plumb_{name}": None} for name in names}, "--check")
+    assert done.code == 0, done.output
+    assert done.output.count("1 to create") == len(names)
 
 
 def test_an_inventory_without_clusters_is_refused(play: Play, tmp_path: Path) -> None:

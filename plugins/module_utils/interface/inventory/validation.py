@@ -47,11 +47,14 @@ class CheckedInventory:
 
 
 def check_inventory(variables: Mapping[str, Any], *, addresses: bool = False) -> CheckedInventory:
-    """Check the `plumb_*` variables of a host; with `addresses` also its sources' addresses, as a pull does."""
+    """Check the `plumb_*` variables of a host; with `addresses` also its sources' addresses, as a pull does.
+
+    A variable that is null is as good as none.
+    """
     values = {
         name.removeprefix(PREFIX): to_plain_types(value)
         for name, value in variables.items()
-        if name.startswith(PREFIX)
+        if name.startswith(PREFIX) and value is not None
     }
     known = {name: value for name, value in values.items() if name in _KNOWN}
     wrong = unknown_keys(variables, known, _KNOWN)
