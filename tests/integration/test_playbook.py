@@ -264,7 +264,7 @@ def test_a_variable_that_is_null_is_as_good_as_none(fleet: ForgeFleet) -> None:
     """Before 2.19 Ansible makes an empty text of a null that a template comes to, also where a map is wanted."""
     fleet.repository.commit({"app/config.yaml": CONFIG})
     needed = {"sources", "apps", "kubeconfig", "cache_dir", "serial"}
-    needed.add("impersonate_user")  # an empty one is refused, so that nobody acts with the account's own rights unaware
+    needed.add("impersonate_user")  # an empty one is refused: it would act with the account's own rights
     names = sorted({*INVENTORY, *FEEDBACK, *IMAGES, *AGENT} - needed)
     done = fleet.run_hosts({name.replace("_", "-"): {f"plumb_{name}": None} for name in names}, "--check")
     assert done.code == 0, done.output
