@@ -14,8 +14,8 @@ options:
   kubeconfig:
     description:
       - The kubeconfig that names the cluster.
-      - Plumb never looks for one by itself. Where neither O(kubeconfig) nor O(host) is given, it must run in a pod,
-        with a service account.
+      - Plumb never searches for one. If neither O(kubeconfig) nor O(host) is given, it must run in a pod with a service
+        account.
       - If not given, the environment variable E(K8S_AUTH_KUBECONFIG) is used.
     type: path
   context:
@@ -25,7 +25,7 @@ options:
     type: str
   host:
     description:
-      - The URL of the API server, in place of a kubeconfig.
+      - The URL of the API server, instead of a kubeconfig.
       - If not given, the environment variable E(K8S_AUTH_HOST) is used.
     type: str
   api_key:
@@ -53,7 +53,7 @@ options:
     aliases: [key_file]
   validate_certs:
     description:
-      - Whether the API server's certificate is verified. As the kubeconfig says, and otherwise verified, if not given.
+      - Whether to verify the API server's certificate. If not given, the kubeconfig decides; by default it is verified.
       - If not given, the environment variable E(K8S_AUTH_VERIFY_SSL) is used.
     type: bool
     aliases: [verify_ssl]
@@ -64,7 +64,7 @@ options:
     type: str
   impersonate_user:
     description:
-      - The user to act as. An empty name is refused, because the API server would take it for no impersonation.
+      - The user to act as. An empty name is refused, because the API server would treat it as no impersonation.
       - If not given, the environment variable E(K8S_AUTH_IMPERSONATE_USER) is used.
     type: str
   impersonate_groups:
@@ -78,7 +78,7 @@ options:
     type: str
     default: 30s
   concurrency:
-    description: How many requests are under way at once, from 1 to 256.
+    description: How many requests may be in progress at once, from 1 to 256.
     type: int
     default: 16
 """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the forge of the fleet's repositories is reached, documented once."""
+"""The options for the forge of the fleet's repositories, documented once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   forge:
-    description: How the forge is reached. Which repository is meant follows from the source's address.
+    description: How to reach the forge. The source's address decides the repository.
     type: dict
     required: true
     suboptions:
       kind:
-        description: What kind of forge it is. Forgejo speaks Gitea's API.
+        description: The kind of forge. Forgejo has Gitea's API.
         type: str
         required: true
         choices: [gitea, forgejo, github, gitlab]
@@ -35,7 +35,7 @@ options:
         description: The file with the certificates of the authority that signed the forge's, instead of the system's.
         type: path
       proxy:
-        description: The URL of an HTTP proxy, without credentials. Without it the environment's proxies hold.
+        description: The URL of an HTTP proxy, without credentials. Without it the environment's proxies are used.
         type: str
         default: ''
       allow_http:
@@ -48,9 +48,9 @@ options:
         default: 10s
       repositories:
         description:
-          - Where the token may be used for sources that a config in Git adds, beside the repositories of the
-            inventory's own sources. Each is V(OWNER/NAME), or V(OWNER/*) for all of an owner.
-          - Who can commit to the config can have statuses and comments written in each of them.
+          - The repositories in which the token may be used for sources that a config in Git adds, in addition to those
+            of the inventory's own sources. Each is V(OWNER/NAME), or V(OWNER/*) for all of an owner.
+          - Whoever can commit to the config can have statuses and comments written in each of them.
         type: list
         elements: str
         default: []

@@ -12,7 +12,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   forge:
-    description: What kind of forge it is. Forgejo speaks Gitea's API.
+    description: The kind of forge. Forgejo has Gitea's API.
     type: str
     required: true
     choices: [gitea, forgejo, github, gitlab]
@@ -40,7 +40,7 @@ options:
   proxy:
     description:
       - The URL of an HTTP proxy, without credentials.
-      - Without it the environment's proxies hold, except for the loopback.
+      - Without it the environment's proxies are used, except for the loopback.
     type: str
     default: ''
   allow_http:

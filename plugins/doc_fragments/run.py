@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options for what a run is about, documented once for `diff` and `apply`."""
+"""The options of a run, documented once for `diff` and `apply`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ options:
   apps:
     description:
       - The apps of the cluster, all of them. One task handles any number.
-      - Apps that depend on nothing in common are handled side by side.
+      - Apps that do not depend on each other are handled in parallel.
     type: list
     elements: dict
     required: true
@@ -33,13 +33,13 @@ options:
         type: str
         default: .
       namespace:
-        description: The namespace for objects that name none, and for the app's inventory.
+        description: The namespace for objects that have none in their manifest, and for the app's inventory.
         type: str
         default: ''
       create_namespace:
         description:
-          - Whether O(apps[].namespace) is created if it is missing. It is never pruned with the app.
-          - Without it, and without a manifest for it, the app fails where it is missing, and nothing is written.
+          - Whether O(apps[].namespace) is created if it does not exist. It is never pruned with the app.
+          - If it does not exist, is not to be created and has no manifest, the app fails, and nothing is written.
         type: bool
         default: false
       prune:
@@ -49,29 +49,29 @@ options:
       prune_limit:
         description:
           - How many objects one run may prune, as a number or as a percentage of the app's recorded objects.
-          - A percentage holds for apps of more than 10 objects.
+          - A percentage limits only apps of more than 10 objects.
         type: str
         default: 50%
       keep_marked:
         description:
-          - Whether the annotations count by which Flux, Argo CD, Helm and others are told never to delete an object,
-            such as C(helm.sh/resource-policy=keep). Such an object is neither pruned nor recreated, also with
+          - Whether annotations are respected that forbid Flux, Argo CD, Helm and others to delete an object, such as
+            C(helm.sh/resource-policy=keep). Such an object is neither pruned nor recreated, not even with
             O(apps[].state=absent).
         type: bool
         default: true
       confirm_members:
         description:
-          - Confirms that objects which carry the app's label, and which no run recorded, are the app's. They are pruned
-            then, as others that left Git.
-          - The value is the one that the warning about these objects names. It holds for just these objects.
+          - Confirms that objects with the app's label that no run recorded belong to the app. Then they are pruned, as
+            others that left Git.
+          - The value is in the warning about these objects. It is valid for just these objects.
         type: str
         default: ''
       allow_empty:
-        description: Whether a path that holds no manifest means that all of the app goes. It is refused otherwise.
+        description: Whether a path without a manifest means that the whole app is pruned. Otherwise it is refused.
         type: bool
         default: false
       adopt:
-        description: Whether objects that exist already, and that no apply set owns, are taken over.
+        description: Whether existing objects that belong to no ApplySet are taken over.
         type: bool
         default: false
       force_conflicts:
@@ -79,7 +79,7 @@ options:
         type: bool
         default: false
       recreate:
-        description: Whether an object is deleted and created anew where a field cannot be changed in place.
+        description: Whether an object is deleted and created again if a field cannot be changed in place.
         type: bool
         default: false
       wait:
@@ -92,47 +92,47 @@ options:
         default: 5m
       drift:
         description:
-          - What becomes of live fields that Git decides and someone else changed.
-          - V(revert) sets them back. V(report) reports them, and leaves the object until its manifest changes.
+          - What to do about fields that Git decides and someone else changed.
+          - V(revert) reverts them. V(report) reports them, and does not write the object until its manifest changes.
         type: str
         choices: [revert, report]
         default: revert
       additions:
         description:
-          - What becomes of fields that someone added to an object and Git does not know, such as a container, an
-            environment entry, a label or a finalizer. What admission adds has no owner, so nobody can tell.
+          - What to do about fields that someone added to an object and that are not in Git, such as a container, an
+            environment entry, a label or a finalizer. Fields that admission adds have no owner and are not detected.
           - V(report) reports them as drift. V(remove) removes them, but not finalizers and what the cluster needs.
-            V(ignore) does not look for them.
-          - What the controllers of Kubernetes and well-known injectors add is left out by a table.
+            V(ignore) ignores them.
+          - A table lists what the controllers of Kubernetes and well-known injectors add. That is never reported.
         type: str
         choices: [report, remove, ignore]
         default: report
       ignore:
         description:
           - Fields that are left to others. They are neither reported nor reverted.
-          - A manifest names some for itself by the annotation C(plumb.gitops/ignore), as JSON pointers between commas.
-            The annotation on the live object counts for nothing.
+          - A manifest can name such fields in the annotation C(plumb.gitops/ignore), as JSON pointers separated by
+            commas. The annotation of the live object has no effect.
         type: list
         elements: dict
         default: []
         suboptions:
           pointer:
             description: >-
-              A JSON pointer (RFC 6901). V(*) stands for each item or key. All below it is left as well.
-              An item of a list is named by its key, as in V(/spec/template/spec/containers/name=main/image);
-              by its number it is refused, since that is another item once a commit inserts before it.
+              A JSON pointer (RFC 6901). V(*) matches each item or key. Everything below it is ignored as well.
+              An item of a list is named by its key, as in V(/spec/template/spec/containers/name=main/image).
+              Numbers are refused, since they name another item once a commit inserts one before it.
             type: str
             default: ''
           manager:
-            description: Only what this field manager owns; V(*) stands for any text.
+            description: Only fields that this field manager owns; V(*) matches any text.
             type: str
             default: ''
           kind:
-            description: Only objects of this kind, as C(Kind) or C(Kind.group); V(*) stands for any text.
+            description: Only objects of this kind, as C(Kind) or C(Kind.group); V(*) matches any text.
             type: str
             default: ''
           name:
-            description: Only objects of this name; V(*) stands for any text.
+            description: Only objects of this name; V(*) matches any text.
             type: str
             default: ''
           labels:
@@ -140,24 +140,24 @@ options:
             type: dict
             default: {}
       suspend:
-        description: Whether the app is left alone altogether.
+        description: Whether nothing is done about the app.
         type: bool
         default: false
       moved_from:
         description:
-          - Former names of the app, as V(name) or V(namespace/name). Their objects are taken over; those that Git no
-            longer has are pruned as the app's own are.
-          - The name of an app that is still there is refused.
+          - Former names of the app, as V(name) or V(namespace/name). Their objects are taken over; those that are no
+            longer in Git are pruned like the app's own.
+          - The name of an app that still exists is refused.
         type: list
         elements: str
         default: []
       state:
-        description: With V(absent) all of the app is pruned.
+        description: With V(absent), all objects of the app are pruned.
         type: str
         choices: [present, absent]
         default: present
       depends_on:
-        description: The apps that must have been applied, and be healthy if they wait, before this one starts.
+        description: The apps that must be applied, and be healthy if they wait, before this one starts.
         type: list
         elements: str
         default: []
@@ -168,17 +168,17 @@ options:
     required: true
   config:
     description:
-      - What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:config). Its apps stand beside O(apps).
-      - While it has an error, nothing is pruned, because there may be apps that take over what others leave.
+      - What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:config). Its apps are added to O(apps).
+      - While it has an error, nothing is pruned, because unknown apps may take over what others no longer have.
     type: dict
   owner:
     description:
-      - Who the inventories in the cluster belong to. Two agents on one cluster use two names.
-      - An inventory of another owner is never touched.
+      - The owner of the inventories in the cluster. Two agents on one cluster use two names.
+      - An inventory of another owner is never changed.
     type: str
     default: plumb
   namespace:
-    description: The namespace for the inventories of apps that have none of their own. It is created if missing.
+    description: The namespace for the inventories of apps without a namespace. It is created if it does not exist.
     type: str
     default: plumb-system
 """
@@ -186,12 +186,12 @@ options:
     DOCUMENTATION = r"""
 options:
   only:
-    description: The names of the apps to handle. All, if empty. The others still count as claims on their objects.
+    description: The names of the apps to handle; all if empty. The others keep their objects.
     type: list
     elements: str
     default: []
   suspended:
-    description: The names of apps that this run leaves alone, as O(apps[].suspend) does. A name without an app is told.
+    description: Apps that this run leaves alone, as O(apps[].suspend) does. A name without an app is reported.
     type: list
     elements: str
     default: []
@@ -201,65 +201,65 @@ options:
     default: ''
   report_path:
     description:
-      - Where the whole report is written as JSON, mode 0600. A name that ends in C(.json) is the file itself, any other
-        a folder that gets C(<cluster>/<time>.json).
+      - The path for the whole report as JSON, mode 0600. A name that ends in C(.json) is the file itself. Any other is
+        a folder for C(<cluster>/<time>.json).
       - No report is written if empty.
     type: str
     default: ''
   markdown_path:
     description:
-      - Where the report is written as Markdown, for CI and pull requests, mode 0600 and at most 60,000 characters. A
-        name that ends in C(.md) is the file itself, any other a folder that gets C(<cluster>/<time>.md).
-      - None is written if empty.
+      - The path for the report as Markdown, for CI and pull requests, mode 0600 and at most 60,000 characters. A name
+        that ends in C(.md) is the file itself. Any other is a folder for C(<cluster>/<time>.md).
+      - No Markdown is written if empty.
     type: str
     default: ''
   trail_path:
     description:
-      - Where the audit trail is appended to, as JSON lines that are chained by hash, mode 0600. A name that ends in
-        C(.jsonl) is the file itself, any other a folder that gets C(<cluster>.jsonl).
-      - Nothing is written to the cluster where it cannot be appended to. A check appends nothing.
-      - No trail is kept if empty.
+      - The path for the audit trail, JSON lines that are chained by hash, mode 0600. A name that ends in C(.jsonl) is
+        the file itself. Any other is a folder for C(<cluster>.jsonl).
+      - If the trail cannot be written, nothing is written to the cluster. A check appends nothing.
+      - There is no trail if empty.
     type: str
     default: ''
   events:
     description:
-      - Whether Events are written on objects, C(Reverted), C(Drifted), C(Refused), C(Failed) or C(Pruned), one for each
-        object in a run, and at most 100. What stays as it is gets one when it begins. A check writes none.
-      - They hold no values of fields. Where they cannot be written, that is told, and nothing else changes.
+      - Whether Events are written on objects, C(Reverted), C(Drifted), C(Refused), C(Failed) or C(Pruned), at most
+        one for each object and 100 in a run. A state that lasts gets one when it begins. A check writes none.
+      - They hold no values of fields. If they cannot be written, that is a warning, and nothing else changes.
     type: bool
     default: true
   audit_log:
     description:
       - The API server's audit log, a file of JSON lines (C(audit.k8s.io/v1), level C(Metadata) is enough). With it,
-        the report says which user changed or deleted something, and from where.
-      - Its last 32 MiB are read, and only where something had drifted. A user is named only where no other can have
-        done it. Where it cannot be read, that is told, and nothing else changes.
+        the report shows which user changed or deleted something, and from which address.
+      - Its last 32 MiB are read, and only if something had drifted. A user is named only if no other can have done it.
+        If the log cannot be read, that is a warning, and nothing else changes.
     type: path
   cache_dir:
     description:
-      - The folder for what was proven in earlier runs, beside the sources. It may be lost at any time; the next run
-        then reads more. C(~/.cache/plumb) if not given.
+      - The cache folder, with the sources and what earlier runs verified. It may be lost at any time; then the next run
+        reads more. C(~/.cache/plumb) if not given.
     type: path
   deep:
     description:
-      - Whether every object that is as wanted is checked by a dry-run as well. A run does so by itself once a day.
-      - An object that the cheaper proofs pass and the dry-run does not is reported as a defect of Plumb.
-      - Where admission denies the dry-run or does not answer, that is said of the object, which is as wanted.
+      - Whether objects that are in sync are checked by a dry run as well. A run does so by itself once a day.
+      - If the dry run finds a difference where the cheaper check found none, that is reported as a defect of Plumb.
+      - If admission denies the dry run or does not answer, that is a warning about the object, which is in sync.
     type: bool
     default: false
   retry_refused:
     description:
-      - Whether requests are sent again that the API server refused in an earlier run for what they say, such as an
-        invalid manifest, a policy's denial or a missing right.
+      - Whether requests are sent again that the API server refused in an earlier run for their content, such as an
+        invalid manifest, or for a policy or a missing right.
       - Without it, such a request is sent again once the manifest, the live object, the server's version, admission
-        configuration, the kind's definition or the namespace changes, or a run has written something; else after two
-        minutes, then ever later, at last once an hour. The refusal is reported by each run. A check always asks.
+        configuration, the kind's definition or the namespace changes, or a run has written something; otherwise after
+        two minutes, then ever later, at last once an hour. Each run reports the refusal. A check always asks.
     type: bool
     default: false
   lease_file:
     description:
-      - The file in which the agent that started this run keeps how long its lease holds. Each write looks at it first,
-        and is not sent where the lease has run out.
+      - The file with the end of the lease of the agent that started this run. It is read before each write, which is
+        not sent if the lease has expired.
       - Only for agents of which one leads.
     type: path
 """

@@ -12,7 +12,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   sources:
-    description: The sources. They are pulled side by side; one that fails does not hold up the others.
+    description: The sources. They are pulled in parallel; one that fails does not stop the others.
     type: list
     elements: dict
     required: true
@@ -35,17 +35,17 @@ options:
         description: The tag to follow.
         type: str
       semver:
-        description: The range of versions to follow, such as V(>=1.2.0 <2.0.0) or V(~1.4). The highest tag counts.
+        description: The range of versions to follow, such as V(>=1.2.0 <2.0.0) or V(~1.4). The highest tag is chosen.
         type: str
       commit:
         description: The commit, all of its digits.
         type: str
       username:
-        description: The user that goes with O(sources[].token_file), where the host cares.
+        description: The user that goes with O(sources[].token_file), if the host needs one.
         type: str
         default: ''
       token_file:
-        description: The file with the token or password for C(https). It is read by a credential helper when Git asks.
+        description: The file with the token or password for C(https). A credential helper reads it when Git asks.
         type: path
       ssh_key_file:
         description: The file with the private key for C(ssh). It needs O(sources[].known_hosts_file).
@@ -66,15 +66,15 @@ options:
         default: false
       rewritten:
         description:
-          - What becomes of a branch that was rewritten (a force-push), and of a tag that was moved.
+          - What to do about a branch that was rewritten (a force push), and a tag that was moved.
           - With V(follow), it is followed, and a warning names the old and the new commit.
-          - With V(refuse), the last good revision stays in force and the source is in error, until the ref is put back
+          - With V(refuse), the last good revision stays in force and the source is in error, until the ref is restored
             or is pulled once with V(follow).
         type: str
         choices: [follow, refuse]
         default: follow
       timeout:
-        description: How long one exchange with the host may take, such as V(60s).
+        description: How long one request to the host may take, such as V(60s).
         type: str
         default: 60s
 """

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: access_rules
-short_description: Say which rights an agent needs on a cluster
+short_description: List the rights that an agent needs on a cluster
 version_added: 0.1.0
 description:
-  - Renders the apps, asks the cluster which resources their kinds are, and returns RBAC rules for exactly these, and
-    for what every run asks besides. Kinds that an app has in the cluster still, and that left Git, count too.
-  - It only reads. All that stands in the way is found at once, an app that does not render as well as a kind that the
-    cluster does not know.
-  - Apps that hold Roles or bindings are an error, because an agent that may apply those can give itself any right. See
+  - Renders the apps, asks the cluster which resources their kinds are, and returns RBAC rules for exactly these
+    resources and for the requests of every run. Kinds that left Git but that are still in the cluster count, too.
+  - It only reads. It reports all problems at once, such as apps that do not render and kinds that the cluster does not
+    know.
+  - Apps with Roles or bindings are an error, because an agent that may apply those can give itself any right. See
     O(escalate).
 attributes:
   check_mode:
@@ -21,7 +21,7 @@ attributes:
     description: It only reads.
   diff_mode:
     support: none
-    description: It changes nothing that could be shown.
+    description: It changes nothing, so there is no difference to show.
   action:
     support: full
     description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
@@ -45,7 +45,7 @@ options:
     default: false
   rules:
     description:
-      - Rules for the agent's ClusterRole, in place of those found here. The apps are looked at all the same.
+      - Rules for the agent's ClusterRole, instead of those that the module finds. The apps are checked all the same.
     type: list
     elements: dict
     default: []
@@ -63,7 +63,7 @@ options:
         type: list
         elements: str
       nonResourceURLs:
-        description: Paths that are no resources.
+        description: Paths that are not resources.
         type: list
         elements: str
       verbs:
@@ -72,7 +72,7 @@ options:
         elements: str
         required: true
   setup:
-    description: Whether to see, too, that the account of this connection may set an agent up. Where not, it fails.
+    description: Whether to fail if the account of this connection may not set up an agent.
     type: bool
     default: false
 seealso:
@@ -86,7 +86,7 @@ EXAMPLES = r"""
     sources: "{{ plumb_sources }}"
   register: pulled
 
-- name: Find out which rights its agent needs
+- name: List the rights that its agent needs
   plumb.gitops.access_rules:
     kubeconfig: ~/.kube/admin
     sources: "{{ pulled.sources }}"
@@ -101,7 +101,7 @@ EXAMPLES = r"""
 RETURN = r"""
 rules:
   description: Rules for a ClusterRole, sorted.
-  returned: when nothing stands in the way
+  returned: when there is no problem
   type: list
   elements: dict
   sample:
@@ -110,20 +110,20 @@ rules:
       verbs: [create, delete, get, list, patch, watch]
 own_rules:
   description: Rules for a Role in O(account_namespace), for the agent's Lease and the renewal of its token.
-  returned: when nothing stands in the way
+  returned: when there is no problem
   type: list
   elements: dict
 kinds:
   description: The kinds of the apps, as C(Kind.group).
-  returned: when nothing stands in the way
+  returned: when there is no problem
   type: list
   elements: str
 cluster_rights:
   description:
-    - Those of RV(kinds) that amount to rights on the whole cluster, or nearly. Whoever may commit to a source of the
-      agent has them too, since an app may apply them in any namespace.
-    - Of kinds that definitions bring it is not known what their controllers do with them, so they are never named.
-  returned: when nothing stands in the way
+    - Those of RV(kinds) that give rights on the whole cluster, or nearly. Whoever may commit to a source of the agent
+      has these rights too, since an app may apply such objects in any namespace.
+    - Custom resources are never listed, because nobody knows what their controllers do with them.
+  returned: when there is no problem
   type: list
   elements: dict
   contains:
@@ -131,7 +131,7 @@ cluster_rights:
       description: The kind, as C(Kind.group).
       type: str
     why:
-      description: What it gives, in words.
+      description: The rights that it gives, in words.
       type: str
   sample:
     - kind: Deployment.apps

@@ -9,16 +9,16 @@ module: apply
 short_description: Bring a cluster to what Git says
 version_added: 0.1.0
 description:
-  - Plans each app as M(plumb.gitops.diff) does, and carries the plan out by server-side apply.
-  - What left Git is pruned, what someone changed is reverted. A second run changes nothing and writes nothing.
-  - What belongs to others is refused and named, unless the app says to take it.
+  - Plans each app as M(plumb.gitops.diff) does, and executes the plan by server-side apply.
+  - Objects that left Git are pruned, and changes of others are reverted. A second run writes nothing.
+  - Objects and fields of others are refused and listed, unless the options of the app allow to take them over.
 attributes:
   check_mode:
     support: full
-    description: It plans, and says what it would do.
+    description: It plans, and returns what it would do.
   diff_mode:
     support: full
-    description: The report as text, values of Secrets hidden.
+    description: The report as text. Values of Secrets are hidden.
   action:
     support: full
     description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
@@ -48,7 +48,7 @@ EXAMPLES = r"""
         token_file: /etc/plumb/git-token
   register: pulled
 
-- name: Bring the cluster to it
+- name: Apply it to the cluster
   plumb.gitops.apply:
     kubeconfig: /etc/plumb/prod.kubeconfig
     sources: "{{ pulled.sources }}"
@@ -86,7 +86,7 @@ drifted:
   returned: always
   type: bool
 actions:
-  description: What is not unchanged, at most 200. All of it is in the report file.
+  description: The actions that are not C(unchanged), at most 200. The report file has all of them.
   returned: always
   type: list
   elements: dict
@@ -101,23 +101,23 @@ actions:
       description: One of C(create), C(update), C(adopt), C(recreate), C(prune), C(unchanged), C(refused).
       type: str
     reason:
-      description: Why, where it has to be said.
+      description: Why, if there is a reason to give.
       type: str
     changes:
       description: The fields that differ, each with C(path), C(live), C(desired), C(cause) and perhaps C(culprit).
       type: list
       elements: dict
     changes_cut:
-      description: True where the changes are left out, because those of all actions are more than 64 KiB.
+      description: True if the changes are left out, because those of all actions exceed 64 KiB.
       type: bool
     result:
-      description: What it came to, C(done), C(failed) or C(skipped). Not in a check.
+      description: The result, C(done), C(failed) or C(skipped). Not in a check.
       type: str
     error:
       description: Why it failed or was skipped.
       type: str
 apps:
-  description: Each app with its counts, and why it failed where it did.
+  description: Each app with its counts, and why it failed if it did.
   returned: always
   type: list
   elements: dict
@@ -127,7 +127,7 @@ lines:
   type: list
   elements: str
 unclaimed:
-  description: Apply sets of this owner in the cluster that no app claims.
+  description: ApplySets of this owner in the cluster that belong to no app.
   returned: always
   type: list
   elements: str
@@ -144,7 +144,7 @@ markdown:
   returned: when O(markdown_path) is given
   type: str
 trail:
-  description: Where the audit trail ends now, with C(path), C(seq) and C(hash) of its last record.
+  description: The end of the audit trail, with C(path), C(seq) and C(hash) of its last record.
   returned: when O(trail_path) is given, and not in a check
   type: dict
 """

@@ -9,16 +9,16 @@ module: check_inventory
 short_description: Check the plumb variables of a host
 version_added: 0.1.0
 description:
-  - Looks at every variable of the host whose name begins with C(plumb_), before anything is done with them.
-  - Fails for a word that is not known, and names the nearest one that is; for values of a wrong type; for durations,
-    limits and names that cannot be; for apps that depend on each other in a circle.
+  - Checks every variable of the host whose name begins with C(plumb_), before a task uses it.
+  - Fails for an unknown name, and suggests the nearest known one. Fails also for values of a wrong type, for invalid
+    durations, limits and names, and for apps that depend on each other in a circle.
 attributes:
   check_mode:
     support: full
     description: It only reads.
   diff_mode:
     support: none
-    description: It changes nothing that could be shown.
+    description: It changes nothing, so there is no difference to show.
   action:
     support: full
     description: It runs where ansible-playbook runs, as an action plugin.
@@ -26,13 +26,13 @@ author: The Plumb authors (@plumb-gitops)
 options:
   group:
     description:
-      - The group whose hosts are the clusters. It fails where the inventory has no host in it.
-      - Ansible passes over a play for a group that has no host, and nobody would be told.
+      - The group whose hosts are the clusters. The task fails if the inventory has no host in it.
+      - Ansible skips a play for a group without a host, and reports nothing.
     type: str
   settings:
     description:
-      - Whether to return what the variables come to, for a program that schedules runs on the host.
-      - The addresses of sources are then checked as well, since one that holds a password would be returned with it.
+      - Whether to return the settings that follow from the variables, for a program that schedules runs on the host.
+      - The addresses of sources are then checked as well, since an address with a password would be returned with it.
     type: bool
     default: false
 """
@@ -45,7 +45,7 @@ EXAMPLES = r"""
   plumb.gitops.check_inventory:
     group: plumb_clusters
 
-- name: Check it, and say what it comes to
+- name: Check it, and return the settings
   plumb.gitops.check_inventory:
     settings: true
 """
@@ -56,7 +56,7 @@ paths:
   returned: when nothing is wrong
   type: dict
 settings:
-  description: What the variables come to. It holds no secret, only the paths of files with some.
+  description: The settings that follow from the variables, without secrets; paths of files with secrets are in it.
   returned: when O(settings) is true
   type: dict
   contains:
@@ -70,14 +70,14 @@ settings:
       elements: dict
     config:
       description:
-        - The variable C(plumb_config), and as C(file) the file in the cache that holds what is in force.
+        - The variable C(plumb_config), and as C(file) the file in the cache with the config in force.
         - Null where the variable is not set.
       type: dict
     cache_dir:
-      description: The folder for what can be made anew, never empty.
+      description: The cache folder, never empty.
       type: str
     connection:
       description:
-        - The connection options that are given, without C(api_key) and C(proxy), which hold or may hold a secret.
+        - The connection options that are given, without C(api_key) and C(proxy), which may be secrets.
       type: dict
 """

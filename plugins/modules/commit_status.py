@@ -6,19 +6,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: commit_status
-short_description: Say on the commit what became of it in a cluster
+short_description: Set a commit status with the result of its rollout to a cluster
 version_added: 0.1.0
 description:
   - Sets a status of the commit for each app, named C(plumb/<cluster>/<app>), on the forge that the app's source is on.
   - Without O(applied), the status of an app whose commit is new becomes pending. With it, it becomes success, or
     failure with the reason.
   - Sources that a config in Git adds get statuses, too, where O(forge.repositories) allows their repository.
-  - A status is set on change only. What was said last is kept in O(cache_dir); where that is lost, the forge is asked.
-  - It does not fail because of the forge. What could not be said is a warning, and is said by the next run.
+  - A status is set only when it changes. The last ones are remembered in O(cache_dir); if they are lost, the forge is
+    asked.
+  - It does not fail because of the forge. A status that could not be set is a warning, and the next run sets it.
 attributes:
   check_mode:
     support: full
-    description: It says which statuses would be set, as far as that is known without the forge.
+    description: It returns which statuses would be set, as far as that is known without the forge.
   diff_mode:
     support: none
     description: The statuses are in the result.
@@ -29,10 +30,10 @@ author: The Plumb authors (@plumb-gitops)
 requirements: [requests]
 extends_documentation_fragment:
   - plumb.gitops.fleet_forge
-  - plumb.gitops.answers
+  - plumb.gitops.feedback
 options:
   sources:
-    description: The sources, as M(plumb.gitops.pull) takes them. Their addresses say which are on the forge.
+    description: The sources, as M(plumb.gitops.pull) takes them. Their addresses decide which are on the forge.
     type: list
     elements: dict
     required: true
@@ -41,7 +42,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Say on the commit what became of it
+- name: Set a status on the commit
   plumb.gitops.commit_status:
     forge:
       kind: gitea
@@ -56,7 +57,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 statuses:
-  description: The statuses that were set, or in a check would be.
+  description: The statuses that were set, or in a check would be set.
   returned: success
   type: list
   elements: dict
@@ -71,15 +72,15 @@ statuses:
       description: V(pending), V(success) or V(failure).
       type: str
     description:
-      description: What it says.
+      description: The text of the status.
       type: str
     link:
-      description: Where it leads to.
+      description: The address that the status links to.
       type: str
 left_out:
   description:
-    - Sources of the config in Git that are on the forge, in a repository that the forge's token may not be used for.
-    - O(forge.repositories) allows it.
+    - Sources of the config in Git that are on the forge, in a repository for which the forge's token may not be used.
+    - O(forge.repositories) can allow it.
   returned: success
   type: list
   elements: str

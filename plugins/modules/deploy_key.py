@@ -9,35 +9,35 @@ module: deploy_key
 short_description: Let an agent read one repository of a forge
 version_added: 0.1.0
 description:
-  - Makes a key pair if there is none, and adds its public half to the repository as a deploy key that may only read.
+  - Creates a key pair if there is none, and adds its public half to the repository as a deploy key that may only read.
   - On GitLab, also creates a deploy token for Git over HTTP, in a file.
-  - A key of another title or of others is left alone.
+  - Keys with another title, or of others, are left alone.
 attributes:
   check_mode:
     support: full
-    description: It asks all the same, so a token without the right to see deploy keys is found.
+    description: It asks the forge all the same, so a token without the right to list deploy keys is noticed.
   diff_mode:
     support: full
-    description: The files and the keys that come and go, never their content.
+    description: The files and keys that are added and removed, never their content.
 author: The Plumb authors (@plumb-gitops)
 requirements: [requests, ssh-keygen]
 extends_documentation_fragment:
   - plumb.gitops.forge
 options:
   title:
-    description: The name of the key or token at the forge. Agents of one repository take one each.
+    description: The name of the key or token at the forge. Each agent of a repository uses its own.
     type: str
     required: true
   key_file:
     description:
-      - The file of the private key. If it is not there, a pair is made, of type ed25519, without a passphrase, and the
-        public half is written beside it with C(.pub). The private one gets mode 0600.
+      - The file of the private key. If it does not exist, a pair of type ed25519 without a passphrase is created. The
+        public half is written beside it with C(.pub). The private key gets mode 0600.
       - Exactly one of O(key_file) and O(deploy_token_file) is given.
     type: path
   deploy_token_file:
     description:
-      - The file for a deploy token, mode 0600. If it or the token is gone, a new token is created.
-      - Only GitLab has them.
+      - The file for a deploy token, mode 0600. If the file or the token does not exist, a new token is created.
+      - Only GitLab has deploy tokens.
     type: path
   read_only:
     description: Whether the key may only read.
@@ -45,11 +45,11 @@ options:
     default: true
   known_hosts_file:
     description:
-      - The operator's file with the forge's host keys. If given, it must have one of the host that the key is for;
-        that is looked at before anything is changed.
+      - The operator's file with the forge's host keys. If given, it must have a key of the repository's host. That
+        is checked before anything is changed.
     type: path
   state:
-    description: With V(absent), the key is taken from the repository and its files are removed.
+    description: With V(absent), the key is removed from the repository, and its files are removed.
     type: str
     choices: [present, absent]
     default: present
@@ -87,22 +87,22 @@ url:
   type: str
 username:
   description: The user name that goes with a deploy token.
-  returned: when a deploy token is there
+  returned: when there is a deploy token
   type: str
 public_key:
   description: The public half of the key.
   returned: when there is a key
   type: str
 made:
-  description: Whether a key pair or a token was made now, or in a check would be.
+  description: Whether a key pair or a token was created now, or in a check would be created.
   returned: success
   type: bool
 added:
-  description: Whether it was added to the repository now, or in a check would be.
+  description: Whether it was added to the repository now, or in a check would be added.
   returned: success
   type: bool
 removed:
-  description: Whether one was taken from the repository now, or in a check would be.
+  description: Whether one was removed from the repository now, or in a check would be removed.
   returned: success
   type: bool
 """

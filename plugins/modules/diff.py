@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: diff
-short_description: Say how a cluster differs from what Git says
+short_description: Show how a cluster differs from what Git says
 version_added: 0.1.0
 description:
-  - Plans each app against the live cluster and says what an apply would do, which fields differ and who changed
-    them, and what would be pruned.
+  - Plans each app against the live cluster and shows what an apply would do, which fields differ, who changed them, and
+    what would be pruned.
   - Writes nothing and is never C(changed).
-  - It fails where an app cannot be planned, or where an object would be refused.
+  - It fails if an app cannot be planned, or if an object would be refused.
 attributes:
   check_mode:
     support: full
-    description: It is a check by itself.
+    description: It always only checks.
   diff_mode:
     support: full
     description: The report as text.
@@ -48,7 +48,7 @@ EXAMPLES = r"""
         branch: main
   register: pulled
 
-- name: Say how it differs
+- name: Show how it differs
   plumb.gitops.diff:
     kubeconfig: /etc/plumb/prod.kubeconfig
     sources: "{{ pulled.sources }}"
@@ -71,7 +71,7 @@ drifted:
   returned: always
   type: bool
 actions:
-  description: What is not unchanged, at most 200. All of it is in the report file.
+  description: The actions that are not C(unchanged), at most 200. The report file has all of them.
   returned: always
   type: list
   elements: dict
@@ -86,23 +86,23 @@ actions:
       description: One of C(create), C(update), C(adopt), C(recreate), C(prune), C(unchanged), C(refused).
       type: str
     reason:
-      description: Why, where it has to be said.
+      description: Why, if there is a reason to give.
       type: str
     changes:
       description: The fields that differ, each with C(path), C(live), C(desired), C(cause) and perhaps C(culprit).
       type: list
       elements: dict
     changes_cut:
-      description: True where the changes are left out, because those of all actions are more than 64 KiB.
+      description: True if the changes are left out, because those of all actions exceed 64 KiB.
       type: bool
     result:
-      description: What it came to, C(done), C(failed) or C(skipped). Not in a check.
+      description: The result, C(done), C(failed) or C(skipped). Not in a check.
       type: str
     error:
       description: Why it failed or was skipped.
       type: str
 apps:
-  description: Each app with its counts, and why it failed where it did.
+  description: Each app with its counts, and why it failed if it did.
   returned: always
   type: list
   elements: dict
@@ -112,7 +112,7 @@ lines:
   type: list
   elements: str
 unclaimed:
-  description: Apply sets of this owner in the cluster that no app claims.
+  description: ApplySets of this owner in the cluster that belong to no app.
   returned: always
   type: list
   elements: str

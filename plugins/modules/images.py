@@ -9,14 +9,14 @@ module: images
 short_description: Commit new images to Git
 version_added: 0.1.0
 description:
-  - Asks registries which tag of each image its policy wants, and commits that to Git where markers stand.
+  - Asks registries which tag of each image its policy wants, and commits it to Git at the markers.
   - >-
     A marker is a comment behind a value, C({"$plumb": "NAME"}), with C(:name), C(:tag) or C(:digest) behind the name
-    for a part of the reference. Flux's C($imagepolicy) is read as it is. Nothing else of a file changes.
-  - With nothing new since the last time, only registries are asked. What that was is kept in O(cache_dir).
-  - A push that comes second is done again on what is there then, and never forced. A value that somebody took back in
-    Git is not written again until a newer one appears.
-  - One image or update that fails does not hold up the others. The task fails at the end.
+    for a part of the reference. Flux's C($imagepolicy) works as well. Nothing else of a file changes.
+  - While nothing is new since the last time, only registries are asked. Choices are remembered in O(cache_dir).
+  - If somebody else pushed first, the change is made again on their commit. A push is never forced. A value that
+    somebody reverted in Git is not written again until a newer one appears.
+  - One image or update that fails does not stop the others. The task fails at the end.
 attributes:
   check_mode:
     support: full
@@ -38,7 +38,7 @@ extends_documentation_fragment:
   - plumb.gitops.source
 options:
   images:
-    description: The policies, each of which says which tag of an image is wanted.
+    description: The policies; each decides which tag of an image is wanted.
     type: list
     elements: dict
     required: true
@@ -48,11 +48,11 @@ options:
         type: str
         required: true
       image:
-        description: The image without a tag, such as V(registry.example.com/shop/web). It is written as it is here.
+        description: The image without a tag, such as V(registry.example.com/shop/web). It is written exactly so.
         type: str
         required: true
       policy:
-        description: Which tag. Exactly one of the words.
+        description: The rule that chooses the tag. Exactly one of the suboptions is given.
         type: dict
         required: true
         suboptions:
@@ -70,22 +70,22 @@ options:
             type: str
             choices: [asc, desc]
           newest:
-            description: The one that was built last, by the image's own word. It costs requests for each tag.
+            description: The tag that was built last, by the image's own metadata. It needs requests for each tag.
             type: str
             choices: [build]
           digest:
-            description: This tag, whose digest moves.
+            description: A fixed tag, whose digest is followed.
             type: str
       filter:
-        description: Which tags are looked at, and what of them is compared.
+        description: Which tags are considered, and what part of them is compared.
         type: dict
         suboptions:
           tags:
-            description: A regular expression as Python reads it. It runs in a process that is ended after some seconds.
+            description: A regular expression of Python. It runs in a process that is stopped after some seconds.
             type: str
             required: true
           extract:
-            description: What is compared, with groups as C($name), C(${name}) or C($1). The whole tag if not given.
+            description: The part that is compared, with groups as C($name), C(${name}) or C($1). By default all of it.
             type: str
             default: ''
       platform:
@@ -98,7 +98,7 @@ options:
         default: ''
       write:
         description:
-          - What is written where a whole reference stands - C(NAME:TAG), C(NAME@DIGEST) or C(NAME:TAG@DIGEST).
+          - What is written in place of a whole reference - C(NAME:TAG), C(NAME@DIGEST) or C(NAME:TAG@DIGEST).
           - V(tag) if not given, and V(digest) for a policy of O(images[].policy.digest).
         type: str
         choices: [tag, digest, both]
@@ -114,7 +114,7 @@ options:
         type: path
       realm:
         description:
-          - The token service that may see the login, where it is not on the registry's host, such as
+          - The token service that may get the login, if it is not on the registry's host, such as
             V(https://gitlab.example.com). It is asked even if it is in a private network and the registry is not.
         type: str
         default: ''
@@ -122,7 +122,7 @@ options:
         description: The file with the certificates of the authority that signed the registry's.
         type: path
       insecure:
-        description: Whether the registry is asked by C(http), which shows the login to the network.
+        description: Whether the registry is asked by C(http), which exposes the login to the network.
         type: bool
         default: false
   updates:
@@ -136,7 +136,7 @@ options:
         type: str
         required: true
       source:
-        description: The name of the source that is written to.
+        description: The name of the source to write to.
         type: str
         required: true
       username:
@@ -150,20 +150,20 @@ options:
         description: The file with a key that may write. The source's own if not given.
         type: path
       paths:
-        description: The files and folders that are looked at. The whole repository if not given.
+        description: The files and folders to search for markers. The whole repository if not given.
         type: list
         elements: str
         default: []
       images:
-        description: The names of the images that are written. All if not given.
+        description: The names of the images to write. All if not given.
         type: list
         elements: str
         default: []
       branch:
         description:
-          - The branch that is pushed to. The source's own if not given.
-          - With O(updates[].pull_request) it is what their branches begin with, C(plumb/NAME) if not given.
-          - On a branch of its own, what is there by somebody else is never replaced.
+          - The branch to push to. The source's own if not given.
+          - With O(updates[].pull_request) it is the prefix of their branches, C(plumb/NAME) if not given.
+          - Commits of others on such a branch are never replaced.
         type: str
         default: ''
       author:
@@ -182,7 +182,7 @@ options:
       commit_message:
         description:
           - The message of commits. C({images}), C({changes}), C({update}) and C({branch}) are filled in.
-          - Braces are written twice.
+          - A literal brace is written twice.
         type: str
         default: Update {images}
       trailers:
@@ -190,7 +190,7 @@ options:
         type: dict
         default: {}
       signing:
-        description: What commits are signed with.
+        description: The key that commits are signed with.
         type: dict
         suboptions:
           format:
@@ -203,11 +203,11 @@ options:
             type: path
             required: true
       pull_request:
-        description: Opens a pull request, and keeps it up to date, in place of a commit to the branch.
+        description: Opens a pull request and keeps it up to date, instead of a commit to the branch.
         type: dict
         suboptions:
           per:
-            description: One for all images of the update, or one for each.
+            description: One pull request for all images of the update, or one for each.
             type: str
             choices: [update, image]
             default: update
@@ -222,19 +222,19 @@ options:
             elements: str
             default: []
           auto_merge:
-            description: Whether the forge is to merge it once its checks are good.
+            description: Whether the forge is to merge it once its checks have passed.
             type: bool
             default: false
   forge:
-    description: The forge that pull requests are opened on. An update with O(updates[].pull_request) needs it.
+    description: The forge for pull requests. An update with O(updates[].pull_request) needs it.
     required: false
   cluster:
-    description: The cluster whose agent writes. Each keeps its own memory.
+    description: The cluster whose agent writes. Each remembers its own choices.
     type: str
     default: ''
   cache_dir:
     description:
-      - The folder for what can be made anew; what was written is remembered in its C(images).
+      - The cache folder. What was written is remembered in its C(images).
       - C(~/.cache/plumb) if not given.
     type: path
 seealso:
@@ -273,7 +273,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 choices:
-  description: What each policy came to, in the order given.
+  description: The result of each policy, in the order given.
   returned: always
   type: list
   elements: dict
@@ -282,7 +282,7 @@ choices:
       description: The name of the policy.
       type: str
     image:
-      description: The image. Only where there is a choice, as the two below.
+      description: The image. It, the tag and the digest are missing without a choice.
       type: str
     tag:
       description: The tag.
@@ -291,7 +291,7 @@ choices:
       description: The digest of that tag's manifest, or index.
       type: str
     why:
-      description: Why it is this tag - of how many, by what, and how many better ones were passed over.
+      description: Why it is this tag - among how many, by which rule, and how many better ones were skipped.
       type: str
     error:
       description: Why there is no choice. Only if it failed.
@@ -300,7 +300,7 @@ choices:
       description: Why there is no choice yet.
       type: str
 updates:
-  description: What became of each update that did not fail.
+  description: The result of each update that did not fail.
   returned: always
   type: list
   elements: dict
@@ -319,7 +319,7 @@ updates:
       type: list
       elements: dict
     warnings:
-      description: What was left as it is, and why.
+      description: What was not changed, and why.
       type: list
       elements: str
 lines:

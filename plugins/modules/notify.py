@@ -6,18 +6,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: notify
-short_description: Tell people and programs what a run came to
+short_description: Notify people and programs of the result of a run
 version_added: 0.1.0
 description:
-  - Sends one message about a run to each receiver that has to be told of something. What failed is an error, drift a
-    warning, what Git changed is info, and that something no longer fails goes to whom the failure went.
-  - The same news is told once in O(notifications[].repeat_after). More messages than O(notifications[].most_per_hour)
-    are left out, and the next one says how many.
-  - It does not fail because of a receiver. What one did not take is a warning, and is told by the next run.
+  - Sends one message about a run to each receiver for which it has news. A failure is an error, drift is a warning, a
+    change from Git is info. A recovery goes to the receivers that got the failure.
+  - The same news is sent once in O(notifications[].repeat_after). More messages than O(notifications[].most_per_hour)
+    are left out, and the next one has their number.
+  - It does not fail because of a receiver. A message that could not be sent is a warning, and the next run sends it.
 attributes:
   check_mode:
     support: full
-    description: It says who would be told, and sends nothing.
+    description: It returns who would be notified, and sends nothing.
   diff_mode:
     support: none
     description: The news are in the result.
@@ -27,33 +27,33 @@ attributes:
 author: The Plumb authors (@plumb-gitops)
 requirements: [requests, "apprise (for apprise_url_file: requirements-notify.txt)"]
 extends_documentation_fragment:
-  - plumb.gitops.answers
+  - plumb.gitops.feedback
 options:
   notifications:
-    description: Who is told, and of what.
+    description: The receivers, and what each gets.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: Its name in errors.
+        description: The name of the receiver in errors.
         type: str
         required: true
       severity:
-        description: What it is told of, that and worse.
+        description: The lowest severity that the receiver gets.
         type: str
         choices: [info, warning, error]
         default: warning
       webhook_url_file:
         description:
-          - The file with the address, on one line. The message is sent to it as JSON by POST. The address is a secret.
+          - The file with the address, on one line. The message is sent to it as JSON by POST. It is a secret.
           - Exactly one of O(notifications[].webhook_url_file) and O(notifications[].apprise_url_file) is given.
         type: path
       apprise_url_file:
-        description: The file with an address of apprise, such as one of a chat or of mail, on one line.
+        description: The file with an address for apprise, such as that of a chat or of mail, on one line.
         type: path
       secret_file:
-        description: The file with the secret that messages to a webhook are signed with, as Standard Webhooks have it.
+        description: The file with the secret that signs messages to a webhook, as Standard Webhooks defines it.
         type: path
       ca_file:
         description: The file with the certificates of the authority that signed the webhook's.
@@ -67,11 +67,11 @@ options:
         type: str
         default: 10s
       repeat_after:
-        description: How long the same news is not told again.
+        description: How long the same news is not sent again.
         type: str
         default: 24h
       most_per_hour:
-        description: How many messages it gets in an hour.
+        description: How many messages the receiver gets in an hour at most.
         type: int
         default: 30
 seealso:
@@ -80,7 +80,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Tell the team
+- name: Notify the team
   plumb.gitops.notify:
     notifications:
       - name: team
@@ -94,12 +94,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sent:
-  description: The names of those who were told, or in a check would be.
+  description: The names of the receivers that were notified, or in a check would be.
   returned: success
   type: list
   elements: str
 news:
-  description: What there is to tell, whoever wants to know.
+  description: The news of the run, for whichever receivers.
   returned: success
   type: list
   elements: dict

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: preview
-short_description: Say on open pull requests what they would do to a cluster
+short_description: Comment on open pull requests with their effect on a cluster
 version_added: 0.1.0
 description:
-  - Looks at the open pull requests to the branches that O(sources) and those of O(config) follow, plans what each would
-    change in the cluster, and keeps one comment on it with the plan and its risks.
-  - Base and head are rendered under the limits of every other revision. Nothing is written to the cluster.
-  - A pull request that changes nothing of the cluster gets no comment. One whose commits are as they were is planned
+  - Reads the open pull requests to the branches that O(sources) and those of O(config) follow, plans what each would
+    change in the cluster, and keeps one comment on it up to date, with the plan and its risks.
+  - Base and head are rendered under the same limits as every other revision. Nothing is written to the cluster.
+  - A pull request that changes nothing in the cluster gets no comment. If its commits have not changed, it is planned
     again after O(max_age).
 attributes:
   check_mode:
@@ -41,11 +41,11 @@ extends_documentation_fragment:
   - plumb.gitops.connection
 options:
   forks:
-    description: Whether pull requests from forks are planned, too. Whoever may open one then has this machine render.
+    description: Whether pull requests from forks are planned, too. This machine then renders what anybody proposes.
     type: bool
     default: false
   max_age:
-    description: How long a plan stands while neither the pull request nor its branch moves.
+    description: How long a plan is valid while neither the pull request nor its branch changes.
     type: str
     default: 1h
   pulled:
@@ -58,7 +58,7 @@ options:
     type: str
     required: true
   suspended:
-    description: Apps that are left alone.
+    description: Apps to leave alone.
     type: list
     elements: str
     default: []
@@ -68,7 +68,7 @@ options:
   cache_size:
     description:
       - How much of the disk the repositories and checkouts of sources may take, such as V(512Mi) or V(2Gi).
-      - What is old goes first. A source that does not fit is in error, and its last good revision stays in force.
+      - The oldest are removed first. A source that does not fit is in error, and its last good revision stays in force.
     type: str
     default: 1Gi
 seealso:
@@ -116,8 +116,8 @@ pulls:
       type: str
 left_out:
   description:
-    - Sources of the config in Git that are on the forge, in a repository that the forge's token may not be used for.
-    - O(forge.repositories) allows it.
+    - Sources of the config in Git that are on the forge, in a repository for which the forge's token may not be used.
+    - O(forge.repositories) can allow it.
   returned: success
   type: list
   elements: str

@@ -9,18 +9,18 @@ module: pull
 short_description: Pull Git sources into a cache
 version_added: 0.1.0
 description:
-  - Resolves each source's branch, tag, semantic version range or commit, fetches what moved, and checks it out.
-  - A source whose ref has not moved costs one question to its host. A commit that is there already costs none.
-  - Never C(changed), because its cache is not state; it does the same in check mode.
-  - A checkout stays as it is while it is in use, and old ones are cleared away.
-  - Where a ref cannot be read, its last good revision stays in force if the cache has it, and the source is in error.
+  - Resolves each source's branch, tag, semantic version range or commit, fetches what is new, and checks it out.
+  - A source whose ref has not moved needs one request to its host. A commit that is in the cache needs none.
+  - Never C(changed), because its cache is not state. Check mode does the same.
+  - A checkout does not change while it is in use. Old ones are removed.
+  - If a ref cannot be read, its last good revision stays in force if the cache has it, and the source is in error.
 attributes:
   check_mode:
     support: full
-    description: It pulls all the same; a check needs the revision.
+    description: It pulls as well, because a check needs the revision.
   diff_mode:
     support: none
-    description: It changes nothing that could be shown.
+    description: It changes nothing, so there is no difference to show.
   action:
     support: full
     description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
@@ -34,8 +34,8 @@ extends_documentation_fragment:
 options:
   config:
     description:
-      - Where more sources and apps stand, in a file of one of the sources. It is read as data, never as a template.
-      - A commit of it that cannot be used is refused, and the last one that could stays in force.
+      - A file of one of the sources with further sources and apps. It is read as data, never as a template.
+      - A commit with an invalid file is refused, and the last valid one stays in force.
     type: dict
     suboptions:
       source:
@@ -48,41 +48,41 @@ options:
         required: true
       credentials_dir:
         description:
-          - The folder with the files that sources of the config may use, by their plain names. They may use none if it
-            is not given.
-          - Who can commit to the config can have any of these sent to any host.
+          - The folder with the files that sources of the config may use, by their plain names. If it is not given, they
+            may use none.
+          - Whoever can commit to the config can have any of these files sent to any host.
         type: path
   apps:
     description:
-      - The apps that the inventory has already, with the options of M(plumb.gitops.apply), for O(config).
-      - What they name of the sources is checked out.
+      - The apps of the inventory, with the options of M(plumb.gitops.apply), for O(config).
+      - The paths that they name are checked out.
     type: list
     elements: dict
     default: []
   paths:
     description:
-      - "The paths to check out, by source, such as V({fleet: [apps/shop]}), beside what O(apps) and O(config) name."
+      - "The paths to check out, by source, such as V({fleet: [apps/shop]}), besides those of O(apps) and O(config)."
       - Without O(paths), O(apps) and O(config) all of each source is checked out.
-      - What a path reaches comes with it, which is what its links lead to and its kustomizations refer to.
+      - The files that links and kustomizations below a path refer to are checked out with it.
     type: dict
   namespace:
     description: As for M(plumb.gitops.apply), for O(config).
     type: str
     default: plumb-system
   cluster:
-    description: The cluster that O(config) is for. Each has its own that is in force.
+    description: The cluster that O(config) is for. Each cluster has its own config in force.
     type: str
     default: ''
   cache_dir:
     description:
-      - The folder for what can be made anew; repositories and checkouts are in its C(sources).
-      - The config in force is in its C(config); without it a refused one leaves none in force.
+      - The cache folder. Repositories and checkouts are in its C(sources).
+      - The config in force is in its C(config). If that is lost, an invalid config leaves none in force.
       - C(~/.cache/plumb) if not given.
     type: path
   cache_size:
     description:
       - How much of the disk the repositories and checkouts of sources may take, such as V(512Mi) or V(2Gi).
-      - What is old goes first. A source that does not fit is in error, and its last good revision stays in force.
+      - The oldest are removed first. A source that does not fit is in error, and its last good revision stays in force.
     type: str
     default: 1Gi
 """
@@ -97,7 +97,7 @@ EXAMPLES = r"""
         token_file: /etc/plumb/git-token
   register: pulled
 
-- name: Pull it, and what a file in it says as well
+- name: Pull it, and the sources and apps that a file in it has
   plumb.gitops.pull:
     sources:
       - name: fleet
@@ -121,7 +121,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 config:
-  description: The config in Git that is in force. What it says is in a file, for M(plumb.gitops.apply).
+  description: The config in Git that is in force. Its content is in a file, for M(plumb.gitops.apply).
   returned: when O(config) is given
   type: dict
   contains:
@@ -132,16 +132,16 @@ config:
       description: The file in the source.
       type: str
     path:
-      description: The file in the cache with what is in force, if anything is.
+      description: The file in the cache with the config in force, if there is one.
       type: str
     commit:
       description: The commit that is in force.
       type: str
     error:
-      description: Why that is not what Git says now. Only if it is not.
+      description: Why that is not the config that Git has now. Only if it is not.
       type: str
 sources:
-  description: Each source, in the order given, and after them those of the config.
+  description: The sources in the order given, followed by those of the config.
   returned: always
   type: list
   elements: dict
@@ -150,20 +150,20 @@ sources:
       description: The name of the source.
       type: str
     path:
-      description: The folder with those files of the revision that were to be checked out. Read only.
+      description: The folder with the files that were checked out. Read only.
       type: str
     error:
       description: Why there is no revision, or why it is an older one. Only for a source that failed.
       type: str
     warning:
-      description: What was noticed, such as a ref that was rewritten. Only where there is something.
+      description: What was noticed, such as a rewritten ref. Only if there is something.
       type: str
     revision:
       description: The commit.
       type: dict
       contains:
         ref:
-          description: What was asked for.
+          description: The ref that was requested.
           type: str
         resolved:
           description: The tag that a range chose.
@@ -175,10 +175,10 @@ sources:
           description: The first line of its message.
           type: str
         author:
-          description: The author's C(name) and C(email), as the commit says them.
+          description: The author's C(name) and C(email), as in the commit.
           type: dict
         committer:
-          description: The committer's C(name) and C(email), as the commit says them.
+          description: The committer's C(name) and C(email), as in the commit.
           type: dict
         authored:
           description: When it was written, RFC 3339 in UTC.

@@ -9,15 +9,15 @@ module: report
 short_description: Print what a run did, and decide whether the play fails
 version_added: 0.1.0
 description:
-  - Prints the lines of M(plumb.gitops.apply), M(plumb.gitops.diff) or M(plumb.gitops.images) as they are, one to a
-    line.
+  - Prints the lines of M(plumb.gitops.apply), M(plumb.gitops.diff) or M(plumb.gitops.images) unchanged, each on a
+    line of its own.
 attributes:
   check_mode:
     support: full
     description: It only prints.
   diff_mode:
     support: none
-    description: It changes nothing that could be shown.
+    description: It changes nothing, so there is no difference to show.
   action:
     support: full
     description: It runs where ansible-playbook runs, as an action plugin.
@@ -26,11 +26,11 @@ options:
   variable:
     description:
       - The name of the variable that has the result of M(plumb.gitops.apply), M(plumb.gitops.diff) or
-        M(plumb.gitops.images). What a cluster or Git says then goes through no template.
+        M(plumb.gitops.images). Text from a cluster or from Git then passes through no template.
       - Exactly one of O(variable) and O(applied) is given.
     type: str
   applied:
-    description: The result itself. Hundreds of actions take long to template.
+    description: The result itself. Ansible takes long to template hundreds of actions.
     type: dict
   fail_on:
     description:

@@ -9,12 +9,12 @@ module: repository
 short_description: Create a Git repository on a forge
 version_added: 0.1.0
 description:
-  - Sees that the repository is there, creates it if it is not, and gives an empty one its first commit.
-  - What is there already is left as it is. Nothing is ever deleted, renamed or overwritten.
+  - Creates the repository if it does not exist, and makes the first commit if it is empty.
+  - What exists already is left alone. Nothing is ever deleted, renamed or overwritten.
 attributes:
   check_mode:
     support: full
-    description: It asks all the same, so a wrong token, owner or address is found.
+    description: It asks the forge all the same, so a wrong token, owner or address is noticed.
   diff_mode:
     support: full
     description: The repository and the files of its first commit.
@@ -27,25 +27,25 @@ extends_documentation_fragment:
   - plumb.gitops.forge
 options:
   create:
-    description: Whether it is created if it is not there. Otherwise that is an error.
+    description: Whether to create the repository if it does not exist. Otherwise that is an error.
     type: bool
     default: true
   private:
-    description: Whether only those may see it who are given the right. Holds for a repository that is created now.
+    description: Whether a new repository is visible only to people with access.
     type: bool
     default: true
   description:
-    description: What the forge's page says about it. Holds for a repository that is created now.
+    description: The description of a new repository on the forge's page.
     type: str
     default: ''
   branch:
-    description: The branch that the first commit goes to.
+    description: The branch of the first commit.
     type: str
     default: main
   files:
     description:
-      - The files of the first commit, as a map from a path to its text. Without any, there is none.
-      - They are pushed only where the repository has neither a branch nor a tag.
+      - The files of the first commit, as a map from a path to its text. Without files there is no commit.
+      - They are pushed only if the repository has neither a branch nor a tag.
     type: dict
     default: {}
   commit_message:
@@ -85,16 +85,16 @@ repository:
   type: dict
   contains:
     exists:
-      description: Whether it is there. Not so in a check that would create it.
+      description: Whether it exists. False in a check that would create it.
       type: bool
     created:
-      description: Whether it was created now, or in a check would be.
+      description: Whether it was created now, or in a check would be created.
       type: bool
     url:
       description: The address for Git over HTTP.
       type: str
     ssh_url:
-      description: The address for Git over ssh, as the forge says it.
+      description: The address for Git over ssh, as the forge returns it.
       type: str
     page:
       description: The address of its page.
@@ -103,7 +103,7 @@ repository:
       description: Its default branch.
       type: str
     private:
-      description: Whether only those may see it who are given the right.
+      description: Whether it is visible only to people with access.
       type: bool
     commit:
       description: The first commit, if it was made now.

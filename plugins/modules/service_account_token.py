@@ -11,15 +11,16 @@ version_added: 0.1.0
 description:
   - Asks the cluster for a token that expires (TokenRequest) and writes it to a file of mode 0600; on request also a
     kubeconfig that reads the token from that file.
-  - A file stays as it is while its token is this account's, half of its life is not over, and the cluster takes it.
-  - The token is in no result and no log.
+  - The file does not change while its token is this account's, is in the first half of its life, and the cluster
+    accepts it.
+  - The token appears in no result and no log.
 attributes:
   check_mode:
     support: full
-    description: It says what it would write. Asking whether the present token is taken stores nothing.
+    description: It returns what it would write. Asking whether the current token is accepted stores nothing.
   diff_mode:
     support: partial
-    description: It says which file gets new content, and never the content.
+    description: It shows which file gets new content, never the content.
   action:
     support: full
     description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.
@@ -40,18 +41,18 @@ options:
   kubeconfig_file:
     description:
       - The file for a kubeconfig of mode 0600, with the address and the CA of this connection. None if not given.
-      - Where both files are in one folder it names the token's file without a path, so that both can be moved.
+      - If both files are in one folder, it names the token's file without a path, so that both can be moved.
     type: path
   cluster:
     description: The name of the cluster, and of the only context, in O(kubeconfig_file).
     type: str
     default: cluster
   server:
-    description: The URL of the API server in O(kubeconfig_file), where it differs from that of this connection.
+    description: The URL of the API server in O(kubeconfig_file), if it differs from that of this connection.
     type: str
     default: ''
   lifetime:
-    description: How long a new token lives, from V(10m) to V(168h). The cluster may give less.
+    description: How long a new token is valid, from V(10m) to V(168h). The cluster may allow less.
     type: str
     default: 168h
 seealso:
@@ -83,11 +84,11 @@ token_file:
   returned: success
   type: str
 kubeconfig_file:
-  description: The kubeconfig; empty where none is wanted.
+  description: The kubeconfig; empty if none is wanted.
   returned: success
   type: str
 expires:
-  description: When the token expires, RFC 3339 in UTC; empty where a check found none.
+  description: When the token expires, RFC 3339 in UTC; empty if a check found none.
   returned: success
   type: str
 """

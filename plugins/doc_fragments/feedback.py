@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of what answers on a commit, documented once."""
+"""The options of feedback on a commit, documented once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ options:
     elements: dict
     required: true
   only:
-    description: The apps of this run; all, if empty.
+    description: The apps of this run; all if empty.
     type: list
     elements: str
     default: []
@@ -36,17 +36,17 @@ options:
     required: true
   config:
     description:
-      - What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:config). Its apps stand beside O(apps).
+      - What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:config). Its apps are added to O(apps).
     type: dict
   cluster:
     description: The name of the cluster.
     type: str
     required: true
   page_url:
-    description: The address that leads to more, such as that of the agent's page.
+    description: The address of a page with more information, such as the agent's.
     type: str
     default: ''
   cache_dir:
-    description: The folder for what was said before. It may be lost at any time. C(~/.cache/plumb) if not given.
+    description: The cache folder, with what was reported before. It may be lost. C(~/.cache/plumb) if not given.
     type: path
 """
