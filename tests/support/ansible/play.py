@@ -77,11 +77,11 @@ class Play:
             {"name": f"Task {name}", **task, "register": name, "ignore_errors": True}
             for name, task in zip(names, tasks, strict=True)
         ]
-        results = self.folder / "results.json"
+        file = self.folder / "results.json"
         written.append(
             {
                 "name": "Keep the results",
-                "keep": {"text": f"{{{{ [{', '.join(names)}] | to_json }}}}", "file": str(results)},
+                "keep": {"text": f"{{{{ [{', '.join(names)}] | to_json }}}}", "file": str(file)},
                 "check_mode": False,
                 "no_log": True,
             }
@@ -94,9 +94,9 @@ class Play:
         header["vars"] = {"ansible_python_interpreter": sys.executable}
         book.write_text(yaml.safe_dump([{**header, "tasks": written}], sort_keys=False), encoding="utf-8")
         played = self.playbook(str(book), "-i", "localhost,", *words)
-        results = json.loads(results.read_text(encoding="utf-8")) if results.exists() else []
-        results.unlink(missing_ok=True)
-        return Played(played.code, played.output, results)
+        outcomes = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+        file.unlink(missing_ok=True)
+        return Played(played.code, played.output, outcomes)
 
     def playbook(self, name: str, *words: str) -> Played:
         """Run a playbook by path, or by the name that it has in the collection."""
