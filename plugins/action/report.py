@@ -21,6 +21,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.fai
     closing_result,
     colour_of,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import INVENTORY
 from ansible_collections.plumb.gitops.plugins.plugin_utils.failures import without_excerpt
 
 
@@ -38,7 +39,7 @@ class ActionModule(ActionBase):
             argument_spec={
                 "variable": {"type": "str"},
                 "applied": {"type": "dict"},
-                "fail_on": {"type": "str", "choices": ["drift", "failure", "never"], "default": "failure"},
+                "fail_on": dict(INVENTORY["fail_on"]),
             },
             mutually_exclusive=[("variable", "applied")],
             required_one_of=[("variable", "applied")],

@@ -196,25 +196,13 @@ DEPLOY_KEY: Spec = MappingProxyType(
 # The inventory's variables, by name without `plumb_`, and the option each becomes.
 INVENTORY: Spec = MappingProxyType(
     {
+        **{name: option for name, option in RUN.items() if name != "cluster"},  # that is the host's name
         "sources": {"type": "list", "elements": "dict", "options": SOURCE, **SOURCE_RULES},
         "apps": {"type": "list", "elements": "dict", "options": APP},
         "config": {"type": "dict", "options": CONFIG},
-        "cache_dir": {"type": "path"},
         "cache_size": CACHE_SIZE,
         "fail_on": {"type": "str", "choices": ["drift", "failure", "never"], "default": "failure"},
-        "only": RUN["only"],
-        "suspended": RUN["suspended"],
         "serial": {"type": "raw"},
-        "owner": RUN["owner"],
-        "namespace": RUN["namespace"],
-        "report_path": RUN["report_path"],
-        "markdown_path": RUN["markdown_path"],
-        "trail_path": RUN["trail_path"],
-        "audit_log": RUN["audit_log"],
-        "events": RUN["events"],
-        "deep": RUN["deep"],
-        "retry_refused": RUN["retry_refused"],
-        "lease_file": RUN["lease_file"],
         **CONNECTION,
     }
 )
