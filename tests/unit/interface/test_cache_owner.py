@@ -97,7 +97,7 @@ def config(cache: Path) -> Path:
     return accepted.git_config_file(cache, SOURCE, {"path": "c"}, "here")
 
 
-def told(cache: Path) -> Path:
+def reported_state(cache: Path) -> Path:
     return standing.reported_state_file(cache, "https://cluster.example", "plumb", "events")
 
 
@@ -116,8 +116,8 @@ CACHES: Mapping[str, Cache] = {
         lambda cache: accepted.load_git_config(config(cache)),
     ),
     "standing": Cache(
-        lambda cache: standing.save_reported_state(told(cache), {"app": {"object": "digest"}}),
-        lambda cache: standing._STORE.load(told(cache)),
+        lambda cache: standing.save_reported_state(reported_state(cache), {"app": {"object": "digest"}}),
+        lambda cache: standing._STORE.load(reported_state(cache)),
     ),
     "statuses": Cache(
         lambda cache: statuses._STORE.save(statuses._file(options(cache)), {}),

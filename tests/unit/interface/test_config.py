@@ -37,12 +37,12 @@ def checked(document: Any, credentials_dir: str = "") -> Any:
 
 
 def test_sources_and_apps_come_with_their_defaults() -> None:
-    found = checked(
+    result = checked(
         {"plumb_sources": [OTHER], "plumb_apps": [SHOP, {**SHOP, "name": "x", "source": "other"}]}
     )
-    assert found.wrong == ()
-    assert [app["prune_limit"] for app in found.settings["apps"]] == ["50%", "50%"]
-    assert found.settings["sources"][0]["timeout"] == "60s"
+    assert result.wrong == ()
+    assert [app["prune_limit"] for app in result.settings["apps"]] == ["50%", "50%"]
+    assert result.settings["sources"][0]["timeout"] == "60s"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_either_may_be_left_out(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         ({"plumb_app": []}, "key 'plumb_app' is unknown; did you mean 'plumb_apps'?"),
         ({"plumb_kubeconfig": "/x"}, "key 'plumb_kubeconfig' is unknown; known are plumb_apps, plumb_sources."),
@@ -72,9 +72,9 @@ def test_either_may_be_left_out(document: dict[str, Any]) -> None:
         ({"plumb_sources": [{**OTHER, "branch": "main"}]}, "plumb_sources[other]: branch and tag are given"),
     ],
 )  # fmt: skip
-def test_what_is_refused(document: dict[Any, Any], said: str) -> None:
+def test_what_is_refused(document: dict[Any, Any], message: str) -> None:
     wrong = checked(document).wrong
-    assert said in wrong[0]
+    assert message in wrong[0]
     assert len(set(wrong)) == len(wrong)
 
 
@@ -94,8 +94,8 @@ def test_even_where_a_folder_is_allowed_only_plain_names_are(value: Any) -> None
 
 
 def test_a_plain_name_is_a_file_of_that_folder() -> None:
-    found = checked({"plumb_sources": [{**OTHER, "token_file": "other-token"}]}, "/etc/plumb/git")
-    assert found.settings["sources"][0]["token_file"] == "/etc/plumb/git/other-token"
+    result = checked({"plumb_sources": [{**OTHER, "token_file": "other-token"}]}, "/etc/plumb/git")
+    assert result.settings["sources"][0]["token_file"] == "/etc/plumb/git/other-token"
 
 
 class Git:
@@ -161,9 +161,9 @@ def test_without_a_good_one_none_is_in_force(git: Git) -> None:
 def test_a_kept_one_that_the_inventory_has_overtaken_is_not_in_force(git: Git) -> None:
     git.says(GOOD)
     git.options["apps"] = [{"name": "shop", "source": "fleet"}]
-    found = git.says(GOOD)
-    assert found.config is None
-    assert "That of 1111111 does not fit the inventory: app 'shop'" in found.error
+    result = git.says(GOOD)
+    assert result.config is None
+    assert "That of 1111111 does not fit the inventory: app 'shop'" in result.error
 
 
 def test_many_faults_are_told_within_bounds(git: Git) -> None:

@@ -32,20 +32,20 @@ HOST = {
 FOLDERS = {"access": "/s/access", "credentials": "/c/credentials", "cache": "/cache"}
 
 
-def told(**variables: Any) -> dict[str, Any]:
+def agent_cluster(**variables: Any) -> dict[str, Any]:
     return for_agent(cluster({**HOST, **variables}), **FOLDERS)
 
 
 def test_the_admins_connection_is_his_own_and_does_not_impersonate() -> None:
-    found = cluster(HOST)
-    assert found["connection"] == {"kubeconfig": "/root/admin", "api_key": "hush", "request_timeout": "10s"}
-    assert (found["name"], found["server"], found["place"]) == ("prod", "https://inside:6443", "")
+    result = cluster(HOST)
+    assert result["connection"] == {"kubeconfig": "/root/admin", "api_key": "hush", "request_timeout": "10s"}
+    assert (result["name"], result["server"], result["place"]) == ("prod", "https://inside:6443", "")
 
 
 def test_the_agent_gets_its_own_account_and_files_and_nothing_of_the_operators() -> None:
-    found = told()
-    assert found["files"] == [{"src": "/root/t", "dest": "/c/credentials/prod/fleet.token_file"}]
-    assert found["variables"] == {
+    result = agent_cluster()
+    assert result["files"] == [{"src": "/root/t", "dest": "/c/credentials/prod/fleet.token_file"}]
+    assert result["variables"] == {
         "ansible_connection": "local",
         "plumb_apps": HOST["plumb_apps"],
         "plumb_cache_dir": "/cache",
@@ -54,7 +54,7 @@ def test_the_agent_gets_its_own_account_and_files_and_nothing_of_the_operators()
         "plumb_request_timeout": "10s",
         "plumb_sources": [{**SOURCE, "token_file": "/c/credentials/prod/fleet.token_file"}],
     }
-    words = {name: value for name, value in found["variables"].items() if name.startswith("plumb_")}
+    words = {name: value for name, value in result["variables"].items() if name.startswith("plumb_")}
     assert check_inventory(words).wrong == ()
 
 
@@ -65,16 +65,16 @@ def test_the_files_of_the_forge_go_along() -> None:
         "token_file": "/root/f",
         "ca_file": "/root/ca",
     }
-    found = told(plumb_forge=forge, plumb_commit_status=True)
+    result = agent_cluster(plumb_forge=forge, plumb_commit_status=True)
     here = "/c/credentials/prod/_forge"
-    assert found["variables"]["plumb_forge"] == {
+    assert result["variables"]["plumb_forge"] == {
         **forge,
         "token_file": f"{here}.token_file",
         "ca_file": f"{here}.ca_file",
     }
-    assert {"src": "/root/f", "dest": f"{here}.token_file"} in found["files"]
-    assert found["variables"]["plumb_commit_status"] is True
-    words = {name: value for name, value in found["variables"].items() if name.startswith("plumb_")}
+    assert {"src": "/root/f", "dest": f"{here}.token_file"} in result["files"]
+    assert result["variables"]["plumb_commit_status"] is True
+    words = {name: value for name, value in result["variables"].items() if name.startswith("plumb_")}
     assert check_inventory(words).wrong == ()
 
 
@@ -104,11 +104,11 @@ def test_the_files_of_the_forge_go_along() -> None:
     ],
 )
 def test_the_ports_that_the_agent_has_to_reach(variables: dict[str, Any], ports: list[int]) -> None:
-    assert told(**variables)["ports"] == ports
+    assert agent_cluster(**variables)["ports"] == ports
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "message"),
     [
         ({"plumb_owner": "{{ lookup('pipe', 'id') }}"}, "plumb_owner of prod"),
         ({"plumb_apps": [{"name": "a", "source": "fleet", "path": "x{% if y %}"}]}, "plumb_apps of prod[0].path"),
@@ -117,14 +117,14 @@ def test_the_ports_that_the_agent_has_to_reach(variables: dict[str, Any], ports:
         ({"plumb_owner": object()}, "it is a object"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_told_literally_is_refused(variables: dict[str, Any], said: str) -> None:
+def test_what_cannot_be_told_literally_is_refused(variables: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as refused:
-        told(**variables)
-    assert said in str(refused.value)
+        agent_cluster(**variables)
+    assert message in str(refused.value)
 
 
 def test_the_credentials_of_a_config_in_git_come_along() -> None:
     config = {"source": "fleet", "path": "clusters/prod.yml", "credentials_dir": "/root/tokens"}
-    found = told(plumb_config=config)
-    assert found["files"][-1] == {"src": "/root/tokens/", "dest": "/c/credentials/prod/config/"}
-    assert found["variables"]["plumb_config"] == {**config, "credentials_dir": "/c/credentials/prod/config"}
+    result = agent_cluster(plumb_config=config)
+    assert result["files"][-1] == {"src": "/root/tokens/", "dest": "/c/credentials/prod/config/"}
+    assert result["variables"]["plumb_config"] == {**config, "credentials_dir": "/c/credentials/prod/config"}

@@ -43,12 +43,12 @@ def checked(image=None, update=None, source=None):
 
 
 def specs(**more):
-    found = checked(**more)
-    assert found.wrong == ()
-    said = found.settings
+    inventory = checked(**more)
+    assert inventory.wrong == ()
+    settings = inventory.settings
     return (
-        image_policies(said["images"])[0],
-        update_specs(said["image_updates"], said["sources"], said["images"])[0],
+        image_policies(settings["images"])[0],
+        update_specs(settings["image_updates"], settings["sources"], settings["images"])[0],
     )
 
 
@@ -76,7 +76,7 @@ def test_what_may_write_takes_the_place_of_what_may_read():
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "message"),
     [
         ({"image": {"image": "registry.example.com/shop/web:1.0"}}, "is not the name of an image without a tag"),
         ({"image": {"policy": {"semver": "1", "numerical": "asc"}}}, "mutually exclusive"),
@@ -106,18 +106,18 @@ def test_what_may_write_takes_the_place_of_what_may_read():
         ({"source": {"branch": None, "tag": "v1"}}, "follows no branch that could be written to"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_told(what, said):
-    assert any(said in line for line in checked(**what).wrong), checked(**what).wrong
+def test_what_cannot_be_is_told(what, message):
+    assert any(message in line for line in checked(**what).wrong), checked(**what).wrong
 
 
 def test_two_of_one_name():
-    found = check_inventory({"plumb_images": [IMAGE, IMAGE]})
-    assert any("two have this name" in line for line in found.wrong)
+    inventory = check_inventory({"plumb_images": [IMAGE, IMAGE]})
+    assert any("two have this name" in line for line in inventory.wrong)
 
 
 def test_a_scheduler_is_told_of_images():
-    said = shown_settings(checked().settings, "prod")
-    assert [one["name"] for one in said["images"] + said["image_updates"]] == ["shop", "fleet"]
+    shown = shown_settings(checked().settings, "prod")
+    assert [item["name"] for item in shown["images"] + shown["image_updates"]] == ["shop", "fleet"]
 
 
 def test_an_agent_gets_the_files_that_images_and_updates_name():
@@ -129,14 +129,14 @@ def test_an_agent_gets_the_files_that_images_and_updates_name():
             {**UPDATE, "token_file": "/r/w", "signing": {"format": "ssh", "key_file": "/r/k"}}
         ],
     }
-    told = for_agent(cluster(host), access="/a", credentials="/c", cache="/cache")
-    assert told["files"] == [
+    result = for_agent(cluster(host), access="/a", credentials="/c", cache="/cache")
+    assert result["files"] == [
         {"src": "/t/read", "dest": "/c/prod/fleet.token_file"},
         {"src": "/r/p", "dest": "/c/prod/image.shop.password_file"},
         {"src": "/r/ca", "dest": "/c/prod/image.shop.ca_file"},
         {"src": "/r/w", "dest": "/c/prod/update.fleet.token_file"},
         {"src": "/r/k", "dest": "/c/prod/update.fleet.signing.key_file"},
     ]
-    assert told["variables"]["plumb_images"][0]["password_file"] == "/c/prod/image.shop.password_file"
-    signing = told["variables"]["plumb_image_updates"][0]["signing"]
+    assert result["variables"]["plumb_images"][0]["password_file"] == "/c/prod/image.shop.password_file"
+    signing = result["variables"]["plumb_image_updates"][0]["signing"]
     assert signing == {"format": "ssh", "key_file": "/c/prod/update.fleet.signing.key_file"}

@@ -58,7 +58,7 @@ COMMIT = "4f2a9c1" + "0" * 33
 
 
 @pytest.mark.parametrize(
-    ("variables", "given", "said"),
+    ("variables", "values", "messages"),
     [
         (["plumb_apps", "ansible_host"], {}, []),
         (["plumb_ap"], {}, ["variable 'plumb_ap' is unknown; did you mean 'plumb_apps'?"]),
@@ -72,10 +72,10 @@ COMMIT = "4f2a9c1" + "0" * 33
         (["plumb_b", "plumb_a"], {}, ["'plumb_a'", "'plumb_b'"]),
     ],
 )  # fmt: skip
-def test_wrong_words(variables: list[str], given: dict[str, Any], said: list[str]) -> None:
-    found = unknown_keys(variables, given, INVENTORY)
-    assert len(found) == len(said)
-    assert all(part in line for part, line in zip(said, found, strict=True))
+def test_wrong_words(variables: list[str], values: dict[str, Any], messages: list[str]) -> None:
+    lines = unknown_keys(variables, values, INVENTORY)
+    assert len(lines) == len(messages)
+    assert all(part in line for part, line in zip(messages, lines, strict=True))
 
 
 def test_options_come_to_the_defaults_of_the_engine() -> None:
@@ -140,7 +140,7 @@ def test_an_empty_impersonation_is_passed_on_to_be_refused() -> None:
 
 
 def test_what_pull_returned_is_read_back() -> None:
-    found = pulled_sources(
+    sources = pulled_sources(
         [
             {"name": "fleet", "path": "/c", "revision": {"commit": COMMIT, "author": None}},
             {"name": "lost", "error": "source lost: fetching it: no such repository"},
@@ -152,10 +152,10 @@ def test_what_pull_returned_is_read_back() -> None:
             },
         ]
     )
-    assert isinstance(found["kept"], Checkout)
-    assert isinstance(found["fleet"], Checkout)
-    assert found["fleet"].revision.short == "4f2a9c1"
-    assert isinstance(found["lost"], SourceError)
+    assert isinstance(sources["kept"], Checkout)
+    assert isinstance(sources["fleet"], Checkout)
+    assert sources["fleet"].revision.short == "4f2a9c1"
+    assert isinstance(sources["lost"], SourceError)
 
 
 @pytest.mark.parametrize(
@@ -187,12 +187,12 @@ def test_actions_are_bounded_in_number_and_size() -> None:
     many = [action("ConfigMap", f"c{n}", Verb.UPDATE, change) for n, change in enumerate(changes)]
     more = [action("ConfigMap", f"d{n}", Verb.CREATE) for n in range(300)]
     same = action("ConfigMap", "same", Verb.UNCHANGED)
-    told = bounded_actions(document(report(app("shop", same, *many, *more))))
-    assert len(told) == 200
-    assert len(json.dumps(told)) < 128 * KIB
-    assert [one.get("changes_cut", False) for one in told[:5]] == [False, False, True, True, False]
-    assert ["changes" in one for one in told[:5]] == [True, True, False, False, False]
-    assert all(one["app"] == "shop" for one in told)
+    actions = bounded_actions(document(report(app("shop", same, *many, *more))))
+    assert len(actions) == 200
+    assert len(json.dumps(actions)) < 128 * KIB
+    assert [item.get("changes_cut", False) for item in actions[:5]] == [False, False, True, True, False]
+    assert ["changes" in item for item in actions[:5]] == [True, True, False, False, False]
+    assert all(item["app"] == "shop" for item in actions)
 
 
 def test_failures_are_a_line_each() -> None:
@@ -239,7 +239,7 @@ TEAM = {"name": "team", "webhook_url_file": "/u"}
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "message"),
     [
         ({"plumb_commit_status": True}, "commit_status: there is no plumb_forge"),
         ({"plumb_preview": {}}, "preview: there is no plumb_forge"),
@@ -250,5 +250,5 @@ TEAM = {"name": "team", "webhook_url_file": "/u"}
         ({"plumb_hooks": {"on_drift": "tasks.yml"}}, "on_drift is not an absolute path"),
     ],
 )
-def test_what_answers_on_a_commit_is_checked_beforehand(variables: dict[str, Any], said: str) -> None:
-    assert said in "\n".join(check_inventory(variables).wrong)
+def test_what_answers_on_a_commit_is_checked_beforehand(variables: dict[str, Any], message: str) -> None:
+    assert message in "\n".join(check_inventory(variables).wrong)

@@ -44,9 +44,9 @@ _NEEDS = {
 
 def documentation(module: str) -> dict[str, Any]:
     text = (ROOT / "plugins" / "modules" / f"{module}.py").read_text(encoding="utf-8")
-    found = re.search(r'^DOCUMENTATION = r"""\n(.*?)^"""', text, re.MULTILINE | re.DOTALL)
-    assert found is not None
-    document: dict[str, Any] = yaml.safe_load(found[1])
+    match = re.search(r'^DOCUMENTATION = r"""\n(.*?)^"""', text, re.MULTILINE | re.DOTALL)
+    assert match is not None
+    document: dict[str, Any] = yaml.safe_load(match[1])
     return document
 
 
@@ -63,18 +63,18 @@ def test_the_action_group_has_every_module() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_names_what_it_refuses_to_run_without(module: str) -> None:
-    listed = [str(one) for one in documentation(module).get("requirements", ())]
+    listed = [str(name) for name in documentation(module).get("requirements", ())]
     needed = set().union(*(_ROOMS[room] for room in _NEEDS[module]))
     assert needed <= set(listed)
-    optional = [one for one in listed if one.startswith("kubernetes")]
+    optional = [name for name in listed if name.startswith("kubernetes")]
     assert bool(optional) is ("connection" in _NEEDS[module])
-    assert all("requirements-plugins.txt" in one for one in optional)
+    assert all("requirements-plugins.txt" in name for name in optional)
 
 
 def requirements(name: str) -> dict[str, str]:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    found = [re.fullmatch(r"([A-Za-z0-9._-]+)(.*)", line) for line in lines if line and line[0] not in "#-"]
-    return {one[1].lower(): one[2] for one in found if one is not None}
+    matches = [re.fullmatch(r"([A-Za-z0-9._-]+)(.*)", line) for line in lines if line and line[0] not in "#-"]
+    return {match[1].lower(): match[2] for match in matches if match is not None}
 
 
 def test_what_users_install_says_the_oldest_version_and_what_we_test_with_is_held_still() -> None:
@@ -82,11 +82,11 @@ def test_what_users_install_says_the_oldest_version_and_what_we_test_with_is_hel
     floors = requirements("requirements.txt") | requirements("requirements-plugins.txt")
     assert "kubernetes" not in requirements("requirements.txt")
     held = requirements("constraints.txt")
-    for name, said in floors.items():
-        assert said.startswith(">="), name
+    for name, specifier in floors.items():
+        assert specifier.startswith(">="), name
         assert held[name].startswith("=="), name
-        assert held[name].removeprefix("==") in SpecifierSet(said), name
-    assert all(said.startswith("==") for said in requirements("requirements-agent.txt").values())
+        assert held[name].removeprefix("==") in SpecifierSet(specifier), name
+    assert all(specifier.startswith("==") for specifier in requirements("requirements-agent.txt").values())
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_the_versions_that_are_tested_are_supported() -> None:
         [ROOT / "scripts" / "portable", "--list"], capture_output=True, text=True, check=True
     )
     tested = re.findall(r"ansible-core (\S+)", done.stdout)
-    assert {".".join(one.split(".")[:2]) for one in tested} >= {"2.16", "2.18", "2.19", "2.21"}
-    assert all(one in SpecifierSet(RUNTIME["requires_ansible"]) for one in tested)
+    assert {".".join(version.split(".")[:2]) for version in tested} >= {"2.16", "2.18", "2.19", "2.21"}
+    assert all(version in SpecifierSet(RUNTIME["requires_ansible"]) for version in tested)
 
 
 _FILTERED_RESULT = re.compile(r"\b(pulled|applied|written|agent__pulled)\b[^|}]*\|")
@@ -137,11 +137,11 @@ def _expressions(node: Any, key: str = "") -> Iterator[str]:
 def test_no_text_from_git_clusters_or_registries_passes_a_filter() -> None:
     # Before ansible-core 2.19 a text loses its mark of being no template there (ADR 0023).
     files = [*(ROOT / "playbooks").rglob("*.yml"), *(ROOT / "roles").rglob("tasks/*.yml")]
-    found = [
+    expressions = [
         (file.name, each)
         for file in files
         for each in _expressions(yaml.safe_load(file.read_text(encoding="utf-8")))
     ]
-    assert ("commit_status.yml", "{{ applied if applied is defined else omit }}") in found
-    assert ("reconcile.yml", "applied.lines is defined") in found
-    assert [(name, each) for name, each in found if _FILTERED_RESULT.search(each)] == []
+    assert ("commit_status.yml", "{{ applied if applied is defined else omit }}") in expressions
+    assert ("reconcile.yml", "applied.lines is defined") in expressions
+    assert [(name, each) for name, each in expressions if _FILTERED_RESULT.search(each)] == []

@@ -60,10 +60,10 @@ def fleet(rendered: dict[tuple[str, str], Any], *apps: AppSpec) -> Fleet:
     """A fleet in which `rendered` has, by commit and app, the manifests or the error."""
 
     def render(of: Checkout, app: AppSpec) -> tuple[Manifest, ...]:
-        found = rendered[of.revision.commit[0], app.name]
-        if isinstance(found, Exception):
-            raise found
-        return tuple(found)
+        manifests = rendered[of.revision.commit[0], app.name]
+        if isinstance(manifests, Exception):
+            raise manifests
+        return tuple(manifests)
 
     class Nowhere:
         server = "https://nowhere"
@@ -81,14 +81,14 @@ BROKEN = RenderError("app shop", "rendering", "a.yaml is no manifest", "Correct 
 def test_what_differs_between_base_and_head_is_touched() -> None:
     before = [config_map("same"), config_map("old"), config_map("new-value")]
     after = [config_map("same"), config_map("added"), config_map("new-value", "2")]
-    (found,) = touched_by(fleet({("b", "shop"): before, ("e", "shop"): after}, SHOP), BASE, HEAD)
-    assert {name for _group, _kind, _namespace, name in found.keys} == {"old", "added", "new-value"}
+    (touched,) = touched_by(fleet({("b", "shop"): before, ("e", "shop"): after}, SHOP), BASE, HEAD)
+    assert {name for _group, _kind, _namespace, name in touched.keys} == {"old", "added", "new-value"}
 
 
 def test_an_object_that_moves_to_another_namespace_counts_twice() -> None:
     rendered = {("b", "shop"): [config_map("a")], ("e", "shop"): [config_map("a", namespace="other")]}
-    (found,) = touched_by(fleet(rendered, SHOP), BASE, HEAD)
-    assert {namespace for _group, _kind, namespace, _name in found.keys} == {"shop", "other"}
+    (touched,) = touched_by(fleet(rendered, SHOP), BASE, HEAD)
+    assert {namespace for _group, _kind, namespace, _name in touched.keys} == {"shop", "other"}
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,10 @@ def test_a_head_that_does_not_render_is_told_and_not_planned() -> None:
 
 
 def test_a_base_that_did_not_render_counts_for_nothing() -> None:
-    (found,) = touched_by(fleet({("b", "shop"): BROKEN, ("e", "shop"): [config_map("a")]}, SHOP), BASE, HEAD)
-    assert len(found.keys) == 1
+    (touched,) = touched_by(
+        fleet({("b", "shop"): BROKEN, ("e", "shop"): [config_map("a")]}, SHOP), BASE, HEAD
+    )
+    assert len(touched.keys) == 1
 
 
 def test_of_a_plan_only_what_is_touched_is_kept() -> None:
@@ -126,8 +128,8 @@ def test_of_a_plan_only_what_is_touched_is_kept() -> None:
     elsewhere, whole = ObjectRef("", "ConfigMap", "other", "a"), ObjectRef("", "Namespace", "", "shop")
     actions = tuple(Action(ref=ref, verb=Verb.UPDATE) for ref in (mine, other, elsewhere, whole))
     keys = frozenset({("", "ConfigMap", "shop", "a"), ("", "Namespace", "shop", "shop")})
-    kept = _only(AppResult(plan=Plan(app="shop", actions=actions)), keys)
-    assert [action.ref for action in kept.plan.actions] == [mine, whole]
+    shown = _only(AppResult(plan=Plan(app="shop", actions=actions)), keys)
+    assert [action.ref for action in shown.plan.actions] == [mine, whole]
 
 
 def test_names_stay_inside_of_their_code() -> None:

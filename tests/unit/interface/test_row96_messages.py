@@ -86,8 +86,8 @@ def test_row_96_a_source_names_exactly_one_revision(options: tuple[str, ...]) ->
 def test_row_96_who_denies_it_is_blamed(
     status: int, message: str, operation: str, step: str, never: str
 ) -> None:
-    said = json.dumps({"kind": "Status", "reason": "Invalid", "message": message}).encode()
-    error = api_error(parse_status(status, said), Target(subject="ConfigMap shop/a", operation=operation))
+    body = json.dumps({"kind": "Status", "reason": "Invalid", "message": message}).encode()
+    error = api_error(parse_status(status, body), Target(subject="ConfigMap shop/a", operation=operation))
     assert message in error.reason
     assert step in error.next_step
     assert never not in error.next_step
@@ -99,18 +99,18 @@ def test_row_96_what_cannot_be_changed_says_how_it_can_be() -> None:
         "field": "spec",
         "message": "Forbidden: pod updates may not change fields other than `spec.containers[*].image`",
     }
-    said = {
+    body = {
         "kind": "Status",
         "reason": "Invalid",
         "message": "Pod is invalid",
         "details": {"causes": [cause]},
     }
-    error = api_error(parse_status(422, json.dumps(said).encode()), TARGET)
+    error = api_error(parse_status(422, json.dumps(body).encode()), TARGET)
     assert "recreate: true" in error.next_step
 
 
 @pytest.mark.parametrize(
-    ("exception", "seconds", "told", "option"),
+    ("exception", "seconds", "message", "option"),
     [
         ("ConnectTimeoutError", 30.0, "within 10.0 s", "request_timeout only lowers"),
         ("ConnectTimeoutError", 4.0, "within 4.0 s", "request_timeout only lowers"),
@@ -119,7 +119,7 @@ def test_row_96_what_cannot_be_changed_says_how_it_can_be() -> None:
     ],
 )
 def test_row_96_the_limit_that_was_reached_is_named(
-    exception: str, seconds: float, told: str, option: str
+    exception: str, seconds: float, message: str, option: str
 ) -> None:
     arguments: dict[str, tuple[Any, ...]] = {
         "ConnectTimeoutError": ("late",),
@@ -128,5 +128,5 @@ def test_row_96_the_limit_that_was_reached_is_named(
     }
     exc = getattr(urllib3.exceptions, exception)(*arguments[exception])
     error = connection_failure(exc, TARGET, "https://api:6443", seconds).error
-    assert told in error.reason
+    assert message in error.reason
     assert option in error.next_step

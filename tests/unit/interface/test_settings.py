@@ -28,11 +28,13 @@ def settings_of(**variables: Any) -> dict[str, Any]:
 
 
 def test_sources_and_apps_come_with_their_defaults() -> None:
-    said = settings_of(sources=[SOURCE], apps=[APP, {"name": "b", "source": "fleet", "depends_on": ["shop"]}])
-    assert said["sources"] == [
+    settings = settings_of(
+        sources=[SOURCE], apps=[APP, {"name": "b", "source": "fleet", "depends_on": ["shop"]}]
+    )
+    assert settings["sources"] == [
         {**SOURCE, "username": "", "proxy": "", "allow_http": False, "rewritten": "follow", "timeout": "60s"},
     ]
-    assert said["apps"] == [
+    assert settings["apps"] == [
         {**APP, "depends_on": [], "namespace": "", "moved_from": []},
         {
             "name": "b",
@@ -49,15 +51,17 @@ def test_sources_and_apps_come_with_their_defaults() -> None:
 def test_nothing_given_is_nothing_and_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/c")
     monkeypatch.delenv("K8S_AUTH_KUBECONFIG", raising=False)
-    said = settings_of()
-    assert (said["sources"], said["apps"], said["cache_dir"]) == ([], [], "/c/plumb")
-    assert "kubeconfig" not in said["connection"]
+    settings = settings_of()
+    assert (settings["sources"], settings["apps"], settings["cache_dir"]) == ([], [], "/c/plumb")
+    assert "kubeconfig" not in settings["connection"]
 
 
 def test_no_secret_is_told() -> None:
-    said = json.dumps(settings_of(api_key="hush", host="https://c.example", proxy="http://u:hush@proxy:3128"))
-    assert "c.example" in said
-    assert "hush" not in said
+    settings = json.dumps(
+        settings_of(api_key="hush", host="https://c.example", proxy="http://u:hush@proxy:3128")
+    )
+    assert "c.example" in settings
+    assert "hush" not in settings
 
 
 def test_an_address_with_a_password_is_refused_without_repeating_it() -> None:

@@ -46,9 +46,9 @@ def load(collections: Path) -> str:
 
 
 def test_the_engine_is_compiled_once_and_again_when_its_source_changes(collections: Path) -> None:
-    place, said = load(collections).split(" ", 1)
+    place, state = load(collections).split(" ", 1)
     cached = Path(place)
-    assert said == "as it was"
+    assert state == "as it was"
     assert cached.is_relative_to(collections)
     written = cached.stat().st_mtime_ns
     assert load(collections).endswith("as it was")
