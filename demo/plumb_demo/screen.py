@@ -39,7 +39,7 @@ def _can_show(text: str) -> bool:
     return True
 
 
-TICK, CROSS, ARROW = ("✓", "✗", "▸") if _can_show("✓✗▸") else ("ok", "FAILED", ">")
+TICK, CROSS = ("✓", "✗") if _can_show("✓✗") else ("ok", "FAILED")
 
 
 def paint(text: str, style: Style) -> str:

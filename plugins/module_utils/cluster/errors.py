@@ -40,11 +40,6 @@ class RequestError(ClusterError):
         return self.answer.status
 
     @property
-    def status_reason(self) -> str:
-        """The server's reason (`Status.reason`); `reason` is ours, for people."""
-        return self.answer.reason
-
-    @property
     def causes(self) -> tuple[StatusCause, ...]:
         """What the server names as causes."""
         return self.answer.causes

@@ -14,8 +14,8 @@ import binascii
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...model.errors import InventoryError
@@ -63,10 +63,6 @@ class MemberRecord:
     def group_kinds(self) -> frozenset[GroupKind]:
         """The kinds of its objects."""
         return frozenset(ref.group_kind for ref in self.entries)
-
-    def with_pending(self, refs: Iterable[ObjectRef]) -> MemberRecord:
-        """Return the record with these objects too: they are about to be written."""
-        return replace(self, entries={**dict.fromkeys(refs, RecordedMember()), **self.entries})
 
     def body(self, home: str) -> dict[str, Any]:
         """Return the ConfigMap as it is applied in the namespace `home`. Raises InventoryError if it is too large."""

@@ -23,7 +23,6 @@ from .eviction import Removable, removable
 from .repositories import CachedRepository, entries, try_lock
 
 DEFAULT_BYTES = 1 << 30
-SMALLEST_BYTES = 1 << 20
 _RESERVED = "reserved"
 _MIB = 1 << 20
 
