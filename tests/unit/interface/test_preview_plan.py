@@ -14,11 +14,11 @@ from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.open_pulls import OpenPull
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.preview import _markdown, _plain
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.preview_plan import (
+    AppChange,
     Fleet,
-    Touched,
     _only,
+    app_changes,
     preview_report,
-    touched_by,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
     AppSpec,
@@ -81,13 +81,13 @@ BROKEN = RenderError("app shop", "rendering", "a.yaml is no manifest", "Correct 
 def test_what_differs_between_base_and_head_is_touched() -> None:
     before = [config_map("same"), config_map("old"), config_map("new-value")]
     after = [config_map("same"), config_map("added"), config_map("new-value", "2")]
-    (touched,) = touched_by(fleet({("b", "shop"): before, ("e", "shop"): after}, SHOP), BASE, HEAD)
+    (touched,) = app_changes(fleet({("b", "shop"): before, ("e", "shop"): after}, SHOP), BASE, HEAD)
     assert {name for _group, _kind, _namespace, name in touched.keys} == {"old", "added", "new-value"}
 
 
 def test_an_object_that_moves_to_another_namespace_counts_twice() -> None:
     rendered = {("b", "shop"): [config_map("a")], ("e", "shop"): [config_map("a", namespace="other")]}
-    (touched,) = touched_by(fleet(rendered, SHOP), BASE, HEAD)
+    (touched,) = app_changes(fleet(rendered, SHOP), BASE, HEAD)
     assert {namespace for _group, _kind, namespace, _name in touched.keys} == {"shop", "other"}
 
 
@@ -100,13 +100,13 @@ def test_an_object_that_moves_to_another_namespace_counts_twice() -> None:
     ],
 )
 def test_apps_that_it_cannot_change_are_not_touched(app: AppSpec) -> None:
-    assert touched_by(fleet({}, app), BASE, HEAD) == ()
+    assert app_changes(fleet({}, app), BASE, HEAD) == ()
 
 
 def test_a_head_that_does_not_render_is_told_and_not_planned() -> None:
     broken = fleet({("b", "shop"): [config_map("a")], ("e", "shop"): BROKEN}, SHOP)
-    touched = touched_by(broken, BASE, HEAD)
-    assert touched == (Touched("shop", frozenset(), str(BROKEN)),)
+    touched = app_changes(broken, BASE, HEAD)
+    assert touched == (AppChange("shop", frozenset(), str(BROKEN)),)
     report = preview_report(broken, HEAD, touched, "pull request 1")
     assert report.check
     assert report.failed
@@ -117,7 +117,7 @@ def test_a_head_that_does_not_render_is_told_and_not_planned() -> None:
 
 
 def test_a_base_that_did_not_render_counts_for_nothing() -> None:
-    (touched,) = touched_by(
+    (touched,) = app_changes(
         fleet({("b", "shop"): BROKEN, ("e", "shop"): [config_map("a")]}, SHOP), BASE, HEAD
     )
     assert len(touched.keys) == 1

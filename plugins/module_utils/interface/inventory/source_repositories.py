@@ -22,7 +22,7 @@ from .git_config import sources_in_force
 
 
 @dataclass(frozen=True, slots=True)
-class OnForge:
+class ForgeSources:
     """The sources on the forge: as their options, the repository of each by name, and those without permission."""
 
     sources: tuple[Mapping[str, Any], ...]
@@ -30,7 +30,7 @@ class OnForge:
     left_out: tuple[str, ...]
 
 
-def on_forge(options: Mapping[str, Any]) -> OnForge:
+def sources_on_forge(options: Mapping[str, Any]) -> ForgeSources:
     """Return the sources of the inventory, and of the config in Git that is in force, that are on its forge.
 
     Raises InputError where that config is not in the cache any more.
@@ -45,7 +45,7 @@ def on_forge(options: Mapping[str, Any]) -> OnForge:
         if _folded(repository) in known or _is_allowed(repository, forge["repositories"])
     ]
     sources = [*own, *permitted]
-    return OnForge(
+    return ForgeSources(
         tuple(source for source, _repository in sources),
         {source["name"]: repository for source, repository in sources},
         tuple(source["name"] for source, repository in added if (source, repository) not in permitted),
@@ -74,7 +74,7 @@ def _is_allowed(repository: tuple[str, str], allowed: Sequence[str]) -> bool:
     return any(pattern.lower() in {f"{owner}/{name}", f"{owner}/*"} for pattern in allowed)
 
 
-def forge_place(options: Mapping[str, Any], repository: tuple[str, str]) -> ForgeRepository:
+def forge_repository(options: Mapping[str, Any], repository: tuple[str, str]) -> ForgeRepository:
     """Return a repository on the inventory's forge (`plumb_forge`). Raises InputError for a duration that is none."""
     forge = with_defaults(FLEET_FORGE, options["forge"])
     owner, name = repository

@@ -22,7 +22,7 @@ from ...model.errors import PlumbError, printable
 from ...notify.messages import failure_text
 from ...state.record_store import RecordStore, record_file
 from ..inventory.git_config import apps_in_force
-from ..inventory.source_repositories import OnForge, forge_place, on_forge
+from ..inventory.source_repositories import ForgeSources, forge_repository, sources_on_forge
 from ..options.feedback import spec_of_commit_status
 from ..parsing.cache_folder import cache_of
 from .main import ModuleWork
@@ -60,7 +60,7 @@ def commit_status(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """Return the result of `commit_status`. A forge that does not take a status is a warning, never a failure."""
     file = _file(options)
     before = _STORE.load(file) or {}
-    sources = on_forge(options)
+    sources = sources_on_forge(options)
     wanted = list(_wanted(options, sources))
     due = [status for status in wanted if _is_due(before.get(status.key), status.status)]
     done = SetStatuses(dict(before))
@@ -87,7 +87,7 @@ def app_sources(options: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _wanted(options: Mapping[str, Any], sources: OnForge) -> Iterator[WantedStatus]:
+def _wanted(options: Mapping[str, Any], sources: ForgeSources) -> Iterator[WantedStatus]:
     """Yield a status for each app whose commit is known, of a source on the forge."""
     repositories = sources.repositories
     commits = {
@@ -157,7 +157,7 @@ def _set_all(options: Mapping[str, Any], due: Sequence[WantedStatus], done: SetS
                 return
             try:
                 if wanted.repository not in clients:
-                    repository = forge_place(options, wanted.repository)
+                    repository = forge_repository(options, wanted.repository)
                     clients[wanted.repository] = stack.enter_context(ForgeClient(repository))
                 _set(clients[wanted.repository], wanted, done)
             except PlumbError as error:

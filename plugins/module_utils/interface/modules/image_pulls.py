@@ -16,15 +16,15 @@ from ...forge.repository_address import ForgeRepository, repository_at
 from ...images.pull_requests import Proposal, Proposed, PullRequests
 from ...images.specs import UpdateSpec
 from ...model.errors import InputError
-from ..inventory.source_repositories import forge_place
+from ..inventory.source_repositories import forge_repository
 
 
 @dataclass(frozen=True, slots=True)
-class _OnForge:
+class _ForgePullRequests:
     """A forge's pull requests on one repository."""
 
     client: ForgeClient
-    place: ForgeRepository
+    repository: ForgeRepository
 
     def find_or_open(self, proposal: Proposal) -> Proposed:
         manner = proposal.manner
@@ -37,11 +37,11 @@ class _OnForge:
             reviewers=manner.reviewers,
             auto_merge=manner.auto_merge,
         )
-        opened = find_or_open(self.client, self.place, wanted)
+        opened = find_or_open(self.client, self.repository, wanted)
         return Proposed(opened.number, opened.url, opened.created, opened.warnings)
 
     def close_superseded(self, keep: Sequence[str], prefix: str) -> None:
-        close_superseded(self.client, self.place, keep, prefix)
+        close_superseded(self.client, self.repository, keep, prefix)
 
 
 @contextmanager
@@ -55,12 +55,12 @@ def pull_requests(options: Mapping[str, Any], spec: UpdateSpec) -> Iterator[Pull
         raise InputError(
             spec.subject, "opening a pull request", why, "Set plumb_forge, or leave pull_request out."
         )
-    repository = repository_at(options["forge"]["url"], spec.source.url)
-    if repository is None:
+    name = repository_at(options["forge"]["url"], spec.source.url)
+    if name is None:
         why = f"source {spec.source.name} is not on the forge that plumb_forge names"
         raise InputError(
             spec.subject, "opening a pull request", why, "Correct plumb_forge, or the source's url."
         )
-    place = forge_place(options, repository)
-    with ForgeClient(place) as client:
-        yield _OnForge(client, place)
+    repository = forge_repository(options, name)
+    with ForgeClient(repository) as client:
+        yield _ForgePullRequests(client, repository)

@@ -26,7 +26,7 @@ from ...report.risks import Risk, risks
 from ...source.pull import pull_sources
 from ...state.record_store import RecordStore, record_file
 from ..inventory.git_config import apps_in_force
-from ..inventory.source_repositories import forge_place, on_forge
+from ..inventory.source_repositories import forge_repository, sources_on_forge
 from ..options.feedback import spec_of_preview
 from ..parsing.cache_folder import PREVIEWS, RENDERINGS, cache_of, check_cache
 from ..parsing.checkout_paths import REFERENCES, cache_size_of, paths_of_apps, specs_with_paths
@@ -34,7 +34,7 @@ from ..parsing.engine_values import connection_spec, pulled_sources, run_options
 from .apply_request import apps_of
 from .main import ModuleWork
 from .mode import Mode
-from .preview_plan import Fleet, preview_report, touched_by
+from .preview_plan import Fleet, app_changes, preview_report
 from .renderer import renderer_of
 from .verified_cache_store import load_verified_cache, verified_cache_file
 
@@ -81,14 +81,14 @@ def preview(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     file = _file(options)
     state = PreviewState(_STORE.load(file) or {})
     request = _request(options)
-    sources = on_forge(options)
+    sources = sources_on_forge(options)
     branches: set[tuple[tuple[str, str], str]] = set()
     for source in sources.sources:
         spec = source_spec(source)
         if spec.ref_kind is not RefKind.BRANCH:
             continue
         try:
-            with ForgeClient(forge_place(options, sources.repositories[spec.name])) as client:
+            with ForgeClient(forge_repository(options, sources.repositories[spec.name])) as client:
                 branch = sources.repositories[spec.name], spec.ref
                 comment_mark = f"preview {request.cluster}" + (f" {spec.name}" if branch in branches else "")
                 branches.add(branch)
@@ -189,10 +189,10 @@ def _comment(
         )
         current = request.sources[source["name"]]
         before = base or (current if isinstance(current, Checkout) else head)
-        touched = touched_by(fleet, before, head)
-        if not touched:
+        changes = app_changes(fleet, before, head)
+        if not changes:
             return None
-        return _markdown(pull, preview_report(fleet, head, touched, f"pull request {pull.number}"))
+        return _markdown(pull, preview_report(fleet, head, changes, f"pull request {pull.number}"))
 
 
 def _checkout(request: PreviewRequest, source: Mapping[str, Any], commit: str) -> Checkout:

@@ -41,7 +41,7 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class AppChange:
     """What a pull request changes of one app: objects, or that it does not render."""
 
     app: str
@@ -49,16 +49,16 @@ class Touched:
     error: str = ""
 
 
-def touched_by(fleet: Fleet, base: Checkout, head: Checkout) -> tuple[Touched, ...]:
+def app_changes(fleet: Fleet, base: Checkout, head: Checkout) -> tuple[AppChange, ...]:
     """Return the apps of a source whose manifests differ between two revisions of it, with what differs."""
-    touched = []
+    changes = []
     for app in fleet.apps:
         if app.source != head.revision.source or app.suspend or app.state is AppState.ABSENT:
             continue
         try:
             after = _by_key(app, fleet.render(head, app))
         except PlumbError as error:
-            touched.append(Touched(app.name, frozenset(), str(error)))
+            changes.append(AppChange(app.name, frozenset(), str(error)))
             continue
         try:
             before = _by_key(app, fleet.render(base, app))
@@ -66,16 +66,18 @@ def touched_by(fleet: Fleet, base: Checkout, head: Checkout) -> tuple[Touched, .
             before = {}
         keys = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
         if keys:
-            touched.append(Touched(app.name, frozenset(keys)))
-    return tuple(touched)
+            changes.append(AppChange(app.name, frozenset(keys)))
+    return tuple(changes)
 
 
-def preview_report(fleet: Fleet, head: Checkout, touched: Sequence[Touched], title: str) -> Report:
+def preview_report(fleet: Fleet, head: Checkout, changes: Sequence[AppChange], title: str) -> Report:
     """Return the plan of what the pull request `title` touches, as a check's report. Raises PlumbError."""
     started, clock = datetime.now(UTC), time.monotonic()
-    planned = [app.app for app in touched if not app.error]
+    planned = [change.app for change in changes if not change.error]
     results: dict[str, AppResult] = {
-        app.app: AppResult(plan=Plan(app=app.app, error=app.error)) for app in touched if app.error
+        change.app: AppResult(plan=Plan(app=change.app, error=change.error))
+        for change in changes
+        if change.error
     }
     if planned:
         result = run_apps(
@@ -88,7 +90,7 @@ def preview_report(fleet: Fleet, head: Checkout, touched: Sequence[Touched], tit
                 verified=fleet.verified,
             ),
         )
-        keys = {app.app: app.keys for app in touched}
+        keys = {change.app: change.keys for change in changes}
         results |= {app.plan.app: _only(app, keys[app.plan.app]) for app in result.apps}
     return Report(
         cluster=fleet.name,
@@ -97,7 +99,7 @@ def preview_report(fleet: Fleet, head: Checkout, touched: Sequence[Touched], tit
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         seconds=time.monotonic() - clock,
         sources=(SourceReport(head.revision.source, replace(head.revision, ref=title)),),
-        apps=tuple(results[app.app] for app in touched),
+        apps=tuple(results[change.app] for change in changes),
     )
 
 
