@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
+
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.main import ModuleWork
 
 ROOT = Path(__file__).parents[3]
 MODULES = sorted(file.stem for file in (ROOT / "plugins" / "modules").glob("[a-z]*.py"))
@@ -69,6 +72,30 @@ def test_a_module_names_what_it_refuses_to_run_without(module: str) -> None:
     optional = [name for name in listed if name.startswith("kubernetes")]
     assert bool(optional) is ("connection" in _NEEDS[module])
     assert all("requirements-plugins.txt" in name for name in optional)
+
+
+WORKING = [
+    name for name in MODULES if name not in {"check_inventory", "report"}
+]  # these two are actions alone
+ACTING = sorted({file.stem for file in (ROOT / "plugins" / "action").glob("[a-z]*.py")} & set(WORKING))
+
+
+def work_of(module: str) -> ModuleWork:
+    loaded = importlib.import_module(f"ansible_collections.plumb.gitops.plugins.modules.{module}")
+    (work,) = [value for value in vars(loaded).values() if isinstance(value, ModuleWork)]
+    return work
+
+
+@pytest.mark.parametrize("module", WORKING)
+def test_a_module_does_the_work_of_its_name(module: str) -> None:
+    assert work_of(module).name == module
+
+
+@pytest.mark.parametrize("module", ACTING)
+def test_a_module_and_its_action_are_made_from_one_work(module: str) -> None:
+    loaded = importlib.import_module(f"ansible_collections.plumb.gitops.plugins.action.{module}")
+    work = vars(loaded.ActionModule)["work"]  # a property where the work is loaded late
+    assert (work.__get__(object()) if isinstance(work, property) else work) is work_of(module)
 
 
 def requirements(name: str) -> dict[str, str]:
