@@ -28,7 +28,7 @@ MODULE = "kubernetes.core"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fleet:
+class BenchFleet:
     """What a contender is to bring to its namespace: files by path below `folder`, one folder for each app."""
 
     namespace: str
@@ -45,7 +45,7 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class PlayedScenario:
     """What ran, and the seconds of the work alone where the contender says so."""
 
     ran: Ran
@@ -58,13 +58,13 @@ class Contender(Protocol):
     name: str
     scenarios: frozenset[Scenario]
 
-    def set_up(self, fleet: Fleet) -> None:
+    def set_up(self, fleet: BenchFleet) -> None:
         """Set the contender up; this is not measured."""
 
     def change(self, files: Mapping[str, str]) -> None:
         """Replace these files of the fleet; this is not measured."""
 
-    def play(self, scenario: Scenario) -> Played:
+    def play(self, scenario: Scenario) -> PlayedScenario:
         """Play a scenario; this is measured. Raises CommandFailed."""
 
 
@@ -76,9 +76,9 @@ class Floor:
     home: Path
     name: str = FLOOR
     scenarios: frozenset[Scenario] = frozenset({Scenario.FIRST, Scenario.AGAIN})
-    fleet: Fleet = field(init=False)
+    fleet: BenchFleet = field(init=False)
 
-    def set_up(self, fleet: Fleet) -> None:
+    def set_up(self, fleet: BenchFleet) -> None:
         """Write the fleet's files."""
         self.fleet = fleet
         fleet.write(fleet.files)
@@ -87,7 +87,7 @@ class Floor:
         """Write these files."""
         self.fleet.write(files)
 
-    def play(self, scenario: Scenario) -> Played:
+    def play(self, scenario: Scenario) -> PlayedScenario:
         """Run floor.py."""
         ran = run(
             [
@@ -102,11 +102,11 @@ class Floor:
             environment=clean_environment(self.home),
             folder=self.home,
         )
-        return Played(ran, json.loads(ran.output)["seconds"])
+        return PlayedScenario(ran, json.loads(ran.output)["seconds"])
 
 
 @dataclass(slots=True)
-class Kubectl:
+class KubectlContender:
     """`kubectl apply --server-side` on the folder, and `kubectl diff --server-side`."""
 
     sandbox: Sandbox
@@ -115,9 +115,9 @@ class Kubectl:
     scenarios: frozenset[Scenario] = frozenset(
         {Scenario.FIRST, Scenario.AGAIN, Scenario.CHECK, Scenario.CHANGED}
     )
-    fleet: Fleet = field(init=False)
+    fleet: BenchFleet = field(init=False)
 
-    def set_up(self, fleet: Fleet) -> None:
+    def set_up(self, fleet: BenchFleet) -> None:
         """Write the fleet's files."""
         self.fleet = fleet
         fleet.write(fleet.files)
@@ -126,7 +126,7 @@ class Kubectl:
         """Write these files."""
         self.fleet.write(files)
 
-    def play(self, scenario: Scenario) -> Played:
+    def play(self, scenario: Scenario) -> PlayedScenario:
         """Run kubectl."""
         verb = "diff" if scenario is Scenario.CHECK else "apply"
         named = ("--kubeconfig", str(self.sandbox.kubeconfig))
@@ -139,7 +139,7 @@ class Kubectl:
             "-f",
             str(self.fleet.folder),
         ]
-        return Played(run(words, environment=clean_environment(self.home), folder=self.home))
+        return PlayedScenario(run(words, environment=clean_environment(self.home), folder=self.home))
 
 
 @dataclass(slots=True)
@@ -151,9 +151,9 @@ class K8sModule:
     tools: Path
     name: str = MODULE
     scenarios: frozenset[Scenario] = frozenset({Scenario.FIRST, Scenario.AGAIN, Scenario.CHECK})
-    fleet: Fleet = field(init=False)
+    fleet: BenchFleet = field(init=False)
 
-    def set_up(self, fleet: Fleet) -> None:
+    def set_up(self, fleet: BenchFleet) -> None:
         """Write a playbook of one task, and all objects as one file."""
         self.fleet = fleet
         fleet.folder.mkdir(parents=True)
@@ -183,7 +183,7 @@ class K8sModule:
     def _write(self, files: Mapping[str, str]) -> None:
         (self.fleet.folder / "all.yaml").write_text("---\n".join(files.values()), encoding="utf-8")
 
-    def play(self, scenario: Scenario) -> Played:
+    def play(self, scenario: Scenario) -> PlayedScenario:
         """Run the playbook."""
         check = ("--check", "--diff") if scenario is Scenario.CHECK else ()
         words = [
@@ -193,7 +193,7 @@ class K8sModule:
             str(self.fleet.folder / "play.yml"),
             *check,
         ]
-        return Played(run(words, environment=clean_environment(self.home), folder=self.home))
+        return PlayedScenario(run(words, environment=clean_environment(self.home), folder=self.home))
 
 
 @dataclass(slots=True)
@@ -204,10 +204,10 @@ class Plumb:
     home: Path
     name: str = PLUMB
     scenarios: frozenset[Scenario] = frozenset(Scenario)
-    fleet: Fleet = field(init=False)
+    fleet: BenchFleet = field(init=False)
     repository: Repository = field(init=False)
 
-    def set_up(self, fleet: Fleet) -> None:
+    def set_up(self, fleet: BenchFleet) -> None:
         """Make a repository of the fleet's files, and an inventory."""
         self.fleet = fleet
         self.repository = new_repository(self.sandbox, fleet.namespace, fleet.folder)
@@ -246,7 +246,7 @@ class Plumb:
         """Commit these files and push."""
         self.repository.commit(files, "Change one object")
 
-    def play(self, scenario: Scenario) -> Played:
+    def play(self, scenario: Scenario) -> PlayedScenario:
         """Run the playbook, and check by its report that it did what the scenario says."""
         if scenario is Scenario.COLD:
             self._clear_caches()
@@ -258,7 +258,7 @@ class Plumb:
         )
         report = json.loads(self._report.read_text(encoding="utf-8"))
         self._check(scenario, report)
-        return Played(ran, report["seconds"])
+        return PlayedScenario(ran, report["seconds"])
 
     def _clear_caches(self) -> None:
         """Remove all that Plumb keeps, but for its clones."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ansible_collections.plumb.gitops.bench.contenders import (
+    BenchFleet,
     Contender,
-    Fleet,
     Floor,
     K8sModule,
-    Kubectl,
+    KubectlContender,
     Plumb,
 )
 from ansible_collections.plumb.gitops.bench.environment import commit, peer_tools, versions
@@ -25,7 +25,7 @@ from ansible_collections.plumb.gitops.bench.fleet import Shape, apps_of, changed
 from ansible_collections.plumb.gitops.bench.other_work import mark
 from ansible_collections.plumb.gitops.bench.results import Run, Sample, Scenario
 from ansible_collections.plumb.gitops.bench.traffic import AuditLog
-from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl as Admin
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox, sandbox_session
 
 _WARM_UP = Shape(16)
@@ -70,7 +70,7 @@ def _contenders(sandbox: Sandbox, place: Path, tools: Path, shape: Shape) -> lis
     contenders: list[Contender] = [
         Floor(sandbox, home("floor")),
         Plumb(sandbox, home("plumb")),
-        Kubectl(sandbox, home("kubectl")),
+        KubectlContender(sandbox, home("kubectl")),
     ]
     # The module knows no apps: what it does with many is what it does with as many objects in one.
     return contenders if shape.apps > 1 else [*contenders, K8sModule(sandbox, home("module"), tools)]
@@ -108,14 +108,16 @@ def _scenarios(shape: Shape) -> list[Scenario]:
 
 def _set_up(
     sandbox: Sandbox, place: Path, shape: Shape, contenders: Sequence[Contender], word: str
-) -> list[Fleet]:
-    admin = Admin(sandbox.kubeconfig)
+) -> list[BenchFleet]:
+    admin = Kubectl(sandbox.kubeconfig)
     fleets = []
     for contender in contenders:
         namespace = f"{word}-{contender.name.lower().replace('.', '-')}"
         admin("create", "namespace", namespace)
         apps = apps_of(shape, namespace)
-        fleet = Fleet(namespace=namespace, folder=place / namespace, files=files_of(apps), apps=tuple(apps))
+        fleet = BenchFleet(
+            namespace=namespace, folder=place / namespace, files=files_of(apps), apps=tuple(apps)
+        )
         contender.set_up(fleet)
         fleets.append(fleet)
     return fleets
@@ -146,7 +148,7 @@ def _shown(sample: Sample) -> str:
 
 def _server_version(sandbox: Sandbox) -> str:
     return str(
-        Admin(sandbox.kubeconfig)("get", "--raw", "/version").split('"gitVersion": "')[1].split('"')[0]
+        Kubectl(sandbox.kubeconfig)("get", "--raw", "/version").split('"gitVersion": "')[1].split('"')[0]
     )
 
 
