@@ -35,8 +35,8 @@ def happened(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
     """Return the fields in which an object has changed, without Plumb's own record and what controllers write."""
     controllers = [owner.fields for owner in owners(after) if owner.manager == "kube-controller-manager"]
     return {
-        (display(path), _text(masked(after, path, path)), _text(masked(after, path, other)))
-        for path, path, other in differences(before, after)
+        (display(path), _text(masked(after, path, old)), _text(masked(after, path, new)))
+        for path, old, new in differences(before, after)
         if display(path) not in _RECORDS and not any(owns(fields, path) for fields in controllers)
     }
 
