@@ -29,7 +29,7 @@ integration: venv ## test modules, playbooks and roles against a real API server
 package: venv ## test the built and installed collection
 	@$(PYTHON_ENV) -m pytest -q tests/package
 
-test: venv ## run all tests; the first run builds the control plane (about ten minutes)
+test: venv ## run all tests; the first run builds the control plane (15 to 20 minutes)
 	@scripts/test
 
 portable: venv ## test on the oldest and newest ansible-core, Pythons and packages (ROWS="oldest newest")
