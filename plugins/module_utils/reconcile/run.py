@@ -32,7 +32,8 @@ from .desired.dependencies import dependencies
 from .desired.desired_state import RENDERERS, DesiredState, Render, check_former_names, identities_of
 from .membership.member_records import MemberRecords
 from .plan.context import RunContext
-from .plan.plan_apps import AppPlan, plan_apps
+from .plan.plan_app import AppPlan
+from .plan.plan_apps import plan_apps
 from .plan.snapshot import read_parents
 from .plan.verified_cache import VerifiedState, VerifiedStates
 

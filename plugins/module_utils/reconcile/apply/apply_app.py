@@ -32,7 +32,7 @@ from ..health.assess import assess
 from ..membership.member_records import create_namespace
 from ..membership.record import MemberRecord
 from ..plan.context import PlanContext
-from ..plan.plan_apps import AppPlan
+from ..plan.plan_app import AppPlan
 from ..plan.planned_action import PlannedAction
 from ..plan.verified_cache import VerifiedState
 from .apply_object import (
