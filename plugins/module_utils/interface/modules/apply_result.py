@@ -50,6 +50,6 @@ def bounded_text(text: str) -> str:
 
 
 def bounded_message(lines: Sequence[str]) -> str:
-    """Return the lines as a message, with the number of those that it has no room for."""
+    """Return the lines as a message of bounded length, with the number of lines left out."""
     rest = [f"… and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
     return "\n".join([*lines[:_MOST_LINES], *rest])

@@ -107,7 +107,7 @@ def _account(image: Mapping[str, Any], subject: str) -> RegistryAccount:
     if username and (":" in username or not username.isprintable()):
         raise InputError(subject, "reading username", "it holds a colon or is not printable", "Correct it.")
     if image["password_file"] and not username:
-        raise InputError(subject, "reading password_file", "it is a password of nobody", "Name username too.")
+        raise InputError(subject, "reading password_file", "there is no username for it", "Name username too.")
     parts = urlsplit(realm)
     if realm and not (parts.scheme == "https" and parts.hostname and not parts.username):
         why = "it is not the https address of a token service"
@@ -189,7 +189,7 @@ def _author(subject: str, options: Mapping[str, Any]) -> Person:
     name, email = str(values["name"]), str(values["email"])
     plain = name.isprintable() and re.search(r"\w", name) and not set("<>") & set(name) and len(name) <= 100
     if not plain or not _EMAIL.fullmatch(email) or not email.isprintable():
-        why = "name or email cannot stand in a commit"
+        why = "its name or email is not valid in a commit"
         raise InputError(subject, "reading author", why, "Write {name: Plumb, email: plumb@example.com}.")
     return Person(name, email)
 
