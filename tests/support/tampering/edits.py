@@ -92,10 +92,10 @@ def content(body: Mapping[str, Any]) -> Any:
     }
     spec = {k: v for k, v in (body.get("spec") or {}).items() if k not in ("clusterIP", "clusterIPs")}
     strategy = spec.get("updateStrategy") or {}
-    if (
-        strategy.get("type") == "OnDelete"
-    ):  # the server takes a `rollingUpdate` beside it, and nothing comes of it
-        spec["updateStrategy"] = {"type": "OnDelete"}
+    # The server takes `rollingUpdate` beside OnDelete, and nothing comes of it. A StatefulSet's is a default only where
+    # Git says no type, and stays where Git comes to say one.
+    if strategy.get("type") == "OnDelete" or strategy.get("rollingUpdate") == {"partition": 0}:
+        spec["updateStrategy"] = {"type": strategy["type"]}
     return [body.get("data") or {}, notes, spec]
 
 
