@@ -41,7 +41,7 @@ def _cluster(cluster: Mapping[str, Any]) -> Iterator[str]:
         yield f"  last successful run {last_success}, failed {cluster['failed_in_a_row']} times since"
     if cluster.get("backs_off"):
         seconds = cluster["backs_off"]
-        yield f"  backing off: its API server failed for all; no run for {seconds:.0f} s, unless by sync or resume"
+        yield f"  backing off: the API server failed for all; no run for {seconds:.0f} s, except by sync or resume"
     for source in cluster["sources"]:
         commit, subject = source.get("commit", "")[:7], source.get("subject", "")
         yield f'  source {source["name"]}   {commit} "{subject}"' if commit else f"  x {source.get('error')}"

@@ -139,7 +139,7 @@ def _document(path: Path) -> Mapping[str, Any]:
         raise InputError(
             subject,
             OPERATION,
-            "it is not one map of words",
+            "it is not one map of settings",
             "Begin with: inventory: /etc/plumb/inventory.yml",
         )
     return documents[0].value
@@ -162,11 +162,11 @@ def _http(reader: ConfigReader) -> Http:
         raise inner.refused("listen", f"{listen[:80]!r} is not an address and a port", "127.0.0.1:8400")
     host, header = match[1].strip("[]"), inner.text("trusted_user_header", "")
     if header and not _HEADER.fullmatch(header):
-        raise inner.refused("trusted_user_header", f"{header[:80]!r} is no header's name", "X-Forwarded-User")
-    if header and not is_loopback(host):
-        why = (
-            f"whoever reaches {host or 'any address'} could say any user; it takes a listener on the loopback"
+        raise inner.refused(
+            "trusted_user_header", f"{header[:80]!r} is not the name of a header", "X-Forwarded-User"
         )
+    if header and not is_loopback(host):
+        why = f"whoever reaches {host or 'any address'} could claim to be any user; listen on the loopback interface"
         raise inner.refused("trusted_user_header", why, 'listen: "127.0.0.1:8400"')
     return Http(
         host=host,
@@ -184,7 +184,7 @@ def _webhooks(reader: ConfigReader) -> tuple[Webhook, ...]:
         inner = replace(item, known={field.name for field in fields(Webhook)})
         name = inner.text("name", "")
         if not _HOOK_NAME.fullmatch(name) or name in webhooks:
-            why = f"{name[:80]!r} of number {index + 1} is no name, or there twice"
+            why = f"{name[:80]!r} of number {index + 1} is not a valid name, or is used twice"
             raise inner.refused("name", why, "fleet: letters, digits, '.', '_' and '-'")
         kind = inner.choice("kind", KINDS)
         secret_file = inner.path("secret_file") or inner.missing("secret_file")

@@ -100,7 +100,7 @@ class ConfigReader:
         """Return a list of texts."""
         items = self._typed(word, list, [], "[fleet]")
         if not all(isinstance(item, str) for item in items):
-            raise self.refused(word, "it holds more than texts", "[fleet]")
+            raise self.refused(word, "it holds other values than text", "[fleet]")
         return tuple(items)
 
     def inner(self, word: str, known: set[str]) -> ConfigReader:

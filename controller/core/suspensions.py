@@ -55,7 +55,7 @@ def read_suspensions(file: Path) -> Suspensions:
         newer = _STORE.is_newer(file)
         raise InputError(
             f"suspensions {file}",
-            "reading what is suspended",
+            "reading the suspensions",
             "it was written by a newer version" if newer else "the file is not as it was written",
             ("Install that version again, or remove the file" if newer else "Remove it")
             + ", which resumes everything, and suspend again what has to be.",

@@ -139,7 +139,7 @@ def _words_of(body: bytes) -> Mapping[str, str]:
         why = 'the body is no JSON; send for example {"cluster": "prod", "app": "shop"}'
         raise BodyRefused(400, why) from None
     if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):
-        raise BodyRefused(400, "the body is no map of texts")
+        raise BodyRefused(400, "the body is not a map of text")
     if unknown := sorted(words.keys() - _WORDS):
-        raise BodyRefused(400, f"{unknown[0]!r} is unknown; the words are app and cluster")
+        raise BodyRefused(400, f"{unknown[0]!r} is unknown; valid names are app and cluster")
     return words

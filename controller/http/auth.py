@@ -135,7 +135,7 @@ class Authenticator:
             self._throttle.count_wrong(address, now)
             raise RefusedError(401, "this is not the token")
         raise RefusedError(
-            429, "this is not the token, nor were others from this address; wait a little", wait
+            429, "this is not the token, nor were earlier ones from this address; wait a little", wait
         )
 
     def _token(self) -> bytes:

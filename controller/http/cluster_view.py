@@ -134,7 +134,7 @@ def _state_of_cluster(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any
 def _reasons(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     """Yield why a cluster is not in sync, the worst first; `app` and `object` are empty where it is about more."""
     if status["suspended"]:
-        yield _reason("suspended", text="suspended by command; nothing of it is touched")
+        yield _reason("suspended", text="suspended by command; nothing in it is changed")
         return
     has_reason = False
     for app in apps:
@@ -142,7 +142,7 @@ def _reasons(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]) -> It
             has_reason = True
             yield reason
     if not has_reason and status["last_run"]["result"] != "succeeded":
-        for failure in status["last_run"]["failures"] or ("the last run came to no end of its own",):
+        for failure in status["last_run"]["failures"] or ("the last run did not end by itself",):
             yield _reason("failed", text=failure)
 
 

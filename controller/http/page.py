@@ -85,7 +85,7 @@ def add_no_page(application: web.Application) -> None:
     """Serve a text that says what the page needs."""
 
     async def answer(_request: web.Request) -> web.Response:
-        text = "There is no page, since nobody could sign in: set http.token_file, and restart the agent.\n"
+        text = "The page is off, because nobody could sign in: set http.token_file, and restart the agent.\n"
         return web.Response(text=text, status=404)
 
     application.router.add_get("/", answer)

@@ -118,7 +118,9 @@ class WebhookReceiver:
                 503, f"the secret of webhook {webhook.name} has less than {_SHORTEST} characters"
             )
         if not SENDERS[webhook.kind].proven(secret, headers, body, time.time()):
-            raise BodyRefused(401, "the proof does not fit: another secret, another body, or too old")
+            raise BodyRefused(
+                401, "the proof does not match: the secret or the body differs, or it is too old"
+            )
 
     def _wake(self, webhook: Webhook, sender: Sender, headers: Mapping[str, str], body: bytes) -> Work | None:
         earlier = self._earlier[webhook.name]
@@ -127,7 +129,7 @@ class WebhookReceiver:
         if not earlier.is_new(*ids, f"body {hashlib.sha256(body).hexdigest()}"):
             if sender.repeats:
                 return None
-            raise BodyRefused(409, "this delivery was taken before")
+            raise BodyRefused(409, "this delivery was accepted before")
         if wait := earlier.wait(time.monotonic()):
             raise BodyRefused(429, "too many deliveries; what they are about is found at the interval", wait)
         work = sender.work(headers)

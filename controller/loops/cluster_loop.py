@@ -268,7 +268,7 @@ class ClusterLoop:
             cluster=self.name,
             seconds=round(seconds),
             why=stopped,
-            instead="no run of this cluster until then, unless by sync or resume",
+            instead="no run of this cluster until then, except by sync or resume",
         )
 
     def _set_due(self) -> None:

@@ -91,4 +91,4 @@ def _unknown(what: str, name: str, known: Any) -> InputError:
 
 
 def _refused(subject: str, why: str, next_step: str) -> InputError:
-    return InputError(subject, "doing what was asked", why, next_step)
+    return InputError(subject, "carrying out the command", why, next_step)

@@ -46,7 +46,9 @@ class ActionModule(ActionBase):
         )
         variable = options["variable"]
         if variable and not isinstance((task_vars or {}).get(variable), Mapping):
-            message = f"variable {variable!r} holds no result. Name the one that the task before registered."
+            message = (
+                f"variable {variable!r} holds no result. Name the variable that the task before registered."
+            )
             return {**result, "failed": True, "msg": message}
         applied = (task_vars or {})[variable] if variable else options["applied"]
         display = Display()

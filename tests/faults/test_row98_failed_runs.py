@@ -25,7 +25,7 @@ def test_row_98_each_failure_is_said_once(git_fleet: GitFleet) -> None:
     assert done.code == 2
     assert done.output.count("reading bad/x.yaml") == 1, done.output
     assert done.output.count("reading worse/y.yaml") == 1, done.output
-    assert "2 failures of app bad, worse: the report above says what and how to go on." in done.output
+    assert "2 failures of app bad, worse: the report above has the reasons and the next steps." in done.output
     assert _quotes_nothing_of_ours(done.output), done.output
 
     wrong = git_fleet.run(

@@ -284,7 +284,7 @@ def test_it_is_set_up_with_a_repository_that_is_made_on_the_way(agent: InCluster
         "--check", **{**variables, "plumb_agent_repository": {**repository, "create": False}}
     )
     assert missing.code == 2
-    assert "there is no such thing" in missing.output
+    assert "it does not exist, or" in missing.output
     checked = agent.bootstrap("--check", **variables)
     assert agent.changed(checked) == 2
     assert "clusters/there.yml" in checked.output

@@ -80,7 +80,7 @@ def test_a_commit_adds_an_app_and_a_wrong_one_leaves_the_last_good_in_force(
         in refused.output
     )
     assert "did you mean 'prune'?" in refused.output
-    assert f"That of {good[:7]} stays in force." in refused.output
+    assert f"The config of {good[:7]} stays in force." in refused.output
     assert "Traceback" not in refused.output
     assert fleet.report()["failed"]
     assert fleet.report()["config"]["commit"] == good

@@ -71,7 +71,7 @@ def test_a_repository_is_made_as_a_check_says_and_can_then_be_pulled(gitea: Gite
     assert not checked["repository"]["exists"]
     assert "clusters/prod.yml" in checked["diff"]["after"]
     missing = gitea.run("repository", name, create=False)
-    assert "there is no such thing" in missing["msg"]
+    assert "it does not exist, or" in missing["msg"]
 
     made = gitea.run("repository", name, files=FILES, description="What runs where")
     assert made["changed"], made

@@ -172,7 +172,7 @@ def test_plumb_suspended_leaves_apps_alone_and_tells_of_names_without_one(
 
     done = fleet.run("-e", "plumb_suspended=other,othr", plumb_apps=apps)
     assert done.code == 0, done.output
-    assert "suspended names app othr, and there is none of that name" in done.output
+    assert "suspended names app othr, which does not exist" in done.output
     assert kubectl.get("configmap", "settings", fleet.namespace) is not None
     assert kubectl.get("secret", "key", fleet.namespace) is None
     assert [app.get("suspended") for app in fleet.report()["apps"]] == [False, True]

@@ -35,14 +35,14 @@ function gist(shown) {
     h("code", { class: "path" }, first.path), " ", inline(first),
     more ? h("span", { class: "say" }, ` and ${counted(more, "more field")}`) : null,
     by.length ? h("span", { class: "by" }, " by ", h("strong", null, by[0]), by.length > 1 ? ` and ${by.length - 1} more` : "") : null,
-    first.cause !== "git" && !by.length ? h("span", { class: "by" }, " by someone; who, is not recorded") : null,
+    first.cause !== "git" && !by.length ? h("span", { class: "by" }, " by someone who is not recorded") : null,
   ];
 }
 
 function deleted(shown) {
   if (shown.what !== "reverted" && shown.what !== "drifted") return "";
   const by = who(shown.culprit);
-  return by ? `deleted by ${by}` : "deleted by someone; who, is not recorded";
+  return by ? `deleted by ${by}` : "deleted by someone who is not recorded";
 }
 
 // `9 → 3`, of short values only.
@@ -129,7 +129,7 @@ function plain(line) {
 
 function culprit({ cause, culprit: by }) {
   if (cause === "git") return "Git, by a commit";
-  return by ? person(by) : "someone; who, is not recorded";
+  return by ? person(by) : "someone who is not recorded";
 }
 
 // All that is known of who did something, and from what.

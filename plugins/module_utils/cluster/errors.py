@@ -108,7 +108,7 @@ class UnknownApi(RequestError):
 class StaleVersion(RequestError):
     """409: the object is not the one, or not in the version, that was planned on."""
 
-    helps = "Run again: it is planned anew on the object's present state."
+    helps = "Run again: the next run plans on the object's present state."
 
 
 class ManagerConflict(RequestError):

@@ -229,7 +229,7 @@ class ForgeClient:
             self._subject_of(action),
             action.value,
             f"it redirects to {printable(new.scheme, 10)}://{printable(new.hostname or '', 100)}{new.path}",
-            "Redirects are not followed with a token: write the address and name that the forge has now.",
+            "Redirects are not followed with a token: set the address and name that the forge uses now.",
         )
 
     def _subject_of(self, action: ForgeAction) -> str:

@@ -49,10 +49,10 @@ MEANINGS = (
     _row(
         (403, 429),
         "rate limit",
-        "the forge takes no more requests from this account for now",
+        "the forge accepts no more requests from this account for now",
         "Wait, and run again.",
     ),
-    _row((429,), "", "the forge takes no more requests from this account for now", "Wait, and run again."),
+    _row((429,), "", "the forge accepts no more requests from this account for now", "Wait, and run again."),
     _row(
         (403,),
         "",
@@ -62,7 +62,7 @@ MEANINGS = (
     _row(
         (404,),
         "",
-        "there is no such thing, or the token may not see it",
+        "it does not exist, or the token may not see it",
         "Compare owner and name with what the forge's page shows, and the token's scopes with docs/forges.md.",
     ),
     _row(
@@ -77,7 +77,7 @@ MEANINGS = (
         "the forge refuses it, or has it already where the token cannot see it",
         "See what it says, and whether the token may see what is there.",
     ),
-    _row((500, 502, 503, 504), "", "the forge is not well", "See its logs, and run again when it answers."),
+    _row((500, 502, 503, 504), "", "the forge failed", "See its logs, and run again when it answers."),
 )
 _UNKNOWN = _row((), "", "an answer that is not expected", "See whether url is the forge's address.")
 

@@ -58,7 +58,7 @@ def scan(
 
 def _timeout_result(policy: ImagePolicy, seconds: float) -> ScanResult:
     why = f"no end within {format_seconds(seconds)}"
-    error = RegistryError(policy.subject, "asking the registry", why, "See whether the registry is well.")
+    error = RegistryError(policy.subject, "asking the registry", why, "Check whether the registry works.")
     return ScanResult(policy.name, None, error)
 
 
@@ -77,7 +77,7 @@ def _scan_once(policy: ImagePolicy, cache: RegistryCache, until: float) -> ScanR
         if exclusive:
             return _query_registry(policy, cache, until)
     why = "an earlier scan has not ended yet"
-    error = RegistryError(policy.subject, "asking the registry", why, "See whether the registry is well.")
+    error = RegistryError(policy.subject, "asking the registry", why, "Check whether the registry works.")
     return ScanResult(policy.name, None, error)
 
 

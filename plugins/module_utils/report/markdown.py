@@ -133,7 +133,7 @@ def _action(action: Action, outcome: Outcome | None) -> Iterator[str]:
     name = f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
     remarks = [action.reason, action.warning, outcome.error if outcome is not None else ""]
     if action.deleted_by_someone:
-        remarks.insert(0, f"was deleted by {action.culprit or 'someone; who, is not recorded'}")
+        remarks.insert(0, f"was deleted by {action.culprit or 'someone who is not recorded'}")
     text = "; ".join(_text(text, 1000) for text in remarks if text)
     yield f"- {_text(ref.kind)} {_code(name)}{f': {text}' if text else ''}\n"
     shown = action.changes[:_MOST_FIELDS]
@@ -149,7 +149,7 @@ def _change(change: FieldChange) -> str:
     if change.culprit is not None:
         by = f", by {_text(str(change.culprit), 400)}"
     elif change.cause is not Cause.GIT:
-        by = ", by someone; who, is not recorded"
+        by = ", by someone who is not recorded"
     return f"  - {_code(change.path)}: {moved}{by}\n"
 
 

@@ -66,7 +66,7 @@ _RISKS: tuple[tuple[str, str, Callable[[Action], bool]], ...] = (
     ("prunes", "would be deleted", lambda a: a.verb is Verb.PRUNE and _kind(a) not in _DEAR),
     ("stops", "would be scaled to zero", _to_zero),
     ("restarts", "pods would be replaced", _restarts),
-    ("adopts", "is there already and would be taken over", lambda a: a.verb is Verb.ADOPT),
+    ("adopts", "exists already and would be taken over", lambda a: a.verb is Verb.ADOPT),
 )
 
 

@@ -61,8 +61,8 @@ def lines(report: Report) -> list[str]:
 def unclaimed(apply_set: str) -> str:
     """Return a sentence about an apply set that no app claims."""
     return (
-        f"{apply_set}: no app claims this apply set, so its objects stay as they are. Name the app"
-        " again, say its new name with moved_from, or remove it with state: absent."
+        f"{apply_set}: no app claims this apply set, so its objects stay as they are. Add the app"
+        " again, name it in moved_from of its new app, or remove it with state: absent."
     )
 
 
@@ -110,7 +110,7 @@ def _revision(source: str, revision: Revision) -> str:
 def _app(result: AppResult, width: int, report: Report) -> Iterator[str]:
     plan, check, stopped = result.plan, report.check, report.stopped
     problem = briefly(plan.error or result.error, report.sources)
-    summary = "suspended: nothing of it is touched" if plan.suspended else _summary(result, check=check)
+    summary = "suspended: nothing in it is changed" if plan.suspended else _summary(result, check=check)
     if not plan.actions and not plan.suspended:
         summary = "not planned" if plan.error else "not started" if problem else "nothing in it"
     yield f"  {plan.app:<{width}}   {summary}".rstrip()
@@ -187,7 +187,7 @@ def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action, b
     if len(action.changes) > _MOST_FIELDS:
         remarks.append(f"… and {len(action.changes) - _MOST_FIELDS} more fields")
     if action.deleted_by_someone:
-        who = f"by {printable(str(action.culprit))}" if action.culprit else "by someone; who, is not recorded"
+        who = f"by {printable(str(action.culprit))}" if action.culprit else "by someone who is not recorded"
         remarks.append(f"was deleted {who}")
     reasons = [part for part in (action.reason, action.warning and f"warning: {action.warning}") if part]
     if action.unverified:
@@ -208,7 +208,7 @@ def _change(change: FieldChange) -> str:
         text = f"{change.path}   {live}   added"
     if change.culprit is not None:
         return f"{text}   by {printable(str(change.culprit))}"
-    return text if change.cause.value == "git" else f"{text}   changed by someone; who, is not recorded"
+    return text if change.cause.value == "git" else f"{text}   changed by someone who is not recorded"
 
 
 def values(live: Any, desired: Any) -> tuple[str, str]:

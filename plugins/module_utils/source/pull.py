@@ -269,7 +269,7 @@ def _apply_policy(pulling: _Pulling, checkout: Checkout, remote: RemoteRevision)
     except SourceError as exc:
         if spec.rewritten is RewritePolicy.REFUSE:
             raise
-        unknown = f"whether it was rewritten to get to {now.commit} could not be found out: {exc.account}"
+        unknown = f"it is not known whether it was rewritten to get to {now.commit}: {exc.account}"
         return _accept(pulling, checkout, f"source {spec.name}: {_ref(spec)} was at {last.commit}; {unknown}")
     if not rewritten:
         return _accept(pulling, checkout)
@@ -301,12 +301,12 @@ def _fall_back(pulling: _Pulling, error: SourceError) -> PulledSource:
 def _refuse(pulling: _Pulling, last: CheckoutRecord, commit: str) -> PulledSource:
     """Return the last good revision, and the refusal of the commit that the ref was rewritten to."""
     spec, checkout = pulling.spec, pulling.in_force()
-    now = f"{last.commit[:7]} stays in force" if checkout else "The cache has its last revision no longer"
+    now = f"{last.commit[:7]} stays in force" if checkout else "The cache no longer has its last revision"
     error = SourceError(
         f"source {spec.name}",
         f"following {_ref(spec)}",
         _rewriting(spec, last, commit),
-        f"{now}. If the new one is meant, pull once with rewritten: follow; else have the ref put back.",
+        f"{now}. If the new one is meant, pull once with rewritten: follow; otherwise restore the ref.",
     )
     if checkout is None:
         raise error

@@ -24,7 +24,7 @@ _CACHE_STEP = (
     "Remove it, or name a folder (plumb_cache_dir) that belongs to the user who runs this, with mode 0700; what was"
     " in it may have been written by others."
 )
-_STATE_STEP = "See who wrote it; then give it to the user who runs this, with mode 0600, or remove it."
+_STATE_STEP = "Find out who wrote it; then give it to the user who runs this, with mode 0600, or remove it."
 _ROOT = 0  # the user id whose links are trusted as one's own
 
 

@@ -374,7 +374,7 @@ def test_plain_http_to_tls_and_tls_to_plain_http_are_errors(server, tls_server, 
         ),
         (
             "import urllib3.connection; urllib3.connection.HTTPConnection = type('HTTPConnection', (), {})",
-            r"urllib3-future stands in the place of urllib3 \(.*pip uninstall -y urllib3-future",
+            r"urllib3-future has replaced urllib3 \(.*pip uninstall -y urllib3-future",
         ),
     ],
 )

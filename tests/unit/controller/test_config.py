@@ -59,10 +59,10 @@ def test_an_election_has_defaults() -> None:
     ("words", "message"),
     [
         ({"intervall": "5m"}, "intervall is unknown. Did you mean interval?"),
-        ({"http": {"trusted_user_header": "Host"}}, "'Host' is no header's name"),
+        ({"http": {"trusted_user_header": "Host"}}, "'Host' is not the name of a header"),
         (
             {"http": {"listen": "0.0.0.0:8400", "trusted_user_header": "X-User"}},
-            "whoever reaches 0.0.0.0 could say any user",
+            "whoever reaches 0.0.0.0 could claim to be any user",
         ),
         ({"http": {"listen": ":8400", "trusted_user_header": "X-User"}}, "whoever reaches any address"),
         ({"interval": 300}, "'300' is no text"),
@@ -79,10 +79,10 @@ def test_an_election_has_defaults() -> None:
         ({"http": "127.0.0.1:8400"}, "is no map"),
         ({"http": {"webhooks": {"name": "a"}}}, "is no list"),
         ({"http": {"webhooks": ["a"]}}, "is no map"),
-        ({"http": {"webhooks": [{"name": "a/b", "secret_file": "/s"}]}}, "is no name"),
+        ({"http": {"webhooks": [{"name": "a/b", "secret_file": "/s"}]}}, "is not a valid name"),
         ({"http": {"webhooks": [{"name": "a", "kind": "gitea"}]}}, "secret_file is missing"),
         ({"http": {"webhooks": [{"name": "a", "kind": "gitee", "secret_file": "/s"}]}}, "'gitee' is none of"),
-        ({"http": {"webhooks": [{"name": "a", "secret_file": "/s"}] * 2}}, "there twice"),
+        ({"http": {"webhooks": [{"name": "a", "secret_file": "/s"}] * 2}}, "is used twice"),
         ({"http": {"webhooks": [{"name": "a", "secret": "x"}]}}, "Did you mean secret_file?"),
         ({"leader_election": {"retry": "8s"}}, "two of them have to fit into the duration"),
         ({"renew_tokens": "yes"}, "is no true or false"),
@@ -97,8 +97,8 @@ def test_a_wrong_word_is_named(words: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "it is not one map of words"),
-        ("- inventory", "it is not one map of words"),
+        ("", "it is not one map of settings"),
+        ("- inventory", "it is not one map of settings"),
         ("interval: 5m", "inventory is missing"),
         ("inventory: [", "agent.yml"),
         ("interval: 5m\ninterval: 6m\n", "interval"),

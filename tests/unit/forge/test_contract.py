@@ -215,7 +215,7 @@ def test_a_deploy_token_is_there_where_the_forge_has_them(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"owner": "nobody"}, "there is no such thing"),
+        ({"owner": "nobody"}, "it does not exist, or"),
         ({"name": "no such"}, "letters"),
         ({"owner": "a//b"}, "not the name"),
         ({"url": "ftp://x"}, "not the forge's address"),

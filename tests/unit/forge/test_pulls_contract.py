@@ -149,7 +149,7 @@ def test_a_forge_that_stays_ill_is_said_and_the_next_run_goes_on(
         return Reply(503)
 
     forge.git.intercept = intercept
-    with pytest.raises(ForgeError, match="opening the pull request: the forge is not well"):
+    with pytest.raises(ForgeError, match="opening the pull request: the forge failed"):
         find_or_open(client, place, WANTED)
     assert len(tries) == 3
     forge.git.intercept = answer

@@ -129,7 +129,7 @@ def test_row_79_a_registry_inside_leads_no_further_in_than_it_is(
 
 
 def test_row_79_the_operator_may_name_a_token_service_inside() -> None:
-    assert "say so: realm: https://auth.infra.svc:8443." in _judged("far.example.com", "auth.infra.svc:8443")
+    assert "set realm: https://auth.infra.svc:8443." in _judged("far.example.com", "auth.infra.svc:8443")
     realm = "https://auth.infra.svc:8443"
     assert _judged("far.example.com", "auth.infra.svc:8443", realm=realm) == ""
 

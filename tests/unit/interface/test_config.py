@@ -143,7 +143,7 @@ def test_the_last_good_one_stays_in_force(git: Git) -> None:
         refused = git.says(bad)
         assert refused.config == first.config
         assert refused.error.startswith("config fleet:c.yml at ")
-        assert refused.error.endswith("That of 1111111 stays in force.")
+        assert refused.error.endswith("The config of 1111111 stays in force.")
     assert "could not be pulled" in git.is_gone().error
     assert git.is_gone().config == first.config
     assert git.says(GOOD).error == ""

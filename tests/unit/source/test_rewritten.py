@@ -203,4 +203,4 @@ def test_where_the_history_cannot_be_asked_for_following_goes_on_and_refusing_do
     followed = pulled(spec, cache)
     assert followed.checkout is not None
     assert followed.checkout.revision.commit == filtering.git("rev-parse", "main")
-    assert "could not be found out" in followed.warning
+    assert "is not known whether" in followed.warning

@@ -51,7 +51,7 @@ def load_kubeconfig(path: Path, context: str, folder: Path) -> tuple[Settings, s
         raise _refused(
             path,
             f"the user of context {name!r} acts as somebody else",
-            "Say impersonate_user (plumb_impersonate_user) instead.",
+            "Set impersonate_user (plumb_impersonate_user) instead.",
         )
     if user.keys() & {"exec", "auth-provider"}:
         return _by_package(path, name, folder, runs="exec" in user), name

@@ -92,7 +92,7 @@ _MOVE_ENTRIES = "Write it in the new version by hand once, or leave the field ou
 # Messages of admission: a ValidatingAdmissionPolicy by a 422, a webhook by any status.
 _DENIED = re.compile(r"ValidatingAdmissionPolicy '|admission webhook .{1,300} denied")
 _DENIED_DELETE = (
-    "An admission rule of the cluster, which the message names, forbids to delete it. It stays until the rule or the"
+    "The admission rule of the cluster that the message names forbids its deletion. It stays until the rule or the"
     " object lets it go; the next run tries again."
 )
 _DENIED_WRITE = "Correct the manifest in Git, or see the admission rule that the message names."
@@ -128,7 +128,7 @@ def _next_step(error: type[RequestError], answer: ApiResponse, target: Target) -
     if _DENIED.search(answer.message):
         return _DENIED_DELETE if deleting else _DENIED_WRITE
     if deleting and error in {Invalid, BadRequest}:
-        return "See what keeps it, which the message names. The object stays, and the next run tries again."
+        return "The message names what keeps the object. It stays, and the next run tries again."
     if error is Invalid and answer.immutable:
         return _IMMUTABLE
     special = (

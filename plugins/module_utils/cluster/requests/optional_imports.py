@@ -76,7 +76,7 @@ def require() -> None:
     version = getattr(urllib3, "__version__", "of no version")
     if not issubclass(HTTPConnection, http.client.HTTPConnection):
         raise _unusable(
-            f"urllib3-future stands in the place of urllib3 ({version}); niquests brings it",
+            f"urllib3-future has replaced urllib3 ({version}); niquests brings it",
             "Give Ansible a Python environment without it, or run there: pip uninstall -y urllib3-future && "
             "pip install --force-reinstall urllib3",
         )

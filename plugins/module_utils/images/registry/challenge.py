@@ -138,14 +138,14 @@ class RegistryAuthorization:
                 _OPERATION,
                 f"it names the token service {shown}, which is on this machine or in a private network, where the"
                 " registry is not",
-                f"If that is right, say so: realm: {shown}.",
+                f"If that is right, set realm: {shown}.",
             )
         has_login = bool(self._login.password or self._login.identity_token)
         if has_login and not plain and not self._may_see(realm, host):
             raise self._session.error(
                 _OPERATION,
                 f"it names the token service {shown}, which is not on its host, and would send the login there",
-                f"If that is right, say so: realm: {shown}.",
+                f"If that is right, set realm: {shown}.",
             )
         return realm
 

@@ -242,10 +242,10 @@ _MEANINGS: Mapping[int, tuple[str, str]] = {
         "the registry accepts no more requests for now",
         "Scan less often, or with a login that has a higher limit.",
     ),
-    503: ("the registry is not well", "See its log."),
-    500: ("the registry is not well", "See its log."),
-    502: ("the registry is not well", "See its log."),
-    504: ("the registry is not well", "See its log."),
+    503: ("the registry failed", "See its log."),
+    500: ("the registry failed", "See its log."),
+    502: ("the registry failed", "See its log."),
+    504: ("the registry failed", "See its log."),
 }
 
 

@@ -92,7 +92,7 @@ def _last_good(options: Mapping[str, Any], file: Path, error: str) -> FollowedCo
         return FollowedConfig(
             file, None, f"{error} That of {config.commit[:7]} does not fit the inventory: {wrong[0]}"
         )
-    return FollowedConfig(file, config, f"{error} That of {config.commit[:7]} stays in force.")
+    return FollowedConfig(file, config, f"{error} The config of {config.commit[:7]} stays in force.")
 
 
 def _read(checkout: Checkout, options: Mapping[str, Any]) -> GitConfig:

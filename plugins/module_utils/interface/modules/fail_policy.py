@@ -38,7 +38,7 @@ def closing_result(applied: Mapping[str, Any], fail_on: str) -> dict[str, Any]:
         message = "\n".join(errors) if errors else _summary(applied)
         return {**closing, "failed": True, "msg": message}
     if fail_on == "drift" and drifted:
-        message = "The cluster had drifted from what Git says; the lines above marked ! say where."
+        message = "The cluster had drifted from what Git says; the lines above marked ! show where."
         return {**closing, "failed": True, "msg": message}
     return closing
 
@@ -50,4 +50,4 @@ def _summary(applied: Mapping[str, Any]) -> str:
     of = f" of app {', '.join(apps[:_APPS])}" if apps else ""
     more = f" and {len(apps) - _APPS} more" if len(apps) > _APPS else ""
     what = "1 failure" if count < 2 else f"{count} failures"
-    return f"{what}{of}{more}: the report above says what and how to go on."
+    return f"{what}{of}{more}: the report above has the reasons and the next steps."

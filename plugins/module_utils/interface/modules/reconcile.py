@@ -95,7 +95,7 @@ def _app(app: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unknown_suspended(name: str) -> str:
     """Return the line for a name in `suspended` that no app has. An app may leave Git while it is suspended."""
-    return f"  ? suspended names app {printable(name, 80)}, and there is none of that name"
+    return f"  ? suspended names app {printable(name, 80)}, which does not exist"
 
 
 def _report(request: ApplyRequest) -> tuple[Report, str]:

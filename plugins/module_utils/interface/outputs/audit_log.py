@@ -190,7 +190,7 @@ _STORE = RecordStore[Mapping[str, LastObservation]](
 def _unreadable(path: Path, error: OSError) -> AuditLogError:
     return AuditLogError(
         f"audit log {path}",
-        "reading who changed what",
+        "reading the audit log",
         printable(error.strerror or str(error)),
         "Name the file that the API server writes (plumb_audit_log), and let this account read it.",
     )

@@ -121,7 +121,7 @@ def _note(action: Action, record: Mapping[str, Any], reason: Reason) -> str:
 def _what(action: Action) -> str:
     """Return the fields that others changed, and who did it."""
     if action.deleted_by_someone:
-        return f"was deleted by {action.culprit or 'someone; who, is not recorded'}"
+        return f"was deleted by {action.culprit or 'someone who is not recorded'}"
     drifted = [change for change in action.changes if change.cause.value != "git"]
     changes = [
         f"{c.path} by {c.culprit}" if c.culprit else f"{c.path} by someone" for c in drifted[:_MOST_FIELDS]

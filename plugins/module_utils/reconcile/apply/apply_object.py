@@ -123,7 +123,7 @@ def _write(context: PlanContext, planned: PlannedAction) -> Body:
     resource = known_resource(context.cluster, str(body["apiVersion"]), planned.action.ref)
     verb = planned.action.verb
     if planned.appeared:
-        raise StaleVersion(str(planned.action.ref), "applying it", "it is not as it was planned on")
+        raise StaleVersion(str(planned.action.ref), "applying it", "it has changed since it was planned")
     if verb is Verb.RECREATE or (verb is Verb.CREATE and planned.live is not None):
         _delete_first(context, resource, planned)
         return _apply(context.cluster, resource, body, force=False)

@@ -197,7 +197,7 @@ def _check_parent(parent: Body, annotations: Mapping[str, str], identity: SetIde
                 f"app {identity.app}",
                 f"reading its inventory, {identity.ref}",
                 reason,
-                "Name the app otherwise, set plumb_owner to the right owner, or remove the ConfigMap if it is stale:"
+                "Rename the app, set plumb_owner to the right owner, or remove the ConfigMap if it is stale:"
                 " its members are found again by their label.",
             )
 

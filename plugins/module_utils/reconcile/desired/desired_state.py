@@ -129,9 +129,9 @@ class DesiredState:
             return f"app {rightful} has it too. One object belongs to one app: remove it from one of the two."
         other = self._ids.get(set_id, name)
         if other != name and self._apps[other].suspend:
-            return f"it belongs to app {other}, which is suspended: nothing of it is touched"
+            return f"it belongs to app {other}, which is suspended: nothing in it is changed"
         if other != name and isinstance(self._desired.get(other), PlumbError):
-            return f"it belongs to app {other}, which does not render now, so whether it still wants it is not known"
+            return f"it belongs to app {other}, which does not render now, so it may still want it"
         return ""
 
     def _bookkeeping(self, ref: ObjectRef) -> str:

@@ -125,7 +125,7 @@ def _plan_live(
     if unanswered and (matches or context.was_verified(wanted, live, ignored)):
         action = action_for(
             wanted, Verb.UNCHANGED, live, changes=as_changes(live, added),
-            warning=f"its deep check was not possible; by its content it is as wanted: {planned.action.reason}",
+            warning=f"its deep check was not possible; its content is as wanted: {planned.action.reason}",
         )  # fmt: skip
         return _with_verified_state(context, PlannedAction(action=action, wanted=applied, live=live))
     planned = _with_verified_state(context, planned)

@@ -132,7 +132,7 @@ def _held_back_for_wanted(
     if planned.action.verb is not Verb.PRUNE or live is None or ref.group_kind not in PROTECTED:
         return planned
     other = wanted_inside(ref, live)
-    return _held_back(planned, f"Git wants {other}, which would go with it") if other else planned
+    return _held_back(planned, f"Git wants {other}, which would be deleted with it") if other else planned
 
 
 def _held_back_for_content(planned_actions: Sequence[PlannedAction]) -> list[PlannedAction]:
@@ -149,7 +149,7 @@ def _held_back_for_content(planned_actions: Sequence[PlannedAction]) -> list[Pla
         if live is None or ref.group_kind not in CONTAINERS:
             return planned
         other = min((other for other in retained if contains(ref, live, other)), default=None)
-        return _held_back(planned, f"{other}, which is kept, would go with it") if other else planned
+        return _held_back(planned, f"{other}, which is kept, would be deleted with it") if other else planned
 
     return [checked(planned) for planned in planned_actions]
 

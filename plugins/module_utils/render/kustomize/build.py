@@ -57,7 +57,10 @@ def find_kubectl(subject: str) -> Path:
     path = shutil.which("kubectl")
     if path is None:
         raise RenderError(
-            subject, "building a kustomization", "there is no kubectl, which holds kustomize", _INSTALL
+            subject,
+            "building a kustomization",
+            "kubectl, which contains kustomize, is not installed",
+            _INSTALL,
         )
     return Path(path).absolute()
 

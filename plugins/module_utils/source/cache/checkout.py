@@ -167,7 +167,7 @@ def write_checkout(
             f"source {spec.name}",
             f"reading revision {commit[:7]} back",
             "its files are not as they were written a moment ago",
-            "See what else writes to the cache, and the disk.",
+            "Check what else writes to the cache, and the disk.",
         )
     return checkout
 

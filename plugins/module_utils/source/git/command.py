@@ -259,11 +259,11 @@ class RunningGit:
 
     def _check(self) -> None:
         if self._limits.cancelled.is_set():
-            raise self._failure("the run was called off", "")
+            raise self._failure("the run was cancelled", "")
         if self._limits.left() <= 0:
             raise self._failure(
                 f"no end within {format_seconds(time.monotonic() - self._began)}",
-                "See whether the Git server and the way to it are well, or raise the source's timeout.",
+                "Check the Git server and the network to it, or raise the source's timeout.",
             )
 
     def _failure(self, reason: str, next_step: str) -> SourceError:

@@ -115,7 +115,7 @@ MEANINGS = (
         r"|hung up unexpectedly|transfer closed|unexpected disconnect|Recv failure|HTTP/2 stream"
         r"|expected flush after|bad line length|curl 18|curl 56",
         "the connection broke off",
-        "Run again; see whether the Git server and the way to it are well.",
+        "Run again; check the Git server and the network to it.",
     ),
     GitErrorMeaning(
         r"error: 5\d\d|error: 429|Internal Server Error",
