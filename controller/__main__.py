@@ -24,7 +24,7 @@ _CONFIG = "/etc/plumb/agent.yml"
 _COMMANDS = {
     "sync": "start a run now",
     "suspend": "leave a cluster or an app alone",
-    "resume": "take it up again",
+    "resume": "resume it",
 }
 
 
@@ -111,11 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("run", help="work until SIGTERM (the default)")
     status = commands.add_parser("status", help="show the clusters, their last runs and what is suspended")
-    status.add_argument("--json", action="store_true", help="all of it, as JSON")
-    trail = commands.add_parser("verify-trail", help="see whether an audit trail is as it was written")
+    status.add_argument("--json", action="store_true", help="the whole state as JSON")
+    trail = commands.add_parser("verify-trail", help="verify that nobody changed an audit trail")
     trail.add_argument("path", type=Path, help="the trail's file, or a folder of trails")
     trail.add_argument(
-        "--archived", action="store_true", help="its older files may have been taken elsewhere"
+        "--archived", action="store_true", help="its older files may have been moved elsewhere"
     )
     for name, does in _COMMANDS.items():
         command = commands.add_parser(name, help=does)
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--app", default="", help="the app (default: all of the cluster)")
         if name == "sync":
             command.add_argument(
-                "--wait", action="store_true", help="until the run has ended; 1 if it failed"
+                "--wait", action="store_true", help="wait until the run has ended; exit code 1 if it failed"
             )
     return parser
 

@@ -275,7 +275,7 @@ class Agent:
             config = replace(config, **fixed)
             accepted = await check_inventory_copy(config, self._runs, before.accepted)
         except (PlumbError, OSError) as error:
-            self.log.error("reload refused", why=error, instead="what was in force stays")
+            self.log.error("reload refused", why=error, instead="the former one stays in force")
             return
         if later:
             self.log.warning("restart needed", why=f"only a restart changes {', '.join(later)}")

@@ -82,7 +82,7 @@ class AgentClient:
             raise self._failed(name, _reason(exc), "") from exc
         except (OSError, ValueError) as exc:
             why = str(getattr(exc, "reason", exc))
-            raise self._failed(name, f"no answer from {url}: {why}", "See that the agent runs.") from exc
+            raise self._failed(name, f"no answer from {url}: {why}", "Check that the agent runs.") from exc
 
     def _failed(self, doing: str, why: str, next_step: str) -> CommandError:
         return CommandError("the agent", doing, why, next_step)

@@ -218,6 +218,6 @@ def _election(reader: ConfigReader) -> Election | None:
         raise inner.refused("duration", "a lease lasts whole seconds", "15s")
     if election.retry * 2 > election.duration:
         raise inner.refused(
-            "retry", "two of them have to fit into the duration", "3s, with a duration of 15s"
+            "retry", "at least two of them must fit into the duration", "3s, with a duration of 15s"
         )
     return election

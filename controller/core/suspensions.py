@@ -58,7 +58,7 @@ def read_suspensions(file: Path) -> Suspensions:
             "reading the suspensions",
             "it was written by a newer version" if newer else "the file is not as it was written",
             ("Install that version again, or remove the file" if newer else "Remove it")
-            + ", which resumes everything, and suspend again what has to be.",
+            + ", which resumes everything, and suspend again what must stay suspended.",
         )
     return suspensions or Suspensions()
 

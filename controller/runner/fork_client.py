@@ -167,7 +167,7 @@ class ForkClient:
         except (BlockingIOError, ConnectionError):  # it ended before it had read all: its messages come yet
             return
         if not data:
-            self.end(f"the process that forks the runs ended with code {self._process.wait()}")
+            self.end(f"the fork server ended with code {self._process.wait()}")
             return
         message = json.loads(data)
         if "begun" in message:
@@ -181,7 +181,7 @@ class ForkClient:
                 begun.set_exception(ChildProcessError(message["refused"]))
         elif "died" in message:
             reason = printable(message["died"])
-            self._why = f"the process that forks the runs cannot import what they need: {reason}"
+            self._why = f"the fork server cannot import the packages of runs: {reason}"
         else:
             self._running.pop(message["ended"]).set_result(message["code"])
 

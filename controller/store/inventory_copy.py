@@ -36,7 +36,7 @@ _OPERATION = "reading the inventory"
 
 
 class InventoryRefusedError(PlumbError):
-    """The inventory cannot be used; what was in force stays."""
+    """The inventory cannot be used; the former one stays in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def _files(inventory: Path) -> Iterator[_File]:
         beside = [_File(inventory.parent / name, Path(name)) for name in _BESIDE]
         roots = [_File(inventory, Path(inventory.name)), *(root for root in beside if root.origin.exists())]
     else:
-        why, step = "there is no such file or folder", "Name one that is (inventory), or make it."
+        why, step = "there is no such file or folder", "Set inventory to an existing one, or create it."
         raise InputError(f"inventory {inventory}", _OPERATION, why, step)
     for count, file in enumerate(_walk(roots)):
         if count >= _MOST_FILES:

@@ -122,7 +122,7 @@ def test_a_source_of_the_file_has_its_credentials_from_the_operators_folder_or_n
     refused = fleet.follow("--check")
     assert refused.code == 2
     assert "plumb_sources[other]: token_file names a file of this machine" in refused.output
-    assert "No earlier one is known, so none is in force." in refused.output
+    assert "No earlier config is known, so none is in force." in refused.output
     assert fleet.apps() == ["app"]
 
 

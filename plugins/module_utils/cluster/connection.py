@@ -143,7 +143,7 @@ def _check(spec: ConnectionSpec) -> None:
         (
             spec.kubeconfig is not None and bool(spec.host),
             "both a kubeconfig and a host are named",
-            "Name one of them: credentials for the one are not sent to the other.",
+            "Name only one of them: credentials for one server are not sent to the other.",
         ),
         (
             bool(spec.context) and spec.kubeconfig is None,

@@ -114,7 +114,7 @@ class StaleVersion(RequestError):
 class ManagerConflict(RequestError):
     """409: other field managers own fields that were to be applied."""
 
-    helps = "Leave the field to one of the two: drop it from Git, or set force_conflicts for the app."
+    helps = "Give the field to one of the two: remove it from Git, or set force_conflicts for the app."
 
     @property
     def conflicts(self) -> tuple[Conflict, ...]:

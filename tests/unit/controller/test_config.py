@@ -84,7 +84,7 @@ def test_an_election_has_defaults() -> None:
         ({"http": {"webhooks": [{"name": "a", "kind": "gitee", "secret_file": "/s"}]}}, "'gitee' is none of"),
         ({"http": {"webhooks": [{"name": "a", "secret_file": "/s"}] * 2}}, "is used twice"),
         ({"http": {"webhooks": [{"name": "a", "secret": "x"}]}}, "Did you mean secret_file?"),
-        ({"leader_election": {"retry": "8s"}}, "two of them have to fit into the duration"),
+        ({"leader_election": {"retry": "8s"}}, "at least two of them must fit into the duration"),
         ({"renew_tokens": "yes"}, "is no true or false"),
     ],
 )

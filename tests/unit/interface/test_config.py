@@ -163,7 +163,7 @@ def test_a_kept_one_that_the_inventory_has_overtaken_is_not_in_force(git: Git) -
     git.options["apps"] = [{"name": "shop", "source": "fleet"}]
     result = git.says(GOOD)
     assert result.config is None
-    assert "That of 1111111 does not fit the inventory: app 'shop'" in result.error
+    assert "The config of 1111111 does not fit the inventory: app 'shop'" in result.error
 
 
 def test_many_faults_are_told_within_bounds(git: Git) -> None:

@@ -97,8 +97,8 @@ _DENIED_DELETE = (
 )
 _DENIED_WRITE = "Correct the manifest in Git, or see the admission rule that the message names."
 _IMMUTABLE = (
-    "What cannot be changed has to be as it is in the cluster, or the object deleted and created anew: that is what"
-    " recreate: true of the app allows."
+    "Keep what cannot be changed as it is in the cluster, or set recreate: true for the app, which lets Plumb delete"
+    " the object and create it again."
 )
 _NEXT_STEPS = {
     ServerFailure: "Correct the manifest in Git: the same request can only fail again.",

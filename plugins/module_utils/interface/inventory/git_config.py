@@ -86,11 +86,11 @@ def _subject(wanted: Mapping[str, Any], commit: str = "") -> str:
 def _last_good(options: Mapping[str, Any], file: Path, error: str) -> FollowedConfig:
     config = load_git_config(file)
     if config is None:
-        return FollowedConfig(file, None, f"{error} No earlier one is known, so none is in force.")
+        return FollowedConfig(file, None, f"{error} No earlier config is known, so none is in force.")
     wrong = at_odds(config.sources, config.apps, options)
     if wrong:
         return FollowedConfig(
-            file, None, f"{error} That of {config.commit[:7]} does not fit the inventory: {wrong[0]}"
+            file, None, f"{error} The config of {config.commit[:7]} does not fit the inventory: {wrong[0]}"
         )
     return FollowedConfig(file, config, f"{error} The config of {config.commit[:7]} stays in force.")
 
@@ -154,7 +154,7 @@ def _in_force(options: Mapping[str, Any]) -> GitConfig | None:
         raise InputError(
             "config",
             f"reading it from the cache, {pulled['path']}",
-            "it is not there any more, or another run has replaced it",
+            "it does not exist any more, or another run has replaced it",
             "Pull again, and give config what that returns.",
         )
     return config
