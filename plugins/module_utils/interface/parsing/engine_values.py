@@ -109,7 +109,10 @@ def _ignore_rule(options: Mapping[str, Any], app: str) -> IgnoreRule:
     if pointer and not pointer.startswith("/"):
         why, next_step = f"{pointer[:80]!r} is no JSON pointer", "Write it like /spec/replicas."
     elif not pointer and not manager:
-        why, next_step = "a rule names neither a pointer nor a manager", "Name the field, its manager, or both."
+        why, next_step = (
+            "a rule names neither a pointer nor a manager",
+            "Name the field, its manager, or both.",
+        )
     else:
         labels = sorted((str(key), str(value)) for key, value in values["labels"].items())
         return IgnoreRule(

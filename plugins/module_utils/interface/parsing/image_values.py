@@ -107,7 +107,9 @@ def _account(image: Mapping[str, Any], subject: str) -> RegistryAccount:
     if username and (":" in username or not username.isprintable()):
         raise InputError(subject, "reading username", "it holds a colon or is not printable", "Correct it.")
     if image["password_file"] and not username:
-        raise InputError(subject, "reading password_file", "there is no username for it", "Name username too.")
+        raise InputError(
+            subject, "reading password_file", "there is no username for it", "Name username too."
+        )
     parts = urlsplit(realm)
     if realm and not (parts.scheme == "https" and parts.hostname and not parts.username):
         why = "it is not the https address of a token service"
