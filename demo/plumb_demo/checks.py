@@ -57,7 +57,7 @@ def check_no_requests(audit: AgentAuditLog, mark: int) -> None:
     _refuse_writes(traffic)
     check(
         traffic.reads == traffic.dry_runs == 0 < traffic.renewals,
-        f"It has asked nothing of the API server but to renew its Lease, {traffic.renewals} times; and it watches",
+        f"By the audit log it only watched, and renewed its Lease {traffic.renewals} times",
     )
 
 
@@ -80,7 +80,7 @@ def check_unchanged(before: Mapping[Name, Object], after: Mapping[Name, Object])
     )
     check(
         len(before) > 0,
-        f"Each of {len(before)} objects is as it was; {same} have the same resourceVersion{rest}",
+        f"None of {len(before)} objects has changed; {same} have the same resourceVersion{rest}",
     )
 
 
@@ -112,7 +112,7 @@ def check_healthy(cluster: Cluster) -> None:
     # Git says no replicas for it; wait, so that the autoscaler's write is not taken for Plumb's later, nor comes
     # between the two halves of a comparison.
     wait_until("2 storefronts by the autoscaler", lambda: replicas(cluster, "storefront") == 2, 60.0)
-    screen.print_verified("The autoscaler has brought the storefront to 2 replicas, on which Git is silent")
+    screen.print_verified("The autoscaler has scaled the storefront to 2 replicas, which Git leaves to it")
 
 
 def check_rollout(cluster: Cluster, app: str, image: str, *, count: int) -> None:

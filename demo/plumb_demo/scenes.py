@@ -24,12 +24,12 @@ _WRITES = 5  # of an apply, after which the agent is killed
 def bootstrap_and_first_sync(context: DemoContext) -> None:
     """Install the agent in an empty cluster, and check that it applies everything of Git."""
     screen.print_text(
-        "The cluster is empty. One playbook puts the agent into it; after that nobody calls one any more."
+        "The cluster is empty. One playbook installs the agent in it. No playbook is run by hand after that."
     )
     east = context.start_agent("east")
     start = time.monotonic()
     line = east.agent.wait_for_run()
-    check(line.event == "reconciled", "The agent's first run has failed nothing")
+    check(line.event == "reconciled", "The agent's first run has no failures")
     checks.check_healthy(east.cluster)
     checks.check_matches_git(east.cluster, context.developer.clone)
     screen.print_text(
@@ -48,7 +48,7 @@ def nothing_to_do(context: DemoContext) -> None:
     east.agent.wait_for_run(cause="interval")
     mark, runs = east.audit.position(), east.agent.status()["runs"]
     time.sleep(_IDLE)
-    check(east.agent.status()["runs"] == runs, f"No run has begun in {_IDLE:.0f} s")
+    check(east.agent.status()["runs"] == runs, f"No run began within {_IDLE:.0f} s")
     checks.check_no_requests(east.audit, mark)
     screen.print_text("When the interval is over, it checks whether the cluster is still what Git says.")
     line = east.agent.wait_for_run(cause="interval")
@@ -102,7 +102,7 @@ def drift_is_undone(context: DemoContext) -> None:
     named = _wait_for_revert(east, "Deployment shop/checkout")
     check("kubectl-edit" in named.values(), "The report names the field, and kubectl-edit")
     check(checks.log_level(cluster, "checkout") == "info", "The checkout logs at level info again")
-    check(checks.replicas(cluster, "storefront") == 2, "The storefront has the autoscaler's 2 replicas still")
+    check(checks.replicas(cluster, "storefront") == 2, "The storefront still has the autoscaler's 2 replicas")
     checks.check_matches_git(cluster, context.developer.clone)
 
 
@@ -112,7 +112,7 @@ def _wait_for_revert(managed: ManagedCluster, name: str) -> dict[str, str]:
     line = managed.agent.wait_for_run()
     while line.values["drifted"] == "0":  # it was under way already
         line = managed.agent.wait_for_run()
-    screen.print_duration("Undoing it", time.monotonic() - start)
+    screen.print_duration("The revert", time.monotonic() - start)
     report = managed.agent.report()
     checks.print_drift(report)
     return {field: who for (what, field), who in checks.drift_by_field(report).items() if what == name}
@@ -150,13 +150,16 @@ def broken_commit(context: DemoContext) -> None:
     )
     commit = developer.commit_and_push("Raise the checkout to 1.5.0")
     line = east.agent.wait_for_run(revision=commit[:7])
-    check(line.event == "reconciled in part" and "mailer.yaml" in line.text, "It names the file, mailer.yaml")
+    check(
+        line.event == "reconciled in part" and "mailer.yaml" in line.text,
+        "The log names the file, mailer.yaml",
+    )
     checks.check_no_writes(east.audit, mark)
     checks.check_unchanged(before, east.cluster.members())
     screen.print_text("The developer takes the commit back, and Git is followed again.")
     commit = developer.revert_last("Take back the checkout's new version")
     line = east.agent.wait_for_run(revision=commit[:7])
-    check(line.event == "reconciled", "The agent's run has failed nothing")
+    check(line.event == "reconciled", "The agent's run has no failures")
     checks.check_no_writes(east.audit, mark)
     checks.check_matches_git(east.cluster, developer.clone)
 
@@ -186,7 +189,7 @@ def killed_in_an_apply(context: DemoContext) -> None:
     screen.print_text("Another one is started. It has to wait until the Lease of the dead one has run out.")
     east.agent.start()
     line = east.agent.wait_for_run()
-    check(line.event == "reconciled", "Its first run has failed nothing")
+    check(line.event == "reconciled", "Its first run has no failures")
     checks.check_matches_git(east.cluster, developer.clone)
 
 
@@ -199,7 +202,7 @@ def servers_stop_and_start(context: DemoContext) -> None:
     sandbox.stop(context.workspace.sandbox("east"))
     east.agent.wait_for_event("no longer leading")
     check(east.agent.get("/healthz")[0] == 200, "The agent waits, and is healthy: no restart would help")
-    check(east.agent.get("/readyz")[0] == 200, "It still serves what it knows")
+    check(east.agent.get("/readyz")[0] == 200, "It still answers with what it knows")
     screen.print_text("They are started again.")
     with screen.timed("Starting them"):
         context.sandboxes["east"] = sandbox.start(
@@ -226,7 +229,7 @@ def two_clusters(context: DemoContext) -> None:
             context.workspace.sandbox("west"), keep_running=context.keep, forge=False
         )
     west = context.start_agent("west")
-    check(west.agent.wait_for_run().event == "reconciled", "The new agent's first run has failed nothing")
+    check(west.agent.wait_for_run().event == "reconciled", "The new agent's first run has no failures")
     checks.check_healthy(west.cluster)
     checks.check_matches_git(west.cluster, developer.clone)
     screen.print_text("One commit for both. Neither agent knows of the other.")
