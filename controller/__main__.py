@@ -12,12 +12,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import (
     InputError,
     PlumbError,
     printable,
 )
+
+if TYPE_CHECKING:
+    from .client import AgentClient
 
 PROGRAM = "plumb-agent"
 _CONFIG = "/etc/plumb/agent.yml"
@@ -83,16 +87,32 @@ def _verify(path: Path, *, archived: bool) -> int:
 
 
 def _command(options: argparse.Namespace) -> int:
-    from .client import AgentClient  # noqa: PLC0415
+    from .client import AgentClient, CommandError  # noqa: PLC0415
     from .core.config import read_config  # noqa: PLC0415
-    from .status_text import lines  # noqa: PLC0415
 
     client = AgentClient(read_config(options.config))
-    if options.command == "status":
-        status = client.status()
-        text = [json.dumps(status, indent=2)] if options.json else lines(status)
-        sys.stdout.write("\n".join(text) + "\n")
-        return 0
+    try:
+        return _status(client, options) if options.command == "status" else _send(client, options)
+    except (
+        KeyError,
+        TypeError,
+    ) as error:  # an answer has other fields: updated on disk, and not restarted yet
+        why = f"its answer has no {error.args[0]!r}, so it is of another version than this command"
+        raise CommandError("the agent", options.command, why, "Restart the agent.") from error
+
+
+def _status(client: AgentClient, options: argparse.Namespace) -> int:
+    from .status_text import lines  # noqa: PLC0415
+
+    status = client.status()
+    text = [json.dumps(status, indent=2)] if options.json else lines(status)
+    sys.stdout.write("\n".join(text) + "\n")
+    return 0
+
+
+def _send(client: AgentClient, options: argparse.Namespace) -> int:
+    from .status_text import lines  # noqa: PLC0415
+
     done = client.command(options.command, options.cluster, options.app)
     clusters = ", ".join(done["clusters"])
     sys.stdout.write(f"{options.command}: {f'app {options.app} of ' if options.app else ''}{clusters}\n")

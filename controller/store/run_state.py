@@ -35,19 +35,24 @@ class RunState:
         return "" if source in failed else self.commits.get(source, "")
 
 
+def _content(record: RunState) -> dict[str, Any]:
+    """Return a record as it lies on disk: in the words of 0.1.0, whose agent may come back and read it."""
+    content = dataclasses.asdict(record)
+    content["good"] = content.pop("last_success")
+    return {**content, "result": "good" if record.result == "succeeded" else record.result}
+
+
 def _parse(content: Mapping[str, Any]) -> RunState:
-    """Parse a record; one from before the first release says `good` of success. Raises TypeError, KeyError."""
+    """Parse what `_content` returned. Raises TypeError, KeyError."""
     values = {**content, "failures": tuple(content["failures"])}
-    if "good" in values:
-        values["last_success"] = values.pop("good")
-        values["result"] = "succeeded" if values["result"] == "good" else values["result"]
-    return RunState(**values)
+    values["last_success"] = values.pop("good")
+    return RunState(**{**values, "result": "succeeded" if values["result"] == "good" else values["result"]})
 
 
 _STORE = RecordStore[RunState](
     kind="plumb.gitops/cluster",
     version=1,
-    encode=dataclasses.asdict,
+    encode=_content,
     decode=_parse,
     trust=Trust.STATE,
 )

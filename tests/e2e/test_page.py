@@ -277,7 +277,7 @@ def test_it_is_told_to_who_hears_it(scene: Scene, reader: Browser) -> None:
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     for column in ("Field", "In the cluster", "Git says", "Changed by"):
         assert ("columnheader", column) in heard
-    assert reader.run("return document.getElementById('news').getAttribute('aria-live')") == "polite"
+    assert reader.run("return document.getElementById('announcement').getAttribute('aria-live')") == "polite"
     # Each mark says in words what its colour says.
     assert all(any(map(str.isalpha, mark.text)) for mark in reader.all(".mark"))
 

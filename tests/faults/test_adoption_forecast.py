@@ -64,8 +64,7 @@ def test_row_99_a_check_forecasts_each_field_that_an_adoption_changes(
     api = api_of(sandbox.kubeconfig)
     seen: Counter[str] = Counter()
 
-    # With draws=1 there is an empty keyed list, which a check says goes, and which stays.
-    @examples(60, draws=2, shrink=False)
+    @examples(60, shrink=False)
     @given(st.data())
     def explore(data: st.DataObject) -> None:
         body = cluster.named(data.draw(manifests))

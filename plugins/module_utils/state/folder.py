@@ -104,7 +104,8 @@ def check_status(path: Path, status: os.stat_result, trust: Trust = Trust.CACHE)
         raise NotPrivateError(
             *_account(path, f"others may write to it (mode {status.st_mode & 0o7777:04o})", trust)
         )
-    if stat.S_ISREG(status.st_mode) and status.st_nlink != 1:
+    # An open file that was replaced since has no name any more; that is how files of ours change.
+    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
         raise NotPrivateError(*_account(path, f"it has {status.st_nlink} names (hard links)", trust))
 
 

@@ -171,6 +171,7 @@ class AgentProcess:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            env={**os.environ, **self.environment},
         )
         return done.returncode, done.stdout
 

@@ -40,7 +40,7 @@ def dropped_fields(live: Body, kind: GroupKind, ignored: Ignored, coming: FieldS
         if owner is not recorder and (ours is None or not _may_lose(owner, ours)):
             retained = union(retained, owner.fields)
             continue
-        paths = list(member_paths(_once_ours(owner.fields, former)))
+        paths = list(member_paths(_once_ours(owner.fields, former, coming)))
         excused = [path for path in paths if _is_excused(owner, kind, ignored, path)]
         fields, retained = union(fields, set_of_paths(paths)), union(retained, set_of_paths(excused))
     return dict(without_never_folded(subtract(fields, retained)))
@@ -55,8 +55,12 @@ def _is_excused(owner: Owner, kind: GroupKind, ignored: Ignored, path: Path) -> 
     return is_expected(owner.manager, kind, path) or ignored.covers(owner.manager, path)
 
 
-def _once_ours(theirs: FieldSet, former: FieldSet) -> FieldSet:
-    """Return what of `theirs` is in `former`; of an item of a list that was ours, all that is below it as well."""
+def _once_ours(theirs: FieldSet, former: FieldSet, coming: FieldSet) -> FieldSet:
+    """Return what of `theirs` is in `former`; of an item of a list that was ours, all that is below it as well.
+
+    What somebody owns as a whole goes where Git had something in it and has nothing there any more: a map that only the
+    schema knows to be one value, or one that was emptied.
+    """
     fields: dict[str, Any] = {}
     for key, node in theirs.items():
         former_node = former.get(key)
@@ -65,10 +69,10 @@ def _once_ours(theirs: FieldSet, former: FieldSet) -> FieldSet:
         if key == SELF or (key[:2] == "k:" and is_member_node(former_node)):
             fields[key] = node
         elif not node:
-            if is_member_node(former_node):
+            if is_member_node(former_node) or key not in coming:
                 fields[key] = node
         else:
-            below = _once_ours(node, former_node or {SELF: {}})
+            below = _once_ours(node, former_node or {SELF: {}}, coming.get(key, {}))
             if below:
                 fields[key] = {} if set(below) == {SELF} else below
     return fields

@@ -113,6 +113,18 @@ def _text(value: Any) -> str:
     return str(_JSON.encode(value))
 
 
+def has_items_without_key(value: Any, shape: Shape) -> bool:
+    """Whether a list whose items are owned by their keys has one without: only the server can merge that."""
+    if not shape:
+        return False
+    if isinstance(value, Mapping):
+        return any(has_items_without_key(item, shape.get(f"f:{key}")) for key, item in value.items())
+    if not isinstance(value, list) or all(key[:2] != "k:" for key in shape):
+        return False
+    items = items_by_key(value, shape, "")
+    return items is None or any(has_items_without_key(item, shape.get(key)) for key, item in items.items())
+
+
 def merged(live: Any, wanted: Any, shape: Shape, name: str = "") -> Any:
     """Return what an apply of `wanted` makes of `live` if nothing that it leaves out is removed."""
     if isinstance(live, Mapping) and isinstance(wanted, Mapping) and shape != {}:

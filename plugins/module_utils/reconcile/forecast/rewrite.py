@@ -14,8 +14,8 @@ here, by the rules of server-side apply, and a second dry-run (`replace.py`) ask
     dry-run of the apply  ->  predicted  ->  remove_unowned  ->  dry-run of a replace  ->  Forecast.outcome
 
 That shows which defaults come back, and what admission and validation answer. `exclusive_fields.py` is for what the
-server refuses: the fewest fields beside Git's that have to go. `allocated_values.py` masks values that the server
-allocates anew for each write.
+server refuses: the fewest fields beside Git's that have to go. `empty_lists.py` is for what no apply removes.
+`allocated_values.py` masks values that the server allocates anew for each write.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from ..fields.fieldset import SELF, FieldSet, Path, is_member_node, leaves, set_
 from ..fields.managed_fields import DIGEST, Owner, lost_fields, our_entry, owners, rewritten_managed_fields
 from ..fields.ownership_match import same
 from ..fields.structure import index_of, with_item, without_item
+from .empty_lists import lasting_empty_lists
 from .replace import dry_run_replace
 
 # An applier may own such a map as a whole, if its manifest has it as an empty one.
@@ -85,8 +86,13 @@ def forecast(
     Raises RequestError where the server refuses what is left.
     """
 
+    def left_with(managed_fields: Sequence[Mapping[str, Any]], *, empties: bool) -> Body:
+        before, still_owned = _owned(predicted, managed_fields)
+        left: Body = remove_unowned(predicted, before, union(still_owned, lasting), empties=empties)
+        return left
+
     def outcome_with(managed_fields: Sequence[Mapping[str, Any]], *, empties: bool) -> Body:
-        left = _after_removal(predicted, managed_fields, empties=empties)
+        left = left_with(managed_fields, empties=empties)
         if same(left, predicted):
             return predicted
         return dry_run_replace(cluster, resource, ref_of(live), live, left)
@@ -94,12 +100,13 @@ def forecast(
     managed_fields = transfer.managed_fields(live, resource.api_version)
     if managed_fields is None:
         return Forecast(predicted, None)
+    lasting = lasting_empty_lists(cluster, resource, predicted, subtract(*_owned(predicted, managed_fields)))
     outcome = outcome_with(managed_fields, empties=False)
     fewer = replace(transfer, fold=_without_defaults(transfer.fold, live, predicted, outcome))
     managed_fields = fewer.managed_fields(live, resource.api_version)
     if managed_fields is None:
         return Forecast(predicted, None)
-    plain, emptied = (_after_removal(predicted, managed_fields, empties=empties) for empties in (False, True))
+    plain, emptied = (left_with(managed_fields, empties=empties) for empties in (False, True))
     if not same(plain, emptied):
         outcome = outcome_with(managed_fields, empties=True)
     return Forecast(outcome, managed_fields)
@@ -124,20 +131,15 @@ def our_fields(body: Body) -> FieldSet:
     return entry.fields if entry is not None else {}
 
 
-def _after_removal(predicted: Body, managed_fields: Sequence[Mapping[str, Any]], *, empties: bool) -> Body:
-    """Return what the apply leaves of `predicted` where these managedFields were written before."""
+def _owned(predicted: Body, managed_fields: Sequence[Mapping[str, Any]]) -> tuple[FieldSet, FieldSet]:
+    """Return our fields before the apply, where these managedFields were written, and everybody's after it."""
     entries = owners({"metadata": {"managedFields": [*managed_fields]}})
     still_owned = our_fields(predicted)
     for owner in entries:
         if not owner.is_ours:
             still_owned = union(still_owned, owner.fields)
     ours = our_entry(entries)
-    left: Body = (
-        remove_unowned(predicted, ours.fields, still_owned, empties=empties)
-        if ours is not None
-        else predicted
-    )
-    return left
+    return ours.fields if ours is not None else {}, still_owned
 
 
 def overridden(live: Body, predicted: Body) -> dict[str, tuple[Path, ...]]:

@@ -17,7 +17,7 @@ from ...model.objects import Body
 from ..drift.foreign_fields import blocking_items, removable
 from ..fields.fieldset import FieldSet, display, union
 from ..fields.managed_fields import FIELD_MANAGER, owners
-from ..fields.structure import content_of, fields_of, merged, shape_of
+from ..fields.structure import content_of, fields_of, has_items_without_key, merged, shape_of
 from ..forecast.exclusive_fields import ApplySides, without_other_branch
 from ..forecast.rewrite import Forecast, forecast
 from .context import with_origin
@@ -42,6 +42,9 @@ def find_accepted_apply(
     conflict = _conflict_of_appliers(dry_run_input, resource)
     if conflict:
         return conflict
+    shape = shape_of(owner.fields for owner in owners(dry_run_input.live))
+    if has_items_without_key(content_of(dry_run_input.wanted.body), shape):
+        return with_origin(error, dry_run_input.wanted)
     sides = ApplySides(
         live=dry_run_input.live,
         wanted=dry_run_input.wanted.body,
