@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -379,6 +380,24 @@ class TestCommands:
             assert len(processes_of(folder)) == 3
         finally:
             command("down", "--dir", folder)
+
+    @pytest.mark.parametrize("name", ["kube-controller-manager", "kube-scheduler"])
+    def test_a_port_that_somebody_takes_meanwhile_is_left_to_him(self, tmp_path, name):
+        """These two listen long after their ports were chosen, and after their first work."""
+        folder = tmp_path / "sandbox"
+        process = subprocess.Popen(sandbox_command("up", "--dir", folder, "--without-forge"))
+        assert eventually(
+            lambda: (folder / "ports.json").exists() and bool((folder / "ports.json").read_text())
+        )
+        taken = json.loads((folder / "ports.json").read_text())[name]
+        with socket.create_server(("127.0.0.1", taken)):
+            assert process.wait(timeout=120) == 0
+            try:
+                assert json.loads((folder / "ports.json").read_text())[name] != taken
+                assert f"a port of {name} was taken" in (folder / "supervisor.log").read_text()
+                assert len(processes_of(folder)) == 6
+            finally:
+                command("down", "--dir", folder)
 
     def test_refuses_a_folder_of_other_things(self, tmp_path):
         (tmp_path / "thesis.tex").touch()

@@ -78,17 +78,18 @@ class Startup:
         git, gitea = self._start_forge() if self._request.with_forge else (None, None)
         self._waiter.until("a ready API server", lambda: seed.is_api_ready(api), PATIENCE)
         seed.apply_seed(api, nodes=self._request.with_controllers)
-        if self._request.with_controllers:
-            self._start_controllers(pki)
+        controllers = self._start_controllers(pki) if self._request.with_controllers else ()
         if git is not None and gitea is not None:
             self._finish_forge(git, gitea)
-        if self._request.with_controllers:
+        if controllers:
             self._waiter.until("a cluster that runs pods", lambda: seed.is_cluster_ready(api), PATIENCE)
+            # They work before they listen, and end where another sandbox has taken the port meanwhile.
+            self._waiter.until("controllers that listen", lambda: all(map(_listens, controllers)), PATIENCE)
         return self._describe(server, pki, git)
 
-    def _run(self, name: str, arguments: Sequence[str]) -> None:
+    def _run(self, name: str, arguments: Sequence[str]) -> Child:
         argv = (str(self._request.binaries[name]), *arguments)
-        self._spawn(Program(name=name, argv=argv, env=self._env))
+        return self._spawn(Program(name=name, argv=argv, env=self._env))
 
     def _spawn(self, program: Program) -> Child:
         child = spawn(program, self._layout.root, self._layout.log_of(program.name))
@@ -103,12 +104,14 @@ class Startup:
         arguments = control_plane.api_server_arguments(self._layout, pki, self._ports, policy)
         self._run("kube-apiserver", arguments)
 
-    def _start_controllers(self, pki: Pki) -> None:
+    def _start_controllers(self, pki: Pki) -> tuple[Child, Child]:
+        """Start controllers, scheduler and kubelets, and return those of them that listen."""
         layout, ports = self._layout, self._ports
         arguments = control_plane.controller_manager_arguments(layout, pki, ports)
-        self._run("kube-controller-manager", arguments)
-        self._run("kube-scheduler", control_plane.scheduler_arguments(layout, ports))
+        manager = self._run("kube-controller-manager", arguments)
+        scheduler = self._run("kube-scheduler", control_plane.scheduler_arguments(layout, ports))
         self._run("kwok", control_plane.kwok_arguments(layout, STAGES))
+        return manager, scheduler
 
     def _start_forge(self) -> tuple[forge.Forge, Child]:
         folder = self._layout.forge
@@ -168,3 +171,7 @@ class Startup:
                 "registry": git.registry,
             }
         return described
+
+
+def _listens(child: Child) -> bool:
+    return "Serving securely on" in child.log.read_text(encoding="utf-8", errors="replace")
