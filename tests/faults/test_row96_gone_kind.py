@@ -35,8 +35,8 @@ def test_row_96_a_definition_that_somebody_deleted_is_blamed(engine: Engine, kub
 
 
 def test_row_96_a_kind_that_never_was_is_not_called_deleted(engine: Engine) -> None:
-    engine.write("app/all.yaml", config_map("c") + manifest("nowhere.example.com/v1", "Thing", "t"))
-    refused = engine.apply().action("Thing", "t")
+    engine.write("app/all.yaml", config_map("c") + manifest("nowhere.example.com/v1", "Nonesuch", "t"))
+    refused = engine.apply().action("Nonesuch", "t")
     assert "deleted" not in refused.reason
     assert "Apply its CustomResourceDefinition" in refused.reason
 
