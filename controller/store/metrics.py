@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,6 +26,7 @@ from .run_state import RunState
 disable_created_metrics()  # type: ignore[no-untyped-call] # they double the series, and nothing asks for them
 _BUCKETS = (0.5, 1, 2, 3, 5, 8, 13, 30, 60, 120, 300, 600, 1800)  # seconds
 _MOST_MANAGERS = 100  # of a cluster that are told apart
+_Metric = TypeVar("_Metric", Counter, Gauge, Histogram)
 _ACTIONS = ("create", "update", "adopt", "recreate", "prune", "refused")
 
 
@@ -62,108 +63,72 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        app, cluster = ("cluster", "app"), ("cluster",)
-        self._seconds = Histogram(
-            "plumb_run_seconds", "How long runs took.", cluster, buckets=_BUCKETS, registry=self.registry
+        self._by_labels: dict[tuple[str, ...], list[Any]] = {}
+        make, cluster, app = self._make, ("cluster",), ("cluster", "app")
+        by_result, by_manager = ("cluster", "result"), (*app, "kind", "manager")
+        self._seconds = make(Histogram, "plumb_run_seconds", "How long runs took.", cluster, buckets=_BUCKETS)
+        self._runs = make(Counter, "plumb_runs", "Runs by result.", by_result)
+        self._objects = make(Gauge, "plumb_objects", "Objects of an app in its last run.", app)
+        self._actions = make(Counter, "plumb_actions", "Actions on objects.", (*app, "action"))
+        self._drift = make(Counter, "plumb_drift", "Objects found drifted.", app)
+        self._drift_found = make(
+            Counter, "plumb_drift_found", "Objects found drifted, by who did it.", by_manager
         )
-        self._runs = Counter("plumb_runs", "Runs by result.", ("cluster", "result"), registry=self.registry)
-        self._objects = Gauge(
-            "plumb_objects", "Objects of an app in its last run.", app, registry=self.registry
-        )
-        self._actions = Counter(
-            "plumb_actions", "Actions on objects.", (*app, "action"), registry=self.registry
-        )
-        self._drift = Counter("plumb_drift", "Objects found drifted.", app, registry=self.registry)
-        by_manager = (*app, "kind", "manager")
-        self._drift_found = Counter(
-            "plumb_drift_found", "Objects found drifted, by who did it.", by_manager, registry=self.registry
-        )
-        self._reverted = Counter(
-            "plumb_drift_reverted", "Objects that were reverted.", by_manager, registry=self.registry
-        )
-        self._failures = Counter(
-            "plumb_failures", "Objects and apps that began to fail.", app, registry=self.registry
-        )
-        self._failing = Gauge(
+        self._reverted = make(Counter, "plumb_drift_reverted", "Objects that were reverted.", by_manager)
+        self._failures = make(Counter, "plumb_failures", "Objects and apps that began to fail.", app)
+        self._failing = make(
+            Gauge,
             "plumb_failing",
             "Objects and apps that failed, were refused or unhealthy in the last run.",
             app,
-            registry=self.registry,
         )
-        self._age = Gauge(
+        self._age = make(
+            Gauge,
             "plumb_last_successful_run_age_seconds",
             "Time since the last run of all apps in which nothing failed; +Inf where there was none.",
             cluster,
-            registry=self.registry,
         )
-        self._revision = Gauge(
-            "plumb_revision_info",
-            "The revision of each source.",
-            ("cluster", "source", "commit"),
-            registry=self.registry,
+        self._revision = make(
+            Gauge, "plumb_revision_info", "The revision of each source.", ("cluster", "source", "commit")
         )
-        self._watched = Gauge(
-            "plumb_watch_objects", "Objects that are watched.", cluster, registry=self.registry
+        self._watched = make(Gauge, "plumb_watch_objects", "Objects that are watched.", cluster)
+        self._restarts = make(
+            Counter, "plumb_watch_restarts", "Watches that broke or had to begin anew.", cluster
         )
-        self._restarts = Counter(
-            "plumb_watch_restarts",
-            "Watches that broke or had to begin anew.",
-            cluster,
-            registry=self.registry,
+        self._conflicts = make(
+            Gauge, "plumb_field_conflicts", "Fields that somebody else keeps writing.", cluster
         )
-        self._conflicts = Gauge(
-            "plumb_field_conflicts",
-            "Fields that somebody else keeps writing.",
-            cluster,
-            registry=self.registry,
-        )
-        self._scans = Counter(
-            "plumb_image_scans",
-            "Scans for new images by result.",
-            ("cluster", "result"),
-            registry=self.registry,
-        )
-        self._scan_seconds = Histogram(
+        self._scans = make(Counter, "plumb_image_scans", "Scans for new images by result.", by_result)
+        self._scan_seconds = make(
+            Histogram,
             "plumb_image_scan_seconds",
             "How long scans for new images took.",
             cluster,
             buckets=_BUCKETS,
-            registry=self.registry,
         )
-        self._written = Counter(
-            "plumb_image_runs",
-            "Runs that commit new images to Git, by result.",
-            ("cluster", "result"),
-            registry=self.registry,
+        self._written = make(
+            Counter, "plumb_image_runs", "Runs that commit new images to Git, by result.", by_result
         )
-        self._backoff = Gauge(
+        self._backoff = make(
+            Gauge,
             "plumb_backoff_seconds",
             "For how long a cluster is left alone, since its API server failed for all requests; 0: it is not.",
             cluster,
-            registry=self.registry,
         )
-        self._webhooks = Counter(
+        self._webhooks = make(
+            Counter,
             "plumb_webhook_deliveries",
             "Deliveries of webhooks, by the status of the answer.",
             ("webhook", "status"),
-            registry=self.registry,
         )
-        self._loops = Counter(
+        self._loops = make(
+            Counter,
             "plumb_loop_restarts",
             "Loops of the agent that ended by a defect and were begun again.",
             ("loop",),
-            registry=self.registry,
         )
-        self._leader = Gauge("plumb_leader", "Whether this agent makes runs.", registry=self.registry)
+        self._leader = make(Gauge, "plumb_leader", "Whether this agent makes runs.")
         self._leader.set(1)
-        self._all = (
-            self._seconds, self._runs, self._objects, self._actions, self._drift, self._failures, self._age,
-            self._revision, self._watched, self._restarts, self._conflicts, self._drift_found, self._reverted,
-            self._scans, self._scan_seconds, self._written, self._backoff, self._failing,
-        )  # fmt: skip
-        self._of_apps = (
-            self._objects, self._actions, self._drift, self._failures, self._failing, self._drift_found, self._reverted,
-        )  # fmt: skip
         self._last_success: dict[str, float] = {}
         self._findings: dict[str, dict[str, AppFindings]] = {}  # by cluster and app, after the last run
         self._sources: dict[str, set[str]] = {}  # by cluster: those with a series
@@ -172,6 +137,18 @@ class Metrics:
             set()
         )  # clusters that left; a run of them that still ends makes no series again
         self._managers: dict[str, set[str]] = {}  # by cluster: those with series of their own
+
+    def _make(
+        self, kind: type[_Metric], name: str, text: str, labels: tuple[str, ...] = (), **options: Any
+    ) -> _Metric:
+        metric = kind(name, text, labels, registry=self.registry, **options)
+        self._by_labels.setdefault(labels, []).append(metric)
+        return metric
+
+    def _with_label(self, label: str) -> Iterator[Any]:
+        return (
+            metric for labels, metrics in self._by_labels.items() if label in labels for metric in metrics
+        )
 
     def count_loop_restart(self, loop: str) -> None:
         """Count a loop that ended by a defect."""
@@ -260,7 +237,7 @@ class Metrics:
         for app in self._apps.get(cluster, set()) - metered.apps:
             self._apps[cluster].discard(app)
             self._findings.get(cluster, {}).pop(app, None)
-            for metric in self._of_apps:
+            for metric in self._with_label("app"):
                 metric.remove_by_labels({"cluster": cluster, "app": app})
         for source in self._sources.get(cluster, set()) - metered.sources:
             self._sources[cluster].discard(source)
@@ -274,7 +251,7 @@ class Metrics:
         self._gone.add(cluster)
         for known in (self._last_success, self._managers, self._findings, self._sources, self._apps):
             known.pop(cluster, None)
-        for metric in self._all:
+        for metric in self._with_label("cluster"):
             metric.remove_by_labels({"cluster": cluster})
         self._loops.remove_by_labels({"loop": f"cluster {cluster}"})
 

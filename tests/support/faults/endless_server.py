@@ -6,38 +6,26 @@
 from __future__ import annotations
 
 import http.server
-import threading
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
+
+from ansible_collections.plumb.gitops.tests.support.tls.loopback_server import LoopbackServer
 
 _PIECE = b" " * (1 << 16)
 _END = 1 << 30  # bytes: far more than anybody may take, and a test that fails ends
 
 
-class EndlessServer:
+class EndlessServer(LoopbackServer):
     """Answers everything with `status`, `headers` and spaces without end."""
 
     def __init__(self, status: int, headers: Mapping[str, str]) -> None:
         self.taken: list[int] = []  # bytes, by request
-        self._server = _EndlessHttpServer(("127.0.0.1", 0), _handler(self, status, headers))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        super().__init__(_handler(self, status, headers), kind=_EndlessHttpServer)
 
     @property
     def url(self) -> str:
         """The server's address."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> EndlessServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()  # waits for the answers under way
-        self._thread.join(10)
+        return f"http://127.0.0.1:{self.port}"
 
 
 class _EndlessHttpServer(http.server.ThreadingHTTPServer):

@@ -11,12 +11,12 @@ import os
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import urlsplit
+
+from ansible_collections.plumb.gitops.tests.support.tls.loopback_server import LoopbackServer
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Reply:
     body: bytes = b""
 
 
-class GitServer:
+class GitServer(LoopbackServer):
     """Serves the bare repositories below `root`; a push is taken where a repository's `http.receivepack` is true.
 
     With `token`, every request needs it as the password of Basic authentication (and `username`, if that is given).
@@ -61,33 +61,11 @@ class GitServer:
         self.requests: list[Request] = []
         self.intercept: Callable[[Request], Reply | None] = lambda _request: None
         self.cut_after: int | None = None
-        self._scheme = "https" if tls else "http"
-        self._server = _GitHttpServer(("127.0.0.1", 0), _handler(self))
-        if tls:
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port on loopback."""
-        return int(self._server.server_address[1])
+        super().__init__(_handler(self), kind=_GitHttpServer, tls=tls)
 
     def url(self, name: str) -> str:
         """Return the address of the repository `name`, a path below the root."""
-        return f"{self._scheme}://127.0.0.1:{self.port}/{name}"
-
-    def __enter__(self) -> GitServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        return f"{self.scheme}://127.0.0.1:{self.port}/{name}"
 
     def admits(self, authorization: str) -> bool:
         """Return whether an Authorization header has the token, where one is needed."""

@@ -13,15 +13,14 @@ import hashlib
 import http.server
 import json
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from ansible_collections.plumb.gitops.tests.support.git.git_server import Reply, Request
+from ansible_collections.plumb.gitops.tests.support.tls.loopback_server import LoopbackServer
 
 OCI = "application/vnd.oci.image"
 
@@ -41,7 +40,7 @@ class Stored:
     content: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 
 
-class RegistryServer:
+class RegistryServer(LoopbackServer):
     """Serves `repositories`. `login` (USER, PASSWORD) is wanted as basic or, with `bearer`, for a token.
 
     `intercept` may return a Reply or a Dribble for a request, or None to let the registry answer.
@@ -58,35 +57,17 @@ class RegistryServer:
         self.etags = False
         self.tokens: set[str] = set()
         self.intercept: Callable[[Request], Reply | Dribble | None] = lambda _request: None
-        self._server = _RegistryHttpServer(("127.0.0.1", 0), _handler(self))
-        self._scheme = "http"
-        if tls:
-            self._scheme = "https"
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        super().__init__(_handler(self), kind=_RegistryHttpServer, tls=tls)
 
     @property
     def host(self) -> str:
         """Host and port, as image names begin."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        return f"127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:
         """The registry's address."""
-        return f"{self._scheme}://{self.host}"
-
-    def __enter__(self) -> RegistryServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        return f"{self.scheme}://{self.host}"
 
     def asked(self, part: str) -> list[Request]:
         """Return the requests whose path holds `part`."""
