@@ -47,9 +47,8 @@ class SourcePoller:
         self._threads = ThreadPoolExecutor(_WIDTH, thread_name_prefix="poll")
         self._asking: dict[SourceSpec, asyncio.Task[None]] = {}
         self._unanswered: set[SourceSpec] = set()
-        self._announced: dict[
-            tuple[str, str], str
-        ] = {}  # by cluster and source, the commit a run was asked for
+        # By cluster and source, the commit a run was asked for.
+        self._announced: dict[tuple[str, str], str] = {}
 
     async def loop(self) -> None:
         """Ask for ever: all remotes at the configured interval, and some as soon as a wakeup names their sources."""

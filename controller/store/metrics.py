@@ -133,9 +133,8 @@ class Metrics:
         self._findings: dict[str, dict[str, AppFindings]] = {}  # by cluster and app, after the last run
         self._sources: dict[str, set[str]] = {}  # by cluster: those with a series
         self._apps: dict[str, set[str]] = {}
-        self._gone: set[str] = (
-            set()
-        )  # clusters that left; a run of them that still ends makes no series again
+        # Clusters that left; a run of them that still ends makes no series again.
+        self._gone: set[str] = set()
         self._managers: dict[str, set[str]] = {}  # by cluster: those with series of their own
 
     def _make(

@@ -36,9 +36,8 @@ class AppFindings:
     failing: FindingSet = field(default_factory=FindingSet)
     refused: FindingSet = field(default_factory=FindingSet)
     drifted: FindingSet = field(default_factory=FindingSet)  # and not reverted
-    by_manager: Mapping[tuple[str, str], FindingSet] = field(
-        default_factory=dict
-    )  # the same by kind and manager
+    # The same by kind and manager.
+    by_manager: Mapping[tuple[str, str], FindingSet] = field(default_factory=dict)
 
 
 def findings_after(app: Mapping[str, Any]) -> AppFindings:

@@ -74,12 +74,10 @@ class Forge:
     page: Mapping[str, str]  # the query of a list; {page} counts from 1
     calls: Mapping[ForgeAction, Call]
     reads: Mapping[str, str]  # our name of a field, and the forge's; dots lead into maps
-    means: Mapping[
-        str, tuple[str, object]
-    ]  # our name of a yes or no; the forge's field, and its value for yes
+    # Our name of a yes or no; the forge's field, and its value for yes.
+    means: Mapping[str, tuple[str, object]]
     graphql: str = ""  # what follows the forge's address for GraphQL
     nested_owners: bool = False  # whether an owner may be a path: group/subgroup
-    states: Mapping[str, str] = field(
-        default_factory=lambda: MappingProxyType({})
-    )  # of a commit: ours, theirs
+    # Of a commit: ours, theirs.
+    states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     longest_status: int = 255  # characters of a status's description

@@ -51,9 +51,8 @@ class Run:
     render: Callable[[Checkout, AppSpec], tuple[Manifest, ...]]
     options: RunOptions
     verified: VerifiedStates = field(default_factory=dict)  # what earlier runs verified
-    remarks: Callable[[str], tuple[str, ...]] = (
-        lambda _app: ()
-    )  # (app) -> warnings of its rendering, once it is made
+    # (app) -> warnings of its rendering, once it is made.
+    remarks: Callable[[str], tuple[str, ...]] = lambda _app: ()
     unread: str = ""  # why there may be apps that are not among `apps`: then nothing is pruned
 
 

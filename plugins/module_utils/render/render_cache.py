@@ -73,9 +73,8 @@ class RenderCache:
 
     def __init__(self, folder: Path, *, writable: bool = True, afresh: bool = False) -> None:
         self._folder, self._writable, self.afresh = folder, writable, afresh
-        self._real_folders: dict[
-            str, str
-        ] = {}  # real paths; nothing moves in a checkout while a run reads it
+        # Real paths; nothing moves in a checkout while a run reads it.
+        self._real_folders: dict[str, str] = {}
         self._in_memory: dict[RenderSource, Mapping[str, Any]] = {}
         self.differing: list[str] = []
         self.remarks: dict[str, tuple[str, ...]] = {}  # by the subject of what was rendered

@@ -19,9 +19,8 @@ class ApiAccess:
     server: str  # the URL, with a path where a gateway wants one; no trailing slash
     tls: ssl.SSLContext | None = None
     server_name: str = ""  # to be checked in the certificate, where it is not the host's
-    authorization: Callable[[], str] = field(
-        default=str, repr=False
-    )  # the header's value, fresh; empty: none
+    # The header's value, fresh; empty: none.
+    authorization: Callable[[], str] = field(default=str, repr=False)
     headers: tuple[tuple[str, str], ...] = ()  # impersonation
     proxy: str = field(default="", repr=False)  # a URL, maybe with a password
     named: str = ""  # how the operator named it, for messages: `kubeconfig /etc/x, context prod`

@@ -68,9 +68,8 @@ class _Circuit:
     not_before: float = 0.0  # when the next probe is due
     probes: int = 0  # that failed
     probed: set[str] = field(default_factory=set)
-    alone: set[str] = field(
-        default_factory=set
-    )  # paths that failed while others succeeded, which is no sign of an outage
+    # Paths that failed while others succeeded, which is no sign of an outage.
+    alone: set[str] = field(default_factory=set)
     waiting: Counter[str] = field(default_factory=Counter)  # paths
 
     def may_probe(self, path: str) -> bool:

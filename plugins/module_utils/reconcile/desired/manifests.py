@@ -34,9 +34,8 @@ class DesiredObject:
     body: Body
     digest: str  # of the manifest; equal means that Git says the same
     origin: Origin
-    copied: frozenset[str] = (
-        frozenset()
-    )  # names of labels that the template has and the manifest itself has not
+    # Names of labels that the template has and the manifest itself has not.
+    copied: frozenset[str] = frozenset()
 
     @property
     def api_version(self) -> str:

@@ -80,9 +80,8 @@ class LastObservation:
     """What the last run observed of an app: when it began, and to whom it attributed which change."""
 
     at: str = ""
-    drifted: Mapping[str, Mapping[str, Culprit]] = field(
-        default_factory=dict
-    )  # by object, by path, if the change stayed
+    # By object, by path, if the change stayed.
+    drifted: Mapping[str, Mapping[str, Culprit]] = field(default_factory=dict)
 
 
 def read_event(event: Mapping[str, Any], *, late: bool = False) -> AuditEvent | None:

@@ -71,15 +71,13 @@ class PlanContext:
     former_inventories: tuple[Inventory, ...]  # of the app's former names
     autoscalers: Autoscalers
     missing_namespaces: frozenset[str]  # that neither exist nor come with this run
-    coming_namespaces: frozenset[
-        str
-    ]  # that do not exist yet and come with this run, before this app's objects
+    # That do not exist yet and come with this run, before this app's objects.
+    coming_namespaces: frozenset[str]
     read_at: float  # when the cluster was read, by time.monotonic()
     membership: Membership
     applied_before: bool  # without a record: all these manifests were applied before, as 0.1.0 remembered it
-    namespace_providers: Mapping[str, str] = field(
-        default_factory=dict
-    )  # by namespace: an app of this run that brings it
+    # By namespace: an app of this run that brings it.
+    namespace_providers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cluster(self) -> Cluster:

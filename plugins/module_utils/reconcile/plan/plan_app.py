@@ -48,9 +48,8 @@ class AppPlan:
     records: MemberRecords | None = None
     record: MemberRecord | None = None  # what earlier runs applied; None where this run does not need to know
     unrecorded: tuple[ObjectRef, ...] = ()  # labelled objects that no record has
-    unread_members: tuple[
-        ObjectRef, ...
-    ] = ()  # recorded objects that may exist, though this run could not read them
+    # Recorded objects that may exist, though this run could not read them.
+    unread_members: tuple[ObjectRef, ...] = ()
 
     @property
     def verified(self) -> dict[ObjectRef, VerifiedState]:

@@ -72,9 +72,8 @@ class Snapshot:
     states: Mapping[tuple[str, ObjectRef], VerifiedState]
     failed: frozenset[GroupKind]  # those of `unread` that failed otherwise than by a missing right
     kinds: frozenset[GroupKind]  # that were listed
-    other_versions: Mapping[
-        ObjectRef, Body
-    ]  # wanted objects that exist in another version than the wanted one
+    # Wanted objects that exist in another version than the wanted one.
+    other_versions: Mapping[ObjectRef, Body]
 
     def live(self, wanted: DesiredObject) -> Body | None:
         """Return the live object: in the wanted version, or in another where the server does not know that yet."""

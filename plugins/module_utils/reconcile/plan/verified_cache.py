@@ -46,9 +46,8 @@ class VerifiedState:
     entry_digest: str  # digest of our managedFields entry
     autoscaled: bool
     healthy: bool
-    added: tuple[
-        tuple[Any, ...], ...
-    ] = ()  # what others had added: path, live value, and the four fields of the culprit
+    # What others had added: path, live value, and the four fields of the culprit.
+    added: tuple[tuple[Any, ...], ...] = ()
 
     @property
     def additions(self) -> tuple[FieldChange, ...]:

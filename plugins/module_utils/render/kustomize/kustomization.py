@@ -36,9 +36,8 @@ KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization
 class BuildInputs:
     """What a build can read: where its objects are written, and the texts that no message may show."""
 
-    origins: dict[tuple[str, str, str], Origin | None] = field(
-        default_factory=dict
-    )  # None: written more than once
+    # None: written more than once.
+    origins: dict[tuple[str, str, str], Origin | None] = field(default_factory=dict)
     private: set[str] = field(default_factory=set)
     patches: set[str] = field(default_factory=set)
     empty: bool = True  # no field says anything, which kustomize takes for a mistake
