@@ -27,6 +27,7 @@ from .core.log import Log
 from .core.schedule import Trigger
 from .core.suspensions import Suspensions, read_suspensions
 from .core.triggers import Wakeups
+from .core.turns import Turns
 from .http.app import HttpServices, listen
 from .http.audit_sink import AuditSink
 from .http.auth import short_token
@@ -70,7 +71,12 @@ class Agent:
         self._file = file
         self._runs = RunPool(config.runtime_dir)
         self._shared = AgentServices(
-            lambda: self.in_force, self._runs, log, self.metrics, self.broker.changed
+            lambda: self.in_force,
+            self._runs,
+            log,
+            self.metrics,
+            Turns(lambda: self.in_force.config.max_runs),
+            self.broker.changed,
         )
         self._scanner = ImageScanner(self.clusters, self._shared, self.wakeups)
         self._previews = PreviewScanner(self.clusters, self._shared, self.wakeups)

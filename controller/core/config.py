@@ -89,6 +89,7 @@ class Config:
     renew_tokens: bool
     watch: bool
     start_ahead: bool
+    max_runs: int  # clusters that have a run at once
 
 
 # What only a restart changes.
@@ -124,6 +125,7 @@ def config_of(values: Mapping[str, Any], *, subject: str, environment: Mapping[s
         renew_tokens=reader.flag("renew_tokens", default=True),
         watch=reader.flag("watch", default=True),
         start_ahead=reader.flag("start_ahead", default=True),
+        max_runs=reader.number("max_runs", len(os.sched_getaffinity(0)), 1, 1000),
     )
 
 

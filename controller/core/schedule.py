@@ -6,12 +6,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 FIRST_RETRY = 10.0  # seconds after a first failure; it doubles up to the interval
 FIRST_BACKOFF = 10.0  # seconds after a run that was stopped because the API server failed; it doubles
 LONGEST_BACKOFF = 600.0  # seconds
 SYNC, RESUMED = "sync by request", "resumed"
 BY_HAND = frozenset({SYNC, RESUMED})  # causes of runs that wait for nothing
+CHANGE_SEEN, DEPENDENCY, HEALTH = "change seen", "dependency healthy", "health not readable from here"
+RETRY, INTERVAL = "retry", "interval"
+
+
+class Urgency(Enum):
+    """How urgent a run is: the smaller, the sooner its cluster has a turn."""
+
+    BY_HAND = 0
+    REVERT = 1
+    COMMIT = 2
+    DEPENDENCY = 3
+    RETRY = 4
+    INTERVAL = 5
+
+
+# By cause; any other is a commit's: a source moved, the inventory changed, the agent started or leads.
+_URGENCY = {
+    SYNC: Urgency.BY_HAND,
+    RESUMED: Urgency.BY_HAND,
+    CHANGE_SEEN: Urgency.REVERT,
+    DEPENDENCY: Urgency.DEPENDENCY,
+    HEALTH: Urgency.RETRY,
+    RETRY: Urgency.RETRY,
+    INTERVAL: Urgency.INTERVAL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +76,12 @@ class Trigger:
     def is_by_hand(self) -> bool:
         """Whether an operator asked for it."""
         return not BY_HAND.isdisjoint(self.cause.split(", "))
+
+    @property
+    def urgency(self) -> Urgency:
+        """How urgent the run is, by the most urgent of its causes."""
+        causes = self.cause.split(", ")
+        return min((_URGENCY.get(cause, Urgency.COMMIT) for cause in causes), key=lambda each: each.value)
 
 
 def merge_triggers(first: Trigger | None, second: Trigger) -> Trigger:

@@ -9,14 +9,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.plumb.gitops.plugins.module_utils.model.app_state import (
+    STATES,
+    SyncState,
+    worst_state,
+)
+
 from ..store.history import History
 from .status import instant
 
 KIND = "AgentState"
 _MOST_REASONS = 5  # of a cluster
 
-# The states of an app or a cluster, the worst first (docs/glossary.md).
-STATES = ("failed", "refused", "unhealthy", "drifted", "unverified", "suspended", "pending", "in sync")
+_ORDER = {row.state.value: index for index, row in enumerate(STATES)}  # the worst first
+_PENDING = {"state": SyncState.PENDING.value, "since": "", "waits_for": "", "commit": ""}
+_FAILURES = frozenset({"failed", "refused", "unhealthy"})  # what makes a run fail, or an app after it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +76,21 @@ def _apps(snapshot: ClusterSnapshot) -> list[dict[str, Any]]:
     ran = {app["name"]: app for app in snapshot.status["apps"]}
     options = {app["name"]: app for app in snapshot.apps}
     suspended = set(snapshot.status["suspended_apps"])
-    shown = [_app(name, ran.get(name), options.get(name, {}), snapshot.history.apps.get(name, {}), name in suspended)
-             for name in dict.fromkeys((*options, *ran))]  # fmt: skip
-    return sorted(shown, key=lambda app: STATES.index(app["state"]))
+    states = snapshot.status["app_states"]
+    shown = [
+        {
+            **_app(
+                name,
+                ran.get(name),
+                options.get(name, {}),
+                snapshot.history.apps.get(name, {}),
+                name in suspended,
+            ),
+            **states.get(name, _PENDING),
+        }
+        for name in dict.fromkeys((*options, *ran))
+    ]
+    return sorted(shown, key=lambda app: _ORDER[app["state"]])
 
 
 def _app(
@@ -83,7 +102,7 @@ def _app(
 ) -> dict[str, Any]:
     findings = [_dated(finding) for finding in history.get("findings", ()) if finding["what"] != "reverted"]
     reverted = sum(finding["what"] == "reverted" for finding in history.get("findings", ()))
-    app: dict[str, Any] = {
+    return {
         "name": name,
         "source": app_options.get("source", ""),
         "path": app_options.get("path", ""),
@@ -98,21 +117,6 @@ def _app(
         "warnings": list(history.get("warnings", ())),
         "prune_blocked": history.get("prune_blocked", ""),
     }
-    return {**app, "state": _state_of_app(app, has_run=last is not None)}
-
-
-def _state_of_app(app: Mapping[str, Any], *, has_run: bool) -> str:
-    kinds = {finding["what"] for finding in app["findings"]}
-    holds = {
-        "failed": bool(app["error"] or kinds & {"failed", "skipped"}),
-        "refused": "refused" in kinds,
-        "unhealthy": bool(app["unhealthy"]),
-        "drifted": "drifted" in kinds,
-        "unverified": "unverified" in kinds,
-        "suspended": app["suspended"],
-        "pending": not has_run,
-    }
-    return next((state for state in STATES if holds.get(state)), "in sync")
 
 
 def _state_of_cluster(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]) -> str:
@@ -122,9 +126,9 @@ def _state_of_cluster(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any
     if not last["ended"]:
         return "pending"
     of_apps = {app["state"] for app in apps}
-    worst = next((state for state in STATES if state in of_apps), "in sync")
+    worst = worst_state(map(SyncState, of_apps)).value
     # A run fails for what its apps show, or for something else: a source, the cluster, the run itself.
-    if last["result"] != "succeeded" and STATES.index(worst) > STATES.index("unhealthy"):
+    if last["result"] != "succeeded" and worst not in _FAILURES:
         return "failed"
     if worst in {"suspended", "pending"} and of_apps - {worst}:  # some of it only
         return "in sync"
@@ -152,6 +156,8 @@ def _reasons_of_app(app: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for finding in app["findings"]:
         if finding["what"] != "skipped":
             yield _reason(finding["what"], app["name"], finding["object"], _text_of(finding))
+    if app["waits_for"] and app["state"] != "unhealthy":
+        yield _reason(app["state"], app["name"], text=f"waits for {app['waits_for']}")
     for each in app["unhealthy"]:
         text = f"{each['status']}: {each.get('message') or 'not there yet'}"
         yield _reason("unhealthy", app["name"], each["object"], text)

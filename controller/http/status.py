@@ -11,6 +11,7 @@ from typing import Any
 
 from ..loops.cluster_loop import ClusterLoop
 from ..store.agent_state import AgentState
+from ..store.app_states import AppStatuses
 
 API_VERSION = "plumb.gitops/v1"
 
@@ -64,8 +65,22 @@ def cluster_status(in_force: AgentState, cluster: ClusterLoop) -> dict[str, Any]
         "report": record.report,
         "watch": cluster.watch.status(),
         "conflicts": cluster.watch.queue.conflict_status(),
+        "app_states": shown_states(cluster.app_states),
         "sources": record.summary.get("sources", []),
         "apps": record.summary.get("apps", []),
+    }
+
+
+def shown_states(statuses: AppStatuses) -> dict[str, Any]:
+    """Return the states of apps by name: the state, since when, what is waited for, the revision in force."""
+    return {
+        name: {
+            "state": status.state.value,
+            "since": instant(status.since),
+            "waits_for": status.waits_for,
+            "commit": status.commit,
+        }
+        for name, status in statuses.items()
     }
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +23,39 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.g
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
 
-from ..core.paths import audit_file
 from ..core.run_protocol import RunOutcome
 from ..core.schedule import (
+    DEPENDENCY,
+    HEALTH,
+    INTERVAL,
+    RETRY,
     Pace,
     Trigger,
+    Urgency,
     backoff_after,
     merge_triggers,
     wait_after,
 )
 from ..runner.reports import drop_old
-from ..runner.run_pool import DEADLINE, DIED, RunRequest
-from ..store.agent_state import AgentServices, AgentState
-from ..store.history import (
-    History,
-    after_run,
-    after_run_without_report,
-    read_history,
-    write_history,
+from ..runner.run_pool import RunRequest
+from ..store.agent_state import AgentServices
+from ..store.app_states import (
+    AppStatuses,
+    HeldStates,
+    read_statuses,
+    startable,
+    statuses_after,
+    write_statuses,
 )
+from ..store.health_waits import HEALTHY, HealthWait
+from ..store.history import read_history, write_history
 from ..store.metrics import Metered
-from ..store.run_state import RunState, read_record, write_record
+from ..store.run_state import read_record, write_record
 from ..watch.change_queue import HeldApps
 from ..watch.cluster_watch import ClusterWatch
+from .health_follower import HealthFollower
+from .run_result import history_after, log_values, record_after
+from .run_variables import run_variables
 
 PLAYBOOK = "plumb.gitops.reconcile"
 
@@ -65,6 +76,9 @@ class ClusterLoop:
         self.inventory_used: Path | None = None
         self.config: GitConfig | None = None
         self.read_config()
+        self._state_dir = config.state_dir
+        self.health = HealthFollower(self, config.state_dir / "health")
+        self.app_states: AppStatuses = read_statuses(config.state_dir / "apps", name)
         self._interval = config.interval
         self._paced = self._due = time.monotonic()
         self._trigger: Trigger | None = Trigger("started")
@@ -73,7 +87,11 @@ class ClusterLoop:
         self._warned: frozenset[str] = frozenset()
         self._wakeup = asyncio.Event()
         self.watch = ClusterWatch(
-            self, self._held_apps, shared.log, lambda: shared.metrics.count_watch_restart(name)
+            self,
+            self._held_apps,
+            self.health,
+            shared.log,
+            lambda: shared.metrics.count_watch_restart(name),
         )
 
     @property
@@ -142,6 +160,8 @@ class ClusterLoop:
         if self._interval != self._shared.in_force().config.interval:
             self._set_due()
         self._follow_or_end()
+        self.update_states()
+        self.health.wake()
         self._wakeup.set()
         self._shared.changed(self.name)
 
@@ -166,7 +186,9 @@ class ClusterLoop:
         """Make runs for ever. Cancelling it ends the run that is under way, and the watch."""
         self._follow_or_end()
         try:
-            await self._loop()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.health.loop())
+                tasks.create_task(self._loop())
         finally:
             self.watch.end()
 
@@ -174,7 +196,13 @@ class ClusterLoop:
         while True:
             trigger = await self._next()
             try:
-                await self._run(trigger)
+                async with self._shared.turns.turn(partial(self._urgency, trigger), self._interval):
+                    if self._trigger is not None:  # asked for while the turn was waited for
+                        trigger, self._trigger = merge_triggers(trigger, self._trigger), None
+                    if not self.may_run:  # suspended meanwhile
+                        self._trigger = trigger
+                        continue
+                    await self._run(trigger)
             except Exception as error:  # noqa: BLE001 - the loop goes on whatever a run came to
                 self.record = replace(self.record, failed=self.record.failed + 1)
                 self._paced = time.monotonic()
@@ -187,6 +215,10 @@ class ClusterLoop:
                 )
                 self._shared.changed(self.name)
 
+    def _urgency(self, trigger: Trigger) -> Urgency:
+        """Return how urgent the run of this trigger is, with what was asked for since."""
+        return (trigger if self._trigger is None else merge_triggers(trigger, self._trigger)).urgency
+
     async def _next(self) -> Trigger:
         """Wait until a run is due and may be made."""
         while True:
@@ -197,9 +229,7 @@ class ClusterLoop:
                 continue
             left = self._due - time.monotonic()
             if may_run and left <= 0:
-                trigger = merge_triggers(
-                    self._trigger, Trigger("retry" if self.record.failed else "interval")
-                )
+                trigger = merge_triggers(self._trigger, Trigger(RETRY if self.record.failed else INTERVAL))
                 trigger = self._trigger if self._trigger and self._trigger.apps is None else trigger
                 self._trigger = None
                 return trigger
@@ -224,7 +254,7 @@ class ClusterLoop:
             inventory=in_force.accepted.path,
             limit=self.name,
             timeout=in_force.config.run_timeout,
-            variables=_variables(self.name, in_force, trigger, folder / f"{stamp}.json"),
+            variables=run_variables(self.name, in_force, trigger, folder / f"{stamp}.json"),
             report=folder / f"{stamp}.json",
             vault_password_file=in_force.config.vault_password_file,
             keep_fork_server=in_force.config.start_ahead,
@@ -238,20 +268,65 @@ class ClusterLoop:
         finally:
             self.running_since, self.inventory_used = 0.0, None
         whole = trigger.apps is None
-        self.record = _record(self.record, outcome, trigger, request.report, time.time())
+        self.record = record_after(self.record, outcome, trigger, request.report, time.time())
         if whole or self.record.failed:
             self._paced = time.monotonic()
             self._set_due()
         self._back_off(outcome)
         self._report(outcome, trigger, time.time() - started)
         self.read_config()
+        self._follow_health(outcome)
         self.watch.run_ended(outcome, trigger)
         drop_old(folder, in_force.config.keep_reports)
         write_record(self._records, self.name, self.record)
         was_stopped = bool(outcome.summary.get("stopped"))
-        self.history = _history(self.history, outcome, self.record, whole=whole and not was_stopped)
+        self.history = history_after(self.history, outcome, self.record, whole=whole and not was_stopped)
         write_history(self._histories, self.name, self.history)
+        self.update_states()
         self._shared.changed(self.name)
+
+    def _follow_health(self, outcome: RunOutcome) -> None:
+        commits = {app["name"]: self.record.commit_of(app["source"]) for app in self.all_apps}
+        self.health.run_ended(outcome.summary, commits, self.record.report, frozenset(self.apps))
+        self.watch.update_followed()
+        self._start_dependents()
+
+    def health_ended(self, wait: HealthWait) -> None:
+        """Record that an app is healthy, or is not in its time; apps that depend on it are due when it is."""
+        about = {"cluster": self.name, "app": wait.app, "seconds": round(wait.ended - wait.began, 1)}
+        if wait.result == HEALTHY:
+            self._shared.log.info("healthy", **about)
+        else:
+            why = "; ".join(wait.reasons) or wait.waits_for
+            self._shared.log.error("not healthy", **about, why=why, report=wait.report)
+        self.watch.update_followed()
+        self._start_dependents()
+        self.update_states()
+        self._shared.changed(self.name)
+
+    def health_unreadable(self, apps: frozenset[str]) -> None:
+        """Have a run read the health of these apps."""
+        self.request_run(Trigger(HEALTH, apps))
+
+    def _start_dependents(self) -> None:
+        """Ask for a run of the apps that wait for others which are all healthy by now."""
+        depends_on = {app["name"]: tuple(app.get("depends_on") or ()) for app in self.all_apps}
+        due = startable(depends_on, self.record.summary.get("apps", ()), self.health.waits.by_app)
+        if due:
+            self.request_run(Trigger(DEPENDENCY, due))
+
+    def update_states(self) -> None:
+        """Bring the states of the apps up to date with what is known of them."""
+        held = HeldStates(
+            suspended=self._held_apps().apps,
+            conflicting=frozenset(conflict.key.app for conflict in self.watch.conflicts()),
+        )
+        records = self.record, self.history, self.health.waits
+        states = statuses_after(self.app_states, self.all_apps, *records, held, time.time())
+        if states != self.app_states:
+            self.app_states = states
+            with contextlib.suppress(OSError):  # they follow from other records
+                write_statuses(self._state_dir / "apps", self.name, states)
 
     def _back_off(self, outcome: RunOutcome) -> None:
         """Leave the cluster alone for a while where its API server failed for one request after another."""
@@ -283,7 +358,7 @@ class ClusterLoop:
         metrics = self._shared.metrics
         metrics.count_run(self.name, self.record, outcome.summary, seconds)
         metrics.keep_only(self.name, self.metered)
-        log, values = self._shared.log, _line(self.name, outcome, trigger, seconds)
+        log, values = self._shared.log, log_values(self.name, outcome, trigger, seconds)
         for why in outcome.warnings:
             if why not in self._warned:  # logged once, until it has passed
                 log.warning("not reported", cluster=self.name, why=why)
@@ -294,99 +369,3 @@ class ClusterLoop:
             log.error("reconciled in part", **values)
         else:
             log.error("not reconciled", **values)
-
-
-def _variables(name: str, in_force: AgentState, trigger: Trigger, report: Path) -> dict[str, Any]:
-    """Return the extra variables of a run: only paths and checked names, since Ansible templates what is in them."""
-    trail = in_force.config.state_dir / "trail" / f"{name}.jsonl"
-    variables: dict[str, Any] = {"plumb_report_path": str(report), "plumb_trail_path": str(trail)}
-    events = audit_file(in_force.config.state_dir / "audit", name)
-    if in_force.config.http.audit_token_file is not None and events.exists():
-        variables["plumb_audit_log"] = str(events)
-    if suspended := in_force.suspensions.apps(name):
-        variables["plumb_suspended"] = list(suspended)
-    if trigger.apps is not None:
-        variables["plumb_only"] = sorted(trigger.apps)
-    if trigger.is_by_hand:
-        variables["plumb_retry_refused"] = True
-    if in_force.lease_file is not None:
-        variables["plumb_lease_file"] = str(in_force.lease_file)
-    return variables
-
-
-def _result(outcome: RunOutcome) -> str:
-    if outcome.code in {DEADLINE, DIED}:
-        return {DEADLINE: "deadline", DIED: "died"}[outcome.code]
-    failed = outcome.code != 0 or not outcome.summary or outcome.summary["failed"]
-    return "failed" if failed else "succeeded"
-
-
-def _record(
-    before: RunState, outcome: RunOutcome, trigger: Trigger, report: Path | None, now: float
-) -> RunState:
-    result = _result(outcome)
-    succeeded = result == "succeeded"
-    whole = trigger.apps is None and not outcome.summary.get("stopped")
-    after = replace(
-        before,
-        ended=now,
-        last_success=now if succeeded and whole else before.last_success,
-        failed=0 if succeeded and whole else before.failed + (not succeeded),
-        result=result,
-        cause=trigger.cause,
-        failures=_failures(outcome),
-    )
-    if not outcome.summary:
-        return after
-    commits = {
-        source["name"]: source["commit"] for source in outcome.summary["sources"] if "commit" in source
-    }
-    return replace(
-        after,
-        report=str(report),
-        summary=_merge_summary(before.summary, outcome.summary, whole=whole),
-        commits={**before.commits, **commits},
-    )
-
-
-def _history(before: History, outcome: RunOutcome, record: RunState, *, whole: bool) -> History:
-    if outcome.digest is None:
-        return after_run_without_report(before, record.result, record.failures, record.ended)
-    return after_run(before, outcome.digest.findings, record.ended, whole=whole)
-
-
-def _merge_summary(
-    before: Mapping[str, Any], summary: Mapping[str, Any], *, whole: bool
-) -> Mapping[str, Any]:
-    """Return the summary; after a run of some apps the others are as they were."""
-    if whole or not before:
-        return summary
-    ran = {app["name"]: app for app in summary["apps"]}
-    apps = [ran.pop(app["name"], app) for app in before["apps"]]
-    return {**summary, "apps": [*apps, *ran.values()]}
-
-
-def _failures(outcome: RunOutcome) -> tuple[str, ...]:
-    failures = outcome.summary.get("failures") or outcome.failures
-    return tuple(failures) or (
-        () if outcome.code == 0 else (f"ansible-playbook ended with code {outcome.code}",)
-    )
-
-
-def _line(name: str, outcome: RunOutcome, trigger: Trigger, seconds: float) -> dict[str, Any]:
-    """Return the values of a run's line in the log."""
-    values: dict[str, Any] = {"cluster": name}
-    if summary := outcome.summary:
-        revisions = [f"{source['name']}@{source.get('commit', 'none')[:7]}" for source in summary["sources"]]
-        values["revision"] = ",".join(revisions) or "none"
-        counts = summary["counts"]
-        values["changed"] = sum(counts[verb] for verb in ("create", "update", "adopt", "recreate", "prune"))
-        values |= {"drifted": counts["drifted"], "failed": counts["failed"]}
-        values |= {word: counts[word] for word in ("refused", "skipped") if counts.get(word)}
-    values |= {"seconds": round(seconds, 1), "cause": trigger.cause}
-    if trigger.apps is not None:
-        values["apps"] = ",".join(sorted(trigger.apps))
-    if failures := _failures(outcome):
-        more = outcome.summary.get("more_failures", 0) + len(failures) - 3
-        values["why"] = "; ".join(failures[:3]) + (f"; and {more} more" if more > 0 else "")
-    return values

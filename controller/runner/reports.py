@@ -111,10 +111,20 @@ def _source(source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _app(app: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("name", "error", "suspended", "changed", "failed", "drifted", "counts", "seconds")
+    keys = (
+        "name",
+        "error",
+        "suspended",
+        "waits_for",
+        "in_progress",
+        "changed",
+        "failed",
+        "drifted",
+        "counts",
+    )
     present = [action for action in app.get("actions", ()) if action["action"] != "prune"]
     kinds = sorted({str(GroupKind(action.get("group", ""), action["kind"])) for action in present})
-    fields = {key: app[key] for key in keys if key in app}
+    fields = {key: app[key] for key in (*keys, "seconds") if key in app}
     objects = sum(action["action"] != "prune" for action in app.get("actions", ()))
     unhealthy = len(app.get("unhealthy", ()))
     return fields | {

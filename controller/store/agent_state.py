@@ -12,6 +12,7 @@ from pathlib import Path
 from ..core.config import Config
 from ..core.log import Log
 from ..core.suspensions import Suspensions
+from ..core.turns import Turns
 from ..runner.run_pool import RunPool
 from .inventory_copy import InventoryCopy
 from .metrics import Metrics
@@ -36,4 +37,5 @@ class AgentServices:
     runs: RunPool
     log: Log
     metrics: Metrics
+    turns: Turns
     changed: Callable[[str], None]  # called with a cluster's name when there is something new to show of it

@@ -20,10 +20,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.duration import
 
 from ..core.log import Log
 from ..core.run_protocol import RunOutcome
-from ..core.schedule import Trigger
+from ..core.schedule import CHANGE_SEEN, Trigger
 from .conflicts import ConflictKey, FieldConflict, FieldConflicts
 
-CAUSE = "change seen"
 DEBOUNCE = 0.2  # seconds from a change to the run for all that came meanwhile
 GRACE = 0.5  # seconds after a run within which its own writes still arrive as events
 
@@ -181,7 +180,7 @@ class ChangeQueue:
         if waits:
             self._flush_in(min(waits))
         if ready:
-            self._cluster.request_run(Trigger(CAUSE, frozenset(ready)))
+            self._cluster.request_run(Trigger(CHANGE_SEEN, frozenset(ready)))
 
     def _find_conflicts(self, writes: Mapping[str, Any], trigger: Trigger, answered: ChangedObjects) -> None:
         """Find field conflicts in what a run reverted, and objects whose changes start runs for nothing."""

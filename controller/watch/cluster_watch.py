@@ -40,6 +40,7 @@ from ..runner.reports import key_of
 from .change_queue import ChangeQueue, HeldApps, RunTarget
 from .conflicts import FieldConflict
 from .reflectors import (
+    FollowedChange,
     KindListed,
     MemberKinds,
     ObjectChange,
@@ -68,13 +69,29 @@ class WatchTarget(RunTarget, Protocol):
         """The kinds of the objects that its last run saw."""
 
 
+class FollowedHealth(Protocol):
+    """What follows the health of objects, and wants to know when they change."""
+
+    def followed(self) -> frozenset[tuple[str, str, str]]:
+        """Return the objects: kind with group, namespace, name."""
+
+    def object_changed(self, kind: GroupKind, namespace: str, name: str) -> None:
+        """Handle that one of them changed."""
+
+
 class ClusterWatch:
     """The watch of one cluster: `follow` starts it and `end` ends it; it has to know when runs begin and end."""
 
     def __init__(
-        self, cluster: WatchTarget, held: Callable[[], HeldApps], log: Log, restarted: Callable[[], None]
+        self,
+        cluster: WatchTarget,
+        held: Callable[[], HeldApps],
+        health: FollowedHealth,
+        log: Log,
+        restarted: Callable[[], None],
     ) -> None:
         self.queue = ChangeQueue(cluster, held, log)
+        self._health = health
         self._restarted = restarted
         self._cluster = cluster
         self._log = log
@@ -116,6 +133,7 @@ class ClusterWatch:
             self._reflectors = Reflectors(self._cluster.name, connection_spec(connection), handler)
             self._reflectors.start()
         self._update_kinds()
+        self.update_followed()
 
     def end(self) -> None:
         """Watch nothing any more."""
@@ -134,6 +152,11 @@ class ClusterWatch:
         """Note that a run has ended; it may have left other kinds than there were before."""
         self.queue.run_ended(outcome, trigger)
         self._update_kinds()
+
+    def update_followed(self) -> None:
+        """Report changes of the objects whose health is followed now."""
+        if self._reflectors is not None:
+            self._reflectors.followed = self._health.followed()
 
     def _update_kinds(self) -> None:
         if self._reflectors is not None:
@@ -161,6 +184,8 @@ class ClusterWatch:
         match event:
             case ObjectChange():
                 self._object_changed(event)
+            case FollowedChange(kind, key):
+                self._health.object_changed(kind, *key)
             case MemberKinds(set_id, kinds):
                 if self._member_kinds.get(set_id) != kinds:
                     self._member_kinds[set_id] = kinds

@@ -90,7 +90,15 @@ class StreamRestarted:
     """A stream broke, or the server had forgotten what came after its last event."""
 
 
-WatchEvent = ObjectChange | MemberKinds | KindListed | WatchHealth | StreamRestarted
+@dataclass(frozen=True, slots=True)
+class FollowedChange:
+    """Something of an object whose health is followed changed; its status, most often."""
+
+    kind: GroupKind
+    key: Key
+
+
+WatchEvent = ObjectChange | FollowedChange | MemberKinds | KindListed | WatchHealth | StreamRestarted
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,7 @@ class Reflectors:
     def __init__(self, name: str, connection: ConnectionSpec, handler: Callable[[WatchEvent], None]) -> None:
         self.stop = Stop()
         self.handle = handler
+        self.followed: frozenset[tuple[str, str, str]] = frozenset()  # kind with group, namespace, name
         self._name = name
         self._connection = connection
         self._lock = threading.Lock()
@@ -284,6 +293,8 @@ class _Listener:
         parent: bool,
     ) -> None:
         sets = frozenset(each.set_id for each in (before, after) if each is not None)
+        if (str(kind), *key) in self._reflectors.followed:
+            self._reflectors.handle(FollowedChange(kind, key))
         if (moved := movement(before, after)) is not Movement.NONE:
             self._reflectors.handle(ObjectChange(kind, key, sets, moved, after is None, parent))
 

@@ -240,6 +240,13 @@ options:
       - The cache folder, with the sources and what earlier runs verified. It may be lost at any time; then the next run
         reads more. C(~/.cache/plumb) if not given.
     type: path
+  wait:
+    description:
+      - Whether the run waits until what it applied is healthy, as far as its apps do.
+      - If not, an app that is not healthy yet ends as C(in progress), which is no failure, and apps that depend on it
+        are not started. The agent runs so, and follows their health by itself.
+    type: bool
+    default: true
   deep:
     description:
       - Whether objects that are in sync are checked by a dry run as well. A run does so by itself once a day.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from .change import Cause, Culprit, FieldChange
-from .health import Health
+from .health import Health, HealthStatus
 from .objects import ObjectRef, Origin
 
 
@@ -102,6 +102,26 @@ class Unhealthy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """An object that is waited for: until it is healthy, or until the one with `deleted_uid` is gone."""
+
+    ref: ObjectRef
+    api_version: str  # in which its health is read
+    health: Health = field(default_factory=lambda: Health(HealthStatus.NOT_FOUND))  # as it was read last
+    removed_by_ttl: bool = False  # the cluster removes it by itself once it has ended
+    deleted_uid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """What is still waited for when a run that does not wait has ended; `seconds` is the app's timeout."""
+
+    set_id: str  # of the app's ApplySet, by which its objects are listed
+    seconds: float
+    objects: tuple[Awaited, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppResult:
     """One app in one run: its plan and, unless it was a check, what came of it."""
 
@@ -109,6 +129,8 @@ class AppResult:
     outcomes: tuple[Outcome, ...] = ()
     unhealthy: tuple[Unhealthy, ...] = ()
     waited: bool = False
+    follow_up: FollowUp | None = None  # the app is in progress
+    waits_for: str = ""  # the app that it depends on and that is not healthy yet: it was not started
     error: str = ""  # why execution stopped, or did not start
     seconds: float = 0.0
     executed: bool = False

@@ -17,6 +17,7 @@ class RunOptions:
 
     only: frozenset[str] = frozenset()  # names of apps; empty: all of them
     check: bool = False  # the plan is the end product: creates are verified by a dry-run too
+    wait: bool = True  # for what is applied to become healthy; else apps end as in progress
     deep: bool = False  # believe no verified state: ask the server for each object
     owner: str = DEFAULT_OWNER  # whom the inventories in the cluster belong to
     namespace: str = DEFAULT_NAMESPACE  # for the parents of apps that have no namespace

@@ -218,17 +218,17 @@ class _AppScheduler:
             if circuit_open is not None:
                 self._results[name] = AppResult(plan=Plan(app=name), executed=True, error=str(circuit_open))
                 continue
-            failed = [
-                other
-                for other in self._apps[name].depends_on
-                if other in self._results and self._results[other].failed
-            ]
+            awaited = [other for other in self._apps[name].depends_on if other in self._results]
+            failed = [other for other in awaited if self._results[other].failed]
+            in_progress = [other for other in awaited if _is_in_progress(self._results[other])]
             if failed:
                 self._results[name] = AppResult(
                     plan=Plan(app=name),
                     executed=True,
                     error=f"app {name}: not started, because it depends on app {failed[0]}, which failed",
                 )
+            elif in_progress:
+                self._results[name] = AppResult(plan=Plan(app=name), executed=True, waits_for=in_progress[0])
             else:
                 ready.append(self._apps[name])
         planned: list[AppPlan] = []
@@ -255,6 +255,10 @@ class _AppScheduler:
                 self.verified[app_plan.inventory.identity.id] = applied.verified
             finished.append(app_plan.app.name)
         return finished
+
+
+def _is_in_progress(result: AppResult) -> bool:
+    return result.follow_up is not None or bool(result.waits_for)
 
 
 def _without_unselected(app: AppSpec, selected: Mapping[str, AppSpec]) -> AppSpec:

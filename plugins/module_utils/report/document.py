@@ -13,6 +13,7 @@ from ..model.change import ABSENT, Culprit, FieldChange
 from ..model.health import Health
 from ..model.plan import Action, AppResult, Counts, Outcome
 from ..model.report import ConfigReport, Report, SourceReport
+from .follow_up import follow_up_document
 
 API_VERSION = "plumb.gitops/v1"
 KIND = "Report"
@@ -104,6 +105,8 @@ def _app(result: AppResult, *, stopped: bool) -> dict[str, Any]:
                 action_document(action, outcome, stopped=stopped)
                 for action, outcome in result.with_outcomes()
             ],
+            "waits_for": result.waits_for,
+            "in_progress": follow_up_document(result.follow_up) if result.follow_up is not None else None,
             "unhealthy": [
                 {
                     "object": str(unhealthy.ref),

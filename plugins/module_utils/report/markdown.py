@@ -14,7 +14,7 @@ from ..model.change import Cause, FieldChange
 from ..model.errors import printable
 from ..model.plan import Action, AppResult, Outcome, Result, Verb
 from ..model.report import Report, SourceReport
-from .terminal import briefly, unclaimed, values
+from .terminal import MOST_AWAITED, briefly, unclaimed, values
 
 MOST = 60_000  # characters; forges take 65,536 in a comment
 _MOST_FIELDS = 12  # fields an object is shown with
@@ -115,6 +115,10 @@ def _app(app: AppResult, report: Report) -> Iterator[str]:
     remarks += [
         f"{u.ref}: {u.health.status.value}: {u.health.message or 'not there yet'}" for u in app.unhealthy
     ]
+    if app.waits_for:
+        remarks.append(f"not started: it waits for app {app.waits_for}, which is not healthy yet")
+    for awaited in app.follow_up.objects[:MOST_AWAITED] if app.follow_up is not None else ():
+        remarks.append(f"{awaited.ref}: in progress: {awaited.health.message or awaited.health.status.value}")
     if not remarks and not any(groups.values()):
         return
     yield f"\n### {_text(app.plan.app)}\n"

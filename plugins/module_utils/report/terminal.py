@@ -17,6 +17,7 @@ from ..model.plan import Action, AppResult, Outcome, Result, Verb
 from ..model.report import Report, SourceReport
 
 _MOST_ACTIONS = 200  # objects an app is shown with; the rest is in the report file
+MOST_AWAITED = 5  # objects that are waited for
 _MOST_FIELDS = 12  # fields an object is shown with
 _WIDEST_VALUE = 60  # characters of a value
 _BEFORE = 20  # characters shown before the place where two long values begin to differ
@@ -113,6 +114,8 @@ def _app(result: AppResult, width: int, report: Report) -> Iterator[str]:
     summary = "suspended: nothing in it is changed" if plan.suspended else _summary(result, check=check)
     if not plan.actions and not plan.suspended:
         summary = "not planned" if plan.error else "not started" if problem else "nothing in it"
+    if result.waits_for:
+        summary = f"not started: it waits for app {result.waits_for}, which is not healthy yet"
     yield f"  {plan.app:<{width}}   {summary}".rstrip()
     if problem and problem != stopped:
         yield f"    x {problem}"
@@ -128,6 +131,9 @@ def _app(result: AppResult, width: int, report: Report) -> Iterator[str]:
         yield from _action(action, outcomes.get(action.ref), layout)
     if len(actions) > _MOST_ACTIONS:
         yield f"    … and {len(actions) - _MOST_ACTIONS} more, all in the report file (plumb_report_path)"
+    for awaited in result.follow_up.objects[:MOST_AWAITED] if result.follow_up is not None else ():
+        health = awaited.health
+        yield f"    … {awaited.ref}: in progress: {health.message or health.status.value}"
     for unhealthy in result.unhealthy:
         yield f"    x {unhealthy.ref}: {unhealthy.health.status.value}: {unhealthy.health.message or 'not there yet'}"
     for warning in plan.warnings:

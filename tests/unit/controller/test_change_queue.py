@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.controller.core.run_protocol import ReportDigest, RunOutcome
-from ansible_collections.plumb.gitops.controller.core.schedule import Trigger
+from ansible_collections.plumb.gitops.controller.core.schedule import CHANGE_SEEN, Trigger
 from ansible_collections.plumb.gitops.controller.watch.change_queue import (
-    CAUSE,
     DEBOUNCE,
     GRACE,
     ChangeQueue,
@@ -89,7 +88,7 @@ def shop(rig: Rig, about: str = CART, **how: bool) -> None:
 
 
 def asked(triggers: list[Trigger]) -> list[frozenset[str] | None]:
-    assert all(trigger.cause == CAUSE for trigger in triggers)
+    assert all(trigger.cause == CHANGE_SEEN for trigger in triggers)
     return [trigger.apps for trigger in triggers]
 
 
@@ -162,7 +161,9 @@ async def what_is_suspended_or_unknown_is_left_alone(rig: Rig) -> None:
 async def a_field_conflict_holds_back_its_app_and_no_other(rig: Rig) -> None:
     row = ["shop", "Deployment shop/cart", "spec.replicas", "kubectl"]
     for _revert in range(3):
-        rig.queue.run_ended(outcome(written=[CART], reverted=[row]), Trigger(CAUSE, frozenset({"shop"})))
+        rig.queue.run_ended(
+            outcome(written=[CART], reverted=[row]), Trigger(CHANGE_SEEN, frozenset({"shop"}))
+        )
     await rig.after(GRACE)
     shop(rig)
     assert await rig.after(DEBOUNCE) == []

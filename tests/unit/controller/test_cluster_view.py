@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.plumb.gitops.controller.http.cluster_view import ClusterSnapshot, overview
-from ansible_collections.plumb.gitops.controller.http.status import instant
+from ansible_collections.plumb.gitops.controller.http.status import instant, shown_states
 from ansible_collections.plumb.gitops.controller.runner.report_digest import findings_of
 from ansible_collections.plumb.gitops.controller.runner.reports import summary_of
+from ansible_collections.plumb.gitops.controller.store.app_states import HeldStates, statuses_after
+from ansible_collections.plumb.gitops.controller.store.health_waits import HealthWaits
 from ansible_collections.plumb.gitops.controller.store.history import (
     MOST_MOMENTS,
     History,
@@ -24,6 +26,7 @@ from ansible_collections.plumb.gitops.controller.store.history import (
     read_history,
     write_history,
 )
+from ansible_collections.plumb.gitops.controller.store.run_state import RunState
 from ansible_collections.plumb.gitops.plugins.module_utils.model.change import (
     ABSENT,
     AUDIT_LOG,
@@ -80,7 +83,12 @@ def state(*runs: Report, **status: Any) -> dict[str, Any]:
         **status,
     }  # fmt: skip
     places = [{"name": "shop", "source": "fleet", "path": "apps/shop"}]
-    snapshot = ClusterSnapshot(status=values, history=after(*runs), apps=places)
+    record, history = RunState(summary=summary), after(*runs)
+    held = HeldStates(suspended=frozenset(values["suspended_apps"]))
+    values["app_states"] = shown_states(
+        statuses_after({}, places, record, history, HealthWaits(), held, NOON)
+    )
+    snapshot = ClusterSnapshot(status=values, history=history, apps=places)
     whole = overview({"leader": True}, [snapshot], version=3, now=NOON)
     assert json.loads(json.dumps(whole)) == whole
     (cluster,) = whole["clusters"]

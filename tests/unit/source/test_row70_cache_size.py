@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.checkout_paths import REFERENCES
@@ -284,6 +284,7 @@ _TARGETS = st.lists(st.sampled_from(["a", "b", "c", "..", ".", ""]), min_size=1,
     files=st.dictionaries(_PLACES, st.none() | _TARGETS, max_size=12),
     path=st.lists(st.sampled_from(["a", "b", "c", "."]), max_size=3).map("/".join),
 )
+@example(files={"a": "/.."}, path="a")  # a link out of the tree
 def test_row_70_what_a_path_leads_to_is_the_same_in_a_part_as_in_the_whole(
     files: dict[str, str | None], path: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

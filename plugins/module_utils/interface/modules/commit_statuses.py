@@ -29,6 +29,7 @@ from .main import ModuleWork
 from .mode import Mode
 
 _STAYING = ("create", "update", "adopt", "recreate", "unchanged")  # actions after which an app has the object
+TO_BE_APPLIED = "is to be applied"
 _PATIENCE = 30.0  # seconds that a run waits for statuses; the next one sets the rest
 
 Statuses = dict[str, Status]  # by repository and context
@@ -101,7 +102,7 @@ def _wanted(options: Mapping[str, Any], sources: ForgeSources) -> Iterator[Wante
         if source not in commits:
             continue
         if applied is None:
-            state, description = State.PENDING, "is to be applied"
+            state, description = State.PENDING, TO_BE_APPLIED
         elif app in results:
             state, description = _outcome(results[app], applied.get("actions", ()))
         elif "lines" not in applied or applied.get("stopped"):
@@ -121,6 +122,15 @@ def _wanted(options: Mapping[str, Any], sources: ForgeSources) -> Iterator[Wante
 def _outcome(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> tuple[State, str]:
     if app.get("failed"):
         return State.FAILURE, failure_text(app, actions)
+    if waits_for := app.get("waits_for"):
+        return State.PENDING, f"waits for app {waits_for}, which is not healthy yet"
+    if awaited := (app.get("in_progress") or {}).get("objects"):
+        first = awaited[0]
+        more = f" and {len(awaited) - 1} more" if len(awaited) > 1 else ""
+        return (
+            State.PENDING,
+            f"in progress: {first['object']}{more}: {first.get('message') or first['status']}",
+        )
     counts = app.get("counts", {})
     changed = sum(counts.get(verb, 0) for verb in ("create", "update", "adopt", "recreate", "prune"))
     number = sum(counts.get(verb, 0) for verb in _STAYING)
@@ -135,9 +145,9 @@ def _first_line(text: Any) -> str:
 
 
 def _is_due(before: Status | None, now: Status) -> bool:
-    """Return whether a status is to be set. That a commit is to be applied is set once, whatever it came to."""
-    if now.state is State.PENDING:
-        return before is None or before.commit != now.commit
+    """Return whether a status is to be set. A commit that has a result is not set to pending again."""
+    if now.state is State.PENDING and before is not None and before.commit == now.commit:
+        return before.state is State.PENDING and before.description != now.description != TO_BE_APPLIED
     return is_new_status(before, now)
 
 

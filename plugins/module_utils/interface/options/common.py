@@ -148,6 +148,7 @@ RUN: Spec = MappingProxyType(
         "events": {"type": "bool", "default": True},
         "cache_dir": {"type": "path"},
         "deep": {"type": "bool", "default": False},
+        "wait": {"type": "bool", "default": True},
         "retry_refused": {"type": "bool", "default": False},
         "lease_file": {"type": "path"},
         "config": {"type": "dict"},

@@ -23,8 +23,9 @@ from ...cluster.errors import CircuitOpen, NotFound, RequestError, StaleVersion,
 from ...cluster.requests.circuit_breaker import Traffic, blames_server
 from ...model.app import AppState
 from ...model.errors import InventoryError
+from ...model.health import Health, HealthStatus
 from ...model.objects import GroupKind, ObjectRef
-from ...model.plan import AppResult, Outcome, Result, Unhealthy, Verb
+from ...model.plan import AppResult, Awaited, FollowUp, Outcome, Result, Unhealthy, Verb
 from ..applyset.inventory import Inventory, read_inventory
 from ..desired.order import Stage, staged
 from ..fields.managed_fields import FIELD_MANAGER
@@ -33,6 +34,7 @@ from ..membership.member_records import create_namespace
 from ..membership.record import MemberRecord
 from ..plan.context import PlanContext
 from ..plan.plan_app import AppPlan
+from ..plan.plan_object import is_removed_by_ttl
 from ..plan.planned_action import PlannedAction
 from ..plan.verified_cache import VerifiedState
 from .apply_object import (
@@ -48,6 +50,7 @@ from .record_changes import record_after_run, record_before_run
 from .wait import wait_for_health
 
 _NAMESPACE = GroupKind("", "Namespace")
+_DEFINITIONS_SOON = 5.0  # seconds that a run which does not wait gives to new Namespaces and CRDs
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class _AppApplier:
         self._record = app_plan.record  # None: this run has no need of it
         self._outcomes: list[Outcome] = []
         self._applied_early: set[ObjectRef] = set()
+        self._deletions: list[Awaited] = []  # that have to be over before an object is created
         self.verified: dict[ObjectRef, VerifiedState] = {}
 
     def run(self) -> AppResult:
@@ -135,13 +139,18 @@ class _AppApplier:
         return replanned
 
     def _result(
-        self, error: str = "", unhealthy: Sequence[Unhealthy] = (), waited: bool = False
+        self,
+        error: str = "",
+        unhealthy: Sequence[Unhealthy] = (),
+        waited: bool = False,
+        follow_up: FollowUp | None = None,
     ) -> AppResult:
         return AppResult(
             plan=self._app_plan.plan,
             outcomes=tuple(self._outcomes),
             unhealthy=tuple(unhealthy),
             waited=waited,
+            follow_up=follow_up,
             error=error,
             executed=True,
         )
@@ -164,6 +173,7 @@ class _AppApplier:
             for applied_object in applied
             if applied_object.verified is not None
         }
+        self._deletions += [each.awaited for each in applied if each.awaited is not None]
         outcomes = [applied_object.outcome for applied_object in applied]
         self._outcomes += outcomes
         return outcomes
@@ -259,7 +269,9 @@ class _AppApplier:
         ]
         if not written:
             return
-        wait_until(lambda: all(map(self._usable, written)), self._context.app.timeout)
+        timeout = self._context.app.timeout
+        seconds = timeout if self._context.options.wait else min(timeout, _DEFINITIONS_SOON)
+        wait_until(lambda: all(map(self._usable, written)), seconds)
         if any(ref.kind == "CustomResourceDefinition" for ref in written):
             # Where this fails, a kind that is still unknown is discovered again before it is written.
             with suppress(RequestError):
@@ -341,26 +353,41 @@ class _AppApplier:
             return
 
     def _wait(self) -> AppResult:
-        app = self._app_plan.app
+        app, waits = self._app_plan.app, self._context.options.wait
         if not app.wait or app.state is AppState.ABSENT:
-            return self._result()
+            return self._result(follow_up=self._follow_up(self._deletions))
+        set_id = self._inventory.identity.id
+        wait_result = wait_for_health(self._cluster, set_id, self._awaited(), app.timeout if waits else 0.0)
+        plan = self._app_plan.plan
+        self._app_plan = replace(
+            self._app_plan, plan=replace(plan, warnings=(*plan.warnings, *wait_result.remarks))
+        )
+        if not waits and (wait_result.moves or self._deletions):
+            return self._result(follow_up=self._follow_up([*wait_result.pending, *self._deletions]))
+        unhealthy = [Unhealthy(awaited.ref, awaited.health) for awaited in wait_result.pending]
+        return self._result(unhealthy=unhealthy, waited=True)
+
+    def _awaited(self) -> list[Awaited]:
+        """Return what was applied, each object with its health where the plan read it and nothing was written."""
         applied = {outcome.action.ref for outcome in self._outcomes if outcome.result is Result.DONE}
-        objects = [
-            planned.wanted
+        return [
+            Awaited(
+                ref=planned.wanted.ref,
+                api_version=planned.wanted.api_version,
+                health=health
+                if (health := planned.action.health) is not None and planned.action.verb is Verb.UNCHANGED
+                else Health(HealthStatus.NOT_FOUND),
+                removed_by_ttl=is_removed_by_ttl(planned.wanted),
+            )
             for planned in self._app_plan.applies
             if planned.wanted is not None
             and planned.wanted.ref in applied
             # else it is missing, and stays so on purpose
             and (planned.live is not None or planned.action.verb.writes)
         ]
-        known = {
-            planned.action.ref: planned.action.health
-            for planned in self._app_plan.applies
-            if planned.action.health is not None and planned.action.verb is Verb.UNCHANGED
-        }
-        wait_result = wait_for_health(self._cluster, self._inventory.identity.id, objects, known, app.timeout)
-        plan = self._app_plan.plan
-        self._app_plan = replace(
-            self._app_plan, plan=replace(plan, warnings=(*plan.warnings, *wait_result.remarks))
-        )
-        return self._result(unhealthy=wait_result.unhealthy, waited=True)
+
+    def _follow_up(self, objects: Sequence[Awaited]) -> FollowUp | None:
+        if not objects:
+            return None
+        set_id, seconds = self._inventory.identity.id, self._app_plan.app.timeout
+        return FollowUp(set_id=set_id, seconds=seconds, objects=tuple(objects))

@@ -21,8 +21,9 @@ from ...cluster.discovery import ApiResource
 from ...cluster.errors import CircuitOpen, DeadlineExceeded, NotFound, RequestError, StaleVersion
 from ...cluster.requests.circuit_breaker import Traffic, blames_server
 from ...model.errors import ClusterError
+from ...model.health import Health, HealthStatus
 from ...model.objects import Body, ObjectRef
-from ...model.plan import Action, Outcome, Result, Verb
+from ...model.plan import Action, Awaited, Outcome, Result, Verb
 from ..applyset.inventory import is_member, part_of
 from ..fields.applied_fields import with_applied_fields
 from ..fields.managed_fields import CREATOR, FIELD_MANAGER, rewritten_managed_fields
@@ -31,6 +32,7 @@ from ..plan.plan_object import plan_object, verified_state_after
 from ..plan.planned_action import PlannedAction
 from ..plan.prune import withheld
 from ..plan.verified_cache import VerifiedState
+from .wait import BEING_DELETED
 
 _TRIES = 6  # a Deployment in the middle of a rollout changes several times a second
 _PAUSE = 0.05  # seconds, at most, before the second try; twice as many before each further one
@@ -70,6 +72,15 @@ class AppliedObject:
 
     outcome: Outcome
     verified: VerifiedState | None = None
+    awaited: Awaited | None = None  # the object that has to be gone before this one is created
+
+
+class _StillDeletedError(Exception):
+    """The live object is being deleted, and this run waits for no deletion."""
+
+    def __init__(self, awaited: Awaited) -> None:
+        super().__init__(str(awaited.ref))
+        self.awaited = awaited
 
 
 def apply_object(context: PlanContext, planned: PlannedAction) -> AppliedObject:
@@ -80,6 +91,9 @@ def apply_object(context: PlanContext, planned: PlannedAction) -> AppliedObject:
         return _write_with_retries(context, planned)
     except CircuitOpen:
         return AppliedObject(Outcome(planned.action, Result.SKIPPED, NOT_SENT))
+    except _StillDeletedError as error:
+        skipped = Outcome(planned.action, Result.SKIPPED, "created when the old one is gone")
+        return AppliedObject(skipped, awaited=error.awaited)
     except RequestError as error:
         origin = f" ({planned.action.origin})" if planned.action.origin else ""
         return AppliedObject(_failed(planned.action, error, f"{error.account}{origin}"))
@@ -207,10 +221,18 @@ def _delete_first(context: PlanContext, resource: ApiResource, planned: PlannedA
             resource, namespace=ref.namespace, name=ref.name, uid=metadata["uid"],
             resource_version=metadata["resourceVersion"],
         )  # fmt: skip
+    waits = context.app.wait and context.options.wait
     gone = wait_until(
         lambda: _live_uid(context.cluster, resource, ref) != metadata["uid"],
-        context.app.timeout if context.app.wait else _POLL,
+        context.app.timeout if waits else _POLL,
     )
+    if not gone and not context.options.wait:
+        health = Health(HealthStatus.TERMINATING, BEING_DELETED)
+        raise _StillDeletedError(
+            Awaited(
+                ref=ref, api_version=resource.api_version, health=health, deleted_uid=str(metadata["uid"])
+            )
+        )
     if not gone:
         raise DeadlineExceeded(
             str(ref),

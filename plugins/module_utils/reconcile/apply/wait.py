@@ -7,92 +7,93 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...cluster.client import Cluster
 from ...cluster.errors import RequestError
 from ...model.health import Health, HealthStatus
 from ...model.objects import Body, ObjectRef, ref_of
-from ...model.plan import Unhealthy
+from ...model.plan import Awaited
 from ...model.well_known import PART_OF
-from ..desired.manifests import DesiredObject
 from ..health.assess import assess
 from .wait_exceptions import WaitExceptions
 
+BEING_DELETED = "it is being deleted; its finalizers are not done"
 _FIRST_PAUSE = 0.25  # seconds; it doubles up to the longest
 _LONGEST_PAUSE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class WaitResult:
-    """The result of waiting: objects that are not healthy, sorted, and remarks on some that are."""
+    """The result of waiting: what is not there yet, sorted, and remarks on what needs no wait."""
 
-    unhealthy: tuple[Unhealthy, ...]
+    pending: tuple[Awaited, ...]
     remarks: tuple[str, ...]
 
+    @property
+    def moves(self) -> bool:
+        """Whether something of it may still become healthy without a change."""
+        return any(awaited.health.status is not HealthStatus.FAILED for awaited in self.pending)
 
-def wait_for_health(
-    cluster: Cluster,
-    set_id: str,
-    wanted: Sequence[DesiredObject],
-    known: Mapping[ObjectRef, Health],
-    seconds: float,
-) -> WaitResult:
-    """Wait until the wanted objects are healthy.
 
-    `known` is the health of objects read for the plan and not written since. Waiting ends when all are current, when
-    nothing but failures is left, or after `seconds`.
+def wait_for_health(cluster: Cluster, set_id: str, objects: Sequence[Awaited], seconds: float) -> WaitResult:
+    """Wait until the objects are healthy, those aside that are by the health which they come with.
+
+    Waiting ends when all are current, when nothing but failures is left, or after `seconds`; with 0 seconds they are
+    read once.
     """
     deadline = time.monotonic() + seconds
-    pending = {w: known.get(w.ref, Health(HealthStatus.NOT_FOUND)) for w in wanted}
-    pending = {w: health for w, health in pending.items() if not health.is_current}
+    result = WaitResult(tuple(awaited for awaited in objects if not awaited.health.is_current), ())
+    remarks: set[str] = set()
     pause = _FIRST_PAUSE
-    exceptions = WaitExceptions(cluster)
-    while pending:
-        pending = exceptions.still_awaited(_read_health(cluster, set_id, pending))
-        moving = any(health.status is not HealthStatus.FAILED for health in pending.values())
-        if not moving or time.monotonic() + pause >= deadline:
+    while result.pending:
+        result = read_health(cluster, set_id, result.pending)
+        remarks.update(result.remarks)
+        if not result.moves or time.monotonic() + pause >= deadline:
             break
         time.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
-    unhealthy = sorted((Unhealthy(w.ref, health) for w, health in pending.items()), key=lambda u: u.ref)
-    return WaitResult(tuple(unhealthy), tuple(sorted(exceptions.remarks)))
+    return WaitResult(result.pending, tuple(sorted(remarks)))
 
 
-def _health_of(live: Body | None) -> Health:
-    return Health(HealthStatus.NOT_FOUND) if live is None else assess(live)
-
-
-def _read_health(
-    cluster: Cluster, set_id: str, pending: Mapping[DesiredObject, Health]
-) -> dict[DesiredObject, Health]:
-    """Return the health of what is still pending, by one LIST per kind."""
-    kinds = sorted({(w.api_version, w.ref.kind) for w in pending})
+def read_health(cluster: Cluster, set_id: str, objects: Sequence[Awaited]) -> WaitResult:
+    """Read the objects once, by one LIST per kind, and return those that have to be waited for."""
+    kinds = sorted({(awaited.api_version, awaited.ref.kind) for awaited in objects})
     live: dict[ObjectRef, Body] = {}
     errors: dict[tuple[str, str], str] = {}
     for kind, listed in zip(
-        kinds, cluster.map(lambda k: _list(cluster, set_id, k, pending), kinds), strict=True
+        kinds, cluster.map(lambda k: _list(cluster, set_id, k, objects), kinds), strict=True
     ):
         if isinstance(listed, RequestError):
             errors[kind] = str(listed)
         else:
             live.update({ref_of(body): body for body in listed})
-    health_of = {
-        w: Health(HealthStatus.UNKNOWN, errors[w.api_version, w.ref.kind])
-        if (w.api_version, w.ref.kind) in errors
-        else _health_of(live.get(w.ref))
-        for w in pending
-    }
-    return {w: health for w, health in health_of.items() if not health.is_current}
+    now = [replace(awaited, health=_health_of(awaited, live, errors)) for awaited in objects]
+    exceptions = WaitExceptions(cluster)
+    pending = exceptions.still_awaited([awaited for awaited in now if not awaited.health.is_current])
+    return WaitResult(tuple(sorted(pending, key=lambda a: a.ref)), tuple(sorted(exceptions.remarks)))
+
+
+def _health_of(
+    awaited: Awaited, live: Mapping[ObjectRef, Body], errors: Mapping[tuple[str, str], str]
+) -> Health:
+    kind = awaited.api_version, awaited.ref.kind
+    if kind in errors:
+        return Health(HealthStatus.UNKNOWN, errors[kind])
+    body = live.get(awaited.ref)
+    if awaited.deleted_uid:
+        is_gone = body is None or body["metadata"].get("uid") != awaited.deleted_uid
+        return Health.current() if is_gone else Health(HealthStatus.TERMINATING, BEING_DELETED)
+    return Health(HealthStatus.NOT_FOUND) if body is None else assess(body)
 
 
 def _list(
-    cluster: Cluster, set_id: str, kind: tuple[str, str], pending: Mapping[DesiredObject, Health]
+    cluster: Cluster, set_id: str, kind: tuple[str, str], objects: Sequence[Awaited]
 ) -> list[Body] | RequestError:
     resource = cluster.discover().find(*kind)
     if resource is None:
         return []
-    refs = [w.ref for w in pending if (w.api_version, w.ref.kind) == kind]
+    refs = [awaited.ref for awaited in objects if (awaited.api_version, awaited.ref.kind) == kind]
     try:
         if len(refs) == 1:
             live = cluster.get(resource, namespace=refs[0].namespace, name=refs[0].name)

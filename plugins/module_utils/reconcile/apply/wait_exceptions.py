@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from ...cluster.client import Cluster
 from ...cluster.errors import RequestError
-from ...model.health import Health, HealthStatus
-from ...model.objects import Body, GroupKind
-from ..desired.manifests import DesiredObject
+from ...model.health import HealthStatus
+from ...model.objects import Body, GroupKind, ObjectRef
+from ...model.plan import Awaited
 from ..fields.object_view import LiveView
-from ..plan.plan_object import is_removed_by_ttl
 
 _CLAIM = GroupKind("", "PersistentVolumeClaim")
 _CLASS = GroupKind("storage.k8s.io", "StorageClass")
@@ -28,21 +27,22 @@ class WaitExceptions:
         self._late_binding: dict[str, bool] = {}  # by class: whether its claims wait for a Pod
         self.remarks: set[str] = set()
 
-    def still_awaited(self, pending: Mapping[DesiredObject, Health]) -> dict[DesiredObject, Health]:
+    def still_awaited(self, pending: Sequence[Awaited]) -> list[Awaited]:
         """Return those of the pending objects that have to be waited for."""
-        remarks = {wanted: self._remark(wanted, health) for wanted, health in pending.items()}
-        self.remarks |= {f"{wanted.ref}: {remark}" for wanted, remark in remarks.items() if remark}
-        return {wanted: health for wanted, health in pending.items() if not remarks[wanted]}
+        remarks = [(awaited, self._remark(awaited)) for awaited in pending]
+        self.remarks |= {f"{awaited.ref}: {remark}" for awaited, remark in remarks if remark}
+        return [awaited for awaited, remark in remarks if not remark]
 
-    def _remark(self, wanted: DesiredObject, health: Health) -> str:
-        if health.status is HealthStatus.NOT_FOUND and is_removed_by_ttl(wanted):
+    def _remark(self, awaited: Awaited) -> str:
+        status = awaited.health.status
+        if status is HealthStatus.NOT_FOUND and awaited.removed_by_ttl:
             return "it has ended, and its TTL has removed it"
-        if health.status is HealthStatus.IN_PROGRESS and wanted.ref.group_kind == _CLAIM:
-            return self._waits_for_a_pod(wanted)
+        if status is HealthStatus.IN_PROGRESS and awaited.ref.group_kind == _CLAIM:
+            return self._waits_for_a_pod(awaited.ref)
         return ""
 
-    def _waits_for_a_pod(self, wanted: DesiredObject) -> str:
-        live = self._get(GroupKind("", "PersistentVolumeClaim"), wanted.ref.namespace, wanted.ref.name)
+    def _waits_for_a_pod(self, claim: ObjectRef) -> str:
+        live = self._get(_CLAIM, claim.namespace, claim.name)
         if live is None or _SELECTED_NODE in (live["metadata"].get("annotations") or {}):
             return ""
         name = LiveView(live).text("spec", "storageClassName")

@@ -184,10 +184,10 @@ class _SelectionWalk:
             if stat.S_IFMT(self._entries[index].mode) == LINK:
                 target = self._links.get(here)
                 followed += 1
+                self._mark((index,))  # whoever reads a link that leads outside says so
+                self._choose_above(here)
                 if target is None or target.startswith(b"/") or followed > _MOST_LINKS:
                     return None
-                self._mark((index,))
-                self._choose_above(here)
                 at.pop()
                 todo.extend(reversed(target.split(b"/")))
         return b"/".join(at)

@@ -1,0 +1,223 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follows the health of apps that runs have left in progress, until each wait has ended.
+
+    a run's report -- run_ended --> waits (health_waits.py) <-- object_changed -- the watch
+                                      |
+                   a thread reads the objects: soon after a change of one of them, else ever later
+                                      v
+                         ended(wait): healthy, failed or superseded
+
+It only reads. The rules of health are those of a run that waits (reconcile/apply/wait.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.client import Cluster
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import connect
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.errors import Forbidden, Unauthorized
+from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.engine_values import (
+    connection_spec,
+)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
+from ansible_collections.plumb.gitops.plugins.module_utils.model.health import Health, HealthStatus
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.apply.wait import (
+    WaitResult,
+    read_health,
+)
+
+from ..core.daemon_threads import in_daemon_thread
+from ..store.health_waits import (
+    HEALTHY,
+    HealthWait,
+    HealthWaits,
+    read_waits,
+    wait_after_read,
+    wait_after_run,
+    write_waits,
+)
+
+_AFTER_CHANGE = 0.2  # seconds from a change of an object that is waited for to a read
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # seconds between reads of a wait that goes on; doubled with each
+_AFTER_FAILURE = 60.0  # seconds between reads of an app whose time is over, or that only a run can read
+
+FollowedKey = tuple[str, str, str]  # kind with group, namespace, name
+
+
+class FollowedCluster(Protocol):
+    """A cluster's loop, as far as the follower needs it."""
+
+    name: str
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the inventory says of the cluster."""
+
+    @property
+    def may_run(self) -> bool:
+        """Whether this agent leads, and the cluster is not suspended."""
+
+    def health_ended(self, wait: HealthWait) -> None:
+        """Handle that a wait has ended, or that an app whose wait had failed is healthy."""
+
+    def health_unreadable(self, apps: frozenset[str]) -> None:
+        """Handle that this process cannot read the objects of these apps: only a run can."""
+
+
+@dataclass(slots=True)
+class _Pace:
+    """When a wait is read next, by time.monotonic()."""
+
+    due: float
+    pause: float = _FIRST_PAUSE
+
+
+class HealthFollower:
+    """The waits of one cluster. `loop` does the work; the others are called in the agent's event loop."""
+
+    def __init__(self, cluster: FollowedCluster, folder: Path) -> None:
+        self._cluster = cluster
+        self._folder = folder
+        self.waits: HealthWaits = read_waits(folder, cluster.name)
+        self._paces = {app: _Pace(time.monotonic()) for app in self.waits.by_app}
+        self._wakeup = asyncio.Event()
+        self._connection: tuple[Mapping[str, Any], Cluster] | None = None
+
+    def run_ended(
+        self, summary: Mapping[str, Any], commits: Mapping[str, str], report: str, apps: frozenset[str]
+    ) -> None:
+        """Take over what a run has left in progress. `commits` are by app; `apps` are those that there are."""
+        now = time.time()
+        for app in summary.get("apps", ()):
+            before = self.waits.by_app.get(app["name"])
+            wait = wait_after_run(before, app, commits.get(app["name"], ""), report, now)
+            if wait is not None and wait != before:
+                self._replace(before, wait)
+                self._paces[app["name"]] = _Pace(time.monotonic() + _FIRST_PAUSE)
+        self.waits = self.waits.only(apps)
+        self._save()
+        self._wakeup.set()
+
+    def object_changed(self, kind: GroupKind, namespace: str, name: str) -> None:
+        """Read the waits of this object soon."""
+        soon = time.monotonic() + _AFTER_CHANGE
+        key = str(kind), namespace, name
+        for app, wait in self.waits.by_app.items():
+            if key in _keys(wait):
+                pace = self._paces.setdefault(app, _Pace(soon))
+                pace.due, pace.pause = min(pace.due, soon), _FIRST_PAUSE
+                self._wakeup.set()
+
+    def wake(self) -> None:
+        """Look again whether reads may be made now."""
+        self._wakeup.set()
+
+    def followed(self) -> frozenset[FollowedKey]:
+        """Return the objects that are waited for, whose changes `object_changed` wants to know."""
+        return frozenset(key for wait in self.waits.by_app.values() for key in _keys(wait))
+
+    async def loop(self) -> None:
+        """Follow for ever."""
+        try:
+            while True:
+                self._wakeup.clear()
+                due = self._due() if self._cluster.may_run else []
+                if due:
+                    await self._read(due)
+                    continue
+                await self._pause()
+        finally:
+            self._disconnect()
+
+    def _due(self) -> list[HealthWait]:
+        now = time.monotonic()
+        return [
+            wait
+            for app, wait in self.waits.by_app.items()
+            if self._paces.setdefault(app, _Pace(now)).due <= now
+        ]
+
+    async def _pause(self) -> None:
+        dues = [self._paces[app].due for app in self.waits.by_app if app in self._paces]
+        if not dues:
+            self._disconnect()
+        seconds = max(0.05, min(dues) - time.monotonic()) if dues and self._cluster.may_run else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wakeup.wait()
+
+    async def _read(self, due: Sequence[HealthWait]) -> None:
+        """Read these waits in a thread, and take over what came of it, unless a run was quicker."""
+        for wait in due:
+            pace = self._paces[wait.app]
+            pause = pace.pause if wait.goes_on else _AFTER_FAILURE
+            pace.due, pace.pause = time.monotonic() + pause, min(_LONGEST_PAUSE, pace.pause * 2)
+        connection = self._cluster.settings["connection"]
+        try:
+            results = await in_daemon_thread(lambda: self._read_all(connection, due))
+        except (InputError, Unauthorized, Forbidden):  # a key that the agent does not know, most often
+            self._disconnect()
+            for wait in due:
+                self._paces[wait.app].due = time.monotonic() + _AFTER_FAILURE
+            self._cluster.health_unreadable(frozenset(wait.app for wait in due))
+            return
+        except PlumbError as error:
+            self._disconnect()
+            results = [_unread(wait, error) for wait in due]
+        for wait, result in zip(due, results, strict=True):
+            if self.waits.by_app.get(wait.app) == wait:
+                after = wait_after_read(wait, result.pending, time.time(), moves=result.moves)
+                if after != wait:
+                    self._replace(wait, after)
+        self._save()
+
+    def _read_all(self, connection: Mapping[str, Any], due: Sequence[HealthWait]) -> list[WaitResult]:
+        """Read the objects of these waits; in a thread. Raises PlumbError where nothing can be read."""
+        if self._connection is None or self._connection[0] != connection:
+            self._disconnect()
+            self._connection = (
+                connection,
+                connect(connection_spec(connection), circuit_breaker=False),
+            )
+        cluster = self._connection[1]
+        cluster.discover()
+        return [read_health(cluster, wait.follow_up.set_id, wait.follow_up.objects) for wait in due]
+
+    def _replace(self, before: HealthWait | None, after: HealthWait) -> None:
+        self.waits = self.waits.with_(after)
+        ended = not after.goes_on and (before is None or before.result != after.result)
+        if after.result == HEALTHY:
+            self._paces.pop(after.app, None)
+        if ended:
+            self._cluster.health_ended(after)
+
+    def _save(self) -> None:
+        with contextlib.suppress(OSError):  # the next run finds it again
+            write_waits(self._folder, self._cluster.name, self.waits)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection[1].close()
+
+
+def _unread(wait: HealthWait, error: PlumbError) -> WaitResult:
+    health = Health(HealthStatus.UNKNOWN, error.account)
+    return WaitResult(tuple(replace(awaited, health=health) for awaited in wait.follow_up.objects), ())
+
+
+def _keys(wait: HealthWait) -> frozenset[FollowedKey]:
+    return frozenset(
+        (str(awaited.ref.group_kind), awaited.ref.namespace, awaited.ref.name)
+        for awaited in wait.follow_up.objects
+    )
