@@ -142,7 +142,10 @@ def _image(watched: Watched) -> list[str]:
 
 
 def test_its_own_writes_and_status_start_no_run(watched: Watched) -> None:
-    """A commit, its rollout with all that controllers write about it, and a status written by hand: one run."""
+    """A commit, its rollout with all that controllers write about it, and a status written by hand: one run.
+
+    One more is made of the app that depends on it, as soon as the rollout is over.
+    """
     runs = watched.settled()
     watched.fleet.repository.commit({"app/web.yaml": WEB.replace("web:1", "web:2")})
     watched.fleet.agent.await_line('cause="fleet moved"')
@@ -150,10 +153,14 @@ def test_its_own_writes_and_status_start_no_run(watched: Watched) -> None:
     until(lambda: watched.live("deployment", "web")["status"].get("updatedReplicas") == 2, "the rollout")
     status = {"status": {"conditions": [{"type": "Odd", "status": "True"}]}}
     watched.kubectl(*_patch("deployment", "web", status, "--subresource", "status"))
-    assert watched.settled() == runs + 1
+    assert watched.settled() == runs + 2
+    assert [line.partition("cause=")[2] for line in watched.fleet.agent.runs("here")[runs:]] == [
+        '"fleet moved"',
+        '"dependency healthy" apps=quiet',
+    ]
     watched.fleet.repository.commit({"app/web.yaml": WEB})
     until(lambda: _image(watched) == ["example.com/web:1"], "the commit after it")
-    assert watched.settled() == runs + 2
+    assert watched.settled() == runs + 4
 
 
 def _spy(container: str) -> dict[str, Any]:
