@@ -14,6 +14,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app_state impor
     SyncState,
     worst_state,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.model.health import brief_reason
 
 from ..store.history import History
 from .status import instant
@@ -159,7 +160,8 @@ def _reasons_of_app(app: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     if app["waits_for"] and app["state"] != "unhealthy":
         yield _reason(app["state"], app["name"], text=f"waits for {app['waits_for']}")
     for each in app["unhealthy"]:
-        text = f"{each['status']}: {each.get('message') or 'not there yet'}"
+        reason = brief_reason(each.get("reasons", ()))
+        text = f"{each['status']}: {each.get('message') or 'not there yet'}{'; ' + reason if reason else ''}"
         yield _reason("unhealthy", app["name"], each["object"], text)
 
 

@@ -67,10 +67,15 @@ def _app(app: Mapping[str, Any], most: int) -> dict[str, Any]:
         for action in app.get("actions", ())
     )
     digest["warnings"] = _some(app.get("warnings", ()))
-    digest["unhealthy"] = [_cut(each) for each in app.get("unhealthy", ())[:_MOST_LINES]]
+    digest["unhealthy"] = [_unhealthy(each) for each in app.get("unhealthy", ())[:_MOST_LINES]]
     if app.get("prune_blocked"):
         digest["prune_blocked"] = app["prune_blocked"][:_LONGEST]
     return digest
+
+
+def _unhealthy(entry: Mapping[str, Any]) -> dict[str, Any]:
+    digest = _cut({key: value for key, value in entry.items() if key != "reasons"})
+    return {**digest, "reasons": [reason[:_LONGEST] for reason in entry.get("reasons", ())]}
 
 
 def _findings(app: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -43,6 +43,12 @@ options:
       - It gets C(escalate) on the roles of the apps, and C(bind) on those that their bindings name.
     type: bool
     default: false
+  reasons:
+    description:
+      - Whether the agent may read why something is not healthy. Where apps have kinds that run Pods, or claims, it may
+        then get and list Pods and PersistentVolumeClaims, list ReplicaSets and Events, and get StorageClasses.
+    type: bool
+    default: true
   rules:
     description:
       - Rules for the agent's ClusterRole, instead of those that the module finds. The apps are checked all the same.

@@ -95,7 +95,7 @@ function conflicts(shown) {
 
 function currentFindings(shown, id) {
   const findings = shown.apps.flatMap((app) => app.findings.map((each) => ({ ...each, app: app.name })));
-  const unhealthy = shown.apps.flatMap((app) => app.unhealthy.map((each) => ({ ...each, what: "unhealthy", app: app.name, changes: [], error: `${each.status}: ${each.message || "not there yet"}` })));
+  const unhealthy = shown.apps.flatMap((app) => app.unhealthy.map((each) => ({ ...each, what: "unhealthy", app: app.name, changes: [], error: [`${each.status}: ${each.message || "not there yet"}`, each.reasons?.[0]].filter(Boolean).join("; ") })));
   const all = [...findings, ...unhealthy];
   const hidden = shown.apps.reduce((sum, app) => sum + app.more_findings, 0);
   const notes = shown.apps.flatMap((app) => [app.prune_blocked, ...app.warnings].filter(Boolean).map((text) => ({ app: app.name, text })));

@@ -152,13 +152,21 @@ class Cluster:
             return self._known
 
     def list(
-        self, kind: ApiResource, *, namespace: str = "", label_selector: str = "", metadata_only: bool = False
+        self,
+        kind: ApiResource,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        metadata_only: bool = False,
     ) -> Listing:
         """Return all objects of a kind, in one namespace or in all, as the store has them now (a quorum read).
 
         After a page whose token expired the list begins again, three times in all. Raises Expired, or as all methods.
         """
-        first = list_request(kind, namespace, label_selector, metadata_only=metadata_only)
+        first = list_request(
+            kind, namespace, label_selector, metadata_only=metadata_only, field_selector=field_selector
+        )
         for _attempt in range(_LISTS - 1):
             with suppress(Expired):
                 return self._pages(kind, first)

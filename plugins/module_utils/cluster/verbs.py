@@ -23,15 +23,22 @@ _VERSION_PATH = "/metadata/resourceVersion"
 
 
 def list_request(
-    kind: ApiResource, namespace: str, label_selector: str, *, metadata_only: bool, page: int = PAGE
+    kind: ApiResource,
+    namespace: str,
+    label_selector: str,
+    *,
+    metadata_only: bool,
+    field_selector: str = "",
+    page: int = PAGE,
 ) -> Request:
     """Return the first page of a list. It names no resourceVersion, so it is a quorum read."""
     subject = f"{kind.kind} {_where(kind, namespace)}"
+    selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
     return Request(
         method="GET",
         path=kind.path(namespace),
         target=Target(subject=subject, operation="listing", secret=_is_secret(kind)),
-        query={"limit": str(page)} | ({"labelSelector": label_selector} if label_selector else {}),
+        query={"limit": str(page), **{name: value for name, value in selectors.items() if value}},
         accept=_METADATA_ONLY.format("PartialObjectMetadataList") if metadata_only else _JSON,
     )
 

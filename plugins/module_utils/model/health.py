@@ -5,10 +5,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from .errors import printable
+
+# What of a reason differs from one look at the same trouble to the next: the name of a Pod, how many, how often.
+_PASSING = re.compile(r"^(?:Pod \S+|\d+ Pods): |, \d+ restarts?\b| \(and \d+ more reasons?\)$")
+
+
+def brief_reason(reasons: Sequence[str]) -> str:
+    """Return the first reason for places that have one line, the same as long as the trouble is; empty without one."""
+    return _PASSING.sub("", reasons[0]) if reasons else ""
 
 
 class HealthStatus(Enum):

@@ -95,10 +95,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Unhealthy:
-    """An object that was not healthy when waiting ended."""
+    """An object that was not healthy when waiting ended; `reasons` say why, in three lines at most."""
 
     ref: ObjectRef
     health: Health
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Any
 
 from ..model.errors import printable
+from ..report.document import unhealthy_text
 
 _MOST = 20  # objects or failures that one piece of news names
 
@@ -113,10 +114,7 @@ def failure_text(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -
         for entry in actions
         if entry["app"] == app["name"] and (entry.get("result") == "failed" or entry["action"] == "refused")
     ]
-    reasons += [
-        f"{entry['object']} is not healthy: {entry['status']} {entry.get('message', '')}".rstrip()
-        for entry in app.get("unhealthy", ())
-    ]
+    reasons += [unhealthy_text(entry) for entry in app.get("unhealthy", ())]
     return _some(reasons) if reasons else "it failed; the report says why"
 
 

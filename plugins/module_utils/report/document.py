@@ -10,7 +10,7 @@ from typing import Any
 
 from ..model.app import Revision
 from ..model.change import ABSENT, Culprit, FieldChange
-from ..model.health import Health
+from ..model.health import Health, brief_reason
 from ..model.plan import Action, AppResult, Counts, Outcome
 from ..model.report import ConfigReport, Report, SourceReport
 from .follow_up import follow_up_document
@@ -112,6 +112,7 @@ def _app(result: AppResult, *, stopped: bool) -> dict[str, Any]:
                     "object": str(unhealthy.ref),
                     "status": unhealthy.health.status.value,
                     "message": unhealthy.health.message,
+                    **({"reasons": list(unhealthy.reasons)} if unhealthy.reasons else {}),
                 }
                 for unhealthy in result.unhealthy
             ],
@@ -163,11 +164,15 @@ def failures(whole: Mapping[str, Any]) -> list[str]:
             if (action.get("result") == "failed" and not action.get("blames_server"))
             or action["action"] == "refused"
         ]
-        reasons += [
-            f"app {app['name']}: {item['object']} is not healthy: {item['status']} {item.get('message', '')}".rstrip()
-            for item in app.get("unhealthy", ())
-        ]
+        reasons += [f"app {app['name']}: {unhealthy_text(item)}" for item in app.get("unhealthy", ())]
     return list(dict.fromkeys(reasons))
+
+
+def unhealthy_text(entry: Mapping[str, Any]) -> str:
+    """Return an entry of `unhealthy` in one line, with its first reason."""
+    state = f"{entry['status']} {entry.get('message', '')}".rstrip()
+    reason = brief_reason(entry.get("reasons", ()))
+    return f"{entry['object']} is not healthy: {state}{'; ' + reason if reason else ''}"
 
 
 def _health(health: Health) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..model.change import Cause, FieldChange
 from ..model.errors import printable
-from ..model.plan import Action, AppResult, Outcome, Result, Verb
+from ..model.plan import Action, AppResult, Outcome, Result, Unhealthy, Verb
 from ..model.report import Report, SourceReport
 from .terminal import MOST_AWAITED, briefly, unclaimed, values
 
@@ -112,24 +112,29 @@ def _app(app: AppResult, report: Report) -> Iterator[str]:
             groups[name].append(action)
     problems = dict.fromkeys(filter(None, (app.plan.error, app.error)))
     remarks = [*(briefly(problem, report.sources) for problem in problems), *app.plan.warnings]
-    remarks += [
-        f"{u.ref}: {u.health.status.value}: {u.health.message or 'not there yet'}" for u in app.unhealthy
-    ]
     if app.waits_for:
         remarks.append(f"not started: it waits for app {app.waits_for}, which is not healthy yet")
-    for awaited in app.follow_up.objects[:MOST_AWAITED] if app.follow_up is not None else ():
-        remarks.append(f"{awaited.ref}: in progress: {awaited.health.message or awaited.health.status.value}")
-    if not remarks and not any(groups.values()):
+    remarks += [
+        f"{awaited.ref}: in progress: {awaited.health.message or awaited.health.status.value}"
+        for awaited in (app.follow_up.objects[:MOST_AWAITED] if app.follow_up is not None else ())
+    ]
+    if not remarks and not app.unhealthy and not any(groups.values()):
         return
     yield f"\n### {_text(app.plan.app)}\n"
     for remark in remarks:
         yield f"\n- {_text(remark, 1000)}\n"
+    yield from map(_unhealthy, app.unhealthy)
     for name, actions in groups.items():
         if actions:
             title = _TO_DO.get(name, name) if report.check else name
             yield f"\n**{len(actions)} {title}**\n\n"
             for action in actions:
                 yield from _action(action, outcomes.get(action.ref))
+
+
+def _unhealthy(entry: Unhealthy) -> str:
+    state = f"{entry.ref}: {entry.health.status.value}: {entry.health.message or 'not there yet'}"
+    return f"\n- {_text(state, 1000)}\n" + "".join(f"  - {_text(reason, 1000)}\n" for reason in entry.reasons)
 
 
 def _action(action: Action, outcome: Outcome | None) -> Iterator[str]:

@@ -136,6 +136,7 @@ def _app(result: AppResult, width: int, report: Report) -> Iterator[str]:
         yield f"    … {awaited.ref}: in progress: {health.message or health.status.value}"
     for unhealthy in result.unhealthy:
         yield f"    x {unhealthy.ref}: {unhealthy.health.status.value}: {unhealthy.health.message or 'not there yet'}"
+        yield from (f"        {reason}" for reason in unhealthy.reasons)
     for warning in plan.warnings:
         yield f"    ? {warning}"
 

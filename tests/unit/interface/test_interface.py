@@ -199,7 +199,10 @@ def test_failures_are_a_line_each() -> None:
     lines = failures(document(REPORTS["failed"]))
     assert lines == [
         "app shop: Deployment shop/cart: the server said no",
-        "app shop: Deployment shop/checkout is not healthy: InProgress Available: 1/3",
+        (
+            "app shop: Deployment shop/checkout is not healthy: InProgress Available: 1/3; container app:"
+            " CrashLoopBackOff, last exit code 1 (Error)"
+        ),
         "app shop: Deployment shop/mail is not healthy: Failed",
         "app broken: rendering x: x.yaml:3 is no YAML",
         "app later: not started, because of broken",

@@ -24,6 +24,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import (
     PlumbError,
     printable,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.model.health import brief_reason
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind, ObjectRef
 
 
@@ -129,3 +130,17 @@ def test_identities_as_they_are_shown() -> None:
 )
 def test_group_kinds_are_read_back(kind: str, group: str) -> None:
     assert GroupKind.parse(str(GroupKind(group, kind))) == GroupKind(group, kind)
+
+
+@pytest.mark.parametrize(
+    ("reason", "brief"),
+    [
+        ("Pod web-1: container app: CrashLoopBackOff, last exit code 1 (Error), 5 restarts",
+         "container app: CrashLoopBackOff, last exit code 1 (Error)"),
+        ("3 Pods: unschedulable: 0/3 nodes (and 2 more reasons)", "unschedulable: 0/3 nodes"),
+        ("ReplicaSet web-7d9f: exceeded quota: small", "ReplicaSet web-7d9f: exceeded quota: small"),
+    ],
+)  # fmt: skip
+def test_the_brief_reason_is_the_same_as_long_as_the_trouble_is(reason: str, brief: str) -> None:
+    assert brief_reason([reason, "another"]) == brief
+    assert brief_reason([]) == ""

@@ -121,7 +121,9 @@ REPORTS: dict[str, Report] = {
             "shop", _CHANGED, _FAILED, _SKIPPED,
             outcomes=(Outcome(_CHANGED, Result.DONE), Outcome(_FAILED, Result.FAILED, "the server said no"),
                       Outcome(_SKIPPED, Result.SKIPPED, "not pruned, because something failed")),
-            unhealthy=(Unhealthy(ref("Deployment", "checkout"), Health.in_progress("Available: 1/3")),
+            unhealthy=(Unhealthy(ref("Deployment", "checkout"), Health.in_progress("Available: 1/3"), (
+                           "2 Pods: container app: CrashLoopBackOff, last exit code 1 (Error), 5 restarts",
+                           "Pod checkout-1: `hostile` @here <b>")),
                        Unhealthy(ref("Deployment", "mail"), Health.failed(""))),
             executed=True,
         ),

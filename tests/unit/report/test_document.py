@@ -55,6 +55,10 @@ def test_what_an_app_says() -> None:
         "object": "Deployment shop/checkout",
         "status": "InProgress",
         "message": "Available: 1/3",
+        "reasons": [
+            "2 Pods: container app: CrashLoopBackOff, last exit code 1 (Error), 5 restarts",
+            "Pod checkout-1: `hostile` @here <b>",
+        ],
     }
     assert broken["error"] == "app broken: rendering x: x.yaml:3 is no YAML"
     assert later["error"].startswith("app later: not started")

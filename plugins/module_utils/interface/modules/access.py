@@ -54,7 +54,9 @@ def access_rules(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
         options=run_options(options, check=True),
     )
     with connect(connection_spec(options)) as cluster:
-        required = required_rules(cluster, run, account, escalate=bool(options["escalate"] or rules))
+        required = required_rules(
+            cluster, run, account, escalate=bool(options["escalate"] or rules), reasons=options["reasons"]
+        )
         missing = missing_for_setup(cluster, account) if options["setup"] else ()
     result: dict[str, Any] = {
         "changed": False,

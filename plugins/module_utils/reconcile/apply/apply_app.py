@@ -30,6 +30,7 @@ from ..applyset.inventory import Inventory, read_inventory
 from ..desired.order import Stage, staged
 from ..fields.managed_fields import FIELD_MANAGER
 from ..health.assess import assess
+from ..health.reasons import explain
 from ..membership.member_records import create_namespace
 from ..membership.record import MemberRecord
 from ..plan.context import PlanContext
@@ -365,7 +366,7 @@ class _AppApplier:
         if not waits and (wait_result.moves or self._deletions):
             return self._result(follow_up=self._follow_up([*wait_result.pending, *self._deletions]))
         unhealthy = [Unhealthy(awaited.ref, awaited.health) for awaited in wait_result.pending]
-        return self._result(unhealthy=unhealthy, waited=True)
+        return self._result(unhealthy=explain(self._cluster, unhealthy), waited=True)
 
     def _awaited(self) -> list[Awaited]:
         """Return what was applied, each object with its health where the plan read it and nothing was written."""

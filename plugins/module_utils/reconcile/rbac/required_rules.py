@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ...cluster.client import Cluster
 from ...cluster.credentials.rights import Right, missing_rights
@@ -27,6 +26,8 @@ from ..membership.member_records import MemberRecords
 from ..membership.record import record_name
 from ..plan.snapshot import read_parents
 from ..run import Run, renderer
+from .reading_reasons import rules_of_reasons
+from .rule import Rule
 
 # What runs do with each kind: they list its members and read objects, apply (a patch, which the server counts as
 # create too where the object is new) and prune. `watch` is for noticing changes between runs.
@@ -44,23 +45,6 @@ _GRANTING = {
     "ClusterRoleBinding": "bind",
     "RoleBinding": "bind",
 }
-
-
-@dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class Rule:
-    """A rule of a Role or ClusterRole; without names it holds for all objects of the resources."""
-
-    groups: tuple[str, ...]
-    resources: tuple[str, ...]
-    verbs: tuple[str, ...]
-    names: tuple[str, ...] = ()
-
-    def document(self) -> dict[str, Any]:
-        """Return the rule in the form of a manifest."""
-        rule = {"apiGroups": self.groups, "resources": self.resources, "verbs": self.verbs}
-        if self.names:
-            rule["resourceNames"] = self.names
-        return {key: list(value) for key, value in rule.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +65,13 @@ class RequiredRules:
     problems: tuple[str, ...] = ()
 
 
-def required_rules(cluster: Cluster, run: Run, account: AgentAccount, *, escalate: bool) -> RequiredRules:
+def required_rules(
+    cluster: Cluster, run: Run, account: AgentAccount, *, escalate: bool, reasons: bool = True
+) -> RequiredRules:
     """Return the rules for an agent that is to make this run, again and again.
 
-    `escalate` allows rules that let the agent grant more than it has, where apps hold Roles or bindings. Raises
-    ClusterError where nothing at all can be read.
+    `escalate` allows rules that let the agent grant more than it has, where apps hold Roles or bindings; `reasons` adds
+    those for reading why something is not healthy. Raises ClusterError where nothing at all can be read.
     """
     discovery = cluster.discover()
     rendered, problems = _rendered(run)
@@ -98,6 +84,7 @@ def required_rules(cluster: Cluster, run: Run, account: AgentAccount, *, escalat
         *_of_kinds(resources),
         *_of_runs(run, frozenset(resources), account),
         *(_of_grants(granting) if escalate else ()),
+        *(rules_of_reasons(frozenset(resources)) if reasons else ()),
     ]
     return RequiredRules(
         everywhere=tuple(sorted(set(everywhere))),

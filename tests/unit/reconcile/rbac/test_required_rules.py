@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.rbac.reading_reasons import (
+    rules_of_reasons,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.rbac.required_rules import (
     AgentAccount,
-    Rule,
     _of_grants,
     _of_kinds,
     rules_of_account,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.rbac.rule import Rule
 from ansible_collections.plumb.gitops.tests.unit.reconcile.samples import manifest
 
 RBAC = "rbac.authorization.k8s.io"
@@ -49,3 +52,20 @@ def test_its_own_rules_name_its_own_account() -> None:
     unnamed = [rule for rule in rules if not rule.names]
     assert [(rule.resources, rule.verbs) for rule in unnamed] == [(("leases",), ("create",))]
     assert {name for rule in rules for name in rule.names} == {"agent-a"}
+
+
+def test_the_right_to_read_reasons_follows_from_the_kinds_of_apps_and_writes_nothing() -> None:
+    def resources(*kinds: GroupKind) -> set[str]:
+        rules = rules_of_reasons(frozenset(kinds))
+        assert all(set(rule.verbs) <= {"get", "list"} for rule in rules)
+        return {resource for rule in rules for resource in rule.resources}
+
+    claim, pods = (
+        GroupKind("", "PersistentVolumeClaim"),
+        {"events", "persistentvolumeclaims", "pods", "storageclasses"},
+    )
+    assert resources(GroupKind("", "ConfigMap"), GroupKind("batch", "CronJob")) == set()
+    assert resources(GroupKind("", "Service")) == {"events"}
+    assert resources(claim) == {"events", "storageclasses"}
+    assert resources(GroupKind("apps", "DaemonSet")) == pods
+    assert resources(GroupKind("apps", "Deployment"), claim) == pods | {"replicasets"}
