@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from ansible_collections.plumb.gitops.tests.support.ansible.git_fleet import GitFleet
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
 from ansible_collections.plumb.gitops.tests.support.cluster.api import api_of
 from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox, sandbox_session
+from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer
+from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream
 
 # No assertion of ours is about time, and a busy machine would make Hypothesis's own one fail at random.
 settings.register_profile("plumb", settings(), deadline=None)
@@ -81,3 +84,12 @@ def engine(sandbox: Sandbox, namespace: str, tmp_path: Path) -> Engine:
 def play(sandbox: Sandbox, tmp_path: Path) -> Play:
     """ansible-playbook, with a clean environment."""
     return Play(tmp_path / "play", sandbox)
+
+
+@pytest.fixture
+def git_fleet(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> Iterator[GitFleet]:
+    """Yield the reconcile playbook with an app whose source is a Git server that may misbehave."""
+    upstream = Upstream(tmp_path / "git" / "fleet.git")
+    with GitServer(tmp_path / "git") as server:
+        git = {"url": server.url("fleet.git")}
+        yield GitFleet(play, sandbox, git, namespace, tmp_path, upstream, server)

@@ -10,7 +10,6 @@ before ansible-core 2.19 a text loses its mark of being no template in filters, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import groupby
 from typing import Any
 
 from ansible import constants
@@ -19,7 +18,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.modules.fail_policy import (
     closing_result,
-    colour_of,
+    coloured,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.options.common import INVENTORY
 from ansible_collections.plumb.gitops.plugins.plugin_utils.failures import without_excerpt
@@ -52,7 +51,9 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": message}
         applied = (task_vars or {})[variable] if variable else options["applied"]
         display = Display()
-        for colour, lines in groupby(applied.get("lines", ()), colour_of):
+        for colour, lines in coloured(applied.get("lines", ())):
             # Each call goes to Ansible's first process and back to a screen, so there is one for all of a colour.
-            display.display("\n".join(lines), color=getattr(constants, colour) if colour else None)
+            # Display ends a text with one line break at most, so an empty line at the end needs one more.
+            text = "\n".join(lines) + ("\n" if len(lines) > 1 and not lines[-1] else "")
+            display.display(text, color=getattr(constants, colour) if colour else None)
         return {**result, **closing_result(applied, options["fail_on"])}

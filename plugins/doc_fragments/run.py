@@ -254,6 +254,15 @@ options:
       - If admission denies the dry run or does not answer, that is a warning about the object, which is in sync.
     type: bool
     default: false
+  diff:
+    description:
+      - How the differences of an object are shown in the lines and in Markdown.
+      - With V(fields), a line for each field. With V(unified), a unified diff of YAML from the cluster to Git, without
+        defaults of the server, also of objects that are created or pruned. Values of Secrets are digests with a key of
+        the process. Without it, V(unified) for a task with C(--diff), else V(fields).
+      - The report file has the whole diff of each object as well, if diffs are shown.
+    type: str
+    choices: [fields, unified]
   retry_refused:
     description:
       - Whether requests are sent again that the API server refused in an earlier run for their content, such as an

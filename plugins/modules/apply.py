@@ -18,7 +18,7 @@ attributes:
     description: It plans, and returns what it would do.
   diff_mode:
     support: full
-    description: The report as text. Values of Secrets are hidden.
+    description: The report as text, with a unified diff for each object unless O(diff) is V(fields).
   action:
     support: full
     description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.

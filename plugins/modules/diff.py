@@ -19,7 +19,7 @@ attributes:
     description: It always only checks.
   diff_mode:
     support: full
-    description: The report as text.
+    description: The report as text, with a unified diff for each object unless O(diff) is V(fields).
   action:
     support: full
     description: On a local connection it runs in Ansible's own process, elsewhere as a module. The result is the same.

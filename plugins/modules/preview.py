@@ -48,6 +48,12 @@ options:
     description: How long a plan is valid while neither the pull request nor its branch changes.
     type: str
     default: 1h
+  diff:
+    description:
+      - How the differences of an object are shown. With V(unified), a unified diff of YAML; with V(fields), a line for
+        each field. Without it, V(unified).
+    type: str
+    choices: [fields, unified]
   pulled:
     description: What M(plumb.gitops.pull) returned as RV(plumb.gitops.pull#module:sources).
     type: list

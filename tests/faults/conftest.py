@@ -10,15 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.plumb.gitops.tests.support.ansible.git_fleet import GitFleet
-from ansible_collections.plumb.gitops.tests.support.ansible.play import Play
 from ansible_collections.plumb.gitops.tests.support.cluster.engine import Engine
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 from ansible_collections.plumb.gitops.tests.support.faults.app_life import Life, life_in
 from ansible_collections.plumb.gitops.tests.support.faults.proxy import Proxy, proxy_before
-from ansible_collections.plumb.gitops.tests.support.git.git_server import GitServer
-from ansible_collections.plumb.gitops.tests.support.git.upstream import Upstream
 
 
 @pytest.fixture
@@ -32,12 +28,3 @@ def proxy(sandbox: Sandbox, tmp_path: Path) -> Iterator[Proxy]:
 def life(engine: Engine, kubectl: Kubectl) -> Life:
     """Return an app of 40 objects before its first apply, among objects of others."""
     return life_in(engine, kubectl)
-
-
-@pytest.fixture
-def git_fleet(sandbox: Sandbox, play: Play, namespace: str, tmp_path: Path) -> Iterator[GitFleet]:
-    """Yield the reconcile playbook with an app whose source is a Git server that may misbehave."""
-    upstream = Upstream(tmp_path / "git" / "fleet.git")
-    with GitServer(tmp_path / "git") as server:
-        git = {"url": server.url("fleet.git")}
-        yield GitFleet(play, sandbox, git, namespace, tmp_path, upstream, server)

@@ -90,7 +90,7 @@ def test_a_cluster_is_brought_to_what_git_says_and_kept_there(fleet: ForgeFleet,
 
     kubectl("scale", "deployment", "web", "--replicas=5", "-n", fleet.namespace)
     kubectl("delete", "configmap", "settings", "-n", fleet.namespace)
-    drifted = fleet.run("--check", "--diff")
+    drifted = fleet.run("--check")
     assert "2 drifted" in drifted.output
     assert "spec.replicas   5 -> 2   by kubectl (scale), time not recorded" in drifted.output
     assert "was deleted by someone" in drifted.output
@@ -197,7 +197,7 @@ def test_a_secret_shows_that_it_changed_and_not_what(fleet: ForgeFleet) -> None:
     fleet.repository.commit({"app/key.yaml": SECRET})
     assert fleet.run().code == 0
     fleet.repository.commit({"app/key.yaml": SECRET.replace("correct", "another")})
-    checked = fleet.run("--check", "--diff", "-vvv")
+    checked = fleet.run("--check", "-vvv")
     assert "data.password   (hidden) -> (hidden)" in checked.output
     assert "horse-battery" not in checked.output + json.dumps(fleet.report())
     assert b"horse-battery".hex() not in checked.output

@@ -11,6 +11,7 @@ from enum import Enum
 
 from .change import Cause, Culprit, FieldChange
 from .health import Health, HealthStatus
+from .object_diff import ObjectDiff
 from .objects import ObjectRef, Origin
 
 
@@ -52,6 +53,7 @@ class Action:
         False  # reading it, or the dry-run that would prove it, was denied or is not possible yet
     )
     health: Health | None = None  # of the live object, as it was read
+    diff: ObjectDiff | None = None  # only in a run that shows it
 
     @property
     def drifted(self) -> bool:

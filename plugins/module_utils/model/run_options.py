@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .object_diff import DiffForm
+
 DEFAULT_OWNER = "plumb"
 DEFAULT_NAMESPACE = "plumb-system"
 
@@ -19,5 +21,6 @@ class RunOptions:
     check: bool = False  # the plan is the end product: creates are verified by a dry-run too
     wait: bool = True  # for what is applied to become healthy; else apps end as in progress
     deep: bool = False  # believe no verified state: ask the server for each object
+    diff: DiffForm = DiffForm.FIELDS  # how differences are shown
     owner: str = DEFAULT_OWNER  # whom the inventories in the cluster belong to
     namespace: str = DEFAULT_NAMESPACE  # for the parents of apps that have no namespace

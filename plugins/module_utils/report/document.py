@@ -14,6 +14,7 @@ from ..model.health import Health, brief_reason
 from ..model.plan import Action, AppResult, Counts, Outcome
 from ..model.report import ConfigReport, Report, SourceReport
 from .follow_up import follow_up_document
+from .unified import diff_lines
 
 API_VERSION = "plumb.gitops/v1"
 KIND = "Report"
@@ -140,6 +141,7 @@ def action_document(
             "unverified": action.unverified,
             "culprit": culprit_document(action.culprit) if action.culprit is not None else None,
             "changes": [_change(change) for change in action.changes],
+            "diff": "\n".join(diff_lines(action)),
             "health": _health(action.health) if action.health is not None else None,
             "result": outcome.result.value if outcome is not None and action.verb.writes else None,
             "error": outcome.error if outcome is not None else "",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -15,8 +15,12 @@ from ..model.errors import printable
 from ..model.plan import Action, AppResult, Outcome, Result, Unhealthy, Verb
 from ..model.report import Report, SourceReport
 from .terminal import MOST_AWAITED, briefly, unclaimed, values
+from .unified import DiffBudget, diff_lines
 
 MOST = 60_000  # characters; forges take 65,536 in a comment
+_MOST_DIFFS = 0.6  # of all characters may be diffs
+_DIFF_WIDTH = 40  # characters of a line of a diff, on average, by which its lines are limited
+_MOST_OBJECT_DIFF = 200  # lines of an object's diff
 _MOST_FIELDS = 12  # fields an object is shown with
 _LONGEST = 200  # characters of any text from outside
 _NOTE = "\n_Cut: there is more than fits here. The report file (`plumb_report_path`) has all._\n"
@@ -50,14 +54,15 @@ _SPECIAL = re.compile(r"[\\`*_{}\[\]()#|~>@^$]|:(?=//)|(?<=www)\.|^[-+=]|(?<=^\d
 def markdown(report: Report, *, most: int = MOST) -> str:
     """Return the report as Markdown (CommonMark with tables) of at most `most` characters."""
     text = ""
-    for block in _blocks(report):
+    budget = DiffBudget(int(most * _MOST_DIFFS / _DIFF_WIDTH), _MOST_OBJECT_DIFF)
+    for block in _blocks(report, budget):
         if len(text) + len(block) + len(_NOTE) > most:
             return text + _NOTE
         text += block
     return text
 
 
-def _blocks(report: Report) -> Iterator[str]:
+def _blocks(report: Report, budget: DiffBudget) -> Iterator[str]:
     name = _text(report.cluster or "cluster")
     yield f"## Plumb: {name}: {_verdict(report, check=report.check)}\n\n"
     for source in report.sources:
@@ -69,7 +74,10 @@ def _blocks(report: Report) -> Iterator[str]:
         state = "suspended" if app.plan.suspended else _verdict(app, check=report.check)
         yield f"| {_text(app.plan.app)} | {state} | {_counts(app)} |\n"
     for app in report.apps:
-        yield from _app(app, report)
+        yield from _app(app, report, budget)
+    if budget.left_out:
+        rest = f"{budget.left_out} lines of the diffs of {budget.objects} objects"
+        yield f"\n_{rest} are left out. The report file (`plumb_report_path`) has all._\n"
     for remark in (*map(unclaimed, report.unclaimed), *report.warnings):
         yield f"\n- {_text(remark, 1000)}\n"
     how = "Check only, nothing was written." if report.check else f"{report.seconds:.1f} s."
@@ -103,7 +111,7 @@ def _counts(app: AppResult) -> str:
     return f"{number}, {unchanged} unchanged" if number else ""
 
 
-def _app(app: AppResult, report: Report) -> Iterator[str]:
+def _app(app: AppResult, report: Report, budget: DiffBudget) -> Iterator[str]:
     outcomes = {outcome.action.ref: outcome for outcome in app.outcomes}
     groups: dict[str, list[Action]] = {name: [] for name, _fits in _GROUPS}
     for action in app.plan.actions:
@@ -129,7 +137,7 @@ def _app(app: AppResult, report: Report) -> Iterator[str]:
             title = _TO_DO.get(name, name) if report.check else name
             yield f"\n**{len(actions)} {title}**\n\n"
             for action in actions:
-                yield from _action(action, outcomes.get(action.ref))
+                yield from _action(action, outcomes.get(action.ref), budget)
 
 
 def _unhealthy(entry: Unhealthy) -> str:
@@ -137,14 +145,19 @@ def _unhealthy(entry: Unhealthy) -> str:
     return f"\n- {_text(state, 1000)}\n" + "".join(f"  - {_text(reason, 1000)}\n" for reason in entry.reasons)
 
 
-def _action(action: Action, outcome: Outcome | None) -> Iterator[str]:
+def _action(action: Action, outcome: Outcome | None, budget: DiffBudget) -> Iterator[str]:
     ref = action.ref
     name = f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
     remarks = [action.reason, action.warning, outcome.error if outcome is not None else ""]
     if action.deleted_by_someone:
         remarks.insert(0, f"was deleted by {action.culprit or 'someone who is not recorded'}")
     text = "; ".join(_text(text, 1000) for text in remarks if text)
-    yield f"- {_text(ref.kind)} {_code(name)}{f': {text}' if text else ''}\n"
+    head = f"- {_text(ref.kind)} {_code(name)}{f': {text}' if text else ''}\n"
+    diff = budget.take(diff_lines(action))
+    if diff:
+        yield head + _fenced(diff)
+        return
+    yield head
     shown = action.changes[:_MOST_FIELDS]
     yield from map(_change, shown)
     if len(action.changes) > len(shown):
@@ -160,6 +173,12 @@ def _change(change: FieldChange) -> str:
     elif change.cause is not Cause.GIT:
         by = ", by someone who is not recorded"
     return f"  - {_code(change.path)}: {moved}{by}\n"
+
+
+def _fenced(lines: Sequence[str]) -> str:
+    """Return the lines of a diff as a block of code below an item of a list, within more backticks than they have."""
+    fence = "`" * max(3, *(len(run) + 1 for line in lines for run in re.findall("`+", line)), 3)
+    return "".join(f"  {line}\n" for line in ["", f"{fence}diff", *lines, fence])
 
 
 def _text(text: str, longest: int = _LONGEST) -> str:

@@ -15,9 +15,13 @@ from ..model.change import ABSENT, MASK, Cause, FieldChange
 from ..model.errors import printable
 from ..model.plan import Action, AppResult, Outcome, Result, Verb
 from ..model.report import Report, SourceReport
+from .creates import summed_creates
+from .unified import DiffBudget, DiffLine, diff_lines
 
 _MOST_ACTIONS = 200  # objects an app is shown with; the rest is in the report file
 MOST_AWAITED = 5  # objects that are waited for
+_MOST_DIFF = 2000  # lines of all diffs
+_MOST_OBJECT_DIFF = 200  # lines of an object's diff
 _MOST_FIELDS = 12  # fields an object is shown with
 _WIDEST_VALUE = 60  # characters of a value
 _BEFORE = 20  # characters shown before the place where two long values begin to differ
@@ -45,18 +49,27 @@ _WORDS = {
 
 
 def lines(report: Report) -> list[str]:
-    """Return the report for people, one line each, without colour. Text from outside is printable and cut."""
+    """Return the report for people, one line each, without colour. Text from outside is printable and cut.
+
+    The diff of an object begins with `---` in the first column and ends with an empty line.
+    """
     shown = list(_head(report))
     width = max((len(app.plan.app) for app in report.apps), default=0)
     if report.stopped:
         shown.append(f"  x {report.stopped}")
+    budget = DiffBudget(_MOST_DIFF, _MOST_OBJECT_DIFF)
     for app in report.apps:
-        shown += _app(app, width, report)
+        shown += _app(app, width, report, budget)
     shown += [f"  ? {unclaimed(apply_set)}" for apply_set in report.unclaimed]
     shown += [f"  ? {warning}" for warning in report.warnings]
+    if budget.left_out:
+        shown.append(
+            f"  … {budget.left_out} lines of the diffs of {budget.objects} objects are left out;"
+            " all of them are in the report file (plumb_report_path)"
+        )
     if report.check:
         shown.append("  Check only, nothing was written.")
-    return [_one_line(line) for line in shown]
+    return [line if isinstance(line, DiffLine) else _one_line(line) for line in shown]
 
 
 def unclaimed(apply_set: str) -> str:
@@ -108,7 +121,7 @@ def _revision(source: str, revision: Revision) -> str:
     return f'{source} {ref}{revision.short} "{_cut(revision.subject)}", {_cut(revision.author.name)}'
 
 
-def _app(result: AppResult, width: int, report: Report) -> Iterator[str]:
+def _app(result: AppResult, width: int, report: Report, budget: DiffBudget) -> Iterator[str]:
     plan, check, stopped = result.plan, report.check, report.stopped
     problem = briefly(plan.error or result.error, report.sources)
     summary = "suspended: nothing in it is changed" if plan.suspended else _summary(result, check=check)
@@ -126,9 +139,11 @@ def _app(result: AppResult, width: int, report: Report) -> Iterator[str]:
         if _worth_telling(action, outcomes.get(action.ref))
         and not (stopped and _was_stopped(outcomes.get(action.ref)))
     ]
+    sums, actions = summed_creates(actions, outcomes)
+    yield from sums
     layout = _layout(actions[:_MOST_ACTIONS])
     for action in actions[:_MOST_ACTIONS]:
-        yield from _action(action, outcomes.get(action.ref), layout)
+        yield from _action(action, outcomes.get(action.ref), layout, budget)
     if len(actions) > _MOST_ACTIONS:
         yield f"    … and {len(actions) - _MOST_ACTIONS} more, all in the report file (plumb_report_path)"
     for awaited in result.follow_up.objects[:MOST_AWAITED] if result.follow_up is not None else ():
@@ -188,10 +203,13 @@ def _name(action: Action) -> str:
     return f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
 
 
-def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action, bool], str]) -> Iterator[str]:
+def _action(
+    action: Action, outcome: Outcome | None, padded: Callable[[Action, bool], str], budget: DiffBudget
+) -> Iterator[str]:
     head = padded(action, outcome is not None and outcome.result is Result.FAILED)
-    remarks = [_change(change) for change in action.changes[:_MOST_FIELDS]]
-    if len(action.changes) > _MOST_FIELDS:
+    diff = budget.take(diff_lines(action))
+    remarks = [_change(change) for change in action.changes[:_MOST_FIELDS] if not diff]
+    if len(action.changes) > _MOST_FIELDS and not diff:
         remarks.append(f"… and {len(action.changes) - _MOST_FIELDS} more fields")
     if action.deleted_by_someone:
         who = f"by {printable(str(action.culprit))}" if action.culprit else "by someone who is not recorded"
@@ -206,6 +224,7 @@ def _action(action: Action, outcome: Outcome | None, padded: Callable[[Action, b
     yield f"{head}   {first}".rstrip()
     for more in rest:
         yield f"{' ' * len(head)}   {more}"
+    yield from [*diff, ""] if diff else []
 
 
 def _change(change: FieldChange) -> str:

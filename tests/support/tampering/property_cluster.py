@@ -20,6 +20,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app import (
     Person,
     Revision,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.model.object_diff import DiffForm
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import Manifest, Origin, ref_of
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult
 from ansible_collections.plumb.gitops.plugins.module_utils.model.run_options import RunOptions
@@ -161,7 +162,14 @@ class PropertyCluster:
                 settled, matches_managed_fields(desired, live), _stays(live, predicted), live, predicted
             )
 
-    def run(self, app: str, bodies: Sequence[Body], *, check: bool = False) -> tuple[AppResult, int]:
+    def run(
+        self,
+        app: str,
+        bodies: Sequence[Body],
+        *,
+        check: bool = False,
+        diff: DiffForm = DiffForm.FIELDS,
+    ) -> tuple[AppResult, int]:
         """Bring the cluster to these manifests as an app that adopts; return the result and the number of writes."""
         before = self.cluster.requests.writes
         spec = AppSpec(
@@ -177,7 +185,7 @@ class PropertyCluster:
             apps=(spec,),
             sources={"git": Checkout(_REVISION, Path("/nonexistent"))},
             render=lambda _checkout, _app: tuple(map(manifest_of, bodies)),
-            options=RunOptions(check=check),
+            options=RunOptions(check=check, diff=diff),
         )
         (result,) = run_apps(self.cluster, run).apps
         return result, self.cluster.requests.writes - before

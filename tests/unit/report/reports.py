@@ -17,6 +17,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.change import (
     FieldChange,
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.health import Health
+from ansible_collections.plumb.gitops.plugins.module_utils.model.object_diff import Hunk, ObjectDiff
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import ObjectRef, Origin
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import (
     Action,
@@ -103,7 +104,52 @@ _VALUES: tuple[tuple[Any, Any], ...] = (
     ({"b": 1, "a": [1]}, ["é"]), ("x" * 200, "y"), (0, 0.0), (ABSENT, "(none)"),
 )  # fmt: skip
 
+_LABELLED = FieldChange(
+    "metadata.labels.team", "b", ABSENT, Cause.ADDITION, Culprit("kubectl-label", "Update")
+)
+_UPDATE_DIFF = ObjectDiff(
+    hunks=(
+        Hunk("spec", ("spec.replicas",), (" spec:", "-  replicas: 9", "+  replicas: 3")),
+        Hunk("metadata.labels", ("metadata.labels.team",), ("-  team: b", " ", "   a: |", "     ```")),
+    ),
+    revision="4f2a9c1",
+    left=frozenset({"metadata.labels.team"}),
+)
+_NEW_DIFF = ObjectDiff(
+    hunks=(Hunk("", (), ("+apiVersion: v1", "+kind: ConfigMap")),), live=False, revision="4f2a9c1"
+)
+_OLD_DIFF = ObjectDiff(hunks=(Hunk("", (), ("-apiVersion: v1", "-kind: ConfigMap")),), wanted=False)
+_LONG_DIFF = ObjectDiff(
+    hunks=(Hunk("data", (), tuple(f"+  key-{n}: x" for n in range(300))),), revision="4f2a9c1"
+)
+
 REPORTS: dict[str, Report] = {
+    "diffs": report(
+        app(
+            "shop",
+            action("Deployment", "cart", Verb.UPDATE, SCALED, _LABELLED, api_version="apps/v1", diff=_UPDATE_DIFF),
+            action("ConfigMap", "new", Verb.CREATE, api_version="v1", diff=_NEW_DIFF),
+            action("ConfigMap", "old", Verb.PRUNE, reason="left Git in 4f2a9c1", api_version="v1", diff=_OLD_DIFF),
+            action("ConfigMap", "long", Verb.UPDATE, api_version="v1", diff=_LONG_DIFF),
+            action("ConfigMap", "none", Verb.UPDATE, FieldChange("data.a", "1", "2")),
+        )
+    ),
+    "many-diffs": report(app("shop", *(
+        action("ConfigMap", f"c{number:02}", Verb.UPDATE, FieldChange("data.key-0", ABSENT, "x"), diff=_LONG_DIFF)
+        for number in range(11)))),
+    "creates": report(
+        app(
+            "shop",
+            *(action("ConfigMap", f"c{number}", Verb.CREATE) for number in range(40)),
+            *(action("Service", f"s{number}", Verb.CREATE) for number in range(12)),
+            action("ConfigMap", "warned", Verb.CREATE, warning="look at this"),
+            action("ConfigMap", "again", Verb.CREATE, deleted_by_someone=True),
+            *(action("Deployment", f"d{number}", Verb.CREATE, reason="its namespace comes", unverified=True)
+              for number in range(11)),
+        ),
+        app("few", *(action("ConfigMap", f"c{number}", Verb.CREATE) for number in range(10))),
+        app("kinds", *(action(f"Kind{number:02}", "x", Verb.CREATE) for number in range(15))),
+    ),
     "check": report(
         app("shop", _CHANGED, _SCALED, _NEW, _GONE, *_WANTED), app("payments", *_WANTED), app("nothing")
     ),

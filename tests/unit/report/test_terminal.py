@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.plumb.gitops.plugins.module_utils.report.terminal import lines
+from ansible_collections.plumb.gitops.plugins.module_utils.report.unified import DiffLine
 from ansible_collections.plumb.gitops.tests.unit.report.reports import REPORTS
 
 CASES = Path(__file__).parent / "cases"
@@ -23,7 +24,9 @@ def test_golden(name: str) -> None:
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_every_line_is_one_printable_line(name: str) -> None:
-    assert all(line.isprintable() and line == line.rstrip() for line in lines(REPORTS[name]))
+    for line in lines(REPORTS[name]):
+        assert line.isprintable()
+        assert isinstance(line, DiffLine) or line == line.rstrip()
 
 
 def test_no_golden_file_is_left_over() -> None:

@@ -66,7 +66,7 @@ def apply_request(options: Mapping[str, Any], mode: Mode) -> ApplyRequest:
         sources=sources,
         source_reports={name: _source_report(name, state, entries[name]) for name, state in sources.items()},
         config=config_report(options),
-        options=_check_only(run_options(options, check=mode.check), names),
+        options=_check_only(run_options(options, check=mode.check, diff=mode.diff), names),
         cache=cache_of(options),
         outputs=OutputPaths(
             report=options["report_path"], markdown=options["markdown_path"], trail=options["trail_path"]

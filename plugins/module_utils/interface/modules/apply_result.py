@@ -22,7 +22,7 @@ _CUT = "\n… cut; the report file has all\n"
 def bounded_actions(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what a report has that is not unchanged, each action with its app: at most `_MOST_ACTIONS`."""
     actions = (
-        {"app": app["name"], **action}
+        {"app": app["name"], **{key: value for key, value in action.items() if key != "diff"}}
         for app in document["apps"]
         for action in app.get("actions", ())
         if action["action"] != Verb.UNCHANGED.value or action.get("drifted")

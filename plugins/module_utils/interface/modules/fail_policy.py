@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 # By the first character of a line: Ansible's setting for its colour.
@@ -20,13 +21,30 @@ _COLOURS = {
     "x": "COLOR_ERROR",
 }
 
+# The same of a diff, which begins with this text and ends with an empty line.
+_DIFF = "--- "
+_DIFF_COLOURS = {"+": "COLOR_DIFF_ADD", "-": "COLOR_DIFF_REMOVE", "@": "COLOR_DIFF_LINES", "#": "COLOR_WARN"}
+
 _APPS = 5  # that are named
 
 
-def colour_of(line: str) -> str:
+def _colour_of(line: str) -> str:
     """Return Ansible's setting for a line's colour; empty for a line without one."""
     sign, _space, rest = line.strip().partition(" ")
     return _COLOURS.get(sign, "") if rest and line.startswith("  ") else ""
+
+
+def coloured(lines: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the lines by runs of one colour, each with Ansible's setting for it; empty for none."""
+    for colour, run in groupby(_with_colours(lines), lambda pair: pair[0]):
+        yield colour, [line for _colour, line in run]
+
+
+def _with_colours(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    in_diff = False
+    for line in lines:
+        in_diff = line != "" and (in_diff or line.startswith(_DIFF))
+        yield _DIFF_COLOURS.get(line[0], "") if in_diff else _colour_of(line), line
 
 
 def closing_result(applied: Mapping[str, Any], fail_on: str) -> dict[str, Any]:

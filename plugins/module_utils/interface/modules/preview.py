@@ -109,7 +109,7 @@ def _request(options: Mapping[str, Any]) -> PreviewRequest:
         connection=connection_spec(options),
         apps=apps_of(options),
         sources=pulled_sources(options["pulled"]),
-        options=run_options(options, check=True),
+        options=run_options(options, check=True, diff=True),
         cache=cache_of(options),
         cache_size=cache_size_of(options),
         paths=paths_of_apps([*options["apps"], *apps_in_force(options)]),

@@ -149,6 +149,7 @@ RUN: Spec = MappingProxyType(
         "cache_dir": {"type": "path"},
         "deep": {"type": "bool", "default": False},
         "wait": {"type": "bool", "default": True},
+        "diff": {"type": "str", "choices": ["fields", "unified"]},
         "retry_refused": {"type": "bool", "default": False},
         "lease_file": {"type": "path"},
         "config": {"type": "dict"},

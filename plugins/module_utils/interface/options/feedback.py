@@ -112,7 +112,9 @@ def spec_of_preview() -> dict[str, Any]:
             "pulled": _ABOUT_A_RUN["pulled"],
             "apps": {"type": "list", "elements": "dict", "required": True, "options": APP},
             "cluster": _ABOUT_A_RUN["cluster"],
-            **{name: RUN[name] for name in ("suspended", "owner", "namespace", "config", "cache_dir")},
+            **{
+                name: RUN[name] for name in ("suspended", "owner", "namespace", "config", "cache_dir", "diff")
+            },
             "cache_size": CACHE_SIZE,
             **CONNECTION,
         }

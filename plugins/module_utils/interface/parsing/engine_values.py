@@ -28,6 +28,7 @@ from ...model.app import (
 )
 from ...model.duration import parse_duration
 from ...model.errors import InputError, PlumbError, SourceError
+from ...model.object_diff import DiffForm
 from ...model.run_options import RunOptions
 from ..options.common import APP, CONNECTION, IGNORE, SOURCE
 from .option_values import path_or_none, with_defaults
@@ -165,10 +166,15 @@ def connection_spec(options: Mapping[str, Any]) -> ConnectionSpec:
     )
 
 
-def run_options(options: Mapping[str, Any], *, check: bool) -> RunOptions:
-    """Return how a run is made. What the module has no option for is as RunOptions has it."""
+def run_options(options: Mapping[str, Any], *, check: bool, diff: bool = False) -> RunOptions:
+    """Return how a run is made. What the module has no option for is as RunOptions has it.
+
+    `diff` is whether differences are shown as a unified diff where no option says how.
+    """
     values = {field.name: options[field.name] for field in fields(RunOptions) if field.name in options}
-    return RunOptions(**{**values, "only": frozenset(options.get("only") or ()), "check": check})
+    form = DiffForm(values.get("diff") or (DiffForm.UNIFIED if diff else DiffForm.FIELDS))
+    only = frozenset(options.get("only") or ())
+    return RunOptions(**{**values, "only": only, "check": check, "diff": form})
 
 
 def pulled_sources(entries: Sequence[Mapping[str, Any]]) -> dict[str, Checkout | PlumbError]:

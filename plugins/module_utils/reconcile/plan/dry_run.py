@@ -24,6 +24,7 @@ from ..forecast.allocated_values import mask_allocated
 from ..forecast.rewrite import Forecast, forecast, our_fields, overridden
 from .context import action_for, failed_dry_run, refused, with_origin
 from .dry_run_input import DryRunInput
+from .object_diff import with_dry_run_diff
 from .planned_action import PlannedAction
 from .prune import CONSENT, PROTECTED, consent_of, marker_on
 from .refused_apply import DROP_OR_FORCE, find_accepted_apply
@@ -117,13 +118,14 @@ def _planned_action(dry_run_input: DryRunInput, predicted: Body, expected: Forec
         and dry_run_input.same_manifest
         and not dry_run_input.moving
     )
-    return PlannedAction(
+    planned = PlannedAction(
         action=replace(action, verb=Verb.UNCHANGED) if is_unchanged else _with_reason(dry_run_input, action),
         wanted=wanted,
         body=wanted.body,
         live=live,
         managed_fields=expected.managed_fields,
     )
+    return with_dry_run_diff(dry_run_input.context, planned, outcome, (addition.path for addition in added))
 
 
 def _additions(dry_run_input: DryRunInput, git_fields: FieldSet, outcome: Body) -> tuple[ForeignField, ...]:

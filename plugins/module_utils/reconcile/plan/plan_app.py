@@ -26,6 +26,7 @@ from ..membership.membership import Members, members_by_record, unrecorded_warni
 from ..membership.record import MemberRecord
 from .context import NOT_RECORDED, PlanContext, RunContext, refused
 from .namespaces import missing_namespace_error, namespace_to_create
+from .object_diff import with_diffs
 from .planned_action import PlannedAction
 from .prune import Prune, plan_prune
 from .snapshot import AppQuery, Snapshot, read_members
@@ -129,7 +130,7 @@ def plan_app(run: RunContext, observed: ObservedApp, planned_actions: Sequence[P
         app=observed.app,
         plan=Plan(
             app=observed.app.name,
-            actions=tuple(planned.action for planned in (*first, *applies, *prune.planned_actions)),
+            actions=with_diffs(observed.context, (*first, *applies, *prune.planned_actions)),
             prune_blocked=prune.blocked,
             warnings=(
                 *run.remarks(observed.app.name),
