@@ -31,8 +31,9 @@ from .core.turns import Turns
 from .http.app import HttpServices, listen
 from .http.audit_sink import AuditSink
 from .http.auth import short_token
-from .http.cluster_view import ClusterSnapshot, overview
+from .http.cluster_view import STATE_NAMES, ClusterSnapshot
 from .http.event_broker import EventBroker
+from .http.fleet_view import FleetView
 from .http.page import PageData
 from .http.status import agent_status, cluster_status, last_run_fields, status
 from .http.webhook import WebhookReceiver
@@ -66,6 +67,7 @@ class Agent:
         self.metrics = Metrics()
         self.clusters: dict[str, ClusterLoop] = {}
         self.broker = EventBroker()
+        self.fleet = FleetView(lambda: sorted(self.clusters), self._snapshot, self.broker.version_of)
         self.wakeups = Wakeups()
         self.in_force = AgentState(config, InventoryCopy(Path(), Path(), {}), Suspensions())
         self._file = file
@@ -140,27 +142,32 @@ class Agent:
         return HttpServices(
             health=self._defects,
             readiness=self._not_ready,
-            metrics=self.metrics.text,
+            metrics=self._metrics_text,
             status=lambda: {**status(self.in_force, self.clusters), "loops": self._supervisor.status()},
             commands=commands,
             sink=self._sink(),
             receiver=self._receiver(),
-            page=PageData(self._state, self.broker),
+            page=PageData(self._state, self.broker, lambda query: self.fleet.search(query, now=time.time())),
+        )
+
+    def _snapshot(self, cluster: str) -> ClusterSnapshot:
+        loop = self.clusters[cluster]
+        return ClusterSnapshot(
+            status=cluster_status(self.in_force, loop), history=loop.history, apps=loop.all_apps
         )
 
     def _state(self, cluster: str) -> Mapping[str, Any] | None:
         """Return what the page shows of one cluster or (empty) of all; None for one that is unknown."""
-        if cluster and cluster not in self.clusters:
-            return None
-        snapshots = [
-            ClusterSnapshot(
-                status=cluster_status(self.in_force, loop), history=loop.history, apps=loop.all_apps
-            )
-            for name, loop in sorted(self.clusters.items())
-            if cluster in {"", name}
-        ]
         agent = {**agent_status(self.in_force), "loops": self._supervisor.status()}
-        return overview(agent, snapshots, version=self.broker.version, now=time.time())
+        version, now = self.broker.version, time.time()
+        if cluster:
+            return self.fleet.cluster(agent, cluster, version=version, now=now)
+        return self.fleet.overview(agent, version=version, now=now)
+
+    def _metrics_text(self) -> bytes:
+        for cluster, states in self.fleet.app_states():
+            self.metrics.set_app_states(cluster, states, STATE_NAMES)
+        return self.metrics.text()
 
     def _sink(self) -> AuditSink | None:
         config = self.in_force.config

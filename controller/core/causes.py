@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_CAUSES = 50  # of a document
+MOST_CAUSES = 25  # of a document
 MOST_CLUSTERS = 20  # of a cause, by name
 MOST_APPS = 5  # of a cluster of a cause, by name
 _LONGEST = 600  # characters of a reason

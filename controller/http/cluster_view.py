@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The state of all clusters as one JSON document: which is not in sync, and why. A pure function."""
+"""The state of one cluster as JSON types: which of its apps are not in sync, and why. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app_state impor
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.health import brief_reason
 
+from ..core.causes import Problem
 from ..store.history import History
+from ..store.reverts import SPANS, count_reverts
 from .status import instant
 
-KIND = "AgentState"
 _MOST_REASONS = 5  # of a cluster
 
-_ORDER = {row.state.value: index for index, row in enumerate(STATES)}  # the worst first
+STATE_NAMES = tuple(row.state.value for row in STATES)  # the worst first
+_ORDER = {state: index for index, state in enumerate(STATE_NAMES)}
 _PENDING = {"state": SyncState.PENDING.value, "since": "", "waits_for": "", "commit": ""}
 _FAILURES = frozenset({"failed", "refused", "unhealthy"})  # what makes a run fail, or an app after it
+_NO_PROBLEM = frozenset({"suspended", "pending", "in progress", "waiting for dependency"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,41 +39,94 @@ class ClusterSnapshot:
     apps: Sequence[Mapping[str, Any]]  # name, source, path
 
 
-def overview(
-    agent: Mapping[str, Any], clusters: Sequence[ClusterSnapshot], *, version: int, now: float
-) -> dict[str, Any]:
-    """Return the document. `agent` is the status of the agent itself; `now` is in seconds since the epoch."""
-    return {
-        **agent,
-        "kind": KIND,
-        "version": version,
-        "time": instant(now),
-        "clusters": [_cluster(snapshot, now) for snapshot in clusters],
-    }
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """What is derived from a snapshot and does not change with time: its apps, the worst first, state and reasons."""
+
+    snapshot: ClusterSnapshot
+    apps: Sequence[Mapping[str, Any]]
+    state: str
+    reasons: Sequence[Mapping[str, str]]
+
+    @property
+    def name(self) -> str:
+        """The cluster's name."""
+        return str(self.snapshot.status["name"])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many apps are in each state that some are in, the worst first."""
+        states = [app["state"] for app in self.apps]
+        return {state: states.count(state) for state in STATE_NAMES if state in states}
+
+    def reverts(self, now: float) -> dict[str, int]:
+        """Return how many objects were reverted in the last hour, day and week, of all apps."""
+        counts = [count_reverts(slots, now) for slots in self.snapshot.history.reverts.values()]
+        return {word: sum(each[word] for each in counts) for word in SPANS}
 
 
-def _cluster(snapshot: ClusterSnapshot, now: float) -> dict[str, Any]:
-    status, history = snapshot.status, snapshot.history
+def view_of(snapshot: ClusterSnapshot) -> ClusterView:
+    """Return the view of a cluster."""
     apps = _apps(snapshot)
-    last = status["last_run"]
-    state = _state_of_cluster(status, apps)
+    state = _state_of_cluster(snapshot.status, apps)
+    reasons = list(_reasons(snapshot.status, apps)) if state != "in sync" else []
+    return ClusterView(snapshot, apps, state, reasons)
+
+
+def cluster_document(view: ClusterView, now: float) -> dict[str, Any]:
+    """Return all of a cluster; `now` is in seconds since the epoch."""
+    status, history = view.snapshot.status, view.snapshot.history
+    none = count_reverts((), now)
+    reverts = {app: count_reverts(slots, now) for app, slots in history.reverts.items()}
     return {
-        "name": status["name"],
-        "state": state,
-        "why": list(_reasons(status, apps))[:_MOST_REASONS] if state != "in sync" else [],
-        "suspended": status["suspended"],
-        "running_since": status["running_since"],
-        "next_run": "" if status["suspended"] else instant(now + status["next_in"]),
-        "backs_off_until": instant(now + status["backs_off"]) if status.get("backs_off") else "",
-        "last_run": last,
-        "last_successful_run": status["last_successful_run"],
-        "failed_in_a_row": status["failed_in_a_row"],
-        "sources": [dict(source) for source in history.sources] or status["sources"],
-        "apps": apps,
+        **cluster_head(view, now),
+        "apps": [{**app, "reverts": reverts.get(app["name"], none)} for app in view.apps],
         "unclaimed": list(history.unclaimed),
         "conflicts": list(status.get("conflicts", ())),
         "timeline": [_moment(moment) for moment in history.moments],
     }
+
+
+def cluster_head(view: ClusterView, now: float) -> dict[str, Any]:
+    """Return what an overview shows of a cluster: no app by name but in its first reasons."""
+    status, history = view.snapshot.status, view.snapshot.history
+    return {
+        "name": view.name,
+        "state": view.state,
+        "why": list(view.reasons[:_MOST_REASONS]),
+        "suspended": status["suspended"],
+        "running_since": status["running_since"],
+        "next_run": "" if status["suspended"] else instant(now + status["next_in"]),
+        "backs_off_until": instant(now + status["backs_off"]) if status.get("backs_off") else "",
+        "last_run": status["last_run"],
+        "last_successful_run": status["last_successful_run"],
+        "failed_in_a_row": status["failed_in_a_row"],
+        "sources": [dict(source) for source in history.sources] or status["sources"],
+        "counts": view.counts,
+        "objects": sum(app["objects"] for app in view.apps),
+        "reverts": view.reverts(now),
+    }
+
+
+def problems_of(view: ClusterView) -> Iterator[Problem]:
+    """Yield the problems of a cluster, each with the commit that its app was rendered from."""
+    revisions = {source["name"]: source for source in view.snapshot.history.sources}
+    sources = {app["name"]: app["source"] for app in view.apps}
+    for reason in view.reasons:
+        if reason["state"] in _NO_PROBLEM:
+            continue
+        source = sources.get(reason["app"], "")
+        revision = revisions.get(source, {})
+        yield Problem(
+            cluster=view.name,
+            app=reason["app"],
+            object=reason["object"],
+            state=reason["state"],
+            reason=reason["text"],
+            source=source if revision.get("commit") else "",
+            commit=revision.get("commit", ""),
+            subject=revision.get("subject", ""),
+        )
 
 
 def _apps(snapshot: ClusterSnapshot) -> list[dict[str, Any]]:
@@ -102,7 +158,6 @@ def _app(
     suspended: bool,
 ) -> dict[str, Any]:
     findings = [_dated(finding) for finding in history.get("findings", ()) if finding["what"] != "reverted"]
-    reverted = sum(finding["what"] == "reverted" for finding in history.get("findings", ()))
     return {
         "name": name,
         "source": app_options.get("source", ""),
@@ -111,7 +166,6 @@ def _app(
         "error": (last or {}).get("error", ""),
         "counts": (last or {}).get("counts", {}),
         "objects": (last or {}).get("objects", 0),
-        "reverted": reverted,
         "findings": findings,
         "more_findings": history.get("more_findings", 0),
         "unhealthy": list(history.get("unhealthy", ())),
@@ -143,7 +197,7 @@ def _reasons(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]) -> It
         return
     has_reason = False
     for app in apps:
-        for reason in _reasons_of_app(app):
+        for reason in reasons_of_app(app):
             has_reason = True
             yield reason
     if not has_reason and status["last_run"]["result"] != "succeeded":
@@ -151,14 +205,16 @@ def _reasons(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]) -> It
             yield _reason("failed", text=failure)
 
 
-def _reasons_of_app(app: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def reasons_of_app(app: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield why an app is not in sync, the worst first."""
     if app["error"]:
         yield _reason("failed", app["name"], text=app["error"])
     for finding in app["findings"]:
         if finding["what"] != "skipped":
             yield _reason(finding["what"], app["name"], finding["object"], _text_of(finding))
-    if app["waits_for"] and app["state"] != "unhealthy":
-        yield _reason(app["state"], app["name"], text=f"waits for {app['waits_for']}")
+    if app["waits_for"] and not (app["state"] == "unhealthy" and app["unhealthy"]):
+        word = "waited" if app["state"] == "unhealthy" else "waits"
+        yield _reason(app["state"], app["name"], text=f"{word} for {app['waits_for']}")
     for each in app["unhealthy"]:
         reason = brief_reason(each.get("reasons", ()))
         text = f"{each['status']}: {each.get('message') or 'not there yet'}{'; ' + reason if reason else ''}"

@@ -50,14 +50,20 @@ class EventBroker:
 
     def __init__(self) -> None:
         self.version = 0
+        self._versions: dict[str, int] = {}  # by cluster: that of its last change
         self._listeners: set[Subscriber] = set()
         self._is_over = False
 
     def changed(self, cluster: str) -> None:
         """Publish that a cluster has changed."""
         self.version += 1
+        self._versions[cluster] = self.version
         for listener in self._listeners:
             listener.add(cluster)
+
+    def version_of(self, cluster: str) -> int:
+        """Return the number of a cluster's last change; 0 where it has not changed since the start."""
+        return self._versions.get(cluster, 0)
 
     def end(self) -> None:
         """End all subscriptions, those to come too."""

@@ -18,7 +18,9 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from .auth import Authenticator, Handler, RefusedError, error_response, refusal_response
+from .cluster_view import STATE_NAMES
 from .event_broker import EventBroker, FullError, Subscriber
+from .fleet_view import AppSearch
 from .request_body import MOST_WORDS, READING, BodyRefused, read_body
 
 _FOLDER = Path(__file__).parent / "assets"
@@ -26,6 +28,11 @@ _FILES = {  # by path; all that a browser asks for besides data
     "/": ("index.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
+    "/address.js": ("address.js", "text/javascript"),
+    "/apps.js": ("apps.js", "text/javascript"),
+    "/causes.js": ("causes.js", "text/javascript"),
+    "/summary.js": ("summary.js", "text/javascript"),
+    "/link.js": ("link.js", "text/javascript"),
     "/cluster.js": ("cluster.js", "text/javascript"),
     "/finding.js": ("finding.js", "text/javascript"),
     "/elements.js": ("elements.js", "text/javascript"),
@@ -47,15 +54,18 @@ _HEADERS = {
 }
 HEARTBEAT = 10.0  # seconds without a change after which a sign of life is sent
 _PATIENCE = 10.0  # seconds for a subscriber to take what it is sent
+_LONGEST_QUERY = 200  # characters
+_MOST_DIGITS = 6  # of an offset
 _SETTLE = 0.05  # seconds in which changes become one message
 
 
 @dataclass(frozen=True, slots=True)
 class PageData:
-    """What the page shows: the state of one cluster or (empty) of all, None for an unknown one; and changes of it."""
+    """What the page shows: the state of one cluster or (empty) of all, None for an unknown one; changes of it; apps."""
 
     state: Callable[[str], Mapping[str, Any] | None]
     broker: EventBroker
+    apps: Callable[[AppSearch], Mapping[str, Any]]
 
 
 async def harden(_request: web.Request, response: web.StreamResponse) -> None:
@@ -71,6 +81,7 @@ def add_page(application: web.Application, authenticator: Authenticator, shown: 
         application.router.add_get(path, _file(_FOLDER / name, kind))
     application.router.add_get("/api/v1/session", _session(authenticator))
     application.router.add_get("/api/v1/state", authenticator.read(_state(shown)))
+    application.router.add_get("/api/v1/apps", authenticator.read(_apps(shown)))
     application.router.add_get("/api/v1/events", _events(authenticator, shown.broker), allow_head=False)
     application.router.add_post("/sign-in", _sign_in(authenticator))
     application.router.add_post("/sign-out", _sign_out(authenticator))
@@ -129,12 +140,41 @@ def _state(shown: PageData) -> Handler:
         state = shown.state(cluster)
         if state is None:
             return error_response(404, "there is no such cluster")
-        text = await asyncio.to_thread(json.dumps, state, separators=(",", ":"))
-        response = web.Response(text=text, content_type="application/json")
-        response.enable_compression()
-        return response
+        return await _json(state)
 
     return answer
+
+
+def _apps(shown: PageData) -> Handler:
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            query = parse_query(request.query)
+        except ValueError as error:
+            return error_response(400, str(error))
+        return await _json(shown.apps(query))
+
+    return answer
+
+
+def parse_query(values: Mapping[str, str]) -> AppSearch:
+    """Parse the parameters of a search for apps. Raises ValueError with what is wrong."""
+    states = frozenset(filter(None, values.get("state", "").split(",")))
+    if unknown := sorted(states - set(STATE_NAMES)):
+        msg = f"there is no state {unknown[0][:40]!r}; the states are {', '.join(STATE_NAMES)}"
+        raise ValueError(msg)
+    offset = values.get("offset", "0")
+    if not (offset.isascii() and offset.isdigit() and len(offset) <= _MOST_DIGITS):
+        msg = "offset is not a number of apps"
+        raise ValueError(msg)
+    words = values.get("q", "")[:_LONGEST_QUERY].lower().split()
+    return AppSearch(words=tuple(words), states=states, cluster=values.get("cluster", ""), offset=int(offset))
+
+
+async def _json(document: Mapping[str, Any]) -> web.Response:
+    text = await asyncio.to_thread(json.dumps, document, separators=(",", ":"))
+    response = web.Response(text=text, content_type="application/json")
+    response.enable_compression()
+    return response
 
 
 def _sign_in(authenticator: Authenticator) -> Handler:

@@ -66,6 +66,7 @@ def _app(app: Mapping[str, Any], most: int) -> dict[str, Any]:
         action.get("result") == "done" and action["action"] in _WRITES and not action["drifted"]
         for action in app.get("actions", ())
     )
+    digest["reverted"] = sum(_what(action) == "reverted" for action in app.get("actions", ()))
     digest["warnings"] = _some(app.get("warnings", ()))
     digest["unhealthy"] = [_unhealthy(each) for each in app.get("unhealthy", ())[:_MOST_LINES]]
     if app.get("prune_blocked"):

@@ -18,6 +18,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import T
 from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store import RecordStore
 
 from ..runner.report_digest import FINDING_KINDS
+from .reverts import Slots, add_reverts
 
 MOST_MOMENTS = 200  # of a cluster
 _PASSING = frozenset({"reverted"})  # over with the run; all else remains until a run no longer finds it
@@ -32,13 +33,14 @@ class History:
     `apps`: by name, the findings of its last run (report_digest.findings_of), each with `since`.
     `moments`, the newest first: a finding with its `app`, `commits` and `time`; one that remains is one moment,
     with `since` and how many `times` it was found. Or `what` is `applied` (a commit's changes) or `ended` (a run
-    without a report).
+    without a report). `reverts`: by app, how many objects were reverted and when (reverts.py).
     """
 
     apps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sources: tuple[Mapping[str, Any], ...] = ()
     unclaimed: tuple[str, ...] = ()
     moments: tuple[Mapping[str, Any], ...] = ()
+    reverts: Mapping[str, Slots] = field(default_factory=dict)
 
 
 def read_history(folder: Path, cluster: str) -> History:
@@ -55,6 +57,10 @@ def _decode(content: Mapping[str, Any]) -> History:
         sources=tuple(content["sources"]),
         unclaimed=tuple(content["unclaimed"]),
         moments=tuple(map(_with_current_kind, content["moments"])),
+        reverts={  # 0.1.0 has none, and ignores them
+            app: tuple((int(since), int(number)) for since, number in slots)
+            for app, slots in content.get("reverts", {}).items()
+        },
     )
 
 
@@ -88,6 +94,9 @@ def after_run(before: History, findings: Mapping[str, Any], now: float, *, whole
         sources=tuple(findings["sources"]),
         unclaimed=tuple(findings["unclaimed"]),
         moments=tuple(moments[:MOST_MOMENTS]),
+        reverts=add_reverts(
+            before.reverts, {app["name"]: app.get("reverted", 0) for app in findings["apps"]}, now
+        ),
     )
 
 

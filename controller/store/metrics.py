@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from prometheus_client import (
@@ -20,14 +20,12 @@ from prometheus_client import (
     generate_latest,
 )
 
-from .recurring_findings import AppFindings, FindingSet, findings_after
+from .app_metrics import AppMetrics
 from .run_state import RunState
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # they double the series, and nothing asks for them
 _BUCKETS = (0.5, 1, 2, 3, 5, 8, 13, 30, 60, 120, 300, 600, 1800)  # seconds
-_MOST_MANAGERS = 100  # of a cluster that are told apart
 _Metric = TypeVar("_Metric", Counter, Gauge, Histogram)
-_ACTIONS = ("create", "update", "adopt", "recreate", "prune", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +62,10 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._by_labels: dict[tuple[str, ...], list[Any]] = {}
-        make, cluster, app = self._make, ("cluster",), ("cluster", "app")
-        by_result, by_manager = ("cluster", "result"), (*app, "kind", "manager")
+        make, cluster, by_result = self._make, ("cluster",), ("cluster", "result")
+        self._of_apps = AppMetrics(make)
         self._seconds = make(Histogram, "plumb_run_seconds", "How long runs took.", cluster, buckets=_BUCKETS)
         self._runs = make(Counter, "plumb_runs", "Runs by result.", by_result)
-        self._objects = make(Gauge, "plumb_objects", "Objects of an app in its last run.", app)
-        self._actions = make(Counter, "plumb_actions", "Actions on objects.", (*app, "action"))
-        self._drift = make(Counter, "plumb_drift", "Objects found drifted.", app)
-        self._drift_found = make(
-            Counter, "plumb_drift_found", "Objects found drifted, by who did it.", by_manager
-        )
-        self._reverted = make(Counter, "plumb_drift_reverted", "Objects that were reverted.", by_manager)
-        self._failures = make(Counter, "plumb_failures", "Objects and apps that began to fail.", app)
-        self._failing = make(
-            Gauge,
-            "plumb_failing",
-            "Objects and apps that failed, were refused or unhealthy in the last run.",
-            app,
-        )
         self._age = make(
             Gauge,
             "plumb_last_successful_run_age_seconds",
@@ -130,12 +114,9 @@ class Metrics:
         self._leader = make(Gauge, "plumb_leader", "Whether this agent makes runs.")
         self._leader.set(1)
         self._last_success: dict[str, float] = {}
-        self._findings: dict[str, dict[str, AppFindings]] = {}  # by cluster and app, after the last run
         self._sources: dict[str, set[str]] = {}  # by cluster: those with a series
-        self._apps: dict[str, set[str]] = {}
         # Clusters that left; a run of them that still ends makes no series again.
         self._gone: set[str] = set()
-        self._managers: dict[str, set[str]] = {}  # by cluster: those with series of their own
 
     def _make(
         self, kind: type[_Metric], name: str, text: str, labels: tuple[str, ...] = (), **options: Any
@@ -166,6 +147,7 @@ class Metrics:
         self._gone.discard(cluster)
         self._last_success[cluster] = record.last_success
         self._age.labels(cluster).set_function(lambda: self._age_of(cluster))
+        self._of_apps.add_cluster(cluster)
         if record.summary:
             self._state(cluster, record.summary)
 
@@ -206,38 +188,19 @@ class Metrics:
         if not summary:
             return
         self._state(cluster, summary)
-        for app in summary["apps"]:
-            self._run_of_app(cluster, app)
+        self._of_apps.count_run(cluster, summary)
 
-    def _run_of_app(self, cluster: str, app: Mapping[str, Any]) -> None:
-        """Count what was done, and the findings that the run before did not have."""
-        name, counts = app["name"], app["counts"]
-        known = self._findings.setdefault(cluster, {})
-        before, now = known.get(name, AppFindings()), findings_after(app)
-        if app.get("error") and not app["objects"]:  # it was not planned: what remained remains
-            now = replace(before, failing=now.failing)
-        known[name] = now
-        for action in _ACTIONS:
-            done = now.refused.new_since(before.refused) if action == "refused" else counts.get(action, 0)
-            self._actions.labels(cluster, name, action).inc(done)
-        drifted = FindingSet.of(app.get("found", {}).get("drifted", {}))
-        self._drift.labels(cluster, name).inc(drifted.new_since(before.drifted))
-        for drift in app.get("drift", ()):
-            labels = (cluster, name, drift["kind"], self._manager(cluster, drift["manager"]))
-            objects = FindingSet.of(drift.get("objects", {"count": drift["found"]}))
-            left = before.by_manager.get((drift["kind"], drift["manager"]), FindingSet())
-            self._drift_found.labels(*labels).inc(objects.new_since(left))
-            self._reverted.labels(*labels).inc(drift["reverted"])
-        self._failures.labels(cluster, name).inc(now.failing.new_since(before.failing))
-        self._failing.labels(cluster, name).set(now.failing.count)
+    def set_app_states(self, cluster: str, states: Mapping[str, str], known: tuple[str, ...]) -> None:
+        """Set the state of each app of a cluster; `known` are all states that there are."""
+        if cluster not in self._gone:
+            self._of_apps.set_states(cluster, states, known)
 
     def keep_only(self, cluster: str, metered: Metered) -> None:
         """Remove the series of apps, sources and image updates that the cluster has no more."""
-        for app in self._apps.get(cluster, set()) - metered.apps:
-            self._apps[cluster].discard(app)
-            self._findings.get(cluster, {}).pop(app, None)
+        for app in self._of_apps.apps(cluster) - metered.apps:
             for metric in self._with_label("app"):
                 metric.remove_by_labels({"cluster": cluster, "app": app})
+        self._of_apps.keep_only(cluster, metered.apps)
         for source in self._sources.get(cluster, set()) - metered.sources:
             self._sources[cluster].discard(source)
             self._revision.remove_by_labels({"cluster": cluster, "source": source})
@@ -248,7 +211,8 @@ class Metrics:
     def forget(self, cluster: str) -> None:
         """Remove the series of a cluster."""
         self._gone.add(cluster)
-        for known in (self._last_success, self._managers, self._findings, self._sources, self._apps):
+        self._of_apps.forget(cluster)
+        for known in (self._last_success, self._sources):
             known.pop(cluster, None)
         for metric in self._with_label("cluster"):
             metric.remove_by_labels({"cluster": cluster})
@@ -257,14 +221,6 @@ class Metrics:
     def text(self) -> bytes:
         """Return all series in Prometheus's text format."""
         return generate_latest(self.registry)
-
-    def _manager(self, cluster: str, name: str) -> str:
-        """Return the manager, or `others` where there are too many: clients choose these names."""
-        known = self._managers.setdefault(cluster, set())
-        if name not in known and len(known) >= _MOST_MANAGERS:
-            return "others"
-        known.add(name)
-        return name
 
     def _age_of(self, cluster: str) -> float:
         last = self._last_success.get(cluster, 0.0)
@@ -276,6 +232,4 @@ class Metrics:
                 self._revision.remove_by_labels({"cluster": cluster, "source": source["name"]})
                 self._revision.labels(cluster, source["name"], source["commit"]).set(1)
                 self._sources.setdefault(cluster, set()).add(source["name"])
-        for app in summary["apps"]:
-            self._apps.setdefault(cluster, set()).add(app["name"])
-            self._objects.labels(cluster, app["name"]).set(app.get("objects", 0))
+        self._of_apps.set_sizes(cluster, summary)

@@ -242,7 +242,7 @@ def test_a_refused_object_is_shown_with_the_reason(scene: Scene, reader: Browser
     scene.kubectl("create", "configmap", "flags", "-n", "prod-eu", "--from-literal=beta=on")
     scene.repository.commit({"shop/flags.yaml": config_map("flags", beta="off")}, "Turn the beta off")
     reader.first("h1", "prod-eu")
-    assert "1 object refused" in reader.text("#summary")
+    assert "1 app refused" in reader.text("#summary")
     shown = reader.first(f"{part} .finding.bad", "ConfigMap prod-eu/flags").text
     assert "Refused" in shown
     assert "adopt" in shown  # what helps
@@ -256,7 +256,7 @@ def test_a_secret_shows_that_it_changed_and_not_what(scene: Scene, reader: Brows
     scene.edit("prod-us", "secret", "key", '{"stringData": {"password": "hunter2-hunter2"}}', "kubectl-edit")
     row = reader.first(f"{scene.cluster('prod-us')} .finding", "Secret prod-us/key")
     assert "(hidden)" in row.text
-    state = scene.agent.get("/api/v1/state", token="sesame-sesame-sesame")[1]
+    state = scene.agent.get("/api/v1/state?cluster=prod-us", token="sesame-sesame-sesame")[1]
     for secret in (PASSWORD, "hunter2-hunter2", "sesame-sesame-sesame"):
         assert secret not in reader.driver.page_source
         assert secret not in state
@@ -266,7 +266,7 @@ def test_it_is_told_to_who_hears_it(scene: Scene, reader: Browser) -> None:
     reader.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     heard = reader.accessibility_tree()
     roles = [role for role, _name in heard]
-    for landmark in ("banner", "main", "contentinfo", "navigation"):
+    for landmark in ("banner", "main", "contentinfo", "navigation", "search"):
         assert roles.count(landmark) == 1, landmark
     assert ("navigation", "Clusters") in heard
     for cluster in CLUSTERS:

@@ -3,30 +3,47 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One cluster: its state and why, its revisions, what is not in sync, its apps, and what happened.
 
+import { href } from "./address.js";
 import { h, svg, time } from "./elements.js";
 import { finding, mark } from "./finding.js";
-import { RESULTS, STATES, FINDING_KINDS, counted, duration, now } from "./words.js";
+import { NOT_IN_SYNC, RESULTS, STATES, FINDING_KINDS, counted, duration, now, reverted } from "./words.js";
 
 const FEW = 8; // moments shown at once
 const FEW_APPS = 12;
+const FEW_FINDINGS = 12; // the others are found by the search
 const SPANS = [[3600, "1 hour"], [6 * 3600, "6 hours"], [86400, "24 hours"], [7 * 86400, "7 days"], [30 * 86400, "30 days"]];
 
-export function cluster(shown) {
-  const state = STATES[shown.state];
-  const id = anchor(shown);
-  return h("section", { class: `cluster ${state.tone}`, id, "data-key": shown.name, "data-state": shown.state, "aria-labelledby": `${id}-name` },
+// `head` is what the overview has of a cluster, `shown` all of it, once that is loaded.
+export function cluster(head, shown) {
+  const state = STATES[head.state];
+  const id = anchor(head);
+  return h("section", { class: `cluster ${state.tone}`, id, "data-key": head.name, "data-state": head.state, "aria-labelledby": `${id}-name` },
     h("header", null,
-      h("h2", { id: `${id}-name` }, shown.name, h("span", { class: "unseen" }, ": ")),
-      mark(state),
-      h("p", { class: "pace" }, pace(shown))),
-    why(shown),
-    sources(shown),
+      h("h2", { id: `${id}-name` }, head.name, h("span", { class: "unseen" }, ": ")),
+      head.why.length ? reasons(head) : mark(state),
+      h("p", { class: "pace" }, pace(head))),
+    why(head),
+    sources(shown || head),
+    shown ? body(shown, id) : h("p", { class: "calm" }, "Loading …"));
+}
+
+function body(shown, id) {
+  return [
     conflicts(shown),
     currentFindings(shown, id),
     h("details", { class: "more", "data-key": "more", open: isWorthIt(shown), "data-wish": isWorthIt(shown) ? "open" : "closed" },
       h("summary", null, h("span", null, "Apps and drift timeline"), h("span", { class: "aside" }, counts(shown))),
       apps(shown),
-      timeline(shown, id)));
+      timeline(shown, id)),
+  ];
+}
+
+// A state that is not as it should be opens to its reasons.
+function reasons(head) {
+  return h("details", { class: "state", "data-key": "state" },
+    h("summary", null, mark(STATES[head.state])),
+    h("ul", { "aria-label": `Reasons of ${head.name}` }, head.why.map((reason) =>
+      h("li", null, h("span", { class: "of" }, reason.app), reason.object ? [h("b", null, reason.object), ": "] : null, reason.text))));
 }
 
 export function anchor(shown) {
@@ -35,7 +52,7 @@ export function anchor(shown) {
 
 // Whether there is more to show than that all is well.
 function isWorthIt(shown) {
-  return shown.state !== "in sync" || shown.timeline.some((moment) => moment.what !== "applied" && now() - Date.parse(moment.since) < 86400000);
+  return shown.state !== "in sync" || shown.reverts.day > 0;
 }
 
 function pace(shown) {
@@ -50,10 +67,7 @@ function pace(shown) {
 }
 
 function counts(shown) {
-  const objects = shown.apps.reduce((sum, app) => sum + held(app), 0);
-  const drift = shown.timeline.filter((moment) => moment.what === "reverted");
-  const last = drift.length ? [", last drift ", time(drift[0].time)] : [", no drift on record"];
-  return [`${counted(shown.apps.length, "app")}, ${counted(objects, "object")}`, last];
+  return `${counted(shown.apps.length, "app")}, ${counted(shown.objects, "object")}, reverted: ${reverted(shown.reverts)}`;
 }
 
 function held(app) {
@@ -98,12 +112,14 @@ function currentFindings(shown, id) {
   const unhealthy = shown.apps.flatMap((app) => app.unhealthy.map((each) => ({ ...each, what: "unhealthy", app: app.name, changes: [], error: [`${each.status}: ${each.message || "not there yet"}`, each.reasons?.[0]].filter(Boolean).join("; ") })));
   const all = [...findings, ...unhealthy];
   const hidden = shown.apps.reduce((sum, app) => sum + app.more_findings, 0);
+  const [few, others] = [all.slice(0, FEW_FINDINGS), all.length - FEW_FINDINGS];
   const notes = shown.apps.flatMap((app) => [app.prune_blocked, ...app.warnings].filter(Boolean).map((text) => ({ app: app.name, text })));
   if (!all.length && !notes.length && !shown.unclaimed.length) return null;
   return [
     h("h3", { id: `${id}-now`, "data-key": "now-title" }, all.length ? `Not in sync: ${counted(all.length + hidden, "object")}` : "Remarks"),
     h("ul", { class: "findings", "data-key": "now", "aria-labelledby": `${id}-now` },
-      all.map((each) => finding(each, { key: `${each.app}/${each.what}/${each.object}`, app: each.app, when: each.since ? h("span", { class: "when" }, "since ", time(each.since)) : null }))),
+      few.map((each) => finding(each, { key: `${each.app}/${each.what}/${each.object}`, app: each.app, when: each.since ? h("span", { class: "when" }, "since ", time(each.since)) : null }))),
+    others > 0 ? h("p", { class: "more" }, h("a", { href: href({ cluster: shown.name, state: NOT_IN_SYNC }) }, `${counted(others, "more object")}, by app`)) : null,
     hidden ? h("p", { class: "more" }, `and ${counted(hidden, "more object")}, in the report`) : null,
     notes.length ? h("ul", { class: "notes", "aria-label": "Remarks" }, notes.map((note) => h("li", null, h("span", { class: "of" }, note.app), note.text))) : null,
     shown.unclaimed.length ? h("p", { class: "notes" }, `No app claims these apply sets: ${shown.unclaimed.join(", ")}`) : null,
@@ -111,23 +127,26 @@ function currentFindings(shown, id) {
 }
 
 function apps(shown) {
-  const notable = shown.apps.length > FEW_APPS ? shown.apps.filter((app) => app.state !== "in sync") : shown.apps;
-  const rest = shown.apps.length > FEW_APPS ? shown.apps.filter((app) => app.state === "in sync") : [];
+  const isFew = shown.apps.length <= FEW_APPS;
+  const notable = isFew ? shown.apps : shown.apps.filter((app) => app.state !== "in sync");
+  const states = isFew ? [] : Object.entries(shown.counts);
   return [
     h("h3", null, "Apps"),
-    notable.length ? table(notable, `Apps of ${shown.name}`) : null,
-    rest.length ? h("details", { class: "rest", "data-key": "rest" }, h("summary", null, `${counted(rest.length, "app")} in sync`), table(rest, `Apps of ${shown.name} that are in sync`)) : null,
+    states.length ? h("p", { class: "states" }, states.map(([state, number]) => h("a", { href: href({ cluster: shown.name, state }), class: STATES[state].tone }, `${counted(number, "app")} ${STATES[state].word.toLowerCase()}`))) : null,
+    notable.length ? table(notable.slice(0, FEW_APPS), `Apps of ${shown.name}`) : null,
+    notable.length > FEW_APPS ? h("p", { class: "more" }, h("a", { href: href({ cluster: shown.name, state: NOT_IN_SYNC }) }, counted(notable.length - FEW_APPS, "more app"))) : null,
   ];
 }
 
 function table(shown, label) {
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, h("table", { class: "apps", "aria-label": label },
-    h("thead", null, h("tr", null, ["App", "State", "Objects", "Reverted", "From"].map((word, at) => h("th", { scope: "col", class: at === 2 || at === 3 ? "number" : null }, word)))),
+    h("thead", null, h("tr", null, ["App", "State", "Revision", "Objects", "Reverted", "From"].map((word, at) => h("th", { scope: "col", class: at === 3 ? "number" : null }, word)))),
     h("tbody", null, shown.map((app) => h("tr", { "data-key": app.name },
       h("th", { scope: "row" }, app.name),
-      h("td", null, mark(STATES[app.state]), app.suspended && app.state !== "suspended" ? ", suspended" : ""),
+      h("td", null, mark(STATES[app.state]), app.suspended && app.state !== "suspended" ? ", suspended" : "", app.since && app.state !== "in sync" ? [" since ", time(app.since)] : "", app.waits_for ? `, waits for ${app.waits_for}` : ""),
+      h("td", null, app.commit ? h("code", { title: app.commit }, app.commit.slice(0, 7)) : "–"),
       h("td", { class: "number" }, held(app).toLocaleString("en")),
-      h("td", { class: "number" }, app.reverted ? app.reverted.toLocaleString("en") : "–"),
+      h("td", null, app.reverts.week ? reverted(app.reverts) : "–"),
       h("td", { class: "place" }, app.source ? h("code", null, `${app.source}: ${app.path}`) : ""))))));
 }
 

@@ -23,7 +23,7 @@ export function finding(shown, { key, when, app }) {
         h("span", { class: "what" }, mark(what)),
         h("span", { class: "gist" }, h("b", null, shown.object), " ", gist(shown)),
         h("span", { class: "aside" }, app ? h("span", { class: "of" }, app) : null, when)),
-      h("div", { class: "body" }, shown.reasons?.map((line) => h("p", { class: "reason" }, line)), shown.changes.length ? [reason(shown), changes(shown)] : null, shown.culprit ? h("p", { class: "person" }, "Deleted by ", person(shown.culprit)) : null, facts(shown))));
+      h("div", { class: "body" }, shown.reasons?.length ? shown.reasons.map((line) => h("p", { class: "reason" }, line)) : reason(shown), shown.changes.length ? changes(shown) : null, shown.culprit ? h("p", { class: "person" }, "Deleted by ", person(shown.culprit)) : null, facts(shown))));
 }
 
 function gist(shown) {

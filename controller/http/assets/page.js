@@ -3,28 +3,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The page: signs in, gets the state, listens for what changes, and gets that anew. It never writes to a cluster.
 
-import { anchor, cluster, keyOf } from "./cluster.js";
+import { filter, go, href, isSearch } from "./address.js";
+import { results } from "./apps.js";
+import { causes } from "./causes.js";
+import { cluster, keyOf } from "./cluster.js";
 import { h, show, tick } from "./elements.js";
-import { mark } from "./finding.js";
-import { STATES, FINDING_KINDS, counted, listed, now, setClock, who } from "./words.js";
+import { isLost, listen, live, lose, none, stop, tickLink } from "./link.js";
+import { clusters, fillFilters, summary, title } from "./summary.js";
+import { STATES, FINDING_KINDS, setClock, who } from "./words.js";
 
-const SILENCE = 35000; // milliseconds without a sign of life after which the agent counts as gone
-const RETRIES = [1000, 2000, 5000, 10000, 30000]; // milliseconds
-const MOST_TILES = 24; // with more clusters, only of those that are not in sync
+const FEW_CLUSTERS = 6; // of so many each is shown in full; of more, the one that is chosen
+const TYPING = 200; // milliseconds
+const ROUNDS = 2; // an overview, and then what it makes necessary, before the page counts as of now
+const MOST_SPOKEN = 3; // changes in one announcement
 const ORDER = Object.keys(STATES);
 
 const element = (id) => document.getElementById(id);
-const clusters = new Map();
-let agent = null;
-let events = null;
-let failures = 0;
-let heard = 0;
-let retry = 0;
+const details = new Map(); // by name: all of a cluster
+const wanted = new Set(); // what is to be loaded: "overview", "apps", "cluster/<name>"
+let overview = null;
+let apps = null;
+let isLoading = false;
+let typing = 0;
 
 // Who reads, and whether anyone may.
 
 async function begin() {
-  clearTimeout(retry);
   try {
     const answer = await fetch("api/v1/session");
     if (!answer.ok) throw new Error(await reasonOf(answer));
@@ -34,21 +38,22 @@ async function begin() {
     element("reader").textContent = session.name;
     element("leave").hidden = session.by !== "session";
     element("signing-in").hidden = element("closed").hidden = true;
-    listen();
+    listen({ begin, alive, changed });
   } catch (error) {
-    again(error);
+    lose(error, begin);
   }
 }
 
 function closed(session) {
-  stop();
-  clusters.clear();
+  none();
+  details.clear();
+  overview = apps = null;
+  for (const place of ["summary", "results", "causes", "clusters"]) element(place).replaceChildren();
   element("fleet").hidden = element("who").hidden = true;
   element("closed").hidden = session.sign_in;
   const wasHidden = element("signing-in").hidden;
   element("signing-in").hidden = !session.sign_in;
   document.title = "Sign in – Plumb";
-  link("none", "");
   if (session.sign_in && wasHidden) element("token").focus();
 }
 
@@ -87,145 +92,171 @@ async function reasonOf(answer) {
 
 // What changes. An event says only of which clusters; what is shown is always the whole state of those.
 
-function stop() {
-  if (events) events.close();
-  events = null;
+function alive() {
+  if (!overview || isLost()) want("overview", ...shownInFull().map((name) => `cluster/${name}`), ...(isSearch(filter()) ? ["apps"] : []));
 }
 
-function listen() {
-  stop();
-  events = new EventSource("api/v1/events");
-  events.addEventListener("alive", (event) => {
-    alive(event);
-    if (!agent || failures) get("");
-  });
-  events.addEventListener("changed", (event) => {
-    const { clusters: changed } = alive(event);
-    if (changed.length > 3) get("");
-    else changed.forEach(get);
-  });
-  events.addEventListener("error", () => {
-    stop();
-    again(new Error("the agent does not answer"));
-  });
+function changed(names) {
+  const full = new Set(shownInFull());
+  want("overview", ...names.filter((name) => full.has(name)).map((name) => `cluster/${name}`), ...(isSearch(filter()) ? ["apps"] : []));
 }
 
-function alive(event) {
-  heard = Date.now();
-  const message = JSON.parse(event.data);
-  setClock(message.time);
-  return message;
+function shownInFull() {
+  const { cluster: chosen } = filter();
+  if (chosen) return [chosen];
+  return overview && overview.clusters.length <= FEW_CLUSTERS ? overview.clusters.map((head) => head.name) : [];
 }
 
-function again(error) {
-  stop();
-  const wait = RETRIES[Math.min(failures, RETRIES.length - 1)];
-  failures += 1;
-  link("lost", `Not live: ${error.message}. This is what was known last.`);
-  clearTimeout(retry);
-  retry = setTimeout(begin, wait);
-}
-
-async function get(name) {
+// Loads what is wanted, one answer after the other; the more work an answer is, the longer until the next.
+async function want(...what) {
+  what.forEach((each) => wanted.add(each));
+  if (isLoading) return;
+  isLoading = true;
   try {
-    const answer = await fetch(name ? `api/v1/state?cluster=${encodeURIComponent(name)}` : "api/v1/state");
-    if (answer.status === 401) return begin();
-    if (answer.status === 404) clusters.delete(name);
-    else if (!answer.ok) throw new Error(await reasonOf(answer));
-    else take(await answer.json(), name);
-    failures = 0;
-    link("live", "Live");
-    render();
+    while (wanted.size) {
+      const began = performance.now();
+      for (let round = 0; wanted.size && round < ROUNDS; round += 1) {
+        const batch = [...wanted];
+        wanted.clear();
+        for (const each of batch) await load(each);
+        render();
+      }
+      live();
+      await new Promise((resolve) => setTimeout(resolve, Math.min(5000, 3 * (performance.now() - began))));
+    }
   } catch (error) {
-    again(error);
+    wanted.clear();
+    stop();
+    if (error !== SIGNED_OUT) lose(error, begin);
+    else begin();
+  } finally {
+    isLoading = false;
   }
 }
 
-function take(state, name) {
-  setClock(Date.parse(state.time) / 1000);
-  const isFirst = !agent;
-  agent = state;
-  if (!name) {
-    const names = new Set(state.clusters.map((shown) => shown.name));
-    for (const known of [...clusters.keys()]) if (!names.has(known)) clusters.delete(known);
+const SIGNED_OUT = new Error("signed out");
+
+async function load(what) {
+  if (what === "overview") return take(await get("api/v1/state"));
+  if (what === "apps") {
+    const { q, state, cluster: chosen, from } = filter();
+    apps = await get(`api/v1/apps?${new URLSearchParams({ q, state, cluster: chosen, offset: from || "0" })}`);
+    return;
   }
-  for (const shown of state.clusters) {
-    const before = clusters.get(shown.name);
-    clusters.set(shown.name, shown);
-    if (before && !isFirst) announce(before, shown);
-  }
+  const name = what.slice("cluster/".length);
+  const state = await get(`api/v1/state?cluster=${encodeURIComponent(name)}`);
+  if (!state) return details.delete(name);
+  const [shown] = state.clusters;
+  const before = details.get(name);
+  details.set(name, shown);
+  if (before) announce(happened(before, shown));
+}
+
+// An answer's content; null where there is no such thing.
+async function get(path) {
+  const answer = await fetch(path);
+  if (answer.status === 401) throw SIGNED_OUT;
+  if (answer.status === 404) return null;
+  if (!answer.ok) throw new Error(await reasonOf(answer));
+  const content = await answer.json();
+  setClock(Date.parse(content.time) / 1000);
+  return content;
+}
+
+function take(state) {
+  const before = new Map((overview ? overview.clusters : []).map((head) => [head.name, head.state]));
+  overview = state;
+  const names = new Set(state.clusters.map((head) => head.name));
+  for (const name of [...details.keys()]) if (!names.has(name)) details.delete(name);
+  for (const name of shownInFull()) if (!details.has(name) && names.has(name)) wanted.add(`cluster/${name}`);
+  announce(state.clusters.filter((head) => before.has(head.name) && before.get(head.name) !== head.state).map((head) => `${head.name} ${STATES[head.state].says}`));
 }
 
 // What has changed, in a sentence, for screen readers.
-function announce(before, shown) {
-  const sentences = [];
-  if (before.state !== shown.state) sentences.push(`${shown.name} ${STATES[shown.state].says}`);
+function announce(sentences) {
+  if (!sentences.length) return;
+  const more = sentences.length - MOST_SPOKEN;
+  element("announcement").textContent = `${[...sentences.slice(0, MOST_SPOKEN), ...(more > 0 ? [`and ${more} more changes`] : [])].join(". ")}.`;
+}
+
+function happened(before, shown) {
   const known = new Set(before.timeline.map(keyOf));
-  for (const moment of shown.timeline.filter((each) => !known.has(keyOf(each))).slice(0, 3)) {
+  return shown.timeline.filter((each) => !known.has(keyOf(each))).map((moment) => {
     const what = (FINDING_KINDS[moment.what] || {}).word || moment.what;
-    if (moment.what === "applied") sentences.push(`${shown.name}: applied what Git says`);
-    else {
-      const [change] = moment.changes || [];
-      const by = change && who(change.culprit);
-      sentences.push(`${shown.name}: ${moment.object} ${change ? change.path : ""}: ${what}${by ? `, changed by ${by}` : ""}`);
-    }
-  }
-  if (sentences.length) element("announcement").textContent = `${sentences.join(". ")}.`;
+    if (moment.what === "applied") return `${shown.name}: applied what Git says`;
+    const [change] = moment.changes || [];
+    const by = change && who(change.culprit);
+    return `${shown.name}: ${moment.object} ${change ? change.path : ""}: ${what}${by ? `, changed by ${by}` : ""}`;
+  });
 }
 
 // What is shown.
 
-function link(state, text) {
-  element("link").dataset.link = state;
-  if (element("link").textContent !== text) element("link").textContent = text;
-}
-
 function render() {
-  const all = [...clusters.values()].sort((shown, other) => ORDER.indexOf(shown.state) - ORDER.indexOf(other.state) || shown.name.localeCompare(other.name));
-  const off = all.filter((shown) => !["in sync", "pending", "suspended"].includes(shown.state));
-  show(element("summary"), summary(all, off));
-  show(element("clusters"), all.map(cluster));
+  if (!overview) return;
+  const chosen = filter();
+  const heads = [...overview.clusters].sort((head, other) => ORDER.indexOf(head.state) - ORDER.indexOf(other.state) || head.name.localeCompare(other.name));
+  const full = new Set(shownInFull());
+  const isFleet = !chosen.cluster && !isSearch(chosen);
+  fillFilters(heads, chosen);
+  show(element("summary"), summary(overview, heads, heads.length <= FEW_CLUSTERS));
+  show(element("results"), isSearch(chosen) ? results(apps, chosen) : null);
+  show(element("causes"), isFleet ? causes(overview.causes.filter((cause) => heads.length > FEW_CLUSTERS || cause.cluster_count + cause.app_count > 2), overview.more_causes) : null);
+  show(element("clusters"), isSearch(chosen) ? null : isFleet && !full.size ? clusters(heads) : chosenClusters(heads, full, chosen));
   element("fleet").hidden = false;
-  document.title = off.length ? `(${off.length}) ${listed(off.slice(0, 2).map((shown) => shown.name))} – Plumb` : "Plumb";
+  document.title = title(heads);
   tick();
 }
 
-function summary(all, off) {
-  const quiet = all.filter((shown) => ["pending", "suspended"].includes(shown.state));
-  const apps = all.reduce((sum, shown) => sum + shown.apps.length, 0);
-  const tiles = all.length > MOST_TILES ? all.filter((shown) => shown.state !== "in sync") : all;
-  const reverted = all.flatMap((shown) => shown.timeline).filter((shown) => shown.what === "reverted" && now() - Date.parse(shown.since) < 86400000);
-  return [
-    h("h1", { id: "verdict", class: off.length ? STATES[off[0].state].tone : "good" }, verdict(all, off, quiet)),
-    off.length ? h("p", { class: "reasons" }, off.length === 1 ? gist(off[0]) : off.slice(0, 3).map((shown) => h("span", null, h("b", null, shown.name), " ", gist(shown)))) : null,
-    h("p", { class: "sub" },
-      [counted(all.length, "cluster"), counted(apps, "app"), reverted.length ? `${counted(reverted.length, "drift")} reverted in the last 24 hours` : "no drift in the last 24 hours"].join(" · "),
-      agent.leader ? "" : " · another agent leads; this one waits"),
-    tiles.length > 1 ? h("nav", { "aria-label": "Clusters" }, h("ul", { class: "tiles" }, tiles.map((shown) => h("li", { "data-key": shown.name },
-      h("a", { href: `#${anchor(shown)}`, class: `tile ${STATES[shown.state].tone}` }, h("b", null, shown.name), mark(STATES[shown.state])))))) : null,
-  ];
+function chosenClusters(heads, full, chosen) {
+  const back = chosen.cluster ? h("p", { class: "pages" }, h("a", { href: href({}) }, "All clusters")) : null;
+  if (chosen.cluster && !heads.some((head) => head.name === chosen.cluster)) return [back, h("p", { class: "calm" }, `The agent has no cluster ${chosen.cluster}.`)];
+  return [back, heads.filter((head) => full.has(head.name)).map((head) => cluster(head, details.get(head.name)))];
 }
 
-// `1 object refused, 2 drifted`: the kinds of findings; the cluster below has the rest.
-function gist(shown) {
-  const kinds = shown.apps.flatMap((app) => [...app.findings.map((each) => each.what), ...app.unhealthy.map(() => "unhealthy")]);
-  const counts = ["failed", "refused", "unhealthy", "drifted", "unverified"].map((what) => [kinds.filter((each) => each === what).length, what]).filter(([number]) => number);
-  const text = counts.map(([number, what], at) => at ? `${number} ${what}` : `${counted(number, "object")} ${what}`).join(", ");
-  return text || (shown.why[0] || {}).text || "";
+// What is looked for.
+
+function look(values, begins) {
+  apps = null;
+  go(values, begins);
+  looked();
 }
 
-function verdict(all, off, quiet) {
-  if (!all.length) return "There is no cluster in the inventory";
-  if (off.length === 1) return `${off[0].name} ${STATES[off[0].state].says}`;
-  if (off.length) return `${listed(off.slice(0, 2).map((shown) => shown.name).concat(off.length > 2 ? [counted(off.length - 2, "other cluster")] : []))} are not what Git says`;
-  if (quiet.length === all.length) return all.length === 1 ? `${all[0].name} ${STATES[all[0].state].says}` : "No cluster has had a run yet";
-  return quiet.length ? "All that is not suspended is what Git says" : "Everything is what Git says";
+function looked() {
+  render();
+  want(...(isSearch(filter()) ? ["apps"] : []), ...shownInFull().filter((name) => !details.has(name)).map((name) => `cluster/${name}`));
 }
 
+function formValues() {
+  return { q: element("q").value, state: element("state").value, cluster: element("cluster").value };
+}
+
+element("filters").addEventListener("submit", (event) => event.preventDefault());
+element("filters").addEventListener("reset", (event) => {
+  event.preventDefault();
+  look({}, true);
+  element("q").focus();
+});
+element("q").addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => look(formValues(), !isSearch(filter())), TYPING);
+});
+for (const id of ["state", "cluster"]) element(id).addEventListener("change", () => look(formValues(), true));
+addEventListener("popstate", () => {
+  apps = null;
+  looked();
+});
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='?']");
+  if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  look(Object.fromEntries(new URLSearchParams(link.getAttribute("href"))), true);
+  element("main").focus();
+});
 element("sign-in").addEventListener("submit", signIn);
 element("leave").addEventListener("click", signOut);
 setInterval(() => {
   tick();
-  if (events && heard && Date.now() - heard > SILENCE) again(new Error("the agent sends nothing any more"));
+  tickLink();
 }, 1000);
 begin();

@@ -17,6 +17,12 @@ export const STATES = {
   "in sync": { word: "In sync", sign: "✓", says: "is what Git says", tone: "good" },
 };
 
+// The states that somebody should look at, as the search takes them.
+export const NOT_IN_SYNC = "failed,refused,unhealthy,conflicting,drifted,unverified";
+
+// States in which nobody has to look: it is well, on its way, or held on purpose.
+export const CALM = new Set(["in sync", "in progress", "waiting for dependency", "pending", "suspended"]);
+
 // What became of an object: a finding's or a moment's `what`.
 export const FINDING_KINDS = {
   failed: { word: "Failed", sign: "×", tone: "bad" },
@@ -68,6 +74,12 @@ export function absolute(instant) {
 
 export function counted(number, word, words) {
   return `${number.toLocaleString("en")} ${number === 1 ? word : words || `${word}s`}`;
+}
+
+// `2 in 1 h, 14 in 24 h, 60 in 7 d`
+export function reverted({ hour, day, week }) {
+  if (!week) return "none in 7 d";
+  return [[hour, "1 h"], [day, "24 h"], [week, "7 d"]].filter(([number]) => number).map(([number, span]) => `${number.toLocaleString("en")} in ${span}`).join(", ");
 }
 
 export function listed(names) {

@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.plumb.gitops.controller.http.cluster_view import ClusterSnapshot, overview
+from ansible_collections.plumb.gitops.controller.http.cluster_view import (
+    ClusterSnapshot,
+    cluster_document,
+    view_of,
+)
 from ansible_collections.plumb.gitops.controller.http.status import instant, shown_states
 from ansible_collections.plumb.gitops.controller.runner.report_digest import findings_of
 from ansible_collections.plumb.gitops.controller.runner.reports import summary_of
@@ -89,10 +93,9 @@ def state(*runs: Report, **status: Any) -> dict[str, Any]:
         statuses_after({}, places, record, history, HealthWaits(), held, NOON)
     )
     snapshot = ClusterSnapshot(status=values, history=history, apps=places)
-    whole = overview({"leader": True}, [snapshot], version=3, now=NOON)
-    assert json.loads(json.dumps(whole)) == whole
-    (cluster,) = whole["clusters"]
-    return dict(cluster)
+    cluster = cluster_document(view_of(snapshot), NOON)
+    assert json.loads(json.dumps(cluster)) == cluster
+    return cluster
 
 
 def test_a_cluster_as_git_says_stands_so_and_says_its_revision_with_author() -> None:
@@ -116,7 +119,7 @@ def test_drift_that_was_reverted_is_in_the_timeline_and_no_reason() -> None:
     cluster = state(ran(QUIET, REVERTED))
     assert cluster["state"] == "in sync"
     assert cluster["apps"][0]["findings"] == []
-    assert cluster["apps"][0]["reverted"] == 1
+    assert cluster["apps"][0]["reverts"] == cluster["reverts"] == {"hour": 1, "day": 1, "week": 1}
     (moment,) = cluster["timeline"]
     assert moment["what"] == "reverted"
     (change,) = moment["changes"]  # what a commit changes with it is not the culprit's

@@ -52,7 +52,8 @@ def on_page(
         application = web.Application(client_max_size=4096)
         application.on_response_prepare.append(page.harden)
         http = Http(token_file=file if token else None, trusted_user_header=header)
-        page.add_page(application, Authenticator(http), page.PageData(state, broker))
+        shown = page.PageData(state, broker, lambda query: {"apps": [repr(query)]})
+        page.add_page(application, Authenticator(http), shown)
         async with TestClient(TestServer(application)) as client:
             await scenario(client, broker)
 

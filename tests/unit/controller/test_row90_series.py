@@ -46,12 +46,14 @@ def filled(*clusters: str) -> Metrics:
     """Metrics in which each metric with labels has a series of each cluster."""
     metrics = Metrics()
     drifted = Outcome(action("ConfigMap", "a", Verb.UPDATE, EDITED), Result.DONE)
+    refused = Outcome(action("ConfigMap", "b", Verb.REFUSED, reason="no"), Result.DONE)
     for cluster in clusters:
         metrics.add_cluster(cluster, RunState())
         metrics.set_watch(cluster, WatchStub())
         metrics.set_pace(cluster, WatchStub())
         for app in ("shop", "cart"):
-            metrics.count_run(cluster, GOOD, ran(drifted, app=app), 1.0)
+            metrics.count_run(cluster, GOOD, ran(drifted, refused, app=app), 1.0)
+        metrics.set_app_states(cluster, {"shop": "refused", "cart": "refused"}, ("refused", "in sync"))
         metrics.count_scan(cluster, 1.0, failed=False)
         metrics.count_image_run(cluster, succeeded=True)
         metrics.count_loop_restart(f"cluster {cluster}")
@@ -106,6 +108,7 @@ def test_row_90_each_metric_with_labels_is_in_the_table() -> None:
         "manager",
         "commit",
         "status",
+        "state",
     }  # go with another label, or are few
     known |= {"webhook"}  # fixed when the agent starts
     metrics = filled("prod")
@@ -153,6 +156,62 @@ def test_row_90_what_ends_after_its_cluster_has_left_makes_no_series_again() -> 
     assert series(metrics)['plumb_runs_total{cluster="prod",result="succeeded"}'] == 1
 
 
+APPS = [f"app-{number:03}" for number in range(200)]
+FLEET = [f"cluster-{number:02}" for number in range(12)]
+STATES_OF_APPS = (
+    "failed",
+    "refused",
+    "unhealthy",
+    "drifted",
+    "unverified",
+    "suspended",
+    "pending",
+    "in sync",
+)
+FIRST = Outcome(action("ConfigMap", "a", Verb.CREATE), Result.DONE)
+BAD = Outcome(action("ConfigMap", "a", Verb.REFUSED, reason="no"), Result.DONE)
+DRIFTED = Outcome(action("ConfigMap", "a", Verb.UPDATE, EDITED), Result.DONE)
+SIZES = [  # what each of 12 x 200 apps came to, and the most lines of /metrics
+    ("in sync", (FIRST,), 1000),
+    ("refused", (BAD,), 2500),
+    ("drifted", (DRIFTED,), 3500),
+    ("failed", (BAD, DRIFTED), 4000),
+]
+
+
+@pytest.mark.parametrize(("state", "outcomes", "most"), SIZES)
+def test_12_clusters_of_200_apps_have_a_bounded_number_of_lines(
+    state: str, outcomes: tuple[Outcome, ...], most: int
+) -> None:
+    metrics = Metrics()
+    for cluster in FLEET:
+        metrics.add_cluster(cluster, RunState())
+        metrics.set_watch(cluster, WatchStub())
+        metrics.set_pace(cluster, WatchStub())
+        for app in APPS:
+            metrics.count_run(cluster, GOOD, ran(*outcomes, app=app), 1.0)
+        metrics.set_app_states(cluster, dict.fromkeys(APPS, state), STATES_OF_APPS)
+    lines = metrics.text().decode().splitlines()
+    assert len(lines) < most
+    assert f'plumb_apps{{cluster="cluster-00",state="{state}"}} 200.0' in lines
+    by_app = [line for line in lines if line.startswith('plumb_app_state{app="')]
+    if state == "in sync":
+        assert not by_app
+    else:
+        assert sum(float(line.rpartition(" ")[2]) for line in by_app) == 12 * 200
+
+
+def test_an_app_that_fails_no_more_has_no_series() -> None:
+    metrics = filled("prod")
+    assert series(metrics)['plumb_failing{app="shop",cluster="prod"}'] == 1
+    assert series(metrics)['plumb_app_state{app="shop",cluster="prod",state="refused"}'] == 1
+    metrics.count_run("prod", GOOD, ran(FIRST), 1.0)
+    metrics.set_app_states("prod", {"shop": "in sync", "cart": "refused"}, ("refused", "in sync"))
+    assert 'plumb_failing{app="shop",cluster="prod"}' not in series(metrics)
+    assert not [name for name in series(metrics) if name.startswith('plumb_app_state{app="shop"')]
+    assert series(metrics)['plumb_apps{cluster="prod",state="in sync"}'] == 1
+
+
 ONE = action("ConfigMap", "one", Verb.CREATE)
 TWO = action("ConfigMap", "two", Verb.CREATE)
 DRIFT = action("ConfigMap", "three", Verb.UPDATE, EDITED)
@@ -160,7 +219,7 @@ NO = action("ConfigMap", "no", Verb.REFUSED, reason="no")
 
 
 def counted(metrics: Metrics, name: str, **labels: str) -> float:
-    wanted = {"app": "shop", "cluster": "prod", **labels}
+    wanted = {"cluster": "prod", **labels}
     return sum(
         value
         for key, value in series(metrics).items()

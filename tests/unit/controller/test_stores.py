@@ -138,8 +138,8 @@ def test_names_that_clients_choose_make_no_series_without_end() -> None:
         summary["apps"][0]["drift"] = drift
         metrics.count_run("prod", record, summary, 1.0)
     text = metrics.text().decode()
-    assert 'manager="others"} 200.0' in text
-    assert text.count("plumb_drift_found_total{") == 101
+    assert 'kind="others",manager="others"} 250.0' in text
+    assert text.count("plumb_drift_found_total{") == 51
 
 
 def test_the_age_of_a_sync_that_never_was_is_infinite() -> None:
