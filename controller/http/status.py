@@ -12,6 +12,7 @@ from typing import Any
 from ..loops.cluster_loop import ClusterLoop
 from ..store.agent_state import AgentState
 from ..store.app_states import AppStatuses
+from ..store.health_waits import HealthWait
 
 API_VERSION = "plumb.gitops/v1"
 
@@ -66,8 +67,26 @@ def cluster_status(in_force: AgentState, cluster: ClusterLoop) -> dict[str, Any]
         "watch": cluster.watch.status(),
         "conflicts": cluster.watch.queue.conflict_status(),
         "app_states": shown_states(cluster.app_states),
+        "health": [
+            _wait(wait) for wait in (*cluster.health.waits.by_app.values(), *cluster.health.waits.ended)
+        ],
         "sources": record.summary.get("sources", []),
         "apps": record.summary.get("apps", []),
+    }
+
+
+def _wait(wait: HealthWait) -> dict[str, Any]:
+    """Return a wait for health, linked to the report of the run that applied the app."""
+    return {
+        "app": wait.app,
+        "result": wait.result or "in progress",
+        "began": instant(wait.began),
+        "until": instant(wait.until),
+        "ended": instant(wait.ended),
+        "waits_for": wait.waits_for,
+        "reasons": list(wait.reasons),
+        "commit": wait.commit,
+        "report": wait.report,
     }
 
 

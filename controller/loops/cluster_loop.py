@@ -72,6 +72,7 @@ class ClusterLoop:
         self._histories = config.state_dir / "history"
         self.history = read_history(self._histories, name)
         self.running_since = 0.0  # seconds since the epoch; 0 where no run is under way
+        self._apps_in_run: frozenset[str] | None = None  # of the run under way; None: all of them
         self.begun = 0  # runs since the start
         self.inventory_used: Path | None = None
         self.config: GitConfig | None = None
@@ -260,6 +261,7 @@ class ClusterLoop:
             keep_fork_server=in_force.config.start_ahead,
         )
         self.running_since, self.inventory_used = started, in_force.accepted.folder
+        self._apps_in_run = trigger.apps
         self.begun += 1
         self.watch.run_began()
         self._shared.changed(self.name)
@@ -290,6 +292,10 @@ class ClusterLoop:
         self.health.run_ended(outcome.summary, commits, self.record.report, frozenset(self.apps))
         self.watch.update_followed()
         self._start_dependents()
+
+    def is_in_run(self, app: str) -> bool:
+        """Return whether a run of this app is under way."""
+        return bool(self.running_since) and (self._apps_in_run is None or app in self._apps_in_run)
 
     def health_ended(self, wait: HealthWait) -> None:
         """Record that an app is healthy, or is not in its time; apps that depend on it are due when it is."""

@@ -67,6 +67,9 @@ class FollowedCluster(Protocol):
     def may_run(self) -> bool:
         """Whether this agent leads, and the cluster is not suspended."""
 
+    def is_in_run(self, app: str) -> bool:
+        """Return whether a run that may write to the app is under way; what it leaves is known at its end."""
+
     def health_ended(self, wait: HealthWait) -> None:
         """Handle that a wait has ended, or that an app whose wait had failed is healthy."""
 
@@ -144,11 +147,15 @@ class HealthFollower:
         return [
             wait
             for app, wait in self.waits.by_app.items()
-            if self._paces.setdefault(app, _Pace(now)).due <= now
+            if self._paces.setdefault(app, _Pace(now)).due <= now and not self._cluster.is_in_run(app)
         ]
 
     async def _pause(self) -> None:
-        dues = [self._paces[app].due for app in self.waits.by_app if app in self._paces]
+        dues = [
+            self._paces[app].due
+            for app in self.waits.by_app
+            if app in self._paces and not self._cluster.is_in_run(app)
+        ]
         if not dues:
             self._disconnect()
         seconds = max(0.05, min(dues) - time.monotonic()) if dues and self._cluster.may_run else None
@@ -175,7 +182,7 @@ class HealthFollower:
             self._disconnect()
             results = [_unread(wait, error) for wait in due]
         for wait, result in zip(due, results, strict=True):
-            if self.waits.by_app.get(wait.app) == wait:
+            if self.waits.by_app.get(wait.app) == wait and not self._cluster.is_in_run(wait.app):
                 after = wait_after_read(wait, result.pending, time.time(), moves=result.moves)
                 if after != wait:
                     self._replace(wait, after)

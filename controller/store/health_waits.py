@@ -101,12 +101,15 @@ def wait_after_run(
     content = app.get("in_progress")
     if app.get("error") or app.get("waits_for") or app.get("suspended"):
         return before  # it was not applied
-    if content is None:
-        return replace(before, result=HEALTHY, ended=now) if before is not None else None
-    follow_up = parse_follow_up(content)
+    if content is None and before is None:
+        return None
+    follow_up = (
+        parse_follow_up(content) if content is not None else FollowUp(set_id="", seconds=0, objects=())
+    )
     if before is not None and not app.get("changed"):
         return wait_after_read(before, follow_up.objects, now, moves=True)
-    return HealthWait(app=app["name"], report=report, commit=commit, began=now, follow_up=follow_up)
+    after = HealthWait(app=app["name"], report=report, commit=commit, began=now, follow_up=follow_up)
+    return after if content is not None else replace(after, result=HEALTHY, ended=now)
 
 
 def wait_after_read(wait: HealthWait, pending: Sequence[Awaited], now: float, *, moves: bool) -> HealthWait:
