@@ -16,7 +16,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Awaited, FollowUp
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import (
+    Awaited,
+    FollowUp,
+    describe_awaited,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.report.follow_up import (
     follow_up_document,
     parse_follow_up,
@@ -54,7 +58,7 @@ class HealthWait:
     @property
     def waits_for(self) -> str:
         """What it waits for, in one line."""
-        return describe(self.follow_up.objects)
+        return describe_awaited(self.follow_up.objects)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +84,6 @@ class HealthWaits:
     def only(self, apps: frozenset[str]) -> HealthWaits:
         """Return the waits of these apps: others have left the inventory."""
         return replace(self, by_app={app: wait for app, wait in self.by_app.items() if app in apps})
-
-
-def describe(objects: Sequence[Awaited]) -> str:
-    """Return the first of the objects that are waited for, with its health, and how many more there are."""
-    if not objects:
-        return ""
-    first = objects[0]
-    more = f" and {len(objects) - 1} more" if len(objects) > 1 else ""
-    return f"{first.ref}{more}: {first.health.message or first.health.status.value}"
 
 
 def wait_after_run(

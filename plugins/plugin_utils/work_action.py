@@ -26,6 +26,10 @@ from ansible_collections.plumb.gitops.plugins.plugin_utils.process_tuning import
     garbage_collection_paused,
     tune_process,
 )
+from ansible_collections.plumb.gitops.plugins.plugin_utils.progress_reporter import (
+    ProgressReporter,
+    progress_outputs,
+)
 
 
 class WorkAction(ActionBase):
@@ -58,7 +62,8 @@ class WorkAction(ActionBase):
             argument_spec=dict(self.work.argument_spec), **self.work.rules
         )
         mode = Mode(check=bool(self._task.check_mode), diff=bool(self._task.diff))
-        with garbage_collection_paused():
+        hosts = len((task_vars or {}).get("ansible_play_hosts") or ())
+        with garbage_collection_paused(), ProgressReporter(mode.progress, progress_outputs(options, hosts)):
             return {**result, **outcome_of(self.work, options, mode)}
 
     def _is_here(self, task_vars: Mapping[str, Any]) -> bool:

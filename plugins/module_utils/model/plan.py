@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -122,6 +122,15 @@ class FollowUp:
     set_id: str  # of the app's ApplySet, by which its objects are listed
     seconds: float
     objects: tuple[Awaited, ...]
+
+
+def describe_awaited(objects: Sequence[Awaited]) -> str:
+    """Return the first of the objects that are waited for, with its health, and how many more there are."""
+    if not objects:
+        return ""
+    first = objects[0]
+    more = f" and {len(objects) - 1} more" if len(objects) > 1 else ""
+    return f"{first.ref}{more}: {first.health.message or first.health.status.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from ..model.app import AppSpec, AppState, Checkout
 from ..model.errors import ClusterError, PlumbError, SourceError
 from ..model.objects import Body, Manifest, ObjectRef
 from ..model.plan import AppResult, Plan
+from ..model.progress import Phase, Progress
 from ..model.run_options import RunOptions
 from .apply.apply_app import AppliedApp, apply_app
 from .applyset.inventory import SetIdentity, app_of_parent, hinted_kinds, identity_of
@@ -54,6 +55,7 @@ class Run:
     # (app) -> warnings of its rendering, once it is made.
     remarks: Callable[[str], tuple[str, ...]] = lambda _app: ()
     unread: str = ""  # why there may be apps that are not among `apps`: then nothing is pruned
+    progress: Progress = field(default_factory=Progress, compare=False)  # where it is counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ def _run_context(
         options=run.options,
         remarks=run.remarks,
         verified=run.verified,
+        progress=run.progress,
     )
 
 
@@ -163,11 +166,20 @@ def _render_selected(run: Run, selected: Sequence[AppSpec]) -> Iterator[Render]:
     """Yield how to render an app; within this block the selected ones are rendered while the cluster is read."""
     render = renderer(run)
     with ThreadPoolExecutor(RENDERERS) as pool:
-        started = {app.name: pool.submit(render, app) for app in selected if app.state is AppState.PRESENT}
+        present = [app for app in selected if app.state is AppState.PRESENT]
+        run.progress.begin(Phase.RENDERING, [app.name for app in present])
+        started = {app.name: pool.submit(_render_counted, run.progress, render, app) for app in present}
         try:
             yield lambda app: started[app.name].result() if app.name in started else render(app)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _render_counted(progress: Progress, render: Render, app: AppSpec) -> tuple[Manifest, ...]:
+    try:
+        return render(app)
+    finally:
+        progress.finish(app.name)
 
 
 def renderer(run: Run) -> Callable[[AppSpec], tuple[Manifest, ...]]:

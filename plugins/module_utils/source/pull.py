@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..model.app import Checkout, RefKind, RewritePolicy, SourceSpec
 from ..model.errors import InputError, SourceError
+from ..model.progress import Phase, Progress
 from .cache.checkout import (
     CacheRules,
     CheckoutRecord,
@@ -63,6 +64,7 @@ def pull_sources(
     width: int = WIDTH,
     cache_size: int = DEFAULT_BYTES,
     references: References = NO_REFERENCES,
+    progress: Progress | None = None,
 ) -> tuple[PulledSource, ...]:
     """Bring each source's revision into the cache and return them in the order of `specs`.
 
@@ -82,9 +84,11 @@ def pull_sources(
     cache = open_cache(cache_dir)
     limits = _limits(deadline)
     rules = CacheRules(Space(cache, cache_size), references)
+    counted = progress or Progress()
+    counted.begin(Phase.PULLING, counts)
     with ThreadPoolExecutor(max_workers=max(1, min(width, len(specs))), thread_name_prefix="source") as pool:
         try:
-            return tuple(pool.map(lambda spec: _pulled(spec, rules, limits), specs))
+            return tuple(pool.map(lambda spec: _pulled(spec, rules, limits, counted), specs))
         finally:
             limits.cancelled.set()  # on Ctrl-C too: leaving the pool waits for its threads
 
@@ -167,7 +171,7 @@ def _runner(spec: SourceSpec, limits: Limits) -> GitRunner:
     )
 
 
-def _pulled(spec: SourceSpec, rules: CacheRules, limits: Limits) -> PulledSource:
+def _pulled(spec: SourceSpec, rules: CacheRules, limits: Limits, progress: Progress) -> PulledSource:
     try:
         return _pull(spec, rules, limits)
     except InputError as exc:
@@ -181,6 +185,8 @@ def _pulled(spec: SourceSpec, rules: CacheRules, limits: Limits) -> PulledSource
             "See that the cache's disk has space, and that the cache belongs to the user who runs this.",
         )
         return PulledSource(spec.name, None, error)
+    finally:
+        progress.finish(spec.name)
 
 
 def _pull(spec: SourceSpec, rules: CacheRules, limits: Limits) -> PulledSource:

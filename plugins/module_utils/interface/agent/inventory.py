@@ -22,7 +22,17 @@ _OF_ANY_ACCOUNT = frozenset({"impersonate_user", "impersonate_groups", "request_
 _OF_THE_AGENT = frozenset({"impersonate_user", "impersonate_groups"})  # whoever sets it up acts as themselves
 # Options of one run from one machine.
 _OF_A_RUN = frozenset(
-    {"cache_dir", "lease_file", "only", "report_path", "retry_refused", "serial", "suspended"}
+    {
+        "cache_dir",
+        "lease_file",
+        "only",
+        "progress",
+        "progress_file",
+        "report_path",
+        "retry_refused",
+        "serial",
+        "suspended",
+    }
 )
 _AGENT_OPTIONS = (
     (INVENTORY.keys() - CONNECTION.keys() - _OF_A_RUN) | IMAGES.keys() | FEEDBACK.keys() | _OF_ANY_ACCOUNT

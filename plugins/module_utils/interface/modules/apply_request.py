@@ -13,6 +13,7 @@ from typing import Any
 from ...cluster.connection import ConnectionSpec
 from ...model.app import AppSpec, Checkout
 from ...model.errors import InputError, PlumbError
+from ...model.progress import Progress
 from ...model.report import ConfigReport, SourceReport
 from ...model.run_options import RunOptions
 from ..inventory.git_config import apps_in_force, config_report
@@ -43,6 +44,7 @@ class ApplyRequest:
     lease_file: Path | None
     events: bool
     retry_refused: bool
+    progress: Progress
     unknown_suspended: tuple[str, ...]  # names in `suspended` that no app has
 
     @property
@@ -75,6 +77,7 @@ def apply_request(options: Mapping[str, Any], mode: Mode) -> ApplyRequest:
         lease_file=path_or_none(options, "lease_file"),
         events=options["events"],
         retry_refused=options["retry_refused"],
+        progress=mode.progress,
         unknown_suspended=tuple(sorted(set(options["suspended"]) - names)),
     )
 

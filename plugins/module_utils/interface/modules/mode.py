@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from ...model.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How a task was started: with `--check`, with `--diff`."""
+    """How a task was started: with `--check`, with `--diff`; and where it counts how far it is."""
 
     check: bool
     diff: bool
+    progress: Progress = field(default_factory=Progress, compare=False)

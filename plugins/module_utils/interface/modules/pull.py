@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...model.progress import Progress
 from ...model.report import SourceReport
 from ...report.document import source_document
 from ...source.pull import PulledSource, pull_sources, with_paths
@@ -19,11 +20,11 @@ from .main import ModuleWork
 from .mode import Mode
 
 
-def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
+def pull(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """Return the result of `pull`: each source with its revision and checkout, or its error. Never `changed`."""
     check_cache(cache_of(options))
     paths = named_paths(options)
-    pulled = _pull(options, options["sources"], paths)
+    pulled = _pull(options, options["sources"], paths, mode.progress)
     result: dict[str, Any] = {"changed": False}
     errors: list[str] = []
     if options["config"]:
@@ -33,7 +34,7 @@ def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
         if followed.config is not None:
             paths_with_config = named_paths(options, followed.config.apps)
             pulled = _with_more_paths(options, pulled, paths, paths_with_config)
-            pulled += _pull(options, followed.config.sources, paths_with_config)
+            pulled += _pull(options, followed.config.sources, paths_with_config, mode.progress)
     result["sources"] = [_source(source) for source in pulled]
     warnings = [source["warning"] for source in result["sources"] if "warning" in source]
     if warnings:
@@ -45,13 +46,14 @@ def pull(options: Mapping[str, Any], _mode: Mode) -> dict[str, Any]:
 
 
 def _pull(
-    options: Mapping[str, Any], sources: Sequence[Mapping[str, Any]], paths: Paths
+    options: Mapping[str, Any], sources: Sequence[Mapping[str, Any]], paths: Paths, progress: Progress
 ) -> tuple[PulledSource, ...]:
     return pull_sources(
         specs_with_paths(sources, paths),
         cache_of(options) / "sources",
         cache_size=cache_size_of(options),
         references=REFERENCES,
+        progress=progress,
     )
 
 

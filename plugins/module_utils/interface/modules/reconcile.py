@@ -49,7 +49,7 @@ _UNREAD = "the config in Git could not be used, so there may be apps that take o
 
 def diff(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     """Return the result of `diff`: what `apply` would do. It changes nothing."""
-    return {**apply(options, Mode(check=True, diff=mode.diff)), "changed": False}
+    return {**apply(options, replace(mode, check=True)), "changed": False}
 
 
 def apply(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
@@ -154,6 +154,7 @@ def _run_of(request: ApplyRequest, before: VerifiedCache, renderings: RenderCach
         render=renderer_of(renderings),
         options=replace(request.options, deep=deep),
         verified=before.states,
+        progress=request.progress,
         remarks=lambda app: renderings.remarks.get(f"app {app}", ()),
         unread=_UNREAD if request.config is not None and request.config.error else "",
     )

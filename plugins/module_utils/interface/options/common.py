@@ -133,6 +133,14 @@ CONNECTION: Spec = MappingProxyType(
     }
 )
 
+# How far a task is, and where that is shown. Only in Ansible's own process.
+PROGRESS: Spec = MappingProxyType(
+    {
+        "progress": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
+        "progress_file": {"type": "path"},
+    }
+)
+
 # What `diff` and `apply` take besides apps, sources and the connection.
 RUN: Spec = MappingProxyType(
     {
@@ -153,6 +161,7 @@ RUN: Spec = MappingProxyType(
         "retry_refused": {"type": "bool", "default": False},
         "lease_file": {"type": "path"},
         "config": {"type": "dict"},
+        **PROGRESS,
     }
 )
 
@@ -227,6 +236,7 @@ def spec_of_pull() -> dict[str, Any]:
         "paths": {"type": "dict"},
         "namespace": RUN["namespace"],
         "cluster": RUN["cluster"],
+        **PROGRESS,
     }
     return for_ansible(
         {"sources": sources, "cache_dir": {"type": "path"}, "cache_size": CACHE_SIZE, **config}

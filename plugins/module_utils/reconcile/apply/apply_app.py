@@ -25,7 +25,7 @@ from ...model.app import AppState
 from ...model.errors import InventoryError
 from ...model.health import Health, HealthStatus
 from ...model.objects import GroupKind, ObjectRef
-from ...model.plan import AppResult, Awaited, FollowUp, Outcome, Result, Unhealthy, Verb
+from ...model.plan import AppResult, Awaited, FollowUp, Outcome, Result, Unhealthy, Verb, describe_awaited
 from ..applyset.inventory import Inventory, read_inventory
 from ..desired.order import Stage, staged
 from ..fields.managed_fields import FIELD_MANAGER
@@ -67,9 +67,19 @@ def apply_app(app_plan: AppPlan) -> AppliedApp:
     started = time.monotonic()
     if app_plan.context is None or app_plan.inventory is None:
         return AppliedApp(AppResult(plan=app_plan.plan, executed=True), app_plan.verified)
+    progress = app_plan.context.run.progress
+    progress.begin_app(app_plan.app.name, _count_writes(app_plan))
     applier = _AppApplier(app_plan, app_plan.context, app_plan.inventory)
-    result = replace(applier.run(), seconds=time.monotonic() - started)
+    try:
+        result = replace(applier.run(), seconds=time.monotonic() - started)
+    finally:
+        progress.end_app(app_plan.app.name)
     return AppliedApp(result, {**app_plan.verified, **applier.verified})
+
+
+def _count_writes(app_plan: AppPlan) -> int:
+    """Return how many objects are to be written, for the progress."""
+    return sum(planned.action.verb.writes for planned in (*app_plan.applies, *app_plan.prunes))
 
 
 class _AppApplier:
@@ -104,7 +114,7 @@ class _AppApplier:
         ):
             planned_actions = self._replan(staged_actions)
             applied = self._cluster.map(
-                lambda planned: apply_object(self._context, planned),
+                self._apply_counted,
                 mark_appeared(
                     self._context,
                     [planned for planned in planned_actions if planned.action.ref not in self._applied_early],
@@ -122,6 +132,12 @@ class _AppApplier:
         except (RequestError, InventoryError) as error:
             return self._result(f"its inventory could not be brought up to date: {error}")
         return self._wait()
+
+    def _apply_counted(self, planned: PlannedAction) -> AppliedObject:
+        applied = apply_object(self._context, planned)
+        if planned.action.verb.writes:
+            self._context.run.progress.applied(self._app_plan.app.name)
+        return applied
 
     def _replan(self, planned_actions: Sequence[PlannedAction]) -> Sequence[PlannedAction]:
         """Return the planned actions of a stage, the deferred ones planned anew; the plan is updated with them."""
@@ -233,7 +249,7 @@ class _AppApplier:
         if own is None or own.action.verb is Verb.REFUSED:
             return False
         if ref not in self._applied_early:
-            done = self._keep([apply_object(self._context, own)])
+            done = self._keep([self._apply_counted(own)])
             self._applied_early.add(ref)
             self._await_definitions(done)
         return True
@@ -298,7 +314,12 @@ class _AppApplier:
             ]
             return
         for _stage, group in staged(prunes, reverse=True):
-            self._outcomes += self._cluster.map(lambda planned: prune(self._context, planned), group)
+            self._outcomes += self._cluster.map(self._prune_counted, group)
+
+    def _prune_counted(self, planned: PlannedAction) -> Outcome:
+        outcome = prune(self._context, planned)
+        self._context.run.progress.applied(self._app_plan.app.name)
+        return outcome
 
     def _record_after(self) -> None:
         """Narrow record and inventory to what exists now, or delete them with an app that is gone."""
@@ -358,7 +379,13 @@ class _AppApplier:
         if not app.wait or app.state is AppState.ABSENT:
             return self._result(follow_up=self._follow_up(self._deletions))
         set_id = self._inventory.identity.id
-        wait_result = wait_for_health(self._cluster, set_id, self._awaited(), app.timeout if waits else 0.0)
+        wait_result = wait_for_health(
+            self._cluster,
+            set_id,
+            self._awaited(),
+            app.timeout if waits else 0.0,
+            lambda awaited: self._context.run.progress.waits(app.name, describe_awaited(awaited)),
+        )
         plan = self._app_plan.plan
         self._app_plan = replace(
             self._app_plan, plan=replace(plan, warnings=(*plan.warnings, *wait_result.remarks))

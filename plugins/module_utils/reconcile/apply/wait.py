@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...cluster.client import Cluster
@@ -36,11 +36,17 @@ class WaitResult:
         return any(awaited.health.status is not HealthStatus.FAILED for awaited in self.pending)
 
 
-def wait_for_health(cluster: Cluster, set_id: str, objects: Sequence[Awaited], seconds: float) -> WaitResult:
+def wait_for_health(
+    cluster: Cluster,
+    set_id: str,
+    objects: Sequence[Awaited],
+    seconds: float,
+    waiting: Callable[[Sequence[Awaited]], None] = lambda _awaited: None,
+) -> WaitResult:
     """Wait until the objects are healthy, those aside that are by the health which they come with.
 
     Waiting ends when all are current, when nothing but failures is left, or after `seconds`; with 0 seconds they are
-    read once.
+    read once. `waiting` gets what is still waited for, after each read.
     """
     deadline = time.monotonic() + seconds
     result = WaitResult(tuple(awaited for awaited in objects if not awaited.health.is_current), ())
@@ -49,6 +55,7 @@ def wait_for_health(cluster: Cluster, set_id: str, objects: Sequence[Awaited], s
     while result.pending:
         result = read_health(cluster, set_id, result.pending)
         remarks.update(result.remarks)
+        waiting(result.pending)
         if not result.moves or time.monotonic() + pause >= deadline:
             break
         time.sleep(pause)

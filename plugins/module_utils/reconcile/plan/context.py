@@ -25,6 +25,7 @@ from ...model.change import FieldChange
 from ...model.errors import ClusterError
 from ...model.objects import Body, ObjectRef
 from ...model.plan import Action, Verb
+from ...model.progress import Progress
 from ...model.run_options import RunOptions
 from ..applyset.inventory import Inventory
 from ..applyset.recovery import RecoveredMembers
@@ -58,6 +59,7 @@ class RunContext:
     options: RunOptions
     verified: VerifiedStates = field(default_factory=dict)  # by earlier runs; a deep run uses none of it
     remarks: Callable[[str], tuple[str, ...]] = lambda _app: ()  # (app) -> what its rendering has to report
+    progress: Progress = field(default_factory=Progress, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,6 +119,7 @@ def _plan_ready(
     if not ready:
         return []
     cluster = run.cluster
+    run.progress.begin_comparing()
     queries = _with_recovered_members(
         run, [_with_record(run, _query(run, *ready_app)) for ready_app in ready]
     )
@@ -129,6 +130,7 @@ def _plan_ready(
     apps = [app for app, _desired, _inventories in ready]
     contexts = _contexts(run, discovery, apps, queries, snapshot, autoscalers)
     pairs = [(context, w) for context, query in zip(contexts, queries, strict=True) for w in query.wanted]
+    run.progress.begin_comparing(len(pairs))
     planned_actions = cluster.map(
         lambda pair: _plan_one(pair[0], pair[1], snapshot),
         pairs,
@@ -202,7 +204,9 @@ def _plan_one(context: PlanContext, wanted: DesiredObject, snapshot: Snapshot) -
             unverified=is_unreadable,
         )
         return PlannedAction(action=action, wanted=wanted)
-    return plan_object(context, wanted, snapshot.live(wanted), verified=snapshot.verified(wanted))
+    planned = plan_object(context, wanted, snapshot.live(wanted), verified=snapshot.verified(wanted))
+    context.run.progress.compared()
+    return planned
 
 
 def _contexts(  # noqa: PLR0917 - one caller
