@@ -134,6 +134,9 @@ def _apps(snapshot: ClusterSnapshot) -> list[dict[str, Any]]:
     options = {app["name"]: app for app in snapshot.apps}
     suspended = set(snapshot.status["suspended_apps"])
     states = snapshot.status["app_states"]
+    waits = {
+        wait["app"]: wait for wait in snapshot.status["health"] if wait["result"] in {"in progress", "failed"}
+    }
     shown = [
         {
             **_app(
@@ -143,11 +146,22 @@ def _apps(snapshot: ClusterSnapshot) -> list[dict[str, Any]]:
                 snapshot.history.apps.get(name, {}),
                 name in suspended,
             ),
+            **_health(waits.get(name, {})),
             **states.get(name, _PENDING),
         }
         for name in dict.fromkeys((*options, *ran))
     ]
     return sorted(shown, key=lambda app: _ORDER[app["state"]])
+
+
+def _health(wait: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an app shows of its wait for health: what it is unhealthy by, or why it is in progress still."""
+    if not wait:
+        return {}
+    objects = wait["unhealthy"]
+    if wait["result"] == "failed":
+        return {"unhealthy": objects}
+    return {"awaited_reasons": [reason for each in objects for reason in each.get("reasons", ())]}
 
 
 def _app(
@@ -169,6 +183,7 @@ def _app(
         "findings": findings,
         "more_findings": history.get("more_findings", 0),
         "unhealthy": list(history.get("unhealthy", ())),
+        "awaited_reasons": [],
         "warnings": list(history.get("warnings", ())),
         "prune_blocked": history.get("prune_blocked", ""),
     }
@@ -214,7 +229,10 @@ def reasons_of_app(app: Mapping[str, Any]) -> Iterator[dict[str, str]]:
             yield _reason(finding["what"], app["name"], finding["object"], _text_of(finding))
     if app["waits_for"] and not (app["state"] == "unhealthy" and app["unhealthy"]):
         word = "waited" if app["state"] == "unhealthy" else "waits"
-        yield _reason(app["state"], app["name"], text=f"{word} for {app['waits_for']}")
+        why = brief_reason(app["awaited_reasons"])
+        yield _reason(
+            app["state"], app["name"], text=f"{word} for {app['waits_for']}{'; ' + why if why else ''}"
+        )
     for each in app["unhealthy"]:
         reason = brief_reason(each.get("reasons", ()))
         text = f"{each['status']}: {each.get('message') or 'not there yet'}{'; ' + reason if reason else ''}"

@@ -84,7 +84,7 @@ def _wait(wait: HealthWait) -> dict[str, Any]:
         "until": instant(wait.until),
         "ended": instant(wait.ended),
         "waits_for": wait.waits_for,
-        "reasons": list(wait.reasons),
+        "unhealthy": list(wait.unhealthy),
         "commit": wait.commit,
         "report": wait.report,
     }

@@ -22,6 +22,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.inventory.g
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
+from ansible_collections.plumb.gitops.plugins.module_utils.report.document import unhealthy_text
 
 from ..core.run_protocol import RunOutcome
 from ..core.schedule import (
@@ -48,7 +49,7 @@ from ..store.app_states import (
     write_statuses,
 )
 from ..store.health_waits import HEALTHY, HealthWait
-from ..store.history import read_history, write_history
+from ..store.history import after_health, read_history, write_history
 from ..store.metrics import Metered
 from ..store.run_state import read_record, write_record
 from ..watch.change_queue import HeldApps
@@ -303,8 +304,10 @@ class ClusterLoop:
         if wait.result == HEALTHY:
             self._shared.log.info("healthy", **about)
         else:
-            why = "; ".join(wait.reasons) or wait.waits_for
+            why = "; ".join(map(unhealthy_text, wait.unhealthy[:3])) or wait.waits_for
             self._shared.log.error("not healthy", **about, why=why, report=wait.report)
+        self.history = after_health(self.history, wait, time.time())
+        write_history(self._histories, self.name, self.history)
         self.watch.update_followed()
         self._start_dependents()
         self.update_states()

@@ -31,13 +31,14 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.eng
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.health import Health, HealthStatus
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.apply.wait import (
-    WaitResult,
-    read_health,
-)
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Unhealthy
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.apply.wait import read_health
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.health.reasons import explain
+from ansible_collections.plumb.gitops.plugins.module_utils.report.document import unhealthy_document
 
 from ..core.daemon_threads import in_daemon_thread
 from ..store.health_waits import (
+    FAILED,
     HEALTHY,
     HealthWait,
     HealthWaits,
@@ -50,6 +51,9 @@ from ..store.health_waits import (
 _AFTER_CHANGE = 0.2  # seconds from a change of an object that is waited for to a read
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # seconds between reads of a wait that goes on; doubled with each
 _AFTER_FAILURE = 60.0  # seconds between reads of an app whose time is over, or that only a run can read
+
+# Seconds after which a wait that goes on is explained, and until it is explained anew.
+_EXPLAIN_AFTER, _EXPLAIN_AGAIN = 10.0, 60.0
 
 FollowedKey = tuple[str, str, str]  # kind with group, namespace, name
 
@@ -93,6 +97,7 @@ class HealthFollower:
         self._folder = folder
         self.waits: HealthWaits = read_waits(folder, cluster.name)
         self._paces = {app: _Pace(time.monotonic()) for app in self.waits.by_app}
+        self._explained: dict[str, float] = {}  # by app: when its wait was explained last
         self._wakeup = asyncio.Event()
         self._connection: tuple[Mapping[str, Any], Cluster] | None = None
 
@@ -171,7 +176,7 @@ class HealthFollower:
             pace.due, pace.pause = time.monotonic() + pause, min(_LONGEST_PAUSE, pace.pause * 2)
         connection = self._cluster.settings["connection"]
         try:
-            results = await in_daemon_thread(lambda: self._read_all(connection, due))
+            after_reads = await in_daemon_thread(lambda: self._read_all(connection, due))
         except (InputError, Unauthorized, Forbidden):  # a key that the agent does not know, most often
             self._disconnect()
             for wait in due:
@@ -180,16 +185,15 @@ class HealthFollower:
             return
         except PlumbError as error:
             self._disconnect()
-            results = [_unread(wait, error) for wait in due]
-        for wait, result in zip(due, results, strict=True):
-            if self.waits.by_app.get(wait.app) == wait and not self._cluster.is_in_run(wait.app):
-                after = wait_after_read(wait, result.pending, time.time(), moves=result.moves)
-                if after != wait:
-                    self._replace(wait, after)
+            after_reads = [_after_failed_read(wait, error) for wait in due]
+        for wait, after in zip(due, after_reads, strict=True):
+            current = self.waits.by_app.get(wait.app) == wait and not self._cluster.is_in_run(wait.app)
+            if current and after != wait:
+                self._replace(wait, after)
         self._save()
 
-    def _read_all(self, connection: Mapping[str, Any], due: Sequence[HealthWait]) -> list[WaitResult]:
-        """Read the objects of these waits; in a thread. Raises PlumbError where nothing can be read."""
+    def _read_all(self, connection: Mapping[str, Any], due: Sequence[HealthWait]) -> list[HealthWait]:
+        """Return these waits after a read of their objects; in a thread. Raises PlumbError where none can be read."""
         if self._connection is None or self._connection[0] != connection:
             self._disconnect()
             self._connection = (
@@ -198,7 +202,23 @@ class HealthFollower:
             )
         cluster = self._connection[1]
         cluster.discover()
-        return [read_health(cluster, wait.follow_up.set_id, wait.follow_up.objects) for wait in due]
+        return [self._read_wait(cluster, wait) for wait in due]
+
+    def _read_wait(self, cluster: Cluster, wait: HealthWait) -> HealthWait:
+        result = read_health(cluster, wait.follow_up.set_id, wait.follow_up.objects)
+        now = time.time()
+        after = wait_after_read(wait, result.pending, now, moves=result.moves)
+        fails_now = after.result == FAILED and wait.goes_on
+        explained = self._explained.get(wait.app, 0.0)
+        if fails_now or (
+            after.goes_on
+            and now - wait.began > _EXPLAIN_AFTER
+            and (explained < wait.began or now - explained > _EXPLAIN_AGAIN)
+        ):
+            self._explained[wait.app] = now
+            unhealthy = explain(cluster, [Unhealthy(each.ref, each.health) for each in result.pending])
+            after = replace(after, unhealthy=tuple(map(unhealthy_document, unhealthy)))
+        return after
 
     def _replace(self, before: HealthWait | None, after: HealthWait) -> None:
         self.waits = self.waits.with_(after)
@@ -218,9 +238,12 @@ class HealthFollower:
             connection[1].close()
 
 
-def _unread(wait: HealthWait, error: PlumbError) -> WaitResult:
+def _after_failed_read(wait: HealthWait, error: PlumbError) -> HealthWait:
     health = Health(HealthStatus.UNKNOWN, error.account)
-    return WaitResult(tuple(replace(awaited, health=health) for awaited in wait.follow_up.objects), ())
+    pending = [replace(awaited, health=health) for awaited in wait.follow_up.objects]
+    after = wait_after_read(wait, pending, time.time(), moves=True)
+    unhealthy = [unhealthy_document(Unhealthy(each.ref, each.health)) for each in pending]
+    return replace(after, unhealthy=tuple(unhealthy)) if after.result == FAILED else after
 
 
 def _keys(wait: HealthWait) -> frozenset[FollowedKey]:

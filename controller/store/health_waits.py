@@ -43,7 +43,8 @@ class HealthWait:
     follow_up: FollowUp  # what is still waited for
     ended: float = 0.0
     result: str = ""
-    reasons: tuple[str, ...] = ()  # why it failed
+    # What is not there, with reasons (report/document.unhealthy_document), as far as it was explained.
+    unhealthy: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def goes_on(self) -> bool:
@@ -111,7 +112,7 @@ def wait_after_read(wait: HealthWait, pending: Sequence[Awaited], now: float, *,
     """Return the wait after its objects were read: `pending` are not there yet, and `moves` says that they may come."""
     after = replace(wait, follow_up=replace(wait.follow_up, objects=tuple(pending)))
     if not pending:
-        return replace(after, result=HEALTHY, ended=now, reasons=())
+        return replace(after, result=HEALTHY, ended=now, unhealthy=())
     if wait.goes_on and (not moves or now >= wait.until):
         return replace(after, result=FAILED, ended=now)
     return after
@@ -119,11 +120,11 @@ def wait_after_read(wait: HealthWait, pending: Sequence[Awaited], now: float, *,
 
 def _encode_wait(wait: HealthWait) -> dict[str, Any]:
     values = {entry.name: getattr(wait, entry.name) for entry in dataclasses.fields(wait)}
-    return {**values, "reasons": list(wait.reasons), "follow_up": follow_up_document(wait.follow_up)}
+    return {**values, "unhealthy": list(wait.unhealthy), "follow_up": follow_up_document(wait.follow_up)}
 
 
 def _decode_wait(content: Mapping[str, Any]) -> HealthWait:
-    values = {**content, "reasons": tuple(content["reasons"])}
+    values = {**content, "unhealthy": tuple(content["unhealthy"])}
     return HealthWait(**{**values, "follow_up": parse_follow_up(content["follow_up"])})
 
 

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.plumb.gitops.plugins.module_utils.report.document import unhealthy_text
 from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import Trust
 from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store import RecordStore
 
 from ..runner.report_digest import FINDING_KINDS
+from .health_waits import HEALTHY, HealthWait
 from .reverts import Slots, add_reverts
 
 MOST_MOMENTS = 200  # of a cluster
@@ -98,6 +100,24 @@ def after_run(before: History, findings: Mapping[str, Any], now: float, *, whole
             before.reverts, {app["name"]: app.get("reverted", 0) for app in findings["apps"]}, now
         ),
     )
+
+
+def after_health(before: History, wait: HealthWait, now: float) -> History:
+    """Return the history after a wait for health ended: a moment for each object that is not healthy."""
+    if wait.result == HEALTHY:
+        return before
+    moments = list(before.moments)
+    for unhealthy in wait.unhealthy:
+        error = unhealthy_text(unhealthy).partition(" is not healthy: ")[2]
+        moment = {
+            "what": "unhealthy",
+            "app": wait.app,
+            "object": unhealthy["object"],
+            "error": error,
+            "changes": [],
+        }
+        _add_moment(moments, moment, {}, now, goes_on=False)
+    return replace(before, moments=tuple(moments[:MOST_MOMENTS]))
 
 
 def after_run_without_report(before: History, result: str, failures: Sequence[str], now: float) -> History:

@@ -136,6 +136,7 @@ def test_row_66_an_app_whose_time_is_over_is_unhealthy_until_it_recovers(waiting
     waiting.await_state("late", "unhealthy")
     line = waiting.fleet.agent.await_line("not healthy", "app=late")
     assert "Deployment row66/late" in line
+    assert "ErrImagePull" in line or "ImagePullBackOff" in line  # why, from its Pod
     waiting.fleet.repository.commit({"late/all.yaml": deployment("late", sick=False)})
     waiting.await_state("late", "in sync")
     assert [wait["result"] for wait in waiting.waits("late")] == ["healthy", "failed"]

@@ -11,7 +11,7 @@ from typing import Any
 from ..model.app import Revision
 from ..model.change import ABSENT, Culprit, FieldChange
 from ..model.health import Health, brief_reason
-from ..model.plan import Action, AppResult, Counts, Outcome
+from ..model.plan import Action, AppResult, Counts, Outcome, Unhealthy
 from ..model.report import ConfigReport, Report, SourceReport
 from .follow_up import follow_up_document
 from .unified import diff_lines
@@ -108,15 +108,7 @@ def _app(result: AppResult, *, stopped: bool) -> dict[str, Any]:
             ],
             "waits_for": result.waits_for,
             "in_progress": follow_up_document(result.follow_up) if result.follow_up is not None else None,
-            "unhealthy": [
-                {
-                    "object": str(unhealthy.ref),
-                    "status": unhealthy.health.status.value,
-                    "message": unhealthy.health.message,
-                    **({"reasons": list(unhealthy.reasons)} if unhealthy.reasons else {}),
-                }
-                for unhealthy in result.unhealthy
-            ],
+            "unhealthy": [unhealthy_document(unhealthy) for unhealthy in result.unhealthy],
         }
     )
 
@@ -168,6 +160,16 @@ def failures(whole: Mapping[str, Any]) -> list[str]:
         ]
         reasons += [f"app {app['name']}: {unhealthy_text(item)}" for item in app.get("unhealthy", ())]
     return list(dict.fromkeys(reasons))
+
+
+def unhealthy_document(unhealthy: Unhealthy) -> dict[str, Any]:
+    """Return an object that is not healthy as JSON types."""
+    return {
+        "object": str(unhealthy.ref),
+        "status": unhealthy.health.status.value,
+        "message": unhealthy.health.message,
+        **({"reasons": list(unhealthy.reasons)} if unhealthy.reasons else {}),
+    }
 
 
 def unhealthy_text(entry: Mapping[str, Any]) -> str:

@@ -104,6 +104,7 @@ def _status(cluster: str, apps: Mapping[str, Sequence[Finding]], now: float) -> 
         "name": cluster,
         "suspended": False,
         "suspended_apps": [],
+        "health": [],
         "running_since": "",
         "next_in": 60,
         "last_run": {**last, "failures": []},

@@ -81,7 +81,7 @@ def state(*runs: Report, **status: Any) -> dict[str, Any]:
         "failures": summary.get("failures", []),
     }
     values = {
-        "name": "prod-eu", "suspended": False, "suspended_apps": [], "running_since": "", "next_in": 60,
+        "name": "prod-eu", "suspended": False, "suspended_apps": [], "health": [], "running_since": "", "next_in": 60,
         "last_run": last, "last_successful_run": "", "failed_in_a_row": 0, "sources": [],
         "apps": summary.get("apps", []),
         **status,
