@@ -152,6 +152,9 @@ def test_a_check_with_diff_shows_what_differs_as_yaml(git_fleet: GitFleet, kubec
 def test_a_diff_shows_that_a_secret_changed_and_nothing_of_it(git_fleet: GitFleet) -> None:
     git_fleet.upstream.commit({"app": {"key.yaml": KEY}})
     created = git_fleet.run("--check", "--diff")
+    requests = git_fleet.report()["requests"]
+    assert git_fleet.run("--check").code == 0
+    assert git_fleet.report()["requests"] == requests, "a diff of what is read anyway asks for nothing more"
     assert git_fleet.run().code == 0
     git_fleet.upstream.commit({"app": {"key.yaml": KEY.replace("correct", "another")}})
     changed = git_fleet.run("--check", "--diff", "-vvv")
@@ -177,3 +180,26 @@ def test_a_first_sync_is_summed_up_and_each_failure_is_printed_once(git_fleet: G
         assert done.output.count("Correct the manifest in Git") == 1
     names = {action["name"] for action in git_fleet.report()["apps"][0]["actions"]}
     assert names == {"bad_NAME", *(f"many-{n}" for n in range(30))}
+
+
+def test_what_is_left_as_it_is_shows_with_its_author(git_fleet: GitFleet, kubectl: Kubectl) -> None:
+    """An addition that an earlier run remembered, of which this one reads metadata only; and drift of an app."""
+    fleet = git_fleet
+    fleet.upstream.commit({"app": {"web.yaml": WEB}, "kept": {"settings.yaml": SETTINGS}})
+    apps = [fleet.app(wait=False), fleet.app(name="kept", path="kept", drift="report")]
+    assert fleet.run(plumb_apps=apps).code == 0
+    added = {"spec": {"template": {"metadata": {"annotations": {"example.com/note": "mine"}}}}}
+    kubectl("patch", "deployment", "web", "-n", fleet.namespace, "-p", json.dumps(added))
+    kubectl("patch", "configmap", "settings", "-n", fleet.namespace, "-p", '{"data":{"app.conf":"none"}}')
+    assert fleet.run(plumb_apps=apps).code == 0
+    checked = fleet.run("--check", "--diff", plumb_apps=apps)
+    assert fleet.report()["requests"]["dry_runs"] == 1, "for the drift; the addition is remembered"
+    addition = "# spec.template.metadata.annotations[example.com/note]: added by kubectl-patch, "
+    drift = "# data[app.conf]: by kubectl-patch, "
+    for comment in (addition, drift):
+        (line,) = re.findall(f"^{re.escape(comment)}.*$", checked.output, re.MULTILINE)
+        assert line.endswith("Z; left as it is")
+    assert "-      annotations:\n-        example.com/note: mine\n     spec:\n" in checked.output, (
+        checked.output
+    )
+    assert "-  app.conf: none\n+  app.conf: |\n+    first = 1\n" in checked.output

@@ -144,7 +144,9 @@ def test_a_pull_request_gets_one_comment_with_its_plan_and_risks(
         f"**immutable** (1): `Job {namespace}/once`",
         f"ConfigMap `{namespace}/new`",
         f"Secret `{namespace}/key`",
-        "example.com/app:2",
+        "  -        image: example.com/app:1\n  +        image: example.com/app:2\n",
+        '  +  text: "@everyone <b>| `x`"\n',
+        "  +  word: <hidden: ",
         "Nothing was written",
     ):
         assert words in comment, comment

@@ -19,7 +19,7 @@ from .unified import DiffBudget, diff_lines
 
 MOST = 60_000  # characters; forges take 65,536 in a comment
 _MOST_DIFFS = 0.6  # of all characters may be diffs
-_DIFF_WIDTH = 40  # characters of a line of a diff, on average, by which its lines are limited
+_MOST_DIFF = 2000  # lines of all diffs
 _MOST_OBJECT_DIFF = 200  # lines of an object's diff
 _MOST_FIELDS = 12  # fields an object is shown with
 _LONGEST = 200  # characters of any text from outside
@@ -54,7 +54,7 @@ _SPECIAL = re.compile(r"[\\`*_{}\[\]()#|~>@^$]|:(?=//)|(?<=www)\.|^[-+=]|(?<=^\d
 def markdown(report: Report, *, most: int = MOST) -> str:
     """Return the report as Markdown (CommonMark with tables) of at most `most` characters."""
     text = ""
-    budget = DiffBudget(int(most * _MOST_DIFFS / _DIFF_WIDTH), _MOST_OBJECT_DIFF)
+    budget = DiffBudget(_MOST_DIFF, _MOST_OBJECT_DIFF, int(most * _MOST_DIFFS))
     for block in _blocks(report, budget):
         if len(text) + len(block) + len(_NOTE) > most:
             return text + _NOTE

@@ -22,6 +22,7 @@ _MOST_ACTIONS = 200  # objects an app is shown with; the rest is in the report f
 MOST_AWAITED = 5  # objects that are waited for
 _MOST_DIFF = 2000  # lines of all diffs
 _MOST_OBJECT_DIFF = 200  # lines of an object's diff
+_MOST_DIFF_SIZE = 256 * 1024  # characters of all diffs
 _MOST_FIELDS = 12  # fields an object is shown with
 _WIDEST_VALUE = 60  # characters of a value
 _BEFORE = 20  # characters shown before the place where two long values begin to differ
@@ -57,7 +58,7 @@ def lines(report: Report) -> list[str]:
     width = max((len(app.plan.app) for app in report.apps), default=0)
     if report.stopped:
         shown.append(f"  x {report.stopped}")
-    budget = DiffBudget(_MOST_DIFF, _MOST_OBJECT_DIFF)
+    budget = DiffBudget(_MOST_DIFF, _MOST_OBJECT_DIFF, _MOST_DIFF_SIZE)
     for app in report.apps:
         shown += _app(app, width, report, budget)
     shown += [f"  ? {unclaimed(apply_set)}" for apply_set in report.unclaimed]

@@ -24,6 +24,7 @@ from ..model.plan import Action
 
 _NOBODY = "/dev/null"
 _LEFT = "left as it is"
+_AROUND_LINE = 3  # characters that an output may add to a line
 
 
 class DiffLine(str):
@@ -89,21 +90,26 @@ def _printable(line: str) -> str:
 
 @dataclass(slots=True)
 class DiffBudget:
-    """How many lines of diffs an output still takes, in all and of one object, and what was left out."""
+    """How many lines and characters of diffs an output still takes, and what was left out."""
 
     lines: int
-    of_object: int
+    of_object: int  # lines that one object may have
+    size: int  # characters
     left_out: int = 0  # lines
     objects: int = 0  # that have lines left out
 
     def take(self, lines: Sequence[DiffLine]) -> list[DiffLine]:
         """Return as many of an object's lines as fit, and a line that counts the rest."""
-        most = min(self.lines, self.of_object)
-        rest = len(lines) - most
-        if rest <= 0:
-            self.lines -= len(lines)
-            return list(lines)
-        self.lines -= most
-        self.left_out += rest
-        self.objects += 1
-        return [*lines[:most], DiffLine(f"# … and {rest} more lines")] if most else []
+        shown: list[DiffLine] = []
+        for line in lines[: min(self.lines, self.of_object)]:
+            self.size -= len(line) + _AROUND_LINE
+            if self.size < 0:
+                self.lines = 0  # nor does the next object's diff fit
+                break
+            shown.append(line)
+        self.lines = max(0, self.lines - len(shown))
+        rest = len(lines) - len(shown)
+        if rest:
+            self.left_out += rest
+            self.objects += 1
+        return [*shown, DiffLine(f"# … and {rest} more lines")] if shown and rest else shown

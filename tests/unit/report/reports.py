@@ -134,9 +134,6 @@ REPORTS: dict[str, Report] = {
             action("ConfigMap", "none", Verb.UPDATE, FieldChange("data.a", "1", "2")),
         )
     ),
-    "many-diffs": report(app("shop", *(
-        action("ConfigMap", f"c{number:02}", Verb.UPDATE, FieldChange("data.key-0", ABSENT, "x"), diff=_LONG_DIFF)
-        for number in range(11)))),
     "creates": report(
         app(
             "shop",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any
 
 import pytest
@@ -125,6 +126,7 @@ def test_of_a_secret_names_are_shown_and_values_by_their_length_and_a_digest_of_
     assert "sensitive" not in repr(shown)
     assert shown["data"]["one"] == shown["data"]["two"]
     assert shown["data"]["one"].startswith("<hidden: 4 bytes, digest ")
+    assert blake2b(b"pass", digest_size=6).hexdigest() not in shown["data"]["one"], "nobody can try values"
     other = without_secret_values({**secret, "data": {"one": "d29yZA=="}})
     assert other["data"]["one"] != shown["data"]["one"]
     for broken in ({"a": {"sensitive": 1}}, ["sensitive"], "sensitive"):
