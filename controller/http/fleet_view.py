@@ -115,9 +115,11 @@ class FleetView:
         }
 
     def app_states(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """Yield each cluster with the states of its apps, by name."""
+        """Yield each cluster with the states of its apps by name; not of those that have left its inventory."""
         for derived in self._all():
-            yield derived.view.name, {app["name"]: app["state"] for app in derived.view.apps}
+            view = derived.view
+            present = {app["name"] for app in view.snapshot.apps}
+            yield view.name, {app["name"]: app["state"] for app in view.apps if app["name"] in present}
 
     def _frame(self, agent: Mapping[str, Any], version: int, now: float) -> dict[str, Any]:
         return {**agent, "kind": KIND, "version": version, "time": instant(now)}

@@ -78,9 +78,8 @@ def test_row_94_one_refused_of_two_is_counted_as_one_done_and_one_refused(fleet:
 def test_row_90_an_app_that_leaves_the_inventory_leaves_the_metrics(fleet: FollowedGit) -> None:
     other = fleet.app(name="other", path="other", wait=False)
     runs = len(fleet.agent.runs())
-    invalid = manifest(
-        "v1", "Service", "other", spec={"ports": [{"port": 99999}]}
-    )  # what is in sync has no series
+    # An app that is in sync has no series of its own.
+    invalid = manifest("v1", "Service", "other", spec={"ports": [{"port": 99999}]})
     fleet.push({"all.yaml": config_map("first")}, other={"o.yaml": invalid})
     fleet.follow(plumb_apps=[fleet.app(wait=False), other])
     until(lambda: any('app="other"' in name for name in fleet.agent.series()), "the app has series")

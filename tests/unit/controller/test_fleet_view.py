@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -153,3 +154,11 @@ def test_reverts_of_an_overview_are_those_of_all_clusters_over_time() -> None:
     document = overview(made)
     assert document["reverts"] == {"hour": 2, "day": 5, "week": 5}
     assert {head["name"]: head["reverts"]["hour"] for head in document["clusters"]} == {"eu": 0, "us": 2}
+
+
+def test_an_app_that_has_left_the_inventory_has_no_state_in_the_metrics() -> None:
+    made = fleet(["eu"], ["shop", "gone"])
+    snapshot = made.clusters["eu"]
+    made.clusters["eu"] = dataclasses.replace(snapshot, apps=snapshot.apps[:1])
+    made.broker.changed("eu")
+    assert dict(made.fleet.app_states()) == {"eu": {"shop": "in sync"}}
