@@ -29,7 +29,7 @@ integration: venv ## test modules, playbooks and roles against a real API server
 package: venv ## test the built and installed collection
 	@$(PYTHON_ENV) -m pytest -q tests/package
 
-test: venv ## run all tests; the first run builds the control plane (15 to 20 minutes)
+test: venv ## run all tests; the first run compiles the control plane (15 to 20 minutes on two cores)
 	@scripts/test
 
 portable: venv ## test on the oldest and newest ansible-core, Pythons and packages (ROWS="oldest newest")
@@ -54,7 +54,7 @@ run: venv ## run an agent on the sandbox that follows the demo's shop; Ctrl-C en
 sandbox-down: venv ## stop the sandbox and remove its state
 	@$(SANDBOX) down --dir .sandbox --purge
 
-demo: venv ## show agents at work: commits, drift, a kill, an outage; KEEP=1 leaves everything running
+demo: venv ## show agents at work: commits, drift, a kill, an outage; KEEP=1 leaves everything running (the first time 15 to 20 minutes more)
 	@$(SANDBOX) build
 	@$(PYTHON_ENV) demo/demo.py
 

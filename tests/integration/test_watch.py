@@ -73,8 +73,8 @@ class Watched:
     def runs(self) -> int:
         return len(self.fleet.agent.runs())
 
-    def drift(self, app: str = "app") -> float:
-        return self.fleet.agent.series().get(f'plumb_drift_total{{app="{app}",cluster="here"}}', 0.0)
+    def drift(self) -> float:
+        return self.fleet.agent.series()['plumb_drift_total{cluster="here"}']
 
     def settled(self) -> int:
         """Wait until nothing has run or been asked for for a while; how many runs there were by then."""

@@ -5,13 +5,44 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
+from typing import TextIO
+
+_EVERY = 15.0  # seconds between two lines where nobody sees them change
 
 
 def print_progress(line: str) -> None:
     """Print one line of progress."""
     print(line, file=sys.stderr, flush=True)
+
+
+class LiveLine:
+    """A line about what goes on: on a terminal it changes in place, elsewhere a new one comes every 15 s."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._is_live = self._stream.isatty()
+        self._printed = time.monotonic()
+
+    def show(self, text: str) -> None:
+        """Show the line as it is now."""
+        if self._is_live:
+            width = shutil.get_terminal_size().columns - 1
+            self._write(f"\r{text[:width]}\x1b[K")
+        elif time.monotonic() - self._printed >= _EVERY:
+            self._printed = time.monotonic()
+            self._write(f"{text}\n")
+
+    def end(self) -> None:
+        """Remove the line; the next output begins in its place."""
+        if self._is_live:
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
 
 
 class Stopwatch:

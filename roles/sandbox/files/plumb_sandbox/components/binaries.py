@@ -8,29 +8,24 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from plumb_sandbox.components.build_cache import build_folder, built_together, cache_folder, cached_binary
-from plumb_sandbox.components.go_toolchain import build_env, fetch_go, find_go
+from plumb_sandbox.components.go_build import ModuleBuild
+from plumb_sandbox.components.go_toolchain import fetch_go, find_go
 from plumb_sandbox.components.table import (
-    GO_MODULES,
     Component,
     fits,
-    linker_flags,
     needed_go,
     parse_version,
     pinned_version,
     show_version,
 )
 from plumb_sandbox.errors import SandboxError
-from plumb_sandbox.process.children import dies_with
 from plumb_sandbox.process.locks import locked
 from plumb_sandbox.progress import Stopwatch, print_progress
-
-_TICK_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,24 +73,38 @@ def find_or_build(components: Sequence[Component]) -> dict[str, FoundProgram]:
 
 
 def build(one_of_each: Sequence[Component]) -> None:
-    """Build the Go modules that the given components belong to, one after the other."""
+    """Build the Go modules that the given components belong to, one after the other.
+
+    One at a time: a module keeps two processors busy, and two at once would need twice the memory.
+    """
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     wanted = needed_go(tuple(one_of_each))
     go = find_go(wanted, cache) or fetch_go(wanted, cache)
-    jobs = [other for component in one_of_each for other in built_together(component)]
+    builds = [ModuleBuild(go, built_together(component)) for component in one_of_each]
     watch = Stopwatch()
-    print_progress(f"building {len(jobs)} programs with {go}, once; this takes some 10 minutes on 2 cores")
-    done = 0
-    for component in one_of_each:
-        target = build_folder(component.folder)
-        lock = cache / f"{target.name}.lock"
-        waiting = f"waiting for another process that builds {component.folder}"
-        with locked(lock, lambda waiting=waiting: print_progress(waiting)):  # type: ignore[misc]
-            if not target.exists():
-                _build_module(go, built_together(component), target, (done, len(jobs)))
-        done += len(built_together(component))
+    what = ", ".join(each.title for each in builds)
+    print_progress(f"building with {go}, once; this takes 15 to 20 minutes on two cores: {what}")
+    try:
+        for number, component in enumerate(one_of_each):
+            target = build_folder(component.folder)
+            lock = cache / f"{target.name}.lock"
+            waiting = f"waiting for another process that builds {component.folder}"
+            with locked(lock, lambda waiting=waiting: print_progress(waiting)):  # type: ignore[misc]
+                if not target.exists():
+                    _build_one(builds[number], builds[number + 1 : number + 2], target)
+    finally:
+        for each in builds:
+            each.end()
     print_progress(f"built in {watch}; kept in {cache}")
+
+
+def _build_one(module: ModuleBuild, following: Sequence[ModuleBuild], target: Path) -> None:
+    """Build one module while what the next one needs is downloaded."""
+    module.finish_download()
+    for each in following:
+        each.start_download()
+    module.build(target)
 
 
 def _version_of(program: str) -> tuple[int, int, int] | None:
@@ -106,89 +115,3 @@ def _version_of(program: str) -> tuple[int, int, int] | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return parse_version(done.stdout) if done.returncode == 0 else None
-
-
-def _build_module(go: Path, components: Sequence[Component], target: Path, position: tuple[int, int]) -> None:
-    """Build COMPONENTS into TARGET, which appears complete or not at all. The caller holds TARGET's lock."""
-    for abandoned in target.parent.glob(f".{target.name}.*"):  # by a builder that was killed
-        shutil.rmtree(abandoned)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        for number, component in enumerate(components, start=position[0] + 1):
-            _build_one(go, component, unfinished, f"[{number}/{position[1]}]")
-            for folder in component.served_folders:
-                source = _module_folder(go, component) / folder
-                _copy_tree(source, unfinished / component.name / folder)
-        unfinished.chmod(0o755)
-        unfinished.rename(target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _build_one(go: Path, component: Component, folder: Path, label: str) -> None:
-    name = f"{component.name} {show_version(pinned_version(component))}"
-    watch = Stopwatch()
-    print_progress(f"{label} {name}")
-    log = folder / f"{component.name}.build.log"
-    output = folder / "bin" / component.name
-    command = [str(go), "build", "-trimpath", "-buildvcs=false", f"-ldflags={linker_flags(component)}"]
-    command += [f"-tags={component.tags}", "-o", str(output), component.package]
-    env = {**build_env(), "CGO_ENABLED": "1" if component.cgo else "0"}
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command,
-            cwd=GO_MODULES / component.folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509 - this program has one thread
-        )
-        status = _wait_with_progress(process, log, f"{label} {name}", watch)
-    if status != 0:
-        raise SandboxError(
-            f"building {name}", _tail(log, 20), "Mend that (network, disk, memory) and start again."
-        )
-    log.unlink()
-    print_progress(f"{label} {name} built in {watch}")
-
-
-def _wait_with_progress(process: subprocess.Popen[bytes], log: Path, title: str, watch: Stopwatch) -> int:
-    """Wait for PROCESS and print its progress every so often; end it if we are interrupted."""
-    try:
-        while True:
-            try:
-                return process.wait(_TICK_SECONDS)
-            except subprocess.TimeoutExpired:
-                last = _tail(log, 1)
-                doing = last.removeprefix("go: ") if "downloading" in last else "compiling"
-                print_progress(f"{title}: {watch}, {doing}")
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait()
-
-
-def _tail(log: Path, lines: int) -> str:
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
-
-
-def _module_folder(go: Path, component: Component) -> Path:
-    done = subprocess.run(
-        (str(go), "list", "-m", "-f", "{{.Dir}}", component.module),
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=GO_MODULES / component.folder,
-        env=build_env(),
-    )
-    return Path(done.stdout.strip())
-
-
-def _copy_tree(source: Path, target: Path) -> None:
-    """Copy contents without modes: the module cache is read-only, its copy must be removable."""
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
