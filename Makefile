@@ -38,11 +38,11 @@ portable: venv ## test on the oldest and newest ansible-core, Pythons and packag
 importer: venv ## check the collection as Galaxy does on upload
 	@scripts/importer
 
-bench: venv ## compare Plumb with kubectl and kubernetes.core (minutes); SIZES="100 1000 5000 10000" APPS=500 ROUNDS=3 ONCE=kubectl SKIP=kubectl AGENT=1 PUBLISH=1
+bench: venv ## compare Plumb with kubectl and kubernetes.core (minutes); SIZES="100 1000 5000 10000" APPS=500 ROUNDS=3 ONCE=kubectl SKIP=kubectl AGENT=1 TROUBLE=1 PUBLISH=1
 	@$(SANDBOX) build >/dev/null
 	@$(PYTHON_ENV) -m ansible_collections.plumb.gitops.bench \
-	    $(if $(SIZES)$(AGENT),--sizes $(SIZES)) $(if $(APPS),--apps $(APPS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
-	    $(if $(SKIP),--skip $(SKIP)) $(if $(ONCE),--once $(ONCE)) $(if $(AGENT),--agent) $(if $(PUBLISH),--publish)
+	    $(if $(SIZES)$(AGENT)$(TROUBLE),--sizes $(SIZES)) $(if $(APPS),--apps $(APPS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	    $(if $(SKIP),--skip $(SKIP)) $(if $(ONCE),--once $(ONCE)) $(if $(AGENT),--agent) $(if $(TROUBLE),--trouble) $(if $(PUBLISH),--publish)
 
 sandbox: venv ## start a local control plane and a forge with a sample repository in .sandbox
 	@$(SANDBOX) up --dir .sandbox --with-sample

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ansible_collections.plumb.gitops.bench.agent import MEASURES
+from ansible_collections.plumb.gitops.bench import agent, trouble
 from ansible_collections.plumb.gitops.bench.contenders import KUBECTL, MODULE
 from ansible_collections.plumb.gitops.bench.environment import commit, machine
 from ansible_collections.plumb.gitops.bench.figures import SERIES, points
@@ -41,7 +41,11 @@ def main(arguments: Sequence[str]) -> int:
             rounds = options.rounds or (1 if shape.objects >= _LARGE else 3)
             results = results.with_run(measure(shape, rounds, options.skip, options.once))
             save(results, folder / "results.json")
-        for measure_agent in MEASURES if options.agent else ():
+        measures = [
+            *(agent.MEASURES if options.agent else ()),
+            *(trouble.MEASURES if options.trouble else ()),
+        ]
+        for measure_agent in measures:
             day = datetime.now(UTC).strftime("%Y-%m-%d")
             results = results.with_agent(day, commit(), measure_agent())
             save(results, folder / "results.json")
@@ -66,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         "--once", nargs="*", default=[], choices=(KUBECTL, MODULE), help="have these in the first round only"
     )
     parser.add_argument("--agent", action="store_true", help="measure the running agent, too")
+    parser.add_argument("--trouble", action="store_true", help="measure the agent beside trouble, too")
     parser.add_argument("--out", type=Path, default=_UNPUBLISHED, help="the folder of results.json")
     parser.add_argument(
         "--publish", action="store_true", help=f"write results.json, RESULTS.md and {PLOT} that are committed"
