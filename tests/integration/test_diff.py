@@ -203,3 +203,22 @@ def test_what_is_left_as_it_is_shows_with_its_author(git_fleet: GitFleet, kubect
         checked.output
     )
     assert "-  app.conf: none\n+  app.conf: |\n+    first = 1\n" in checked.output
+
+
+def test_what_is_created_anew_or_adopted_shows_what_of_it_differs(
+    git_fleet: GitFleet, kubectl: Kubectl
+) -> None:
+    fleet = git_fleet
+    fleet.upstream.commit({"app": {"web.yaml": WEB}})
+    apps = [fleet.app(wait=False, recreate=True, adopt=True)]
+    assert fleet.run(plumb_apps=apps).code == 0
+    kubectl("apply", "-n", fleet.namespace, "-f", "-", stdin=OLD.replace("soon", "later"))
+    fleet.upstream.commit({"app": {"web.yaml": WEB.replace("app: web", "app: shop"), "old.yaml": OLD}})
+    checked = fleet.run("--check", "--diff", plumb_apps=apps)
+    assert checked.code == 0, checked.output
+    recreated = checked.output.partition("    * Deployment ")[2].partition("\n\n")[0]
+    assert [line for line in recreated.splitlines() if line[0] in "+-"][2:] == [
+        "-      app: web", "+      app: shop", "-        app: web", "+        app: shop",
+    ], recreated  # fmt: skip
+    assert "    ^ ConfigMap " in checked.output
+    assert "-  gone: later\n+  gone: soon\n" in checked.output

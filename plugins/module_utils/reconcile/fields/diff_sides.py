@@ -29,7 +29,7 @@ from ...model.compact import compact
 from ...model.objects import Body
 from .fieldset import SELF, FieldSet, Path, item_key
 from .ownership_match import same
-from .structure import index_of, items_by_key
+from .structure import KEY_DEFAULTS, index_of, items_by_key
 from .yaml_lines import Changed, Verbatim
 
 Paths = Mapping[Path, str]  # of changes, with how they are displayed
@@ -175,10 +175,15 @@ def owned_part(value: Any, shape: FieldSet) -> Any:
     if items is None:
         return value
     return [
-        {**item_key(key), **owned_part(item, shape[key])} if key[:2] == "k:" else item
+        {**_written_key(key), **owned_part(item, shape[key])} if key[:2] == "k:" else item
         for key, item in items.items()
         if key in shape
     ]
+
+
+def _written_key(key: str) -> dict[str, Any]:
+    """Return the key fields of an item, but for those that a manifest may leave to their defaults."""
+    return {name: value for name, value in item_key(key).items() if value != KEY_DEFAULTS.get(name)}
 
 
 def without_secret_values(secret: Any) -> Any:

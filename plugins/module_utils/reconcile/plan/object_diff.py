@@ -191,6 +191,8 @@ def _of_live(live: Body) -> Body:
     content = {name: value for name, value in live.items() if name not in {*_FIRST, "status"}}
     if shape:
         content = owned_part(content, shape)
+        named = {name: metadata[name] for name in ("name", "namespace") if name in metadata}
+        metadata = {**named, **owned_part(metadata, shape.get("f:metadata", {}))}
     return _manifest(
         {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, **content}
     )
