@@ -36,6 +36,8 @@ def _cluster(cluster: Mapping[str, Any]) -> Iterator[str]:
     )
     now = "suspended" if cluster["suspended"] else "running" if cluster["running_since"] else ""
     yield f"{cluster['name']}    {result}{f', {now}' if now else ''}"
+    if text := cluster.get("progress", {}).get("text"):
+        yield f"  {text}"
     if last["result"] not in {"succeeded", ""}:
         last_success = cluster["last_successful_run"] or "never"
         yield f"  last successful run {last_success}, failed {cluster['failed_in_a_row']} times since"

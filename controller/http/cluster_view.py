@@ -96,6 +96,7 @@ def cluster_head(view: ClusterView, now: float) -> dict[str, Any]:
         "why": list(view.reasons[:_MOST_REASONS]),
         "suspended": status["suspended"],
         "running_since": status["running_since"],
+        "progress": status.get("progress", {}),
         "next_run": "" if status["suspended"] else instant(now + status["next_in"]),
         "backs_off_until": instant(now + status["backs_off"]) if status.get("backs_off") else "",
         "last_run": status["last_run"],

@@ -52,6 +52,7 @@ def cluster_status(in_force: AgentState, cluster: ClusterLoop) -> dict[str, Any]
         "suspended": in_force.suspensions.holds(cluster.name),
         "suspended_apps": list(in_force.suspensions.apps(cluster.name)),
         "running_since": instant(cluster.running_since),
+        "progress": dict(cluster.progress.current),
         "runs": cluster.begun,
         "next_in": round(cluster.seconds_left, 1),
         "backs_off": round(cluster.backs_off, 1),

@@ -55,6 +55,7 @@ from ..store.run_state import read_record, write_record
 from ..watch.change_queue import HeldApps
 from ..watch.cluster_watch import ClusterWatch
 from .health_follower import HealthFollower
+from .progress_log import ProgressLog
 from .run_result import history_after, log_values, record_after
 from .run_variables import run_variables
 
@@ -75,6 +76,7 @@ class ClusterLoop:
         self.running_since = 0.0  # seconds since the epoch; 0 where no run is under way
         self._apps_in_run: frozenset[str] | None = None  # of the run under way; None: all of them
         self.begun = 0  # runs since the start
+        self.progress = ProgressLog(name, shared.log, shared.changed)
         self.inventory_used: Path | None = None
         self.config: GitConfig | None = None
         self.read_config()
@@ -264,11 +266,13 @@ class ClusterLoop:
         self.running_since, self.inventory_used = started, in_force.accepted.folder
         self._apps_in_run = trigger.apps
         self.begun += 1
+        self.progress.begin()
         self.watch.run_began()
         self._shared.changed(self.name)
         try:
-            outcome = await self._shared.runs.make(request)
+            outcome = await self._shared.runs.make(request, self.progress.update)
         finally:
+            self.progress.end()
             self.running_since, self.inventory_used = 0.0, None
         whole = trigger.apps is None
         self.record = record_after(self.record, outcome, trigger, request.report, time.time())

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.state.folder import m
 
 from ..core.run_protocol import ReportDigest, RunJob, RunOutcome
 from .fork_client import PREFIX, ForkClient, ForkedRun
+from .progress_file import RunProgress, follow_progress, progress_variables
 
 DEADLINE, DIED = 124, 125  # codes of runs that came to no end of their own
 
@@ -73,14 +74,20 @@ class RunPool:
         for server in self._servers:
             server.end(why)
 
-    async def make(self, request: RunRequest) -> RunOutcome:
-        """Make one run. It is over when this returns or is cancelled; a failure is in the result."""
+    async def make(
+        self, request: RunRequest, progressed: Callable[[RunProgress], None] | None = None
+    ) -> RunOutcome:
+        """Make one run. It is over when this returns or is cancelled; a failure is in the result.
+
+        `progressed` is called each second with how far it is.
+        """
         try:
             with (
                 TemporaryDirectory(prefix=PREFIX, dir=self._folder, ignore_cleanup_errors=True) as folder,
                 self._fork_server(request) as server,
+                _followed(Path(folder), progressed),
             ):
-                return await self._make(request, server, Path(folder))
+                return await self._make(_reporting(request, Path(folder), progressed), server, Path(folder))
         except TimeoutError:
             after = format_seconds(request.timeout)
             return RunOutcome(code=DEADLINE, failures=(f"ended after {after}, its deadline (run_timeout)",))
@@ -119,6 +126,24 @@ class RunPool:
         if run.why:
             return RunOutcome(code=DIED, failures=(f"ended: {run.why}",))
         return _outcome(answer, code)
+
+
+def _reporting(request: RunRequest, folder: Path, progressed: object) -> RunRequest:
+    """Return the request, of a run that writes how far it is into its folder where somebody wants to know."""
+    if progressed is None:
+        return request
+    return dataclasses.replace(request, variables={**request.variables, **progress_variables(folder)})
+
+
+@contextmanager
+def _followed(folder: Path, progressed: Callable[[RunProgress], None] | None) -> Iterator[None]:
+    """Follow the progress of the run in this folder while the block lasts."""
+    task = asyncio.create_task(follow_progress(folder, progressed)) if progressed is not None else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
 
 
 def _job(request: RunRequest) -> RunJob:

@@ -58,7 +58,7 @@ function isWorthIt(shown) {
 function pace(shown) {
   const last = shown.last_run;
   const parts = [];
-  if (shown.running_since) parts.push(h("span", { class: "running" }, "Running since ", time(shown.running_since)));
+  if (shown.running_since) parts.push(h("span", { class: "running" }, "Running since ", time(shown.running_since), shown.progress?.text ? `: ${shown.progress.text}` : ""));
   if (last.ended) parts.push(h("span", null, "Last run ", time(last.ended), `, ${RESULTS[last.result] || last.result} (${last.cause})`));
   if (last.ended && last.result !== "succeeded") parts.push(h("span", null, "Last successful run ", shown.last_successful_run ? time(shown.last_successful_run) : "never"));
   if (shown.backs_off_until) parts.push(h("span", null, "Its API server failed for all; left alone until ", time(shown.backs_off_until)));
