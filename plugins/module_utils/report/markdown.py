@@ -75,9 +75,8 @@ def _blocks(report: Report, budget: DiffBudget) -> Iterator[str]:
         yield f"| {_text(app.plan.app)} | {state} | {_counts(app)} |\n"
     for app in report.apps:
         yield from _app(app, report, budget)
-    if budget.left_out:
-        rest = f"{budget.left_out} lines of the diffs of {budget.objects} objects"
-        yield f"\n_{rest} are left out. The report file (`plumb_report_path`) has all._\n"
+    if budget.omission:
+        yield f"\n_{budget.omission}. The report file (`plumb_report_path`) has all._\n"
     for remark in (*map(unclaimed, report.unclaimed), *report.warnings):
         yield f"\n- {_text(remark, 1000)}\n"
     how = "Check only, nothing was written." if report.check else f"{report.seconds:.1f} s."

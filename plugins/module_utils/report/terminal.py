@@ -63,11 +63,8 @@ def lines(report: Report) -> list[str]:
         shown += _app(app, width, report, budget)
     shown += [f"  ? {unclaimed(apply_set)}" for apply_set in report.unclaimed]
     shown += [f"  ? {warning}" for warning in report.warnings]
-    if budget.left_out:
-        shown.append(
-            f"  … {budget.left_out} lines of the diffs of {budget.objects} objects are left out;"
-            " all of them are in the report file (plumb_report_path)"
-        )
+    if budget.omission:
+        shown.append(f"  … {budget.omission}; all of them are in the report file (plumb_report_path)")
     if report.check:
         shown.append("  Check only, nothing was written.")
     return [line if isinstance(line, DiffLine) else _one_line(line) for line in shown]

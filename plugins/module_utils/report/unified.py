@@ -98,6 +98,14 @@ class DiffBudget:
     left_out: int = 0  # lines
     objects: int = 0  # that have lines left out
 
+    @property
+    def omission(self) -> str:
+        """How much was left out, as the beginning of a sentence; empty where nothing was."""
+        if not self.left_out:
+            return ""
+        objects = "1 object is" if self.objects == 1 else f"{self.objects} objects are"
+        return f"{self.left_out} lines of the diffs of {objects} left out"
+
     def take(self, lines: Sequence[DiffLine]) -> list[DiffLine]:
         """Return as many of an object's lines as fit, and a line that counts the rest."""
         shown: list[DiffLine] = []
