@@ -134,7 +134,7 @@ def _apps(snapshot: ClusterSnapshot) -> list[dict[str, Any]]:
     ran = {app["name"]: app for app in snapshot.status["apps"]}
     options = {app["name"]: app for app in snapshot.apps}
     suspended = set(snapshot.status["suspended_apps"])
-    states = snapshot.status["app_states"]
+    states, conflicts = snapshot.status["app_states"], _conflicts(snapshot.status)
     waits = {
         wait["app"]: wait for wait in snapshot.status["health"] if wait["result"] in {"in progress", "failed"}
     }
@@ -149,6 +149,7 @@ def _apps(snapshot: ClusterSnapshot) -> list[dict[str, Any]]:
             ),
             **_health(waits.get(name, {})),
             **states.get(name, _PENDING),
+            "conflicts": conflicts.get(name, []),
         }
         for name in dict.fromkeys((*options, *ran))
     ]
@@ -163,6 +164,16 @@ def _health(wait: Mapping[str, Any]) -> dict[str, Any]:
     if wait["result"] == "failed":
         return {"unhealthy": objects}
     return {"awaited_reasons": [reason for each in objects for reason in each.get("reasons", ())]}
+
+
+def _conflicts(status: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """Return by app the objects with a field conflict, each with its field and who writes it."""
+    by_app: dict[str, list[dict[str, str]]] = {}
+    for conflict in status.get("conflicts", ()):
+        field = conflict["field"] or "the object"
+        text = f"{field} is written again and again by {conflict['manager'] or 'someone who is not recorded'}"
+        by_app.setdefault(conflict["app"], []).append({"object": conflict["object"], "text": text})
+    return by_app
 
 
 def _app(
@@ -228,6 +239,9 @@ def reasons_of_app(app: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for finding in app["findings"]:
         if finding["what"] != "skipped":
             yield _reason(finding["what"], app["name"], finding["object"], _text_of(finding))
+    if app["state"] == "conflicting":
+        for conflict in app["conflicts"]:
+            yield _reason("conflicting", app["name"], conflict["object"], conflict["text"])
     if app["waits_for"] and not (app["state"] == "unhealthy" and app["unhealthy"]):
         word = "waited" if app["state"] == "unhealthy" else "waits"
         why = brief_reason(app["awaited_reasons"])

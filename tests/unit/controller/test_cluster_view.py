@@ -88,7 +88,8 @@ def state(*runs: Report, **status: Any) -> dict[str, Any]:
     }  # fmt: skip
     places = [{"name": "shop", "source": "fleet", "path": "apps/shop"}]
     record, history = RunState(summary=summary), after(*runs)
-    held = HeldStates(suspended=frozenset(values["suspended_apps"]))
+    conflicting = frozenset(conflict["app"] for conflict in values.get("conflicts", ()))
+    held = HeldStates(suspended=frozenset(values["suspended_apps"]), conflicting=conflicting)
     values["app_states"] = shown_states(
         statuses_after({}, places, record, history, HealthWaits(), held, NOON)
     )
@@ -160,6 +161,16 @@ def test_a_failure_that_no_app_explains_is_said() -> None:
 )
 def test_what_is_suspended_is_in_that_state(status: dict[str, Any], expected: str) -> None:
     assert state(ran(QUIET), **status)["state"] == expected
+
+
+def test_an_app_in_a_field_conflict_says_who_writes_what() -> None:
+    conflict = {"app": "shop", "object": "Deployment shop/cart", "field": "spec.replicas", "manager": "hpa"}
+    cluster = state(ran(QUIET), conflicts=[{**conflict, "reverts": 4, "waits": 60.0}])
+    assert cluster["state"] == "conflicting"
+    text = "spec.replicas is written again and again by hpa"
+    assert cluster["why"] == [
+        {"state": "conflicting", "app": "shop", "object": "Deployment shop/cart", "text": text}
+    ]
 
 
 def test_without_a_run_nothing_is_claimed() -> None:
