@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.causes import MOST_CAUSES, ProblemCause, cause_documents, group_by_cause, merge_causes
@@ -36,6 +36,14 @@ KIND = "AgentState"
 MOST_FOUND = 50  # apps of one answer
 _MOST_REASONS = 3  # of an app or of a cluster, where there are many
 _LONGEST = 300  # characters of a reason
+_VIEWED = (
+    "apps",
+    "app_states",
+    "suspended",
+    "suspended_apps",
+    "last_run",
+    "conflicts",
+)  # of a status, by view_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,16 +146,27 @@ class FleetView:
         return [self._derived(name) for name in names]
 
     def _derived(self, name: str) -> _Derived:
-        version = self._version(name)
+        version, snapshot = self._version(name), self._snapshot(name)
         known = self._known.get(name)
+        if known is not None and known.version != version and _shows_the_same(known.view.snapshot, snapshot):
+            known = replace(known, version=version)  # the progress of a run, for example
         if known is None or known.version != version:
-            view = view_of(self._snapshot(name))
+            view = view_of(snapshot)
             causes = group_by_cause(problems_of(view))
             known = _Derived(version, view, causes, [_text_of(name, app) for app in view.apps])
-            self._known[name] = known
         # What the loop counts down or up without a change of the cluster is read each time.
-        live = ClusterView(self._snapshot(name), known.view.apps, known.view.state, known.view.reasons)
-        return _Derived(version, live, known.causes, known.texts)
+        known = replace(known, view=replace(known.view, snapshot=snapshot))
+        self._known[name] = known
+        return known
+
+
+def _shows_the_same(first: ClusterSnapshot, second: ClusterSnapshot) -> bool:
+    """Return whether the views of two snapshots are the same, but for what is read each time."""
+    return (
+        first.history is second.history
+        and list(first.apps) == list(second.apps)
+        and all(first.status.get(key) == second.status.get(key) for key in _VIEWED)
+    )
 
 
 def _text_of(cluster: str, app: Mapping[str, Any]) -> str:

@@ -20,12 +20,14 @@ export function summary(overview, heads, isSmall) {
   const off = heads.filter(isOff);
   const quiet = heads.filter((head) => head.state !== "in sync" && CALM.has(head.state));
   const apps = Object.values(overview.counts.apps).reduce((sum, number) => sum + number, 0);
+  const running = heads.filter((head) => head.running_since);
   const states = Object.entries(overview.counts.apps).filter(([state]) => state !== "in sync");
   return [
     h("h1", { id: "verdict", class: off.length ? STATES[off[0].state].tone : "good" }, verdict(heads, off, quiet, isSmall)),
     off.length && isSmall ? h("p", { class: "reasons" }, off.length === 1 ? gist(off[0]) : off.slice(0, 3).map((head) => h("span", null, h("b", null, head.name), " ", gist(head)))) : null,
     h("p", { class: "sub" },
       `${counted(heads.length, "cluster")} · ${counted(apps, "app")} · reverted: ${reverted(overview.reverts)}`,
+      running.length ? ` · ${counted(running.length, "run")} under way` : "",
       overview.leader ? "" : " · another agent leads; this one waits"),
     heads.length > 1 && isSmall ? h("nav", { "aria-label": "Clusters" }, tiles(heads, (head) => `#${anchor(head)}`)) : null,
     states.length ? h("p", { class: "states" }, states.map(([state, number]) => h("a", { href: href({ state }), class: STATES[state].tone }, `${counted(number, "app")} ${STATES[state].word.toLowerCase()}`))) : null,
@@ -63,7 +65,7 @@ function chosen(head) {
 
 function tiles(heads, address) {
   return h("ul", { class: "tiles" }, heads.map((head) => h("li", { "data-key": head.name },
-    h("a", { href: address(head), class: `tile ${STATES[head.state].tone}` }, h("b", null, head.name), mark(STATES[head.state])))));
+    h("a", { href: address(head), class: `tile ${STATES[head.state].tone}`, title: head.progress?.text }, h("b", null, head.name), head.running_since ? h("span", { class: "running" }, "running") : null, mark(STATES[head.state])))));
 }
 
 // `1 app refused, 2 drifted`; the cluster below has the rest.

@@ -92,6 +92,9 @@ def test_a_cluster_is_derived_once_for_each_of_its_versions(monkeypatch: pytest.
         overview(made)
         made.fleet.search(AppSearch(), now=NOON)
     assert sorted(derived) == CLUSTERS[:3]
+    made.broker.changed(CLUSTERS[2])  # as by the progress of a run, of which the view has nothing
+    overview(made)
+    assert sorted(derived) == CLUSTERS[:3]
     made.run(CLUSTERS[1], {APPS[0]: [refused("eu")]})
     assert overview(made)["counts"]["apps"] == {"refused": 1, "in sync": 4}
     assert derived[3:] == [CLUSTERS[1]]
