@@ -39,6 +39,7 @@ from .http.status import agent_status, cluster_status, last_run_fields, status
 from .http.webhook import WebhookReceiver
 from .loops.cluster_loop import ClusterLoop
 from .loops.commands import Commands
+from .loops.delivery import Deliveries
 from .loops.image_scan import ImageScanner
 from .loops.leader import Leader, holder_name
 from .loops.preview_scan import PreviewScanner
@@ -72,12 +73,16 @@ class Agent:
         self.in_force = AgentState(config, InventoryCopy(Path(), Path(), {}), Suspensions())
         self._file = file
         self._runs = RunPool(config.runtime_dir)
+        self._deliveries = Deliveries(
+            lambda: self.in_force, self._runs, log, self._sources_of, self.broker.changed
+        )
         self._shared = AgentServices(
             lambda: self.in_force,
             self._runs,
             log,
             self.metrics,
             Turns(lambda: self.in_force.config.max_runs),
+            self._deliveries,
             self.broker.changed,
         )
         self._scanner = ImageScanner(self.clusters, self._shared, self.wakeups)
@@ -130,6 +135,7 @@ class Agent:
             "poll": lambda: SourcePoller(self.clusters, lambda: self.in_force, self.log, self.wakeups).loop(),
             "images": self._scanner.loop,
             "previews": self._previews.loop,
+            "deliveries": self._deliveries.loop,
             "tokens": lambda: TokenRenewer(lambda: self.in_force, self.log).loop(),
         }
         election = self.in_force.config.leader_election
@@ -169,6 +175,11 @@ class Agent:
             self.metrics.set_app_states(cluster, states, STATE_NAMES)
         return self.metrics.text()
 
+    def _sources_of(self, cluster: str) -> Mapping[str, str]:
+        """Return the source of each app of a cluster, by the app's name."""
+        loop = self.clusters.get(cluster)
+        return {app["name"]: app["source"] for app in loop.all_apps} if loop is not None else {}
+
     def _sink(self) -> AuditSink | None:
         config = self.in_force.config
         token = config.http.audit_token_file
@@ -188,6 +199,7 @@ class Agent:
             self.metrics.set_leader(leader=leads)
             if not leads:
                 self._runs.end_all("this agent no longer leads")
+            self._deliveries.wake()
             for cluster in self.clusters.values():
                 if leads and cluster.begun:  # what another agent has left
                     cluster.request_run(Trigger("leading"))
@@ -258,6 +270,7 @@ class Agent:
             self.metrics.add_cluster(name, cluster.record)
             self.metrics.set_watch(name, cluster.watch)
             self.metrics.set_pace(name, cluster)
+            self.metrics.set_deliveries(name, self._deliveries.status)
             self.metrics.keep_only(name, cluster.metered)
             if cluster.record.result:
                 self.log.info("last run", **last_run_fields(cluster))
@@ -306,7 +319,11 @@ class Agent:
     async def _drop_copies(self) -> None:
         """Remove copies of inventories; one that a run still uses is removed later."""
         used = {cluster.inventory_used for cluster in self.clusters.values() if cluster.inventory_used}
-        used |= self._scanner.inventories | {self.in_force.accepted.folder, *self._previews.used}
+        used |= (
+            self._scanner.inventories
+            | self._deliveries.inventories
+            | {self.in_force.accepted.folder, *self._previews.used}
+        )
         await asyncio.to_thread(drop_others, self.in_force.config, used)
 
     def _files_state(self) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ class RunOutcome:
     code: int
     failures: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()  # what could not be reported to others
+    undelivered: Mapping[str, str] = field(default_factory=dict)  # why, by receiver; see store.deliveries
     pushed: tuple[str, ...] = ()  # the branches that got commits with new images
     settings: Mapping[str, Any] = field(default_factory=dict)
     digest: ReportDigest | None = None  # None where the run wrote no report

@@ -78,6 +78,11 @@ class Trigger:
         return not BY_HAND.isdisjoint(self.cause.split(", "))
 
     @property
+    def is_sync(self) -> bool:
+        """Whether the run is to bring the apps to what Git says, and not only to undo what somebody changed."""
+        return not {CHANGE_SEEN, HEALTH}.issuperset(self.cause.split(", "))
+
+    @property
     def urgency(self) -> Urgency:
         """How urgent the run is, by the most urgent of its causes."""
         causes = self.cause.split(", ")

@@ -67,6 +67,7 @@ def cluster_status(in_force: AgentState, cluster: ClusterLoop) -> dict[str, Any]
         "report": record.report,
         "watch": cluster.watch.status(),
         "conflicts": cluster.watch.queue.conflict_status(),
+        "deliveries": cluster.undelivered,
         "app_states": shown_states(cluster.app_states),
         "health": [
             _wait(wait) for wait in (*cluster.health.waits.by_app.values(), *cluster.health.waits.ended)

@@ -158,6 +158,15 @@ class ClusterLoop:
         self._trigger = merge_triggers(self._trigger, trigger)
         self._wakeup.set()
 
+    def announce(self, source: str, commit: str) -> None:
+        """Have others told that a commit of a source is to be applied."""
+        self._shared.deliveries.add_pending(self.name, source, commit)
+
+    @property
+    def undelivered(self) -> list[dict[str, Any]]:
+        """What waits to be delivered, by receiver."""
+        return self._shared.deliveries.status(self.name)
+
     def apply_state(self) -> None:
         """Apply a change of the agent's state: a resumption, a lead, a configuration."""
         self.read_config()
@@ -284,6 +293,7 @@ class ClusterLoop:
         self.read_config()
         self._follow_health(outcome)
         self.watch.run_ended(outcome, trigger)
+        self._shared.deliveries.add(self.name)
         drop_old(folder, in_force.config.keep_reports)
         write_record(self._records, self.name, self.record)
         was_stopped = bool(outcome.summary.get("stopped"))
@@ -312,6 +322,7 @@ class ClusterLoop:
             self._shared.log.error("not healthy", **about, why=why, report=wait.report)
         self.history = after_health(self.history, wait, time.time())
         write_history(self._histories, self.name, self.history)
+        self._shared.deliveries.add_health(self.name, wait)
         self.watch.update_followed()
         self._start_dependents()
         self.update_states()

@@ -11,6 +11,8 @@ from typing import Any
 from ..core.paths import audit_file
 from ..core.schedule import Trigger
 from ..store.agent_state import AgentState
+from ..store.delivery_intake import receivers_of
+from ..store.delivery_records import record_name
 
 
 def run_variables(name: str, in_force: AgentState, trigger: Trigger, report: Path) -> dict[str, Any]:
@@ -24,6 +26,9 @@ def run_variables(name: str, in_force: AgentState, trigger: Trigger, report: Pat
     events = audit_file(in_force.config.state_dir / "audit", name)
     if in_force.config.http.audit_token_file is not None and events.exists():
         variables["plumb_audit_log"] = str(events)
+    if receivers_of(in_force.accepted.settings.get(name, {}).get("deliver", {})):
+        folder = in_force.config.state_dir / "deliveries" / name
+        variables["plumb_record_path"] = str(folder / record_name(report.stem, is_sync=trigger.is_sync))
     if suspended := in_force.suspensions.apps(name):
         variables["plumb_suspended"] = list(suspended)
     if trigger.apps is not None:

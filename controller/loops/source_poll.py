@@ -130,6 +130,7 @@ class SourcePoller:
             self._announced.pop(key, None)
         elif self._announced.get(key) != commit:
             self._announced[key] = commit
+            cluster.announce(source, commit)
             cluster.request_run(Trigger(f"{source} moved"))
 
 

@@ -100,6 +100,7 @@ def _outcome(job: RunJob, code: int | None, listener: EventListener) -> RunOutco
         code=code if code is not None else 254,
         failures=tuple(failures[:_MOST_FAILURES]),
         warnings=tuple(dict.fromkeys(listener.warnings))[:_MOST_FAILURES],
+        undelivered=listener.undelivered,
         pushed=tuple(dict.fromkeys(listener.pushed)),
         settings=listener.settings,
         digest=digest,

@@ -22,6 +22,7 @@ class EventListener:
 
     failures: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    undelivered: dict[str, str] = field(default_factory=dict)
     pushed: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -33,6 +34,8 @@ class EventListener:
             self._add_failure(f"{data.get('host')}: {data.get('task')}", result)
         elif kind == "runner_on_ok" and data.get("task_action") in _REPORTING:
             self.warnings += [printable(str(line)) for line in result.get("warnings") or ()]
+            for entry in result.get("undelivered") or ():
+                self.undelivered[str(entry["receiver"])] = printable(str(entry["error"]))
             self.pushed += [
                 str(branch["branch"])
                 for update in result.get("updates") or ()

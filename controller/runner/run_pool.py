@@ -31,12 +31,16 @@ DEADLINE, DIED = 124, 125  # codes of runs that came to no end of their own
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """A run that is to be made. `timeout` in seconds; `keep_fork_server`: it waits for the next run."""
+    """A run that is to be made.
+
+    `timeout` in seconds, and `timeout_name` is the option that sets it; `keep_fork_server`: it waits for the next run.
+    """
 
     playbook: str
     inventory: Path
     limit: str
     timeout: float
+    timeout_name: str = "run_timeout"
     variables: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     report: Path | None = None
     vault_password_file: Path | None = None
@@ -90,7 +94,8 @@ class RunPool:
                 return await self._make(_reporting(request, Path(folder), progressed), server, Path(folder))
         except TimeoutError:
             after = format_seconds(request.timeout)
-            return RunOutcome(code=DEADLINE, failures=(f"ended after {after}, its deadline (run_timeout)",))
+            why = f"ended after {after}, its deadline ({request.timeout_name})"
+            return RunOutcome(code=DEADLINE, failures=(why,))
         except OSError as error:
             return RunOutcome(code=DIED, failures=(f"the run could not be started: {error}",))
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from ..core.config import Config
 from ..core.log import Log
 from ..core.suspensions import Suspensions
 from ..core.turns import Turns
 from ..runner.run_pool import RunPool
+from .health_waits import HealthWait
 from .inventory_copy import InventoryCopy
 from .metrics import Metrics
 
@@ -29,6 +31,22 @@ class AgentState:
     lease_file: Path | None = None
 
 
+class DeliveryQueue(Protocol):
+    """Takes what receivers are to be told: the forge, those of notifications, hooks."""
+
+    def add(self, cluster: str) -> None:
+        """Deliver what a run of the cluster left in its record."""
+
+    def add_pending(self, cluster: str, source: str, commit: str) -> None:
+        """Deliver that a commit of a source is to be applied."""
+
+    def add_health(self, cluster: str, wait: HealthWait) -> None:
+        """Deliver what the wait for an app came to."""
+
+    def status(self, cluster: str) -> list[dict[str, Any]]:
+        """Return what waits to be delivered of a cluster, as its status shows it."""
+
+
 @dataclass(slots=True)
 class AgentServices:
     """The services that the loops of one agent share."""
@@ -38,4 +56,5 @@ class AgentServices:
     log: Log
     metrics: Metrics
     turns: Turns
+    deliveries: DeliveryQueue
     changed: Callable[[str], None]  # called with a cluster's name when there is something new to show of it

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -99,6 +99,9 @@ class Metrics:
             "For how long a cluster is left alone, since its API server failed for all requests; 0: it is not.",
             cluster,
         )
+        self._undelivered = make(
+            Gauge, "plumb_deliveries_waiting", "Reports that a receiver waits for.", cluster
+        )
         self._webhooks = make(
             Counter,
             "plumb_webhook_deliveries",
@@ -160,6 +163,12 @@ class Metrics:
     def set_pace(self, cluster: str, paced: PaceNumbers) -> None:
         """Read from `paced` for how long a cluster is left alone."""
         self._backoff.labels(cluster).set_function(lambda: paced.backs_off)
+
+    def set_deliveries(self, cluster: str, status: Callable[[str], Sequence[Mapping[str, Any]]]) -> None:
+        """Read from `status` what waits to be delivered of a cluster."""
+        self._undelivered.labels(cluster).set_function(
+            lambda: sum(each["waiting"] for each in status(cluster))
+        )
 
     def count_watch_restart(self, cluster: str) -> None:
         """Count a watch that broke."""

@@ -106,6 +106,11 @@ def _of_app(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]], commit
         )  # fmt: skip
 
 
+def is_settled(app: Mapping[str, Any]) -> bool:
+    """Return whether the app of a result waits neither for health nor for another app."""
+    return not (app.get("waits_for") or app.get("in_progress"))
+
+
 def failure_text(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> str:
     """Return why an app failed: the first words about each thing that did."""
     reasons = [app["error"]] if app.get("error") else []

@@ -51,6 +51,7 @@ def filled(*clusters: str) -> Metrics:
         metrics.add_cluster(cluster, RunState())
         metrics.set_watch(cluster, WatchStub())
         metrics.set_pace(cluster, WatchStub())
+        metrics.set_deliveries(cluster, lambda _cluster: [{"waiting": 2}])
         for app in ("shop", "cart"):
             metrics.count_run(cluster, GOOD, ran(drifted, refused, app=app), 1.0)
         metrics.set_app_states(cluster, {"shop": "refused", "cart": "refused"}, ("refused", "in sync"))
@@ -188,6 +189,7 @@ def test_12_clusters_of_200_apps_have_a_bounded_number_of_lines(
         metrics.add_cluster(cluster, RunState())
         metrics.set_watch(cluster, WatchStub())
         metrics.set_pace(cluster, WatchStub())
+        metrics.set_deliveries(cluster, lambda _cluster: [{"waiting": 2}])
         for app in APPS:
             metrics.count_run(cluster, GOOD, ran(*outcomes, app=app), 1.0)
         metrics.set_app_states(cluster, dict.fromkeys(APPS, state), STATES_OF_APPS)

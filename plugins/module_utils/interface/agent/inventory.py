@@ -28,6 +28,7 @@ _OF_A_RUN = frozenset(
         "only",
         "progress",
         "progress_file",
+        "record_path",
         "report_path",
         "retry_refused",
         "serial",

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ...model.duration import parse_duration
 from ..options.common import CONFIG, CONNECTION, SOURCE
 from ..options.images import IMAGE, UPDATE
 from ..parsing.cache_folder import cache_of
 from ..parsing.engine_values import source_spec
+from ..parsing.receivers import receiver_of
 from .git_config_store import git_config_file
 
 _OF_APP = ("name", "source", "path", "suspend", "depends_on", "namespace", "moved_from")
@@ -28,9 +30,28 @@ def shown_settings(settings: Mapping[str, Any], cluster: str) -> dict[str, Any]:
         "images": [_options(image, IMAGE) for image in settings["images"]],
         "image_updates": [_options(update, UPDATE) for update in settings["image_updates"]],
         "namespace": settings["namespace"],
+        "deliver": _deliver(settings),
         "preview": bool((settings["preview"] or {}).get("enabled")),
         "cache_dir": str(cache_of(settings)),
         "connection": _options(settings, _OF_CONNECTION),
+    }
+
+
+def _deliver(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return to whom the result of a run is delivered, and how long a hook may take, in seconds."""
+    throttles = [receiver_of(options)[1] for options in settings["notifications"]]
+    return {
+        "commit_status": bool(settings["commit_status"]),
+        "notifications": [
+            {
+                "name": options["name"],
+                "severity": int(throttle.severity),
+                "repeat_after": throttle.repeat_after,
+            }
+            for options, throttle in zip(settings["notifications"], throttles, strict=True)
+        ],
+        "hooks": sorted(name for name, path in (settings["hooks"] or {}).items() if path),
+        "hook_timeout": parse_duration(settings["hook_timeout"], subject="hook_timeout"),
     }
 
 

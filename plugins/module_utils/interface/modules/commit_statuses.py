@@ -31,6 +31,8 @@ from .mode import Mode
 _STAYING = ("create", "update", "adopt", "recreate", "unchanged")  # actions after which an app has the object
 TO_BE_APPLIED = "is to be applied"
 _PATIENCE = 30.0  # seconds that a run waits for statuses; the next one sets the rest
+_LATER = "The next run sets them; nothing else of this one depends on it."
+RECEIVER = "commit statuses"  # the name under which the agent delivers them
 
 Statuses = dict[str, Status]  # by repository and context
 
@@ -54,6 +56,7 @@ class SetStatuses:
 
     known: Statuses
     set: list[Status] = field(default_factory=list)
+    undelivered: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -75,7 +78,9 @@ def commit_status(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     shown = [wanted.status for wanted in due] if mode.check else done.set
     result: dict[str, Any] = {"changed": bool(shown), "statuses": [_shown(status) for status in shown]}
     result["left_out"] = list(sources.left_out)
-    return {**result, "warnings": done.warnings} if done.warnings else result
+    result["undelivered"] = [{"receiver": RECEIVER, "error": why} for why in done.undelivered]
+    warnings = [*(f"{why} {_LATER}" for why in done.undelivered), *done.warnings]
+    return {**result, "warnings": warnings} if warnings else result
 
 
 def app_sources(options: Mapping[str, Any]) -> dict[str, str]:
@@ -131,6 +136,8 @@ def _outcome(app: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> tu
             State.PENDING,
             f"in progress: {first['object']}{more}: {first.get('message') or first['status']}",
         )
+    if app.get("text"):  # of a record of health
+        return State.SUCCESS, printable(str(app["text"]), 400)
     counts = app.get("counts", {})
     changed = sum(counts.get(verb, 0) for verb in ("create", "update", "adopt", "recreate", "prune"))
     number = sum(counts.get(verb, 0) for verb in _STAYING)
@@ -161,9 +168,7 @@ def _set_all(options: Mapping[str, Any], due: Sequence[WantedStatus], done: SetS
             if wanted.repository in refused:
                 continue
             if time.monotonic() > until:
-                done.warnings.append(
-                    f"commit statuses: not all within {_PATIENCE:.0f} s; the next run sets the rest"
-                )
+                done.undelivered.append(f"commit statuses: not all within {_PATIENCE:.0f} s.")
                 return
             try:
                 if wanted.repository not in clients:
@@ -171,7 +176,7 @@ def _set_all(options: Mapping[str, Any], due: Sequence[WantedStatus], done: SetS
                     clients[wanted.repository] = stack.enter_context(ForgeClient(repository))
                 _set(clients[wanted.repository], wanted, done)
             except PlumbError as error:
-                done.warnings.append(f"commit statuses: {error} Nothing else of this run depends on it.")
+                done.undelivered.append(f"commit statuses: {error}")
                 if isinstance(error, ForgeError) and error.is_passing:
                     return
                 refused.add(wanted.repository)

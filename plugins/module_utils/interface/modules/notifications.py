@@ -13,7 +13,7 @@ from typing import Any
 
 from ...model.errors import PlumbError
 from ...notify.message_text import Message, by_severity
-from ...notify.messages import News, news_of
+from ...notify.messages import News, is_settled, news_of
 from ...notify.send import send
 from ...notify.throttle import Due, SentNews, due, from_content, to_content
 from ...state.record_store import RecordStore, record_file
@@ -36,13 +36,13 @@ def notify(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
     news = by_severity(news_of(options["pulled"], applied, sources))
     ran = _ran(options, applied)
     sent: list[str] = []
-    warnings: list[str] = []
-    for notification in options["notifications"]:
+    undelivered: list[dict[str, str]] = []
+    for notification in _chosen(options):
         try:
             if _notify(options, notification, news, ran, mode):
                 sent.append(notification["name"])
         except PlumbError as error:
-            warnings.append(f"{error} The next run sends it again.")
+            undelivered.append({"receiver": notification["name"], "error": str(error)})
     result: dict[str, Any] = {
         "changed": bool(sent),
         "sent": sent,
@@ -50,8 +50,16 @@ def notify(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
             {"severity": item.severity.word, "kind": item.kind, "app": item.app, "text": item.text}
             for item in news
         ],
+        "undelivered": undelivered,
     }
+    warnings = [f"{entry['error']} The next run sends it again." for entry in undelivered]
     return {**result, "warnings": warnings} if warnings else result
+
+
+def _chosen(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the receivers that are to be served now."""
+    names = options["receivers"]
+    return [each for each in options["notifications"] if names is None or each["name"] in names]
 
 
 def _notify(
@@ -86,12 +94,18 @@ def _message(options: Mapping[str, Any], message: Due, now: float) -> Message:
 
 
 def _ran(options: Mapping[str, Any], applied: Mapping[str, Any] | None) -> frozenset[str]:
-    """Return the keys of what could have been news in this run."""
-    keys = {f"source {source['name']}" for source in options["pulled"]}
+    """Return the keys of what could have been news in this run.
+
+    An app whose health is still waited for has not recovered yet, and a record of health is of nothing but that.
+    """
+    apps = (applied or {}).get("apps", ())
+    settled = {f"app {app['name']}" for app in apps if is_settled(app)}
+    if applied is not None and applied.get("health"):
+        return frozenset(settled)
+    keys = {f"source {source['name']}" for source in options["pulled"]} | settled
     if applied is not None:
         keys.add("run")
-        names = [app["name"] for app in applied.get("apps", ())]
-        keys |= {f"{about} {name}" for about in ("app", "drift", "changed") for name in names}
+        keys |= {f"{about} {app['name']}" for about in ("drift", "changed") for app in apps}
     return frozenset(keys)
 
 

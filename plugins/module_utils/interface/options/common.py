@@ -214,6 +214,7 @@ INVENTORY: Spec = MappingProxyType(
         "cache_size": CACHE_SIZE,
         "fail_on": {"type": "str", "choices": ["drift", "failure", "never"], "default": "failure"},
         "serial": {"type": "raw"},
+        "record_path": {"type": "path"},
         **CONNECTION,
     }
 )

@@ -64,6 +64,7 @@ FEEDBACK: Spec = MappingProxyType(
         "page_url": {"type": "str", "default": ""},
         "notifications": _NOTIFICATIONS,
         "hooks": {"type": "dict", "options": HOOKS},
+        "hook_timeout": {"type": "str", "default": "5m"},
         "preview": {"type": "dict", "options": PREVIEW},
     }
 )
@@ -97,7 +98,26 @@ def spec_of_commit_status() -> dict[str, Any]:
 
 def spec_of_notify() -> dict[str, Any]:
     """Return the argument spec of `notify`."""
-    return for_ansible({"notifications": {**_NOTIFICATIONS, "required": True}, **_ABOUT_A_RUN})
+    receivers = {"type": "list", "elements": "str"}
+    return for_ansible(
+        {"notifications": {**_NOTIFICATIONS, "required": True}, "receivers": receivers, **_ABOUT_A_RUN}
+    )
+
+
+def spec_of_run_record() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the argument spec of `run_record`, and the rules among its options."""
+    spec = for_ansible(
+        {
+            "path": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["read", "written"], "default": "read"},
+            "pulled": {"type": "str"},
+            "applied": {"type": "str"},
+            "only": RUN["only"],
+            "suspended": RUN["suspended"],
+            "part": {"type": "str", "choices": ["applied", "pulled"]},
+        }
+    )
+    return spec, {"required_if": [("state", "written", ["pulled"]), ("state", "read", ["part"])]}
 
 
 def spec_of_preview() -> dict[str, Any]:

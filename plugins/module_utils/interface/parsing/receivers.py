@@ -20,6 +20,7 @@ from ..options.feedback import NOTIFICATION
 from .option_values import path_or_none, with_defaults
 
 _REPOSITORIES = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/(\*|[A-Za-z0-9._-]+)", re.ASCII)
+_TEMPLATE = re.compile(r"\{[{%#]")
 
 
 def receiver_of(options: Mapping[str, Any]) -> tuple[Receiver, Throttle]:
@@ -52,7 +53,11 @@ def unusable_feedback(settings: Mapping[str, Any]) -> list[str]:
     users = [option for option in ("commit_status", "preview") if settings[option]]
     wrong = [f"{option}: there is no plumb_forge." for option in users if not forge]
     wrong += _wrong_repositories(forge)
-    durations = (("forge, timeout", forge.get("timeout")), ("preview, max_age", preview.get("max_age")))
+    durations = (
+        ("forge, timeout", forge.get("timeout")),
+        ("preview, max_age", preview.get("max_age")),
+        ("hook_timeout", settings["hook_timeout"]),
+    )
     checks: list[Callable[[], object]] = [
         partial(receiver_of, options) for options in settings["notifications"]
     ]
@@ -65,6 +70,11 @@ def unusable_feedback(settings: Mapping[str, Any]) -> list[str]:
     names = [options["name"] for options in settings["notifications"]]
     wrong += [
         f"notifications: two are called {name!r}." for name in sorted(set(names)) if names.count(name) > 1
+    ]
+    wrong += [
+        f"notifications: {name!r} has template syntax, which a name may not have."
+        for name in names
+        if _TEMPLATE.search(name)
     ]
     wrong += [
         f"hooks: {name} is not an absolute path."

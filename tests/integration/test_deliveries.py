@@ -1,0 +1,133 @@
+# Copyright (c) 2026, The Plumb authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an agent tells others is delivered outside of its runs (row 68): slow, silent and failing receivers, hooks."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.plumb.gitops.tests.support.agent.agent_on_git import FollowedGit, followed_git
+from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.slow_receiver import (
+    Answer,
+    SlowReceiver,
+    slow_receiver,
+)
+from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
+
+SLOW = (Answer.DRIPPING_HEADER, Answer.DRIPPING_BODY, Answer.SILENT)
+
+
+@dataclass(slots=True)
+class Reporting:
+    """An agent that notifies receivers, and the receivers by name."""
+
+    fleet: FollowedGit
+    folder: Path
+    receivers: Mapping[str, SlowReceiver]
+
+    def follow(self, **variables: Any) -> None:
+        """Put an inventory in force that names the receivers."""
+        notifications = []
+        for name, receiver in self.receivers.items():
+            file = self.folder / f"{name}-address"
+            file.write_text(receiver.url, encoding="utf-8")
+            notifications.append(
+                {"name": name, "severity": "info", "webhook_url_file": str(file), "timeout": "3s"}
+            )
+        self.fleet.follow(plumb_notifications=notifications, **variables)
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """Return what the agent's status says of what waits."""
+        _status, text = self.fleet.agent.get("/api/v1/status", token=self.fleet.token)
+        (cluster,) = json.loads(text)["clusters"]
+        waiting: list[dict[str, Any]] = cluster["deliveries"]
+        return waiting
+
+    def idle(self) -> bool:
+        """Return whether nothing waits to be delivered."""
+        return not any(each["waiting"] for each in self.deliveries())
+
+    def hook(self, name: str, *tasks: Mapping[str, Any]) -> str:
+        """Return a file of tasks that first write their name to `events`."""
+        note = {
+            "name": "Write it down",
+            "ansible.builtin.shell": {"cmd": f"echo {name} >> {self.folder}/events"},
+            "changed_when": True,
+        }
+        file = self.folder / f"{name}.yml"
+        file.write_text(yaml.safe_dump([note, *tasks]), encoding="utf-8")
+        return str(file)
+
+    def events(self) -> list[str]:
+        """Return what hooks wrote down."""
+        file = self.folder / "events"
+        return file.read_text(encoding="utf-8").split() if file.exists() else []
+
+
+@pytest.fixture
+def reporting(sandbox: Sandbox, tmp_path: Path) -> Iterator[Reporting]:
+    with ExitStack() as stack:
+        receivers = {name: stack.enter_context(slow_receiver()) for name in ("team", "slow")}
+        fleet = stack.enter_context(followed_git(sandbox, tmp_path))
+        yield Reporting(fleet, tmp_path, receivers)
+
+
+@pytest.mark.parametrize("answer", SLOW)
+def test_68_a_slow_receiver_holds_up_neither_runs_nor_others(reporting: Reporting, answer: Answer) -> None:
+    fleet, slow, team = reporting.fleet, reporting.receivers["slow"], reporting.receivers["team"]
+    slow.answer = answer
+    fleet.push({"a.yaml": config_map("a")})
+    reporting.follow()
+    fleet.agent.start()
+    fleet.agent.await_run()
+    until(lambda: slow.requests, "the slow receiver is asked")
+    until(lambda: team.titles == ["here: 1 changed"], "the other one is told")
+    runs = len(fleet.agent.runs())
+    fleet.push({"a.yaml": config_map("a"), "b.yaml": config_map("b")})
+    fleet.agent.await_run(more_than=runs)
+    until(lambda: len(team.titles) == 2, "the other one is told of the next commit, too")
+    (waiting,) = until(
+        lambda: [each for each in reporting.deliveries() if each["why"]], "the status shows why"
+    )
+    assert waiting["receiver"] == "slow"
+    assert waiting["waiting"] == 2
+    assert waiting["since"]
+    assert waiting["next_try"]
+    assert "notification slow: sending a notification" in waiting["why"]
+    fleet.agent.await_line("not reported", "receiver=slow")
+    series = 'plumb_deliveries_waiting{cluster="here"}'
+    until(lambda: fleet.agent.series()[series] == 2, "only the slow one's wait")
+    fleet.is_well()
+
+
+def test_68_what_failed_is_delivered_once_after_a_restart(reporting: Reporting) -> None:
+    fleet, slow, team = reporting.fleet, reporting.receivers["slow"], reporting.receivers["team"]
+    slow.answer = Answer.UNAVAILABLE
+    fleet.push({"a.yaml": config_map("a")})
+    reporting.follow()
+    fleet.agent.start()
+    fleet.agent.await_line("not reported", "receiver=slow", "503")
+    fleet.agent.end(signal.SIGKILL)
+    assert slow.messages == []
+    slow.answer = Answer.AT_ONCE
+    fleet.agent.start()
+    until(lambda: slow.titles == ["here: 1 changed"], "it is told after all")
+    fleet.agent.await_line("reported again", "receiver=slow")
+    until(reporting.idle, "nothing waits")
+    fleet.sync()
+    until(reporting.idle, "nothing waits")
+    assert slow.titles == team.titles == ["here: 1 changed"]
+    folder = fleet.agent.state / "deliveries" / "here"
+    until(lambda: [file.name for file in folder.iterdir()] == ["queues"], "no record is left")
