@@ -158,6 +158,49 @@ def test_the_scheduler_and_the_claim_that_keeps_it_from_a_node(engine: Engine, k
     )
 
 
+def test_a_claim_whose_class_gives_no_volume_is_named_with_its_event(
+    engine: Engine, kubectl: Kubectl
+) -> None:
+    namespace = engine.namespace
+    name = f"slow-{namespace}"
+    kubectl(
+        "apply",
+        "-f",
+        "-",
+        stdin=manifest("storage.k8s.io/v1", "StorageClass", name, provisioner="none.example/x"),
+    )
+    claim = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "1Gi"}},
+        "storageClassName": name,
+    }
+    engine.write(
+        "app/all.yaml",
+        workload("stuck", volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}])
+        + manifest("v1", "PersistentVolumeClaim", "data", spec=claim),
+    )
+    engine.apply()
+    live = kubectl.live("persistentvolumeclaim", "data", namespace)["metadata"]
+    event = manifest(
+        "v1", "Event", "full", type="Warning", reason="ProvisioningFailed", message="no space left",
+        involvedObject={"kind": "PersistentVolumeClaim", "name": "data", "namespace": namespace, "uid": live["uid"]},
+        lastTimestamp="2026-01-01T00:00:00Z",
+    )  # fmt: skip
+    kubectl("create", "-n", namespace, "-f", "-", stdin=event)
+    until(
+        lambda: pods(kubectl, namespace, 2),
+        lambda items: all(item["status"].get("conditions") for item in items),
+    )
+    why = "PersistentVolumeClaim data is Pending: ProvisioningFailed: no space left"
+    try:
+        assert reasons(engine) == {
+            "Deployment stuck": (f"2 Pods: volume data: {why}",),
+            "PersistentVolumeClaim data": (why,),
+        }
+    finally:
+        kubectl("delete", "storageclass", name)
+
+
 def test_a_probe_is_named_by_the_events_of_its_pod(engine: Engine, kubectl: Kubectl) -> None:
     probe = {"httpGet": {"path": "/healthz", "port": 80}}
     engine.write("app/web.yaml", workload("web", {"readinessProbe": probe}, **NOBODY))
@@ -226,7 +269,6 @@ def test_a_right_that_is_missing_is_one_line(engine: Engine, kubectl: Kubectl, t
     connection = ConnectionSpec(kubeconfig=file, in_cluster=False, request_timeout=30.0)
     with connect(connection) as cluster:
         (explained,) = explain(cluster, [unhealthy])
-    assert explained.reasons == (
-        f"Pods may not be read by this account in {namespace}: see required rights in docs/health.md",
-    )
+    (line,) = explained.reasons
+    assert line.startswith(f"Pods in {namespace} could not be read: this account may not read them; grant it")
     assert explained.health == unhealthy.health

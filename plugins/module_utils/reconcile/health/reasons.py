@@ -172,10 +172,11 @@ def _revision(replica_set: LiveView) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Reason:
-    """A reason with the object that it is about."""
+    """A reason with the object that it is about, and the claim that it names, whose Events say more."""
 
     about: LiveView
     reason: PodReason
+    claim: LiveView | None = None
 
 
 def _reasons_of_status(subject: _Subject, related: RelatedObjects) -> Iterator[_Reason]:
@@ -188,7 +189,7 @@ def _reasons_of_status(subject: _Subject, related: RelatedObjects) -> Iterator[_
     claims = _claims(reasons, related)
     yield from (_of_claim(entry, claims, related) for entry in reasons)
     if subject.ref.group_kind == CLAIM:
-        yield _Reason(subject.live, _claim_reason(subject.live, related))
+        yield _Reason(subject.live, _claim_reason(subject.live, related), subject.live)
     failed = subject.live.condition_is("Failed", "True") if subject.ref.group_kind == _JOB else None
     if failed is not None and failed.summary and not reasons:
         yield _Reason(subject.live, PodReason(0, failed.summary))
@@ -222,7 +223,8 @@ def _of_claim(entry: _Reason, claims: Mapping[str, LiveView], related: RelatedOb
             return replace(entry, reason=PodReason(1, printable(f"{label} does not exist", LONGEST)))
         if claims[name].text("status", "phase") != "Bound":
             why = _claim_reason(claims[name], related)
-            return replace(entry, reason=replace(why, text=printable(f"{label} {why.text}", LONGEST)))
+            reason = replace(why, text=printable(f"{label} {why.text}", LONGEST))
+            return replace(entry, reason=reason, claim=claims[name])
     return entry
 
 
@@ -242,14 +244,22 @@ def _needs_events(reasons: Sequence[_Reason]) -> bool:
 
 def _with_events(subject: _Subject, reasons: Sequence[_Reason], events: ObjectEvents) -> list[_Reason]:
     """Return the reasons, those that say little in the words of an Event; without any, Events of the object."""
-    result = []
-    for entry in reasons:
-        text = events.text(entry.about) if entry.reason.needs_event else ""
-        result.append(replace(entry, reason=replace(entry.reason, rank=1, text=text)) if text else entry)
+    result = [_with_event(entry, events) for entry in reasons]
     if _needs_events(reasons):
-        of_object = [(view, text) for view in subject.events_of if (text := events.text(view))]
+        asked = [entry.claim or entry.about for entry in reasons]
+        views = [view for view in subject.events_of if view not in asked]
+        of_object = [(view, text) for view in views if (text := events.text(view))]
         result += [_Reason(view, PodReason(0, text)) for view, text in of_object]
     return result
+
+
+def _with_event(entry: _Reason, events: ObjectEvents) -> _Reason:
+    text = events.text(entry.claim or entry.about) if entry.reason.needs_event else ""
+    if not text:
+        return entry
+    if entry.claim is not None:
+        text = printable(f"{entry.reason.text}: {text}", LONGEST)
+    return replace(entry, reason=replace(entry.reason, rank=1, text=text))
 
 
 def _summed(reasons: Iterable[_Reason]) -> tuple[str, ...]:

@@ -84,13 +84,12 @@ class RelatedObjects:
         return next((self.unread[kind] for kind in kinds if kind in self.unread), "")
 
     def _note(self, kind: GroupKind, error: RequestError) -> None:
-        where = f" in {self._namespace}" if self._namespace else ""
+        what = f"{kind.kind}s in {self._namespace}" if self._namespace else f"{kind.kind}s"
         if isinstance(error, Forbidden):
-            self.unread[kind] = (
-                f"{kind.kind}s may not be read by this account{where}: see required rights in docs/health.md"
-            )
+            why = "this account may not read them; grant it get and list of them (docs/health.md)"
         else:
-            self.unread[kind] = printable(f"{kind.kind}s{where} could not be read: {error.reason}", 300)
+            why = error.reason
+        self.unread[kind] = printable(f"{what} could not be read: {why}", 300)
 
 
 def union_selectors(selectors: Sequence[LiveView]) -> list[str]:
