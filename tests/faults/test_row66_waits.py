@@ -9,12 +9,14 @@ import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet
-from ansible_collections.plumb.gitops.tests.support.agent.process import running, until
+from ansible_collections.plumb.gitops.tests.support.agent.process import running, silent_remote, until
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
@@ -156,3 +158,29 @@ def test_row_66_a_finalizer_that_nobody_clears_holds_up_no_other(waiting: Waitin
     waiting.kubectl("patch", "configmap", "held", *RELEASE)
     until(lambda: waiting.value("held") == "2", "it is created again")
     waiting.await_state("held", "in sync")
+
+    waiting.fleet.repository.commit({"held/all.yaml": config_map("other", {"key": "1"})})  # it is pruned
+    waiting.await_state("held", "in progress")
+    assert waiting.value("other") == "1"
+    assert "ConfigMap row66/held" in waiting.cluster()["app_states"]["held"]["waits_for"]
+    waiting.edit_is_reverted()
+    waiting.kubectl("patch", "configmap", "held", *RELEASE)
+    waiting.await_state("held", "in sync")
+    assert waiting.kubectl.get("configmap", "held", NAMESPACE) is None
+
+
+def test_row_66_a_cluster_that_hangs_gives_its_turn_to_others(sandbox: Sandbox, tmp_path: Path) -> None:
+    """With one turn at a time, and the cluster that hangs is the first to have it."""
+    fleet = AgentFleet(sandbox, tmp_path, f"row-66-{next(NUMBERS)}", "row66-turns")
+    fleet.repository.commit({"app/all.yaml": config_map("good", {"key": "1"})})
+    with silent_remote() as silent:
+        config = yaml.safe_load(sandbox.kubeconfig.read_text(encoding="utf-8"))
+        for cluster in config["clusters"]:
+            cluster["cluster"]["server"] = silent.replace("http://", "https://").removesuffix("/nothing.git")
+        (tmp_path / "hanging").write_text(yaml.safe_dump(config), encoding="utf-8")
+        fleet.write(hosts={"a-hangs": {"plumb_kubeconfig": str(tmp_path / "hanging")}, "here": {}})
+        fleet.agent.configure(max_runs=1)
+        with running(fleet.agent) as agent:
+            agent.await_run("here")
+            assert not agent.runs("a-hangs")
+    Kubectl(sandbox.kubeconfig)("delete", "namespace", "row66-turns", "--wait=false")
