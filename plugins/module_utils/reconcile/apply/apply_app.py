@@ -23,7 +23,6 @@ from ...cluster.errors import CircuitOpen, NotFound, RequestError, StaleVersion,
 from ...cluster.requests.circuit_breaker import Traffic, blames_server
 from ...model.app import AppState
 from ...model.errors import InventoryError
-from ...model.health import Health, HealthStatus
 from ...model.objects import GroupKind, ObjectRef
 from ...model.plan import AppResult, Awaited, FollowUp, Outcome, Result, Unhealthy, Verb, describe_awaited
 from ..applyset.inventory import Inventory, read_inventory
@@ -35,7 +34,6 @@ from ..membership.member_records import create_namespace
 from ..membership.record import MemberRecord
 from ..plan.context import PlanContext
 from ..plan.plan_app import AppPlan
-from ..plan.plan_object import is_removed_by_ttl
 from ..plan.planned_action import PlannedAction
 from ..plan.verified_cache import VerifiedState
 from .apply_object import (
@@ -47,6 +45,7 @@ from .apply_object import (
     replan_deferred,
     wait_until,
 )
+from .awaited import awaited_objects, awaited_prunes
 from .record_changes import record_after_run, record_before_run
 from .wait import wait_for_health
 
@@ -378,11 +377,11 @@ class _AppApplier:
         app, waits = self._app_plan.app, self._context.options.wait
         if not app.wait or app.state is AppState.ABSENT:
             return self._result(follow_up=self._follow_up(self._deletions))
-        set_id = self._inventory.identity.id
+        app_plan, outcomes = self._app_plan, self._outcomes
         wait_result = wait_for_health(
             self._cluster,
-            set_id,
-            self._awaited(),
+            self._inventory.identity.id,
+            [*awaited_objects(app_plan.applies, outcomes), *awaited_prunes(app_plan.prunes, outcomes)],
             app.timeout if waits else 0.0,
             lambda awaited: self._context.run.progress.waits(app.name, describe_awaited(awaited)),
         )
@@ -394,25 +393,6 @@ class _AppApplier:
             return self._result(follow_up=self._follow_up([*wait_result.pending, *self._deletions]))
         unhealthy = [Unhealthy(awaited.ref, awaited.health) for awaited in wait_result.pending]
         return self._result(unhealthy=explain(self._cluster, unhealthy), waited=True)
-
-    def _awaited(self) -> list[Awaited]:
-        """Return what was applied, each object with its health where the plan read it and nothing was written."""
-        applied = {outcome.action.ref for outcome in self._outcomes if outcome.result is Result.DONE}
-        return [
-            Awaited(
-                ref=planned.wanted.ref,
-                api_version=planned.wanted.api_version,
-                health=health
-                if (health := planned.action.health) is not None and planned.action.verb is Verb.UNCHANGED
-                else Health(HealthStatus.NOT_FOUND),
-                removed_by_ttl=is_removed_by_ttl(planned.wanted),
-            )
-            for planned in self._app_plan.applies
-            if planned.wanted is not None
-            and planned.wanted.ref in applied
-            # else it is missing, and stays so on purpose
-            and (planned.live is not None or planned.action.verb.writes)
-        ]
 
     def _follow_up(self, objects: Sequence[Awaited]) -> FollowUp | None:
         if not objects:

@@ -21,7 +21,6 @@ from ...cluster.discovery import ApiResource
 from ...cluster.errors import CircuitOpen, DeadlineExceeded, NotFound, RequestError, StaleVersion
 from ...cluster.requests.circuit_breaker import Traffic, blames_server
 from ...model.errors import ClusterError
-from ...model.health import Health, HealthStatus
 from ...model.objects import Body, ObjectRef
 from ...model.plan import Action, Awaited, Outcome, Result, Verb
 from ..applyset.inventory import is_member, part_of
@@ -32,7 +31,7 @@ from ..plan.plan_object import plan_object, verified_state_after
 from ..plan.planned_action import PlannedAction
 from ..plan.prune import withheld
 from ..plan.verified_cache import VerifiedState
-from .wait import BEING_DELETED
+from .wait import awaited_deletion
 
 _TRIES = 6  # a Deployment in the middle of a rollout changes several times a second
 _PAUSE = 0.05  # seconds, at most, before the second try; twice as many before each further one
@@ -227,12 +226,7 @@ def _delete_first(context: PlanContext, resource: ApiResource, planned: PlannedA
         context.app.timeout if waits else _POLL,
     )
     if not gone and not context.options.wait:
-        health = Health(HealthStatus.TERMINATING, BEING_DELETED)
-        raise _StillDeletedError(
-            Awaited(
-                ref=ref, api_version=resource.api_version, health=health, deleted_uid=str(metadata["uid"])
-            )
-        )
+        raise _StillDeletedError(awaited_deletion(live))
     if not gone:
         raise DeadlineExceeded(
             str(ref),

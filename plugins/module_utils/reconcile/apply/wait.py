@@ -18,7 +18,7 @@ from ...model.well_known import PART_OF
 from ..health.assess import assess
 from .wait_exceptions import WaitExceptions
 
-BEING_DELETED = "it is being deleted; its finalizers are not done"
+_BEING_DELETED = "it is being deleted; its finalizers are not done"
 _FIRST_PAUSE = 0.25  # seconds; it doubles up to the longest
 _LONGEST_PAUSE = 2.0
 
@@ -63,6 +63,16 @@ def wait_for_health(
     return WaitResult(result.pending, tuple(sorted(remarks)))
 
 
+def awaited_deletion(live: Body) -> Awaited:
+    """Return what waits until this object is gone."""
+    return Awaited(
+        ref=ref_of(live),
+        api_version=str(live["apiVersion"]),
+        health=Health(HealthStatus.TERMINATING, _BEING_DELETED),
+        deleted_uid=str(live["metadata"]["uid"]),
+    )
+
+
 def read_health(cluster: Cluster, set_id: str, objects: Sequence[Awaited]) -> WaitResult:
     """Read the objects once, by one LIST per kind, and return those that have to be waited for."""
     kinds = sorted({(awaited.api_version, awaited.ref.kind) for awaited in objects})
@@ -90,7 +100,7 @@ def _health_of(
     body = live.get(awaited.ref)
     if awaited.deleted_uid:
         is_gone = body is None or body["metadata"].get("uid") != awaited.deleted_uid
-        return Health.current() if is_gone else Health(HealthStatus.TERMINATING, BEING_DELETED)
+        return Health.current() if is_gone else Health(HealthStatus.TERMINATING, _BEING_DELETED)
     return Health(HealthStatus.NOT_FOUND) if body is None else assess(body)
 
 
