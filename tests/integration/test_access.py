@@ -188,6 +188,19 @@ def test_the_rules_are_enough_for_the_apps_and_for_nothing_else(agent: Agent) ->
             itself(*denied)
 
 
+@pytest.mark.parametrize("may_read", [True, False])
+def test_the_reasons_of_what_is_not_healthy_are_read_unless_that_is_turned_off(
+    agent: Agent, may_read: bool
+) -> None:
+    agent.write(APP.replace("containers:", "schedulerName: nobody, containers:"))
+    kubeconfig = agent.grant(agent.rules(reasons=may_read))
+    options = agent.options(kubeconfig=str(kubeconfig), app={"timeout": "3s"})
+    applied = agent.play.module("apply", options).result
+    (unhealthy,) = applied["apps"][0]["unhealthy"]
+    words = "the scheduler nobody has not looked at it yet" if may_read else "this account may not read them"
+    assert words in unhealthy["reasons"][0], unhealthy
+
+
 def test_what_left_git_still_counts_while_the_cluster_has_it(agent: Agent) -> None:
     agent.write(APP)
     assert agent.play.module("apply", agent.options()).result["changed"]
