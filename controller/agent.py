@@ -35,7 +35,7 @@ from .http.cluster_view import STATE_NAMES, ClusterSnapshot
 from .http.event_broker import EventBroker
 from .http.fleet_view import FleetView
 from .http.page import PageData
-from .http.status import agent_status, cluster_status, last_run_fields, status
+from .http.status import agent_status, cluster_status, last_run_fields, source_status, status
 from .http.webhook import WebhookReceiver
 from .loops.cluster_loop import ClusterLoop
 from .loops.commands import Commands
@@ -43,7 +43,7 @@ from .loops.delivery import Deliveries
 from .loops.image_scan import ImageScanner
 from .loops.leader import Leader, holder_name
 from .loops.preview_scan import PreviewScanner
-from .loops.source_poll import SourcePoller
+from .loops.source_pull import SourcePuller
 from .loops.supervisor import Supervisor, log_unhandled
 from .loops.token_renewal import TokenRenewer
 from .runner.run_pool import RunPool
@@ -76,6 +76,7 @@ class Agent:
         self._deliveries = Deliveries(
             lambda: self.in_force, self._runs, log, self._sources_of, self.broker.changed
         )
+        self._sources = SourcePuller(self.clusters, lambda: self.in_force, log, self.wakeups, self.metrics)
         self._shared = AgentServices(
             lambda: self.in_force,
             self._runs,
@@ -83,7 +84,8 @@ class Agent:
             self.metrics,
             Turns(lambda: self.in_force.config.max_runs),
             self._deliveries,
-            self.broker.changed,
+            self._sources,
+            self._cluster_changed,
         )
         self._scanner = ImageScanner(self.clusters, self._shared, self.wakeups)
         self._previews = PreviewScanner(self.clusters, self._shared, self.wakeups)
@@ -132,7 +134,7 @@ class Agent:
         """Return the loops that are for all clusters, by name, each as the function that begins it."""
         loops: dict[str, Callable[[], Awaitable[None]]] = {
             "files": lambda: self._watch_files(tasks),
-            "poll": lambda: SourcePoller(self.clusters, lambda: self.in_force, self.log, self.wakeups).loop(),
+            "sources": self._sources.loop,
             "images": self._scanner.loop,
             "previews": self._previews.loop,
             "deliveries": self._deliveries.loop,
@@ -144,12 +146,16 @@ class Agent:
         return loops
 
     def _http_services(self) -> HttpServices:
-        commands = Commands(self.clusters, lambda: self.in_force, self._suspend, self.log)
+        commands = Commands(self.clusters, lambda: self.in_force, self._suspend, self.log, self._sources)
         return HttpServices(
             health=self._defects,
             readiness=self._not_ready,
             metrics=self._metrics_text,
-            status=lambda: {**status(self.in_force, self.clusters), "loops": self._supervisor.status()},
+            status=lambda: {
+                **status(self.in_force, self.clusters),
+                "sources": [source_status(follower) for follower in self._sources.followers],
+                "loops": self._supervisor.status(),
+            },
             commands=commands,
             sink=self._sink(),
             receiver=self._receiver(),
@@ -201,9 +207,9 @@ class Agent:
                 self._runs.end_all("this agent no longer leads")
             self._deliveries.wake()
             for cluster in self.clusters.values():
-                if leads and cluster.begun:  # what another agent has left
-                    cluster.request_run(Trigger("leading"))
                 cluster.apply_state()
+                if leads and cluster.begun:  # what another agent has left
+                    self._sources.request(cluster, Trigger("leading"))
 
         connection = ConnectionSpec(kubeconfig=election.kubeconfig, context=election.context)
         return Leader(
@@ -264,7 +270,7 @@ class Agent:
             self._loops.pop(name).cancel()
             del self.clusters[name]
             self.metrics.forget(name)
-            self.broker.changed(name)
+            self._cluster_changed(name)
         for name in sorted(wanted - self.clusters.keys()):
             cluster = self.clusters[name] = ClusterLoop(name, self._shared)
             self.metrics.add_cluster(name, cluster.record)
@@ -276,6 +282,10 @@ class Agent:
                 self.log.info("last run", **last_run_fields(cluster))
             loop = self._supervisor.run_forever(f"cluster {name}", cluster.loop, name)
             self._loops[name] = tasks.create_task(loop, name=name)
+
+    def _cluster_changed(self, name: str) -> None:
+        self.broker.changed(name)
+        self._sources.changed()
 
     async def _watch_files(self, tasks: asyncio.TaskGroup) -> None:
         """Reload at SIGHUP, and when a file has changed."""
@@ -311,9 +321,9 @@ class Agent:
         self._set_state(replace(self.in_force, config=config, accepted=accepted))
         self._update_clusters(tasks)
         for cluster in self.clusters.values():
-            if accepted is not before.accepted and cluster.begun:
-                cluster.request_run(Trigger("inventory changed"))
             cluster.apply_state()
+            if accepted is not before.accepted and cluster.begun:
+                self._sources.request(cluster, Trigger("inventory changed"))
             self.metrics.keep_only(cluster.name, cluster.metered)
 
     async def _drop_copies(self) -> None:

@@ -17,7 +17,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import P
 
 from .core.config import Config
 
-_TIMEOUT = 10.0  # seconds
+_TIMEOUT = 30.0  # seconds; a sync waits for the sources of its apps
 _PAUSE = 0.5
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to connect to such a listener
 

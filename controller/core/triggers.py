@@ -29,7 +29,7 @@ class Wakeups:
         self._names[work] |= set(names) or {""}
         self._events[work].set()
 
-    async def wait(self, work: Work, seconds: float) -> frozenset[str] | None:
+    async def wait(self, work: Work, seconds: float | None = None) -> frozenset[str] | None:
         """Wait until a wakeup, at most `seconds`. Return its names, empty for all; None if the time is over."""
         try:
             async with asyncio.timeout(seconds):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,11 +116,11 @@ def _status(services: HttpServices) -> Handler:
     return answer
 
 
-def _command(command: Callable[[str, str], dict[str, Any]]) -> Handler:
+def _command(command: Callable[[str, str], Awaitable[dict[str, Any]]]) -> Handler:
     async def answer(request: web.Request) -> web.Response:
         try:
             words = _words_of(await read_body(request, most=MOST_WORDS, seconds=READING))
-            return web.json_response(command(words.get("cluster", ""), words.get("app", "")))
+            return web.json_response(await command(words.get("cluster", ""), words.get("app", "")))
         except BodyRefused as refused:
             return error_response(refused.status, refused.why)
         except InputError as error:

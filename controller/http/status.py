@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..loops.cluster_loop import ClusterLoop
+from ..loops.source_follower import SourceFollower
 from ..store.agent_state import AgentState
 from ..store.app_states import AppStatuses
 from ..store.health_waits import HealthWait
@@ -32,6 +33,23 @@ def agent_status(in_force: AgentState) -> dict[str, Any]:
         "kind": "AgentStatus",
         "leader": in_force.may_run,
         "interval": in_force.config.interval,
+    }
+
+
+def source_status(follower: SourceFollower) -> dict[str, Any]:
+    """Return the status of one source: when its remote was asked and answered, and since when it is silent and why."""
+    state = follower.state
+    return {
+        "name": follower.spec.name,
+        "ref": f"{follower.spec.ref_kind.value} {follower.spec.ref}",
+        "asked": instant(state.asked),
+        "answered": instant(state.answered),
+        "silent_since": instant(state.silent_since),
+        "failed_in_a_row": state.failures,
+        "next_try": instant(state.next_try),
+        "commit": state.commit,
+        "why": state.why or "; ".join(follower.pull_errors[:3]),
+        "clusters": len(follower.needs),
     }
 
 

@@ -208,6 +208,8 @@ class ClusterLoop:
     async def _loop(self) -> None:
         while True:
             trigger = await self._next()
+            if not self.begun:
+                await self._shared.sources.first_pulls(self.name)
             try:
                 async with self._shared.turns.turn(partial(self._urgency, trigger), self._interval):
                     if self._trigger is not None:  # asked for while the turn was waited for

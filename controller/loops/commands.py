@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from ..core.schedule import RESUMED, SYNC, Trigger
 from ..core.suspensions import WHOLE, Suspensions, write_suspensions
 from ..store.agent_state import AgentState
 from .cluster_loop import ClusterLoop
+from .source_pull import SourcePuller
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,13 @@ class Commands:
     in_force: Callable[[], AgentState]
     switch: Callable[[AgentState], None]
     log: Log
+    sources: SourcePuller
 
-    def sync(self, cluster: str, app: str) -> dict[str, Any]:
-        """Start a run now, or after the one that is under way. Raises InputError."""
+    async def sync(self, cluster: str, app: str) -> dict[str, Any]:
+        """Have the sources of the apps pulled, then start a run; after the one that is under way. Raises InputError.
+
+        Sources that do not answer are waited for in bounds, and named in `silent`.
+        """
         named = self._named(cluster, app)
         suspensions = self.in_force().suspensions
         held = [
@@ -39,20 +45,23 @@ class Commands:
         if held:
             what = f"app {app} of " if app else ""
             raise _refused(f"cluster {held[0]}", f"{what}it is suspended", "Resume it first.")
+        apps = frozenset({app}) if app else None
+        silent = await asyncio.gather(*(self.sources.ask(loop.name, apps) for loop in named))
         runs = {loop.name: loop.begun + 1 for loop in named}  # one under way has begun already
         for loop in named:
-            loop.request_run(Trigger(SYNC, frozenset({app}) if app else None))
-        return {"clusters": sorted(runs), "app": app, "runs": runs}
+            loop.request_run(Trigger(SYNC, apps))
+        names = sorted({name for each in silent for name in each})
+        return {"clusters": sorted(runs), "app": app, "runs": runs, "silent": names}
 
-    def suspend(self, cluster: str, app: str) -> dict[str, Any]:
+    async def suspend(self, cluster: str, app: str) -> dict[str, Any]:
         """Leave a cluster or an app alone from the next run on; a run under way goes on to its end."""
         return self._suspensions("suspended", cluster, app, Suspensions.with_)
 
-    def resume(self, cluster: str, app: str) -> dict[str, Any]:
+    async def resume(self, cluster: str, app: str) -> dict[str, Any]:
         """Take it up again, with a run at once; of a whole cluster its apps, too."""
         done = self._suspensions("resumed", cluster, app, Suspensions.without)
         for name in done["clusters"]:
-            self.clusters[name].request_run(Trigger(RESUMED))
+            self.sources.request(self.clusters[name], Trigger(RESUMED))
         return done
 
     def _suspensions(

@@ -148,6 +148,7 @@ class ImageScanner:
         if outcome.pushed:
             self._shared.log.info("images committed", **values, choices=_choices_text(scan))
         if set(outcome.pushed) & {source.get("branch") for source in cluster.settings["sources"]}:
+            await self._shared.sources.ask(cluster.name)
             cluster.request_run(Trigger("new images"))
         if succeeded:
             state.failed, state.choices = 0, ()

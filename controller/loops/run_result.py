@@ -13,7 +13,7 @@ from typing import Any
 from ..core.run_protocol import RunOutcome
 from ..core.schedule import Trigger
 from ..runner.run_pool import DEADLINE, DIED
-from ..store.history import History, after_run, after_run_without_report
+from ..store.history import History, after_run, after_run_without_report, merge_by_name
 from ..store.run_state import RunState
 
 
@@ -64,12 +64,10 @@ def history_after(before: History, outcome: RunOutcome, record: RunState, *, who
 def _merge_summary(
     before: Mapping[str, Any], summary: Mapping[str, Any], *, whole: bool
 ) -> Mapping[str, Any]:
-    """Return the summary; after a run of some apps the others are as they were."""
+    """Return the summary; after a run of some apps the others are as they were, and so are other sources."""
     if whole or not before:
         return summary
-    ran = {app["name"]: app for app in summary["apps"]}
-    apps = [ran.pop(app["name"], app) for app in before["apps"]]
-    return {**summary, "apps": [*apps, *ran.values()]}
+    return {**summary, **{part: merge_by_name(before[part], summary[part]) for part in ("sources", "apps")}}
 
 
 def _failures(outcome: RunOutcome) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ def run_variables(name: str, in_force: AgentState, trigger: Trigger, report: Pat
         "plumb_report_path": str(report),
         "plumb_trail_path": str(trail),
         "plumb_wait": False,  # the agent follows the health
+        "plumb_fetch": "never",  # the agent pulls the sources
     }
     events = audit_file(in_force.config.state_dir / "audit", name)
     if in_force.config.http.audit_token_file is not None and events.exists():

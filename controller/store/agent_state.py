@@ -47,6 +47,16 @@ class DeliveryQueue(Protocol):
         """Return what waits to be delivered of a cluster, as its status shows it."""
 
 
+class SourcePulls(Protocol):
+    """Pulls of the sources of clusters, which go on beside the runs."""
+
+    async def first_pulls(self, cluster: str) -> None:
+        """Wait a moment for the sources that a cluster has not had yet."""
+
+    async def ask(self, cluster: str, apps: frozenset[str] | None = None) -> tuple[str, ...]:
+        """Have the sources of apps (None: of all) pulled; return those that do not answer."""
+
+
 @dataclass(slots=True)
 class AgentServices:
     """The services that the loops of one agent share."""
@@ -57,4 +67,5 @@ class AgentServices:
     metrics: Metrics
     turns: Turns
     deliveries: DeliveryQueue
+    sources: SourcePulls
     changed: Callable[[str], None]  # called with a cluster's name when there is something new to show of it

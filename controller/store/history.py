@@ -9,7 +9,7 @@ Runs that found nothing leave no moment, so that drift of last week is not pushe
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def after_run(before: History, findings: Mapping[str, Any], now: float, *, whole
     return replace(
         before,
         apps=apps,
-        sources=tuple(findings["sources"]),
+        sources=tuple(findings["sources"] if whole else merge_by_name(before.sources, findings["sources"])),
         unclaimed=tuple(findings["unclaimed"]),
         moments=tuple(moments[:MOST_MOMENTS]),
         reverts=add_reverts(
@@ -118,6 +118,15 @@ def after_health(before: History, wait: HealthWait, now: float) -> History:
         }
         _add_moment(moments, moment, {}, now, goes_on=False)
     return replace(before, moments=tuple(moments[:MOST_MOMENTS]))
+
+
+def merge_by_name(
+    before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the items of `before`, with those of `after` instead of them or behind them."""
+    new = {item["name"]: item for item in after}
+    merged = [new.pop(item["name"], item) for item in before]
+    return [*merged, *new.values()]
 
 
 def after_run_without_report(before: History, result: str, failures: Sequence[str], now: float) -> History:

@@ -114,6 +114,13 @@ class Metrics:
             "Loops of the agent that ended by a defect and were begun again.",
             ("loop",),
         )
+        self._silent_sources = make(Gauge, "plumb_silent_sources", "Sources whose remote does not answer.")
+        self._source_polls = make(
+            Counter,
+            "plumb_source_polls",
+            "Questions to remotes whether a ref has moved, by what came of them: answered or silent.",
+            ("result",),
+        )
         self._leader = make(Gauge, "plumb_leader", "Whether this agent makes runs.")
         self._leader.set(1)
         self._last_success: dict[str, float] = {}
@@ -136,6 +143,14 @@ class Metrics:
     def count_loop_restart(self, loop: str) -> None:
         """Count a loop that ended by a defect."""
         self._loops.labels(loop).inc()
+
+    def set_silent_sources(self, count: Callable[[], float]) -> None:
+        """Read from `count` how many sources have a remote that does not answer."""
+        self._silent_sources.set_function(count)
+
+    def count_source_poll(self, *, answered: bool) -> None:
+        """Count a question to a remote."""
+        self._source_polls.labels("answered" if answered else "silent").inc()
 
     def set_leader(self, *, leader: bool) -> None:
         """Set whether this agent makes runs."""

@@ -34,6 +34,10 @@ class RunState:
         failed = {each["name"] for each in self.summary.get("sources", ()) if "error" in each}
         return "" if source in failed else self.commits.get(source, "")
 
+    def misses(self, source: str) -> bool:
+        """Return whether the last run that needed a source had an error of it."""
+        return any(each["name"] == source and "error" in each for each in self.summary.get("sources", ()))
+
 
 def _content(record: RunState) -> dict[str, Any]:
     """Return a record as it lies on disk: in the words of 0.1.0, whose agent may come back and read it."""

@@ -59,6 +59,14 @@ class ActionModule(ActionBase):
         if wrong:
             return {**result, "failed": True, "msg": "\n".join(wrong)}
         host = (task_vars or {}).get("inventory_hostname", "")
-        shown = {"settings": shown_settings(checked.settings, str(host))} if options["settings"] else {}
-        paths = paths_of_apps(checked.settings.get("apps") or ())
-        return {**result, "changed": False, "paths": paths, **shown}
+        shown: dict[str, Any] = (
+            {"settings": shown_settings(checked.settings, str(host))} if options["settings"] else {}
+        )
+        apps = checked.settings.get("apps") or ()
+        if only := checked.settings.get("only"):
+            shown["apps"] = [
+                {name: app[name] for name in ("name", "source", "path")}
+                for app in apps
+                if app["name"] in only
+            ]
+        return {**result, "changed": False, "paths": paths_of_apps(apps), **shown}

@@ -55,6 +55,11 @@ paths:
   description: The paths that apps name, by source, for O(plumb.gitops.pull#module:paths).
   returned: when nothing is wrong
   type: dict
+apps:
+  description: The apps of C(plumb_only), with C(name), C(source) and C(path), for O(plumb.gitops.pull#module:apps).
+  returned: when nothing is wrong and C(plumb_only) is given
+  type: list
+  elements: dict
 settings:
   description: The settings that follow from the variables, without secrets; paths of files with secrets are in it.
   returned: when O(settings) is true

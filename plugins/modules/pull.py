@@ -65,6 +65,21 @@ options:
       - Without O(paths), O(apps) and O(config) all of each source is checked out.
       - The files that links and kustomizations below a path refer to are checked out with it.
     type: dict
+  only:
+    description:
+      - Names of apps, as for M(plumb.gitops.apply). Only the sources that they need and that of O(config) are pulled.
+      - The others are returned as the last pull left them. Their errors do not fail the task.
+    type: list
+    elements: str
+    default: []
+  fetch:
+    description:
+      - V(always) pulls. V(never) asks no server, and returns each source as the last pull left it.
+      - If the last pull failed, its error is returned. A source that was never pulled is in error.
+      - Paths that the last pull did not check out are, from what it fetched.
+    type: str
+    choices: [always, never]
+    default: always
   namespace:
     description: As for M(plumb.gitops.apply), for O(config).
     type: str

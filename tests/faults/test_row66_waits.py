@@ -16,9 +16,10 @@ import pytest
 import yaml
 
 from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet
-from ansible_collections.plumb.gitops.tests.support.agent.process import running, silent_remote, until
+from ansible_collections.plumb.gitops.tests.support.agent.process import running, until
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.silent_server import SilentServer
 from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
 
 NAMESPACE = "row66"
@@ -173,10 +174,10 @@ def test_row_66_a_cluster_that_hangs_gives_its_turn_to_others(sandbox: Sandbox, 
     """With one turn at a time, and the cluster that hangs is the first to have it."""
     fleet = AgentFleet(sandbox, tmp_path, f"row-66-{next(NUMBERS)}", "row66-turns")
     fleet.repository.commit({"app/all.yaml": config_map("good", {"key": "1"})})
-    with silent_remote() as silent:
+    with SilentServer() as silent:
         config = yaml.safe_load(sandbox.kubeconfig.read_text(encoding="utf-8"))
         for cluster in config["clusters"]:
-            cluster["cluster"]["server"] = silent.replace("http://", "https://").removesuffix("/nothing.git")
+            cluster["cluster"]["server"] = f"https://127.0.0.1:{silent.port}"
         (tmp_path / "hanging").write_text(yaml.safe_dump(config), encoding="utf-8")
         fleet.write(hosts={"a-hangs": {"plumb_kubeconfig": str(tmp_path / "hanging")}, "here": {}})
         fleet.agent.configure(max_runs=1)

@@ -25,12 +25,12 @@ from ansible_collections.plumb.gitops.tests.support.agent.process import (
     AgentProcess,
     command_of,
     running,
-    silent_remote,
     until,
 )
 from ansible_collections.plumb.gitops.tests.support.ansible.report_schema import check_report
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.silent_server import SilentServer
 
 NAMESPACE = "agent"
 PASSWORD = "correct-horse-battery"
@@ -236,19 +236,24 @@ def test_a_cluster_that_hangs_holds_up_no_other_and_its_run_is_ended_whole(
     fleet = Fleet(sandbox, tmp_path, "agent-hangs")
     fleet.repository.commit({"app/config.yaml": config_map("hello", "other")})
     agent = fleet.agent
-    with silent_remote() as url:
-        stuck = {"plumb_sources": [fleet.source(url=url, timeout="10m")]}
+    with SilentServer() as server:
+        stuck = {
+            "plumb_kubeconfig": None,
+            "plumb_host": f"https://127.0.0.1:{server.port}",
+            "plumb_api_key": "none",
+        }
         app = fleet.app(name="hangs")
         fleet.write({"here": {}, "stuck": stuck}, plumb_apps=[app])
         agent.configure(interval="2s", run_timeout="20s", runtime_dir=str(agent.folder / "run"))
         with running(agent):
             agent.await_run(more_than=1)  # while the other one hangs
-            tree = until(lambda: _tree_with(agent, "nothing.git"), "git asks the silent remote")
+            tree = until(lambda: _tree_of_run(agent, server, 1), "a run asks the silent API server")
             assert "ended after 20s, its deadline" in agent.await_run("stuck")
             until(lambda: not any(map(command_of, tree)), "the run and all it started")
             agent.await_run("stuck", more_than=1)
-            # A second time, and now the agent itself is killed.
-            tree = until(lambda: _tree_with(agent, "nothing.git"), "git asks the silent remote")
+            # Once more, and now the agent itself is killed.
+            taken = server.connections
+            tree = until(lambda: _tree_of_run(agent, server, taken + 1), "a run asks the silent API server")
             agent.end(signal.SIGKILL)
             until(lambda: not any(map(command_of, tree)), "all that the agent started")
             assert list(agent.runtime.iterdir())
@@ -299,12 +304,10 @@ def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
                 continue
 
 
-def _tree_with(agent: AgentProcess, word: str) -> list[int]:
-    """The agent's process tree, where a worker of a run is in it that has started a process with this word."""
-    tree = agent.at_work()
-    commands = [command_of(pid) for pid in tree]
-    runs = any("runner_shim" in command for command in commands)
-    return tree if runs and any(word in command for command in commands) else []
+def _tree_of_run(agent: AgentProcess, server: SilentServer, connections: int) -> list[int]:
+    """The agent's process tree, once the server has taken so many connections, and a run is in it."""
+    tree = agent.at_work() if server.connections >= connections else []
+    return tree if any("runner_shim" in command_of(pid) for pid in tree) else []
 
 
 def test_of_two_agents_one_works_and_the_other_takes_over(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ..model.errors import InputError
 from .git.command import GitRunner, RunningGit
 from .git.git_errors import failure
 from .git.remote import parse_refs
-from .pull import runner_of
+from .pulling import runner_of
 
 _FILE = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))(?!\.git(?:/|$))[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
 _BYTES = 1 << 20  # of all files together

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,21 +23,20 @@ from .cache.checkout import (
     load_last_checkout,
     load_last_good,
     obtain,
-    reuse,
     save_last_good,
-    write_checkout,
 )
 from .cache.eviction import clear_old
-from .cache.repositories import LOCK_WAIT, CachedRepository, exclusive, open_cache, open_entry
+from .cache.outcome import PullOutcome, save_outcome
+from .cache.repositories import open_cache, open_entry
 from .cache.selection import NO_REFERENCES, References
 from .cache.space import DEFAULT_BYTES, Space
 from .git.address import check_spec
-from .git.command import GitRunner, Limits, require_git
-from .git.credentials import access_to
-from .git.packages import require_packages
+from .git.command import Limits
 from .git.remote import RemoteRevision, resolve_remote
 from .history import was_rewritten
+from .pulling import Pulling, limits_of, locked, require_programs, runner_within
 
+Resolution = RemoteRevision | SourceError  # what a source's ref is at the remote, or why that is not known
 WIDTH = 8  # sources at a time
 
 
@@ -80,15 +78,22 @@ def pull_sources(
     for name, count in counts.items():
         if count > 1:
             raise InputError(f"source {name}", "reading sources", "two have this name", "Give each its own.")
-    _require_programs()
+    require_programs()
     cache = open_cache(cache_dir)
-    limits = _limits(deadline)
+    limits = limits_of(deadline)
     rules = CacheRules(Space(cache, cache_size), references)
     counted = progress or Progress()
     counted.begin(Phase.PULLING, counts)
+
+    def pull_one(spec: SourceSpec) -> PulledSource:
+        try:
+            return _pulled(spec, rules, limits)
+        finally:
+            counted.finish(spec.name)
+
     with ThreadPoolExecutor(max_workers=max(1, min(width, len(specs))), thread_name_prefix="source") as pool:
         try:
-            return tuple(pool.map(lambda spec: _pulled(spec, rules, limits, counted), specs))
+            return tuple(pool.map(pull_one, specs))
         finally:
             limits.cancelled.set()  # on Ctrl-C too: leaving the pool waits for its threads
 
@@ -109,7 +114,7 @@ def with_paths(
         return pulled
     revision = pulled.checkout.revision
     rules = CacheRules(Space(open_cache(cache_dir), cache_size), references)
-    pulling = _Pulling(_runner(spec, _limits(None)), open_entry(rules.space.cache, spec), spec, rules)
+    pulling = Pulling(runner_within(spec, limits_of(None)), open_entry(rules.space.cache, spec), spec, rules)
     checkout = pulling.of(CheckoutRecord(revision.commit, revision.resolved))
     if checkout is not None:
         return replace(pulled, checkout=checkout)
@@ -117,13 +122,34 @@ def with_paths(
     return again
 
 
-def current_revision(spec: SourceSpec, *, deadline: float | None = None) -> RemoteRevision:
+def pull_resolved(
+    spec: SourceSpec,
+    resolution: Resolution,
+    cache_dir: Path,
+    *,
+    cancelled: threading.Event,
+    cache_size: int = DEFAULT_BYTES,
+    references: References = NO_REFERENCES,
+) -> PulledSource:
+    """Bring a source into the cache as `pull_sources` does, where `current_revision` was asked before.
+
+    The remote is asked nothing again; of one that did not answer, the last good revision is returned with the error.
+    `cancelled` ends it early. Raises what `pull_sources` raises.
+    """
+    require_programs()
+    rules = CacheRules(Space(open_cache(cache_dir), cache_size), references)
+    return _pulled(spec, rules, limits_of(None, cancelled), resolution)
+
+
+def current_revision(
+    spec: SourceSpec, *, deadline: float | None = None, cancelled: threading.Event | None = None
+) -> RemoteRevision:
     """Return what the source's ref is at the remote now: one round trip, nothing fetched; for a poll.
 
     Raises InputError or SourceError. For a source that names a commit it returns that commit and asks no server.
     """
-    _require_programs()
-    return resolve_remote(_runner(spec, _limits(deadline)), spec)
+    require_programs()
+    return resolve_remote(runner_within(spec, limits_of(deadline, cancelled)), spec)
 
 
 def last_known(spec: SourceSpec, cache_dir: Path) -> Checkout | None:
@@ -145,35 +171,23 @@ def last_commit(spec: SourceSpec, cache_dir: Path) -> str:
     return record.commit if record else ""
 
 
-def runner_of(spec: SourceSpec) -> GitRunner:
-    """Return a runner of Git for a source, without a deadline. Raises InputError, SourceError."""
-    _require_programs()
-    return _runner(spec, _limits(None))
+def _pulled(
+    spec: SourceSpec, rules: CacheRules, limits: Limits, resolution: Resolution | None = None
+) -> PulledSource:
+    pulled = _pull_or_fail(spec, rules, limits, resolution)
+    if not limits.cancelled.is_set():
+        with contextlib.suppress(OSError):
+            save_outcome(
+                open_entry(rules.space.cache, spec), spec, PullOutcome.of(pulled.error, pulled.warning)
+            )
+    return pulled
 
 
-def _require_programs() -> None:
-    require_packages()
-    require_git()
-
-
-def _limits(deadline: float | None) -> Limits:
-    return Limits(math.inf if deadline is None else deadline, threading.Event())
-
-
-def _runner(spec: SourceSpec, limits: Limits) -> GitRunner:
-    address = check_spec(spec)
-    return GitRunner(
-        subject=f"source {spec.name}",
-        transport=address.transport,
-        access=access_to(spec, address),
-        limits=limits,
-        timeout=spec.timeout,
-    )
-
-
-def _pulled(spec: SourceSpec, rules: CacheRules, limits: Limits, progress: Progress) -> PulledSource:
+def _pull_or_fail(
+    spec: SourceSpec, rules: CacheRules, limits: Limits, resolution: Resolution | None
+) -> PulledSource:
     try:
-        return _pull(spec, rules, limits)
+        return _pull(spec, rules, limits, resolution)
     except InputError as exc:
         return PulledSource(spec.name, None, exc)
     except OSError as exc:
@@ -185,66 +199,20 @@ def _pulled(spec: SourceSpec, rules: CacheRules, limits: Limits, progress: Progr
             "See that the cache's disk has space, and that the cache belongs to the user who runs this.",
         )
         return PulledSource(spec.name, None, error)
-    finally:
-        progress.finish(spec.name)
 
 
-def _pull(spec: SourceSpec, rules: CacheRules, limits: Limits) -> PulledSource:
-    pulling = _Pulling(_runner(spec, limits), open_entry(rules.space.cache, spec), spec, rules)
+def _pull(spec: SourceSpec, rules: CacheRules, limits: Limits, resolution: Resolution | None) -> PulledSource:
+    pulling = Pulling(runner_within(spec, limits), open_entry(rules.space.cache, spec), spec, rules)
     try:
-        return _follow_ref(pulling)
+        if isinstance(resolution, SourceError):
+            return _fall_back(pulling, resolution)
+        return _follow_ref(pulling, resolution or resolve_remote(pulling.runner, spec))
     except SourceError as exc:
         return _fall_back(pulling, exc)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pulling:
-    """One source's pull; with the lock of its entry where `runner` holds one."""
-
-    runner: GitRunner
-    entry: CachedRepository
-    spec: SourceSpec
-    rules: CacheRules
-
-    def present(self, remote: RemoteRevision) -> Checkout | None:
-        """Return the checkout of a revision, if there is one."""
-        return reuse(self.entry, self.spec, remote.commit, remote.resolved)
-
-    def last_good(self) -> CheckoutRecord | None:
-        """Return what the cache says of the ref's last good revision."""
-        return load_last_good(self.entry, self.spec)
-
-    def in_force(self) -> Checkout | None:
-        """Return the last good revision's checkout; made of what was fetched if it was of other paths, or damaged."""
-        last = self.last_good()
-        return self.of(last) if last else None
-
-    def of(self, revision: CheckoutRecord) -> Checkout | None:
-        """Return the checkout of a revision that was fetched before, if it can be had without the server."""
-        present = reuse(self.entry, self.spec, revision.commit, revision.resolved)
-        if present is not None:
-            return present
-        try:
-            with _locked(self) as held:
-                return write_checkout(held.runner, held.entry, held.spec, revision, held.rules)
-        except (SourceError, OSError):
-            return None
-
-
-@contextlib.contextmanager
-def _locked(pulling: _Pulling) -> Iterator[_Pulling]:
-    """Yield the same pull with the lock of its entry, which it may hold already."""
-    runner = pulling.runner
-    if runner.held:
-        yield pulling
-        return
-    with exclusive(pulling.entry, runner.subject, runner.limits.within(LOCK_WAIT)) as lock:
-        yield replace(pulling, runner=replace(runner, held=(lock,)))
-
-
-def _follow_ref(pulling: _Pulling) -> PulledSource:
+def _follow_ref(pulling: Pulling, remote: RemoteRevision) -> PulledSource:
     spec = pulling.spec
-    remote = resolve_remote(pulling.runner, spec)
     last = pulling.last_good()
     if last and last.refused == remote.commit and spec.rewritten is RewritePolicy.REFUSE:
         return _refuse(pulling, last, remote.commit)
@@ -254,8 +222,8 @@ def _follow_ref(pulling: _Pulling) -> PulledSource:
     return _accept(pulling, checkout)
 
 
-def _fetch(pulling: _Pulling, remote: RemoteRevision) -> PulledSource:
-    with _locked(pulling) as held:
+def _fetch(pulling: Pulling, remote: RemoteRevision) -> PulledSource:
+    with locked(pulling) as held:
         checkout = held.present(remote)  # another run may just have brought it
         if checkout is None:
             checkout = obtain(held.runner, held.entry, held.spec, remote, held.rules)
@@ -264,7 +232,7 @@ def _fetch(pulling: _Pulling, remote: RemoteRevision) -> PulledSource:
         return pulled
 
 
-def _apply_policy(pulling: _Pulling, checkout: Checkout, remote: RemoteRevision) -> PulledSource:
+def _apply_policy(pulling: Pulling, checkout: Checkout, remote: RemoteRevision) -> PulledSource:
     """Apply the source's policy to a ref that may have been rewritten to get to this checkout."""
     spec, last = pulling.spec, pulling.last_good()
     now = replace(remote, commit=checkout.revision.commit)
@@ -286,13 +254,13 @@ def _apply_policy(pulling: _Pulling, checkout: Checkout, remote: RemoteRevision)
     )
 
 
-def _accept(pulling: _Pulling, checkout: Checkout, warning: str = "") -> PulledSource:
+def _accept(pulling: Pulling, checkout: Checkout, warning: str = "") -> PulledSource:
     good = CheckoutRecord(checkout.revision.commit, checkout.revision.resolved)
     save_last_good(pulling.entry, pulling.spec, good)
     return PulledSource(pulling.spec.name, checkout, None, warning)
 
 
-def _fall_back(pulling: _Pulling, error: SourceError) -> PulledSource:
+def _fall_back(pulling: Pulling, error: SourceError) -> PulledSource:
     """Return the error with the last good revision, if the cache has it."""
     checkout = pulling.in_force()
     if checkout is None:
@@ -304,7 +272,7 @@ def _fall_back(pulling: _Pulling, error: SourceError) -> PulledSource:
     return PulledSource(pulling.spec.name, checkout, explained)
 
 
-def _refuse(pulling: _Pulling, last: CheckoutRecord, commit: str) -> PulledSource:
+def _refuse(pulling: Pulling, last: CheckoutRecord, commit: str) -> PulledSource:
     """Return the last good revision, and the refusal of the commit that the ref was rewritten to."""
     spec, checkout = pulling.spec, pulling.in_force()
     now = f"{last.commit[:7]} stays in force" if checkout else "The cache no longer has its last revision"

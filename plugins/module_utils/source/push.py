@@ -23,7 +23,7 @@ from .git.git_errors import GitErrorMeaning, failure, meaning_of
 from .git.remote import parse_refs
 from .git.repository import TreeEntry, list_tree, prepare, read_objects
 from .git.signing import Signing, signer
-from .pull import runner_of
+from .pulling import runner_of
 
 DEPTH = 50  # commits of history that are fetched
 _OUTPUT = 1 << 20

@@ -209,13 +209,6 @@ def running(agent: AgentProcess) -> Iterator[AgentProcess]:
             agent.end(signal.SIGKILL)
 
 
-@contextmanager
-def silent_remote() -> Iterator[str]:
-    """Yield the URL of a server that takes connections and never says anything."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/nothing.git"
-
-
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]

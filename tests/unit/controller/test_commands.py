@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -26,8 +27,19 @@ def test_the_run_to_wait_for_is_the_next_one_that_begins(running_since: float) -
         name="prod", begun=3, running_since=running_since, apps=("shop",), request_run=request_run
     )
     now = SimpleNamespace(suspensions=Suspensions())
+
+    class Pulls:
+        async def ask(self, cluster: str, _apps: Any) -> tuple[str, ...]:
+            asked.append(f"sources of {cluster}")
+            return ("fleet",)
+
     commands = Commands(
-        cast("Any", {"prod": cluster}), lambda: cast("Any", now), lambda _now: None, cast("Any", None)
+        cast("Any", {"prod": cluster}),
+        lambda: cast("Any", now),
+        lambda _now: None,
+        cast("Any", None),
+        cast("Any", Pulls()),
     )
-    assert commands.sync("prod", "")["runs"] == {"prod": 4}
-    assert asked == ["sync by request"]
+    answer = asyncio.run(commands.sync("prod", ""))
+    assert (answer["runs"], answer["silent"]) == ({"prod": 4}, ["fleet"])
+    assert asked == ["sources of prod", "sync by request"]

@@ -59,6 +59,7 @@ def filled(*clusters: str) -> Metrics:
         metrics.count_image_run(cluster, succeeded=True)
         metrics.count_loop_restart(f"cluster {cluster}")
         metrics.count_delivery("hook", 202)
+        metrics.count_source_poll(answered=True)
     return metrics
 
 

@@ -68,7 +68,7 @@ def follow_git_config(
         if checkout is None:
             why = "its source could not be pulled"
             raise InputError(_subject(wanted), "reading it", why, "See the source's own error.")
-        config = _read(checkout, options)
+        config = read_git_config(checkout, options)
         save_git_config(file, config)
     except OSError as error:
         return _last_good(
@@ -95,8 +95,11 @@ def _last_good(options: Mapping[str, Any], file: Path, error: str) -> FollowedCo
     return FollowedConfig(file, config, f"{error} The config of {config.commit[:7]} stays in force.")
 
 
-def _read(checkout: Checkout, options: Mapping[str, Any]) -> GitConfig:
-    """Return the config of a revision. Raises InputError, which names up to eight of its faults, and SourceError."""
+def read_git_config(checkout: Checkout, options: Mapping[str, Any]) -> GitConfig:
+    """Return the config of a revision, which is not in force by that.
+
+    Raises InputError, which names up to eight of its faults, and SourceError.
+    """
     wanted, commit = options["config"], checkout.revision.commit
     subject = _subject(wanted, commit)
     checked = check_config(

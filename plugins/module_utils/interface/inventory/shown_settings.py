@@ -33,6 +33,7 @@ def shown_settings(settings: Mapping[str, Any], cluster: str) -> dict[str, Any]:
         "deliver": _deliver(settings),
         "preview": bool((settings["preview"] or {}).get("enabled")),
         "cache_dir": str(cache_of(settings)),
+        "cache_size": str(settings["cache_size"]),
         "connection": _options(settings, _OF_CONNECTION),
     }
 

@@ -92,6 +92,7 @@ CONFIG: Spec = MappingProxyType(
 
 # How much of the disk the cache of sources may take.
 CACHE_SIZE: Spec = MappingProxyType({"type": "str", "default": "1Gi"})
+FETCH: Spec = MappingProxyType({"type": "str", "choices": ["always", "never"], "default": "always"})
 
 # Named as kubernetes.core names them, with its environment variables.
 CONNECTION: Spec = MappingProxyType(
@@ -212,6 +213,7 @@ INVENTORY: Spec = MappingProxyType(
         "apps": {"type": "list", "elements": "dict", "options": APP},
         "config": {"type": "dict", "options": CONFIG},
         "cache_size": CACHE_SIZE,
+        "fetch": FETCH,
         "fail_on": {"type": "str", "choices": ["drift", "failure", "never"], "default": "failure"},
         "serial": {"type": "raw"},
         "record_path": {"type": "path"},
@@ -238,6 +240,8 @@ def spec_of_pull() -> dict[str, Any]:
         "namespace": RUN["namespace"],
         "cluster": RUN["cluster"],
         **PROGRESS,
+        "only": RUN["only"],
+        "fetch": FETCH,
     }
     return for_ansible(
         {"sources": sources, "cache_dir": {"type": "path"}, "cache_size": CACHE_SIZE, **config}

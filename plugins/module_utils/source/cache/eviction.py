@@ -47,6 +47,9 @@ def clear_old(entry: CachedRepository, now: float) -> None:
     for left in entry.refs.glob(".*"):
         if now - left.lstat().st_mtime > KEEP_SECONDS:
             left.unlink(missing_ok=True)
+    for outcome in entry.outcomes.glob("*"):  # of paths that no app names any more
+        if now - outcome.lstat().st_mtime > KEEP_REF_SECONDS:
+            outcome.unlink(missing_ok=True)
 
 
 def removable(own: CachedRepository, others: Sequence[CachedRepository], now: float) -> Iterator[Removable]:

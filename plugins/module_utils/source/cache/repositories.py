@@ -8,6 +8,7 @@ CACHE/                     of the user who runs this, not writable by others
     lock                   held by the run that fetches
     repository.git/        what was fetched; thrown away and made anew whenever it is damaged
     refs/DIGEST.json       the last good revision of each ref that is followed
+    outcomes/DIGEST.json   why the last pull of a ref failed, or what it warned of
     checkouts/COMMIT/      one revision, or COMMIT-DIGEST/ for some of its paths: files/, revision.json, listing and
                            in-use, which readers lock
     reserved               how many bytes the run that holds the lock may be about to write
@@ -83,6 +84,11 @@ class CachedRepository:
     def refs(self) -> Path:
         """The folder of the records of refs."""
         return self.root / "refs"
+
+    @property
+    def outcomes(self) -> Path:
+        """The folder of what pulls came to."""
+        return self.root / "outcomes"
 
     def checkout(self, spec: SourceSpec, commit: str) -> Path:
         """Return where a revision lies, or would, with the paths that the source's apps name."""
