@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.lease import LeaseSpec
@@ -32,11 +31,13 @@ from .http.app import HttpServices, listen
 from .http.audit_sink import AuditSink
 from .http.auth import short_token
 from .http.cluster_view import STATE_NAMES, ClusterSnapshot
+from .http.documents import Documents
 from .http.event_broker import EventBroker
 from .http.fleet_view import FleetView
 from .http.page import PageData
-from .http.status import agent_status, cluster_status, last_run_fields, source_status, status
+from .http.status import cluster_status, last_run_fields
 from .http.webhook import WebhookReceiver
+from .loops.check_run import CheckRuns
 from .loops.cluster_loop import ClusterLoop
 from .loops.commands import Commands
 from .loops.delivery import Deliveries
@@ -87,6 +88,8 @@ class Agent:
             self._sources,
             self._cluster_changed,
         )
+        self._commands = Commands(self.clusters, lambda: self.in_force, self._suspend, log, self._sources)
+        self._checks = CheckRuns(self._commands, self._shared)
         self._scanner = ImageScanner(self.clusters, self._shared, self.wakeups)
         self._previews = PreviewScanner(self.clusters, self._shared, self.wakeups)
         self._loops: dict[str, asyncio.Task[None]] = {}
@@ -138,6 +141,7 @@ class Agent:
             "images": self._scanner.loop,
             "previews": self._previews.loop,
             "deliveries": self._deliveries.loop,
+            "suspensions": self._commands.end_overdue,
             "tokens": lambda: TokenRenewer(lambda: self.in_force, self.log).loop(),
         }
         election = self.in_force.config.leader_election
@@ -146,20 +150,22 @@ class Agent:
         return loops
 
     def _http_services(self) -> HttpServices:
-        commands = Commands(self.clusters, lambda: self.in_force, self._suspend, self.log, self._sources)
+        documents = Documents(
+            self._commands, self.fleet, lambda: self.in_force, self._supervisor.status, self.broker
+        )
         return HttpServices(
             health=self._defects,
             readiness=self._not_ready,
             metrics=self._metrics_text,
-            status=lambda: {
-                **status(self.in_force, self.clusters),
-                "sources": [source_status(follower) for follower in self._sources.followers],
-                "loops": self._supervisor.status(),
-            },
-            commands=commands,
+            status=documents.status,
+            commands=self._commands,
+            diff=self._checks.diff,
+            history=documents.history,
             sink=self._sink(),
             receiver=self._receiver(),
-            page=PageData(self._state, self.broker, lambda query: self.fleet.search(query, now=time.time())),
+            page=PageData(
+                documents.state, self.broker, lambda query: self.fleet.search(query, now=time.time())
+            ),
         )
 
     def _snapshot(self, cluster: str) -> ClusterSnapshot:
@@ -167,14 +173,6 @@ class Agent:
         return ClusterSnapshot(
             status=cluster_status(self.in_force, loop), history=loop.history, apps=loop.all_apps
         )
-
-    def _state(self, cluster: str) -> Mapping[str, Any] | None:
-        """Return what the page shows of one cluster or (empty) of all; None for one that is unknown."""
-        agent = {**agent_status(self.in_force), "loops": self._supervisor.status()}
-        version, now = self.broker.version, time.time()
-        if cluster:
-            return self.fleet.cluster(agent, cluster, version=version, now=now)
-        return self.fleet.overview(agent, version=version, now=now)
 
     def _metrics_text(self) -> bytes:
         for cluster, states in self.fleet.app_states():
@@ -332,7 +330,7 @@ class Agent:
         used |= (
             self._scanner.inventories
             | self._deliveries.inventories
-            | {self.in_force.accepted.folder, *self._previews.used}
+            | {self.in_force.accepted.folder, *self._previews.used, *self._checks.used}
         )
         await asyncio.to_thread(drop_others, self.in_force.config, used)
 

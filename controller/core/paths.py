@@ -11,3 +11,8 @@ from pathlib import Path
 def audit_file(folder: Path, cluster: str) -> Path:
     """Return the file with the newest events of a cluster."""
     return folder / f"{cluster}.jsonl"
+
+
+def trail_file(state_dir: Path, cluster: str) -> Path:
+    """Return the file of a cluster's audit trail."""
+    return state_dir / "trail" / f"{cluster}.jsonl"

@@ -12,13 +12,17 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunJob:
-    """The playbook of a run and its options; variables hold paths and checked names only."""
+    """The playbook of a run and its options; variables hold paths and checked names only.
+
+    `check`: nothing is written, and what would be is in the lines of the outcome.
+    """
 
     playbook: str
     inventory: str
     limit: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
     report: str = ""  # where the playbook writes its report, if it does
+    check: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +36,18 @@ class ReportDigest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """How a run ended: exit code, what failed (a line each), settings by host, and the digest of its report."""
+    """How a run ended: exit code, what failed (a line each), settings by host, and the digest of its report.
+
+    Of a check, `lines` are those that the playbook printed, and `changed` is whether a run would change something.
+    """
 
     code: int
     failures: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()  # what could not be reported to others
     undelivered: Mapping[str, str] = field(default_factory=dict)  # why, by receiver; see store.deliveries
     pushed: tuple[str, ...] = ()  # the branches that got commits with new images
+    lines: tuple[str, ...] = ()
+    changed: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     digest: ReportDigest | None = None  # None where the run wrote no report
 

@@ -12,6 +12,7 @@ FIRST_RETRY = 10.0  # seconds after a first failure; it doubles up to the interv
 FIRST_BACKOFF = 10.0  # seconds after a run that was stopped because the API server failed; it doubles
 LONGEST_BACKOFF = 600.0  # seconds
 SYNC, RESUMED = "sync by request", "resumed"
+SUSPENSION_ENDED = "suspension ended"  # by itself
 BY_HAND = frozenset({SYNC, RESUMED})  # causes of runs that wait for nothing
 CHANGE_SEEN, DEPENDENCY, HEALTH = "change seen", "dependency healthy", "health not readable from here"
 RETRY, INTERVAL = "retry", "interval"

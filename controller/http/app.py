@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError
 
 from ..core.config import Http
-from ..loops.commands import Commands
+from ..loops.commands import CommandRequest, Commands
 from .audit_sink import AuditSink
 from .auth import Authenticator, Handler, error_response
 from .connection_limits import HEADERS, BoundedSite, ConnectionLimits
@@ -27,7 +28,12 @@ from .webhook import WebhookReceiver
 _LINGERING = (
     2.0  # seconds for which the rest of a refused body is thrown away, so that its sender gets the answer
 )
-_WORDS = {"cluster", "app"}
+_WORDS = {  # of each command's body, and what they are in a CommandRequest
+    "sync": {"cluster": "cluster", "app": "app"},
+    "suspend": {word: word for word in ("cluster", "app", "reason", "by", "until")} | {"for": "lasts"},
+    "resume": {word: word for word in ("cluster", "app", "by")},
+    "diff": {"cluster": "cluster", "app": "app"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class HttpServices:
     metrics: Callable[[], bytes]
     status: Callable[[], Mapping[str, Any]]
     commands: Commands
+    diff: Callable[[CommandRequest], Awaitable[dict[str, Any]]]
+    history: Callable[[str, str], list[dict[str, Any]]]  # of a cluster and an app, empty: of all
     page: PageData
     sink: AuditSink | None = None  # for audit events
     receiver: WebhookReceiver | None = None  # of webhooks
@@ -79,9 +87,11 @@ def _application(http: Http, services: HttpServices, bounds: ConnectionLimits) -
     authenticator = Authenticator(http)
     if http.token_file is not None:
         application.router.add_get("/api/v1/status", authenticator.command(_status(services)))
-        for name in ("sync", "suspend", "resume"):
-            command = getattr(services.commands, name)
-            application.router.add_post(f"/api/v1/{name}", authenticator.command(_command(command)))
+        application.router.add_get("/api/v1/history", authenticator.read(_history(services)))
+        for name, known in _WORDS.items():
+            command = services.diff if name == "diff" else getattr(services.commands, name)
+            answer = _command(command, known)
+            application.router.add_post(f"/api/v1/{name}", authenticator.command(answer))
     if services.sink is not None:
         for path in ("/audit/{cluster}", "/audit/{cluster}/{token}"):
             application.router.add_post(path, services.sink.receive)
@@ -116,11 +126,26 @@ def _status(services: HttpServices) -> Handler:
     return answer
 
 
-def _command(command: Callable[[str, str], Awaitable[dict[str, Any]]]) -> Handler:
+def _history(services: HttpServices) -> Handler:
     async def answer(request: web.Request) -> web.Response:
         try:
-            words = _words_of(await read_body(request, most=MOST_WORDS, seconds=READING))
-            return web.json_response(await command(words.get("cluster", ""), words.get("app", "")))
+            moments = services.history(request.query.get("cluster", ""), request.query.get("app", ""))
+        except InputError as error:
+            return error_response(404, str(error))
+        text = await asyncio.to_thread(json.dumps, {"moments": moments}, separators=(",", ":"))
+        return web.Response(text=text, content_type="application/json")
+
+    return answer
+
+
+def _command(
+    command: Callable[[CommandRequest], Awaitable[dict[str, Any]]], known: Mapping[str, str]
+) -> Handler:
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            words = _words_of(await read_body(request, most=MOST_WORDS, seconds=READING), known)
+            command_request = CommandRequest(**{known[word]: text for word, text in words.items()})
+            return web.json_response(await command(command_request))
         except BodyRefused as refused:
             return error_response(refused.status, refused.why)
         except InputError as error:
@@ -131,7 +156,7 @@ def _command(command: Callable[[str, str], Awaitable[dict[str, Any]]]) -> Handle
     return answer
 
 
-def _words_of(body: bytes) -> Mapping[str, str]:
+def _words_of(body: bytes, known: Iterable[str]) -> Mapping[str, str]:
     """Return the words of a command's body. Raises BodyRefused."""
     try:
         words = json.loads(body or b"{}")
@@ -140,6 +165,6 @@ def _words_of(body: bytes) -> Mapping[str, str]:
         raise BodyRefused(400, why) from None
     if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):
         raise BodyRefused(400, "the body is not a map of text")
-    if unknown := sorted(words.keys() - _WORDS):
-        raise BodyRefused(400, f"{unknown[0]!r} is unknown; valid names are app and cluster")
+    if unknown := sorted(words.keys() - set(known)):
+        raise BodyRefused(400, f"{unknown[0][:80]!r} is unknown; valid names are {', '.join(sorted(known))}")
     return words

@@ -17,9 +17,10 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.app_state impor
 from ansible_collections.plumb.gitops.plugins.module_utils.model.health import brief_reason
 
 from ..core.causes import Problem
+from ..core.instants import instant
+from ..core.suspensions import suspension_text
 from ..store.history import History
 from ..store.reverts import SPANS, count_reverts
-from .status import instant
 
 _MOST_REASONS = 5  # of a cluster
 
@@ -95,6 +96,7 @@ def cluster_head(view: ClusterView, now: float) -> dict[str, Any]:
         "state": view.state,
         "why": list(view.reasons[:_MOST_REASONS]),
         "suspended": status["suspended"],
+        "suspensions": list(status.get("suspensions", ())),
         "running_since": status["running_since"],
         "progress": status.get("progress", {}),
         "next_run": "" if status["suspended"] else instant(now + status["next_in"]),
@@ -109,12 +111,15 @@ def cluster_head(view: ClusterView, now: float) -> dict[str, Any]:
     }
 
 
-def problems_of(view: ClusterView) -> Iterator[Problem]:
-    """Yield the problems of a cluster, each with the commit that its app was rendered from."""
+def problems_of(view: ClusterView, *, with_waits: bool = False) -> Iterator[Problem]:
+    """Yield the problems of a cluster, each with the commit that its app was rendered from.
+
+    `with_waits`: also what is no problem but a reason not to be in sync, such as a wait or a suspension.
+    """
     revisions = {source["name"]: source for source in view.snapshot.history.sources}
     sources = {app["name"]: app["source"] for app in view.apps}
     for reason in view.reasons:
-        if reason["state"] in _NO_PROBLEM:
+        if reason["state"] in _NO_PROBLEM and not with_waits:
             continue
         source = sources.get(reason["app"], "")
         revision = revisions.get(source, {})
@@ -133,7 +138,7 @@ def problems_of(view: ClusterView) -> Iterator[Problem]:
 def _apps(snapshot: ClusterSnapshot) -> list[dict[str, Any]]:
     ran = {app["name"]: app for app in snapshot.status["apps"]}
     options = {app["name"]: app for app in snapshot.apps}
-    suspended = set(snapshot.status["suspended_apps"])
+    suspensions = {each["app"]: each for each in snapshot.status.get("suspensions", ())}
     states, conflicts = snapshot.status["app_states"], _conflicts(snapshot.status)
     waits = {
         wait["app"]: wait for wait in snapshot.status["health"] if wait["result"] in {"in progress", "failed"}
@@ -145,7 +150,7 @@ def _apps(snapshot: ClusterSnapshot) -> list[dict[str, Any]]:
                 ran.get(name),
                 options.get(name, {}),
                 snapshot.history.apps.get(name, {}),
-                name in suspended,
+                suspensions.get(name),
             ),
             **_health(waits.get(name, {})),
             **states.get(name, _PENDING),
@@ -181,14 +186,15 @@ def _app(
     last: Mapping[str, Any] | None,
     app_options: Mapping[str, Any],
     history: Mapping[str, Any],
-    suspended: bool,
+    suspension: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     findings = [_dated(finding) for finding in history.get("findings", ()) if finding["what"] != "reverted"]
     return {
         "name": name,
         "source": app_options.get("source", ""),
         "path": app_options.get("path", ""),
-        "suspended": suspended or bool(last and last.get("suspended")),
+        "suspended": suspension is not None or bool(last and last.get("suspended")),
+        "suspension": suspension_text(suspension) if suspension is not None else "",
         "error": (last or {}).get("error", ""),
         "counts": (last or {}).get("counts", {}),
         "objects": (last or {}).get("objects", 0),
@@ -220,12 +226,15 @@ def _state_of_cluster(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any
 def _reasons(status: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     """Yield why a cluster is not in sync, the worst first; `app` and `object` are empty where it is about more."""
     if status["suspended"]:
-        yield _reason("suspended", text="suspended by command; nothing in it is changed")
+        whole: Mapping[str, str] = next(
+            (each for each in status.get("suspensions", ()) if not each["app"]), {}
+        )
+        yield _reason("suspended", text=f"nothing in it is changed, {suspension_text(whole)}")
         return
     has_reason = False
     for app in apps:
         for reason in reasons_of_app(app):
-            has_reason = True
+            has_reason = has_reason or reason["state"] not in _NO_PROBLEM
             yield reason
     if not has_reason and status["last_run"]["result"] != "succeeded":
         for failure in status["last_run"]["failures"] or ("the last run did not end by itself",):
@@ -252,6 +261,8 @@ def reasons_of_app(app: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         reason = brief_reason(each.get("reasons", ()))
         text = f"{each['status']}: {each.get('message') or 'not there yet'}{'; ' + reason if reason else ''}"
         yield _reason("unhealthy", app["name"], each["object"], text)
+    if app["suspension"]:
+        yield _reason("suspended", app["name"], text=app["suspension"])
 
 
 def _text_of(finding: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.causes import MOST_CAUSES, ProblemCause, cause_documents, group_by_cause, merge_causes
+from ..core.instants import instant
 from ..store.reverts import SPANS, count_reverts
 from .cluster_view import (
     STATE_NAMES,
@@ -30,7 +31,6 @@ from .cluster_view import (
     reasons_of_app,
     view_of,
 )
-from .status import instant
 
 KIND = "AgentState"
 MOST_FOUND = 50  # apps of one answer
@@ -121,6 +121,10 @@ class FleetView:
             "counts": _in_order(Counter(app["state"] for _view, app in matching)),
             "apps": [_row(view, app, now) for view, app in some],
         }
+
+    def views(self) -> list[ClusterView]:
+        """Return the view of each cluster, by name."""
+        return [derived.view for derived in self._all()]
 
     def app_states(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield each cluster with the states of its apps by name; not of those that have left its inventory."""

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from ..core.instants import instant
+from ..core.suspensions import Suspension
 from ..loops.cluster_loop import ClusterLoop
 from ..loops.source_follower import SourceFollower
 from ..store.agent_state import AgentState
@@ -16,14 +17,6 @@ from ..store.app_states import AppStatuses
 from ..store.health_waits import HealthWait
 
 API_VERSION = "plumb.gitops/v1"
-
-
-def status(in_force: AgentState, clusters: Mapping[str, ClusterLoop]) -> dict[str, Any]:
-    """Return all of it: the agent's status, and of each cluster its last run and what is suspended."""
-    return {
-        **agent_status(in_force),
-        "clusters": [cluster_status(in_force, clusters[name]) for name in sorted(clusters)],
-    }
 
 
 def agent_status(in_force: AgentState) -> dict[str, Any]:
@@ -69,6 +62,7 @@ def cluster_status(in_force: AgentState, cluster: ClusterLoop) -> dict[str, Any]
         "name": cluster.name,
         "suspended": in_force.suspensions.holds(cluster.name),
         "suspended_apps": list(in_force.suspensions.apps(cluster.name)),
+        "suspensions": shown_suspensions(in_force.suspensions.of_cluster(cluster.name)),
         "running_since": instant(cluster.running_since),
         "progress": dict(cluster.progress.current),
         "runs": cluster.begun,
@@ -123,6 +117,15 @@ def shown_states(statuses: AppStatuses) -> dict[str, Any]:
     }
 
 
-def instant(seconds: float) -> str:
-    """Return the instant as RFC 3339 in UTC; empty for 0, which is never."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""
+def shown_suspensions(suspensions: Mapping[str, Suspension]) -> list[dict[str, str]]:
+    """Return suspensions by app (empty: the whole cluster): why, by whom, since when, until when (empty: no end)."""
+    return [
+        {
+            "app": app,
+            "reason": suspension.reason,
+            "by": suspension.by,
+            "since": instant(suspension.since),
+            "until": instant(suspension.until),
+        }
+        for app, suspension in suspensions.items()
+    ]

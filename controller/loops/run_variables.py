@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..core.paths import audit_file
+from ..core.paths import audit_file, trail_file
 from ..core.schedule import Trigger
 from ..store.agent_state import AgentState
 from ..store.delivery_intake import receivers_of
@@ -17,10 +17,9 @@ from ..store.delivery_records import record_name
 
 def run_variables(name: str, in_force: AgentState, trigger: Trigger, report: Path) -> dict[str, Any]:
     """Return the extra variables of a run: only paths and checked names, since Ansible templates what is in them."""
-    trail = in_force.config.state_dir / "trail" / f"{name}.jsonl"
     variables: dict[str, Any] = {
         "plumb_report_path": str(report),
-        "plumb_trail_path": str(trail),
+        "plumb_trail_path": str(trail_file(in_force.config.state_dir, name)),
         "plumb_wait": False,  # the agent follows the health
         "plumb_fetch": "never",  # the agent pulls the sources
     }

@@ -47,7 +47,7 @@ def answer_job(connection: socket.socket, folder: Path, make: Callable[[RunJob, 
 
 def run_playbook(job: RunJob, folder: Path) -> RunOutcome:
     """Run the playbook of the job. `folder` is the working directory, a folder of this run's own, mode 0700."""
-    listener = EventListener()
+    listener = EventListener(keeps_lines=job.check)
     os.environ.update(dict.fromkeys(("ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP"), str(folder / "tmp")))
     (folder / "project").mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as shims:
@@ -86,7 +86,8 @@ def make_runner(folder: Path, listener: EventListener) -> Any:
 def _arguments(job: RunJob) -> list[str]:
     limit = ["--limit", job.limit] if job.limit else []
     variables = ["--extra-vars", json.dumps(dict(job.variables))] if job.variables else []
-    return ["--inventory", job.inventory, *limit, "--forks", "1", *variables, job.playbook]
+    check = ["--check", "--diff"] if job.check else []
+    return ["--inventory", job.inventory, *limit, "--forks", "1", *check, *variables, job.playbook]
 
 
 def _outcome(job: RunJob, code: int | None, listener: EventListener) -> RunOutcome:
@@ -102,6 +103,8 @@ def _outcome(job: RunJob, code: int | None, listener: EventListener) -> RunOutco
         warnings=tuple(dict.fromkeys(listener.warnings))[:_MOST_FAILURES],
         undelivered=listener.undelivered,
         pushed=tuple(dict.fromkeys(listener.pushed)),
+        lines=tuple(listener.lines),
+        changed=listener.changed,
         settings=listener.settings,
         digest=digest,
     )

@@ -34,6 +34,7 @@ class RunRequest:
     """A run that is to be made.
 
     `timeout` in seconds, and `timeout_name` is the option that sets it; `keep_fork_server`: it waits for the next run.
+    `check`: nothing is written, and what would be is in the lines of the outcome.
     """
 
     playbook: str
@@ -45,6 +46,7 @@ class RunRequest:
     report: Path | None = None
     vault_password_file: Path | None = None
     keep_fork_server: bool = False
+    check: bool = False
 
 
 class RunPool:
@@ -158,13 +160,14 @@ def _job(request: RunRequest) -> RunJob:
         limit=request.limit,
         variables=request.variables,
         report=str(request.report) if request.report is not None else "",
+        check=request.check,
     )
 
 
 def _outcome(answer: bytes, code: int | None) -> RunOutcome:
     try:
         values = json.loads(answer)
-        lines = {name: tuple(values[name]) for name in ("failures", "warnings", "pushed")}
+        lines = {name: tuple(values[name]) for name in ("failures", "warnings", "pushed", "lines")}
         digest = ReportDigest(**values["digest"]) if values["digest"] is not None else None
         return RunOutcome(**{**values, **lines, "digest": digest})
     except (ValueError, TypeError, KeyError):

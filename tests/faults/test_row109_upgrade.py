@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -185,7 +186,9 @@ def test_row_109_an_upgrade_finds_the_cluster_in_sync(earlier: Earlier, tmp_path
             assert last in agent.await_line("last run", "cluster=here")
             is_quiet(agent, agent.await_run())
             is_quiet(agent, sync(agent))
-            assert f"app {SUSPENDED} suspended" in agent.command("status")[1]
+            assert re.search(
+                rf"^here/{SUSPENDED} +suspended ", agent.command("status", "-o", "wide")[1], re.MULTILINE
+            )
             assert agent.end() == 0
         assert audit.writes() == []
         assert complaints(agent) == []
@@ -245,6 +248,8 @@ def test_row_109_the_earlier_version_comes_back(earlier: Earlier, tmp_path: Path
     with agent_of(earlier, tmp_path) as (agent, _files):
         with running(agent):
             is_quiet(agent, agent.await_run())
+            words = ("--reason", "the other version does not know of reasons", "--until", "2099-12-24T08:00Z")
+            assert agent.command("suspend", f"here/{SUSPENDED}", *words)[0] == 0
             assert agent.end() == 0
         _go_back(agent, earlier)
         assert audit.writes() == []

@@ -10,6 +10,7 @@ a token of the Deployment's service account and the files of its ConfigMap.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -244,9 +245,41 @@ def test_it_is_told_apart_when_an_app_needs_what_nobody_granted(agent: InCluster
     assert agent.kubectl.get("cronjob", "night", f"{agent.name}-shop") is not None
 
 
+def test_a_command_on_this_machine_goes_through_kubectl(agent: InCluster) -> None:
+    """The sandbox runs no containers, so that a program in place of kubectl prints what it is called with."""
+    command = agent.folder / "bin" / "plumb-agent"
+    command.parent.mkdir()
+    checked = agent.bootstrap("--check", plumb_agent_command_file=str(command))
+    assert agent.changed(checked) == 1, checked.output
+    assert not command.exists()
+    assert agent.changed(agent.bootstrap(plumb_agent_command_file=str(command))) == 1
+    assert agent.changed(agent.bootstrap(plumb_agent_command_file=str(command))) == 0
+    kubectl = agent.folder / "bin" / "kubectl"
+    kubectl.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 3\n')
+    kubectl.chmod(0o755)
+
+    def run(*words: str) -> tuple[int, list[str]]:
+        path = {**os.environ, "PATH": f"{kubectl.parent}:{os.environ['PATH']}"}
+        done = subprocess.run([command, *words], env=path, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False)  # fmt: skip
+        return done.returncode, done.stdout.splitlines()
+
+    to_cluster = ["--kubeconfig", str(agent.sandbox.kubeconfig), "--namespace", agent.name]
+    code, called = run("suspend", "here", "--reason", "two words")
+    assert code == 3
+    assert called[:9] == [*to_cluster, "exec", "--stdin", f"deployment/{agent.name}", "--container", "agent"]
+    assert re.fullmatch(r"PLUMB_AGENT_USER=[^@]+@\S+", called[11])
+    assert called[12:] == ["plumb-agent", "suspend", "here", "--reason", "two words"]
+    logs = [*to_cluster, "logs", f"deployment/{agent.name}", "--container", "agent", "-f"]
+    assert run("logs", "-f") == (3, logs)
+
+
 def test_it_goes_and_what_it_applied_stays_or_goes_as_was_said(agent: InCluster) -> None:
     shop = f"{agent.name}-shop"
-    assert agent.changed(agent.bootstrap("-e", "plumb_agent_state=absent")) == 1
+    command = agent.folder / "bin" / "plumb-agent"
+    gone = agent.bootstrap("-e", "plumb_agent_state=absent", plumb_agent_command_file=str(command))
+    assert agent.changed(gone) == 2
+    assert not command.exists()
     assert agent.kubectl.get("deployment", agent.name, agent.name) is None
     assert agent.kubectl.get("clusterrole", agent.name) is None
     assert agent.kubectl.get("namespace", agent.name) is not None

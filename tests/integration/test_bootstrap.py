@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.plumb.gitops.plugins.module_utils.model.version import VERSION
 from ansible_collections.plumb.gitops.tests.support.ansible.play import Play, Played
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
@@ -89,6 +90,7 @@ class Site:
             **{f"plumb_agent_{part}_dir": str(self.root / part) for part in ("config", "state", "cache")},
             "plumb_agent_release_dir": str(self.root / "release"),
             "plumb_agent_unit_dir": str(self.root / "unit"),
+            "plumb_agent_bin_dir": str(self.root / "bin"),
             "plumb_agent_settings": {"interval": "10m", "http": {"listen": "127.0.0.1:0"}},
             **agent,
         }
@@ -143,6 +145,7 @@ def site(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     root = Path(tempfile.mkdtemp(prefix="plumb-test-", dir="/srv"))
     root.chmod(0o755)
     (root / "unit").mkdir()
+    (root / "bin").mkdir()
     yield Site(Play(folder / "play", sandbox), sandbox, repository, root, name, name)
     shutil.rmtree(root)
     if any(user.pw_name == name for user in pwd.getpwall()):
@@ -207,7 +210,7 @@ def test_what_is_wrong_is_found_before_anything_is_changed(site: Site, kubectl: 
     assert "Traceback" not in refused.output
     assert set(changes(refused).values()) == {0}
     assert kubectl.get("namespace", f"{site.namespace}-system") is None
-    assert [path.name for path in site.root.iterdir()] == ["unit"]
+    assert sorted(path.name for path in site.root.iterdir()) == ["bin", "unit"]
 
 
 def test_bootstrap_as_a_check_says_and_again(site: Site, kubectl: Kubectl) -> None:
@@ -215,7 +218,7 @@ def test_bootstrap_as_a_check_says_and_again(site: Site, kubectl: Kubectl) -> No
     site.repository.commit({"app/role.yaml": None})
     checked = site.run("--check", "--diff")
     assert checked.code == 0, checked.output
-    assert [path.name for path in site.root.iterdir()] == ["unit"]
+    assert sorted(path.name for path in site.root.iterdir()) == ["bin", "unit"]
     assert kubectl.get("namespace", f"{site.namespace}-system") is None
 
     done = site.run()
@@ -226,6 +229,8 @@ def test_bootstrap_as_a_check_says_and_again(site: Site, kubectl: Kubectl) -> No
     _holds_no_secret(site, checked.output + done.output + again.output)
     _is_private(site)
     _is_a_good_unit(site)
+
+    _is_a_command(site)
 
     lines = site.until_it_reconciled()
     assert "reconciled  cluster=here" in lines, lines
@@ -255,7 +260,7 @@ def test_bootstrap_as_a_check_says_and_again(site: Site, kubectl: Kubectl) -> No
     assert kubectl.get("configmap", "settings", site.namespace) is None
     assert kubectl.get("clusterrole", site.name) is None
     assert kubectl.get("serviceaccount", site.name, f"{site.namespace}-system") is None
-    assert [path.name for path in site.root.iterdir()] == ["unit"]
+    assert sorted(path.name for path in site.root.iterdir()) == ["bin", "unit"]
     assert not any(group.gr_name == site.name for group in grp.getgrall())
 
 
@@ -279,6 +284,26 @@ def _is_private(site: Site) -> None:
     variables = inventory["plumb_clusters"]["hosts"]["here"]
     assert variables["plumb_kubeconfig"] == str(site.root / "state" / "access" / "here.kubeconfig")
     assert not any(word.startswith("plumb_agent_") for word in variables)
+
+
+def _is_a_command(site: Site) -> None:
+    """It is for root and the group, wherever they are; nothing runs yet that it could reach."""
+    command = site.root / "bin" / site.name
+    assert (stat.S_IMODE(command.stat().st_mode), command.owner()) == (0o755, "root")
+    evil = site.play.folder / "ansible_collections"
+    evil.mkdir()
+    (evil / "__init__.py").write_text("raise SystemExit('imported from the working directory')\n")
+
+    def run(*words: str) -> tuple[int, str]:
+        done = subprocess.run([command, *words], cwd=evil.parent, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    assert run("--version") == (0, f"plumb-agent {VERSION}\n")
+    code, text = run("status")
+    assert (code, "Check that the agent runs" in text) == (1, True), text
+    assert run("verify")[0] == 1  # there is no trail yet
+    journal = run("logs", "-n", "1")
+    assert f"{site.name}.service" not in journal[1] or journal[0] == 0, journal
 
 
 def _is_a_good_unit(site: Site) -> None:

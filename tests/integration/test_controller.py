@@ -9,6 +9,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -112,7 +113,7 @@ def test_an_app_is_suspended_resumed_and_synced_bycommand_of(fleet: Fleet, kubec
     code, output = agent.command("sync", "--app", "app")
     assert code == 1
     assert "suspended. Resume it first" in output
-    assert "app app suspended" in agent.command("status")[1]
+    assert re.search(r"^here/app +suspended ", agent.command("status")[1], re.MULTILINE)
     assert agent.command("resume")[0] == 0
     until(lambda: greeting(kubectl) == "after", "the resumed app")
     kubectl("patch", "configmap", "settings", "-n", NAMESPACE, "-p", '{"data": {"greeting": "edited"}}')

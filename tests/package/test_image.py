@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.plumb.gitops.plugins.module_utils.model.version import VERSION
 from ansible_collections.plumb.gitops.tests.package.as_installed import ROOT
 
 DEFINITION = ROOT / "execution-environment.yml"
@@ -58,3 +59,19 @@ def test_it_runs_the_controller_as_a_user_without_rights(context: Path) -> None:
     command = json.loads(entry.removeprefix("ENTRYPOINT "))
     assert command[-2:] == ["-m", "ansible_collections.plumb.gitops.controller"]
     assert json.loads(lines[-1].removeprefix("CMD ")) == ["--config", "/etc/plumb/agent.yml"]
+
+
+def test_it_has_the_command_on_its_path(context: Path, tmp_path: Path) -> None:
+    lines = (context / "Containerfile").read_text(encoding="utf-8").splitlines()
+    (line,) = (line for line in lines if "/usr/local/bin/plumb-agent" in line)
+    subprocess.run(
+        ["sh", "-c", line.removeprefix("RUN ").replace("/usr/local/bin", str(tmp_path))], check=True
+    )
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "PYTHONPATH": ":".join(filter(None, sys.path)),
+    }
+    done = subprocess.run(
+        [tmp_path / "plumb-agent", "--version"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"plumb-agent {VERSION}\n"), done.stderr

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.plumb.gitops.controller.core.instants import instant
 from ansible_collections.plumb.gitops.controller.http.cluster_view import ClusterSnapshot
 from ansible_collections.plumb.gitops.controller.http.event_broker import EventBroker
 from ansible_collections.plumb.gitops.controller.http.fleet_view import FleetView
 from ansible_collections.plumb.gitops.controller.http.page import PageData
-from ansible_collections.plumb.gitops.controller.http.status import instant, shown_states
+from ansible_collections.plumb.gitops.controller.http.status import shown_states
 from ansible_collections.plumb.gitops.controller.store.app_states import HeldStates, statuses_after
 from ansible_collections.plumb.gitops.controller.store.health_waits import HealthWaits
 from ansible_collections.plumb.gitops.controller.store.history import History, after_run

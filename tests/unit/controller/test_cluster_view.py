@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.plumb.gitops.controller.core.instants import instant
 from ansible_collections.plumb.gitops.controller.http.cluster_view import (
     ClusterSnapshot,
     cluster_document,
     view_of,
 )
-from ansible_collections.plumb.gitops.controller.http.status import instant, shown_states
+from ansible_collections.plumb.gitops.controller.http.status import shown_states
 from ansible_collections.plumb.gitops.controller.runner.report_digest import findings_of
 from ansible_collections.plumb.gitops.controller.runner.reports import summary_of
 from ansible_collections.plumb.gitops.controller.store.app_states import HeldStates, statuses_after

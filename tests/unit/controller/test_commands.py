@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from ansible_collections.plumb.gitops.controller.core.suspensions import Suspensions
-from ansible_collections.plumb.gitops.controller.loops.commands import Commands
+from ansible_collections.plumb.gitops.controller.loops.commands import CommandRequest, Commands
 
 
 @pytest.mark.parametrize("running_since", [0.0, 1.0], ids=["idle", "running"])
@@ -40,6 +40,6 @@ def test_the_run_to_wait_for_is_the_next_one_that_begins(running_since: float) -
         cast("Any", None),
         cast("Any", Pulls()),
     )
-    answer = asyncio.run(commands.sync("prod", ""))
+    answer = asyncio.run(commands.sync(CommandRequest(cluster="prod")))
     assert (answer["runs"], answer["silent"]) == ({"prod": 4}, ["fleet"])
     assert asked == ["sources of prod", "sync by request"]

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.plumb.gitops.controller.core.log import as_json, as_text
 from ansible_collections.plumb.gitops.controller.core.suspensions import (
     WHOLE,
+    Suspension,
     Suspensions,
     read_suspensions,
     write_suspensions,
@@ -46,6 +47,24 @@ def test_suspensions_are_kept_and_taken_back(tmp_path: Path) -> None:
     assert some.apps("prod") == ("shop",)
     assert some.without("prod", "shop").holds("prod")
     assert some.without("prod", WHOLE) == Suspensions().with_("test", "shop")
+
+
+def test_a_suspension_keeps_its_reason_and_end_in_a_file_that_0_1_0_reads(tmp_path: Path) -> None:
+    file = tmp_path / "suspensions"
+    why = Suspension(reason="the database moves", by="alice@ops1", since=10.0, until=20.0)
+    some = Suspensions().with_("prod", "shop", why).with_("test", WHOLE)
+    write_suspensions(file, some)
+    assert read_suspensions(file) == some
+    assert (some.overdue(19.0), some.overdue(20.0)) == ((), (("prod", "shop"),))
+    assert some.without_targets(("prod", "shop")) == Suspensions().with_("test", WHOLE)
+    head, content = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    assert head["format"] == 1
+    assert content["suspended"] == [["prod", "shop"], ["test", ""]]  # all that 0.1.0 looks for
+    former = RecordStore[Any](
+        kind="plumb.gitops/suspensions", version=1, encode=dict, decode=dict, trust=Trust.STATE
+    )
+    former.save(file, {"suspended": [["prod", "shop"]]})  # as 0.1.0 writes it
+    assert read_suspensions(file) == Suspensions().with_("prod", "shop")
 
 
 def test_suspensions_that_cannot_be_read_resume_nothing(tmp_path: Path) -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 
-from .core.config import Config
+from ..core.config import Config
 
 _TIMEOUT = 30.0  # seconds; a sync waits for the sources of its apps
 _PAUSE = 0.5
@@ -36,25 +37,32 @@ class AgentClient:
         """Return the agent's status. Raises CommandError."""
         return self._request("GET", "status")
 
-    def command(self, name: str, cluster: str, app: str) -> dict[str, Any]:
-        """Send a command. Return the answer. Raises CommandError."""
-        body = {key: value for key, value in (("cluster", cluster), ("app", app)) if value}
-        return self._request("POST", name, body)
+    def command(self, name: str, words: Mapping[str, str], seconds: float = _TIMEOUT) -> dict[str, Any]:
+        """Send a command with its words; empty ones are left out. Return the answer. Raises CommandError."""
+        body = {key: value for key, value in words.items() if value}
+        return self._request("POST", name, body, seconds)
 
-    def wait(self, runs: Mapping[str, int]) -> list[dict[str, Any]]:
-        """Wait until these runs (by cluster, its number since the start) have ended. Return the clusters' status."""
+    def history(self, cluster: str, app: str) -> list[dict[str, Any]]:
+        """Return what happened, the newest first. Raises CommandError."""
+        query = urllib.parse.urlencode({"cluster": cluster, "app": app})
+        moments: list[dict[str, Any]] = self._request("GET", f"history?{query}")["moments"]
+        return moments
+
+    def follow(self, runs: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+        """Yield the status with the clusters of these runs (by cluster, its number since the start) again and again.
+
+        Raises CommandError after twice the time that a run may take.
+        """
         deadline = time.monotonic() + 2 * self.config.run_timeout
         while time.monotonic() < deadline:
-            clusters = [cluster for cluster in self.status()["clusters"] if cluster["name"] in runs]
-            if all(
-                cluster["runs"] >= runs[cluster["name"]] and not cluster["running_since"]
-                for cluster in clusters
-            ):
-                return clusters
+            status = self.status()
+            yield {**status, "clusters": [each for each in status["clusters"] if each["name"] in runs]}
             time.sleep(_PAUSE)
         raise self._failed("waiting for the run", "it has not ended", "Look at the agent's log.")
 
-    def _request(self, method: str, name: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _request(
+        self, method: str, name: str, body: Mapping[str, str] | None = None, seconds: float = _TIMEOUT
+    ) -> dict[str, Any]:
         http = self.config.http
         if http.token_file is None:
             raise self._failed(
@@ -75,11 +83,11 @@ class AgentClient:
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=_TIMEOUT) as answer:
+            with opener.open(request, timeout=seconds) as answer:
                 document: dict[str, Any] = json.load(answer)
                 return document
         except urllib.error.HTTPError as exc:
-            raise self._failed(name, _reason(exc), "") from exc
+            raise self._failed(name.partition("?")[0], _reason(exc), "") from exc
         except (OSError, ValueError) as exc:
             why = str(getattr(exc, "reason", exc))
             raise self._failed(name, f"no answer from {url}: {why}", "Check that the agent runs.") from exc
