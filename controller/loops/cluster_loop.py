@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -314,21 +314,25 @@ class ClusterLoop:
         """Return whether a run of this app is under way."""
         return bool(self.running_since) and (self._apps_in_run is None or app in self._apps_in_run)
 
-    def health_ended(self, wait: HealthWait) -> None:
-        """Record that an app is healthy, or is not in its time; apps that depend on it are due when it is."""
+    def health_ended(self, waits: Sequence[HealthWait]) -> None:
+        """Record that apps are healthy, or are not in their time; apps that depend on a healthy one are due."""
+        for wait in waits:
+            self._log_health(wait)
+            self.history = after_health(self.history, wait, time.time())
+            self._shared.deliveries.add_health(self.name, wait)
+        write_history(self._histories, self.name, self.history)
+        self.watch.update_followed()
+        self._start_dependents()
+        self.update_states()
+        self._shared.changed(self.name)
+
+    def _log_health(self, wait: HealthWait) -> None:
         about = {"cluster": self.name, "app": wait.app, "seconds": round(wait.ended - wait.began, 1)}
         if wait.result == HEALTHY:
             self._shared.log.info("healthy", **about)
         else:
             why = "; ".join(map(unhealthy_text, wait.unhealthy[:3])) or wait.waits_for
             self._shared.log.error("not healthy", **about, why=why, report=wait.report)
-        self.history = after_health(self.history, wait, time.time())
-        write_history(self._histories, self.name, self.history)
-        self._shared.deliveries.add_health(self.name, wait)
-        self.watch.update_followed()
-        self._start_dependents()
-        self.update_states()
-        self._shared.changed(self.name)
 
     def health_unreadable(self, apps: frozenset[str]) -> None:
         """Have a run read the health of these apps."""

@@ -30,16 +30,18 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.parsing.eng
 )
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import InputError, PlumbError
 from ansible_collections.plumb.gitops.plugins.module_utils.model.health import Health, HealthStatus
-from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
-from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Unhealthy
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.apply.wait import read_health
+from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind, ObjectRef
+from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import Awaited, Unhealthy
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.apply.wait import (
+    WaitResult,
+    read_health,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.health.reasons import explain
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import unhealthy_document
 
 from ..core.daemon_threads import in_daemon_thread
 from ..store.health_waits import (
     FAILED,
-    HEALTHY,
     HealthWait,
     HealthWaits,
     read_waits,
@@ -54,6 +56,8 @@ _AFTER_FAILURE = 60.0  # seconds between reads of an app whose time is over, or 
 
 # Seconds after which a wait that goes on is explained, and until it is explained anew.
 _EXPLAIN_AFTER, _EXPLAIN_AGAIN = 10.0, 60.0
+
+_AT_ONCE = 40  # apps whose objects are listed together: their ids stand in the address
 
 FollowedKey = tuple[str, str, str]  # kind with group, namespace, name
 
@@ -74,8 +78,8 @@ class FollowedCluster(Protocol):
     def is_in_run(self, app: str) -> bool:
         """Return whether a run that may write to the app is under way; what it leaves is known at its end."""
 
-    def health_ended(self, wait: HealthWait) -> None:
-        """Handle that a wait has ended, or that an app whose wait had failed is healthy."""
+    def health_ended(self, waits: Sequence[HealthWait]) -> None:
+        """Handle that waits have ended, or that apps whose waits had failed are healthy."""
 
     def health_unreadable(self, apps: frozenset[str]) -> None:
         """Handle that this process cannot read the objects of these apps: only a run can."""
@@ -96,6 +100,7 @@ class HealthFollower:
         self._cluster = cluster
         self._folder = folder
         self.waits: HealthWaits = read_waits(folder, cluster.name)
+        self._apps_by_object = _apps_by_object(self.waits)
         self._paces = {app: _Pace(time.monotonic()) for app in self.waits.by_app}
         self._explained: dict[str, float] = {}  # by app: when its wait was explained last
         self._wakeup = asyncio.Event()
@@ -106,25 +111,24 @@ class HealthFollower:
     ) -> None:
         """Take over what a run has left in progress. `commits` are by app; `apps` are those that there are."""
         now = time.time()
+        changed: list[HealthWait] = []
         for app in summary.get("apps", ()):
             before = self.waits.by_app.get(app["name"])
             wait = wait_after_run(before, app, commits.get(app["name"], ""), report, now)
             if wait is not None and wait != before:
-                self._replace(before, wait)
+                changed.append(wait)
                 self._paces[app["name"]] = _Pace(time.monotonic() + _FIRST_PAUSE)
-        self.waits = self.waits.only(apps)
-        self._save()
+        self._replace(changed, apps)
         self._wakeup.set()
 
     def object_changed(self, kind: GroupKind, namespace: str, name: str) -> None:
         """Read the waits of this object soon."""
         soon = time.monotonic() + _AFTER_CHANGE
         key = str(kind), namespace, name
-        for app, wait in self.waits.by_app.items():
-            if key in _keys(wait):
-                pace = self._paces.setdefault(app, _Pace(soon))
-                pace.due, pace.pause = min(pace.due, soon), _FIRST_PAUSE
-                self._wakeup.set()
+        for app in self._apps_by_object.get(key, ()):
+            pace = self._paces.setdefault(app, _Pace(soon))
+            pace.due, pace.pause = min(pace.due, soon), _FIRST_PAUSE
+            self._wakeup.set()
 
     def wake(self) -> None:
         """Look again whether reads may be made now."""
@@ -132,7 +136,7 @@ class HealthFollower:
 
     def followed(self) -> frozenset[FollowedKey]:
         """Return the objects that are waited for, whose changes `object_changed` wants to know."""
-        return frozenset(key for wait in self.waits.by_app.values() for key in _keys(wait))
+        return frozenset(self._apps_by_object)
 
     async def loop(self) -> None:
         """Follow for ever."""
@@ -186,11 +190,15 @@ class HealthFollower:
         except PlumbError as error:
             self._disconnect()
             after_reads = [_after_failed_read(wait, error) for wait in due]
-        for wait, after in zip(due, after_reads, strict=True):
-            current = self.waits.by_app.get(wait.app) == wait and not self._cluster.is_in_run(wait.app)
-            if current and after != wait:
-                self._replace(wait, after)
-        self._save()
+        changed = [
+            after
+            for wait, after in zip(due, after_reads, strict=True)
+            if after != wait
+            and self.waits.by_app.get(wait.app) == wait
+            and not self._cluster.is_in_run(wait.app)
+        ]
+        if changed:
+            self._replace(changed)
 
     def _read_all(self, connection: Mapping[str, Any], due: Sequence[HealthWait]) -> list[HealthWait]:
         """Return these waits after a read of their objects; in a thread. Raises PlumbError where none can be read."""
@@ -202,10 +210,21 @@ class HealthFollower:
             )
         cluster = self._connection[1]
         cluster.discover()
-        return [self._read_wait(cluster, wait) for wait in due]
+        after_reads: list[HealthWait] = []
+        for start in range(0, len(due), _AT_ONCE):
+            group = due[start : start + _AT_ONCE]
+            objects = [awaited for wait in group for awaited in wait.follow_up.objects]
+            set_ids = sorted({wait.follow_up.set_id for wait in group})
+            pending = {each.ref: each for each in read_health(cluster, set_ids, objects).pending}
+            after_reads += [self._after_read(cluster, wait, pending) for wait in group]
+        return after_reads
 
-    def _read_wait(self, cluster: Cluster, wait: HealthWait) -> HealthWait:
-        result = read_health(cluster, wait.follow_up.set_id, wait.follow_up.objects)
+    def _after_read(
+        self, cluster: Cluster, wait: HealthWait, pending: Mapping[ObjectRef, Awaited]
+    ) -> HealthWait:
+        """Return a wait after its objects were read, explained where it fails, or has gone on for some time."""
+        refs = [awaited.ref for awaited in wait.follow_up.objects]
+        result = WaitResult(tuple(pending[ref] for ref in refs if ref in pending), ())
         now = time.time()
         after = wait_after_read(wait, result.pending, now, moves=result.moves)
         fails_now = after.result == FAILED and wait.goes_on
@@ -220,17 +239,23 @@ class HealthFollower:
             after = replace(after, unhealthy=tuple(map(unhealthy_document, unhealthy)))
         return after
 
-    def _replace(self, before: HealthWait | None, after: HealthWait) -> None:
-        self.waits = self.waits.with_(after)
-        ended = not after.goes_on and (before is None or before.result != after.result)
-        if after.result == HEALTHY:
-            self._paces.pop(after.app, None)
+    def _replace(self, changed: Sequence[HealthWait], apps: frozenset[str] | None = None) -> None:
+        """Put these waits in place of those of their apps, and drop those of apps that are not among `apps`."""
+        before = self.waits
+        self.waits = before.with_(*changed) if apps is None else before.with_(*changed).only(apps)
+        self._apps_by_object = _apps_by_object(self.waits)
+        self._paces = {app: pace for app, pace in self._paces.items() if app in self.waits.by_app}
+        if self.waits != before:
+            with contextlib.suppress(OSError):  # the next run finds it again
+                write_waits(self._folder, self._cluster.name, self.waits)
+        ended = [
+            wait
+            for wait in changed
+            if not wait.goes_on
+            and ((known := before.by_app.get(wait.app)) is None or known.result != wait.result)
+        ]
         if ended:
-            self._cluster.health_ended(after)
-
-    def _save(self) -> None:
-        with contextlib.suppress(OSError):  # the next run finds it again
-            write_waits(self._folder, self._cluster.name, self.waits)
+            self._cluster.health_ended(ended)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -246,8 +271,9 @@ def _after_failed_read(wait: HealthWait, error: PlumbError) -> HealthWait:
     return replace(after, unhealthy=tuple(unhealthy)) if after.result == FAILED else after
 
 
-def _keys(wait: HealthWait) -> frozenset[FollowedKey]:
-    return frozenset(
-        (str(awaited.ref.group_kind), awaited.ref.namespace, awaited.ref.name)
-        for awaited in wait.follow_up.objects
-    )
+def _apps_by_object(waits: HealthWaits) -> dict[FollowedKey, list[str]]:
+    apps: dict[FollowedKey, list[str]] = {}
+    for app, wait in waits.by_app.items():
+        for ref in (awaited.ref for awaited in wait.follow_up.objects):
+            apps.setdefault((str(ref.group_kind), ref.namespace, ref.name), []).append(app)
+    return apps

@@ -53,7 +53,7 @@ def wait_for_health(
     remarks: set[str] = set()
     pause = _FIRST_PAUSE
     while result.pending:
-        result = read_health(cluster, set_id, result.pending)
+        result = read_health(cluster, [set_id], result.pending)
         remarks.update(result.remarks)
         waiting(result.pending)
         if not result.moves or time.monotonic() + pause >= deadline:
@@ -73,13 +73,13 @@ def awaited_deletion(live: Body) -> Awaited:
     )
 
 
-def read_health(cluster: Cluster, set_id: str, objects: Sequence[Awaited]) -> WaitResult:
-    """Read the objects once, by one LIST per kind, and return those that have to be waited for."""
+def read_health(cluster: Cluster, set_ids: Sequence[str], objects: Sequence[Awaited]) -> WaitResult:
+    """Read the objects of these ApplySets once, by one LIST per kind; return those that have to be waited for."""
     kinds = sorted({(awaited.api_version, awaited.ref.kind) for awaited in objects})
     live: dict[ObjectRef, Body] = {}
     errors: dict[tuple[str, str], str] = {}
     for kind, listed in zip(
-        kinds, cluster.map(lambda k: _list(cluster, set_id, k, objects), kinds), strict=True
+        kinds, cluster.map(lambda k: _list(cluster, set_ids, k, objects), kinds), strict=True
     ):
         if isinstance(listed, RequestError):
             errors[kind] = str(listed)
@@ -105,7 +105,7 @@ def _health_of(
 
 
 def _list(
-    cluster: Cluster, set_id: str, kind: tuple[str, str], objects: Sequence[Awaited]
+    cluster: Cluster, set_ids: Sequence[str], kind: tuple[str, str], objects: Sequence[Awaited]
 ) -> list[Body] | RequestError:
     resource = cluster.discover().find(*kind)
     if resource is None:
@@ -117,7 +117,7 @@ def _list(
             return [] if live is None else [live]
         namespaces = sorted({ref.namespace for ref in refs})
         where = namespaces if len(namespaces) == 1 else [""]
-        selector = f"{PART_OF}={set_id}"
+        selector = f"{PART_OF} in ({','.join(set_ids)})"
         return [
             item
             for ns in where
