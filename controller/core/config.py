@@ -19,6 +19,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.render.bounds.limits 
 from ansible_collections.plumb.gitops.plugins.module_utils.render.yaml.documents import read_documents
 
 from .config_reader import OPERATION, ConfigReader
+from .processors import count_processors
 
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):(\d{1,5})", re.ASCII)
 _HEADER = re.compile(
@@ -125,7 +126,7 @@ def config_of(values: Mapping[str, Any], *, subject: str, environment: Mapping[s
         renew_tokens=reader.flag("renew_tokens", default=True),
         watch=reader.flag("watch", default=True),
         start_ahead=reader.flag("start_ahead", default=True),
-        max_runs=reader.number("max_runs", len(os.sched_getaffinity(0)), 1, 1000),
+        max_runs=reader.number("max_runs", count_processors(), 1, 1000),
     )
 
 
