@@ -14,7 +14,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 def count_processors(cgroup: Path = _CGROUP) -> int:
     """Return the number, at least 1. A limit of a part of a processor counts as one."""
-    return max(1, min(len(os.sched_getaffinity(0)), math.ceil(_limit(cgroup))))
+    return max(1, math.ceil(min(len(os.sched_getaffinity(0)), _limit(cgroup))))
 
 
 def _limit(cgroup: Path) -> float:
