@@ -327,6 +327,8 @@ class Agent:
     async def _drop_copies(self) -> None:
         """Remove copies of inventories; one that a run still uses is removed later."""
         used = {cluster.inventory_used for cluster in self.clusters.values() if cluster.inventory_used}
+        hooks = {cluster.before_sync.inventory for cluster in self.clusters.values()}
+        used |= {inventory for inventory in hooks if inventory is not None}
         used |= (
             self._scanner.inventories
             | self._deliveries.inventories

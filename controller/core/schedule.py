@@ -84,6 +84,11 @@ class Trigger:
         return not {CHANGE_SEEN, HEALTH}.issuperset(self.cause.split(", "))
 
     @property
+    def has_hook(self) -> bool:
+        """Whether the hook `before_sync` runs before it: dependents continue a sync that had it."""
+        return not {CHANGE_SEEN, HEALTH, DEPENDENCY}.issuperset(self.cause.split(", "))
+
+    @property
     def urgency(self) -> Urgency:
         """How urgent the run is, by the most urgent of its causes."""
         causes = self.cause.split(", ")

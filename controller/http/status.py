@@ -80,6 +80,7 @@ def cluster_status(in_force: AgentState, cluster: ClusterLoop) -> dict[str, Any]
         "watch": cluster.watch.status(),
         "conflicts": cluster.watch.queue.conflict_status(),
         "deliveries": cluster.undelivered,
+        "before_sync_since": instant(cluster.before_sync.since),
         "app_states": shown_states(cluster.app_states),
         "health": [
             _wait(wait) for wait in (*cluster.health.waits.by_app.values(), *cluster.health.waits.ended)

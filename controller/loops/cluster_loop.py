@@ -54,6 +54,7 @@ from ..store.metrics import Metered
 from ..store.run_state import read_record, write_record
 from ..watch.change_queue import HeldApps
 from ..watch.cluster_watch import ClusterWatch
+from .before_sync import BeforeSync
 from .health_follower import HealthFollower
 from .progress_log import ProgressLog
 from .run_result import history_after, log_values, record_after
@@ -86,6 +87,9 @@ class ClusterLoop:
         self._interval = config.interval
         self._paced = self._due = time.monotonic()
         self._trigger: Trigger | None = Trigger("started")
+        self.before_sync = BeforeSync(
+            name, shared, may_run=lambda: self.may_run, passed=self._admit, failed=self._hook_failed
+        )
         self._not_before = 0.0  # by time.monotonic(): until then only an operator may ask for a run
         self._stopped = 0  # runs in a row that the API server's failures stopped
         self._warned: frozenset[str] = frozenset()
@@ -155,8 +159,35 @@ class ClusterLoop:
 
     def request_run(self, trigger: Trigger) -> None:
         """Ask for a run: now, or as soon as the one that is under way has ended."""
+        if not self._waits_for_hook(trigger):
+            self._admit(trigger)
+
+    def _waits_for_hook(self, trigger: Trigger) -> bool:
+        """Return whether a hook runs before this; it asks for the run again, so that of the interval waits, too."""
+        waits = self.before_sync.takes(trigger)
+        if waits and trigger.apps is None:
+            self._due = time.monotonic() + self._interval
+        return waits
+
+    def _admit(self, trigger: Trigger) -> None:
+        """Have a run made that waits for no hook."""
         self._trigger = merge_triggers(self._trigger, trigger)
         self._wakeup.set()
+
+    def _hook_failed(self, trigger: Trigger, outcome: RunOutcome) -> None:
+        """Record a sync that its hook has kept back."""
+        self.begun += 1  # for whoever waits for the run that they asked for
+        before, self.record = self.record, record_after(self.record, outcome, trigger, None, time.time())
+        if self.record.failures != before.failures:  # told once, until it has passed
+            self._shared.log.error("hook failed", **log_values(self.name, outcome, trigger, 0.0))
+        self._paced = time.monotonic()
+        self._set_due()
+        write_record(self._records, self.name, self.record)
+        self.history = history_after(self.history, outcome, self.record, whole=False)
+        write_history(self._histories, self.name, self.history)
+        self.update_states()
+        self._wakeup.set()
+        self._shared.changed(self.name)
 
     def announce(self, source: str, commit: str) -> None:
         """Have others told that a commit of a source is to be applied."""
@@ -175,6 +206,7 @@ class ClusterLoop:
         self._follow_or_end()
         self.update_states()
         self.health.wake()
+        self.before_sync.start()
         self._wakeup.set()
         self._shared.changed(self.name)
 
@@ -198,11 +230,15 @@ class ClusterLoop:
     async def loop(self) -> None:
         """Make runs for ever. Cancelling it ends the run that is under way, and the watch."""
         self._follow_or_end()
+        if self._trigger is not None:
+            trigger, self._trigger = self._trigger, None
+            self.request_run(trigger)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.health.loop())
                 tasks.create_task(self._loop())
         finally:
+            self.before_sync.end()
             self.watch.end()
 
     async def _loop(self) -> None:
@@ -244,7 +280,10 @@ class ClusterLoop:
                 continue
             left = self._due - time.monotonic()
             if may_run and left <= 0:
-                trigger = merge_triggers(self._trigger, Trigger(RETRY if self.record.failed else INTERVAL))
+                due = Trigger(RETRY if self.record.failed else INTERVAL)
+                if self._waits_for_hook(due):
+                    continue
+                trigger = merge_triggers(self._trigger, due)
                 trigger = self._trigger if self._trigger and self._trigger.apps is None else trigger
                 self._trigger = None
                 return trigger
@@ -269,7 +308,9 @@ class ClusterLoop:
             inventory=in_force.accepted.path,
             limit=self.name,
             timeout=in_force.config.run_timeout,
-            variables=run_variables(self.name, in_force, trigger, folder / f"{stamp}.json"),
+            variables=run_variables(
+                self.name, in_force, trigger, folder / f"{stamp}.json", self.before_sync.pulled
+            ),
             report=folder / f"{stamp}.json",
             vault_password_file=in_force.config.vault_password_file,
             keep_fork_server=in_force.config.start_ahead,

@@ -15,7 +15,9 @@ from ..store.delivery_intake import receivers_of
 from ..store.delivery_records import record_name
 
 
-def run_variables(name: str, in_force: AgentState, trigger: Trigger, report: Path) -> dict[str, Any]:
+def run_variables(
+    name: str, in_force: AgentState, trigger: Trigger, report: Path, pulled: Path | None
+) -> dict[str, Any]:
     """Return the extra variables of a run: only paths and checked names, since Ansible templates what is in them."""
     variables: dict[str, Any] = {
         "plumb_report_path": str(report),
@@ -29,6 +31,8 @@ def run_variables(name: str, in_force: AgentState, trigger: Trigger, report: Pat
     if receivers_of(in_force.accepted.settings.get(name, {}).get("deliver", {})):
         folder = in_force.config.state_dir / "deliveries" / name
         variables["plumb_record_path"] = str(folder / record_name(report.stem, is_sync=trigger.is_sync))
+    if pulled is not None:
+        variables["plumb_pulled_path"] = str(pulled)
     if suspended := in_force.suspensions.apps(name):
         variables["plumb_suspended"] = list(suspended)
     if trigger.apps is not None:

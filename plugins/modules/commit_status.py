@@ -77,6 +77,18 @@ statuses:
     link:
       description: The address that the status links to.
       type: str
+undelivered:
+  description: Why statuses could not be set.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    receiver:
+      description: Always V(commit statuses).
+      type: str
+    error:
+      description: Why, and the next step.
+      type: str
 left_out:
   description:
     - Sources of the config in Git that are on the forge, in a repository for which the forge's token may not be used.

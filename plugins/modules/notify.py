@@ -74,6 +74,10 @@ options:
         description: How many messages the receiver gets in an hour at most.
         type: int
         default: 30
+  receivers:
+    description: The names of those of O(notifications) that are notified now; all if it is not given.
+    type: list
+    elements: str
 seealso:
   - module: plumb.gitops.apply
   - module: plumb.gitops.commit_status
@@ -98,6 +102,18 @@ sent:
   returned: success
   type: list
   elements: str
+undelivered:
+  description: Who could not be notified.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    receiver:
+      description: The name of the receiver.
+      type: str
+    error:
+      description: Why, and the next step.
+      type: str
 news:
   description: The news of the run, for whichever receivers.
   returned: success

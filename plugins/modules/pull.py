@@ -100,6 +100,11 @@ options:
       - The oldest are removed first. A source that does not fit is in error, and its last good revision stays in force.
     type: str
     default: 1Gi
+  record:
+    description:
+      - The file in which M(plumb.gitops.run_record) kept what an earlier task returned. If it is there, that is
+        returned again, and nothing is pulled. An agent has a sync take the commits that its hook has seen.
+    type: path
   progress:
     description:
       - How the task shows on standard error how far it is, such as C(812 of 1,000 applied) and what it waits for.

@@ -18,6 +18,7 @@ import yaml
 
 from ansible_collections.plumb.gitops.tests.support.agent.agent_on_git import FollowedGit, followed_git
 from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
 from ansible_collections.plumb.gitops.tests.support.faults.slow_receiver import (
     Answer,
@@ -48,11 +49,16 @@ class Reporting:
             )
         self.fleet.follow(plumb_notifications=notifications, **variables)
 
+    def cluster(self) -> dict[str, Any]:
+        """Return what the agent's status says of the cluster."""
+        _status, text = self.fleet.agent.get("/api/v1/status", token=self.fleet.token)
+        cluster: dict[str, Any]
+        (cluster,) = json.loads(text)["clusters"]
+        return cluster
+
     def deliveries(self) -> list[dict[str, Any]]:
         """Return what the agent's status says of what waits."""
-        _status, text = self.fleet.agent.get("/api/v1/status", token=self.fleet.token)
-        (cluster,) = json.loads(text)["clusters"]
-        waiting: list[dict[str, Any]] = cluster["deliveries"]
+        waiting: list[dict[str, Any]] = self.cluster()["deliveries"]
         return waiting
 
     def idle(self) -> bool:
@@ -131,3 +137,61 @@ def test_68_what_failed_is_delivered_once_after_a_restart(reporting: Reporting) 
     assert slow.titles == team.titles == ["here: 1 changed"]
     folder = fleet.agent.state / "deliveries" / "here"
     until(lambda: [file.name for file in folder.iterdir()] == ["queues"], "no record is left")
+
+
+def test_66_a_hook_that_hangs_holds_up_no_revert(reporting: Reporting, kubectl: Kubectl) -> None:
+    fleet, folder = reporting.fleet, reporting.folder
+    wait = {
+        "name": "Wait to be let go on",
+        "ansible.builtin.wait_for": {"path": str(folder / "go"), "timeout": 600},
+    }
+    hooks = {
+        "before_sync": reporting.hook("before", wait),
+        "on_drift": reporting.hook("drift"),
+        "after_sync": reporting.hook("after", wait),
+    }
+    (folder / "go").touch()
+    fleet.push({"a.yaml": config_map("a")})
+    reporting.follow(plumb_hooks=hooks)
+    fleet.agent.configure(watch=True)
+    fleet.agent.start()
+    fleet.agent.await_run()
+    until(lambda: reporting.events() == ["before", "after"], "both hooks ran")
+    until(reporting.idle, "nothing waits")
+
+    (folder / "go").unlink()
+    fleet.push({"a.yaml": config_map("a"), "b.yaml": config_map("b")})
+    until(lambda: reporting.events() == ["before", "after", "before"], "the hook of the commit hangs")
+    runs = len(fleet.agent.runs())
+    kubectl("delete", "configmap", "a", "-n", fleet.namespace)
+    line = fleet.agent.await_run(more_than=runs)
+    assert "changed=1 drifted=1" in line
+    assert "change seen" in line
+    until(lambda: reporting.events()[3:] == ["drift"], "the drift is told, the hooks of a sync are not run")
+    assert reporting.cluster()["before_sync_since"]
+    assert "configmap/b" not in kubectl("get", "configmap", "-n", fleet.namespace, "-o", "name")
+    (folder / "go").touch()
+    fleet.agent.await_run(more_than=runs + 1)
+    until(lambda: reporting.events()[3:] == ["drift", "after"], "the sync is made, and its hook after it")
+    fleet.is_well()
+
+
+def test_66_a_hook_that_fails_or_hangs_fails_its_sync(reporting: Reporting, kubectl: Kubectl) -> None:
+    fleet = reporting.fleet
+    hang = {"name": "Hang", "ansible.builtin.command": {"cmd": "sleep 600"}, "changed_when": False}
+    fleet.push({"a.yaml": config_map("a")})
+    reporting.follow(plumb_hooks={"before_sync": reporting.hook("before", hang)}, plumb_hook_timeout="5s")
+    fleet.agent.start()
+    line = fleet.agent.await_line("hook failed")
+    assert "its deadline (plumb_hook_timeout)" in line
+    assert "configmap/a" not in kubectl("get", "configmap", "-n", fleet.namespace, "-o", "name")
+    assert reporting.cluster()["last_run"]["result"] == "deadline"
+    refuse = {"name": "Refuse", "ansible.builtin.fail": {"msg": "not on a Friday"}}
+    reporting.follow(plumb_hooks={"before_sync": reporting.hook("refusing", refuse)})
+    fleet.agent.await_line("hook failed", "not on a Friday")
+    assert not fleet.agent.runs()
+    reporting.follow(plumb_hooks={"after_sync": reporting.hook("after", refuse)})
+    assert "changed=1" in fleet.agent.await_run()
+    fleet.agent.await_line("hook failed", "receiver=hooks", "not on a Friday")
+    (hooks,) = [each for each in reporting.deliveries() if each["receiver"] == "hooks"]
+    assert (hooks["waiting"], hooks["failed"]) == (0, 1), "it is not repeated, and shown"

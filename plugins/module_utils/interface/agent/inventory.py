@@ -23,11 +23,13 @@ _OF_THE_AGENT = frozenset({"impersonate_user", "impersonate_groups"})  # whoever
 # Options of one run from one machine.
 _OF_A_RUN = frozenset(
     {
+        "before_sync",
         "cache_dir",
         "lease_file",
         "only",
         "progress",
         "progress_file",
+        "pulled_path",
         "record_path",
         "report_path",
         "retry_refused",

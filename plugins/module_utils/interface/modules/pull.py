@@ -18,6 +18,7 @@ from ...source.last_pull import last_pulled
 from ...source.pull import PulledSource, pull_sources, with_paths
 from ..inventory.git_config import follow_git_config
 from ..options.common import spec_of_pull
+from ..outputs.run_record import RUN_RECORDS
 from ..parsing.cache_folder import cache_of, check_cache
 from ..parsing.checkout_paths import REFERENCES, Paths, cache_size_of, named_paths, specs_with_paths
 from .main import ModuleWork
@@ -31,6 +32,9 @@ def pull(options: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
 
     With `only` the sources that its apps do not need are those of the last pull, and their errors are none of the run.
     """
+    record = RUN_RECORDS.load(Path(options["record"])) if options.get("record") else None
+    if record is not None:
+        return {"changed": False, **record.pulled}
     check_cache(cache_of(options))
     paths = named_paths(options)
     needed = _needed(options, options["apps"])

@@ -217,6 +217,8 @@ INVENTORY: Spec = MappingProxyType(
         "fail_on": {"type": "str", "choices": ["drift", "failure", "never"], "default": "failure"},
         "serial": {"type": "raw"},
         "record_path": {"type": "path"},
+        "pulled_path": {"type": "path"},
+        "before_sync": {"type": "bool"},
         **CONNECTION,
     }
 )
@@ -239,6 +241,7 @@ def spec_of_pull() -> dict[str, Any]:
         "paths": {"type": "dict"},
         "namespace": RUN["namespace"],
         "cluster": RUN["cluster"],
+        "record": {"type": "path"},
         **PROGRESS,
         "only": RUN["only"],
         "fetch": FETCH,
