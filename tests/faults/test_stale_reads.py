@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.plumb.gitops.plugins.module_utils.model.app import AppSpec
 from ansible_collections.plumb.gitops.plugins.module_utils.model.plan import AppResult, Result, Verb
 from ansible_collections.plumb.gitops.plugins.module_utils.model.run_options import DEFAULT_NAMESPACE
-from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.apply import apply_object as carry_out
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan import appearances
 from ansible_collections.plumb.gitops.tests.support.cluster.engine import Done, Engine
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
@@ -333,7 +334,7 @@ def test_what_appears_after_the_plan_is_not_merged_into(
     engine: Engine, kubectl: Kubectl, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was read counts as known for some seconds; none here, as after a stage that was awaited."""
-    monkeypatch.setattr(carry_out, "_FRESH", 0.0)
+    monkeypatch.setattr(appearances, "_PLAN_IS_FRESH", 0.0)
     engine.write("app/all.yaml", config_map("c") + config_map("d"))
 
     def race() -> None:
@@ -345,3 +346,51 @@ def test_what_appears_after_the_plan_is_not_merged_into(
     assert "adopt: true" in outcome.error
     assert kubectl.live("configmap", "c", engine.namespace)["data"] == {"b": "theirs"}
     assert kubectl.live("configmap", "d", engine.namespace)
+
+
+APPS = 6  # of these tests
+
+
+def many(engine: Engine, count: int, prefix: str) -> list[AppSpec]:
+    """Apps of three kinds, each of which a shared look lists."""
+    names = [f"{prefix}-{number}" for number in range(count)]
+    for name in names:
+        bodies = [config_map(f"{name}-{number}") for number in range(4)]
+        engine.write(f"{name}/all.yaml", "".join([*bodies, service_account(name), secret(name, {"k": "v"})]))
+    return [engine.spec(name) for name in names]
+
+
+def test_reads_of_a_first_apply_grow_with_kinds_and_not_with_apps(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All plans count as old, as those of most of many apps; the first app looks for all of them."""
+    monkeypatch.setattr(appearances, "_PLAN_IS_FRESH", 0.0)
+    monkeypatch.setattr(appearances, "_LOOK_IS_FRESH", 3600.0)
+    engine.apply(*many(engine, 1, "before"))  # makes the namespace of the records
+    some = engine.apply(*many(engine, APPS, "a"))
+    more = engine.apply(*many(engine, 3 * APPS, "b"))
+    assert not any(app.failed for app in (*some.result.apps, *more.result.apps))
+    assert more.reads == some.reads
+
+
+@pytest.mark.parametrize("denied", [False, True], ids=["listed", "may-not-be-listed"])
+def test_what_appears_before_a_shared_look_is_merged_into_by_no_app(
+    engine: Engine, kubectl: Kubectl, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, denied: bool
+) -> None:
+    monkeypatch.setattr(appearances, "_PLAN_IS_FRESH", 0.0)
+    apps = many(engine, APPS, "a")
+    taken = [f"{app.name}-1" for app in apps]
+
+    def race() -> None:
+        for name in taken:
+            kubectl("create", "configmap", name, "-n", engine.namespace, "--from-literal=b=theirs")
+        if denied:
+            proxy.fault("GET", r"/configmaps\?limit=", status(403, "Forbidden"))
+
+    after_objects = proxy.fault("GET", rf"/namespaces/{engine.namespace}(\?|$)", first(race), times=1)
+    done = engine.apply(*apps, kubeconfig=proxy.kubeconfig)
+    assert after_objects.met == 1
+    failed = {o.action.ref.name: o.error for a in done.result.apps for o in a.outcomes if o.error}
+    assert sorted(failed) == taken
+    assert all("adopt: true" in error for error in failed.values())
+    assert all(kubectl.live("configmap", n, engine.namespace)["data"] == {"b": "theirs"} for n in taken)

@@ -110,15 +110,21 @@ def _existing(cluster: Cluster, resource: ApiResource, refs: Sequence[ObjectRef]
     """Return the objects that a metadata-only LIST has; all of them where reading them one by one is cheaper."""
     if len(refs) <= FEW:
         return refs
-    spaces = sorted({ref.namespace for ref in refs})
-    where = spaces if resource.namespaced and len(spaces) <= _FEW_NAMESPACES else [""]
     try:
-        items = [
-            item for ns in where for item in cluster.list(resource, namespace=ns, metadata_only=True).items
-        ]
+        return listed_of(cluster, resource, refs)
     except RequestError:
         return refs
-    names = {ref_of(item) for item in items}
+
+
+def listed_of(cluster: Cluster, resource: ApiResource, refs: Sequence[ObjectRef]) -> list[ObjectRef]:
+    """Return those of the objects of a kind that metadata-only LISTs have. Raises RequestError."""
+    spaces = sorted({ref.namespace for ref in refs})
+    where = spaces if resource.namespaced and len(spaces) <= _FEW_NAMESPACES else [EVERYWHERE]
+    names = {
+        ref_of(item)
+        for ns in where
+        for item in cluster.list(resource, namespace=ns, metadata_only=True).items
+    }
     return [ref for ref in refs if ref in names]
 
 

@@ -32,6 +32,7 @@ from .applyset.recovery import scan
 from .desired.dependencies import dependencies
 from .desired.desired_state import RENDERERS, DesiredState, Render, check_former_names, identities_of
 from .membership.member_records import MemberRecords
+from .plan.appearances import Appearances, creates_of
 from .plan.context import RunContext
 from .plan.plan_app import AppPlan
 from .plan.plan_apps import plan_apps
@@ -129,6 +130,7 @@ def _run_context(
         parents=parents,
         revisions={name: checkout.revision.short for name, checkout in checkouts.items()},
         options=run.options,
+        appearances=Appearances(cluster),
         remarks=run.remarks,
         verified=run.verified,
         progress=run.progress,
@@ -216,7 +218,7 @@ class _AppScheduler:
         with ThreadPoolExecutor(_APPS_AT_ONCE) as pool:
             running: dict[Future[AppliedApp], AppPlan] = {}
             while sorter.is_active():
-                for app_plan in self._plan_ready(list(sorter.get_ready())):
+                for app_plan in self._expect(self._plan_ready(list(sorter.get_ready()))):
                     running[pool.submit(apply_app, app_plan)] = app_plan
                 for name in self._finished_apps(running):
                     sorter.done(name)
@@ -252,6 +254,13 @@ class _AppScheduler:
                 self._results[app.name] = AppResult(plan=Plan(app=app.name, error=str(error)), executed=True)
         self._settled_early = [name for name in names if name in self._results]
         return planned
+
+    def _expect(self, app_plans: list[AppPlan]) -> list[AppPlan]:
+        """Have what all of these apps create looked for at once; return the plans."""
+        discovery = self._context.cluster.discover()
+        for app_plan in app_plans:
+            self._context.appearances.expect(creates_of(discovery, app_plan.applies))
+        return app_plans
 
     def _finished_apps(self, running: dict[Future[AppliedApp], AppPlan]) -> list[str]:
         """Return the names of apps that are done now; wait for one if none is."""

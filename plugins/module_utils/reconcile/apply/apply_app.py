@@ -237,9 +237,17 @@ class _AppApplier:
         home = self._inventory.identity.namespace
         created = {planned.action.ref.name for planned in self._app_plan.namespace_actions}
         if not self._inventory.exists and not self._apply_early(home) and home not in created:
-            create_namespace(self._cluster, home)
+            self._create_namespace(home)
         if self._record is not None and not self._record.exists and self._app_plan.records is not None:
             self._apply_early(self._app_plan.records.home)
+
+    def _create_namespace(self, home: str) -> None:
+        """Create the namespace of the parent, unless it was there when this run looked."""
+        context = self._context
+        if home == context.run.records.home:
+            context.run.records.create_home()
+        elif home in context.missing_namespaces | context.coming_namespaces:
+            create_namespace(self._cluster, home)
 
     def _apply_early(self, name: str) -> bool:
         """Apply the app's manifest for this Namespace now, before anything is recorded; whether it has one."""

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...cluster.bulk_reads import read_objects
 from ...cluster.client import Cluster
 from ...cluster.discovery import ApiResource
 from ...cluster.errors import CircuitOpen, DeadlineExceeded, NotFound, RequestError, StaleVersion
@@ -26,6 +25,7 @@ from ...model.plan import Action, Awaited, Outcome, Result, Verb
 from ..applyset.inventory import is_member, part_of
 from ..fields.applied_fields import with_applied_fields
 from ..fields.managed_fields import CREATOR, FIELD_MANAGER, rewritten_managed_fields
+from ..plan.appearances import creates_of
 from ..plan.context import PlanContext
 from ..plan.plan_object import plan_object, verified_state_after
 from ..plan.planned_action import PlannedAction
@@ -35,30 +35,15 @@ from .wait import awaited_deletion
 
 _TRIES = 6  # a Deployment in the middle of a rollout changes several times a second
 _PAUSE = 0.05  # seconds, at most, before the second try; twice as many before each further one
-_FRESH = 5.0  # seconds for which a snapshot counts as current: an object may appear while a stage is awaited
 _UNTIL_IN_FORCE = (0.0, 0.25, 0.5, 1.0, 2.0)  # seconds before each try, after a definition has changed
 _POLL = 0.5  # seconds between reads of an object that is being deleted
 NOT_SENT = "not written, because the run was stopped"
 
 
 def mark_appeared(context: PlanContext, planned_actions: Sequence[PlannedAction]) -> list[PlannedAction]:
-    """Return the planned actions, those marked whose object has appeared since the plan: an apply would merge into it.
-
-    They are read only if the snapshot is a few seconds old, as after a stage that was awaited; by few requests.
-    """
-    if time.monotonic() - context.read_at <= _FRESH:
-        return list(planned_actions)
-    discovery = context.cluster.discover()
-    lookups = [
-        (resource, planned.action.ref)
-        for planned in planned_actions
-        if planned.action.verb is Verb.CREATE
-        and planned.live is None
-        and planned.wanted is not None
-        and (resource := discovery.find(planned.wanted.api_version, planned.action.ref.kind)) is not None
-    ]
-    looked_up, _unreadable = read_objects(context.cluster, lookups)
-    appeared = {ref for _version, ref in looked_up}
+    """Return the planned actions, those marked whose object has appeared since: an apply would merge into it."""
+    creates = creates_of(context.cluster.discover(), planned_actions)
+    appeared = context.run.appearances.begin(creates, context.read_at)
     return [
         replace(planned, appeared=True) if planned.action.ref in appeared else planned
         for planned in planned_actions

@@ -69,7 +69,7 @@ class MemberRecords:
         """Write a record, unless another run wrote it since it was read; return it with its new resourceVersion."""
         body = record.body(self.home)
         if not record.exists:
-            self._create_home()
+            self.create_home()
         try:
             live: Body = self._cluster.apply(self._resource(), body, field_manager=FIELD_MANAGER, force=True)
         except StaleVersion:
@@ -109,7 +109,7 @@ class MemberRecords:
             )
         return resource
 
-    def _create_home(self) -> None:
+    def create_home(self) -> None:
         """Create the namespace of records if it is missing; checked once in a run."""
         with self._lock:
             if self._has_home:

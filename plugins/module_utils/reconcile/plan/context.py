@@ -36,6 +36,7 @@ from ..fields.managed_fields import our_entry, owners
 from ..health.assess import assess
 from ..membership.member_records import MemberRecords
 from ..membership.membership import Membership
+from .appearances import Appearances
 from .planned_action import PlannedAction
 from .snapshot import Autoscalers
 from .verified_cache import VerifiedStates
@@ -57,6 +58,7 @@ class RunContext:
     recovered: RecoveredMembers  # what carries the label of sets that have neither parent nor record
     revisions: Mapping[str, str]  # by source: the short commit
     options: RunOptions
+    appearances: Appearances  # of what its apps create
     verified: VerifiedStates = field(default_factory=dict)  # by earlier runs; a deep run uses none of it
     remarks: Callable[[str], tuple[str, ...]] = lambda _app: ()  # (app) -> what its rendering has to report
     progress: Progress = field(default_factory=Progress, compare=False)

@@ -33,6 +33,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.membership.
     RecordedMember,
     short_digest,
 )
+from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.appearances import Appearances
 from ansible_collections.plumb.gitops.plugins.module_utils.reconcile.plan.context import (
     PlanContext,
     RunContext,
@@ -70,6 +71,7 @@ def context(**other: Any) -> PlanContext:
         recovered=RecoveredMembers(),
         revisions={},
         options=RunOptions(),
+        appearances=Appearances(nowhere),
     )
     chosen: dict[str, Any] = {
         "run": run,
