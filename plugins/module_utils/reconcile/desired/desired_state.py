@@ -212,7 +212,8 @@ class DesiredState:
         with ThreadPoolExecutor(RENDERERS) as pool:
             rendered = dict(zip(names, pool.map(self._rendered, names), strict=True))
         for name, manifests in rendered.items():
-            self._defined[name] = {} if isinstance(manifests, PlumbError) else defined_kinds(manifests)
+            if not isinstance(manifests, PlumbError) and (kinds := defined_kinds(manifests)):
+                self._defined[name] = kinds
         for name, manifests in rendered.items():
             desired = (
                 manifests if isinstance(manifests, PlumbError) else self._desired_objects(name, manifests)
