@@ -176,7 +176,7 @@ def _pulled(
 ) -> PulledSource:
     pulled = _pull_or_fail(spec, rules, limits, resolution)
     if not limits.cancelled.is_set():
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, InputError):  # an entry that is not safe is in the result already
             save_outcome(
                 open_entry(rules.space.cache, spec), spec, PullOutcome.of(pulled.error, pulled.warning)
             )
