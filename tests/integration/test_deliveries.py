@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,15 +18,22 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet
 from ansible_collections.plumb.gitops.tests.support.agent.agent_on_git import FollowedGit, followed_git
-from ansible_collections.plumb.gitops.tests.support.agent.process import until
+from ansible_collections.plumb.gitops.tests.support.agent.process import running, until
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.faults.proxy import (
+    Effect,
+    ProxyResponse,
+    proxy_before_forge,
+)
 from ansible_collections.plumb.gitops.tests.support.faults.slow_receiver import (
     Answer,
     SlowReceiver,
     slow_receiver,
 )
+from ansible_collections.plumb.gitops.tests.support.git.forge import ForgeApi
 from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map
 
 SLOW = (Answer.DRIPPING_HEADER, Answer.DRIPPING_BODY, Answer.SILENT)
@@ -111,7 +120,8 @@ def test_68_a_slow_receiver_holds_up_neither_runs_nor_others(reporting: Reportin
     assert waiting["waiting"] == 2
     assert waiting["since"]
     assert waiting["next_try"]
-    assert "notification slow: sending a notification" in waiting["why"]
+    # By the deadline of the exchange, or by that of the whole delivery, where each byte begins it anew.
+    assert "notification slow: sending a notification" in waiting["why"] or "of a delivery" in waiting["why"]
     fleet.agent.await_line("not reported", "receiver=slow")
     series = 'plumb_deliveries_waiting{cluster="here"}'
     until(lambda: fleet.agent.series()[series] == 2, "only the slow one's wait")
@@ -137,6 +147,51 @@ def test_68_what_failed_is_delivered_once_after_a_restart(reporting: Reporting) 
     assert slow.titles == team.titles == ["here: 1 changed"]
     folder = fleet.agent.state / "deliveries" / "here"
     until(lambda: [file.name for file in folder.iterdir()] == ["queues"], "no record is left")
+
+
+def dripping(until_event: threading.Event) -> Effect:
+    """Answer with a body of which a byte comes every half second."""
+
+    def bytes_of_body() -> Iterator[bytes]:
+        while not until_event.wait(0.5):
+            yield b" "
+
+    return lambda _asked, _forward: ProxyResponse(
+        200, {"Content-Type": "application/json"}, b"", bytes_of_body()
+    )
+
+
+def test_68_statuses_are_set_when_a_forge_that_drips_is_well_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    name, ended = f"drips-{uuid.uuid4().hex[:8]}", threading.Event()
+    with proxy_before_forge(sandbox, tmp_path) as proxy:
+        fleet = AgentFleet(sandbox, tmp_path, name, f"t-{uuid.uuid4().hex[:10]}")
+        address = fleet.repository.url.replace(sandbox.forge_url, proxy.url)
+        token = str(fleet.repository.token_file)
+        forge = {"kind": "gitea", "url": proxy.url, "token_file": token, "timeout": "3s"}
+        fleet.write(plumb_sources=[fleet.source(url=address)], plumb_forge=forge, plumb_commit_status=True)
+        api = ForgeApi(sandbox, f"{sandbox.forge_user}/{name}")
+
+        def states(commit: str) -> list[str]:
+            answer = api.repo(f"/commits/{commit}/statuses")
+            return [status["status"] for status in sorted(answer, key=lambda status: status["id"])]
+
+        first = fleet.repository.commit({"app/a.yml": config_map("a")})
+        with running(fleet.agent) as agent:
+            until(lambda: states(first)[-1:] == ["success"], "a commit that is well gets its status")
+            fault = proxy.fault("GET", r"^/api/v1/.*statuses", dripping(ended), times=3)
+            second = fleet.repository.commit({"app/b.yml": config_map("b")})
+            until(lambda: fault.met, "the forge is asked, and drips")
+            third = fleet.repository.commit({"app/c.yml": config_map("c")})
+            until(lambda: any(third[:7] in line for line in agent.runs()), "the next commit is applied")
+            agent.end(signal.SIGKILL)
+            agent.start()
+            ended.set()
+            fault.times = 0
+            until(lambda: states(third)[-1:] == ["success"], "it is set after all")
+            status, _text = agent.get("/healthz")
+            assert status == 200
+        assert states(third).count("success") == 1
+        assert states(second).count("success") <= 1
 
 
 def test_66_a_hook_that_hangs_holds_up_no_revert(reporting: Reporting, kubectl: Kubectl) -> None:
