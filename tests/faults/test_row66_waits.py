@@ -19,6 +19,7 @@ from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import Age
 from ansible_collections.plumb.gitops.tests.support.agent.process import running, until
 from ansible_collections.plumb.gitops.tests.support.cluster.kubectl import Kubectl
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox
+from ansible_collections.plumb.gitops.tests.support.git.forge import ForgeApi
 from ansible_collections.plumb.gitops.tests.support.git.silent_server import SilentServer
 from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
 
@@ -185,3 +186,31 @@ def test_row_66_a_cluster_that_hangs_gives_its_turn_to_others(sandbox: Sandbox, 
             agent.await_run("here")
             assert not agent.runs("a-hangs")
     Kubectl(sandbox.kubeconfig)("delete", "namespace", "row66-turns", "--wait=false")
+
+
+def test_row_66_a_commit_is_pending_until_its_app_is_healthy(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The status of a commit follows the health of what was applied, and not the end of the run."""
+    name = f"row-66-{next(NUMBERS)}"
+    fleet = AgentFleet(sandbox, tmp_path, name, "row66-status")
+    forge = {"kind": "gitea", "url": sandbox.forge_url, "token_file": str(fleet.repository.token_file)}
+    fleet.write(
+        plumb_apps=[fleet.app(timeout="10m")],
+        plumb_forge={**forge, "allow_http": True},
+        plumb_commit_status=True,
+    )
+    api = ForgeApi(sandbox, f"{sandbox.forge_user}/{name}")
+
+    def newest(commit: str) -> tuple[str, str]:
+        statuses = sorted(api.repo(f"/commits/{commit}/statuses"), key=lambda status: status["id"])
+        return (statuses[-1]["status"], statuses[-1]["description"]) if statuses else ("", "")
+
+    sick = fleet.repository.commit({"app/all.yaml": deployment("web", sick=True)})
+    fleet.agent.configure(watch=True, interval="10m")
+    with running(fleet.agent) as agent:
+        agent.await_run()
+        until(lambda: "Deployment row66-status/web" in newest(sick)[1], "the status says what is waited for")
+        assert newest(sick)[0] == "pending"
+        mended = fleet.repository.commit({"app/all.yaml": deployment("web", sick=False)})
+        until(lambda: newest(mended)[0] == "success", "the status of the commit that mends it")
+        assert newest(sick)[0] == "pending"  # it never came to anything
+    Kubectl(sandbox.kubeconfig)("delete", "namespace", "row66-status", "--wait=false")
