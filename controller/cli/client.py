@@ -14,6 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.plumb.gitops.plugins.module_utils.http.deadline import (
+    Deadline,
+    DeadlinePassed,
+    run_within,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import PlumbError
 
 from ..core.config import Config
@@ -82,10 +87,17 @@ class AgentClient:
             headers={"Authorization": f"Bearer {token}"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=seconds) as answer:
+        deadline = Deadline.after(seconds)
+
+        def exchange() -> dict[str, Any]:
+            with opener.open(request, timeout=deadline.socket_timeout) as answer:
                 document: dict[str, Any] = json.load(answer)
                 return document
+
+        try:
+            return run_within(deadline, exchange)
+        except DeadlinePassed as exc:
+            raise self._failed(name, f"{exc} from {url}", "Check that the agent runs.") from exc
         except urllib.error.HTTPError as exc:
             raise self._failed(name.partition("?")[0], _reason(exc), "") from exc
         except (OSError, ValueError) as exc:

@@ -74,7 +74,7 @@ options:
     type: list
     elements: str
   request_timeout:
-    description: How long one attempt of one request may take, such as V(30s).
+    description: How long one attempt of one request may take, from connecting to the last byte, such as V(30s).
     type: str
     default: 30s
   concurrency:

@@ -43,7 +43,7 @@ options:
         type: bool
         default: false
       timeout:
-        description: How long one request may take, such as V(10s).
+        description: How long a request with its redirects and retries, or a list with all pages, may take.
         type: str
         default: 10s
       repositories:

@@ -48,7 +48,7 @@ options:
     type: bool
     default: false
   timeout:
-    description: How long one request may take, such as V(30s).
+    description: How long a request with its redirects and retries, or a list with its pages, may take, such as V(30s).
     type: str
     default: 30s
 """

@@ -63,7 +63,7 @@ options:
         type: bool
         default: false
       timeout:
-        description: How long a webhook may take to answer.
+        description: How long sending a message may take, from connecting to the end of the answer.
         type: str
         default: 10s
       repeat_after:

@@ -131,7 +131,7 @@ def test_row_11_a_frozen_store_holds_the_agent_up_and_prunes_nothing(
     commit = push(fleet, LESS)
     try:
         line = fleet.agent.await_line(" error ", f"fleet@{commit[:7]}", after=seen)
-        assert "no answer from" in line
+        assert "no whole answer from" in line
         fleet.agent.await_line(" error ", "cause=retry", after=seen)  # it tries again, and is held up again
         assert deletes == []
         fleet.is_well()

@@ -177,7 +177,7 @@ def test_row_9_a_write_without_an_answer_ends_at_its_deadline(
     fault = proxy.fault(WRITES, WRITE_C, silence(until))
     done = due.apply(kubeconfig=proxy.kubeconfig, request_timeout=1.0)
     assert fault.met == 2
-    assert "no answer from" in outcome_of(done, "c").error
+    assert "no whole answer from" in outcome_of(done, "c").error
     assert is_held_back(done, due, kubectl)
 
 
@@ -186,7 +186,7 @@ def test_row_9_a_list_without_an_answer_blocks_the_prune(
 ) -> None:
     proxy.fault("GET", r"/configmaps\?limit=\d+&labelSelector=.*part-of", silence(until))
     done = due.apply(kubeconfig=proxy.kubeconfig, request_timeout=1.0)
-    assert "no answer from" in done.app.plan.prune_blocked
+    assert "no whole answer from" in done.app.plan.prune_blocked
     assert kubectl.live("configmap", "left", due.namespace)
     assert not due.apply().app.failed
     assert kubectl.get("configmap", "left", due.namespace) is None
@@ -196,6 +196,6 @@ def test_row_9_a_server_that_says_nothing_at_all_ends_the_run(
     due: Engine, proxy: Proxy, until: threading.Event
 ) -> None:
     proxy.fault("GET", "", silence(until))
-    with pytest.raises(DeadlineExceeded, match="no answer from"):
+    with pytest.raises(DeadlineExceeded, match="no whole answer from"):
         due.apply(kubeconfig=proxy.kubeconfig, request_timeout=0.5)
     assert not proxy.writes()

@@ -118,7 +118,7 @@ def test_row_11_a_frozen_store_leaves_outcomes_unknown_and_prunes_nothing(
     before.settle()  # some of what nobody waited for is carried out only now
     failed = [o.error for o in done.app.outcomes if o.result is Result.FAILED]
     assert failed
-    assert all("no answer from" in error for error in failed)
+    assert all("no whole answer from" in error for error in failed)
     assert not before.count("DELETE", "")
     assert len(own_life.oracle.members("app", own_life.engine.namespace)) == len(FIRST.render)
     own_life.converges(LESS)

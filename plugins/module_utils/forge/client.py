@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Plumb authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The client of a forge's API: one session, a deadline for each request, bounded answers, the token in a header only.
+"""The client of a forge's API: one session, a deadline for each exchange, bounded answers, the token in a header only.
 
 Redirects are followed for reads, and only where they stay on the same scheme, host and port. The environment's netrc
 and CA bundles are not used; its proxies are, except for the loopback interface.
@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
+from ..http.deadline import Deadline, DeadlinePassed, run_within
 from ..http.optional_imports import get_environ_proxies, requests
 from ..http.response import is_worth_another_try, read_body, why_unanswered
 from ..http.retry import RETRIED, TryAgain, requested_wait, retry
@@ -48,6 +49,16 @@ class ForgeResponse:
 
     status: int
     content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A request: `body` becomes JSON."""
+
+    method: str
+    address: str
+    body: Any
+    query: Mapping[str, str] | None
 
 
 class ForgeClient:
@@ -90,17 +101,41 @@ class ForgeClient:
 
         `values` are those that the body is made of, by our names; `identity` and `inner` are `{id}` and `{inner}` of
         the path; `query` fills in and adds to that of the table. Raises ForgeError for a refusal, except for a 404
-        where `missing` is allowed; InputError for an action that this kind of forge lacks.
+        where `missing` is allowed; InputError for an action that this kind of forge lacks. Redirects and retries have
+        the repository's timeout together.
         """
-        call = self._call(action)
-        known = values or {}
-        sent = {theirs: known[ours] for theirs, ours in call.sends.items() if ours in known}
-        body = {**call.fixed, **sent} or None
-        full_query = self._query(call, query or {})
-        answer = self._exchange(action, call.method, self._address(call, identity, inner), body, full_query)
+        sent = self._prepare(action, values or {}, identity, inner, query or {})
+        answer = self._answer(action, sent, Deadline.after(self.repository.timeout))
         if answer.status // 100 == 2 or (missing and answer.status == 404):
             return answer
-        raise forge_error(
+        raise self._refusal(action, answer)
+
+    def _prepare(
+        self,
+        action: ForgeAction,
+        known: Mapping[str, Any],
+        identity: str,
+        inner: str,
+        query: Mapping[str, str],
+    ) -> _Sent:
+        call = self._call(action)
+        sent = {theirs: known[ours] for theirs, ours in call.sends.items() if ours in known}
+        body = {**call.fixed, **sent} or None
+        return _Sent(call.method, self._address(call, identity, inner), body, self._query(call, query))
+
+    def _answer(self, action: ForgeAction, sent: _Sent, deadline: Deadline) -> ForgeResponse:
+        try:
+            return run_within(deadline, lambda: self._exchange(action, sent, deadline))
+        except DeadlinePassed as exc:
+            raise ForgeError(
+                self._subject_of(action),
+                action.value,
+                str(exc),
+                "See that the forge answers from here; raise timeout if it is only slow.",
+            ) from exc
+
+    def _refusal(self, action: ForgeAction, answer: ForgeResponse) -> ForgeError:
+        return forge_error(
             self._subject_of(action), action.value, answer.status, self._message(answer.content)
         )
 
@@ -109,18 +144,27 @@ class ForgeClient:
     ) -> Iterator[Mapping[str, Any]]:
         """Yield every item of a list, page by page. The arguments are those of `request`.
 
-        Some lists have no pages (Gitea's comments): then the same items come again, which ends the list.
+        Some lists have no pages (Gitea's comments): then the same items come again, which ends the list. All pages have
+        the repository's timeout together, without what the caller does in between.
         """
         before: Any = None
+        deadline = Deadline.after(self.repository.timeout)
         for page in range(1, _MAX_PAGES + 1):
             paged = {key: value.format(page=page) for key, value in self.repository.forge.page.items()}
-            items = self.request(action, identity=identity, query={**(query or {}), **paged}).content
+            answer = self._answer(
+                action, self._prepare(action, {}, identity, "", {**(query or {}), **paged}), deadline
+            )
+            if answer.status // 100 != 2:
+                raise self._refusal(action, answer)
+            items = answer.content
             if not isinstance(items, list):
                 raise self._unusable_answer(action, "it is not a list")
             if not items or items[0] == before:
                 return
             before = items[0]
+            began = time.monotonic()
             yield from (item for item in items if isinstance(item, dict))
+            deadline = deadline.later(time.monotonic() - began)
         raise self._unusable_answer(action, f"it has more than {_MAX_PAGES} pages")
 
     def read(self, content: Any, ours: str) -> str:
@@ -164,34 +208,31 @@ class ForgeClient:
         filled = {key: value.format(**names) for key, value in call.query.items()}
         return {**filled, **{key: value for key, value in values.items() if key not in _FILLED}} or None
 
-    def _exchange(
-        self, action: ForgeAction, method: str, address: str, body: Any, query: Mapping[str, str] | None
-    ) -> ForgeResponse:
+    def _exchange(self, action: ForgeAction, sent: _Sent, deadline: Deadline) -> ForgeResponse:
         for _again in range(_MAX_REDIRECTS + 1):
-            answer, location = self._send(action, method, address, body, query)
+            answer, location = self._send(action, sent, deadline)
             if not location:
                 return answer
-            address, query = self._next(action, method, address, location), None
+            sent = replace(sent, address=self._next(action, sent, location), query=None)
         raise self._unusable_answer(action, "it redirects in a circle")
 
-    def _send(
-        self, action: ForgeAction, method: str, address: str, body: Any, query: Mapping[str, str] | None
-    ) -> tuple[ForgeResponse, str]:
+    def _send(self, action: ForgeAction, sent: _Sent, deadline: Deadline) -> tuple[ForgeResponse, str]:
         """Return the answer, and where it redirects to; a read is tried again where that may help."""
 
         def attempt(last: bool) -> tuple[ForgeResponse, str]:
             try:
                 with self._session.request(
-                    method,
-                    address,
-                    json=body,
-                    params=query,
-                    timeout=self.repository.timeout,
+                    sent.method,
+                    sent.address,
+                    json=sent.body,
+                    params=sent.query,
+                    timeout=deadline.socket_timeout,
                     allow_redirects=False,
                     stream=True,
                 ) as response:
                     wait = requested_wait(response.status_code, response.headers)
-                    if response.status_code in RETRIED and not last and (wait or 0.0) <= _LONGEST_WAIT:
+                    bearable = (wait or 0.0) <= min(_LONGEST_WAIT, deadline.left)
+                    if response.status_code in RETRIED and not last and bearable:
                         raise TryAgain(wait)
                     return self._read_answer(action, response)
             except requests.RequestException as exc:
@@ -199,14 +240,13 @@ class ForgeClient:
                     raise self._unanswered(action, exc) from exc
                 raise TryAgain from exc
 
-        until = time.monotonic() + _TRIES * self.repository.timeout
-        return retry(attempt, tries=_TRIES if method == "GET" else 1, pause=_PAUSE, until=until)
+        tries = _TRIES if sent.method == "GET" else 1
+        return retry(attempt, tries=tries, pause=_PAUSE, until=deadline.until)
 
     def _read_answer(self, action: ForgeAction, response: Response) -> tuple[ForgeResponse, str]:
         raw = read_body(
             response,
             limit=_MAX_ANSWER,
-            until=time.monotonic() + self.repository.timeout,
             error=lambda why: self._unusable_answer(action, why),
         )
         location = response.headers.get("Location", "") if response.status_code in REDIRECTS else ""
@@ -220,10 +260,10 @@ class ForgeClient:
             "See that url, ca_file and proxy are right, and that the forge answers from here.",
         )
 
-    def _next(self, action: ForgeAction, method: str, address: str, location: str) -> str:
-        target = urljoin(address, location)
-        old, new = urlsplit(address), urlsplit(target)
-        if method == "GET" and (old.scheme, old.netloc) == (new.scheme, new.netloc):
+    def _next(self, action: ForgeAction, sent: _Sent, location: str) -> str:
+        target = urljoin(sent.address, location)
+        old, new = urlsplit(sent.address), urlsplit(target)
+        if sent.method == "GET" and (old.scheme, old.netloc) == (new.scheme, new.netloc):
             return target
         raise ForgeError(
             self._subject_of(action),

@@ -33,7 +33,9 @@ class ForgeRepository:
     ca_file: Path | None = None
     proxy: str = ""
     allow_http: bool = False
-    timeout: float = 30.0  # seconds for one request
+    timeout: float = (
+        30.0  # seconds for one exchange: a request with redirects and retries, or a list with all pages
+    )
     branch: str = "main"
 
     @property

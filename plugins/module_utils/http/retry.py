@@ -36,7 +36,8 @@ def retry(attempt: Callable[[bool], T], *, tries: int, pause: float, until: floa
     """Return what `attempt` returns. While it raises TryAgain it is called again, `tries` times in all.
 
     Its argument says whether it is the last call, which has to return or to raise an error of its own. The first pause
-    takes about `pause` seconds, each further one twice as long; none goes beyond `until` (`time.monotonic()`).
+    takes about `pause` seconds, each further one twice as long; none is longer than half of what is left until `until`
+    (`time.monotonic()`), so that the try after it has time too.
     """
     for tried in range(tries - 1):
         try:
@@ -45,7 +46,7 @@ def retry(attempt: Callable[[bool], T], *, tries: int, pause: float, until: floa
             wait = again.wait
         if wait is None:
             jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads load
-            wait = min(pause * 2.0**tried * jitter, until - time.monotonic())
+            wait = min(pause * 2.0**tried * jitter, (until - time.monotonic()) / 2)
         time.sleep(max(0.0, wait))
     return attempt(True)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..model.errors import InputError
-from .optional_imports import HTTPAdapter, requests, require_packages
+from .connections import ExchangeAdapter
+from .optional_imports import requests, require_packages
 
 if TYPE_CHECKING:
     from requests import Session
@@ -31,7 +32,7 @@ def open_session(subject: str, operation: str, *, ca_file: Path | None, width: i
     session.headers.update({"User-Agent": "plumb", "Accept-Encoding": "identity"})
     for scheme in ("https://", "http://"):
         # No retries of its own: it would read all of an answer before them.
-        session.mount(scheme, HTTPAdapter(pool_maxsize=width, max_retries=0))
+        session.mount(scheme, ExchangeAdapter(pool_maxsize=width, max_retries=0))
     return session
 
 

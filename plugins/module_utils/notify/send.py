@@ -6,23 +6,23 @@
 from __future__ import annotations
 
 import json
-import logging
 import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
+from ..http.deadline import Deadline, DeadlinePassed, run_within
 from ..http.optional_imports import requests
 from ..http.session import open_session
 from ..model.errors import InputError, PlumbError, printable
+from .apprise_process import AppriseResult, send_by_apprise
 from .message_text import Message
-from .packages import load_apprise
 from .receiver import Receiver
 from .signature import key_of, signed_headers
 
 _OPERATION = "sending a notification"
+_CHECK_RECEIVER = "See that the receiver answers from here; raise its timeout if it is only slow."
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -43,18 +43,24 @@ def _post(receiver: Receiver, url: str, message: Message) -> None:
     body = json.dumps(message.document(), sort_keys=True).encode()
     headers = {"Content-Type": "application/json", **_signature(receiver, body)}
     session = open_session(receiver.subject, "loading what sends notifications", ca_file=receiver.ca_file)
+    deadline = Deadline.after(receiver.timeout)
+
+    def post() -> int:
+        with session.post(
+            url,
+            data=body,
+            headers=headers,
+            timeout=deadline.socket_timeout,
+            allow_redirects=False,
+            stream=True,  # the answer's body is not read
+        ) as answer:
+            return answer.status_code
+
     try:
         with session:
-            answer = session.post(
-                url,
-                data=body,
-                headers=headers,
-                timeout=receiver.timeout,
-                allow_redirects=False,
-                stream=True,  # the answer's body is not read
-            )
-            status = answer.status_code
-            answer.close()
+            status = run_within(deadline, post)
+    except DeadlinePassed as exc:
+        raise _failed(receiver, str(exc), _CHECK_RECEIVER) from None
     except (requests.RequestException, OSError) as exc:
         raise _failed(receiver, f"no answer ({type(exc).__name__})", "See that the receiver is up.") from None
     if status // 100 != 2:
@@ -71,34 +77,33 @@ def _signature(receiver: Receiver, body: bytes) -> Mapping[str, str]:
 
 
 def _by_apprise(receiver: Receiver, url: str, message: Message) -> None:
-    apprise = load_apprise()
-    handler = _DroppingHandler()
-    log = logging.getLogger("apprise")
-    before = log.handlers, log.propagate
-    log.handlers, log.propagate = [handler], False  # it names addresses
+    kind = {"error": "failure", "warning": "warning"}.get(message.severity.word, "info")
+    fields = {"title": message.title, "body": message.text, "notify_type": kind, "body_format": "text"}
     try:
-        sender: Any = apprise.Apprise(asset=apprise.AppriseAsset(secure_logging=True, async_mode=False))
-        if not sender.add(url):
-            raise InputError(
-                receiver.subject,
-                "reading apprise_url_file",
-                "apprise does not know such an address",
-                "See https://github.com/caronc/apprise/wiki for the address of each service.",
-            )
-        kind = {"error": "failure", "warning": "warning"}.get(message.severity.word, "info")
-        if not sender.notify(title=message.title, body=message.text, notify_type=kind, body_format="text"):
-            raise _failed(
-                receiver, "apprise could not send it", "See the address in the file, and the service."
-            )
-    finally:
-        log.handlers, log.propagate = before
+        result = send_by_apprise(url, fields, receiver.timeout)
+    except DeadlinePassed as exc:
+        raise _failed(receiver, str(exc), _CHECK_RECEIVER) from None
+    if result is not AppriseResult.SENT:
+        raise _apprise_error(receiver, result)
 
 
-class _DroppingHandler(logging.Handler):
-    """A handler that drops apprise's records, which may quote addresses."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Drop the record."""
+def _apprise_error(receiver: Receiver, result: AppriseResult) -> PlumbError:
+    if result is AppriseResult.MISSING:
+        return InputError(
+            "the Python packages",
+            "loading what sends by apprise_url_file",
+            "apprise cannot be imported",
+            "Install what the collection's requirements-notify.txt names into the Python that runs Ansible's"
+            " modules, or use webhook_url_file.",
+        )
+    if result is AppriseResult.UNKNOWN_ADDRESS:
+        return InputError(
+            receiver.subject,
+            "reading apprise_url_file",
+            "apprise does not know such an address",
+            "See https://github.com/caronc/apprise/wiki for the address of each service.",
+        )
+    return _failed(receiver, "apprise could not send it", "See the address in the file, and the service.")
 
 
 def _line_of(receiver: Receiver, file: Path, option: str) -> str:

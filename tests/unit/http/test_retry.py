@@ -70,9 +70,9 @@ def test_one_try_is_the_last(pauses):
     assert pauses == []
 
 
-def test_no_pause_goes_beyond_the_end(pauses):
+def test_a_pause_leaves_half_of_the_time_to_the_try_after_it(pauses):
     retry(Attempts(failing=2), tries=3, pause=100.0, until=time.monotonic() + 7)
-    assert all(6 < seconds <= 7 for seconds in pauses)
+    assert all(3 < seconds <= 3.5 for seconds in pauses)
     pauses.clear()
     retry(Attempts(failing=1), tries=2, pause=100.0, until=time.monotonic() - 7)
     assert pauses == [0.0]

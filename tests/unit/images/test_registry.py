@@ -436,9 +436,10 @@ def test_an_answer_that_dribbles_does_not_hold_up_the_scan(registry, header):
     registry.intercept = lambda _request: Dribble(header)
     remembered = RegistryCache()
     message = refused(shop(registry.host), remembered, seconds=1.0)
-    assert "no end within" in message or "in time" in message
-    assert "an earlier scan has not ended" in refused(shop(registry.host), remembered)
-    assert len(registry.requests) == 1
+    assert "no end within" in message or "no whole answer within" in message
+    while "an earlier scan has not ended" in refused(shop(registry.host), remembered, seconds=1.0):
+        pass  # it ends by itself, and does not hold up the next one
+    assert len(registry.requests) == 2
 
 
 def links(registry, link):

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import json
 import socketserver
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -261,8 +260,9 @@ def test_mail_is_sent_by_apprise(tmp_path: Path) -> None:
 
 
 def test_without_apprise_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "apprise", None)
-    file = tmp_path / "apprise"
+    (tmp_path / "apprise.py").write_text("raise ImportError", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "address"
     file.write_text("json://127.0.0.1", encoding="utf-8")
     with pytest.raises(InputError, match=r"apprise cannot be imported.*requirements-notify\.txt"):
         send(Receiver(name="chat", apprise_url_file=file), MESSAGE)

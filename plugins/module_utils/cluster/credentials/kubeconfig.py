@@ -15,6 +15,7 @@ import difflib
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,10 +23,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from ...http.deadline import Deadline, DeadlinePassed, run_within
 from ...model.errors import InputError, printable
 from ...state.file import read_bounded
 from ..requests.optional_imports import Package, package, yaml
-from .connection_settings import Settings, TokenFile
+from .connection_settings import TOKEN_FRESH, Settings, TokenFile
 
 PLUGIN_TIMEOUT = 60.0  # seconds for a kubeconfig's credential plugin
 _LARGEST = 4 * 1024 * 1024  # bytes
@@ -158,17 +160,9 @@ def _by_package(path: Path, name: str, folder: Path, *, runs: bool) -> Settings:
     _load(path, load, loaded)
     if runs and not (configuration.api_key or configuration.cert_file):
         raise _refused(path, f"the plugin of context {name!r} gave no credentials", "Run the plugin by hand.")
-    lock = threading.Lock()
     key = next(iter(configuration.api_key), "BearerToken")  # versions of the package name it differently
-
-    def authorization() -> str:
-        """Return the header's value. The package runs the plugin again when the credentials expire."""
-        try:
-            with lock:
-                return configuration.get_api_key_with_prefix(key) or ""
-        except (loaded.ConfigException, OSError, ValueError) as exc:
-            raise _refused(path, "its plugin gives no token any more", "Run the plugin by hand.") from exc
-
+    errors = (loaded.ConfigException, OSError, ValueError)
+    token = _PluginToken(path, lambda: configuration.get_api_key_with_prefix(key) or "", errors)
     return Settings(
         server=configuration.host,
         ca_file=_path_or_none(configuration.ssl_ca_cert),
@@ -177,8 +171,47 @@ def _by_package(path: Path, name: str, folder: Path, *, runs: bool) -> Settings:
         key_file=_path_or_none(configuration.key_file),
         server_name=configuration.tls_server_name or "",
         proxy=configuration.proxy or "",
-        authorization=authorization,
+        authorization=token,
     )
+
+
+class _PluginToken:
+    """The header's value of a plugin's credentials; the package runs the plugin again when they expire.
+
+    It is asked for again after TOKEN_FRESH, and so is one that did not come: each request would wait for it otherwise.
+    """
+
+    def __init__(self, path: Path, read: Callable[[], str], errors: tuple[type[Exception], ...]) -> None:
+        self._path, self._read, self._errors = path, read, errors
+        self._lock = threading.Lock()
+        self._value, self._until = "", 0.0
+        self._error: InputError | None = None
+
+    def __call__(self) -> str:
+        """Return the value. Raises InputError where the plugin fails, or is not done within PLUGIN_TIMEOUT."""
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._renew()
+                self._until = time.monotonic() + TOKEN_FRESH
+            if self._error is not None:
+                raise self._error
+            return self._value
+
+    def _renew(self) -> None:
+        self._error = None
+        try:
+            self._value = run_within(Deadline.after(PLUGIN_TIMEOUT), self._read)
+        except DeadlinePassed:
+            self._error = _silent_plugin(self._path)
+        except self._errors:
+            self._error = _refused(
+                self._path, "its plugin gives no token any more", "Run the plugin by hand."
+            )
+
+
+def _silent_plugin(path: Path) -> InputError:
+    why = f"its credential plugin did not answer within {PLUGIN_TIMEOUT:.0f} s"
+    return _refused(path, why, "Run the plugin by hand.")
 
 
 def _path_or_none(path: str | None) -> Path | None:
@@ -257,7 +290,10 @@ def _load(path: Path, load: Callable[[], None], loaded: Package) -> None:
     """Run `load`, which runs a plugin, not longer than PLUGIN_TIMEOUT."""
     with _logged_errors() as errors:
         try:
-            _within(PLUGIN_TIMEOUT, load, path)
+            # The package waits for the plugin without a limit. A thread can be left behind.
+            run_within(Deadline.after(PLUGIN_TIMEOUT), load)
+        except DeadlinePassed as exc:
+            raise _silent_plugin(path) from exc
         except OSError as exc:
             why = f"{exc.filename or 'a file it names'}: {exc.strerror or 'cannot be read'}"
             raise _refused(path, why, "Correct the file, or restore what it names.") from exc
@@ -270,27 +306,6 @@ def _load(path: Path, load: Callable[[], None], loaded: Package) -> None:
         raise _refused(
             path, f"its credential plugin failed: {printable(errors[0], 300)}", "Run the plugin by hand."
         )
-
-
-def _within(seconds: float, load: Callable[[], None], path: Path) -> None:
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            load()
-        except Exception as exc:  # noqa: BLE001 - raised again by the thread that waits
-            failed.append(exc)
-
-    # The package waits for the plugin without a limit. A thread can be left behind, and the process ends soon.
-    thread = threading.Thread(target=run, name="plumb-credential-plugin", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        raise _refused(
-            path, f"its credential plugin did not answer within {seconds:.0f} s", "Run the plugin by hand."
-        )
-    if failed:
-        raise failed[0]
 
 
 @contextmanager

@@ -52,7 +52,7 @@ _FAILURE_RULES = (
         "ReadTimeoutError",
         DeadlineExceeded,
         Trouble.SILENT,
-        "no answer from {server} within {seconds}",
+        "no whole answer from {server} within {seconds}",
         "Run again; raise request_timeout (plumb_request_timeout) if the API server is only slow.",
     ),
     _FailureRule(

@@ -10,26 +10,29 @@ of the processor time that http.client takes for them (ADR 0014); a first apply 
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
+from ...http.deadline import Deadline, DeadlinePassed, join_exchange, run_within
 from .optional_imports import (
     HTTPConnection,
     HTTPConnectionPool,
     HTTPSConnection,
     HTTPSConnectionPool,
     httptools,
+    urllib3,
 )
 
 _CHUNK = 1 << 18
 _LONGEST_HEAD = 1 << 16  # bytes
 
 
-def _ignore(_received: int) -> None:
-    pass
+def _for_ever() -> float:
+    return math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +42,11 @@ class Terms:
     `before_sending` is called in the last moments before the request counts: the connection is taken and stands, and
     the body is not sent yet. A check made earlier would say nothing of a request that then waits for a connection, or
     whose process is paused after the headers: the server waits for the body, and carries out what it gets then.
-    `on_received` is called with the number of bytes of the answer's body so far. An error of either ends the request.
+    Its error ends the request. `left` returns the seconds that are left for all of it, and is called before each read.
     """
 
     before_sending: Callable[[], None] | None = None
-    on_received: Callable[[int], None] = _ignore
+    left: Callable[[], float] = _for_ever
     most_of_a_refusal: int = 1 << 20  # bytes read of the body of an answer that is not a 2xx
 
 
@@ -78,6 +81,19 @@ class _LlhttpMixin:
 
     terms = Terms()  # the pool sets those of the request under way
 
+    def connect(self: Any) -> None:
+        """Connect within the timeout: resolving the name, all addresses, a proxy's answer and TLS together."""
+
+        def reach() -> None:
+            join_exchange(self)
+            super(_LlhttpMixin, self).connect()  # type: ignore[misc]
+            join_exchange(self)
+
+        try:
+            run_within(Deadline.after(_seconds_left(self)), reach)
+        except DeadlinePassed as exc:
+            raise urllib3.exceptions.ConnectTimeoutError(self, str(exc)) from exc
+
     def request(
         self: Any,
         method: str,
@@ -98,25 +114,24 @@ class _LlhttpMixin:
         if body is not None:
             lines.append(f"Content-Length: {len(body)}")
         head = "\r\n".join([*lines, "", ""]).encode("ascii")
-        self.sock.settimeout(self.timeout)
         check = self.terms.before_sending
         if check is None:
-            self.sock.sendall(head + (body or b""))
+            _send_all(self, head + (body or b""))
             return
         check()
         if body is not None:
-            self.sock.sendall(head)
+            _send_all(self, head)
             head = body
             check()
-        self.sock.sendall(head)
+        _send_all(self, head)
 
     def getresponse(self: Any) -> HttpResponse:
         """Return the whole answer. The connection is closed unless another request may follow."""
         terms = self.terms
-        self.sock.settimeout(self.timeout)
         reader = _Reader()
         try:
             while not reader.complete:
+                self.sock.settimeout(_seconds_left(self))
                 data = self.sock.recv(_CHUNK)
                 if not data:
                     reader.end()
@@ -124,13 +139,33 @@ class _LlhttpMixin:
                 reader.feed(data)
                 if reader.status >= 300 and reader.received > terms.most_of_a_refusal:
                     break
-                terms.on_received(reader.received)
             answer = reader.answer(terms.most_of_a_refusal)
         finally:
             reader.release()
         if not (reader.complete and reader.keeps_open):
             self.close()
         return answer
+
+
+def _seconds_left(connection: Any) -> float:
+    """Return the seconds that the next step of a request may take. Raises TimeoutError where there are none."""
+    left: float = connection.terms.left()
+    if left <= 0:
+        raise TimeoutError("the deadline of the request has passed")
+    return left if connection.timeout is None else min(left, connection.timeout)
+
+
+def _send_all(connection: Any, data: bytes) -> None:
+    """Send data piece by piece: `sendall` begins its timeout anew with each record of TLS."""
+    rest = memoryview(data)
+    try:
+        while rest:
+            connection.sock.settimeout(_seconds_left(connection))
+            rest = rest[connection.sock.send(rest) :]
+    except TimeoutError as exc:
+        raise urllib3.exceptions.ReadTimeoutError(
+            connection, "", "the request was not taken in time"
+        ) from exc
 
 
 class LlhttpConnection(_LlhttpMixin, HTTPConnection):  # type: ignore[misc]

@@ -188,12 +188,6 @@ class Transport:
 
     def _roundtrip(self, request: Request, ends: float) -> HttpResponse:
         seconds = max(ends - self._clock.now(), _SHORTEST)
-
-        def in_time(received: int) -> None:
-            """Raise a failure where all reads together take too long; urllib3's timeout is of one read."""
-            if self._clock.now() > ends:
-                raise _incomplete_failure(request.target, received)
-
         try:
             answer: HttpResponse = self._send(
                 request.method,
@@ -206,7 +200,9 @@ class Transport:
                 redirect=False,
                 preload_content=False,
                 release_conn=True,
-                terms=Terms(before_sending=self._check(request.target), on_received=in_time),
+                terms=Terms(
+                    before_sending=self._check(request.target), left=lambda: ends - self._clock.now()
+                ),
             )
         except urllib3.exceptions.HTTPError as exc:
             raise connection_failure(exc, request.target, self._access.server, seconds) from exc
@@ -245,11 +241,6 @@ def headers_of(access: ApiAccess, request: Request, encoding: str) -> list[tuple
     if request.content_type:
         headers.append(("Content-Type", request.content_type))
     return headers
-
-
-def _incomplete_failure(target: Target, received: int) -> RequestFailure:
-    why = f"the answer was not complete in time, after {received} bytes"
-    return RequestFailure(DeadlineExceeded(target.subject, target.operation, why), Trouble.SILENT)
 
 
 def _check_lease(file: Path, target: Target) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from ...http.deadline import Deadline, DeadlinePassed, run_within
 from ...http.network_reach import is_inside_address, reach_of
 from ...http.optional_imports import get_environ_proxies, requests
 from ...http.response import is_worth_another_try, read_body, why_unanswered
@@ -25,7 +26,7 @@ from ...model.errors import printable
 from ..errors import RegistryError
 from .registry_cache import RegistryCache
 
-TIMEOUT = 30.0  # seconds for one request
+TIMEOUT = 30.0  # seconds for one try, from the name to the last byte; all of them have those of the scan
 _LONGEST_WAIT = 30.0  # seconds; a registry whose Retry-After is longer is not waited for
 _TRIES = 3
 _PAUSE = 0.25  # seconds before the second try
@@ -159,27 +160,31 @@ class RegistrySession:
         time.sleep(wait)
 
     def _once(self, address: str, operation: str, limit: int, headers: Mapping[str, str], form: Any) -> Reply:
-        until = min(self._until, time.monotonic() + TIMEOUT)
-        left = until - time.monotonic()
-        if left <= 0:
+        deadline = Deadline.after(min(TIMEOUT, self._until - time.monotonic()))
+        if deadline.left <= 0:
             raise self.error(operation, "no time is left", "Scan less at once.")
-        with self._session.request(
-            "GET" if form is None else "POST",
-            address,
-            headers=dict(headers),
-            data=form,
-            timeout=left,
-            allow_redirects=False,
-            stream=True,
-            proxies=_proxies(address),
-        ) as response:
-            body = read_body(
-                response,
-                limit=limit,
-                until=until,
-                error=lambda why: self.error(operation, why, _CHECK_REGISTRY),
-            )
-            return Reply(response.status_code, response.headers, body)
+
+        def exchange() -> Reply:
+            with self._session.request(
+                "GET" if form is None else "POST",
+                address,
+                headers=dict(headers),
+                data=form,
+                timeout=deadline.socket_timeout,
+                allow_redirects=False,
+                stream=True,
+                proxies=_proxies(address),
+            ) as response:
+                body = read_body(
+                    response, limit=limit, error=lambda why: self.error(operation, why, _CHECK_REGISTRY)
+                )
+                return Reply(response.status_code, response.headers, body)
+
+        try:
+            return run_within(deadline, exchange)
+        except DeadlinePassed as exc:
+            host = printable(urlsplit(address).netloc, 100)
+            raise self.error(operation, f"{host}: {exc}", _CHECK_CONNECTION) from exc
 
     def _target(self, address: str, location: str, operation: str) -> str:
         """Return where a redirect leads, if it may be followed."""
