@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
+from typing import Any
 
 
 class ForgeAction(Enum):
@@ -60,6 +61,24 @@ class Call:
     fixed: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     query: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     graphql: bool = False  # below the address of GraphQL instead
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeResponse:
+    """A forge's answer: its status, and its JSON (None where there is none)."""
+
+    status: int
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCall:
+    """A call filled in with values; `body` becomes JSON."""
+
+    method: str
+    address: str
+    body: Any
+    query: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
@@ -25,7 +25,7 @@ from ..http.session import REDIRECTS, open_session
 from ..model.errors import InputError, printable
 from ..source.git.address import parse_address
 from ..source.git.credentials import read_token
-from .api_calls import Call, ForgeAction
+from .api_calls import Call, ForgeAction, ForgeResponse, PreparedCall
 from .errors import ForgeError, forge_error
 from .repository_address import ForgeRepository, check_repository
 
@@ -41,24 +41,6 @@ _LONGEST_WAIT = 10.0  # seconds; a forge whose Retry-After is longer is not wait
 _MASK = "********"
 _OF_TOKENS = frozenset({ForgeAction.LIST_TOKENS, ForgeAction.ADD_TOKEN, ForgeAction.REMOVE_TOKEN})
 _FILLED = frozenset({"head", "user"})  # values of a query that only fill in the table's
-
-
-@dataclass(frozen=True, slots=True)
-class ForgeResponse:
-    """A forge's answer: its status, and its JSON (None where there is none)."""
-
-    status: int
-    content: Any
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """A request: `body` becomes JSON."""
-
-    method: str
-    address: str
-    body: Any
-    query: Mapping[str, str] | None
 
 
 class ForgeClient:
@@ -117,13 +99,13 @@ class ForgeClient:
         identity: str,
         inner: str,
         query: Mapping[str, str],
-    ) -> _Sent:
+    ) -> PreparedCall:
         call = self._call(action)
         sent = {theirs: known[ours] for theirs, ours in call.sends.items() if ours in known}
         body = {**call.fixed, **sent} or None
-        return _Sent(call.method, self._address(call, identity, inner), body, self._query(call, query))
+        return PreparedCall(call.method, self._address(call, identity, inner), body, self._query(call, query))
 
-    def _answer(self, action: ForgeAction, sent: _Sent, deadline: Deadline) -> ForgeResponse:
+    def _answer(self, action: ForgeAction, sent: PreparedCall, deadline: Deadline) -> ForgeResponse:
         try:
             return run_within(deadline, lambda: self._exchange(action, sent, deadline))
         except DeadlinePassed as exc:
@@ -208,7 +190,7 @@ class ForgeClient:
         filled = {key: value.format(**names) for key, value in call.query.items()}
         return {**filled, **{key: value for key, value in values.items() if key not in _FILLED}} or None
 
-    def _exchange(self, action: ForgeAction, sent: _Sent, deadline: Deadline) -> ForgeResponse:
+    def _exchange(self, action: ForgeAction, sent: PreparedCall, deadline: Deadline) -> ForgeResponse:
         for _again in range(_MAX_REDIRECTS + 1):
             answer, location = self._send(action, sent, deadline)
             if not location:
@@ -216,7 +198,7 @@ class ForgeClient:
             sent = replace(sent, address=self._next(action, sent, location), query=None)
         raise self._unusable_answer(action, "it redirects in a circle")
 
-    def _send(self, action: ForgeAction, sent: _Sent, deadline: Deadline) -> tuple[ForgeResponse, str]:
+    def _send(self, action: ForgeAction, sent: PreparedCall, deadline: Deadline) -> tuple[ForgeResponse, str]:
         """Return the answer, and where it redirects to; a read is tried again where that may help."""
 
         def attempt(last: bool) -> tuple[ForgeResponse, str]:
@@ -260,7 +242,7 @@ class ForgeClient:
             "See that url, ca_file and proxy are right, and that the forge answers from here.",
         )
 
-    def _next(self, action: ForgeAction, sent: _Sent, location: str) -> str:
+    def _next(self, action: ForgeAction, sent: PreparedCall, location: str) -> str:
         target = urljoin(sent.address, location)
         old, new = urlsplit(sent.address), urlsplit(target)
         if sent.method == "GET" and (old.scheme, old.netloc) == (new.scheme, new.netloc):

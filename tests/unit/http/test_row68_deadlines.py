@@ -22,6 +22,9 @@ from ansible_collections.plumb.gitops.controller.cli.client import AgentClient
 from ansible_collections.plumb.gitops.controller.core.config import Http
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.connection import ConnectionSpec, connect
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.credentials import kubeconfig
+from ansible_collections.plumb.gitops.plugins.module_utils.cluster.credentials.connection_settings import (
+    PluginToken,
+)
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.discovery import ApiResource
 from ansible_collections.plumb.gitops.plugins.module_utils.cluster.requests.retry import Clock
 from ansible_collections.plumb.gitops.plugins.module_utils.forge.api_calls import ForgeAction
@@ -215,7 +218,7 @@ def test_a_plugin_that_gives_no_fresh_token_is_waited_for_once(
         over.wait(60)
         return "Bearer late"
 
-    token = kubeconfig._PluginToken(tmp_path / "config", hang, (OSError,))
+    token = PluginToken(lambda: kubeconfig._renewed_token(tmp_path / "config", hang, (OSError,)))
     for _request in range(3):
         with pytest.raises(PlumbError, match="did not answer within"):
             token()

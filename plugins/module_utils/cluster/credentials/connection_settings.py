@@ -59,3 +59,32 @@ class TokenFile:
 
     def _refused(self, why: str) -> InputError:
         return InputError(self._named, "reading its token", why, "Restore the file, and run again.")
+
+
+class PluginToken:
+    """The header's value of a plugin's credentials. Reading it runs the plugin again when they have expired.
+
+    It is read again after TOKEN_FRESH, and so is one that could not be: each request would wait for it otherwise.
+    """
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._value, self._until = "", 0.0
+        self._error: InputError | None = None
+
+    def __call__(self) -> str:
+        """Return the value. Raises the InputError of `read`."""
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._value, self._error = self._renewed()
+                self._until = time.monotonic() + TOKEN_FRESH
+            if self._error is not None:
+                raise self._error
+            return self._value
+
+    def _renewed(self) -> tuple[str, InputError | None]:
+        try:
+            return self._read(), None
+        except InputError as exc:
+            return "", exc

@@ -14,8 +14,6 @@ import binascii
 import difflib
 import logging
 import re
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +25,7 @@ from ...http.deadline import Deadline, DeadlinePassed, run_within
 from ...model.errors import InputError, printable
 from ...state.file import read_bounded
 from ..requests.optional_imports import Package, package, yaml
-from .connection_settings import TOKEN_FRESH, Settings, TokenFile
+from .connection_settings import PluginToken, Settings, TokenFile
 
 PLUGIN_TIMEOUT = 60.0  # seconds for a kubeconfig's credential plugin
 _LARGEST = 4 * 1024 * 1024  # bytes
@@ -162,7 +160,10 @@ def _by_package(path: Path, name: str, folder: Path, *, runs: bool) -> Settings:
         raise _refused(path, f"the plugin of context {name!r} gave no credentials", "Run the plugin by hand.")
     key = next(iter(configuration.api_key), "BearerToken")  # versions of the package name it differently
     errors = (loaded.ConfigException, OSError, ValueError)
-    token = _PluginToken(path, lambda: configuration.get_api_key_with_prefix(key) or "", errors)
+
+    def read() -> str:
+        return _renewed_token(path, lambda: configuration.get_api_key_with_prefix(key) or "", errors)
+
     return Settings(
         server=configuration.host,
         ca_file=_path_or_none(configuration.ssl_ca_cert),
@@ -171,42 +172,17 @@ def _by_package(path: Path, name: str, folder: Path, *, runs: bool) -> Settings:
         key_file=_path_or_none(configuration.key_file),
         server_name=configuration.tls_server_name or "",
         proxy=configuration.proxy or "",
-        authorization=token,
+        authorization=PluginToken(read),
     )
 
 
-class _PluginToken:
-    """The header's value of a plugin's credentials; the package runs the plugin again when they expire.
-
-    It is asked for again after TOKEN_FRESH, and so is one that did not come: each request would wait for it otherwise.
-    """
-
-    def __init__(self, path: Path, read: Callable[[], str], errors: tuple[type[Exception], ...]) -> None:
-        self._path, self._read, self._errors = path, read, errors
-        self._lock = threading.Lock()
-        self._value, self._until = "", 0.0
-        self._error: InputError | None = None
-
-    def __call__(self) -> str:
-        """Return the value. Raises InputError where the plugin fails, or is not done within PLUGIN_TIMEOUT."""
-        with self._lock:
-            if time.monotonic() >= self._until:
-                self._renew()
-                self._until = time.monotonic() + TOKEN_FRESH
-            if self._error is not None:
-                raise self._error
-            return self._value
-
-    def _renew(self) -> None:
-        self._error = None
-        try:
-            self._value = run_within(Deadline.after(PLUGIN_TIMEOUT), self._read)
-        except DeadlinePassed:
-            self._error = _silent_plugin(self._path)
-        except self._errors:
-            self._error = _refused(
-                self._path, "its plugin gives no token any more", "Run the plugin by hand."
-            )
+def _renewed_token(path: Path, read: Callable[[], str], errors: tuple[type[Exception], ...]) -> str:
+    try:
+        return run_within(Deadline.after(PLUGIN_TIMEOUT), read)
+    except DeadlinePassed as exc:
+        raise _silent_plugin(path) from exc
+    except errors as exc:
+        raise _refused(path, "its plugin gives no token any more", "Run the plugin by hand.") from exc
 
 
 def _silent_plugin(path: Path) -> InputError:
