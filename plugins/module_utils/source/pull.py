@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from ..model.app import Checkout, RefKind, RewritePolicy, SourceSpec
 from ..model.errors import InputError, SourceError
@@ -36,7 +37,8 @@ from .git.remote import RemoteRevision, resolve_remote
 from .history import was_rewritten
 from .pulling import Pulling, limits_of, locked, require_programs, runner_within
 
-Resolution = RemoteRevision | SourceError  # what a source's ref is at the remote, or why that is not known
+# What a source's ref is at the remote, or why that is not known.
+Resolution: TypeAlias = "RemoteRevision | SourceError"
 WIDTH = 8  # sources at a time
 
 

@@ -88,7 +88,7 @@ def without_wrapping(text: str) -> str:
 
 def scheduler_message(text: str) -> str:
     """Return why no node takes a Pod, without what the scheduler says of preemption."""
-    message = printable(text).split(" preemption:")[0].rstrip(". ")
+    message = printable(text).partition(" preemption:")[0].rstrip(". ")
     return f"unschedulable: {message}" if message else "unschedulable"
 
 
