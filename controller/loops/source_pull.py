@@ -82,8 +82,15 @@ class SourcePuller:
     async def _follow_changes(self) -> None:
         while True:
             self._changed.clear()
+            self._forget_clusters()
             self.update()
             await self._changed.wait()
+
+    def _forget_clusters(self) -> None:
+        """Forget what clusters needed that have left the inventory."""
+        for name in self._needs.keys() - self._clusters.keys():
+            del self._needs[name]
+            self._configs.pop(name, None)
 
     async def _follow_wakeups(self) -> None:
         while True:
@@ -119,9 +126,6 @@ class SourcePuller:
                 self._tasks[spec] = asyncio.create_task(follower.loop(), name=f"source {spec.name}")
             elif self._followers[spec].needs != needs:
                 self._followers[spec].set_needs(needs)
-        for name in self._needs.keys() - self._clusters.keys():
-            del self._needs[name]
-            self._configs.pop(name, None)
 
     def _needs_of(self, cluster: ClusterLoop) -> Needs:
         pulled = self._configs.get(cluster.name)

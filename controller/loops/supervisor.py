@@ -46,7 +46,8 @@ class Supervisor:
                     await loop()
                     why = "it came to an end"
                 except Exception as error:  # noqa: BLE001 - whatever the defect, the other loops go on
-                    why = f"{type(error).__name__}: {error}"
+                    cause = _first_of(error)
+                    why = f"{type(cause).__name__}: {cause}"
                 await self._pause(name, why, cluster, lasted=time.monotonic() - began)
         finally:
             self._failures.pop(name, None)
@@ -80,6 +81,13 @@ class Supervisor:
             for name, failure in sorted(self._failures.items())
             if now - failure.at < _SETTLED
         ]
+
+
+def _first_of(error: Exception) -> Exception:
+    """Return the error, or the first one of a group: a loop may have several tasks."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def log_unhandled(log: Log) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:

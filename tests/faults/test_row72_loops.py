@@ -21,7 +21,9 @@ from ansible_collections.plumb.gitops.tests.support.manifests.text import config
 # Each loop of the agent, what the log calls it, and something that it calls again and again.
 LOOPS = {
     "files": "controller.agent:fingerprint",
-    "poll": "controller.loops.source_poll:SourcePoller._wanted",
+    "sources": "controller.loops.source_pull:SourcePuller._forget_clusters",
+    "deliveries": "controller.loops.delivery:Deliveries._pause",
+    "suspensions": "controller.core.suspensions:Suspensions.overdue",
     "images": "controller.loops.image_scan:ImageScanner._due",
     "previews": "controller.loops.preview_scan:PreviewScanner._wanted",
     "tokens": "controller.loops.token_renewal:credentials_in_use",
