@@ -65,11 +65,15 @@ def _latencies(title: str, sick: int, silent: int) -> dict[str, float]:
     ):
         fleet = AgentFleet(sandbox, Path(folder), "bench", "healthy")
         files = {"healthy/all.yaml": config_map("settings", {"key": _WANTED})}
+        # One for each edit: a field that is edited again and again is a field conflict, and waits.
+        edited = [f"edited-{number}" for number in range(_EDITS)]
+        files["healthy/edited.yaml"] = "".join(config_map(name, {"key": _WANTED}) for name in edited)
         files |= {f"sick-{number}/all.yaml": _sick(f"sick-{number}") for number in range(sick)}
         fleet.repository.commit(files)
         apps = [
             fleet.app(name=path.partition("/")[0], path=path.partition("/")[0], timeout="1h")
             for path in files
+            if path.endswith("/all.yaml")
         ]
         sources = [fleet.source()]
         for number, address in enumerate(addresses):
@@ -83,7 +87,7 @@ def _latencies(title: str, sick: int, silent: int) -> dict[str, float]:
             until(lambda: _value(api) == _WANTED, "the first apply", _PATIENCE)
             time.sleep(5 * _PAUSE)  # until the watch has listed all
             _print_progress(f"{title}: measuring")
-            reverts = [_revert(api) for _number in range(_EDITS)]
+            reverts = [_revert(api, name=name) for name in edited]
             commits = [_commit(fleet, api, number) for number in range(_COMMITS)]
     return {
         "from an edit to its revert": statistics.median(reverts),
@@ -106,13 +110,13 @@ def _value(api: Api, namespace: str = "healthy", name: str = "settings") -> str:
     return str(answer["data"]["key"]) if status == 200 else ""
 
 
-def _revert(api: Api, namespace: str = "healthy") -> float:
-    path = f"/api/v1/namespaces/{namespace}/configmaps/settings?fieldManager=hand"
-    wanted = _value(api, namespace)
+def _revert(api: Api, namespace: str = "healthy", name: str = "settings") -> float:
+    path = f"/api/v1/namespaces/{namespace}/configmaps/{name}?fieldManager=hand"
+    wanted = _value(api, namespace, name)
     status, answer = api.request("PATCH", path, {"data": {"key": "by hand"}}, content=_MERGE)
     assert status == 200, answer
     began = time.monotonic()
-    until(lambda: _value(api, namespace) == wanted, "the revert", _PATIENCE)
+    until(lambda: _value(api, namespace, name) == wanted, "the revert", _PATIENCE)
     took = time.monotonic() - began
     time.sleep(_PAUSE)
     return took
