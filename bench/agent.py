@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import random
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ansible_collections.plumb.gitops.bench.environment import print_progress
 from ansible_collections.plumb.gitops.bench.fleet import KINDS, Shape, apps_of, changed, files_of
 from ansible_collections.plumb.gitops.bench.results import Measure
 from ansible_collections.plumb.gitops.controller.watch.reflectors import (
@@ -166,14 +166,14 @@ def _settled(shape: Shape, **words: Any) -> Iterator[_SettledAgent]:
         fleet.write(plumb_apps=apps)
         fleet.agent.configure(**{"watch": True, "interval": "1h", "keep_reports": 5, **words})
         with running(fleet.agent):
-            _print_progress(f"{shape.title}: the agent applies them")
+            print_progress(f"{shape.title}: the agent applies them")
             until(fleet.agent.runs, "the first run", _PATIENCE)
             line = fleet.agent.runs()[0]
             assert " reconciled " in line, line
             if fleet.agent.words["watch"]:
                 until(lambda: _watched(fleet.agent) >= shape.objects, "the watch", _PATIENCE)
                 time.sleep(5)  # what the first run left to be reported
-            _print_progress(f"{shape.title}: measuring")
+            print_progress(f"{shape.title}: measuring")
             yield _SettledAgent(fleet, files, api_of(sandbox.kubeconfig))
             assert all(" reconciled " in line for line in fleet.agent.runs()), fleet.agent.lines()[-3:]
 
@@ -288,11 +288,6 @@ def _descriptors(pid: int) -> int:
 
 def _files(agent: AgentProcess) -> int:
     return sum(1 for file in agent.folder.rglob("*") if agent.runtime not in file.parents)
-
-
-def _print_progress(text: str) -> None:
-    sys.stderr.write(f"bench: {text}\n")
-    sys.stderr.flush()
 
 
 MEASURES: Sequence[Callable[[], list[Measure]]] = (

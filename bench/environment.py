@@ -46,7 +46,7 @@ def peer_tools() -> Path:
     venv = cache / f"ansible-{key}"
     done = venv / "complete"
     if not done.exists():
-        _print_progress(f"making the environment of kubernetes.core in {venv} (a minute)")
+        print_progress(f"making the environment of kubernetes.core in {venv} (a minute)")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
         pip = (
             str(venv / "bin" / "python"),
@@ -104,6 +104,7 @@ def _output_of(*words: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
-def _print_progress(text: str) -> None:
+def print_progress(text: str) -> None:
+    """Print what is being done, on standard error."""
     sys.stderr.write(f"bench: {text}\n")
     sys.stderr.flush()

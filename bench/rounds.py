@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from ansible_collections.plumb.gitops.bench.contenders import (
     KubectlContender,
     Plumb,
 )
-from ansible_collections.plumb.gitops.bench.environment import commit, peer_tools, versions
+from ansible_collections.plumb.gitops.bench.environment import commit, peer_tools, print_progress, versions
 from ansible_collections.plumb.gitops.bench.fleet import Shape, apps_of, changed, files_of
 from ansible_collections.plumb.gitops.bench.other_work import mark
 from ansible_collections.plumb.gitops.bench.results import Run, Sample, Scenario
@@ -47,7 +46,7 @@ def measure(shape: Shape, rounds: int, skip: Collection[str] = (), once: Collect
             with sandbox_session(place / "sandbox", controllers=False) as sandbox:
                 kubernetes = _server_version(sandbox)
                 contenders = [c for c in _contenders(sandbox, place, tools, shape) if c.name not in out]
-                _print_progress(f"{shape.title}: round {number + 1} of {rounds}")
+                print_progress(f"{shape.title}: round {number + 1} of {rounds}")
                 _round(sandbox, place, shape, _turns(contenders, number), taken)
     return Run(
         shape=shape,
@@ -99,7 +98,7 @@ def _round(
                 contender.change(changed(fleet.files))
             sample = _sample(contender, scenario, sandbox, log)
             taken[contender.name][scenario].append(sample)
-            _print_progress(f"  {scenario.value:24} {contender.name:16} {_shown(sample)}")
+            print_progress(f"  {scenario.value:24} {contender.name:16} {_shown(sample)}")
 
 
 def _scenarios(shape: Shape) -> list[Scenario]:
@@ -150,8 +149,3 @@ def _server_version(sandbox: Sandbox) -> str:
     return str(
         Kubectl(sandbox.kubeconfig)("get", "--raw", "/version").split('"gitVersion": "')[1].split('"')[0]
     )
-
-
-def _print_progress(text: str) -> None:
-    sys.stderr.write(f"bench: {text}\n")
-    sys.stderr.flush()

@@ -8,24 +8,23 @@ A healthy app, whose latencies are measured, is followed by one agent that has n
 
 from __future__ import annotations
 
-import socket
 import statistics
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
+from ansible_collections.plumb.gitops.bench.environment import print_progress
 from ansible_collections.plumb.gitops.bench.results import Measure
 from ansible_collections.plumb.gitops.tests.support.agent.agent_fleet import AgentFleet
 from ansible_collections.plumb.gitops.tests.support.agent.process import AgentProcess, running, until
 from ansible_collections.plumb.gitops.tests.support.cluster.api import Api, api_of
 from ansible_collections.plumb.gitops.tests.support.cluster.sandbox import Sandbox, sandbox_session
+from ansible_collections.plumb.gitops.tests.support.git.silent_server import SilentServer
 from ansible_collections.plumb.gitops.tests.support.manifests.text import config_map, manifest
 
 _EDITS, _COMMITS = 10, 5
@@ -82,11 +81,11 @@ def _latencies(title: str, sick: int, silent: int) -> dict[str, float]:
         fleet.write(plumb_apps=apps, plumb_sources=sources)
         fleet.agent.configure(watch=True, interval="5m")
         with running(fleet.agent):
-            _print_progress(f"{title}: the agent begins")
+            print_progress(f"{title}: the agent begins")
             api = api_of(sandbox.kubeconfig)
             until(lambda: _value(api) == _WANTED, "the first apply", _PATIENCE)
             time.sleep(5 * _PAUSE)  # until the watch has listed all
-            _print_progress(f"{title}: measuring")
+            print_progress(f"{title}: measuring")
             reverts = [_revert(api, name=name) for name in edited]
             commits = [_commit(fleet, api, number) for number in range(_COMMITS)]
     return {
@@ -150,11 +149,11 @@ def many_clusters() -> list[Measure]:
         fleet.write(hosts=hosts)
         fleet.agent.configure(watch=True, interval="10m")
         with running(fleet.agent):
-            _print_progress(f"{_CLUSTERS} clusters, {_HANGING} of them hang: the agent begins")
+            print_progress(f"{_CLUSTERS} clusters, {_HANGING} of them hang: the agent begins")
             api, well = api_of(sandbox.kubeconfig), names[_HANGING:]
             first = _until_all(api, well, _WANTED)
             time.sleep(5 * _PAUSE)
-            _print_progress(f"{_CLUSTERS} clusters: measuring")
+            print_progress(f"{_CLUSTERS} clusters: measuring")
             used = _processor_seconds(fleet.agent)
             fleet.repository.commit({"healthy/all.yaml": config_map("settings", {"key": "commit"})})
             took = _until_all(api, well, "commit")
@@ -219,10 +218,10 @@ def many_apps() -> list[Measure]:
         fleet.write(plumb_apps=apps)
         fleet.agent.configure(watch=True, interval="1h")
         with running(fleet.agent):
-            _print_progress(f"{_APPS:,} apps of {_OBJECTS} objects: the agent applies them")
+            print_progress(f"{_APPS:,} apps of {_OBJECTS} objects: the agent applies them")
             until(fleet.agent.runs, "the first run", _PATIENCE)
             time.sleep(5 * _PAUSE)
-            _print_progress(f"{_APPS:,} apps: measuring")
+            print_progress(f"{_APPS:,} apps: measuring")
             runs = len(fleet.agent.runs())
             fleet.repository.commit(_app_files(names, "2"))
             began = time.monotonic()
@@ -260,28 +259,8 @@ def _processor_seconds(agent: AgentProcess) -> float:
 @contextmanager
 def _silent_servers(number: int) -> Iterator[list[str]]:
     """Yield the addresses of servers that take connections and say nothing."""
-    servers = [socket.create_server(("127.0.0.1", 0), backlog=512) for _number in range(number)]
-    taken: list[socket.socket] = []
-
-    def accept(server: socket.socket) -> None:
-        while True:
-            try:
-                taken.append(server.accept()[0])
-            except OSError:
-                return
-
-    for server in servers:
-        threading.Thread(target=accept, args=(server,), daemon=True).start()
-    try:
-        yield [f"http://127.0.0.1:{server.getsockname()[1]}/nothing.git" for server in servers]
-    finally:
-        for each in (*servers, *taken):
-            each.close()
-
-
-def _print_progress(text: str) -> None:
-    sys.stderr.write(f"bench: {text}\n")
-    sys.stderr.flush()
+    with ExitStack() as stack:
+        yield [stack.enter_context(SilentServer()).url for _number in range(number)]
 
 
 MEASURES: Sequence[Callable[[], list[Measure]]] = (beside_trouble, many_apps, many_clusters)

@@ -18,6 +18,11 @@ def instant(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""
 
 
+def file_stamp(seconds: float) -> str:
+    """Return the instant as it stands in names of files, which are sorted by it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
 def parse_instant(text: str, *, subject: str) -> float:
     """Return an instant in seconds since the epoch. Raises InputError for text that is none, or names no time zone."""
     try:

@@ -58,12 +58,20 @@ def wait_after(pace: Pace, failed: int, chance: float) -> float:
     return base * (1 + pace.jitter / 100 * (2 * chance - 1))
 
 
+def doubled_pause(first: float, longest: float, failures: int, chance: float) -> float:
+    """Return the seconds to wait after `failures` in a row: `first`, doubled with each one more, up to `longest`.
+
+    `chance` is drawn from [0, 1); what many wait differs by up to a fifth.
+    """
+    return min(longest, first * 2.0 ** min(max(failures - 1, 0), 30)) * (0.8 + 0.4 * chance)
+
+
 def backoff_after(stopped: int, chance: float) -> float:
     """Return the seconds until a cluster gets requests again, after `stopped` runs in a row that were stopped.
 
     `chance` is drawn from [0, 1); what the agents of many clusters wait differs by up to a fifth.
     """
-    return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(stopped - 1, 30)) * (0.8 + 0.4 * chance)
+    return doubled_pause(FIRST_BACKOFF, LONGEST_BACKOFF, stopped, chance)
 
 
 @dataclass(frozen=True, slots=True)

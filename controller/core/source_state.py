@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from .schedule import doubled_pause
+
 LONGEST_SILENCE = (
     300.0  # seconds between two questions to a remote that does not answer, if polls are not rarer
 )
@@ -30,8 +32,7 @@ def silence_after(failures: int, poll_interval: float, chance: float) -> float:
 
     They double from `poll_interval` on. `chance` is drawn from [0, 1); waits of many remotes differ by up to a fifth.
     """
-    longest = max(LONGEST_SILENCE, poll_interval)
-    return min(longest, poll_interval * 2.0 ** min(max(failures - 1, 0), 30)) * (0.8 + 0.4 * chance)
+    return doubled_pause(poll_interval, max(LONGEST_SILENCE, poll_interval), failures, chance)
 
 
 def after_answer(state: SourceState, commit: str, now: float, poll_interval: float) -> SourceState:

@@ -16,9 +16,9 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
+from ..core.instants import file_stamp
 from ..core.run_protocol import RunOutcome
 from ..core.schedule import Trigger, merge_triggers
 from ..runner.run_pool import DIED, RunRequest
@@ -77,7 +77,7 @@ class BeforeSync:
             self._task.cancel()
 
     async def _run(self, trigger: Trigger) -> None:
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        stamp = file_stamp(time.time())
         record = self._folder / f"{stamp}.new"
         try:
             outcome = await self._make(trigger, record)

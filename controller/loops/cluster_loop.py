@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from ansible_collections.plumb.gitops.plugins.module_utils.model.errors import P
 from ansible_collections.plumb.gitops.plugins.module_utils.model.objects import GroupKind
 from ansible_collections.plumb.gitops.plugins.module_utils.report.document import unhealthy_text
 
+from ..core.instants import file_stamp
 from ..core.run_protocol import RunOutcome
 from ..core.schedule import (
     DEPENDENCY,
@@ -81,9 +81,9 @@ class ClusterLoop:
         self.inventory_used: Path | None = None
         self.config: GitConfig | None = None
         self.read_config()
-        self._state_dir = config.state_dir
         self.health = HealthFollower(self, config.state_dir / "health")
-        self.app_states: AppStatuses = read_statuses(config.state_dir / "apps", name)
+        self._states = config.state_dir / "apps"
+        self.app_states: AppStatuses = read_statuses(self._states, name)
         self._interval = config.interval
         self._paced = self._due = time.monotonic()
         self._trigger: Trigger | None = Trigger("started")
@@ -223,7 +223,7 @@ class ClusterLoop:
     def _held_apps(self) -> HeldApps:
         """Return the apps that changes may not start runs of."""
         in_force = self._shared.in_force()
-        suspended = {app["name"] for app in (*self.settings["apps"], *self.git_apps) if app.get("suspend")}
+        suspended = {app["name"] for app in self.all_apps if app.get("suspend")}
         everything = not in_force.may_run or in_force.suspensions.holds(self.name)
         return HeldApps(everything, frozenset({*in_force.suspensions.apps(self.name), *suspended}))
 
@@ -302,7 +302,7 @@ class ClusterLoop:
         in_force = self._shared.in_force()
         started = time.time()
         folder = in_force.config.state_dir / "reports" / self.name
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        stamp = file_stamp(time.time())
         request = RunRequest(
             playbook=PLAYBOOK,
             inventory=in_force.accepted.path,
@@ -397,7 +397,7 @@ class ClusterLoop:
         if states != self.app_states:
             self.app_states = states
             with contextlib.suppress(OSError):  # they follow from other records
-                write_statuses(self._state_dir / "apps", self.name, states)
+                write_statuses(self._states, self.name, states)
 
     def _back_off(self, outcome: RunOutcome) -> None:
         """Leave the cluster alone for a while where its API server failed for one request after another."""

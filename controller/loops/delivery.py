@@ -17,12 +17,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,9 @@ from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs.run
 )
 
 from ..core.daemon_threads import in_daemon_thread
+from ..core.instants import file_stamp
 from ..core.log import Log
+from ..core.processors import count_processors
 from ..core.run_protocol import RunOutcome
 from ..core.schedule import backoff_after
 from ..runner.run_pool import RunPool
@@ -82,7 +82,7 @@ class Deliveries:
         self._sources, self._changed = sources, changed
         self._boxes: dict[str, _Box] = {}
         self._wakeup = asyncio.Event()
-        self._healthy = asyncio.Semaphore(max(2, os.cpu_count() or 1))
+        self._healthy = asyncio.Semaphore(max(2, count_processors()))
         self._failing = asyncio.Semaphore(_FAILING)
         self._inventories: list[Path] = []
 
@@ -165,7 +165,7 @@ class Deliveries:
 
     def _write(self, cluster: str, record: RunRecord, kind: str) -> None:
         box = self._box(cluster)
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        stamp = file_stamp(time.time())
         try:
             RUN_RECORDS.save(box.folder / f"{stamp}{kind}.json", record)
         except OSError as error:

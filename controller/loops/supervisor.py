@@ -10,10 +10,11 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from ..core.instants import instant
 from ..core.log import Log
+from ..core.schedule import doubled_pause
 
 FIRST_PAUSE = 1.0  # seconds before a loop is begun again; doubled with each failure in a row
 LONGEST_PAUSE = 300.0
@@ -56,7 +57,7 @@ class Supervisor:
         before = self._failures.get(name)
         times = before.times + 1 if before is not None and lasted < _SETTLED else 1
         self._failures[name] = LoopFailure(times, why, time.time())
-        seconds = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(times - 1, 30)) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
+        seconds = doubled_pause(FIRST_PAUSE, LONGEST_PAUSE, times, random.random())  # noqa: S311 - spreads load
         self._restarted(name)
         about = {"cluster": cluster} if cluster else {}
         self._log.error(
@@ -76,7 +77,7 @@ class Supervisor:
                 "loop": name,
                 "failures": failure.times,
                 "why": failure.why,
-                "at": datetime.fromtimestamp(failure.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "at": instant(failure.at),
             }
             for name, failure in sorted(self._failures.items())
             if now - failure.at < _SETTLED

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs.run_record import RunRecord
+from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store import digest_of_texts
 
+from ..core.instants import instant
 from .deliveries import Entry, Queue, ReceiverId, ReceiverKind, add_entry, is_news, with_marks
 from .delivery_marks import news_marks, status_marks
 from .delivery_records import PENDING, SYNC
@@ -66,7 +66,7 @@ def intake(
             after[receiver] = add_entry(receiver.kind, queue, entry, record.only) if wanted else queue
         else:
             marks = _marks(receiver, options, record, recipients.sources)
-            marks[_INVENTORY] = _digest(recipients.inventory)
+            marks[_INVENTORY] = digest_of_texts(recipients.inventory)
             if is_news(queue, marks, now, float(options.get("repeat_after", _NEVER))):
                 queue = add_entry(receiver.kind, with_marks(queue, marks), entry, record.only)
             after[receiver] = queue
@@ -90,22 +90,14 @@ def _hooks(configured: Mapping[str, Any], record: RunRecord, *, is_sync: bool) -
     yield from (hook for hook, wanted in due.items() if wanted and hook in configured)
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def queue_status(receiver: ReceiverId, queue: Queue) -> dict[str, Any]:
     """Return what waits for a receiver, as the agent's status shows it; instants are empty where there are none."""
     return {
         "receiver": str(receiver),
         "kind": receiver.kind.value,
         "waiting": len(queue.entries),
-        "since": _instant(queue.entries[0].since) if queue.entries else "",
+        "since": instant(queue.entries[0].since) if queue.entries else "",
         "failed": queue.failed,
         "why": queue.why,
-        "next_try": _instant(queue.not_before),
+        "next_try": instant(queue.not_before),
     }
-
-
-def _instant(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""

@@ -8,13 +8,13 @@ A mark is a digest by what it is about, such as `app shop`; it is empty where th
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.plumb.gitops.plugins.module_utils.interface.outputs.run_record import RunRecord
 from ansible_collections.plumb.gitops.plugins.module_utils.notify.messages import failure_text, news_of
+from ansible_collections.plumb.gitops.plugins.module_utils.state.record_store import digest_of_texts
 
 
 def status_marks(record: RunRecord, sources: Mapping[str, str]) -> dict[str, str]:
@@ -53,4 +53,4 @@ def news_marks(record: RunRecord, severity: int) -> dict[str, str]:
 
 
 def _digest(*values: Any) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
+    return digest_of_texts(json.dumps(values, sort_keys=True))

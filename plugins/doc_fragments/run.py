@@ -247,20 +247,6 @@ options:
         are not started. The agent runs so, and follows their health by itself.
     type: bool
     default: true
-  progress:
-    description:
-      - How the task shows on standard error how far it is, such as C(812 of 1,000 applied) and what it waits for.
-      - V(auto) is a live line on a terminal with one cluster, else a line every five seconds, less often while nothing
-        changes. V(always) is lines on a terminal as well, V(never) is nothing.
-      - It shows nothing where it runs as a module and not in Ansible's own process.
-    type: str
-    choices: [auto, always, never]
-    default: auto
-  progress_file:
-    description:
-      - A file that holds the progress as JSON while the task works, written at most once a second. For programs; the
-        agent uses it.
-    type: path
   deep:
     description:
       - Whether objects that are in sync are checked by a dry run as well. A run does so by itself once a day.

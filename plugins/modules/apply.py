@@ -31,6 +31,7 @@ requirements:
   - "kubernetes (for kubeconfigs with a credential plugin: requirements-plugins.txt)"
 extends_documentation_fragment:
   - plumb.gitops.run
+  - plumb.gitops.progress
   - plumb.gitops.run.apps
   - plumb.gitops.connection
 seealso:

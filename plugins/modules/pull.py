@@ -31,6 +31,7 @@ requirements:
   - "PyYAML (for config)"
 extends_documentation_fragment:
   - plumb.gitops.source
+  - plumb.gitops.progress
 options:
   config:
     description:
@@ -104,20 +105,6 @@ options:
     description:
       - The file in which M(plumb.gitops.run_record) kept what an earlier task returned. If it is there, that is
         returned again, and nothing is pulled. An agent has a sync take the commits that its hook has seen.
-    type: path
-  progress:
-    description:
-      - How the task shows on standard error how far it is, such as C(812 of 1,000 applied) and what it waits for.
-      - V(auto) is a live line on a terminal with one cluster, else a line every five seconds, less often while nothing
-        changes. V(always) is lines on a terminal as well, V(never) is nothing.
-      - It shows nothing where it runs as a module and not in Ansible's own process.
-    type: str
-    choices: [auto, always, never]
-    default: auto
-  progress_file:
-    description:
-      - A file that holds the progress as JSON while the task works, written at most once a second. For programs; the
-        agent uses it.
     type: path
 """
 

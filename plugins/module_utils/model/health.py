@@ -59,6 +59,11 @@ class Health:
         return cls(HealthStatus.FAILED, printable(why))
 
     @property
+    def summary(self) -> str:
+        """The message, or the status where there is none."""
+        return self.message or self.status.value
+
+    @property
     def is_current(self) -> bool:
         """Whether the object is what its spec says."""
         return self.status is HealthStatus.CURRENT

@@ -130,7 +130,7 @@ def describe_awaited(objects: Sequence[Awaited]) -> str:
         return ""
     first = objects[0]
     more = f" and {len(objects) - 1} more" if len(objects) > 1 else ""
-    return f"{first.ref}{more}: {first.health.message or first.health.status.value}"
+    return f"{first.ref}{more}: {first.health.summary}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from ..model.change import Cause, FieldChange
 from ..model.errors import printable
 from ..model.plan import Action, AppResult, Outcome, Result, Unhealthy, Verb
 from ..model.report import Report, SourceReport
-from .terminal import MOST_AWAITED, briefly, unclaimed, values
+from .terminal import MOST_AWAITED, briefly, not_started, unclaimed, values
 from .unified import DiffBudget, diff_lines
 
 MOST = 60_000  # characters; forges take 65,536 in a comment
@@ -120,9 +120,9 @@ def _app(app: AppResult, report: Report, budget: DiffBudget) -> Iterator[str]:
     problems = dict.fromkeys(filter(None, (app.plan.error, app.error)))
     remarks = [*(briefly(problem, report.sources) for problem in problems), *app.plan.warnings]
     if app.waits_for:
-        remarks.append(f"not started: it waits for app {app.waits_for}, which is not healthy yet")
+        remarks.append(not_started(app))
     remarks += [
-        f"{awaited.ref}: in progress: {awaited.health.message or awaited.health.status.value}"
+        f"{awaited.ref}: in progress: {awaited.health.summary}"
         for awaited in (app.follow_up.objects[:MOST_AWAITED] if app.follow_up is not None else ())
     ]
     if not remarks and not app.unhealthy and not any(groups.values()):

@@ -78,6 +78,11 @@ def unclaimed(apply_set: str) -> str:
     )
 
 
+def not_started(result: AppResult) -> str:
+    """Return why an app was not started that waits for another one."""
+    return f"not started: it waits for app {result.waits_for}, which is not healthy yet"
+
+
 def briefly(problem: str, sources: Sequence[SourceReport]) -> str:
     """Return why an app was not planned; what a source's line has already is not repeated for each of its apps."""
     source = next(
@@ -126,7 +131,7 @@ def _app(result: AppResult, width: int, report: Report, budget: DiffBudget) -> I
     if not plan.actions and not plan.suspended:
         summary = "not planned" if plan.error else "not started" if problem else "nothing in it"
     if result.waits_for:
-        summary = f"not started: it waits for app {result.waits_for}, which is not healthy yet"
+        summary = not_started(result)
     yield f"  {plan.app:<{width}}   {summary}".rstrip()
     if problem and problem != stopped:
         yield f"    x {problem}"
@@ -145,8 +150,7 @@ def _app(result: AppResult, width: int, report: Report, budget: DiffBudget) -> I
     if len(actions) > _MOST_ACTIONS:
         yield f"    … and {len(actions) - _MOST_ACTIONS} more, all in the report file (plumb_report_path)"
     for awaited in result.follow_up.objects[:MOST_AWAITED] if result.follow_up is not None else ():
-        health = awaited.health
-        yield f"    … {awaited.ref}: in progress: {health.message or health.status.value}"
+        yield f"    … {awaited.ref}: in progress: {awaited.health.summary}"
     for unhealthy in result.unhealthy:
         yield f"    x {unhealthy.ref}: {unhealthy.health.status.value}: {unhealthy.health.message or 'not there yet'}"
         yield from (f"        {reason}" for reason in unhealthy.reasons)

@@ -20,24 +20,16 @@ from ansible_collections.plumb.gitops.controller.watch.change_queue import (
     ChangeQueue,
     HeldApps,
 )
+from ansible_collections.plumb.gitops.tests.support.agent.stepped_loop import SteppedLoop
 
 CART, WEB = "Deployment.apps shop/cart", "Deployment.apps shop/web"
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    """Its time is what the test says."""
-
-    at = 1000.0
-
-    def time(self) -> float:
-        return self.at
 
 
 @dataclass
 class Rig:
     """A cluster's loop that only writes down what it is asked for, and its change queue."""
 
-    loop: _Loop
+    loop: SteppedLoop
     name: str = "here"
     running_since: float = 0.0
     apps: tuple[str, ...] = ("shop", "payments")
@@ -59,7 +51,7 @@ class Rig:
     async def after(self, seconds: float) -> list[Trigger]:
         """Let so much time pass; what was asked for meanwhile."""
         self.requested = []
-        self.loop.at += seconds + 0.001
+        self.loop.now += seconds + 0.001
         for _turn in range(3):
             await asyncio.sleep(0)
         return self.requested
@@ -69,7 +61,7 @@ class Rig:
     ) -> None:
         """A run of everything that writes these objects."""
         self.queue.run_began()
-        self.running_since = self.loop.at
+        self.running_since = self.loop.now
         await self.after(2.0)
         if during is not None:
             during()
@@ -201,7 +193,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_changes(case: Callable[[Rig], Coroutine[Any, Any, None]]) -> None:
-    loop = _Loop()
+    loop = SteppedLoop()
 
     async def play() -> None:
         await case(Rig(loop))

@@ -12,21 +12,13 @@ import pytest
 
 from ansible_collections.plumb.gitops.controller.core.schedule import Trigger, Urgency, merge_triggers
 from ansible_collections.plumb.gitops.controller.core.turns import MOST_IN_ALL, OVERTIME, Turns
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    """Its time is what the test says."""
-
-    now = 0.0
-
-    def time(self) -> float:
-        return self.now
+from ansible_collections.plumb.gitops.tests.support.agent.stepped_loop import SteppedLoop
 
 
 class Rig:
     """Runs that hold their turn until they are ended, in the order in which they began."""
 
-    def __init__(self, loop: _Loop, most: int) -> None:
+    def __init__(self, loop: SteppedLoop, most: int) -> None:
         self.loop, self.most = loop, most
         self.turns = Turns(lambda: self.most)
         self.began: list[str] = []
@@ -69,7 +61,7 @@ class Rig:
 
 @pytest.fixture
 def rig() -> Iterator[Rig]:
-    loop = _Loop()
+    loop = SteppedLoop()
     made = Rig(loop, 1)
     yield made
     for name in made.names:
